@@ -1,0 +1,149 @@
+"""How the drill's processes start, say that they are ready, and end with the process that started them.
+
+A child reads its configuration from its first argument (JSON), prints one JSON line on stdout when it is ready, and ends
+when its stdin reaches end of file. The operating system closes that pipe whatever ends the parent, SIGKILL included, so
+nothing is left behind on Linux or macOS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from pydantic import BaseModel
+
+Model = TypeVar("Model", bound=BaseModel)
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ChildFailed(RuntimeError):
+    """A process of the drill ended, or stayed silent, before it was ready."""
+
+    def __init__(self, module: str, why: str, log: Path) -> None:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
+        super().__init__(f"{module} {why}; its log is {log}\n{tail}")
+
+
+def configuration(model: type[Model]) -> Model:
+    """The process's configuration: the JSON in its first argument.
+
+    Raises:
+        SystemExit: if there is no argument.
+    """
+    if len(sys.argv) != 2:
+        raise SystemExit(f"usage: python -m <module> '<JSON of {model.__name__}>'")
+    return model.model_validate_json(sys.argv[1])
+
+
+def announce(ready: Mapping[str, Any]) -> None:
+    """Say on stdout, in one JSON line, that this process is ready and where it can be reached."""
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+
+
+def exit_with_parent() -> None:
+    """End this process as soon as its stdin reaches end of file, that is when its parent is gone.
+
+    An interrupt from the terminal is left to the parent, which ends its children in order.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        os._exit(0)
+
+    threading.Thread(target=wait, name="parent-watch", daemon=True).start()
+
+
+@dataclass(frozen=True)
+class Child:
+    """A running process of the drill and what it announced."""
+
+    module: str
+    ready: dict[str, Any]
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL: the way a region is lost."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """End it by closing its stdin; SIGKILL if that takes longer than `timeout_s` seconds."""
+        if self.process.stdin:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+def spawn(
+    module: str,
+    config: Mapping[str, Any],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    python: str = sys.executable,
+    timeout_s: float = 20.0,
+) -> Child:
+    """Start `python -m module '<config>'` and wait for its ready line.
+
+    Raises:
+        ChildFailed: if it ends, or says nothing for `timeout_s` seconds.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            [python, "-m", module, json.dumps(dict(config))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=sink,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **(env or {})},
+        )
+    line = _first_line(process.stdout, time.monotonic() + timeout_s)
+    if not line:
+        why = "said nothing in time" if process.poll() is None else f"ended with status {process.returncode}"
+        process.kill()
+        process.wait()
+        raise ChildFailed(module, why, log)
+    return Child(module, json.loads(line), process, log)
+
+
+def _first_line(stream: IO[bytes] | None, deadline: float) -> bytes:
+    if stream is None:
+        return b""
+    line = b""
+    while not line.endswith(b"\n"):
+        readable, _, _ = select.select([stream], [], [], max(0.0, deadline - time.monotonic()))
+        if not readable:
+            return b""
+        byte = os.read(stream.fileno(), 1)
+        if not byte:
+            return b""
+        line += byte
+    return line

@@ -1,8 +1,8 @@
 """How the drill's processes start, say that they are ready, and end with the process that started them.
 
-A child reads its configuration from its first argument (JSON), prints one JSON line on stdout when it is ready, and ends
-when its stdin reaches end of file. The operating system closes that pipe whatever ends the parent, SIGKILL included, so
-nothing is left behind on Linux or macOS.
+A child reads its configuration from its first argument (JSON), prints one JSON line on stdout when it is ready, and
+ends when its stdin reaches end of file. The operating system closes that pipe whatever ends the parent, SIGKILL
+included, so nothing is left behind on Linux or macOS.
 """
 
 from __future__ import annotations

@@ -1,0 +1,5 @@
+"""What the steps of a failover share: the plan, the ledger, evidence and decision, and ports to Kafka, link, gateway, DNS.
+
+Import the rooms by name (`from failover.ledger import Ledger`): nothing is re-exported here, so that a function loads
+only what it uses.
+"""

@@ -1,0 +1,101 @@
+"""Every error of the controller: what happened, to what, and what to do.
+
+Step Functions sees the class's name (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html),
+so the names are part of the state machines: a `TransientError` is retried there, a `Refused` ends the execution before
+anything was changed, anything else stops it where it is, with the lease kept.
+"""
+
+from __future__ import annotations
+
+
+class FailoverError(Exception):
+    """Base of every error the controller raises on purpose."""
+
+
+class TransientError(FailoverError):
+    """Calling the same step again may succeed."""
+
+
+class LedgerUnavailable(TransientError):
+    """DynamoDB did not answer, or throttled."""
+
+
+class LinkUnavailable(TransientError):
+    """The standby cluster's REST API did not answer, throttled, or failed inside."""
+
+
+class FleetUnavailable(TransientError):
+    """The control plane of a gateway fleet did not answer, or throttled."""
+
+
+class DnsUnavailable(TransientError):
+    """The DNS provider's API did not answer, throttled, or is still busy with the previous change."""
+
+
+class KafkaUnavailable(TransientError):
+    """A Kafka cluster could not be reached, or did not answer in time."""
+
+
+class ServiceUnavailable(TransientError):
+    """Another AWS service (Parameter Store, Secrets Manager, Step Functions, SNS, EventBridge) did not answer."""
+
+
+class Refused(FailoverError):
+    """The request can't be carried out as it was written; nothing was changed."""
+
+
+class MalformedEvent(Refused):
+    """An event or a manual start that does not have the documented shape."""
+
+
+class BadPlan(Refused):
+    """A plan with wrong fields; the message names each of them by its path in the YAML."""
+
+    def __init__(self, name: str, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  {path}: {what}" for path, what in problems)
+        super().__init__(f"plan {name!r} has {len(problems)} wrong field(s):\n{lines}")
+
+
+class UnknownPlan(Refused):
+    """No plan of that name is deployed."""
+
+
+class UnknownSite(Refused):
+    """The plan has no site of that name."""
+
+
+class WrongDirection(Refused):
+    """A start that leads from the standby, or to the active site."""
+
+
+class DuplicateExecution(Refused):
+    """Another execution already holds the plan's lease, or this epoch was already used."""
+
+
+class LeaseLost(FailoverError):
+    """This execution no longer holds the plan's lease under its epoch; it must not touch anything any more."""
+
+
+class StandbyChanged(FailoverError):
+    """The cluster behind an endpoint is not the cluster the plan names."""
+
+
+class PromotionRejected(FailoverError):
+    """A mirror can't be made writable by repeating the call: a person has to look at it."""
+
+
+class LinkRejected(FailoverError):
+    """The REST API refused the call: wrong credentials, missing permission, no such link."""
+
+
+class FleetRejected(FailoverError):
+    """The fleet's control plane refused the change, or the plan names no route for the wanted site."""
+
+
+class DnsRejected(FailoverError):
+    """The DNS provider refused the change, or the zone is not the plan's."""
+
+
+class CredentialsMissing(FailoverError):
+    """A secret the plan names does not exist, may not be read, or does not hold `key` and `secret`."""

@@ -1,0 +1,220 @@
+"""The plan: two sites, the link between them, the name clients know, and the policy. One YAML document.
+
+The README's "The plan" section describes every field. `parse` turns a YAML text into a `Plan` or raises one `BadPlan`
+that names every wrong field by its path.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from failover.errors import BadPlan, UnknownSite
+
+FENCED: Final = "fenced"
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})$")]
+Endpoint = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+:\d{1,5}(,[A-Za-z0-9_.-]+:\d{1,5})*$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Kafka(_Part):
+    """A site's Kafka cluster. `credentials` names a secret in the controller's region: `{"key": …, "secret": …}`."""
+
+    cluster_id: str = Field(min_length=1)
+    bootstrap: Endpoint
+    rest_endpoint: str = Field(pattern=r"^https?://[^/\s]+$")
+    credentials: str | None = None
+    security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
+
+
+class EcsFleet(_Part):
+    """A gateway fleet that is one ECS service, with a pre-registered task definition for each way it can be routed."""
+
+    name: Name
+    kind: Literal["ecs"]
+    cluster: str = Field(min_length=1)
+    service: str = Field(min_length=1)
+    bootstrap: Endpoint
+    task_definitions: dict[str, str]
+
+
+class Site(_Part):
+    """One side of the plan. `alarms` are the CloudWatch alarms that speak for or against it."""
+
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    kafka: Kafka
+    fleets: tuple[EcsFleet, ...] = Field(min_length=1)
+    dns_target: Host
+    alarms: tuple[str, ...] = ()
+
+
+class Link(_Part):
+    """The cluster link, of the same name on both clusters; the standby holds the mirrors."""
+
+    name: str = Field(min_length=1)
+
+
+class Route53Record(_Part):
+    """A record that is changed by UPSERT. `nameservers` (host or host:port): asked whether they answer the new target;
+    by default those of the zone's delegation set."""
+
+    kind: Literal["route53-record"]
+    hosted_zone_id: str = Field(pattern=r"^Z[A-Z0-9]{5,31}$")
+    type: Literal["CNAME"] = "CNAME"
+    ttl: int = Field(default=5, ge=0, le=300)
+    nameservers: tuple[str, ...] = ()
+
+
+class Clients(_Part):
+    """How `verify` goes the way a client goes."""
+
+    credentials: str | None = None
+    security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
+    canary_topic: str = Field(default="failover-canary", min_length=1)
+
+
+class Policy(_Part):
+    """When the controller may act by itself. Durations in seconds."""
+
+    mode: Literal["automatic", "approve", "observe"] = "approve"
+    quorum: int = Field(default=2, ge=1, le=10)
+    signal_max_age_seconds: int = Field(default=300, ge=10)
+    rpo_limit_records: int | None = Field(default=None, ge=0)
+    approval_timeout_seconds: int = Field(default=900, ge=10, le=86_400)
+    on_approval_timeout: Literal["stand-down", "proceed"] = "stand-down"
+    cooldown_seconds: int = Field(default=3600, ge=0)
+
+
+class Plan(_Part):
+    """A whole plan. Its name is its key everywhere."""
+
+    name: Name
+    hostname: Host
+    bootstrap: Endpoint
+    home: str
+    sites: dict[Name, Site] = Field(min_length=2, max_length=2)
+    link: Link
+    dns: Route53Record
+    clients: Clients = Clients()
+    policy: Policy = Policy()
+
+    def site(self, name: str) -> Site:
+        """The site of that name.
+
+        Raises:
+            UnknownSite: if the plan has none.
+        """
+        try:
+            return self.sites[name]
+        except KeyError:
+            raise UnknownSite(
+                f"plan {self.name!r} has no site {name!r}; its sites are {' and '.join(sorted(self.sites))}"
+            ) from None
+
+    def other(self, name: str) -> str:
+        """The name of the other site.
+
+        Raises:
+            UnknownSite: if the plan has no site `name`.
+        """
+        self.site(name)
+        return next(site for site in self.sites if site != name)
+
+    def site_of_alarm(self, alarm: str) -> str | None:
+        """The name of the site that the alarm speaks for, or None."""
+        return next((name for name, site in self.sites.items() if alarm in site.alarms), None)
+
+
+def parse(text: str, name: str = "?") -> Plan:
+    """The plan in a YAML document.
+
+    Raises:
+        BadPlan: naming every wrong field by its path.
+    """
+    try:
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except yaml.YAMLError as error:
+        raise BadPlan(name, [("(document)", f"is not YAML: {' '.join(str(error).split())}")]) from None
+    if not isinstance(document, dict):
+        raise BadPlan(name, [("(document)", "must be a mapping")])
+    name = str(document.get("name", name))
+    try:
+        plan = Plan.model_validate(document)
+    except ValidationError as error:
+        problems = [(_path(problem["loc"]), _said(dict(problem))) for problem in error.errors()]
+        raise BadPlan(name, problems) from None
+    if problems := list(_contradictions(plan)):
+        raise BadPlan(name, problems)
+    return plan
+
+
+def load_plan(path: Path) -> Plan:
+    """The plan in a YAML file.
+
+    Raises:
+        BadPlan: naming every wrong field by its path.
+    """
+    return parse(path.read_text(), path.stem)
+
+
+@functools.lru_cache(maxsize=128)
+def parse_cached(text: str, name: str) -> Plan:
+    """As `parse`, once for each text: a warm function reads its plan for nothing."""
+    return parse(text, name)
+
+
+def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
+    if plan.home not in plan.sites:
+        yield "home", f"names no site of the plan ({', '.join(plan.sites)})"
+    routes = {*plan.sites, FENCED}
+    owners: dict[str, str] = {}
+    for name, site in plan.sites.items():
+        for index, fleet in enumerate(site.fleets):
+            path = f"sites.{name}.fleets[{index}].task_definitions"
+            for missing in sorted(routes - fleet.task_definitions.keys()):
+                yield f"{path}.{missing}", "is missing: a fleet needs one for each site and one that is fenced"
+            for extra in sorted(fleet.task_definitions.keys() - routes):
+                yield f"{path}.{extra}", f"is no site of the plan ({', '.join(plan.sites)}) and not {FENCED!r}"
+            if len(set(fleet.task_definitions.values())) < len(fleet.task_definitions):
+                yield path, "names one task definition twice: a route could not be told from another"
+        for index, alarm in enumerate(site.alarms):
+            if alarm in owners:
+                yield f"sites.{name}.alarms[{index}]", f"speaks for site {owners[alarm]} too; an alarm has one site"
+            owners[alarm] = name
+        if len({fleet.name for fleet in site.fleets}) < len(site.fleets):
+            yield f"sites.{name}.fleets", "has two fleets of one name"
+    first, second = plan.sites
+    if plan.sites[first].kafka.cluster_id == plan.sites[second].kafka.cluster_id:
+        yield f"sites.{second}.kafka.cluster_id", f"is the cluster of site {first} too"
+    if plan.sites[first].dns_target.rstrip(".") == plan.sites[second].dns_target.rstrip("."):
+        yield f"sites.{second}.dns_target", f"is the target of site {first} too"
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    path = ""
+    for part in location:
+        if part == "[key]":
+            continue
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path or "(document)"
+
+
+def _said(problem: dict[str, Any]) -> str:
+    match problem["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "is no field of a plan"
+        case _:
+            shown = problem["input"]
+            return f"{problem['msg']}" + (f", not {shown!r}" if isinstance(shown, str | int | float | None) else "")

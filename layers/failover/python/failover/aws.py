@@ -49,7 +49,10 @@ _BUSY = {
 def client(service: str, region: str | None = None, attempts: int = 2) -> Any:
     """One client a service and region, kept as long as the container. Connect 2 s, read 3 s, `attempts` in all."""
     config = Config(
-        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": attempts}, tcp_keepalive=True
+        connect_timeout=2,
+        read_timeout=3,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        tcp_keepalive=True,
     )
     return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
 

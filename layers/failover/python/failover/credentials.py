@@ -44,6 +44,8 @@ def credentials(name: str | None) -> Credentials | None:
         cause = error.__cause__ or error.__context__
         if isinstance(cause, Exception) and is_transient(cause):
             raise ServiceUnavailable(f"Secrets Manager did not answer for {name!r}") from error
-        raise CredentialsMissing(f"secret {name!r} can't be read: it must exist in this region, and be this stack's") from None
+        raise CredentialsMissing(
+            f"secret {name!r} can't be read: it must exist in this region, and be this stack's"
+        ) from None
     except (ValueError, KeyError, TypeError):
         raise CredentialsMissing(f'secret {name!r} must hold {{"key": …, "secret": …}}') from None

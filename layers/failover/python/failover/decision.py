@@ -49,7 +49,9 @@ def decide(case: Case) -> Decision:
             return Decision("wait", f"{len(votes)} of {case.policy.quorum} votes say {_lost(case)} is lost", votes)
     if reason := _asks_a_person(case):
         return Decision("ask", reason, votes)
-    return Decision("proceed", "started by hand" if case.manual else f"{_lost(case)} is lost: {', '.join(votes)}", votes)
+    return Decision(
+        "proceed", "started by hand" if case.manual else f"{_lost(case)} is lost: {', '.join(votes)}", votes
+    )
 
 
 def votes_for_loss(case: Case) -> list[str]:
@@ -81,7 +83,11 @@ def _cooling_down(case: Case) -> str | None:
     if case.manual or changed is None:
         return None
     left = changed + case.policy.cooldown_seconds - case.now
-    return f"the active site changed {case.now - changed:.0f} s ago; {left:.0f} s of cooldown are left" if left > 0 else None
+    return (
+        f"the active site changed {case.now - changed:.0f} s ago; {left:.0f} s of cooldown are left"
+        if left > 0
+        else None
+    )
 
 
 def _standby_unfit(case: Case) -> str | None:
@@ -113,7 +119,9 @@ def _asks_a_person(case: Case) -> str | None:
     if limit is None:
         return None
     if lag is None or lag.unknown_partitions:
-        return f"the lag is not known for {lag.unknown_partitions if lag else 'any'} partition(s), and policy sets a limit"
+        return (
+            f"the lag is not known for {lag.unknown_partitions if lag else 'any'} partition(s), and policy sets a limit"
+        )
     if lag.records > limit:
         return f"the mirrors trail by {lag.records} records, above the limit of {limit}"
     return None

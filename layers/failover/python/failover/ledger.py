@@ -138,7 +138,9 @@ class Ledger:
         if item.get("holder") != execution.name or item.get("epoch") != execution.epoch:
             raise _lease_lost(execution, item.get("holder"), item.get("epoch"))
 
-    def record_step(self, execution: Execution, step: str, status: str, observed: dict[str, Any], started: float) -> None:
+    def record_step(
+        self, execution: Execution, step: str, status: str, observed: dict[str, Any], started: float
+    ) -> None:
         """Keep what a step reported, if the lease is still held.
 
         Raises:
@@ -307,7 +309,9 @@ class Ledger:
     def signals(self, plan: str, site: str) -> list[Signal]:
         """The last signal of every source that speaks for or against the site."""
         return [
-            Signal(item["site"], item["source"], item["says_lost"], float(item["at"]), float(item["since"]), item["why"])
+            Signal(
+                item["site"], item["source"], item["says_lost"], float(item["at"]), float(item["since"]), item["why"]
+            )
             for item in self._query(plan, f"signal#{site}#")
         ]
 
@@ -371,7 +375,9 @@ class Ledger:
             if error_code(error) == "TransactionCanceledException":
                 if "ConditionalCheckFailed" in reasons or not reasons:
                     raise _ConditionFailed from error
-                raise LedgerUnavailable(f"the ledger cancelled a transaction: {sorted(filter(None, reasons))}") from error
+                raise LedgerUnavailable(
+                    f"the ledger cancelled a transaction: {sorted(filter(None, reasons))}"
+                ) from error
             raise _unavailable(error) from error
         except BotoCoreError as error:
             raise _unavailable(error) from error

@@ -12,14 +12,15 @@ from typing import Any, Literal, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from failover.aws import client
-from failover.errors import FailoverError, MalformedEvent
+from failover.errors import FailoverError
 from failover.execution import Execution
 from failover.ledger import Ledger
 from failover.plan import Plan
 from failover.plans import plan_named
+from failover.read import read
 
 logger = Logger(service="failover")
 metrics = Metrics(namespace="Failover", service="failover")
@@ -98,16 +99,3 @@ def step(
         return report.model_dump(mode="json")
 
     return handler
-
-
-def read(model: type[Asked], event: object) -> Asked:
-    """The request in an event.
-
-    Raises:
-        MalformedEvent: naming every wrong field.
-    """
-    try:
-        return model.model_validate(event)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'event'}: {p['msg']}" for p in error.errors())
-        raise MalformedEvent(f"{model.__name__}: {problems}") from None

@@ -1,0 +1,115 @@
+"""claim: take the plan's lease and raise its epoch, for this execution. From here on every change is fenced by it.
+
+A dry run takes no lease and raises nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from failover.errors import WrongDirection
+from failover.execution import Execution, Kind
+from failover.ledger import PlanState
+from failover.plan import Plan
+from failover.plans import plan_named
+from failover.read import read
+from failover.step import ledger, logger, metrics
+
+
+class Start(BaseModel):
+    """The input of the state machine, by an alarm or by hand. `to` is the site that shall become active.
+    `supersedes` names an execution that can't go on and whose lease is to be taken over."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="forbid")
+
+    plan: str
+    to: str
+    from_site: str | None = Field(default=None, alias="from")
+    kind: Kind = "failover"
+    epoch: int | None = Field(default=None, ge=1)
+    dry_run: bool = False
+    supersedes: str | None = None
+    outage_started_at: float | None = None
+    reason: str | None = Field(default=None, max_length=500)
+
+
+class ClaimRequest(BaseModel):
+    """The start, and the execution's own name from Step Functions' context."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: Start
+    execution_name: str
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Claim, and answer what the later steps need of the plan.
+
+    Raises:
+        MalformedEvent, UnknownPlan, BadPlan, UnknownSite, WrongDirection: the start can't be carried out.
+        DuplicateExecution: another execution holds the lease, or this epoch was used.
+        LedgerUnavailable, ServiceUnavailable: AWS did not answer.
+    """
+    started = time.time()
+    request = read(ClaimRequest, event)
+    start, name = request.start, request.execution_name
+    metrics.add_dimension("plan", start.plan)
+    plan = plan_named(start.plan)
+    book = ledger()
+    state = book.state(plan.name, plan.home)
+    _check_direction(plan, start, state, claimed=state.holder == name)
+    execution = Execution(
+        plan=plan.name,
+        epoch=_epoch(start, name, state),
+        name=name,
+        kind=start.kind,
+        from_site=plan.other(start.to),
+        to_site=start.to,
+        dry_run=start.dry_run,
+        manual=start.epoch is None,
+        claimed_at=started,
+        outage_started_at=start.outage_started_at,
+    )
+    if execution.dry_run:
+        book.begin_dry_run(execution)
+    else:
+        book.claim(execution, plan.home, start.supersedes)
+    observed = {"epoch": execution.epoch, "from": execution.from_site, "to": execution.to_site, "reason": start.reason}
+    book.record_step(execution, "claim", "done", observed, started)
+    logger.info("claimed", plan=plan.name, execution=name, **observed)
+    return {
+        "execution": execution.as_state(),
+        "fleets_here": [fleet.name for fleet in plan.site(execution.to_site).fleets],
+        "fleets_lost": [fleet.name for fleet in plan.site(execution.from_site).fleets],
+        "approval_timeout_seconds": plan.policy.approval_timeout_seconds,
+        "on_approval_timeout": plan.policy.on_approval_timeout,
+    }
+
+
+def _check_direction(plan: Plan, start: Start, state: PlanState, *, claimed: bool) -> None:
+    lost = plan.other(start.to)
+    if start.from_site is not None and plan.other(start.from_site) != start.to:
+        raise WrongDirection(
+            f"from={start.from_site!r} and to={start.to!r} are one site; write from={lost!r}, or leave it out"
+        )
+    if start.to == state.active and not claimed:
+        raise WrongDirection(
+            f"{start.to} is the active site of plan {plan.name!r} already (epoch {state.epoch}); to leave it, write"
+            f" to={lost!r}"
+        )
+
+
+def _epoch(start: Start, name: str, state: PlanState) -> int:
+    """The epoch of the start, or of the execution's name, or the next one."""
+    if state.holder == name:
+        return state.epoch
+    if start.dry_run:
+        return state.epoch + 1
+    named = re.fullmatch(rf"{re.escape(start.plan)}-(\d+)-{start.kind}", name)
+    return start.epoch or (int(named[1]) if named else state.epoch + 1)

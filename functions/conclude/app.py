@@ -1,0 +1,89 @@
+"""conclude: end the execution. The ledger gets the outcome and the report; people and other systems are told once.
+
+A failure is recorded and then raised, so that the execution ends as failed in this very state, with the lease kept. When
+it is redriven, this state is called again with a higher redrive count, and answers where to go on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from failover.aws import client
+from failover.errors import FailoverError, ServiceUnavailable
+from failover.notify import notify_once
+from failover.plans import plan_named
+from failover.read import read
+from failover.report import execution_report, headline
+from failover.step import Request, ledger, logger, metrics
+
+
+class FailoverStopped(FailoverError):
+    """The failover stopped in a step; the lease is kept."""
+
+
+class ConcludeRequest(Request):
+    """`stopped_at` and `error` of a failure; `redrives`: how often the execution was redriven."""
+
+    outcome: Literal["succeeded", "stood-down", "failed"]
+    why: str = ""
+    stopped_at: str | None = None
+    error: dict[str, Any] | None = None
+    redrives: int = 0
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Conclude; answers the outcome, or `resume` and the step to go on with.
+
+    Raises:
+        FailoverStopped: once a failure is recorded.
+        LeaseLost: if another execution holds the plan by now.
+        LedgerUnavailable, ServiceUnavailable: AWS did not answer.
+    """
+    request = read(ConcludeRequest, event)
+    execution, book = request.execution, ledger()
+    metrics.add_dimension("plan", execution.plan)
+    plan = plan_named(execution.plan)
+    kept = book.execution(execution.plan, execution.name)
+    if request.outcome == "failed" and kept and kept.status == "failed" and _redrives(kept.document) < request.redrives:
+        book.hold(execution)
+        return {"resume": request.stopped_at}
+    if kept is None or kept.status != request.outcome or request.outcome == "failed":
+        book.hold(execution)
+    report = execution_report(plan, execution, request.outcome, request.why, book.steps(execution))
+    document = report | {"stopped_at": request.stopped_at, "error": request.error, "redrives": request.redrives}
+    book.conclude(execution, request.outcome, document)
+    _tell(request, headline(report), document)
+    logger.info("concluded", outcome=request.outcome, execution=execution.name, report=document)
+    if request.outcome == "failed":
+        raise FailoverStopped(
+            f"{execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}. The lease is kept. Mend the"
+            f" cause and redrive the execution, or start another with supersedes={execution.name!r}"
+        )
+    return {"outcome": request.outcome, "report": report}
+
+
+def _redrives(document: dict[str, Any]) -> int:
+    return int(document.get("redrives", 0))
+
+
+def _tell(request: ConcludeRequest, subject: str, document: dict[str, Any]) -> None:
+    execution = request.execution
+    if execution.dry_run and request.outcome == "succeeded":
+        return
+    key = f"{execution.name}:{request.outcome}:{request.redrives}"
+    notify_once(key=key, subject=subject, message=document)
+    entry = {
+        "Source": "kafka.failover",
+        "DetailType": f"Failover {request.outcome}",
+        "Detail": json.dumps({"key": key, **document}, default=str),
+    }
+    try:
+        client("events").put_events(Entries=[entry | {"EventBusName": os.environ.get("EVENT_BUS", "default")}])
+    except (ClientError, BotoCoreError) as error:
+        raise ServiceUnavailable(f"EventBridge did not take the event {key!r}: {error}") from error

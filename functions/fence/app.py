@@ -1,0 +1,42 @@
+"""fence: stop writes to the lost site through every gateway that can be reached. Best effort, reported as what it was."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from failover.errors import FleetRejected, FleetUnavailable
+from failover.gateway import Fleet, fleets_of
+from failover.plan import FENCED, Plan
+from failover.step import Report, Request, done, step, waiting
+
+
+def fence(request: Request, plan: Plan) -> Report:
+    """Fence every fleet of the lost site; done when each is fenced or out of reach."""
+    fleets = fleets_of(plan.site(request.execution.from_site))
+    with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
+        reached = dict(
+            zip(
+                (name for name, _ in fleets),
+                pool.map(lambda each: _fence(each[1], dry_run=request.execution.dry_run), fleets),
+                strict=True,
+            )
+        )
+    if any(state == "fencing" for state in reached.values()):
+        return waiting(**reached)
+    return done(**reached)
+
+
+def _fence(fleet: Fleet, *, dry_run: bool) -> str:
+    try:
+        state = fleet.look()
+        if state.target == FENCED:
+            return "fenced" if state.settled else "fencing"
+        if dry_run:
+            return f"would be fenced: {state.detail}"
+        fleet.route(FENCED)
+    except (FleetUnavailable, FleetRejected) as error:
+        return f"out of reach: {error}"
+    return "fencing"
+
+
+handler = step("fence", Request, fence)

@@ -1,0 +1,30 @@
+"""flip_dns: point the client hostname at the standby's fleet, until the change is in sync and name servers answer it."""
+
+from __future__ import annotations
+
+from failover.dns import client_name_of
+from failover.plan import Plan
+from failover.step import Report, Request, done, ledger, step, waiting
+
+
+def flip(request: Request, plan: Plan) -> Report:
+    """Look at record and answers; change the record if it is another; done when every name server asked answers it."""
+    name, target = client_name_of(plan), plan.site(request.execution.to_site).dns_target
+    change = _change_under_way(request)
+    state = name.look(change)
+    if not request.execution.dry_run and not state.leads_to(target) and change is None:
+        change = name.point_at(target)
+        state = name.look(change)
+    observed = {"hostname": plan.hostname, "record": state.record, "answers": state.answers, "change": change}
+    if request.execution.dry_run:
+        return done(**observed, would_point_at=target)
+    return done(**observed) if state.leads_to(target) and state.in_sync else waiting(**observed)
+
+
+def _change_under_way(request: Request) -> str | None:
+    """The id of this execution's own change. Only a hint to ask GetChange with: the record itself is looked at."""
+    last = ledger().step(request.execution, "flip_dns")
+    return last.observed.get("change") if last else None
+
+
+handler = step("flip_dns", Request, flip)

@@ -1,0 +1,41 @@
+"""switch_routes: route one gateway fleet to the standby's cluster, until every instance runs that route."""
+
+from __future__ import annotations
+
+from failover.errors import FleetRejected, FleetUnavailable
+from failover.gateway import fleet_of
+from failover.plan import Plan
+from failover.step import Report, Request, done, step, waiting
+
+
+class SwitchRequest(Request):
+    """`site` and `fleet` name the fleet. `best_effort`: one out of reach is reported and holds nothing up."""
+
+    site: str
+    fleet: str
+    best_effort: bool = False
+
+
+def switch(request: SwitchRequest, plan: Plan) -> Report:
+    """Look at the fleet; change its route if it is another; done when no instance of before is left."""
+    site = plan.site(request.site)
+    described = next((fleet for fleet in site.fleets if fleet.name == request.fleet), None)
+    if described is None:
+        raise FleetRejected(f"site {request.site} of plan {plan.name!r} has no fleet {request.fleet!r}")
+    fleet, target = fleet_of(described, site.region), request.execution.to_site
+    try:
+        state = fleet.look()
+        if state.target == target:
+            report = done if state.settled else waiting
+            return report(target=target, instances=len(state.instances), detail=state.detail)
+        if request.execution.dry_run:
+            return done(would_route_to=target, routed_to=state.target, detail=state.detail)
+        fleet.route(target)
+    except (FleetUnavailable, FleetRejected) as error:
+        if not request.best_effort:
+            raise
+        return done(out_of_reach=str(error))
+    return waiting(target=target, routed_from=state.target)
+
+
+handler = step(lambda request: f"switch_routes:{request.fleet}", SwitchRequest, switch)

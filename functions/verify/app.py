@@ -1,0 +1,62 @@
+"""verify: prove that clients can work. Through the client hostname: the right cluster, a canary record written and read
+back; and no gateway instance of the standby still on another cluster."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from failover.credentials import credentials
+from failover.errors import FailoverError, KafkaUnavailable
+from failover.gateway import fleets_of
+from failover.kafka import Settings, cluster_id, settings, write_and_read_back
+from failover.plan import Plan
+from failover.step import Report, Request, done, step, waiting
+
+
+def verify(request: Request, plan: Plan) -> Report:
+    """Done when everything is proven; what is not yet is said in `unproven`."""
+    standby = plan.site(request.execution.to_site)
+    wanted = standby.kafka.cluster_id
+    as_client = settings(plan.bootstrap, plan.clients.security_protocol, credentials(plan.clients.credentials))
+    unproven: list[str] = []
+    proven: list[str] = []
+    if request.execution.dry_run:
+        as_client |= {"bootstrap.servers": standby.fleets[0].bootstrap}
+    try:
+        _same(cluster_id(as_client), wanted, "through the client hostname")
+        proven.append(f"the client hostname leads to {wanted}")
+        if not request.execution.dry_run:
+            partition, offset = write_and_read_back(as_client, plan.clients.canary_topic)
+            proven.append(f"canary written and read back at {plan.clients.canary_topic}[{partition}]@{offset}")
+    except KafkaUnavailable as error:
+        unproven.append(str(error))
+    for name, found in _instances(plan, request.execution.to_site, as_client).items():
+        (proven if found == wanted else unproven).append(f"instance {name} is on {found}")
+    if request.execution.dry_run:
+        return done(proven=proven, would_still_have_to_prove=unproven)
+    return waiting(proven=proven, unproven=unproven) if unproven else done(proven=proven)
+
+
+def _same(found: str, wanted: str, where: str) -> None:
+    if found != wanted:
+        raise KafkaUnavailable(f"{where} cluster {found} answers, not {wanted}")
+
+
+def _instances(plan: Plan, site: str, as_client: Settings) -> dict[str, str]:
+    """The cluster each instance is on, asked of the instance itself, not through the balancer."""
+    instances = [i for _, fleet in fleets_of(plan.site(site)) for i in fleet.look().instances if i.bootstrap]
+    if not instances:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(16, len(instances))) as pool:
+        found = pool.map(lambda i: _asked(dict(as_client) | {"bootstrap.servers": str(i.bootstrap)}), instances)
+        return {instance.name: said for instance, said in zip(instances, found, strict=True)}
+
+
+def _asked(chosen: Settings) -> str:
+    try:
+        return cluster_id(chosen)
+    except FailoverError as error:
+        return f"no cluster that answers ({error})"
+
+
+handler = step("verify", Request, verify)

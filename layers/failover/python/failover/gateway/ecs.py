@@ -1,0 +1,124 @@
+"""A gateway fleet on ECS: one service, and one pre-registered task definition for each way it can be routed.
+
+The container reads its configuration once, at start, so a new route is a new task: UpdateService with the other task
+definition (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html). The old tasks are of no
+use once their cluster is lost, so all are replaced at once (minimumHealthyPercent 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from failover.aws import client, is_transient
+from failover.errors import FleetRejected, FleetUnavailable
+from failover.gateway import FleetState, Instance
+from failover.plan import EcsFleet
+
+ALL_AT_ONCE: Final = {"minimumHealthyPercent": 0, "maximumPercent": 200}
+_DESCRIBED_AT_ONCE: Final = 100
+
+
+class EcsService:
+    """A `Fleet` that is one ECS service."""
+
+    def __init__(self, fleet: EcsFleet, region: str, ecs: Any = None) -> None:
+        self._fleet = fleet
+        self._ecs = ecs if ecs is not None else client("ecs", region, attempts=1)
+        self._where = f"service {fleet.service} of ECS cluster {fleet.cluster} in {region}"
+
+    def look(self) -> FleetState:
+        """What the service runs: its deployments, and the tasks that are there."""
+        service = self._service()
+        deployments = service.get("deployments", [])
+        primary: dict[str, Any] = next((d for d in deployments if d.get("status") == "PRIMARY"), {})
+        wanted = primary.get("taskDefinition", service.get("taskDefinition"))
+        target = next((site for site, arn in self._fleet.task_definitions.items() if arn == wanted), None)
+        tasks = self._tasks()
+        running = [task for task in tasks if task.get("lastStatus") == "RUNNING"]
+        desired = int(service.get("desiredCount", 0))
+        of_before = [task for task in tasks if task.get("taskDefinitionArn") != wanted]
+        settled = (
+            len(deployments) == 1
+            and desired > 0
+            and not of_before
+            and len(running) >= desired
+            and primary.get("rolloutState", "COMPLETED") == "COMPLETED"
+        )
+        detail = f"{len(running)} of {desired} tasks run {str(wanted).rsplit('/', 1)[-1]}, {len(of_before)} of before are left"
+        if primary.get("rolloutState") == "FAILED":
+            raise FleetRejected(
+                f"the deployment of {self._where} failed: {primary.get('rolloutStateReason', 'no reason')}"
+            )
+        return FleetState(target, settled, tuple(self._instance(task) for task in running), detail)
+
+    def route(self, target: str) -> None:
+        """Deploy the task definition of that target, all tasks at once."""
+        wanted = self._fleet.task_definitions.get(target)
+        if wanted is None:
+            raise FleetRejected(f"{self._where} has no task definition for {target!r}")
+        self._call(
+            self._ecs.update_service,
+            cluster=self._fleet.cluster,
+            service=self._fleet.service,
+            taskDefinition=wanted,
+            deploymentConfiguration=ALL_AT_ONCE,
+        )
+
+    def _instance(self, task: dict[str, Any]) -> Instance:
+        name = str(task.get("taskArn", "")).rsplit("/", 1)[-1]
+        port = self._fleet.bootstrap.rpartition(":")[2]
+        address = _attached(task)
+        return Instance(name, _bound(task) or (f"{address}:{port}" if address else None))
+
+    def _service(self) -> dict[str, Any]:
+        answer = self._call(self._ecs.describe_services, cluster=self._fleet.cluster, services=[self._fleet.service])
+        services = answer.get("services", [])
+        if not services or services[0].get("status") == "INACTIVE":
+            raise FleetRejected(f"there is no {self._where}")
+        return dict(services[0])
+
+    def _tasks(self) -> list[dict[str, Any]]:
+        arns: list[str] = []
+        start: dict[str, str] = {}
+        while True:
+            page = self._call(
+                self._ecs.list_tasks, cluster=self._fleet.cluster, serviceName=self._fleet.service, **start
+            )
+            arns += page["taskArns"]
+            if not page.get("nextToken"):
+                break
+            start = {"nextToken": page["nextToken"]}
+        tasks: list[dict[str, Any]] = []
+        for first in range(0, len(arns), _DESCRIBED_AT_ONCE):
+            some = arns[first : first + _DESCRIBED_AT_ONCE]
+            tasks += self._call(self._ecs.describe_tasks, cluster=self._fleet.cluster, tasks=some)["tasks"]
+        return tasks
+
+    def _call(self, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+        try:
+            return operation(**arguments)
+        except (ClientError, BotoCoreError) as error:
+            if is_transient(error):
+                raise FleetUnavailable(f"no answer for {self._where}: {error}") from error
+            raise FleetRejected(f"{self._where}: {error}") from error
+
+
+def _bound(task: dict[str, Any]) -> str | None:
+    """The first published port: the route's bootstrap port (bridge and host network mode)."""
+    for container in task.get("containers", []):
+        for binding in container.get("networkBindings", []):
+            if binding.get("hostPort"):
+                return f"{binding.get('bindIP', '127.0.0.1')}:{binding['hostPort']}"
+    return None
+
+
+def _attached(task: dict[str, Any]) -> str | None:
+    """The task's own address (awsvpc network mode)."""
+    for container in task.get("containers", []):
+        for interface in container.get("networkInterfaces", []):
+            if interface.get("privateIpv4Address"):
+                return str(interface["privateIpv4Address"])
+    return None

@@ -1,0 +1,1 @@
+"""AWS on one machine: a moto server, and the bridges for what moto leaves out."""

@@ -1,1 +1,1 @@
-"""The drill: a rehearsal of a whole failover on one machine, around the same functions and state machines that are deployed."""
+"""The drill: a rehearsal of a whole failover on one machine, around the functions and state machines deployed."""

@@ -27,7 +27,7 @@ class AssessRequest(Request):
 
 
 def assess(request: AssessRequest, plan: Plan) -> Report:
-    """Probe both sites, read signals and mirrors, decide. On `proceed` and `ask` the mirrors are kept as an inventory."""
+    """Probe both sites, read signals and mirrors, decide; on `proceed` and `ask` keep the mirrors as an inventory."""
     execution, book = request.execution, ledger()
     with ThreadPoolExecutor(max_workers=3) as pool:
         mirrors_read = pool.submit(_mirrors, plan, execution.to_site)

@@ -21,7 +21,8 @@ from failover.step import ledger, logger, metrics
 
 
 class Start(BaseModel):
-    """The input of the state machine, by an alarm or by hand. `to` is the site that shall become active.
+    """The input of the state machine, by an alarm or by hand. `to` is the site that shall become active; a dry run may
+    say `standby`, whichever site that is.
     `supersedes` names an execution that can't go on and whose lease is to be taken over."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, extra="forbid")
@@ -63,6 +64,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     plan = plan_named(start.plan)
     book = ledger()
     state = book.state(plan.name, plan.home)
+    if start.dry_run and start.to == "standby":
+        start = start.model_copy(update={"to": plan.other(state.active)})
     _check_direction(plan, start, state, claimed=state.holder == name)
     execution = Execution(
         plan=plan.name,
@@ -82,7 +85,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         book.claim(execution, plan.home, start.supersedes)
     observed = {"epoch": execution.epoch, "from": execution.from_site, "to": execution.to_site, "reason": start.reason}
     book.record_step(execution, "claim", "done", observed, started)
-    logger.info("claimed", plan=plan.name, execution=name, **observed)
+    logger.info("claimed", extra={"plan": plan.name, "execution": name, **observed})
     return {
         "execution": execution.as_state(),
         "fleets_here": [fleet.name for fleet in plan.site(execution.to_site).fleets],

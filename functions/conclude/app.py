@@ -1,7 +1,7 @@
 """conclude: end the execution. The ledger gets the outcome and the report; people and other systems are told once.
 
-A failure is recorded and then raised, so that the execution ends as failed in this very state, with the lease kept. When
-it is redriven, this state is called again with a higher redrive count, and answers where to go on.
+A failure is recorded and then raised, so that the execution ends as failed in this very state, with the lease kept.
+When it is redriven, this state is called again with a higher redrive count, and answers where to go on.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=document)
     if request.outcome == "failed":
         raise FailoverStopped(
-            f"{execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}. The lease is kept. Mend the"
-            f" cause and redrive the execution, or start another with supersedes={execution.name!r}"
+            f"{execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}. The lease is kept."
+            f" Mend the cause and redrive the execution, or start another with supersedes={execution.name!r}"
         )
     return {"outcome": request.outcome, "report": report}
 

@@ -1,4 +1,4 @@
-"""fence: stop writes to the lost site through every gateway that can be reached. Best effort, reported as what it was."""
+"""fence: stop writes to the lost site through every gateway that can be reached. Best effort, and reported as such."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def fence(request: Request, plan: Plan) -> Report:
             )
         )
     if any(state == "fencing" for state in reached.values()):
-        return waiting(**reached)
-    return done(**reached)
+        return waiting(fleets=reached)
+    return done(fleets=reached)
 
 
 def _fence(fleet: Fleet, *, dry_run: bool) -> str:

@@ -1,6 +1,8 @@
-"""flip_dns: point the client hostname at the standby's fleet, until the change is in sync and name servers answer it."""
+"""flip_dns: point the client hostname at the standby's fleet, until it is in sync and name servers answer it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from failover.dns import client_name_of
 from failover.plan import Plan
@@ -15,7 +17,12 @@ def flip(request: Request, plan: Plan) -> Report:
     if not request.execution.dry_run and not state.leads_to(target) and change is None:
         change = name.point_at(target)
         state = name.look(change)
-    observed = {"hostname": plan.hostname, "record": state.record, "answers": state.answers, "change": change}
+    observed: dict[str, Any] = {
+        "hostname": plan.hostname,
+        "record": state.record,
+        "answers": state.answers,
+        "change": change,
+    }
     if request.execution.dry_run:
         return done(**observed, would_point_at=target)
     return done(**observed) if state.leads_to(target) and state.in_sync else waiting(**observed)

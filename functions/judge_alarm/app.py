@@ -1,15 +1,14 @@
-"""judge_alarm: an alarm changed its state. Keep it as a signal; if it says that an active site is lost, start a failover.
+"""judge_alarm: an alarm changed its state. Keep it as a signal; if it speaks against an active site, start a failover.
 
 The alarm is a hint, never the decision: `assess` reads the evidence anew. The execution is named by plan and epoch, so
-an alarm delivered twice, and a second alarm of the same outage, start nothing new. An event that can't be judged raises,
-and ends in the function's dead-letter queue.
+an alarm delivered twice, and a second alarm of the same outage, start nothing new. An event that can't be judged
+raises, and ends in the function's dead-letter queue.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -43,10 +42,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     change = _alarm_state_change(event)
     ledger = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
     plans = deployed_plans()
-    judged = []
-    for plan in plans.values():
-        if isinstance(plan, Plan) and (site := plan.site_of_alarm(change.alarm_name)):
-            judged.append(_judge(plan, site, change, ledger))
+    judged = [
+        _judge(plan, site, change, ledger)
+        for plan in plans.values()
+        if isinstance(plan, Plan) and (site := plan.site_of_alarm(change.alarm_name))
+    ]
     if not judged and (bad := next((plan for plan in plans.values() if isinstance(plan, BadPlan)), None)):
         raise bad
     metrics.add_metric("AlarmsJudged", MetricUnit.Count, max(1, len(judged)))
@@ -58,16 +58,22 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _judge(plan: Plan, site: str, change: AlarmStateChange, ledger: Ledger) -> dict[str, Any]:
     silenced = change.silenced()
-    at, since = change.state.timestamp.timestamp(), change.since().timestamp()
     signal = Signal(
-        site, change.alarm_name, change.says_lost() and not silenced, at, since, silenced or change.reason()
+        site,
+        change.alarm_name,
+        says_lost=change.says_lost() and not silenced,
+        at=change.state.timestamp.timestamp(),
+        since=change.since().timestamp(),
+        why=silenced or change.reason(),
     )
     kept = ledger.record_signal(plan.name, signal)
     state = ledger.state(plan.name, plan.home)
     why_not = silenced or _why_not(plan, site, signal, state, kept)
     started = None if why_not else _start(plan, site, state, signal)
     answer = {"plan": plan.name, "site": site, "signal_kept": kept, "started": started, "why_not": why_not}
-    logger.info("judged", **answer, alarm=change.alarm_name, at=datetime.fromtimestamp(at).astimezone().isoformat())
+    logger.info(
+        "judged", extra={**answer, "alarm": change.alarm_name, "changed_at": change.state.timestamp.isoformat()}
+    )
     return answer
 
 
@@ -121,6 +127,6 @@ def _alarm_state_change(event: dict[str, Any]) -> AlarmStateChange:
             "this is no CloudWatch alarm state change as EventBridge delivers it (an alarm's direct Lambda action has"
             f" another shape; point an EventBridge rule here instead): {type(error).__name__}: {error}"
         ) from None
-    if change is None:
+    if not isinstance(change, AlarmStateChange):
         raise MalformedEvent("the event has no detail")
     return change

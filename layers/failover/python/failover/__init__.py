@@ -1,4 +1,4 @@
-"""What the steps of a failover share: the plan, the ledger, evidence and decision, and ports to Kafka, link, gateway, DNS.
+"""What the steps of a failover share: plan, ledger, evidence, decision, and ports to Kafka, link, gateway and DNS.
 
 Import the rooms by name (`from failover.ledger import Ledger`): nothing is re-exported here, so that a function loads
 only what it uses.

@@ -1,4 +1,4 @@
-"""The decision: pure functions from evidence, policy and the ledger's state to proceed, wait, ask a person, or stand down.
+"""The decision: pure functions from evidence, policy and the ledger's state to proceed, wait, ask, or stand down.
 
 Each guard returns a reason why the failover must not happen, or None. They are asked in order; the first reason wins.
 """
@@ -55,7 +55,7 @@ def decide(case: Case) -> Decision:
 
 
 def votes_for_loss(case: Case) -> list[str]:
-    """Who says that the site is lost: each alarm that is fresh and still stands, and the controller's own probes as one."""
+    """Who says that the site is lost: each fresh alarm that still stands, and the controller's own probes as one."""
     votes = [signal.source for signal in case.evidence.signals if counts(signal, case.policy, case.now)]
     failed = [probe.service for probe in case.evidence.probes_of(_lost(case)) if probe.healthy is False]
     if {"kafka", "gateway"} & set(failed):

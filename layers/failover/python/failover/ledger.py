@@ -93,7 +93,7 @@ class Ledger:
             )
         if execution.epoch != state.epoch + 1:
             raise DuplicateExecution(
-                f"epoch {execution.epoch} of plan {execution.plan!r} is not the next one: the ledger is at {state.epoch}"
+                f"epoch {execution.epoch} of plan {execution.plan!r} is not the next: the ledger is at {state.epoch}"
             )
         values = {":epoch": execution.epoch, ":seen": state.epoch, ":holder": execution.name, ":active": state.active}
         condition = "(attribute_not_exists(epoch) OR epoch = :seen) AND "

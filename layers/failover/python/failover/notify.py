@@ -44,7 +44,10 @@ def _publisher() -> Callable[..., bool]:
     config = IdempotencyConfig(
         event_key_jmespath="key", expires_after_seconds=KEPT_S, hash_function="sha256", raise_on_no_idempotency_key=True
     )
-    return idempotent_function(_publish, data_keyword_argument="notification", persistence_store=store, config=config)
+    publish: Callable[..., bool] = idempotent_function(
+        _publish, data_keyword_argument="notification", persistence_store=store, config=config
+    )
+    return publish
 
 
 def _publish(notification: dict[str, Any]) -> bool:

@@ -180,13 +180,7 @@ def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
     owners: dict[str, str] = {}
     for name, site in plan.sites.items():
         for index, fleet in enumerate(site.fleets):
-            path = f"sites.{name}.fleets[{index}].task_definitions"
-            for missing in sorted(routes - fleet.task_definitions.keys()):
-                yield f"{path}.{missing}", "is missing: a fleet needs one for each site and one that is fenced"
-            for extra in sorted(fleet.task_definitions.keys() - routes):
-                yield f"{path}.{extra}", f"is no site of the plan ({', '.join(plan.sites)}) and not {FENCED!r}"
-            if len(set(fleet.task_definitions.values())) < len(fleet.task_definitions):
-                yield path, "names one task definition twice: a route could not be told from another"
+            yield from _wrong_routes(f"sites.{name}.fleets[{index}].task_definitions", fleet.task_definitions, routes)
         for index, alarm in enumerate(site.alarms):
             if alarm in owners:
                 yield f"sites.{name}.alarms[{index}]", f"speaks for site {owners[alarm]} too; an alarm has one site"
@@ -198,6 +192,15 @@ def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
         yield f"sites.{second}.kafka.cluster_id", f"is the cluster of site {first} too"
     if plan.sites[first].dns_target.rstrip(".") == plan.sites[second].dns_target.rstrip("."):
         yield f"sites.{second}.dns_target", f"is the target of site {first} too"
+
+
+def _wrong_routes(path: str, given: dict[str, str], wanted: set[str]) -> Iterator[tuple[str, str]]:
+    for missing in sorted(wanted - given.keys()):
+        yield f"{path}.{missing}", "is missing: a fleet needs one for each site and one that is fenced"
+    for extra in sorted(given.keys() - wanted):
+        yield f"{path}.{extra}", f"is none of {', '.join(sorted(wanted))}"
+    if len(set(given.values())) < len(given):
+        yield path, "names one task definition twice: a route could not be told from another"
 
 
 def _path(location: tuple[str | int, ...]) -> str:

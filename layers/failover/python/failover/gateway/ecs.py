@@ -47,7 +47,8 @@ class EcsService:
             and len(running) >= desired
             and primary.get("rolloutState", "COMPLETED") == "COMPLETED"
         )
-        detail = f"{len(running)} of {desired} tasks run {str(wanted).rsplit('/', 1)[-1]}, {len(of_before)} of before are left"
+        runs = str(wanted).rsplit("/", 1)[-1]
+        detail = f"{len(running)} of {desired} tasks run {runs}, {len(of_before)} of before are left"
         if primary.get("rolloutState") == "FAILED":
             raise FleetRejected(
                 f"the deployment of {self._where} failed: {primary.get('rolloutStateReason', 'no reason')}"

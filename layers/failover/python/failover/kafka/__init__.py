@@ -1,4 +1,4 @@
-"""Speaking Kafka as a client does: reach a cluster, ask who it is, write a record and read it back (confluent-kafka)."""
+"""Speaking Kafka as a client does: reach a cluster, ask who it is, write a record and read it back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The port to Cluster Linking: mirrors of a link, on the cluster that holds them, and the verb that makes them writable."""
+"""The port to Cluster Linking: the mirrors of a link, and the verb that makes them writable."""
 
 from __future__ import annotations
 

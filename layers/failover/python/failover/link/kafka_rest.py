@@ -1,5 +1,5 @@
-"""Cluster Linking through Confluent's Kafka REST v3 (spec: ccloud-sdk-go-v2 kafkarest/v3; operations listKafkaMirrorTopics-
-UnderLink, updateKafkaMirrorTopicsFailover, getKafkaCluster).
+"""Cluster Linking through Confluent's Kafka REST v3 (spec: ccloud-sdk-go-v2 kafkarest/v3), operations getKafkaCluster,
+listKafkaMirrorTopicsUnderLink and updateKafkaMirrorTopicsFailover.
 
 What the wire does beyond the spec: a verb answers 200 even if every topic failed, so each row is read; a 429 is HTML;
 fields come and go, so all of them are optional; lag 0 with last_source_fetch_offset -1 means unknown, not zero.

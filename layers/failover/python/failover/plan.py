@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from failover.errors import BadPlan, UnknownSite
 
@@ -151,7 +152,7 @@ def parse(text: str, name: str = "?") -> Plan:
     try:
         plan = Plan.model_validate(document)
     except ValidationError as error:
-        problems = [(_path(problem["loc"]), _said(dict(problem))) for problem in error.errors()]
+        problems = [(_path(problem["loc"]), _said(dict(problem))) for problem in _causes(error)]
         raise BadPlan(name, problems) from None
     if problems := list(_contradictions(plan)):
         raise BadPlan(name, problems)
@@ -201,6 +202,15 @@ def _wrong_routes(path: str, given: dict[str, str], wanted: set[str]) -> Iterato
         yield f"{path}.{extra}", f"is none of {', '.join(sorted(wanted))}"
     if len(set(given.values())) < len(given):
         yield path, "names one task definition twice: a route could not be told from another"
+
+
+def _causes(error: ValidationError) -> Iterator[ErrorDetails]:
+    """The problems, without those that only follow from a problem deeper down."""
+    problems = error.errors()
+    for problem in problems:
+        depth = len(problem["loc"])
+        if not any(len(p["loc"]) > depth and p["loc"][:depth] == problem["loc"] for p in problems):
+            yield problem
 
 
 def _path(location: tuple[str | int, ...]) -> str:

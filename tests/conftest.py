@@ -1,0 +1,129 @@
+"""What the product's tests stand on: AWS over real HTTP (moto server), and the handlers loaded as Lambda loads them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+REGION = "us-west-2"
+os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
+os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
+os.environ["AWS_DEFAULT_REGION"] = REGION
+os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Failover"
+os.environ["POWERTOOLS_SERVICE_NAME"] = "failover"
+os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
+
+
+class Context:
+    """Lambda's context, as far as Powertools looks at it."""
+
+    function_name = "test"
+    memory_limit_in_mb = 1769
+    invoked_function_arn = f"arn:aws:lambda:{REGION}:123456789012:function:test"
+    aws_request_id = "00000000-0000-0000-0000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
+
+
+@pytest.fixture(scope="session")
+def aws_endpoint() -> Iterator[str]:
+    """A moto server of this test process."""
+    from moto.core.config import default_user_config
+    from moto.server import ThreadedMotoServer
+
+    default_user_config["stepfunctions"] = {"execute_state_machine": False}
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """An empty AWS account; call it with a service's name for a client."""
+    import urllib.request
+
+    urllib.request.urlopen(urllib.request.Request(f"{aws_endpoint}/moto-api/reset", method="POST")).read()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
+    _forget_clients()
+
+    def client(service: str, region: str = REGION) -> Any:
+        return boto3.client(service, region_name=region, endpoint_url=aws_endpoint)  # type: ignore[call-overload]
+
+    return client
+
+
+@pytest.fixture
+def plan_text() -> str:
+    """The example plan's document."""
+    return (ROOT / "plans" / "orders.yaml").read_text()
+
+
+@pytest.fixture
+def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """What the template deploys that the functions need: ledger, plan, topic, state machine."""
+    aws("dynamodb").create_table(
+        TableName="ledger",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    aws("ssm").put_parameter(Name="/failover/plans/orders", Value=plan_text, Type="String")
+    machine = aws("stepfunctions").create_state_machine(
+        name="failover",
+        definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
+        roleArn="arn:aws:iam::123456789012:role/states",
+    )
+    monkeypatch.setenv("LEDGER_TABLE", "ledger")
+    monkeypatch.setenv("PLANS_PATH", "/failover/plans")
+    monkeypatch.setenv("STATE_MACHINE_ARN", machine["stateMachineArn"])
+    monkeypatch.setenv("NOTIFICATION_TOPIC_ARN", aws("sns").create_topic(Name="notifications")["TopicArn"])
+    return aws
+
+
+@pytest.fixture
+def function() -> Callable[[str], ModuleType]:
+    """Loads `functions/<name>/app.py` under a name of its own."""
+
+    def load(name: str) -> ModuleType:
+        path = ROOT / "functions" / name / "app.py"
+        spec = importlib.util.spec_from_file_location(f"function_{name}", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def call(function: Callable[[str], ModuleType]) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
+    """Calls a function's handler with an event, as Lambda does: the event and the answer are JSON."""
+
+    def invoke(name: str, event: dict[str, Any]) -> dict[str, Any]:
+        answer = function(name).handler(json.loads(json.dumps(event)), Context())
+        return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
+
+    return invoke
+
+
+def _forget_clients() -> None:
+    """Clients and caches live as long as a Lambda container; a test is a new container."""
+    for name, module in list(sys.modules.items()):
+        if name == "failover" or name.startswith("failover."):
+            for value in vars(module).values():
+                if callable(getattr(value, "cache_clear", None)):
+                    value.cache_clear()

@@ -1,0 +1,150 @@
+"""The ledger on DynamoDB's real wire: one holder, one epoch, and nothing written without the lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from failover.aws import client
+from failover.errors import DuplicateExecution, LeaseLost
+from failover.evidence import Signal
+from failover.execution import Execution
+from failover.ledger import Ledger
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+def execution(epoch: int = 1, name: str | None = None, *, dry_run: bool = False) -> Execution:
+    return Execution(
+        plan="orders",
+        epoch=epoch,
+        name=name or f"orders-{epoch}-failover",
+        kind="failover",
+        from_site="east",
+        to_site="west",
+        dry_run=dry_run,
+        claimed_at=1000.0,
+    )
+
+
+@pytest.fixture
+def ledger(deployed: Callable[..., Any]) -> Ledger:
+    return Ledger(client("dynamodb"), "ledger")
+
+
+def test_a_plan_never_claimed_is_active_at_home(ledger: Ledger) -> None:
+    state = ledger.state("orders", "east")
+    assert (state.active, state.epoch, state.holder) == ("east", 0, None)
+
+
+def test_a_claim_raises_the_epoch_and_claiming_again_changes_nothing(ledger: Ledger) -> None:
+    ledger.claim(execution(), "east")
+    ledger.claim(execution(), "east")
+    state = ledger.state("orders", "east")
+    assert (state.epoch, state.holder) == (1, "orders-1-failover")
+
+
+def test_the_lease_has_one_holder(ledger: Ledger) -> None:
+    ledger.claim(execution(), "east")
+    with pytest.raises(DuplicateExecution, match="orders-1-failover holds the lease"):
+        ledger.claim(execution(2), "east")
+
+
+def test_an_epoch_is_used_once(ledger: Ledger) -> None:
+    ledger.claim(execution(), "east")
+    ledger.conclude(execution(), "stood-down", {})
+    with pytest.raises(DuplicateExecution):
+        ledger.claim(execution(1, "another-name"), "east")
+    with pytest.raises(DuplicateExecution):
+        ledger.claim(execution(1), "east")
+    ledger.claim(execution(2), "east")
+
+
+def test_of_many_claims_at_once_one_wins(ledger: Ledger) -> None:
+    def claim(number: int) -> bool:
+        try:
+            ledger.claim(execution(1, f"start-{number}"), "east")
+        except DuplicateExecution:
+            return False
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sum(pool.map(claim, range(12))) == 1
+
+
+def test_a_superseded_execution_can_change_nothing_any_more(ledger: Ledger) -> None:
+    old, new = execution(1), execution(2)
+    ledger.claim(old, "east")
+    ledger.claim(new, "east", supersedes=old.name)
+    with pytest.raises(LeaseLost):
+        ledger.hold(old)
+    with pytest.raises(LeaseLost):
+        ledger.record_step(old, "fence", "done", {}, 1.0)
+    with pytest.raises(LeaseLost):
+        ledger.keep_inventory(old, [["a"]])
+    with pytest.raises(LeaseLost):
+        ledger.conclude(old, "succeeded", {})
+    assert ledger.state("orders", "east").active == "east"
+    ledger.hold(new)
+
+
+def test_superseding_the_wrong_execution_is_refused(ledger: Ledger) -> None:
+    ledger.claim(execution(1), "east")
+    with pytest.raises(DuplicateExecution):
+        ledger.claim(execution(2), "east", supersedes="orders-0-failover")
+
+
+def test_success_moves_the_active_site_and_releases_the_lease_once(ledger: Ledger) -> None:
+    ledger.claim(execution(), "east")
+    ledger.conclude(execution(), "succeeded", {"n": 1})
+    first = ledger.state("orders", "east")
+    ledger.conclude(execution(), "succeeded", {"n": 2})
+    assert (first.active, first.holder) == ("west", None)
+    assert first.changed_at is not None
+    assert ledger.state("orders", "east") == first
+    kept = ledger.execution("orders", "orders-1-failover")
+    assert kept is not None and (kept.status, kept.document) == ("succeeded", {"n": 1})
+
+
+def test_a_failure_keeps_the_lease(ledger: Ledger) -> None:
+    ledger.claim(execution(), "east")
+    ledger.conclude(execution(), "failed", {"stopped_at": "verify"})
+    ledger.hold(execution())
+    ledger.conclude(execution(), "succeeded", {})
+    assert ledger.state("orders", "east").active == "west"
+
+
+def test_a_dry_run_leaves_the_plans_state_alone(ledger: Ledger) -> None:
+    dry = execution(1, "orders-dry-run", dry_run=True)
+    ledger.begin_dry_run(dry)
+    ledger.begin_dry_run(dry)
+    ledger.hold(dry)
+    ledger.record_step(dry, "fence", "done", {"would": "fence"}, 1.0)
+    ledger.conclude(dry, "succeeded", {})
+    assert ledger.state("orders", "east").epoch == 0
+    assert [record.step for record in ledger.steps(dry)] == ["fence"]
+
+
+def test_steps_are_counted_and_keep_when_they_began(ledger: Ledger) -> None:
+    ledger.claim(execution(), "east")
+    ledger.record_step(execution(), "flip_dns", "waiting", {"change": "C1"}, 10.0)
+    ledger.record_step(execution(), "flip_dns", "done", {"change": "C1"}, 20.0)
+    (record,) = ledger.steps(execution())
+    assert (record.calls, record.status, record.started_at, record.observed) == (2, "done", 10.0, {"change": "C1"})
+
+
+def test_the_inventory_is_kept_in_batches(ledger: Ledger) -> None:
+    ledger.claim(execution(), "east")
+    ledger.keep_inventory(execution(), [["a", "b"], ["c"]])
+    assert [ledger.inventory(execution(), batch) for batch in (0, 1, 2)] == [["a", "b"], ["c"], []]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations([(10.0, True), (20.0, False), (30.0, True), (40.0, False), (40.0, False)]), st.integers())
+def test_signals_end_in_the_same_state_in_any_order(ledger: Ledger, events: list[tuple[float, bool]], source: int) -> None:
+    for at, says_lost in events:
+        ledger.record_signal("orders", Signal("east", f"alarm-{source}", says_lost, at, at))
+    kept = next(s for s in ledger.signals("orders", "east") if s.source == f"alarm-{source}")
+    assert (kept.at, kept.says_lost) == (40.0, False)

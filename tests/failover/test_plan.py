@@ -1,0 +1,93 @@
+"""A plan is read whole, or refused with one error that names every wrong field by its path in the YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from failover.errors import BadPlan, UnknownSite
+from failover.plan import load_plan, parse
+from hypothesis import given
+from hypothesis import strategies as st
+
+ORDERS = Path(__file__).resolve().parents[2] / "plans" / "orders.yaml"
+
+
+def document() -> dict[str, Any]:
+    return dict(yaml.safe_load(ORDERS.read_text()))
+
+
+def paths(text: str) -> set[str]:
+    with pytest.raises(BadPlan) as refused:
+        parse(text)
+    for path, _ in refused.value.problems:
+        assert path in str(refused.value)
+    return {path for path, _ in refused.value.problems}
+
+
+def test_the_example_plan_is_good() -> None:
+    plan = load_plan(ORDERS)
+    assert (plan.name, plan.home, list(plan.sites)) == ("orders", "east", ["east", "west"])
+    assert plan.other("east") == "west"
+    assert plan.site_of_alarm("kafka-orders-east-health-check") == "east"
+    assert plan.site_of_alarm("unheard-of") is None
+
+
+def test_every_wrong_field_is_named_in_one_error() -> None:
+    bad = document()
+    bad["hostname"] = "not a host"
+    del bad["home"]
+    bad["sites"]["east"]["region"] = "mars-1"
+    del bad["sites"]["east"]["fleets"][0]["service"]
+    bad["sites"]["west"]["kafka"]["rest_endpoint"] = "pkc.example.com"
+    bad["polcy"] = {}
+    assert paths(yaml.safe_dump(bad)) == {
+        "hostname",
+        "home",
+        "sites.east.region",
+        "sites.east.fleets[0].service",
+        "sites.west.kafka.rest_endpoint",
+        "polcy",
+    }
+
+
+def test_contradictions_are_named_by_their_paths_too() -> None:
+    bad = document()
+    bad["home"] = "north"
+    bad["sites"]["west"]["kafka"]["cluster_id"] = bad["sites"]["east"]["kafka"]["cluster_id"]
+    bad["sites"]["west"]["dns_target"] = bad["sites"]["east"]["dns_target"] + "."
+    bad["sites"]["west"]["alarms"] = ["failover-orders-east-kafka"]
+    del bad["sites"]["east"]["fleets"][0]["task_definitions"]["fenced"]
+    assert paths(yaml.safe_dump(bad)) == {
+        "home",
+        "sites.west.kafka.cluster_id",
+        "sites.west.dns_target",
+        "sites.west.alarms[0]",
+        "sites.east.fleets[0].task_definitions.fenced",
+    }
+
+
+def test_a_fleet_whose_routes_could_not_be_told_apart_is_refused() -> None:
+    bad = document()
+    routes = bad["sites"]["east"]["fleets"][0]["task_definitions"]
+    routes["west"] = routes["east"]
+    assert paths(yaml.safe_dump(bad)) == {"sites.east.fleets[0].task_definitions"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "just words", "a: [", "name: orders"])
+def test_what_is_no_plan_is_refused(text: str) -> None:
+    with pytest.raises(BadPlan):
+        parse(text)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
+def test_rubbish_is_refused_and_never_crashes(rubbish: object) -> None:
+    with pytest.raises(BadPlan):
+        parse(yaml.safe_dump(rubbish))
+
+
+def test_a_site_the_plan_does_not_have_is_refused_with_those_it_has() -> None:
+    with pytest.raises(UnknownSite, match="east and west"):
+        load_plan(ORDERS).site("north")

@@ -1,0 +1,360 @@
+"""Lambda on one machine: handlers in processes of their own, one invocation at a time each, as Lambda runs them.
+
+A worker sees what a function sees on Lambda and nothing of the drill: its own code first, then its layers' `python`
+directories, then the standard library; the template's environment and Lambda's own variables. The pool of a function
+grows with its concurrency.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import IO, Any
+
+from drill.aws.emf import metrics_of
+from drill.aws.metrics import MetricSink
+
+WORKER = Path(__file__).with_name("lambda_worker.py")
+INIT_TIMEOUT_S = 30.0
+"""Lambda gives an init phase 10 s of a full vCPU; this machine is shared by the whole drill."""
+
+
+class UnknownFunction(LookupError):
+    """There is no such function: it isn't in the template, or its name is misspelt."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Function not found: {name}")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function as its template describes it. `code` is its directory, `layers` are sys.path entries in order.
+
+    `max_retries`, `on_failure` (ARN of a destination) and `dead_letter` (ARN of a queue or topic) are for asynchronous
+    invocations.
+    """
+
+    name: str
+    arn: str
+    region: str
+    handler: str
+    code: Path
+    layers: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float = 3.0
+    memory_mb: int = 128
+    log_group: str = ""
+    max_retries: int = 2
+    on_failure: str | None = None
+    dead_letter: str | None = None
+
+    @property
+    def account(self) -> str:
+        return self.arn.split(":")[4]
+
+
+@dataclass(frozen=True)
+class Invoked:
+    """What an invocation gave: `payload` is JSON. `error` is the errorType, None if the handler returned."""
+
+    payload: bytes
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One invocation as the drill reports it. `start` is in seconds since the epoch."""
+
+    function: str
+    request_id: str
+    start: float
+    duration_ms: float
+    cold: bool
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every worker of this machine needs: interpreter, where AWS answers, where logs go.
+
+    `runtime_path` comes last on sys.path, as the packages of Lambda's own runtime do (boto3, if no layer has it).
+    """
+
+    python: str
+    endpoint: str
+    log_dir: Path
+    runtime_path: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Worker:
+    """One execution environment: a process with the handler imported."""
+
+    def __init__(self, function: Function, surroundings: Surroundings, on_line: Callable[[str], None]) -> None:
+        self.function = function
+        path = [function.code, *function.layers, *surroundings.runtime_path]
+        # -S and -s keep the interpreter's own site-packages out, -P the worker's directory: no package is there that a
+        # layer does not bring.
+        self.process = subprocess.Popen(
+            [surroundings.python, "-S", "-s", "-P", str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=function.code,
+            env=_environment(function, surroundings, path),
+        )
+        self._frames: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        threading.Thread(target=self._read_frames, daemon=True).start()
+        self._log = threading.Thread(target=self._read_log, args=(on_line,), daemon=True)
+        self._log.start()
+
+    def wait_ready(self) -> Invoked | None:
+        """None once the handler is imported; else what every invocation of it gives."""
+        frame = self._next_frame(time.monotonic() + INIT_TIMEOUT_S)
+        if frame is not None and "ready" in frame:
+            return None
+        if frame is None:
+            return self._exited("-")
+        self.kill()
+        return _failed(frame["init_error"])
+
+    def call(self, event: bytes, request_id: str) -> Invoked:
+        """Call the handler. After a timeout or an exit this worker is dead."""
+        timeout_s = self.function.timeout_s
+        deadline = time.monotonic() + timeout_s
+        head = {
+            "request_id": request_id,
+            "arn": self.function.arn,
+            "deadline_ms": (time.time() + timeout_s) * 1000,
+            "trace_id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
+        }
+        frame = json.dumps(head)[:-1].encode() + b', "event": ' + event + b"}"
+        try:
+            stdin = _pipe(self.process.stdin)
+            stdin.write(len(frame).to_bytes(4, "big") + frame)
+            stdin.flush()
+            answer = self._next_frame(deadline)
+        except OSError:
+            answer = None
+        if answer is None:
+            if time.monotonic() >= deadline:
+                self.kill()
+                return self._timed_out(request_id)
+            return self._exited(request_id)
+        if "error" in answer:
+            return _failed(answer["error"])
+        return Invoked(answer["result"].encode())
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        with suppress(OSError):
+            self.process.kill()
+        self.process.wait()
+        self._log.join(1.0)
+
+    def close(self) -> None:
+        """End it by the end of its stdin."""
+        with suppress(OSError):
+            _pipe(self.process.stdin).close()
+        threading.Thread(target=self.process.wait, daemon=True).start()
+
+    def _next_frame(self, deadline: float) -> dict[str, Any] | None:
+        """The next frame; None if the process ended, or did not answer before `deadline` (monotonic)."""
+        try:
+            return self._frames.get(timeout=max(0.0, deadline - time.monotonic()))
+        except Empty:
+            return None
+
+    def _read_frames(self) -> None:
+        stdout = _pipe(self.process.stdout)
+        while len(head := stdout.read(4)) == 4:
+            self._frames.put(json.loads(stdout.read(int.from_bytes(head, "big"))))
+        self._frames.put(None)
+
+    def _read_log(self, on_line: Callable[[str], None]) -> None:
+        for line in _pipe(self.process.stderr):
+            on_line(line.decode(errors="replace").rstrip("\n"))
+
+    def _timed_out(self, request_id: str) -> Invoked:
+        message = f"RequestId: {request_id} Error: Task timed out after {self.function.timeout_s:.2f} seconds"
+        return _failed({"errorType": "Sandbox.Timedout", "errorMessage": message})
+
+    def _exited(self, request_id: str) -> Invoked:
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(1.0)
+        self.kill()
+        status = self.process.returncode
+        why = f"signal: {-status}" if status < 0 else f"exit status {status}"
+        message = f"RequestId: {request_id} Error: Runtime exited with error: {why}"
+        return _failed({"errorType": "Runtime.ExitError", "errorMessage": message})
+
+
+class LambdaRuntime:
+    """Every function, its pool of workers, and what was invoked. Safe to use from any thread."""
+
+    def __init__(self, surroundings: Surroundings, metrics: MetricSink, *, idle_workers: int = 2) -> None:
+        self._surroundings = surroundings
+        self._metrics = metrics
+        self._idle_workers = idle_workers
+        self._functions: dict[str, Function] = {}
+        self._idle: dict[str, list[Worker]] = {}
+        self._busy: set[Worker] = set()
+        self._logs: dict[str, IO[str]] = {}
+        self._invocations: deque[Invocation] = deque(maxlen=20_000)
+        self._lock = threading.Lock()
+        surroundings.log_dir.mkdir(parents=True, exist_ok=True)
+
+    def add(self, function: Function) -> None:
+        with self._lock:
+            self._functions[function.name] = function
+            self._idle[function.name] = []
+            log = self._surroundings.log_dir / f"{function.name}.log"
+            self._logs[function.name] = log.open("a", encoding="utf-8")
+
+    def functions(self) -> list[Function]:
+        return list(self._functions.values())
+
+    def find(self, name_or_arn: str) -> Function:
+        """The function of that name, ARN or partial ARN; a version or alias is passed over.
+
+        Raises:
+            UnknownFunction: if there is none.
+        """
+        name = name_or_arn.partition("function:")[2] or name_or_arn
+        try:
+            return self._functions[name.partition(":")[0]]
+        except KeyError:
+            raise UnknownFunction(name_or_arn) from None
+
+    def invocations(self) -> list[dict[str, Any]]:
+        return [asdict(each) for each in list(self._invocations)]
+
+    def invoke(self, name_or_arn: str, event: bytes, request_id: str | None = None) -> Invoked:
+        """Invoke a function and wait for it.
+
+        Raises:
+            UnknownFunction: if there is none.
+        """
+        function = self.find(name_or_arn)
+        request_id = request_id or str(uuid.uuid4())
+        start, clock = time.time(), time.perf_counter()
+        worker, cold, invoked = self._take(function)
+        if invoked is None:
+            try:
+                invoked = worker.call(event or b"{}", request_id)
+            finally:
+                self._give_back(worker)
+        duration_ms = (time.perf_counter() - clock) * 1000
+        self._invocations.append(Invocation(function.name, request_id, start, duration_ms, cold, invoked.error))
+        return invoked
+
+    def warm(self) -> None:
+        """Start a worker for every function that has none idle, two at a time."""
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(self._warm, self.functions()))
+
+    def close(self) -> None:
+        with self._lock:
+            workers = [worker for idle in self._idle.values() for worker in idle] + list(self._busy)
+        for worker in workers:
+            worker.close()
+
+    def pids(self) -> dict[str, list[int]]:
+        """The processes of each function, for the drill to kill or to measure."""
+        with self._lock:
+            pids = {name: [worker.process.pid for worker in idle] for name, idle in self._idle.items()}
+            for worker in self._busy:
+                pids[worker.function.name].append(worker.process.pid)
+            return pids
+
+    def _warm(self, function: Function) -> None:
+        if not self._idle[function.name]:
+            worker, _, failed = self._take(function)
+            if failed is None:
+                self._give_back(worker)
+
+    def _take(self, function: Function) -> tuple[Worker, bool, Invoked | None]:
+        """An idle worker or a new one, whether it is new, and what its init failed with, if it did."""
+        with self._lock:
+            idle = self._idle[function.name]
+            while idle:
+                worker = idle.pop()
+                if worker.alive:
+                    self._busy.add(worker)
+                    return worker, False, None
+        worker = Worker(function, self._surroundings, lambda line: self._on_line(function.name, line))
+        failed = worker.wait_ready()
+        if failed is None:
+            with self._lock:
+                self._busy.add(worker)
+        return worker, True, failed
+
+    def _give_back(self, worker: Worker) -> None:
+        """Keep it for the next invocation, unless it died or enough of its kind idle already (memory)."""
+        with self._lock:
+            self._busy.discard(worker)
+            idle = self._idle[worker.function.name]
+            keep = worker.alive and len(idle) < self._idle_workers
+            if keep:
+                idle.append(worker)
+        if not keep:
+            worker.close()
+
+    def _on_line(self, function: str, line: str) -> None:
+        log = self._logs[function]
+        log.write(line + "\n")
+        log.flush()
+        for datum in metrics_of(line):
+            self._metrics(datum)
+
+
+def _environment(function: Function, surroundings: Surroundings, path: list[Path]) -> dict[str, str]:
+    """The variables that Lambda defines, then the function's own. The drill's own are not passed on."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": os.pathsep.join(str(entry) for entry in path),
+        "LAMBDA_TASK_ROOT": str(function.code),
+        "_HANDLER": function.handler,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group or f"/aws/lambda/{function.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{uuid.uuid4().hex}",
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "AWS_ACCESS_KEY_ID": "drill",
+        "AWS_SECRET_ACCESS_KEY": "drill",
+        "AWS_ENDPOINT_URL": surroundings.endpoint,
+        **surroundings.environment,
+        **function.environment,
+    }
+
+
+def _failed(error: dict[str, Any]) -> Invoked:
+    return Invoked(json.dumps(error).encode(), error=str(error["errorType"]))
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise RuntimeError("the worker was started without this pipe")
+    return stream

@@ -1,0 +1,44 @@
+"""Which regions are lost: their endpoints are dead, and nothing in them acts."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+
+_SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+
+
+class Regions:
+    """The lost regions. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lost: dict[str, frozenset[str]] = {}
+        self._lock = threading.Lock()
+
+    def lose(self, region: str, keep: Iterable[str] = ()) -> None:
+        """Lose a region, but for the services in `keep` (signing names).
+
+        Global services sign for us-east-1, as their control planes live there: Route 53 and IAM are lost with it
+        unless they are kept.
+        """
+        with self._lock:
+            self._lost[region] = frozenset(keep)
+
+    def restore(self, region: str) -> None:
+        with self._lock:
+            self._lost.pop(region, None)
+
+    def lost(self) -> dict[str, list[str]]:
+        """Each lost region, with the services that are left of it."""
+        with self._lock:
+            return {region: sorted(kept) for region, kept in self._lost.items()}
+
+    def is_lost(self, region: str, service: str) -> bool:
+        kept = self._lost.get(region)
+        return kept is not None and service not in kept
+
+    def refuses(self, authorization: str) -> bool:
+        """Whether a request with this Authorization header is for a lost region. An unsigned one never is."""
+        scope = _SCOPE.search(authorization)
+        return scope is not None and self.is_lost(scope["region"], scope["service"])

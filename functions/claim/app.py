@@ -9,6 +9,7 @@ import re
 import time
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict, Field
 
 from failover.errors import WrongDirection
@@ -61,6 +62,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     request = read(ClaimRequest, event)
     start, name = request.start, request.execution_name
     metrics.add_dimension("plan", start.plan)
+    metrics.add_metric("ClaimsAsked", MetricUnit.Count, 1)
     plan = plan_named(start.plan)
     book = ledger()
     state = book.state(plan.name, plan.home)

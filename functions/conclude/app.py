@@ -10,6 +10,7 @@ import json
 import os
 from typing import Any, Literal
 
+from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import client
@@ -48,6 +49,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     request = read(ConcludeRequest, event)
     execution, book = request.execution, ledger()
     metrics.add_dimension("plan", execution.plan)
+    metrics.add_dimension("outcome", request.outcome)
+    metrics.add_metric("Conclusions", MetricUnit.Count, 1)
     plan = plan_named(execution.plan)
     kept = book.execution(execution.plan, execution.name)
     if request.outcome == "failed" and kept and kept.status == "failed" and _redrives(kept.document) < request.redrives:
@@ -58,6 +61,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     report = execution_report(plan, execution, request.outcome, request.why, book.steps(execution))
     document = report | {"stopped_at": request.stopped_at, "error": request.error, "redrives": request.redrives}
     book.conclude(execution, request.outcome, document)
+    if request.outcome == "succeeded" and not execution.dry_run:
+        metrics.add_metric("RecoverySeconds", MetricUnit.Seconds, report["recovery_seconds"])
     _tell(request, headline(report), document)
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=document)
     if request.outcome == "failed":

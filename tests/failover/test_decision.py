@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from failover.decision import Case, decide, votes_for_loss
 from failover.evidence import Evidence, Lag, Probe, Signal
 from failover.ledger import PlanState
 from failover.plan import Policy
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = 1_000_000.0
 ALARM = Signal("east", "east-kafka", says_lost=True, at=NOW - 5, since=NOW - 25)
@@ -61,8 +62,10 @@ def test_a_signal_ages_out() -> None:
 @pytest.mark.parametrize("service", ["kafka", "rest"])
 @pytest.mark.parametrize("healthy", [False, None])
 @pytest.mark.parametrize("manual", [False, True])
-def test_a_standby_that_does_not_answer_is_never_failed_over_to(service: str, healthy: bool | None, manual: bool) -> None:
-    probes = tuple(p for p in WELL if p.service != service) + (probe("west", service, healthy),)
+def test_a_standby_that_does_not_answer_is_never_failed_over_to(
+    service: str, healthy: bool | None, manual: bool
+) -> None:
+    probes = (*tuple(p for p in WELL if p.service != service), probe("west", service, healthy))
     decision = decide(replace(with_evidence(probes=LOST + probes), manual=manual))
     assert decision.verdict == "stand-down"
     assert "west" in decision.why
@@ -89,7 +92,9 @@ def test_policy_observes_asks_and_limits() -> None:
     assert decide(replace(REGION_LOSS, policy=Policy(mode="approve"))).verdict == "ask"
     limited = AUTOMATIC.model_copy(update={"rpo_limit_records": 39})
     assert decide(replace(REGION_LOSS, policy=limited)).verdict == "ask"
-    assert decide(replace(REGION_LOSS, policy=AUTOMATIC.model_copy(update={"rpo_limit_records": 40}))).verdict == "proceed"
+    assert (
+        decide(replace(REGION_LOSS, policy=AUTOMATIC.model_copy(update={"rpo_limit_records": 40}))).verdict == "proceed"
+    )
 
 
 def test_an_unknown_lag_is_not_below_a_limit() -> None:
@@ -111,7 +116,9 @@ signals = st.lists(
     unique_by=lambda signal: signal.source,
 )
 health = st.sampled_from([True, False, None])
-probes = st.tuples(*[st.builds(probe, st.just(s), st.just(v), health) for s in ("east", "west") for v in ("kafka", "gateway", "rest")])
+probes = st.tuples(
+    *[st.builds(probe, st.just(s), st.just(v), health) for s in ("east", "west") for v in ("kafka", "gateway", "rest")]
+)
 cases = st.builds(
     Case,
     evidence=st.builds(

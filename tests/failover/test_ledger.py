@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from failover.aws import client
 from failover.errors import DuplicateExecution, LeaseLost
 from failover.evidence import Signal
 from failover.execution import Execution
 from failover.ledger import Ledger
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 
 def execution(epoch: int = 1, name: str | None = None, *, dry_run: bool = False) -> Execution:
@@ -143,7 +144,9 @@ def test_the_inventory_is_kept_in_batches(ledger: Ledger) -> None:
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations([(10.0, True), (20.0, False), (30.0, True), (40.0, False), (40.0, False)]), st.integers())
-def test_signals_end_in_the_same_state_in_any_order(ledger: Ledger, events: list[tuple[float, bool]], source: int) -> None:
+def test_signals_end_in_the_same_state_in_any_order(
+    ledger: Ledger, events: list[tuple[float, bool]], source: int
+) -> None:
     for at, says_lost in events:
         ledger.record_signal("orders", Signal("east", f"alarm-{source}", says_lost, at, at))
     kept = next(s for s in ledger.signals("orders", "east") if s.source == f"alarm-{source}")

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from failover.errors import BadPlan, UnknownSite
-from failover.plan import load_plan, parse
 from hypothesis import given
 from hypothesis import strategies as st
+
+from failover.errors import BadPlan, UnknownSite
+from failover.plan import load_plan, parse
 
 ORDERS = Path(__file__).resolve().parents[2] / "plans" / "orders.yaml"
 
@@ -82,7 +83,11 @@ def test_what_is_no_plan_is_refused(text: str) -> None:
         parse(text)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)
+    )
+)
 def test_rubbish_is_refused_and_never_crashes(rubbish: object) -> None:
     with pytest.raises(BadPlan):
         parse(yaml.safe_dump(rubbish))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from failover.aws import client
 from failover.errors import BadPlan, MalformedEvent
 from failover.ledger import Ledger
@@ -37,7 +38,9 @@ def test_an_alarm_on_the_active_site_starts_one_execution_named_by_the_epoch(dep
     assert (started["from"], started["to"], started["epoch"]) == ("east", "west", 1)
 
 
-def test_the_same_event_again_and_a_second_alarm_of_the_outage_are_the_same_execution(deployed: Any, call: Call) -> None:
+def test_the_same_event_again_and_a_second_alarm_of_the_outage_are_the_same_execution(
+    deployed: Any, call: Call
+) -> None:
     for name in ("alarm-metric", "alarm-metric", "alarm-route53-health-check", "alarm-composite"):
         call("judge_alarm", event(name))
     assert executions(deployed) == ["orders-1-failover"]
@@ -112,7 +115,9 @@ def test_a_bad_plan_does_not_hide_a_good_one(deployed: Any, call: Call) -> None:
 def test_an_alarm_only_a_bad_plan_could_name_is_not_swallowed(deployed: Any, call: Call, plan_text: str) -> None:
     broken = yaml.safe_load(plan_text)
     del broken["home"]
-    deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=yaml.safe_dump(broken), Type="String", Overwrite=True)
+    deployed("ssm").put_parameter(
+        Name="/failover/plans/orders", Value=yaml.safe_dump(broken), Type="String", Overwrite=True
+    )
     with pytest.raises(BadPlan, match="home: is missing"):
         call("judge_alarm", event("alarm-metric"))
 

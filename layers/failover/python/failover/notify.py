@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from failover.aws import client, is_transient
 from failover.errors import ServiceUnavailable
 
+ONE_CALL_MS = 20_000
 KEPT_S = 14 * 86_400
 SUBJECT_LIMIT = 100
 
@@ -31,6 +32,13 @@ def notify_once(*, key: str, subject: str, message: dict[str, Any]) -> None:
     _publisher()(notification={"key": key, "subject": subject, "message": message})
 
 
+class _OneCall:
+    """Tells Powertools when an attempt must be dead: a function's own timeout later, another may publish."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return ONE_CALL_MS
+
+
 @functools.cache
 def _publisher() -> Callable[..., bool]:
     store = DynamoDBPersistenceLayer(
@@ -42,7 +50,11 @@ def _publisher() -> Callable[..., bool]:
         boto3_client=client("dynamodb"),
     )
     config = IdempotencyConfig(
-        event_key_jmespath="key", expires_after_seconds=KEPT_S, hash_function="sha256", raise_on_no_idempotency_key=True
+        event_key_jmespath="key",
+        expires_after_seconds=KEPT_S,
+        hash_function="sha256",
+        raise_on_no_idempotency_key=True,
+        lambda_context=_OneCall(),
     )
     publish: Callable[..., bool] = idempotent_function(
         _publish, data_keyword_argument="notification", persistence_store=store, config=config

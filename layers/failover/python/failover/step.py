@@ -85,6 +85,7 @@ def step(
         )
         metrics.add_dimension("step", key.split(":")[0])
         metrics.add_dimension("plan", execution.plan)
+        metrics.add_metric("StepCalls", MetricUnit.Count, 1)
         try:
             plan = plan_named(execution.plan)
             ledger().hold(execution)

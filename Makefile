@@ -1,0 +1,48 @@
+# The two commands: `make drill` and `make test`. Each sets up what it needs; Python 3.11+, make and a package index do.
+PYTHON ?= python3
+SHELL := /bin/sh
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: drill test bench lint lock clean
+
+drill: .venv/drill.done
+	.venv/bin/python -m drill run region-loss
+
+test: .venv/test.done .venv-sam/done
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/python -m tests.typecheck
+	.venv/bin/python -m pytest
+
+bench: .venv/test.done
+	.venv/bin/python -m bench
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+
+.venv/drill.done: requirements/drill.txt | .venv/bin/python
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/drill.txt
+	touch $@
+
+.venv/test.done: requirements/test.txt .venv/drill.done
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/test.txt
+	touch $@
+
+.venv-sam/done: requirements/sam.txt
+	$(PYTHON) -m venv .venv-sam
+	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/sam.txt
+	touch $@
+
+# Needs uv, for this target only.
+lock:
+	for set in drill test; do \
+	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; done
+	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" requirements/sam.in -o requirements/sam.txt
+	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links -c requirements/drill.txt \
+	  --custom-compile-command "make lock" layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+
+clean:
+	rm -rf .venv .venv-sam .aws-sam drill-reports

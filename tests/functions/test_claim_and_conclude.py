@@ -1,0 +1,191 @@
+"""claim and conclude: one execution holds a plan; a bad start changes nothing and says what to write instead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from failover.aws import client
+from failover.errors import (
+    BadPlan,
+    DuplicateExecution,
+    LeaseLost,
+    MalformedEvent,
+    UnknownPlan,
+    UnknownSite,
+    WrongDirection,
+)
+from failover.ledger import Ledger
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+def start(name: str = "orders-1-failover", **wanted: Any) -> dict[str, Any]:
+    return {"start": {"plan": "orders", "to": "west"} | wanted, "execution_name": name}
+
+
+def ledger() -> Ledger:
+    return Ledger(client("dynamodb"), "ledger")
+
+
+def untouched() -> bool:
+    state = ledger().state("orders", "east")
+    return (state.active, state.epoch, state.holder) == ("east", 0, None)
+
+
+@pytest.fixture
+def inbox(deployed: Callable[..., Any]) -> Callable[[], list[str]]:
+    """What people were told."""
+    queue = deployed("sqs").create_queue(QueueName="inbox")["QueueUrl"]
+    topic = deployed("sns").list_topics()["Topics"][0]["TopicArn"]
+    deployed("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-west-2:123456789012:inbox")
+
+    def subjects() -> list[str]:
+        messages = deployed("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"])["Subject"] for message in messages]
+
+    return subjects
+
+
+def test_a_claim_twice_is_one_claim(deployed: Any, call: Call) -> None:
+    first, second = call("claim", start()), call("claim", start())
+    assert first["execution"]["epoch"] == second["execution"]["epoch"] == 1
+    assert ledger().state("orders", "east").epoch == 1
+    assert first["fleets_here"] == ["gateway-west"] and first["fleets_lost"] == ["gateway-east"]
+
+
+def test_two_starts_at_once_are_one_execution(deployed: Any, call: Call) -> None:
+    call("claim", start("orders-1-failover", epoch=1))
+    with pytest.raises(DuplicateExecution):
+        call("claim", start("by-hand"))
+    with pytest.raises(DuplicateExecution):
+        call("claim", start("orders-1-failover-again", epoch=1))
+
+
+def test_the_epoch_in_an_executions_name_counts(deployed: Any, call: Call) -> None:
+    with pytest.raises(DuplicateExecution, match="epoch 7"):
+        call("claim", start("orders-7-failover"))
+    assert untouched()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error", "says"),
+    [
+        ({"to": "east"}, WrongDirection, "write to='west'"),
+        ({"from": "west", "to": "west"}, WrongDirection, "write from='east'"),
+        ({"to": "north"}, UnknownSite, "its sites are east and west"),
+        ({"from": "north"}, UnknownSite, "its sites are east and west"),
+        ({"plan": "payments"}, UnknownPlan, "/failover/plans/payments"),
+        ({"too": "west"}, MalformedEvent, "too"),
+        ({"to": None}, MalformedEvent, "to"),
+        ({"to": "standby"}, UnknownSite, "no site 'standby'"),
+        ({"epoch": 0}, MalformedEvent, "epoch"),
+    ],
+)
+def test_a_bad_start_says_what_to_write_and_changes_nothing(
+    deployed: Any, call: Call, wanted: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error) as refused:
+        call("claim", start(**wanted))
+    assert says in str(refused.value)
+    assert untouched()
+
+
+def test_a_plan_with_wrong_fields_changes_nothing(deployed: Any, call: Call, plan_text: str) -> None:
+    broken = yaml.safe_load(plan_text)
+    broken["home"] = "north"
+    deployed("ssm").put_parameter(
+        Name="/failover/plans/orders", Value=yaml.safe_dump(broken), Type="String", Overwrite=True
+    )
+    with pytest.raises(BadPlan, match="home: names no site of the plan"):
+        call("claim", start())
+    assert untouched()
+
+
+def test_a_dry_run_claims_nothing_and_may_say_standby(deployed: Any, call: Call) -> None:
+    claimed = call("claim", start("rehearsal", to="standby", dry_run=True))
+    assert (claimed["execution"]["to"], claimed["execution"]["dry_run"]) == ("west", True)
+    assert untouched()
+
+
+def test_success_makes_the_standby_active_once_and_tells_people_once(deployed: Any, call: Call, inbox: Any) -> None:
+    execution = call("claim", start())["execution"]
+    for _ in range(3):
+        assert call("conclude", {"execution": execution, "outcome": "succeeded"})["outcome"] == "succeeded"
+    state = ledger().state("orders", "east")
+    assert (state.active, state.holder) == ("west", None)
+    assert len(inbox()) == 1
+
+
+def test_a_crash_between_the_ledger_and_the_notification_is_made_good(
+    deployed: Any, call: Call, inbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = call("claim", start())["execution"]
+    with monkeypatch.context() as crash:
+        crash.setenv("NOTIFICATION_TOPIC_ARN", "arn:aws:sns:us-west-2:123456789012:gone")
+        with pytest.raises(Exception):  # noqa: B017 - whatever ends a function before its answer
+            call("conclude", {"execution": execution, "outcome": "succeeded"})
+    assert ledger().state("orders", "east").active == "west"
+    call("conclude", {"execution": execution, "outcome": "succeeded"})
+    assert len(inbox()) == 1
+
+
+def test_standing_down_changes_no_site_and_releases_the_lease(deployed: Any, call: Call) -> None:
+    execution = call("claim", start())["execution"]
+    call("conclude", {"execution": execution, "outcome": "stood-down", "why": "one vote of two"})
+    state = ledger().state("orders", "east")
+    assert (state.active, state.holder, state.epoch) == ("east", None, 1)
+
+
+def test_a_failure_is_recorded_told_and_raised_and_a_redrive_goes_on(deployed: Any, call: Call, inbox: Any) -> None:
+    execution = call("claim", start())["execution"]
+    failure = {"execution": execution, "outcome": "failed", "stopped_at": "BeginVerify", "error": {"Error": "X"}}
+    for _ in range(2):
+        with pytest.raises(Exception, match="stopped at BeginVerify") as stopped:
+            call("conclude", failure)
+        assert type(stopped.value).__name__ == "FailoverStopped"
+    assert len(inbox()) == 1
+    assert ledger().state("orders", "east").holder == "orders-1-failover"
+    assert call("conclude", failure | {"redrives": 1}) == {"resume": "BeginVerify"}
+
+
+def test_a_stuck_execution_can_be_superseded_and_can_then_do_nothing(deployed: Any, call: Call) -> None:
+    old = call("claim", start())["execution"]
+    call("claim", start("orders-2-failover", supersedes="orders-1-failover"))
+    for function, more in [
+        ("assess", {}),
+        ("fence", {}),
+        ("promote_mirrors", {}),
+        ("switch_routes", {"site": "west", "fleet": "gateway-west"}),
+        ("flip_dns", {}),
+        ("verify", {}),
+        ("request_approval", {"task_token": "t", "assessed": {}}),
+        ("conclude", {"outcome": "succeeded"}),
+        ("conclude", {"outcome": "failed"}),
+    ]:
+        with pytest.raises(LeaseLost):
+            call(function, {"execution": old, **more})
+
+
+def test_an_approval_is_asked_once_and_its_token_is_in_no_message(deployed: Any, call: Call, inbox: Any) -> None:
+    execution = call("claim", start())["execution"]
+    request = {"execution": execution, "task_token": "secret-token", "assessed": {"why": "policy", "votes": []}}
+    call("request_approval", request)
+    call("request_approval", request)
+    told = inbox()
+    assert len(told) == 1 and told[0].startswith("Approve the failover of orders")
+    items = deployed("dynamodb").scan(TableName="ledger")["Items"]
+    assert [item["token"]["S"] for item in items if "token" in item] == ["secret-token"]
+
+
+@pytest.mark.parametrize(
+    "step", ["assess", "fence", "promote_mirrors", "switch_routes", "flip_dns", "verify", "conclude", "watch_site"]
+)
+@pytest.mark.parametrize("rubbish", [{}, {"execution": None}, {"execution": {"plan": "orders"}}, {"plan": 3, "x": 1}])
+def test_rubbish_is_refused_by_name(deployed: Any, call: Call, step: str, rubbish: dict[str, Any]) -> None:
+    with pytest.raises(MalformedEvent):
+        call(step, rubbish)

@@ -16,7 +16,7 @@ class Clients:
         self.endpoint = endpoint
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
-        self._session = boto3.Session(aws_access_key_id="drill", aws_secret_access_key="drill")
+        self._session: Any = boto3.Session(aws_access_key_id="drill", aws_secret_access_key="drill")
 
     def of(self, service: str, region: str) -> Any:
         client = self._clients.get((service, region))

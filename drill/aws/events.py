@@ -49,8 +49,11 @@ class EventBus:
         def put_events(self: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return [bus.put_entry(self, entry) for entry in events]
 
-        EventsBackend.put_events = put_events
-        self._targets.put_on_bus = lambda arn, body: self.put(*_place_of(arn), json.loads(body))
+        def put_on_bus(arn: str, body: str) -> None:
+            bus.put(*_place_of(arn), json.loads(body))
+
+        EventsBackend.put_events = put_events  # type: ignore[method-assign]
+        self._targets.put_on_bus = put_on_bus
 
     def put_entry(self, backend: EventsBackend, entry: dict[str, Any]) -> dict[str, str]:
         """One entry of PutEvents, answered as AWS answers it."""
@@ -95,11 +98,7 @@ class EventBus:
             return str(envelope["id"])
         self._seen.append({"at": time.time(), "bus": bus, "bus_region": region, **envelope})
         for rule in list(events_backends[account][region].describe_event_bus(bus).rules.values()):
-            if (
-                rule.state != "DISABLED"
-                and rule.event_pattern.get_pattern()
-                and rule.event_pattern.matches_event(envelope)
-            ):
+            if _matches(rule, envelope):
                 self.fire(rule, envelope)
         return str(envelope["id"])
 
@@ -168,6 +167,12 @@ def put_service_event(account: str, region: str, event: dict[str, Any]) -> None:
     if _bus is None:
         raise RuntimeError("no EventBus is installed; drill.aws.cloud installs one before anything can happen")
     _bus.put(account, region, "default", event)
+
+
+def _matches(rule: Rule, event: Any) -> bool:
+    """Whether an enabled rule with a pattern matches. moto lets disabled rules deliver, and scheduled ones match all."""
+    pattern = rule.event_pattern
+    return bool(rule.state != "DISABLED" and pattern.get_pattern() and pattern.matches_event(event))
 
 
 def _place_of(bus_arn: str) -> tuple[str, str, str]:

@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from moto.events.models import events_backends
+from moto.scheduler.models import scheduler_backends
+
 from drill.aws.events import EventBus, iso_time
 from drill.aws.regions import Regions
 
@@ -68,7 +71,7 @@ class Schedules:
 
     def fire_due(self, now: float) -> None:
         """Fire what is due at `now` (monotonic seconds). A schedule in a lost region lets its firings pass."""
-        current = {firing.arn: firing for firing in self._enabled()}
+        current = {firing.arn: firing for firing in _enabled()}
         for arn in set(self._next) - set(current):
             del self._next[arn]
         for firing in current.values():
@@ -117,19 +120,21 @@ class Schedules:
                 LOG.exception("the schedules could not be looked at")
             time.sleep(LOOK_EVERY_S)
 
-    def _enabled(self) -> Iterator[Firing]:
-        from moto.events.models import events_backends
-        from moto.scheduler.models import scheduler_backends
 
-        for account, regions in list(scheduler_backends.items()):
-            for region, backend in list(regions.items()):
-                for group in list(backend.schedule_groups.values()):
-                    for schedule in list(group.schedules.values()):
-                        if schedule.state == "ENABLED":
-                            yield Firing(schedule.arn, account, region, schedule.schedule_expression, schedule.target)
-        for account, regions in list(events_backends.items()):
-            for region, backend in list(regions.items()):
-                for bus in list(backend.event_buses.values()):
-                    for rule in list(bus.rules.values()):
-                        if rule.scheduled_expression and rule.state != "DISABLED":
-                            yield Firing(rule.arn, account, region, rule.scheduled_expression, {}, rule)
+def _enabled() -> Iterator[Firing]:
+    for account, region, backend in _backends(scheduler_backends):
+        for group in list(backend.schedule_groups.values()):
+            for schedule in list(group.schedules.values()):
+                if schedule.state == "ENABLED":
+                    yield Firing(schedule.arn, account, region, schedule.schedule_expression, schedule.target)
+    for account, region, backend in _backends(events_backends):
+        for bus in list(backend.event_buses.values()):
+            for rule in list(bus.rules.values()):
+                if rule.scheduled_expression and rule.state != "DISABLED":
+                    yield Firing(rule.arn, account, region, rule.scheduled_expression, {}, rule)
+
+
+def _backends(of_service: Any) -> Iterator[tuple[str, str, Any]]:
+    for account, regions in list(of_service.items()):
+        for region, backend in list(regions.items()):
+            yield account, region, backend

@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.idempotency import (
     IdempotencyConfig,
     idempotent_function,
 )
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import client, is_transient
@@ -32,7 +33,7 @@ def notify_once(*, key: str, subject: str, message: dict[str, Any]) -> None:
     _publisher()(notification={"key": key, "subject": subject, "message": message})
 
 
-class _OneCall:
+class _OneCall(LambdaContext):
     """Tells Powertools when an attempt must be dead: a function's own timeout later, another may publish."""
 
     def get_remaining_time_in_millis(self) -> int:

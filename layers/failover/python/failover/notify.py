@@ -36,7 +36,8 @@ def notify_once(*, key: str, subject: str, message: dict[str, Any]) -> None:
 class _OneCall(LambdaContext):
     """Tells Powertools when an attempt must be dead: a function's own timeout later, another may publish."""
 
-    def get_remaining_time_in_millis(self) -> int:
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
         return ONE_CALL_MS
 
 

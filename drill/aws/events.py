@@ -170,7 +170,7 @@ def put_service_event(account: str, region: str, event: dict[str, Any]) -> None:
 
 
 def _matches(rule: Rule, event: Any) -> bool:
-    """Whether an enabled rule with a pattern matches. moto lets disabled rules deliver, and scheduled ones match all."""
+    """Whether an enabled rule with a pattern matches; in moto disabled rules deliver, and scheduled ones match all."""
     pattern = rule.event_pattern
     return bool(rule.state != "DISABLED" and pattern.get_pattern() and pattern.matches_event(event))
 

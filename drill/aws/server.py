@@ -1,0 +1,168 @@
+"""The endpoint: moto's server behind a door that knows lost regions, Lambda, and the drill's own paths."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qs, unquote
+from uuid import uuid4
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from drill.aws.lambda_async import AsyncInvoker
+from drill.aws.lambda_runtime import Function, LambdaRuntime, UnknownFunction
+from drill.aws.regions import Regions
+
+_FUNCTIONS = "/2015-03-31/functions"
+_INVOKE = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)/invocations")
+_FUNCTION = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)(?P<configuration>/configuration)?")
+_REGION = re.compile(r"/drill/regions/(?P<region>[a-z0-9-]+)/(?P<act>lose|restore)")
+
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class Door:
+    """The WSGI application in front of moto's.
+
+    Lambda's few calls are answered here: moto's Lambda runs containers, and imports a quarter of moto for it.
+    """
+
+    def __init__(
+        self, moto: Wsgi, regions: Regions, runtime: LambdaRuntime, invoker: AsyncInvoker, events: Callable[[], Any]
+    ) -> None:
+        self._moto = moto
+        self._regions = regions
+        self._runtime = runtime
+        self._invoker = invoker
+        self._reports: dict[str, Callable[[], Any]] = {
+            "/drill/events": events,
+            "/drill/invocations": runtime.invocations,
+            "/drill/workers": runtime.pids,
+            "/drill/regions": regions.lost,
+        }
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path: str = environ["PATH_INFO"]
+        if path.startswith("/drill/"):
+            status, body = self._control(environ["REQUEST_METHOD"], path, parse_qs(environ.get("QUERY_STRING", "")))
+            return _answer(start_response, status, body)
+        if path.startswith(_FUNCTIONS):
+            try:
+                return self._lambda(environ, start_response, path)
+            except UnknownFunction as error:
+                body = {"Type": "User", "Message": str(error)}
+                return _answer(start_response, 404, body, [("x-amzn-ErrorType", "ResourceNotFoundException")])
+        return self._moto(environ, start_response)
+
+    def _control(self, method: str, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        region = _REGION.fullmatch(path)
+        if method == "POST" and region:
+            if region["act"] == "lose":
+                self._regions.lose(region["region"], keep=query.get("keep", ()))
+            else:
+                self._regions.restore(region["region"])
+            return 200, self._regions.lost()
+        if method == "POST" and path == "/drill/warm":
+            self._runtime.warm()
+            return 200, self._runtime.pids()
+        if method == "GET" and path in self._reports:
+            return 200, self._reports[path]()
+        return 404, {"Message": f"no {method} {path} in the drill"}
+
+    def _lambda(self, environ: dict[str, Any], start_response: Any, path: str) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        invoke = _INVOKE.fullmatch(path)
+        if method == "POST" and invoke:
+            event = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return self._invoke(unquote(invoke["name"]), event or b"{}", environ, start_response)
+        function = _FUNCTION.fullmatch(path)
+        if method == "GET" and function:
+            configuration = _configuration(self._runtime.find(unquote(function["name"])))
+            return _answer(
+                start_response, 200, configuration if function["configuration"] else {"Configuration": configuration}
+            )
+        if method == "GET" and path.rstrip("/") == _FUNCTIONS:
+            return _answer(start_response, 200, {"Functions": [_configuration(f) for f in self._runtime.functions()]})
+        return _answer(start_response, 501, {"Message": f"the drill's Lambda has no {method} {path}"})
+
+    def _invoke(self, name: str, event: bytes, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        try:
+            json.loads(event)
+        except ValueError as error:
+            body = {"Type": "User", "Message": f"Could not parse request body into json: {error}"}
+            return _answer(start_response, 400, body, [("x-amzn-ErrorType", "InvalidRequestContentException")])
+        kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
+        if kind == "Event":
+            self._invoker.accept(name, event)
+            return _answer(start_response, 202, b"")
+        if kind == "DryRun":
+            self._runtime.find(name)
+            return _answer(start_response, 204, b"")
+        invoked = self._runtime.invoke(name, event)
+        headers = [("X-Amz-Executed-Version", "$LATEST")]
+        if invoked.error is not None:
+            headers.append(("X-Amz-Function-Error", "Unhandled"))
+        return _answer(start_response, 200, invoked.payload, headers)
+
+
+def serve(port: int, regions: Regions, door: Callable[[Wsgi], Wsgi]) -> None:
+    """Answer on 127.0.0.1:`port` from a thread; returns once the port is bound.
+
+    Raises:
+        OSError: if the port is taken.
+    """
+
+    class Handler(MotoRequestHandler):
+        disable_nagle_algorithm = True
+        wbufsize = -1
+        protocol_version = "HTTP/1.1"
+
+        def run_wsgi(self) -> None:
+            if regions.refuses(self.headers.get("Authorization", "")):
+                # A dead endpoint: no status, no body. The body that was sent stays unread, so the peer sees a reset.
+                self.close_connection = True
+                return
+            super().run_wsgi()
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Say nothing: there are dozens a second."""
+
+        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
+            if "Connection" not in message:
+                super().log(type, message, *args)
+
+    application = door(DomainDispatcherApplication(create_backend_app))
+    server: Any = make_server("127.0.0.1", port, application, threaded=True, request_handler=Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="endpoint", daemon=True).start()
+
+
+def _answer(start_response: Any, status: int, body: Any, headers: Iterable[tuple[str, str]] = ()) -> Iterable[bytes]:
+    data = body if isinstance(body, bytes) else json.dumps(body, default=str).encode()
+    fixed = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(data))),
+        ("x-amzn-RequestId", str(uuid4())),
+    ]
+    with suppress(BrokenPipeError):
+        start_response(f"{status} -", [*fixed, *headers])
+    return [data]
+
+
+def _configuration(function: Function) -> dict[str, Any]:
+    return {
+        "FunctionName": function.name,
+        "FunctionArn": function.arn,
+        "Handler": function.handler,
+        "Timeout": function.timeout_s,
+        "MemorySize": function.memory_mb,
+        "Environment": {"Variables": dict(function.environment)},
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "Version": "$LATEST",
+    }

@@ -1,0 +1,190 @@
+"""Faults on purpose: what a REST API in trouble does instead of, or after, doing what was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+Kind = Literal[
+    "html429",  # not applied; Jetty's HTML page
+    "status",  # not applied; `status` with the error body of `error_code` and `message`
+    "delay",  # answered `seconds` late
+    "hang",  # not applied, no answer; the connection is cut after `seconds`
+    "timeout_after_apply",  # applied, no answer; the connection is cut after `seconds`
+    "drop",  # not applied; the connection is cut in the middle of an answer
+    "drop_after_apply",  # applied; the connection is cut in the middle of the answer
+    "malformed",  # applied; 200 with half of the JSON
+    "extra_fields",  # applied; fields nobody knows in every object
+    "unknown_status",  # applied; a `mirror_status` nobody knows
+]
+_APPLIED: Final = {"delay", "timeout_after_apply", "drop_after_apply", "malformed", "extra_fields", "unknown_status"}
+
+TOO_MANY_REQUESTS: Final = (
+    '<html> <head> <meta http-equiv="Content-Type" content="text/html;charset=utf-8"/> '
+    "<title>Error 429 Too Many Requests</title> </head> <body> <h2>HTTP ERROR 429 Too Many Requests</h2> <table> "
+    "<tr> <th>URI:</th> <td>{path}</td> </tr> <tr> <th>STATUS:</th> <td>429</td> </tr> "
+    "<tr> <th>MESSAGE:</th> <td>Too Many Requests</td> </tr> <tr> <th>SERVLET:</th> <td>default</td> </tr> "
+    "</table> </body> </html>"
+)
+
+
+class Fault(BaseModel):
+    """One fault. It hits requests whose "operationId METHOD path?query" contains `match` ("" or "*": all of them)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    match: str = "*"
+    kind: Kind
+    times: Annotated[int, Field(ge=1)] | None = Field(default=1, description="how often; null: until it is cleared")
+    seconds: float = Field(default=60.0, ge=0)
+    status: int = Field(default=503, ge=400, le=599)
+    error_code: int | None = None
+    message: str = "Service Unavailable"
+
+
+@dataclass
+class _Armed:
+    fault: Fault
+    left: int | None
+
+
+class Faults:
+    """The armed faults, and how often each operation was asked for."""
+
+    def __init__(self) -> None:
+        self._armed: list[_Armed] = []
+        self._counts: Counter[str] = Counter()
+        self._statuses: dict[str, Counter[str]] = {}
+        self._lock = threading.Lock()
+
+    def arm(self, fault: Fault) -> None:
+        with self._lock:
+            self._armed.append(_Armed(fault, fault.times))
+
+    def clear(self) -> None:
+        with self._lock:
+            self._armed.clear()
+
+    def armed(self) -> list[dict[str, object]]:
+        """What is still armed, with how often it will hit ("times")."""
+        with self._lock:
+            return [{**armed.fault.model_dump(), "times": armed.left} for armed in self._armed]
+
+    def counts(self) -> dict[str, dict[str, object]]:
+        """Requests for each operation, and what they were answered ("cut": the connection was)."""
+        with self._lock:
+            return {
+                operation: {"count": count, "answers": dict(self._statuses.get(operation, {}))}
+                for operation, count in sorted(self._counts.items())
+            }
+
+    def around(self, operation: str, handler: Handler) -> Handler:
+        """The handler of an operation, with its requests counted and its faults in effect."""
+
+        async def handle(request: Request) -> Response:
+            with self._lock:
+                self._counts[operation] += 1
+            query = f"?{request.url.query}" if request.url.query else ""
+            fault = self._next(f"{operation} {request.method} {request.url.path}{query}")
+            response = await (_faulty(fault, request, handler) if fault else handler(request))
+            with self._lock:
+                answer = "cut" if isinstance(response, CutConnection) else str(response.status_code)
+                self._statuses.setdefault(operation, Counter())[answer] += 1
+            return response
+
+        return handle
+
+    def _next(self, text: str) -> Fault | None:
+        with self._lock:
+            for armed in self._armed:
+                if armed.fault.match in ("", "*") or armed.fault.match in text:
+                    if armed.left is not None:
+                        armed.left -= 1
+                        if armed.left == 0:
+                            self._armed.remove(armed)
+                    return armed.fault
+        return None
+
+
+class CutConnection(Response):
+    """Ends the connection after `seconds`, or as soon as the client gave up, without a whole response."""
+
+    def __init__(self, seconds: float = 0.0, started: bool = False) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._started = started
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def client_gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        waiting = asyncio.ensure_future(client_gone())
+        await asyncio.wait({waiting}, timeout=self._seconds)
+        waiting.cancel()
+        # A body shorter than it was announced makes the server close the connection.
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if self._started:
+            await send({"type": "http.response.body", "body": b'{"kind":"Kaf', "more_body": True})
+
+
+async def _faulty(fault: Fault, request: Request, handler: Handler) -> Response:
+    if fault.kind in _APPLIED:
+        return await _after_applying(fault, await handler(request))
+    match fault.kind:
+        case "html429":
+            return HTMLResponse(TOO_MANY_REQUESTS.format(path=request.url.path), 429)
+        case "status":
+            code = fault.status if fault.error_code is None else fault.error_code
+            return JSONResponse({"error_code": code, "message": fault.message}, fault.status)
+        case "hang":
+            return CutConnection(fault.seconds)
+        case _:
+            return CutConnection(started=True)
+
+
+async def _after_applying(fault: Fault, response: Response) -> Response:
+    match fault.kind:
+        case "delay":
+            await asyncio.sleep(fault.seconds)
+            return response
+        case "timeout_after_apply":
+            return CutConnection(fault.seconds)
+        case "malformed":
+            body = bytes(response.body)
+            return Response(body[: len(body) // 2], 200, media_type="application/json")
+        case "extra_fields":
+            return _rewritten(response, lambda row: {"x_added_later": {"y": [1, None]}, **row})
+        case "unknown_status":
+            return _rewritten(response, _teleported)
+        case _:
+            return CutConnection(started=True)
+
+
+def _teleported(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "mirror_status": "PENDING_TELEPORT"} if "mirror_status" in row else row
+
+
+def _rewritten(response: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    """The same response with every JSON object in it changed."""
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return change({name: walk(inner) for name, inner in value.items()})
+        return [walk(inner) for inner in value] if isinstance(value, list) else value
+
+    body = bytes(response.body)
+    return JSONResponse(walk(json.loads(body)), response.status_code) if body else response

@@ -1,0 +1,93 @@
+"""Consumer offset sync: the committed offsets of the source's groups, committed on the mirrors' cluster.
+
+As the real link's ConsumerOffsetSync task: it copies what the source says, whether the records have arrived or not, so
+a group's offset can be ahead of its mirror; it leaves a group alone that is active here (CONSUMER_GROUP_IN_USE_ERROR).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from drill.confluent.mirrors import TransitionError
+from drill.confluent.replication import SLICE_S, Hurry, Spot, client_settings
+
+log = logging.getLogger(__name__)
+
+IN_USE: Final = "CONSUMER_GROUP_IN_USE_ERROR"
+_ACTIVE = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
+
+
+class GroupOffsets:
+    """Reads and commits group offsets. Used by one thread. Remembers what it committed, and commits only what moved."""
+
+    def __init__(self, source_bootstrap: str, local_bootstrap: str, timeout_s: float = 0.75) -> None:
+        self._source = AdminClient(client_settings(source_bootstrap))
+        self._local = AdminClient(client_settings(local_bootstrap))
+        self._timeout_s = timeout_s
+        self._synced: dict[tuple[str, Spot], int] = {}
+
+    def sync(self, groups: Iterable[str], spots: Collection[Spot], hurry: Hurry) -> tuple[TransitionError, ...]:
+        """Copy the offsets of `groups` for `spots`; what went wrong, group by group. A source that does not answer is
+        left until the next time."""
+        errors: list[TransitionError] = []
+        for group in groups:
+            if hurry():
+                break
+            found = committed(self._source, group, spots, self._timeout_s, hurry)
+            moved = {spot: offset for spot, offset in found.items() if self._synced.get((group, spot)) != offset}
+            if not moved:
+                continue
+            error = self._commit(group, moved)
+            if error is None:
+                self._synced.update({(group, spot): offset for spot, offset in moved.items()})
+            else:
+                log.info("group %s is not synced: %s", group, error.message)
+                errors.append(error)
+        return tuple(errors)
+
+    def _commit(self, group: str, offsets: dict[Spot, int]) -> TransitionError | None:
+        rows = [TopicPartition(spot.topic, spot.partition, offset) for spot, offset in offsets.items()]
+        try:
+            answer = self._local.alter_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, rows)], request_timeout=2.0
+            )[group]
+            refused = [row.error for row in answer.result(3.0).topic_partitions if row.error is not None]
+        except (KafkaException, TimeoutError) as error:
+            return TransitionError("INTERNAL_ERROR", f"Offsets of group '{group}' could not be committed: {error}")
+        if not refused:
+            return None
+        if any(error.code() in _ACTIVE for error in refused):
+            return TransitionError(IN_USE, f"Consumer group '{group}' is active on the destination cluster")
+        return TransitionError("INTERNAL_ERROR", f"Offsets of group '{group}' were refused: {refused[0]}")
+
+
+def committed(
+    admin: AdminClient, group: str, spots: Collection[Spot], timeout_s: float, hurry: Hurry = lambda: False
+) -> dict[Spot, int]:
+    """The group's committed offsets for these partitions; without those it has none for, empty if nobody answers.
+
+    Partitions are named one by one because librdkafka's mock cluster answers nothing to "all of them".
+    """
+    if not spots:
+        return {}
+    rows = [TopicPartition(spot.topic, spot.partition) for spot in spots]
+    try:
+        answer = admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group, rows)], request_timeout=timeout_s
+        )[group]
+        deadline = time.monotonic() + timeout_s + 0.25
+        while not answer.done() and time.monotonic() < deadline and not hurry():
+            time.sleep(min(SLICE_S, 0.005))
+        if not answer.done():
+            return {}
+        found = answer.result().topic_partitions
+    except KafkaException as error:
+        log.info("offsets of group %s could not be read: %s", group, error)
+        return {}
+    return {Spot(row.topic, row.partition): row.offset for row in found if row.error is None and row.offset >= 0}

@@ -1,0 +1,273 @@
+"""The link's data path: reading offsets of both clusters, and copying records from the source into the mirrors.
+
+A record keeps its partition, its order and so its offset, its key, value, headers and timestamp. One call of `copy`
+appends exactly the ranges it is given and leaves nothing behind in any buffer, so that what a lost source strands is
+what was not agreed to be copied before it was lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import wait
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+log = logging.getLogger(__name__)
+
+Hurry = Callable[[], bool]
+"""Whether something more urgent waits, so that the current work should be left at the next whole record."""
+
+SLICE_S = 0.02
+
+
+class Spot(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True)
+class Range:
+    """Records to be copied: offsets from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a cycle copies, and which mirrors can't go on (topic: `mirror_topic_error`)."""
+
+    ranges: Mapping[Spot, Range]
+    broken: Mapping[str, str]
+
+
+class MirrorDiverged(RuntimeError):
+    """A record can't get the offset in the mirror that it has in the source."""
+
+    def __init__(self, spot: Spot, expected: int, found: int) -> None:
+        super().__init__(
+            f"the mirror of {spot.topic}-{spot.partition} needs offset {expected} next, but it is {found}: "
+            "start over with empty clusters"
+        )
+        self.topic = spot.topic
+
+
+class AppendFailed(RuntimeError):
+    """The mirror's cluster did not take records; the next cycle reads its log ends anew and goes on from there."""
+
+
+def plan_cycle(
+    agreed: Mapping[Spot, int], high_watermarks: Mapping[Spot, int], log_ends: Mapping[Spot, int], wanted: set[Spot]
+) -> Plan:
+    """What to copy now: up to the high watermarks that the cycle before saw (`agreed`), so that a mirror trails its
+    source by about one interval, as a real one does."""
+    broken = {
+        spot.topic: "UNEXPECTED_TRUNCATION"
+        for spot in wanted
+        if spot in high_watermarks and spot in log_ends and high_watermarks[spot] < log_ends[spot]
+    }
+    ranges = {
+        spot: Range(log_ends[spot], agreed[spot])
+        for spot in wanted
+        if spot.topic not in broken and spot in agreed and log_ends.get(spot, agreed[spot]) < agreed[spot]
+    }
+    return Plan(ranges, broken)
+
+
+def end_offsets(admin: AdminClient, spots: Collection[Spot], timeout_s: float, hurry: Hurry) -> dict[Spot, int]:
+    """The high watermark of every partition that answered in time; partitions that did not are missing."""
+    if not spots:
+        return {}
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(spot.topic, spot.partition): latest for spot in spots}
+    try:
+        answers = admin.list_offsets(asked, request_timeout=timeout_s)
+    except KafkaException as error:
+        log.info("offsets could not be asked for: %s", error)
+        return {}
+    deadline = time.monotonic() + timeout_s
+    while wait(answers.values(), SLICE_S).not_done and time.monotonic() < deadline and not hurry():
+        pass
+    found: dict[Spot, int] = {}
+    for spot, answer in answers.items():
+        if not answer.done() or answer.exception() is not None:
+            continue
+        offset = answer.result().offset
+        if offset >= 0:  # a request that timed out can come back without an error, with offset -1001
+            found[Spot(spot.topic, spot.partition)] = offset
+    return found
+
+
+class DataPath:
+    """The clients of both clusters. Used by one thread.
+
+    The bootstrap addresses are raw ones: a mirror's own appends go round the guard that refuses everyone else's.
+    """
+
+    def __init__(self, source_bootstrap: str, local_bootstrap: str, timeout_s: float = 0.75) -> None:
+        self._timeout_s = timeout_s
+        self._local_bootstrap = local_bootstrap
+        self._source_admin = AdminClient(client_settings(source_bootstrap))
+        self._local_admin = AdminClient(client_settings(local_bootstrap))
+        self._source = Consumer(
+            {
+                **client_settings(source_bootstrap),
+                "group.id": "cluster-link",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "fetch.wait.max.ms": 10,
+                "fetch.error.backoff.ms": 50,
+                "queued.max.messages.kbytes": 4096,
+                "fetch.message.max.bytes": 524288,
+            }
+        )
+        self._producer = self._new_producer()
+
+    def create_topics(self, topics: Iterable[str]) -> dict[str, int]:
+        """Make sure that the mirror topics exist here; each with its number of partitions. The mock cluster creates a
+        topic when a producer asks for its metadata."""
+        counts: dict[str, int] = {}
+        for topic in topics:
+            deadline = time.monotonic() + 10
+            while not (count := len(self._producer.list_topics(topic, timeout=5).topics[topic].partitions)):
+                if time.monotonic() > deadline:
+                    raise AppendFailed(f"topic {topic} could not be created at {self._local_bootstrap}")
+                time.sleep(SLICE_S)
+            counts[topic] = count
+        return counts
+
+    def high_watermarks(self, spots: Collection[Spot], hurry: Hurry) -> dict[Spot, int]:
+        """The source's high watermarks; empty if it can't be reached."""
+        return end_offsets(self._source_admin, spots, self._timeout_s, hurry)
+
+    def source_answers(self) -> bool:
+        """Whether the source answers at all, whatever topics it has."""
+        try:
+            self._source_admin.list_topics(timeout=min(0.3, self._timeout_s))
+        except KafkaException:
+            return False
+        return True
+
+    def log_ends(self, spots: Collection[Spot]) -> dict[Spot, int]:
+        """The mirrors' log ends."""
+        return end_offsets(self._local_admin, spots, 5.0, lambda: False)
+
+    def copy(self, ranges: Mapping[Spot, Range], hurry: Hurry, limit_s: float = 5.0) -> dict[Spot, int]:
+        """Copy the ranges, or what of them comes within `limit_s` seconds without `hurry`; new log ends.
+
+        Raises:
+            MirrorDiverged: a record's offset would not be, or was not, the same in the mirror.
+            AppendFailed: the mirror's cluster did not take a record.
+        """
+        if not ranges:
+            return {}
+        appended = {spot: span.start for spot, span in ranges.items()}
+        open_spots = set(ranges)
+        failures: list[Exception] = []
+        self._source.assign([TopicPartition(s.topic, s.partition, span.start) for s, span in ranges.items()])
+        try:
+            deadline = time.monotonic() + limit_s
+            while open_spots and time.monotonic() < deadline and not hurry() and not failures:
+                for message in self._source.consume(500, SLICE_S):
+                    self._append(message, ranges, appended, open_spots, failures)
+                self._producer.poll(0)
+        finally:
+            self._source.unassign()
+            self._flush()
+        if failures:
+            raise failures[0]
+        return appended
+
+    def _append(
+        self,
+        message: Message,
+        ranges: Mapping[Spot, Range],
+        appended: dict[Spot, int],
+        open_spots: set[Spot],
+        failures: list[Exception],
+    ) -> None:
+        if message.error() is not None:
+            log.info("fetch: %s", message.error())
+            return
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None and partition is not None and offset is not None
+        spot = Spot(topic, partition)
+        if spot not in open_spots:
+            return
+        if offset != appended[spot]:
+            failures.append(MirrorDiverged(spot, appended[spot], offset))
+            open_spots.discard(spot)
+            return
+
+        def delivered(error: object, report: Message) -> None:
+            if error is not None:
+                failures.append(AppendFailed(f"{spot.topic}-{spot.partition} at offset {offset}: {error}"))
+            elif report.offset() != offset:
+                failures.append(MirrorDiverged(spot, offset, report.offset() or 0))
+
+        try:
+            self._produce(spot, message, delivered)
+        except KafkaException as error:  # a fatal error of the producer: only a new one goes on
+            failures.append(AppendFailed(f"{spot.topic}-{spot.partition} at offset {offset}: {error}"))
+            self._producer = self._new_producer()
+            return
+        appended[spot] = offset + 1
+        if appended[spot] >= ranges[spot].end:
+            open_spots.discard(spot)
+
+    def _produce(self, spot: Spot, message: Message, delivered: Callable[[object, Message], None]) -> None:
+        kind, timestamp = message.timestamp()
+        while True:
+            try:
+                self._producer.produce(
+                    spot.topic,
+                    value=message.value(),
+                    key=message.key(),
+                    partition=spot.partition,
+                    timestamp=timestamp if kind else 0,
+                    headers=message.headers(),
+                    on_delivery=delivered,
+                )
+                return
+            except BufferError:
+                self._producer.poll(SLICE_S)
+
+    def _flush(self) -> None:
+        """Wait until nothing is in flight. What its cluster refuses to take is purged, and so never comes late."""
+        if self._producer.flush(10) > 0:
+            log.warning("the mirror's cluster took nothing for ten seconds")
+            self._producer.purge()
+            self._producer.flush(1)
+            self._producer = self._new_producer()
+
+    def _new_producer(self) -> Producer:
+        return Producer(
+            {
+                **client_settings(self._local_bootstrap),
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 2,
+                "message.max.bytes": 10_000_000,
+                "queue.buffering.max.kbytes": 16384,
+            }
+        )
+
+
+def client_settings(bootstrap: str) -> dict[str, str | int | bool | float]:
+    """librdkafka settings of every client here: come back fast, say little."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "client.id": "cluster-link",
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 500,
+        "topic.metadata.refresh.interval.ms": 5000,
+        "log_level": 2,
+    }

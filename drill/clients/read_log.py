@@ -1,0 +1,106 @@
+"""What a cluster's log holds in the end, record by record, read raw: no group, no gateway, nothing committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+
+from drill.clients.record_log import Key
+from drill.clients.record_number import number_of
+
+REQUEST_S = 10.0
+LONGEST_READ_S = 30.0
+
+
+class ClusterUnreadable(RuntimeError):
+    """A cluster's log could not be read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as a cluster holds it. `timestamp`: its create time, seconds since 1970."""
+
+    topic: str
+    partition: int
+    offset: int
+    n: int
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class ClusterLog:
+    """A cluster's log: its numbered records, the first and the end offset of each partition, and what was not ours."""
+
+    records: tuple[StoredRecord, ...] = ()
+    starts: Mapping[Key, int] = field(default_factory=dict)
+    ends: Mapping[Key, int] = field(default_factory=dict)
+    unnumbered: int = 0
+
+
+def read_cluster(bootstrap: str, topics: Sequence[str], timeout_s: float = LONGEST_READ_S) -> ClusterLog:
+    """Read every record of the topics up to the ends the cluster reports now.
+
+    Raises:
+        ClusterUnreadable: if the cluster does not answer, or an end is not reached within `timeout_s` seconds.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "drill-accounting",
+            "enable.auto.commit": False,
+            "enable.partition.eof": False,
+            "check.crcs": True,
+        }
+    )
+    try:
+        return _read(consumer, bootstrap, topics, time.monotonic() + timeout_s)
+    except KafkaException as failed:
+        raise ClusterUnreadable(f"the log of {bootstrap} could not be read: {failed.args[0]}") from failed
+    finally:
+        consumer.close()
+
+
+def _read(consumer: Consumer, bootstrap: str, topics: Sequence[str], deadline: float) -> ClusterLog:
+    starts: dict[Key, int] = {}
+    ends: dict[Key, int] = {}
+    for topic in topics:
+        for partition in consumer.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)
+            starts[topic, partition], ends[topic, partition] = low, high
+    unread = {key for key in ends if ends[key] > starts[key]}
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for topic, partition in sorted(unread)])
+    records: list[StoredRecord] = []
+    unnumbered = 0
+    while unread:
+        if time.monotonic() > deadline:
+            missing = ", ".join(f"{topic}:{partition}" for topic, partition in sorted(unread))
+            raise ClusterUnreadable(f"the log of {bootstrap} was not read to its end in time; left: {missing}")
+        for message in consumer.consume(1000, timeout=0.2):
+            key, offset = _place(message)
+            if offset + 1 >= ends[key]:
+                unread.discard(key)
+            if offset >= ends[key]:
+                continue
+            n = number_of(message.headers())
+            if n is None:
+                unnumbered += 1
+            else:
+                records.append(StoredRecord(*key, offset, n, message.timestamp()[1] / 1000))
+    records.sort(key=lambda record: (record.topic, record.partition, record.offset))
+    return ClusterLog(tuple(records), starts, ends, unnumbered)
+
+
+def _place(message: Message) -> tuple[Key, int]:
+    """Where a record lies.
+
+    Raises:
+        KafkaException: if the message stands for an error.
+    """
+    error = message.error()
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    if error is not None or topic is None or partition is None or offset is None:
+        raise KafkaException(error)
+    return (topic, partition), offset

@@ -1,0 +1,69 @@
+"""`sam validate --lint` and `sam build` pass, and what was built runs by itself, without this checkout."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SAM = ROOT / ".venv-sam" / "bin" / "sam"
+VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
+ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+    "SAM_CLI_TELEMETRY": "0",
+    "AWS_DEFAULT_REGION": "us-west-2",
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("sam"),
+    pytest.mark.skipif(not SAM.exists(), reason="the SAM CLI's environment is made by `make test`"),
+]
+
+
+def sam(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SAM, *arguments], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def test_the_template_is_valid_and_lints() -> None:
+    result = sam("validate", "--lint")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`sam build` for the interpreter that is there."""
+    out = tmp_path_factory.mktemp("sam")
+    overrides = f"Runtime={VERSION} Architecture={ARCHITECTURE}"
+    result = sam("build", "--no-cached", "--build-dir", str(out), "--parameter-overrides", overrides)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return out
+
+
+@pytest.mark.timeout(600)
+def test_every_built_function_imports_from_its_artefact_and_layers_alone(built: Path, tmp_path: Path) -> None:
+    functions = sorted((ROOT / "functions").glob("*/app.py"))
+    layers = [str(built / "FailoverLayer" / "python"), str(built / "DependenciesLayer" / "python")]
+    for app in functions:
+        name = "".join(part.capitalize() for part in app.parent.name.split("_"))
+        artefact = built / name
+        assert (artefact / "app.py").read_bytes() == app.read_bytes()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join([str(artefact), *layers]),
+            "AWS_DEFAULT_REGION": "us-west-2",
+            "LEDGER_TABLE": "ledger",
+        }
+        code = (
+            "import sys; sys.path = [p for p in sys.path if 'site-packages' not in p]; import app; assert app.handler"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, f"{name}: {result.stderr}"

@@ -1,0 +1,195 @@
+"""The template, the state machines and the functions fit together, and no function may do more than its step."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonata
+import pytest
+import yaml
+
+import failover
+from failover.errors import FailoverError, TransientError
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+MACHINES = sorted((ROOT / "statemachines").glob("*.asl.yaml"))
+
+
+class Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short tags."""
+
+
+def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {suffix: loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", _tag)
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader=Loader)
+RESOURCES = TEMPLATE["Resources"]
+
+
+def of_type(kind: str) -> dict[str, Any]:
+    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
+
+
+def statements(function: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for policy in function.get("Policies", []):
+        yield from policy["Statement"]
+
+
+def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in machine["States"].items():
+        yield name, state
+        for inner in [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]:
+            yield from states(inner)
+
+
+def definition(path: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load(path.read_text()))
+
+
+def test_every_function_is_deployed_and_has_its_sample_event() -> None:
+    deployed = {each["CodeUri"] for each in of_type("AWS::Serverless::Function").values()}
+    assert deployed == {f"functions/{name}" for name in FUNCTIONS}
+    for name in FUNCTIONS:
+        assert json.loads((ROOT / "events" / f"{name}.json").read_text())
+
+
+def test_every_function_keeps_its_logs_for_a_time_and_none_for_ever() -> None:
+    for name, each in of_type("AWS::Serverless::Function").items():
+        group = each["LoggingConfig"]["LogGroup"]["Ref"]
+        assert "RetentionInDays" in RESOURCES[group]["Properties"], name
+
+
+@pytest.mark.parametrize("name", sorted(of_type("AWS::Serverless::Function")))
+def test_a_function_may_touch_only_what_is_the_plans(name: str) -> None:
+    for statement in statements(of_type("AWS::Serverless::Function")[name]):
+        assert not any(action.endswith(":*") or action == "*" for action in statement["Action"]), statement
+        if statement["Resource"] == "*":
+            assert statement["Action"] == ["ecs:ListTasks", "ecs:DescribeTasks"] and "Condition" in statement
+
+
+def test_only_the_step_that_flips_the_name_may_change_dns_and_only_that_name() -> None:
+    may = {
+        name: statement
+        for name, each in of_type("AWS::Serverless::Function").items()
+        for statement in statements(each)
+        if "route53:ChangeResourceRecordSets" in statement["Action"]
+    }
+    assert list(may) == ["FlipDns"]
+    names = may["FlipDns"]["Condition"]["ForAllValues:StringEquals"]
+    assert names["route53:ChangeResourceRecordSetsNormalizedRecordNames"] == [{"Ref": "ClientHostname"}]
+
+
+def test_no_function_may_write_iam_or_deploy() -> None:
+    for each in of_type("AWS::Serverless::Function").values():
+        for statement in statements(each):
+            for action in statement["Action"]:
+                assert action.split(":")[0] not in ("cloudformation", "lambda", "sts")
+                assert not action.startswith("iam:") or action == "iam:PassRole"
+
+
+def test_the_ledger_is_encrypted_kept_and_recoverable() -> None:
+    table = RESOURCES["Ledger"]
+    assert table["DeletionPolicy"] == "Retain"
+    assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
+
+
+def test_a_dead_probe_is_no_vote_and_alarms_stand_on_ten_seconds() -> None:
+    alarms = [a for a in of_type("AWS::CloudWatch::Alarm").values() if a["MetricName"] == "SiteHealthy"]
+    assert len(alarms) == 4
+    for alarm in alarms:
+        assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (10, 3, 2)
+        assert alarm["TreatMissingData"] == "missing"
+
+
+def test_an_event_that_cannot_be_judged_is_not_lost() -> None:
+    judge = of_type("AWS::Serverless::Function")["JudgeAlarm"]
+    assert judge["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+    for event in judge["Events"].values():
+        assert "DeadLetterConfig" in event["Properties"]
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.name)
+def test_every_substitution_of_a_state_machine_is_given_and_used(path: Path) -> None:
+    machine = next(
+        m for m in of_type("AWS::Serverless::StateMachine").values() if m["DefinitionUri"].endswith(path.name)
+    )
+    assert set(re.findall(r"\$\{(\w+)\}", path.read_text())) == set(machine["DefinitionSubstitutions"])
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.name)
+def test_every_jsonata_expression_parses(path: Path) -> None:
+    found = re.findall(r"\{%(.*?)%\}", re.sub(r"\$\{\w+\}", "1", path.read_text()))
+    assert found
+    for expression in found:
+        jsonata.Jsonata(expression)
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.name)
+def test_every_state_is_reached_and_leads_somewhere(path: Path) -> None:
+    def check(machine: dict[str, Any]) -> None:
+        named = {machine["StartAt"]}
+        for state in machine["States"].values():
+            choices = state.get("Choices", []) + state.get("Catch", [])
+            named |= {each["Next"] for each in [*choices, state] if "Next" in each}
+            named |= {state["Default"]} if "Default" in state else set()
+            assert state.get("End") or "Next" in state or state["Type"] in ("Choice", "Succeed", "Fail")
+            for inner in [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]:
+                check(inner)
+        assert named == set(machine["States"])
+
+    check(definition(path))
+
+
+def test_every_task_has_a_timeout_and_retries_every_transient_error_by_name() -> None:
+    for module in pkgutil.walk_packages(failover.__path__, "failover."):
+        importlib.import_module(module.name)
+    transient = {each.__name__ for each in TransientError.__subclasses__()}
+    for name, state in states(definition(ROOT / "statemachines" / "failover.asl.yaml")):
+        if state["Type"] != "Task":
+            continue
+        assert "TimeoutSeconds" in state, name
+        retried = {error for retry in state["Retry"] for error in retry["ErrorEquals"]}
+        if name != "RequestApproval":
+            assert transient <= retried, name
+        assert {"LedgerUnavailable", "ServiceUnavailable", "Lambda.TooManyRequestsException"} <= retried, name
+        assert all(retry["JitterStrategy"] == "FULL" for retry in state["Retry"]), name
+
+
+def test_no_error_is_both_retried_and_refused() -> None:
+    def below(kind: type[FailoverError]) -> set[type[FailoverError]]:
+        return {kind, *(deeper for each in kind.__subclasses__() for deeper in below(each))}
+
+    names = [each.__name__ for each in below(FailoverError)]
+    assert len(names) == len(set(names))
+
+
+def test_variables_of_an_inner_scope_have_names_of_their_own() -> None:
+    """Step Functions refuses an inner Assign of an outer variable's name."""
+
+    def check(machine: dict[str, Any], outer: set[str]) -> None:
+        own: set[str] = set()
+        for state in machine["States"].values():
+            own |= set(state.get("Assign", {}))
+            own |= {name for catch in state.get("Catch", []) for name in catch.get("Assign", {})}
+        assert not own & outer
+        for state in machine["States"].values():
+            for inner in [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]:
+                check(inner, own | outer)
+
+    for path in MACHINES:
+        check(definition(path), set())

@@ -1,0 +1,162 @@
+"""The configuration of a gateway container, in the schema of Confluent's Docker image.
+
+Schema: https://github.com/confluentinc/gateway-images/blob/master/examples/CONFIG_GUIDE.md
+
+Both clusters are declared in every configuration; what differs between the configurations of a site is the route. The
+image prints its configuration when it starts, so nothing secret may be in it: secrets are files, or come from the
+secret store.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from failover.errors import UnknownSite
+from failover.plan import FENCED, Plan
+from gateway.settings import FILES, BadSettings, Settings
+
+ADMIN_PORT: Final = 9190
+CLIENT_LOGINS: Final = f"{FILES}/clients.jaas.conf"
+CLUSTER_LOGIN: Final = f"{FILES}/cluster.jaas.conf"
+CLUSTER_LOGIN_TEMPLATE: Final = (
+    'org.apache.kafka.common.security.plain.PlainLoginModule required username="%s" password="%s";\n'
+)
+_PLAIN_SERVER: Final = "org.apache.kafka.common.security.plain.internals.PlainServerCallbackHandler"
+
+Config = dict[str, Any]
+
+
+def targets(plan: Plan) -> tuple[str, ...]:
+    """What a fleet of the plan can be routed to: each site, and nowhere."""
+    return (*plan.sites, FENCED)
+
+
+def gateway_config(plan: Plan, site: str, target: str, settings: Settings | None = None) -> Config:
+    """The configuration of the site's gateways while their route leads to `target`: a site's name, or "fenced".
+
+    Raises:
+        UnknownSite: if `site` or `target` is none of the plan's.
+        BadSettings: if plan and settings do not fit together.
+    """
+    settings = settings or Settings()
+    region = plan.site(site).region
+    if target not in targets(plan):
+        raise UnknownSite(f"a route of plan {plan.name!r} leads to {', '.join(targets(plan))}, not to {target!r}")
+    _check(plan, settings)
+    gateway: Config = {
+        "name": f"{plan.name}-{site}",
+        "admin": {"bindAddress": "0.0.0.0", "port": ADMIN_PORT, "endpoints": {"metrics": True}},  # noqa: S104
+        "streamingDomains": [_domain(plan, name, settings) for name in plan.sites],
+        "routes": [_route(plan, site if target == FENCED else target, settings)],
+    }
+    if settings.auth == "swap":
+        gateway["secretStores"] = [_secret_store(plan, name, region, settings) for name in plan.sites]
+    if target == FENCED:
+        # Every request is answered with an error that clients retry; none is forwarded.
+        gateway["routes"][0]["fence"] = {"scope": "ALL", "errorCode": "BROKER_NOT_AVAILABLE"}
+    return {"gateway": gateway}
+
+
+def listening_ports(config: Config) -> tuple[int, ...]:
+    """The ports on which the configuration's routes take clients.
+
+    The `port` strategy takes the endpoint's port for the bootstrap and the next ones for the node ids, in their order.
+    """
+    gateway = config["gateway"]
+    domains = {domain["name"]: domain["kafkaCluster"] for domain in gateway["streamingDomains"]}
+    ports: list[int] = []
+    for route in gateway["routes"]:
+        first = _port(route["endpoint"])
+        nodes = 0
+        if route["brokerIdentificationStrategy"]["type"] == "port":
+            ranges = domains[route["streamingDomain"]["name"]]["nodeIdRanges"]
+            nodes = sum(each["end"] - each["start"] + 1 for each in ranges)
+        ports += range(first, first + 1 + nodes)
+    return tuple(ports)
+
+
+def _domain(plan: Plan, name: str, settings: Settings) -> Config:
+    kafka = plan.sites[name].kafka
+    server: Config = {"id": _server_id(name), "endpoint": kafka.bootstrap}
+    if kafka.security_protocol != "PLAINTEXT":
+        server["ssl"] = {"truststore": {"type": "PEM", "location": settings.truststore}}
+    cluster: Config = {"name": kafka.cluster_id, "bootstrapServers": [server]}
+    if settings.strategy == "port":
+        first, last = settings.node_ids
+        cluster["nodeIdRanges"] = [{"name": "brokers", "start": first, "end": last}]
+    return {"name": name, "type": "kafka", "kafkaCluster": cluster}
+
+
+def _route(plan: Plan, domain: str, settings: Settings) -> Config:
+    strategy: Config = {"type": settings.strategy}
+    if settings.strategy == "host":
+        strategy["pattern"] = f"broker-$(nodeId).{plan.bootstrap}"
+    return {
+        "name": plan.name,
+        "endpoint": plan.bootstrap,
+        "brokerIdentificationStrategy": strategy,
+        "streamingDomain": {"name": domain, "bootstrapServerId": _server_id(domain)},
+        "security": _security(plan, domain, settings),
+    }
+
+
+def _security(plan: Plan, domain: str, settings: Settings) -> Config:
+    security: Config = {"auth": settings.auth}
+    if plan.clients.security_protocol != "PLAINTEXT":
+        security["ssl"] = {"keystore": {"type": "PEM", "location": settings.keystore}}
+    if settings.auth == "swap":
+        security["swapConfig"] = {
+            "clientAuth": {
+                "sasl": {
+                    "mechanism": "PLAIN",
+                    "callbackHandlerClass": _PLAIN_SERVER,
+                    "jaasConfig": {"file": CLIENT_LOGINS},
+                }
+            },
+            "secretStore": domain,
+            "clusterAuth": {"sasl": {"mechanism": "PLAIN", "jaasConfig": {"file": CLUSTER_LOGIN}}},
+        }
+    return security
+
+
+def _secret_store(plan: Plan, name: str, region: str, settings: Settings) -> Config:
+    """The logins to one cluster: secret `<prefix><site>/<client>` = `<API key>:<API secret>`.
+
+    In the fleet's own region, for both clusters: a replica there is all a fleet needs of a region that is lost.
+    """
+    path = f"{secret_prefix(plan, settings)}{name}/"
+    config = {"region": region, "prefixPath": path, "separator": ":"}
+    return {"name": name, "provider": {"type": "AWS", "config": config}}
+
+
+def secret_prefix(plan: Plan, settings: Settings) -> str:
+    """How the names of the clients' secrets begin, for both clusters."""
+    return f"gateway/{plan.name}/" if settings.secret_prefix is None else settings.secret_prefix
+
+
+def _server_id(site: str) -> str:
+    return f"{site}-kafka"
+
+
+def _port(endpoint: str) -> int:
+    return int(endpoint.rpartition(":")[2])
+
+
+def _check(plan: Plan, settings: Settings) -> None:
+    endpoints = {"bootstrap": plan.bootstrap}
+    endpoints |= {f"sites.{name}.kafka.bootstrap": site.kafka.bootstrap for name, site in plan.sites.items()}
+    for path, endpoint in endpoints.items():
+        if "," in endpoint:
+            raise BadSettings(f"{path} of plan {plan.name!r} is a list, {endpoint}; the gateway takes one host:port")
+    first, last = settings.node_ids
+    if first > last:
+        raise BadSettings(f"gateway.node_ids must be [first, last], not [{first}, {last}]")
+    if settings.strategy == "port" and _port(plan.bootstrap) + last - first + 1 > 65_535:
+        raise BadSettings(f"gateway.node_ids needs {last - first + 1} ports after {plan.bootstrap}, beyond 65535")
+    if settings.strategy == "host" and plan.clients.security_protocol == "PLAINTEXT":
+        raise BadSettings(
+            "gateway.strategy 'host' tells brokers apart by TLS server name, but clients.security_protocol of plan "
+            f"{plan.name!r} is PLAINTEXT: use the strategy 'port', or TLS"
+        )
+    for site in settings.ecs:
+        plan.site(site)

@@ -1,0 +1,134 @@
+"""Write what the gateway fleets of a plan run on: `python -m gateway.render plans/orders.yaml --out gateway/rendered`.
+
+For each fleet: its configuration for each target, named as the task definition that carries it, and the parameters
+of `ecs.yaml`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+import yaml
+from pydantic import ValidationError
+
+from failover.errors import Refused
+from failover.plan import FENCED, EcsFleet, Plan, load_plan
+from gateway.config import (
+    CLUSTER_LOGIN_TEMPLATE,
+    Config,
+    gateway_config,
+    listening_ports,
+    secret_prefix,
+    targets,
+)
+from gateway.settings import BadSettings, Settings, load_settings
+
+# An ECS service takes five target groups: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/nlb.html
+ECS_PORTS: Final = 5
+
+
+def family(fleet: str, target: str) -> str:
+    """The name of a fleet's task definition for a target: `gateway-east-to-west`, `gateway-east-fenced`."""
+    return f"{fleet}-{FENCED}" if target == FENCED else f"{fleet}-to-{target}"
+
+
+def render(plan: Plan, settings: Settings) -> dict[str, str]:
+    """The texts of all files of the plan's fleets, by file name.
+
+    Raises:
+        BadSettings, UnknownSite: if plan and settings do not fit together.
+    """
+    files: dict[str, str] = {}
+    for site, described in plan.sites.items():
+        configs = {target: gateway_config(plan, site, target, settings) for target in targets(plan)}
+        for fleet in described.fleets:
+            files |= {f"{family(fleet.name, target)}.yaml": as_yaml(config) for target, config in configs.items()}
+            if len(listening_ports(configs[site])) <= ECS_PORTS:
+                parameters = ecs_parameters(plan, site, fleet, configs, settings)
+                files[f"{fleet.name}.parameters.json"] = json.dumps({"Parameters": parameters}, indent=2) + "\n"
+    if settings.auth == "swap":
+        files["cluster.jaas.conf"] = CLUSTER_LOGIN_TEMPLATE
+    return files
+
+
+def ecs_parameters(
+    plan: Plan, site: str, fleet: EcsFleet, configs: dict[str, Config], settings: Settings
+) -> dict[str, str]:
+    """The parameters of `ecs.yaml` for one fleet: those that follow from the plan, and those of the settings."""
+    ports = listening_ports(configs[site])
+    parameters: dict[str, Any] = {
+        "Fleet": fleet.name,
+        "ServiceName": fleet.service,
+        "ClusterName": fleet.cluster,
+        "Site": site,
+        "OtherSite": plan.other(site),
+        "ConfigToOwnSite": as_yaml(configs[site]),
+        "ConfigToOtherSite": as_yaml(configs[plan.other(site)]),
+        "ConfigFenced": as_yaml(configs[FENCED]),
+        **{f"Port{index}": port for index, port in enumerate(ports)},
+        "LastPort": ports[-1],
+    }
+    if settings.auth == "swap":
+        parameters["SwapSecretPrefix"] = secret_prefix(plan, settings)
+    parameters |= settings.ecs.get(site, {})
+    return {name: str(value) for name, value in parameters.items()}
+
+
+def as_yaml(config: Config) -> str:
+    """The text for `GATEWAY_CONFIG`, or for the file that `GATEWAY_CONFIG_FILE` names."""
+    return yaml.safe_dump(config, sort_keys=False, width=120)
+
+
+def main(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")],
+    out: Annotated[Path, typer.Option(help="The directory to write to; made if it is not there.")],
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="A YAML file with a mapping `gateway:`; see gateway/README.md.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="host:port that clients use, instead of the plan's; for a workstation.")
+    ] = None,
+) -> None:
+    """Write the gateway configurations of a plan's fleets, and the parameters of their ECS stacks."""
+    try:
+        plan = load_plan(plan_file)
+        files = render(_for_clients_at(endpoint, plan), load_settings(settings_file))
+    except (Refused, BadSettings) as error:
+        raise _failed(str(error)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _failed(f"can't read the plan {plan_file}: {error}") from None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (out / name).write_text(text)
+    except OSError as error:
+        raise _failed(f"can't write to {out}: {error.strerror}") from None
+    for name in files:
+        typer.echo(out / name)
+    if not any(name.endswith(".json") for name in files):
+        typer.echo(
+            f"No ECS parameters: an ECS service takes {ECS_PORTS} ports, a bootstrap and {ECS_PORTS - 1} node ids. "
+            "Narrow gateway.node_ids, or take gateway.strategy: host.",
+            err=True,
+        )
+
+
+def _for_clients_at(endpoint: str | None, plan: Plan) -> Plan:
+    if endpoint is None:
+        return plan
+    try:
+        return Plan.model_validate({**plan.model_dump(), "bootstrap": endpoint})
+    except ValidationError:
+        raise BadSettings(f"--endpoint must be host:port, not {endpoint!r}") from None
+
+
+def _failed(message: str) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(2)
+
+
+if __name__ == "__main__":
+    typer.run(main)

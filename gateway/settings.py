@@ -1,0 +1,62 @@
+"""What a fleet needs that is no business of the plan: how brokers are told apart, who logs in, where its files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+FILES = "/etc/gateway/secrets"  # a volume of the image, owned by the user it runs as
+
+# The certificate authorities of the image's base (UBI 9); Confluent Cloud's certificates are signed by public ones.
+PUBLIC_AUTHORITIES = "/etc/pki/tls/certs/ca-bundle.crt"
+
+NodeId = Annotated[int, Field(ge=0, le=65_535)]
+EcsParameters = dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")], str | int]
+
+
+class BadSettings(ValueError):
+    """The settings can't be used, or do not fit the plan; the message says which field and what to write instead."""
+
+
+class Settings(BaseModel):
+    """The mapping `gateway:` of a settings file; the README describes every field.
+
+    `node_ids`: first and last node id, inclusive, of both clusters together. One range for both, because the ports of
+    a route follow from it: a route keeps its ports whichever cluster it leads to.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    strategy: Literal["port", "host"] = "port"
+    node_ids: tuple[NodeId, NodeId] = (0, 2)
+    auth: Literal["passthrough", "swap"] = "passthrough"
+    secret_prefix: str | None = None
+    keystore: str = f"{FILES}/keystore.pem"
+    truststore: str = PUBLIC_AUTHORITIES
+    ecs: dict[str, EcsParameters] = {}
+
+
+def load_settings(path: Path | None) -> Settings:
+    """The settings in a YAML file; without one, those by default.
+
+    Raises:
+        BadSettings: if the file does not hold a mapping `gateway` with known fields and possible values.
+    """
+    if path is None:
+        return Settings()
+    try:
+        document: Any = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"can't read the settings {path}: {error}") from None
+    except yaml.YAMLError as error:
+        raise BadSettings(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict) or list(document) != ["gateway"]:
+        raise BadSettings(f"{path} must hold one mapping, `gateway:`")
+    try:
+        return Settings.model_validate(document["gateway"] or {})
+    except ValidationError as error:
+        lines = (f"  gateway.{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        raise BadSettings(f"{path} has wrong fields:\n" + "\n".join(lines)) from None

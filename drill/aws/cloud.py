@@ -1,0 +1,98 @@
+"""AWS on one machine, in one process: moto's server with the bridges, and the stack of one template.
+
+`python -m drill.aws.cloud '<JSON of CloudConfig>'` announces {endpoint, outputs, resources, ignored}. What it is asked
+beside AWS's own APIs: see server.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from drill.process import announce, configuration, exit_with_parent
+
+
+class CloudConfig(BaseModel):
+    """What the process is told. `region` is the stack's; every region answers on the same endpoint."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    region: str
+    account: str = "123456789012"
+    log_dir: Path
+    stack_name: str = "failover"
+    template: Path | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    port: int = 0
+    python: Path = Path(sys.executable)
+    """The interpreter of the Lambda workers."""
+    dependencies_path: list[Path] = Field(default_factory=list)
+    """sys.path entries that stand for a layer that is not built."""
+    runtime_path: list[Path] = Field(default_factory=list)
+    """sys.path entries that come last for every function, as the packages of Lambda's runtime do."""
+    function_environment: dict[str, str] = Field(default_factory=dict)
+    """Variables of every function, below the template's."""
+    idle_workers: int = 2
+    """How many workers of a function are kept for later; more are ended after use."""
+    async_retry_delays_s: list[float] = Field(default_factory=lambda: [60.0, 120.0])
+    event_copies: int = 1
+    """How often each event is delivered to each target; AWS promises at least once."""
+    schedules: bool = True
+    alarms: bool = False
+    health_checks: bool = False
+    ecs: bool = False
+    verbose: bool = False
+
+
+def main() -> None:
+    config = configuration(CloudConfig)
+    exit_with_parent()
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO if config.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    port = config.port or _free_port()
+    _prepare_environment(config, port)
+    # moto reads its settings from the environment when it is imported, so nothing of it is imported before this point.
+    from drill.aws.machine import Machine
+
+    machine = Machine(config, port)
+    announce(machine.start())
+    machine.wait()
+
+
+def _prepare_environment(config: CloudConfig, port: int) -> None:
+    """moto's settings. Its own clients' credentials come from here, too, and never from the user's profile."""
+    os.environ |= {
+        "MOTO_PORT": str(port),
+        "MOTO_ACCOUNT_ID": config.account,
+        "AWS_ACCESS_KEY_ID": "drill",
+        "AWS_SECRET_ACCESS_KEY": "drill",
+        "AWS_DEFAULT_REGION": config.region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        os.environ.pop(name, None)
+    warnings.filterwarnings("ignore", module=r"moto\..*")
+    for name in ("werkzeug", "moto", "botocore"):
+        logging.getLogger(name).setLevel(logging.CRITICAL if name == "moto" else logging.ERROR)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The parts of AWS on one machine, put together. Import it only after moto's environment is set: see cloud.py."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from moto.core.config import default_user_config
+
+from drill.aws import step_functions
+from drill.aws.clients import Clients
+from drill.aws.cloudwatch import feed
+from drill.aws.events import EventBus, put_service_event
+from drill.aws.lambda_async import AsyncInvoker
+from drill.aws.lambda_runtime import LambdaRuntime, Surroundings
+from drill.aws.metrics import MetricStore
+from drill.aws.regions import Regions
+from drill.aws.schedules import Schedules
+from drill.aws.server import Door, serve
+from drill.aws.targets import Targets
+from drill.aws.template import Stack
+
+if TYPE_CHECKING:
+    from drill.aws.cloud import CloudConfig
+
+
+class Machine:
+    """Everything that answers for AWS in this process."""
+
+    def __init__(self, config: CloudConfig, port: int) -> None:
+        default_user_config["stepfunctions"] = {"execute_state_machine": True}
+        self.config = config
+        self.port = port
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.metrics = MetricStore()
+        self.regions = Regions()
+        self.clients = Clients(self.endpoint)
+        self.put_event = partial(put_service_event, config.account)
+        surroundings = Surroundings(
+            python=str(config.python),
+            endpoint=self.endpoint,
+            log_dir=config.log_dir,
+            runtime_path=tuple(config.runtime_path),
+            environment=config.function_environment,
+        )
+        self.runtime = LambdaRuntime(surroundings, self.metrics.add, idle_workers=config.idle_workers)
+        self.targets = Targets(self.clients, self.regions)
+        self.invoker = AsyncInvoker(self.runtime, self.targets.send, config.async_retry_delays_s)
+        self.targets.invoke_async = self.invoker.accept
+        self.bus = EventBus(self.targets, self.regions, copies=config.event_copies)
+        self.schedules = Schedules(self.bus, self.regions)
+
+    def start(self) -> dict[str, Any]:
+        """Answer, create the stack, start what acts on its own. Gives the ready line."""
+        self.bus.install()
+        step_functions.install(self.clients, self.metrics.add)
+        feed(self.metrics.add)
+        self._install_bridges()
+        serve(
+            self.port,
+            self.regions,
+            lambda moto: Door(moto, self.regions, self.runtime, self.invoker, self.bus.seen),
+        )
+        ready: dict[str, Any] = {"endpoint": self.endpoint}
+        if self.config.template is not None:
+            ready |= self._load()
+        self._start_bridges()
+        if self.config.schedules:
+            self.schedules.start()
+        return ready
+
+    def wait(self) -> None:
+        """Until this process is ended by its parent."""
+        threading.Event().wait()
+
+    def _load(self) -> dict[str, Any]:
+        assert self.config.template is not None
+        stack = Stack(
+            self.config.template.resolve(),
+            self.config.parameters,
+            name=self.config.stack_name,
+            account=self.config.account,
+            region=self.config.region,
+            clients=self.clients,
+            runtime=self.runtime,
+            dependencies_path=tuple(self.config.dependencies_path),
+        )
+        outputs = stack.load()
+        resources = {
+            logical_id: {"type": resource.type, "ref": resource.ref, "arn": resource.arn}
+            for logical_id, resource in stack.resources.items()
+            if resource.type not in stack.ignored
+        }
+        return {"outputs": outputs, "resources": resources, "ignored": stack.ignored}
+
+    def _install_bridges(self) -> None:
+        """Bridges that change moto's API: before the template is loaded, which may use what they add."""
+
+    def _start_bridges(self) -> None:
+        """Bridges that act on their own."""

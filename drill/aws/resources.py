@@ -1,0 +1,168 @@
+"""CloudFormation's plain resources, each created by the API call that CloudFormation would make."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from drill.aws.template import Creator, Resource, Stack
+
+_QUEUE_ATTRIBUTES = (
+    "ContentBasedDeduplication",
+    "DelaySeconds",
+    "FifoQueue",
+    "KmsMasterKeyId",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
+    "VisibilityTimeout",
+)
+_TABLE = (
+    "AttributeDefinitions",
+    "BillingMode",
+    "GlobalSecondaryIndexes",
+    "KeySchema",
+    "LocalSecondaryIndexes",
+    "ProvisionedThroughput",
+    "StreamSpecification",
+)
+_SCHEDULE = ("Description", "EndDate", "GroupName", "ScheduleExpression", "ScheduleExpressionTimezone", "StartDate")
+
+
+def attribute_text(value: Any) -> str:
+    """An attribute of a queue or topic as their APIs take it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def table(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    name = properties.get("TableName", stack.physical_name(logical_id))
+    dynamodb = stack.client("dynamodb")
+    dynamodb.create_table(TableName=name, **{key: properties[key] for key in _TABLE if key in properties})
+    if "TimeToLiveSpecification" in properties:
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
+    return Resource("AWS::DynamoDB::Table", name, {"Arn": stack.arn("dynamodb", f"table/{name}")})
+
+
+def topic(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    name = properties.get("TopicName", stack.physical_name(logical_id))
+    sns = stack.client("sns")
+    kept = ("DisplayName", "KmsMasterKeyId", "FifoTopic", "ContentBasedDeduplication")
+    attributes = {key: attribute_text(properties[key]) for key in kept if key in properties}
+    arn = sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
+    for subscription in properties.get("Subscription", []):
+        sns.subscribe(TopicArn=arn, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
+    return Resource("AWS::SNS::Topic", arn, {"TopicArn": arn, "TopicName": name, "Arn": arn})
+
+
+def subscription(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    kept = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
+    answer = stack.client("sns").subscribe(
+        TopicArn=properties["TopicArn"],
+        Protocol=properties["Protocol"],
+        Endpoint=properties["Endpoint"],
+        Attributes={key: attribute_text(properties[key]) for key in kept if key in properties},
+    )
+    arn = answer["SubscriptionArn"]
+    return Resource("AWS::SNS::Subscription", arn, {"Arn": arn})
+
+
+def queue(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    fifo = ".fifo" if properties.get("FifoQueue") else ""
+    name = properties.get("QueueName", stack.physical_name(logical_id) + fifo)
+    attributes = {key: attribute_text(properties[key]) for key in _QUEUE_ATTRIBUTES if key in properties}
+    url = stack.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    return Resource("AWS::SQS::Queue", url, {"Arn": stack.arn("sqs", name), "QueueName": name, "QueueUrl": url})
+
+
+def rule(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    name = properties.get("Name", stack.physical_name(logical_id))
+    bus = properties.get("EventBusName", "default")
+    events = stack.client("events")
+    pattern = {"EventPattern": json.dumps(properties["EventPattern"])} if "EventPattern" in properties else {}
+    kept = ("Description", "ScheduleExpression", "State")
+    arn = events.put_rule(
+        Name=name, EventBusName=bus, **pattern, **{key: properties[key] for key in kept if key in properties}
+    )["RuleArn"]
+    if properties.get("Targets"):
+        events.put_targets(Rule=name, EventBusName=bus, Targets=[_target(each) for each in properties["Targets"]])
+    return Resource("AWS::Events::Rule", name, {"Arn": arn})
+
+
+def _target(target: dict[str, Any]) -> dict[str, Any]:
+    """A rule's target as PutTargets takes it; YAML may have made numbers of its policy's text, or the other way."""
+    if "RetryPolicy" in target:
+        return {**target, "RetryPolicy": {key: int(value) for key, value in target["RetryPolicy"].items()}}
+    return target
+
+
+def bus(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    name = properties["Name"]
+    arn = stack.client("events").create_event_bus(Name=name)["EventBusArn"]
+    return Resource("AWS::Events::EventBus", name, {"Arn": arn, "Name": name})
+
+
+def schedule(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    name = properties.get("Name", stack.physical_name(logical_id))
+    target = {"RoleArn": stack.role(), **properties["Target"]}
+    arn = stack.client("scheduler").create_schedule(
+        Name=name,
+        FlexibleTimeWindow=properties.get("FlexibleTimeWindow", {"Mode": "OFF"}),
+        State=properties.get("State", "ENABLED"),
+        Target=_target(target),
+        **{key: properties[key] for key in _SCHEDULE if key in properties},
+    )["ScheduleArn"]
+    return Resource("AWS::Scheduler::Schedule", name, {"Arn": arn})
+
+
+def alarm(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    name = properties.get("AlarmName", stack.physical_name(logical_id))
+    numbers: dict[str, float] = {
+        key: float(properties[key]) if key == "Threshold" else int(properties[key])
+        for key in ("Threshold", "Period", "EvaluationPeriods", "DatapointsToAlarm")
+        if key in properties
+    }
+    stack.client("cloudwatch").put_metric_alarm(**{**properties, **numbers, "AlarmName": name})
+    return Resource("AWS::CloudWatch::Alarm", name, {"Arn": stack.arn("cloudwatch", f"alarm:{name}")})
+
+
+def composite_alarm(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    """moto has none: the alarm bridge adds PutCompositeAlarm."""
+    name = properties.get("AlarmName", stack.physical_name(logical_id))
+    stack.client("cloudwatch").put_composite_alarm(**{**properties, "AlarmName": name})
+    return Resource("AWS::CloudWatch::CompositeAlarm", name, {"Arn": stack.arn("cloudwatch", f"alarm:{name}")})
+
+
+def ssm_parameter(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    name = properties.get("Name", stack.physical_name(logical_id))
+    kept = ("AllowedPattern", "DataType", "Description", "Tier", "Type", "Value")
+    ssm = stack.client("ssm")
+    ssm.put_parameter(Name=name, **{key: properties[key] for key in kept if key in properties})
+    return Resource("AWS::SSM::Parameter", name, {"Type": properties["Type"], "Value": properties["Value"]})
+
+
+def health_check(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    reference = stack.physical_name(logical_id)
+    route53 = stack.client("route53")
+    created = route53.create_health_check(CallerReference=reference, HealthCheckConfig=properties["HealthCheckConfig"])
+    return Resource(
+        "AWS::Route53::HealthCheck", created["HealthCheck"]["Id"], {"HealthCheckId": created["HealthCheck"]["Id"]}
+    )
+
+
+CREATORS: dict[str, Creator] = {
+    "AWS::CloudWatch::Alarm": alarm,
+    "AWS::CloudWatch::CompositeAlarm": composite_alarm,
+    "AWS::DynamoDB::Table": table,
+    "AWS::Events::EventBus": bus,
+    "AWS::Events::Rule": rule,
+    "AWS::Route53::HealthCheck": health_check,
+    "AWS::SNS::Subscription": subscription,
+    "AWS::SNS::Topic": topic,
+    "AWS::SQS::Queue": queue,
+    "AWS::SSM::Parameter": ssm_parameter,
+    "AWS::Scheduler::Schedule": schedule,
+}

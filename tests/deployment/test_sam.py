@@ -27,8 +27,14 @@ pytestmark = [
 ]
 
 
-def sam(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([SAM, *arguments], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+def sam(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = ENVIRONMENT | environment
+    return subprocess.run([SAM, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def build(out: Path, *arguments: str, **environment: str) -> None:
+    result = sam("build", "--no-cached", "--build-dir", str(out), *arguments, **environment)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_the_template_is_valid_and_lints() -> None:
@@ -41,15 +47,25 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`sam build` for the interpreter that is there."""
     out = tmp_path_factory.mktemp("sam")
     overrides = f"Runtime={VERSION} Architecture={ARCHITECTURE}"
-    result = sam("build", "--no-cached", "--build-dir", str(out), "--parameter-overrides", overrides)
-    assert result.returncode == 0, result.stdout + result.stderr
+    build(out, "--parameter-overrides", overrides, LAMBDA_PYTHON="host", PYTHON=sys.executable)
     return out
+
+
+@pytest.mark.timeout(600)
+def test_the_default_build_is_for_the_templates_runtime_and_architecture(tmp_path: Path) -> None:
+    build(tmp_path, PYTHON=sys.executable)
+    extensions = [path.name for path in (tmp_path / "DependenciesLayer").rglob("*.so") if "cpython" in path.name]
+    assert any(name.startswith("cimpl") for name in extensions)
+    assert all("cpython-313-aarch64" in name for name in extensions), extensions
+    template = (ROOT / "template.yaml").read_text()
+    assert "Default: python3.13" in template and "Default: arm64" in template
 
 
 @pytest.mark.timeout(600)
 def test_every_built_function_imports_from_its_artefact_and_layers_alone(built: Path, tmp_path: Path) -> None:
     functions = sorted((ROOT / "functions").glob("*/app.py"))
-    layers = [str(built / "FailoverLayer" / "python"), str(built / "DependenciesLayer" / "python")]
+    own = next(line for line in (built / "template.yaml").read_text().splitlines() if line.endswith("layers/failover"))
+    layers = [str(built / own.split(": ")[1] / "python"), str(built / "DependenciesLayer" / "python")]
     for app in functions:
         name = "".join(part.capitalize() for part in app.parent.name.split("_"))
         artefact = built / name

@@ -1,0 +1,181 @@
+"""The command, and that the templates run what it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gateway.config import listening_ports
+from tests.gateway.schema import GatewayFile
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PLAN = ROOT / "plans" / "orders.yaml"
+CONFIGS = {f"gateway-{site}-{target}.yaml" for site in ("east", "west") for target in ("to-east", "to-west", "fenced")}
+
+
+def rendered(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """What the command says, started as a user starts it: from the repository's root, with nothing on the path."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-m", "gateway.render", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_command_writes_a_configuration_for_each_fleet_and_target(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "directory"
+    result = rendered(PLAN, "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in out.glob("*.yaml")} == CONFIGS
+    for name in CONFIGS:
+        GatewayFile.model_validate(yaml.safe_load((out / name).read_text()))
+    before = {path.name: path.read_text() for path in out.iterdir()}
+    assert rendered(PLAN, "--out", out).returncode == 0
+    assert {path.name: path.read_text() for path in out.iterdir()} == before
+
+
+def test_a_bad_plan_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(PLAN.read_text().replace("home: east", "home: north").replace("bootstrap: pkc-west01", "boot: pkc"))
+    out = tmp_path / "out"
+    result = rendered(bad, "--out", out)
+    assert result.returncode == 2
+    assert "sites.west.kafka.boot" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.yaml"], "can't read the plan nowhere.yaml"),
+        ([PLAN, "--endpoint", "localhost"], "--endpoint must be host:port, not 'localhost'"),
+        ([PLAN, "--settings", "nowhere.yaml"], "can't read the settings nowhere.yaml"),
+    ],
+)
+def test_what_can_not_be_used_is_named(arguments: list[str | Path], message: str, tmp_path: Path) -> None:
+    result = rendered(*arguments, "--out", tmp_path / "out")
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_compose_mounts_what_is_rendered(tmp_path: Path) -> None:
+    assert rendered(PLAN, "--out", tmp_path, "--endpoint", "localhost:9092").returncode == 0
+    service = yaml.safe_load((ROOT / "gateway" / "compose.yaml").read_text())["services"]["gateway"]
+    mounts = dict(volume.removesuffix(":ro").rsplit(":", 1) for volume in service["volumes"])
+    source = {target: path for path, target in mounts.items()}[service["environment"]["GATEWAY_CONFIG_FILE"]]
+    name = _with_defaults(source).removeprefix("./rendered/")
+    config = yaml.safe_load((tmp_path / name).read_text())
+    published = {int(port.rpartition(":")[2]) for port in service["ports"]}
+    assert published == {*listening_ports(config), config["gateway"]["admin"]["port"]}
+    keystore = Path(config["gateway"]["routes"][0]["security"]["ssl"]["keystore"]["location"])
+    assert str(keystore.parent) in mounts.values()
+
+
+def test_ecs_parameters_are_those_of_the_template(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    place = {
+        "VpcId": "vpc-1",
+        "SubnetIds": "subnet-1,subnet-2,subnet-3",
+        "LoadBalancerSubnetIds": "subnet-1,subnet-2,subnet-3",
+        "ClientCidr": "10.0.0.0/8",
+        "MinimumTasks": 6,
+    }
+    options = {"auth": "swap", "node_ids": [0, 3], "ecs": {"east": place, "west": place}}
+    settings.write_text(yaml.safe_dump({"gateway": options}))
+    assert rendered(PLAN, "--out", tmp_path, "--settings", settings).returncode == 0
+    declared = _template()["Parameters"]
+    for site in ("east", "west"):
+        given = json.loads((tmp_path / f"gateway-{site}.parameters.json").read_text())["Parameters"]
+        assert given.keys() <= declared.keys()
+        assert {name for name, each in declared.items() if "Default" not in each} <= given.keys()
+        assert all(isinstance(value, str) and len(value) <= 4096 for value in given.values())  # CloudFormation's limits
+        assert given["ConfigToOtherSite"] == (tmp_path / f"gateway-{site}-to-{given['OtherSite']}.yaml").read_text()
+        assert [given[f"Port{n}"] for n in range(5)] == ["9092", "9093", "9094", "9095", "9096"]
+        assert given["LastPort"] == "9096"
+
+
+def test_more_ports_than_ecs_takes_are_said_and_no_parameters_written(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("gateway: {node_ids: [0, 11]}\n")
+    out = tmp_path / "out"
+    result = rendered(PLAN, "--out", out, "--settings", settings)
+    assert result.returncode == 0
+    assert "an ECS service takes 5 ports" in result.stderr
+    assert {path.name for path in out.iterdir()} == CONFIGS
+
+
+@pytest.mark.slow
+def test_the_template_passes_cfn_lint() -> None:
+    lint = pytest.importorskip("cfnlint.api")
+    assert [str(match) for match in lint.lint_file(ROOT / "gateway" / "ecs.yaml")] == []
+
+
+def test_the_service_replaces_all_tasks_at_once_and_never_rolls_back() -> None:
+    deployment = _template()["Resources"]["Service"]["Properties"]["DeploymentConfiguration"]
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 200)
+    assert deployment["DeploymentCircuitBreaker"] == {"Enable": False, "Rollback": False}
+
+
+@pytest.mark.parametrize("port", range(5))
+def test_every_port_has_a_listener_and_a_target_group_that_cuts_connections(port: int) -> None:
+    resources = _template()["Resources"]
+    group, listener = resources[f"TargetGroup{port}"], resources[f"Listener{port}"]
+    attributes = {each["Key"]: each["Value"] for each in group["Properties"]["TargetGroupAttributes"]}
+    assert attributes["deregistration_delay.connection_termination.enabled"] == "true"
+    checks = [group["Properties"][f"HealthCheck{what}"] for what in ("Protocol", "Port", "Path")]
+    assert checks == ["HTTP", "9190", "/livez"]
+    assert listener["Properties"]["Port"] == group["Properties"]["Port"] == {"Ref": f"Port{port}"}
+    assert listener.get("Condition") == group.get("Condition") == (f"HasPort{port}" if port else None)
+
+
+def test_no_role_reads_more_secrets_than_its_own() -> None:
+    resources = _template()["Resources"]
+    roles = [resources["ExecutionRole"], resources["TaskRole"]]
+    assert not any("ManagedPolicyArns" in role["Properties"] for role in roles)
+    for statement in (statements := list(_statements(roles))):
+        assert statement["Resource"] != "*" or statement["Action"] == "ecr:GetAuthorizationToken"
+        assert not any("*" in action for action in statement["Action"])
+    assert len(statements) == 5
+
+
+def _template() -> dict[str, Any]:
+    """The template, its short forms as `{name: value}`."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    def function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+        name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+        if isinstance(node, yaml.ScalarNode):
+            return {name: loader.construct_scalar(node)}
+        if isinstance(node, yaml.SequenceNode):
+            return {name: loader.construct_sequence(node, deep=True)}
+        return {name: loader.construct_mapping(node, deep=True)}  # type: ignore[arg-type]
+
+    Loader.add_multi_constructor("!", function)
+    document: dict[str, Any] = yaml.load((ROOT / "gateway" / "ecs.yaml").read_text(), Loader=Loader)
+    return document
+
+
+def _statements(part: Any) -> Any:
+    if isinstance(part, dict):
+        if "Action" in part and "Resource" in part:
+            yield part
+        for value in part.values():
+            yield from _statements(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _statements(value)
+
+
+def _with_defaults(text: str) -> str:
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)

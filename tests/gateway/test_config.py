@@ -191,7 +191,7 @@ def test_an_unknown_site_or_target_is_refused(plan: Plan) -> None:
         (
             {"bootstrap": "a:1,b:2"},
             Settings(),
-            "^bootstrap of plan 'orders' is a list, a:1,b:2; the gateway takes one host:port",
+            "^bootstrap of plan 'orders' is a list, a:1,b:2; the gateway",
         ),
         ({"sites__west__kafka__bootstrap": "a:1,b:2"}, Settings(), "sites.west.kafka.bootstrap"),
         ({}, Settings(node_ids=(3, 1)), r"\[first, last\]"),

@@ -1,0 +1,97 @@
+"""The controller's own account of what it did: read from its ledger and its state machine, as an operator reads them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from drill.orders import PLAN
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an execution. Times: seconds since 1970; `ended` is its last report."""
+
+    name: str
+    status: str
+    calls: int
+    started: float
+    ended: float
+    observed: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of the ledger."""
+
+    name: str
+    epoch: int
+    status: str
+    started: float
+    document: dict[str, Any]
+    steps: tuple[Step, ...]
+
+    def done_at(self, step: str) -> float | None:
+        """When a step reported done, or None."""
+        return next((each.ended for each in self.steps if each.name == step and each.status == "done"), None)
+
+
+class ControllerAccount:
+    """What the ledger's table holds of the drill's plan."""
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def active_site(self) -> str | None:
+        """The active site, or None while no execution ever claimed the plan."""
+        items = self._items("state")
+        return str(items[0]["active"]) if items else None
+
+    def executions(self) -> list[Execution]:
+        """Every execution, the first one first."""
+        found = [
+            Execution(
+                item["name"],
+                int(item["epoch"]),
+                item["status"],
+                float(item["started_at"]),
+                json.loads(item.get("document", "{}")),
+                self._steps(item["name"]),
+            )
+            for item in self._items("execution#")
+        ]
+        return sorted(found, key=lambda execution: execution.started)
+
+    def failover(self) -> Execution | None:
+        """The last execution that was no dry run, or None."""
+        real = [execution for execution in self.executions() if not _dry(execution)]
+        return real[-1] if real else None
+
+    def _steps(self, execution: str) -> tuple[Step, ...]:
+        steps = [
+            Step(
+                item["step"],
+                item["status"],
+                int(item["calls"]),
+                float(item["started_at"]),
+                float(item["reported_at"]),
+                json.loads(item["observed"]),
+            )
+            for item in self._items(f"step#{execution}#")
+        ]
+        return tuple(sorted(steps, key=lambda step: step.started))
+
+    def _items(self, prefix: str) -> list[dict[str, Any]]:
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+            ExpressionAttributeValues={":pk": {"S": f"plan#{PLAN}"}, ":sk": {"S": prefix}},
+            ConsistentRead=True,
+        )
+        return [{key: next(iter(value.values())) for key, value in item.items()} for item in answer["Items"]]
+
+
+def _dry(execution: Execution) -> bool:
+    return "dry-run" in execution.name

@@ -1,0 +1,102 @@
+"""The drill's plan: the plan `orders`, with every endpoint on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+PLAN: Final = "orders"
+HOME: Final = "east"
+STANDBY: Final = "west"
+REGIONS: Final = {HOME: "us-east-1", STANDBY: "us-west-2"}
+ACCOUNT: Final = "123456789012"
+HOSTNAME: Final = "kafka.orders.example.com"
+ZONE: Final = "orders.example.com"
+TOPICS: Final = ("orders", "payments", "shipments")
+PARTITIONS: Final = 4
+GROUP: Final = "fulfilment"
+LINK: Final = "orders-link"
+BROKERS: Final = 3
+TTL_S: Final = 1
+API_KEYS: Final = {HOME: ("DRILLEAST", "east-secret"), STANDBY: ("DRILLWEST", "west-secret")}
+
+
+def dns_target(site: str) -> str:
+    """The name of a site's load balancer."""
+    return f"gw-{site}.{ZONE}"
+
+
+def task_definition(site: str, target: str) -> str:
+    """The ARN of the task definition that routes a site's fleet to a target."""
+    return f"arn:aws:ecs:{REGIONS[site]}:{ACCOUNT}:task-definition/gateway-{site}-{_suffix(target)}:1"
+
+
+def task_family(site: str, target: str) -> str:
+    """The family of that task definition."""
+    return f"gateway-{site}-{_suffix(target)}"
+
+
+def _suffix(target: str) -> str:
+    return target if target == "fenced" else f"to-{target}"
+
+
+@dataclass(frozen=True)
+class SiteAddresses:
+    """Where a site of the drill can be reached."""
+
+    cluster_id: str
+    bootstrap: str
+    rest: str
+    balancer: str
+
+
+def plan_document(
+    sites: dict[str, SiteAddresses], *, client_bootstrap: str, nameserver: str, zone_id: str, policy: dict[str, Any]
+) -> dict[str, Any]:
+    """The plan's document, as it would stand in YAML."""
+    return {
+        "name": PLAN,
+        "hostname": HOSTNAME,
+        "bootstrap": client_bootstrap,
+        "home": HOME,
+        "sites": {name: _site(name, addresses) for name, addresses in sites.items()},
+        "link": {"name": LINK},
+        "dns": {
+            "kind": "route53-record",
+            "hosted_zone_id": zone_id,
+            "type": "CNAME",
+            "ttl": TTL_S,
+            "nameservers": [nameserver],
+        },
+        "clients": {"security_protocol": "PLAINTEXT", "canary_topic": "failover-canary"},
+        "policy": {"mode": "automatic", "quorum": 2, "signal_max_age_seconds": 300} | policy,
+    }
+
+
+def _site(name: str, addresses: SiteAddresses) -> dict[str, Any]:
+    return {
+        "region": REGIONS[name],
+        "kafka": {
+            "cluster_id": addresses.cluster_id,
+            "bootstrap": addresses.bootstrap,
+            "rest_endpoint": addresses.rest,
+            "credentials": f"failover/{PLAN}/{name}",
+            "security_protocol": "PLAINTEXT",
+        },
+        "fleets": [
+            {
+                "name": f"gateway-{name}",
+                "kind": "ecs",
+                "cluster": "gateways",
+                "service": f"gateway-{name}",
+                "bootstrap": addresses.balancer,
+                "task_definitions": {target: task_definition(name, target) for target in (HOME, STANDBY, "fenced")},
+            }
+        ],
+        "dns_target": dns_target(name),
+        "alarms": [
+            f"failover-{PLAN}-{name}-kafka",
+            f"failover-{PLAN}-{name}-gateway",
+            f"kafka-{PLAN}-{name}-health-check",
+        ],
+    }

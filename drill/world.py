@@ -1,0 +1,342 @@
+"""The drill's world: two sites, the AWS account of the controller, the network between clients and sites.
+
+The controller in it is the one that is deployed: the SAM template's functions, state machines, table, rules and alarms.
+Everything else is a process of its own, so that a site can be lost by killing its processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+import httpx
+import yaml
+from botocore.config import Config
+
+from drill import orders
+from drill.orders import HOME, PLAN, REGIONS, STANDBY, TOPICS
+from drill.ports import LOOPBACK, free_ports
+from drill.process import ROOT, Child, spawn
+from failover.plan import parse
+from gateway.config import gateway_config
+from gateway.settings import Settings as GatewaySettings
+
+PORTS = 1 + orders.BROKERS
+SITES = (HOME, STANDBY)
+UP_TIMEOUT_S = 30.0
+
+
+class WorldNotUp(RuntimeError):
+    """A part of the world did not come up in time."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen of a world. Durations in seconds."""
+
+    directory: Path
+    instances: int = 2
+    template: Path = ROOT / "template.yaml"
+    link_interval_s: float = 0.4
+    offset_sync_s: float = 3.0
+    stop_delay_s: float = 0.3
+    policy: dict[str, Any] = field(default_factory=dict)
+    watch: bool = True
+    say: Callable[[str], None] = lambda _: None
+
+
+class World:
+    """A world, from `with` to its end; every process of it ends with it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.logs = settings.directory / "logs"
+        self._cleanup = ExitStack()
+        self._clusters: dict[str, Child] = {}
+        self._rest: dict[str, Child] = {}
+        self._balancers: dict[str, Child] = {}
+        self.lost_at: dict[str, float] = {}
+        self.up_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        started = time.monotonic()
+        try:
+            self._start()
+        except BaseException:
+            self._cleanup.close()
+            raise
+        self.up_seconds = time.monotonic() - started
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cleanup.close()
+
+    # What the world is made of, in the order it comes up.
+
+    def _start(self) -> None:
+        self.edge_port = free_ports(PORTS)
+        with ThreadPoolExecutor(max_workers=6) as pool:
+            cloud = pool.submit(self._start_cloud_after_balancers, pool)
+            clusters = {site: pool.submit(self._start_cluster, site) for site in SITES}
+            self._clusters = {site: started.result() for site, started in clusters.items()}
+            rest = {site: pool.submit(self._start_rest, site) for site in SITES}
+            self._rest = {site: started.result() for site, started in rest.items()}
+            self.cloud = cloud.result()
+        self.settings.say("AWS account and both clusters are up")
+        self.zone_id = self._create_zone()
+        self.dns = self._spawn(
+            "drill.network.dns_server", {"aws_endpoint": self.endpoint, "zone_id": self.zone_id}, "dns"
+        )
+        self.nameserver = f"{LOOPBACK}:{self.dns.ready['port']}"
+        self.edge = self._spawn("drill.network.edge", self._edge_config(), "edge")
+        self.plan = self._plan()
+        self._deploy_fleets()
+        self._deploy_plan()
+        self._post("/drill/warm")
+        self._wait_for("both fleets serve", self._fleets_serve)
+        self.settings.say("gateway fleets, DNS and controller are up")
+
+    def _start_cloud_after_balancers(self, pool: ThreadPoolExecutor) -> Child:
+        balancers = {site: pool.submit(self._start_balancer, site) for site in SITES}
+        self._balancers = {site: started.result() for site, started in balancers.items()}
+        return self._spawn("drill.aws.cloud", self._cloud_config(), "cloud")
+
+    def _start_cluster(self, site: str) -> Child:
+        return self._spawn("drill.kafka.cluster", {"site": site, "brokers": orders.BROKERS}, f"kafka-{site}")
+
+    def _start_balancer(self, site: str) -> Child:
+        return self._spawn("drill.network.balancer", {"site": site, "listen_ports": PORTS}, f"balancer-{site}")
+
+    def _start_rest(self, site: str) -> Child:
+        cluster, remote = self._clusters[site].ready, self._clusters[HOME].ready
+        key, secret = orders.API_KEYS[site]
+        link = {
+            "name": orders.LINK,
+            "remote_cluster_id": remote["cluster_id"],
+            "remote_bootstrap": remote["bootstrap"],
+            "remote_raw_bootstrap": remote["raw_bootstrap"],
+            "interval_s": self.settings.link_interval_s,
+            "offset_sync_s": self.settings.offset_sync_s,
+            "groups": [orders.GROUP],
+        }
+        config = {
+            "site": site,
+            "cluster_id": cluster["cluster_id"],
+            "raw_bootstrap": cluster["raw_bootstrap"],
+            "admin": cluster["admin"],
+            "api_key": key,
+            "api_secret": secret,
+            "link": link if site == STANDBY else None,
+            "mirrors": list(TOPICS) if site == STANDBY else [],
+            "stop_delay_s": self.settings.stop_delay_s,
+        }
+        return self._spawn("drill.confluent.cluster_rest", config, f"rest-{site}")
+
+    def _cloud_config(self) -> dict[str, Any]:
+        return {
+            "region": REGIONS[STANDBY],
+            "account": orders.ACCOUNT,
+            "template": str(self.settings.template),
+            "parameters": self._parameters(),
+            "python": sys.executable,
+            "dependencies_path": [sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]],
+            "log_dir": str(self.logs / "functions"),
+            "alarms": True,
+            "ecs": True,
+            "balancers": {f"gateway-{site}": self._balancers[site].ready["admin"] for site in SITES},
+            "health_check_addresses": {
+                orders.dns_target(site): [LOOPBACK, self._balancers[site].ready["port"]] for site in SITES
+            },
+        }
+
+    def _edge_config(self) -> dict[str, Any]:
+        return {
+            "hostname": orders.HOSTNAME,
+            "dns": self.nameserver,
+            "listen_ports": PORTS,
+            "targets": {f"{orders.dns_target(site)}.": self._balancers[site].ready["port"] for site in SITES},
+            "fixed_port": self.edge_port,
+        }
+
+    def _create_zone(self) -> str:
+        zone = self.aws("route53").create_hosted_zone(Name=orders.ZONE, CallerReference=str(time.time()))
+        zone_id = str(zone["HostedZone"]["Id"]).rsplit("/", 1)[-1]
+        record = {
+            "Name": orders.HOSTNAME,
+            "Type": "CNAME",
+            "TTL": orders.TTL_S,
+            "ResourceRecords": [{"Value": orders.dns_target(HOME)}],
+        }
+        self.aws("route53").change_resource_record_sets(
+            HostedZoneId=zone_id, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+        )
+        return zone_id
+
+    def _deploy_fleets(self) -> None:
+        """Both sites' fleets, each routed to the active site: whichever fleet a client is led to, it works."""
+        for site in SITES:
+            ecs = self.aws("ecs", REGIONS[site])
+            ecs.create_cluster(clusterName="gateways")
+            for target in (*SITES, "fenced"):
+                ecs.register_task_definition(
+                    family=orders.task_family(site, target),
+                    containerDefinitions=[
+                        {
+                            "name": "gateway",
+                            "image": "confluentinc/confluent-gateway-for-cloud",
+                            "environment": [{"name": "GATEWAY_CONFIG", "value": self._gateway_config(site, target)}],
+                        }
+                    ],
+                )
+            ecs.create_service(
+                cluster="gateways",
+                serviceName=f"gateway-{site}",
+                taskDefinition=orders.task_definition(site, HOME),
+                desiredCount=self.settings.instances,
+                deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 200},
+            )
+
+    def _gateway_config(self, site: str, target: str) -> str:
+        plan = parse(yaml.safe_dump(self.plan))
+        nodes = GatewaySettings(node_ids=(1, orders.BROKERS))
+        return yaml.safe_dump(gateway_config(plan, site, target, nodes), sort_keys=False)
+
+    def _deploy_plan(self) -> None:
+        for site in SITES:
+            key, secret = orders.API_KEYS[site]
+            self.aws("secretsmanager").create_secret(
+                Name=f"failover/{PLAN}/{site}", SecretString=json.dumps({"key": key, "secret": secret})
+            )
+        self.aws("ssm").put_parameter(
+            Name=f"/failover/plans/{PLAN}", Value=yaml.safe_dump(self.plan, sort_keys=False), Type="String"
+        )
+
+    def _plan(self) -> dict[str, Any]:
+        return orders.plan_document(
+            {site: self._addresses(site) for site in SITES},
+            client_bootstrap=self.client_bootstrap,
+            nameserver=self.nameserver,
+            zone_id=self.zone_id,
+            policy=self.settings.policy,
+        )
+
+    def _addresses(self, site: str) -> orders.SiteAddresses:
+        cluster = self._clusters[site].ready
+        balancer = f"{LOOPBACK}:{self._balancers[site].ready['port']}"
+        return orders.SiteAddresses(
+            cluster["cluster_id"], cluster["bootstrap"], self._rest[site].ready["url"], balancer
+        )
+
+    def _parameters(self) -> dict[str, str]:
+        """The stack's parameters. Those that only policies name are given as what they could be: moto has no IAM."""
+        return {
+            "PlanName": PLAN,
+            "HomeSite": HOME,
+            "StandbySite": STANDBY,
+            "ClientHostname": orders.HOSTNAME,
+            "HostedZoneId": "ZDRILL",
+            "SecretArns": "*",
+            "HealthCheckAlarmNames": f"kafka-{PLAN}-{HOME}-health-check",
+            "EcsServiceArns": "*",
+            "EcsClusterArns": "*",
+            "EcsTaskRoleArns": "*",
+            "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+            "DryRunState": "DISABLED",
+        }
+
+    def _fleets_serve(self) -> bool:
+        for site in SITES:
+            targets = httpx.get(f"{self._balancers[site].ready['admin']}/targets").json()["targets"]
+            if len(targets) < self.settings.instances:
+                return False
+        return True
+
+    # What a rehearsal does to the world, and asks of it.
+
+    @cached_property
+    def endpoint(self) -> str:
+        """Where the AWS account answers."""
+        return str(self.cloud.ready["endpoint"])
+
+    @property
+    def client_bootstrap(self) -> str:
+        """What a client's bootstrap.servers is."""
+        return f"{LOOPBACK}:{self.edge_port}"
+
+    def aws(self, service: str, region: str = REGIONS[STANDBY]) -> Any:
+        """A boto3 client of the world's AWS account."""
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=orders.ACCOUNT,
+            aws_secret_access_key="drill",
+            config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
+        )
+
+    def cluster(self, site: str) -> dict[str, Any]:
+        """What a site's Kafka cluster announced."""
+        return self._clusters[site].ready
+
+    def lose(self, site: str) -> float:
+        """Kill everything of a site: Kafka, REST, gateways, balancer, its region's AWS. When: seconds since 1970."""
+        at = time.time()
+        self._clusters[site].kill()
+        self._rest[site].kill()
+        self._post(f"/drill/regions/{REGIONS[site]}/lose")
+        self._balancers[site].kill()
+        self.lost_at[site] = at
+        return at
+
+    def promoted(self, site: str = STANDBY) -> dict[str, dict[int, int]]:
+        """Each mirror's log end offsets at the moment it was made writable."""
+        answer = httpx.get(f"{self._rest[site].ready['control']}/promoted").json()
+        return {topic: {int(p): int(end) for p, end in ends.items()} for topic, ends in answer.items()}
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event EventBridge has seen, with `arrived_at` in seconds since 1970."""
+        return list(httpx.get(f"{self.endpoint}/drill/events").json())
+
+    def alive(self, site: str) -> dict[str, bool]:
+        """Which parts of a site run."""
+        return {
+            "kafka": self._clusters[site].alive,
+            "rest": self._rest[site].alive,
+            "gateway": self._balancers[site].alive,
+        }
+
+    def spawn(self, module: str, config: dict[str, Any], name: str) -> Child:
+        """Start another process in this world, a client for example."""
+        return self._spawn(module, config, name)
+
+    def _spawn(self, module: str, config: dict[str, Any], name: str) -> Child:
+        child = spawn(module, config, log=self.logs / f"{name}.log", env=_quiet_environment())
+        self._cleanup.callback(child.stop)
+        return child
+
+    def _post(self, path: str) -> Any:
+        answer = httpx.post(f"{self.endpoint}{path}", timeout=UP_TIMEOUT_S)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def _wait_for(self, what: str, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + UP_TIMEOUT_S
+        while not condition():
+            if time.monotonic() > deadline:
+                raise WorldNotUp(f"not within {UP_TIMEOUT_S:.0f} s: {what}; see {self.logs}")
+            time.sleep(0.05)
+
+
+def _quiet_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

@@ -1,4 +1,4 @@
-"""The controller's own account of what it did: read from its ledger and its state machine, as an operator reads them."""
+"""The controller's own account of what it did, read from its ledger, as an operator reads it."""
 
 from __future__ import annotations
 

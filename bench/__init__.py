@@ -1,0 +1,1 @@
+"""The project's numbers, each against its limit: `make bench`."""

@@ -1,0 +1,72 @@
+"""Run benchmarks, print a table, write `bench/results.json`: `python -m bench [NAME …]`.
+
+The exit status is 1 if a limit is not kept, or a number could not be taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench import drills, imports
+from bench.result import Benchmark, NotMeasured, Result
+
+BENCHMARKS: Final[Mapping[str, Benchmark]] = {
+    "imports": imports.measure,
+    "drills": drills.measure,
+}
+RESULTS: Final = Path(__file__).resolve().parent / "results.json"
+
+console = Console()
+
+
+def main(
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"Any of: {', '.join(BENCHMARKS)}. By default, all.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The file for the results.")] = RESULTS,
+) -> None:
+    """Measure the project's numbers and hold them against their limits."""
+    if unknown := sorted(set(names or []) - BENCHMARKS.keys()):
+        typer.echo(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", err=True)
+        raise typer.Exit(2)
+    results: list[Result] = []
+    for name in names or BENCHMARKS:
+        with console.status(f"measuring {name}"):
+            results += measured(name, BENCHMARKS[name])
+    console.print(table(results))
+    out.write_text(json.dumps({result.name: result.as_json() for result in results}, indent=2) + "\n")
+    if not all(result.ok for result in results):
+        raise typer.Exit(1)
+
+
+def measured(name: str, benchmark: Benchmark) -> list[Result]:
+    """The benchmark's results; if it can't measure, one result that says so and is not ok."""
+    try:
+        return list(benchmark())
+    except NotMeasured as error:
+        console.print(f"[red]{escape(name)}: {escape(str(error))}[/]")
+        return [Result(name, None, "", None)]
+
+
+def table(results: list[Result]) -> Table:
+    """The results as a table."""
+    shown = Table("benchmark", "value", "limit", "", box=None)
+    shown.columns[1].justify = shown.columns[2].justify = "right"
+    for result in results:
+        value = "not measured" if result.value is None else f"{result.value:,.1f} {result.unit}"
+        sign = "≥" if result.at_least else "≤"
+        limit = "" if result.limit is None else f"{sign} {result.limit:,g} {result.unit}"
+        shown.add_row(result.name, value, limit, "[green]ok[/]" if result.ok else "[red]not ok[/]")
+    return shown
+
+
+if __name__ == "__main__":
+    typer.run(main)

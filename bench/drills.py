@@ -1,0 +1,81 @@
+"""The rehearsal `region-loss`, several times: medians of what its clients saw, from its own reports."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from bench.result import NotMeasured, Result
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+LATEST: Final = ROOT / "drill-reports" / "latest"
+SCENARIO: Final = "region-loss"
+RUNS: Final = 5
+TIMEOUT_S: Final = 180
+
+
+def measure() -> list[Result]:
+    """Run the drill and sum up its reports.
+
+    Raises:
+        NotMeasured: if a drill fails, or a report lacks a number.
+    """
+    return summary([run() for _ in range(RUNS)])
+
+
+def summary(reports: list[dict[str, Any]]) -> list[Result]:
+    """The medians of the reports; of the memory the most, since that is what a machine must have."""
+
+    def median(path: str) -> float:
+        return statistics.median(number(report, path) for report in reports)
+
+    memory = max(number(report, "world.peak_memory_mb") for report in reports)
+    return [
+        Result("drill.alarm_to_dns", median("alarm_to_dns"), "s", 3),
+        Result("drill.rto", median("rto.total"), "s", 35),
+        Result("drill.rto.detection", median("rto.detection"), "s", None),
+        Result("drill.world_up", median("world.up_seconds"), "s", 10),
+        Result("drill.peak_memory", memory, "MB", 1500),
+    ]
+
+
+def run() -> dict[str, Any]:
+    """One drill, and its report.
+
+    Raises:
+        NotMeasured: if it fails, takes too long, or leaves no report of its own.
+    """
+    before = LATEST.resolve()
+    command = [sys.executable, "-m", "drill", "run", SCENARIO]
+    try:
+        process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise NotMeasured(f"the drill {SCENARIO} took more than {TIMEOUT_S} s") from None
+    if process.returncode != 0:
+        said = "\n".join((process.stdout + process.stderr).strip().splitlines()[-8:])
+        raise NotMeasured(f"the drill {SCENARIO} failed (status {process.returncode}):\n{said}")
+    path = LATEST.resolve() / "report.json"
+    if path.parent == before or not path.exists():
+        raise NotMeasured(f"the drill {SCENARIO} left no new report in {LATEST.parent.name}/")
+    report: dict[str, Any] = json.loads(path.read_text())
+    if not report.get("recovered"):
+        raise NotMeasured(f"the clients of the drill in {path.parent.name} did not recover")
+    return report
+
+
+def number(report: dict[str, Any], path: str) -> float:
+    """The number at a path such as `rto.total`.
+
+    Raises:
+        NotMeasured: if there is none.
+    """
+    value: Any = report
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise NotMeasured(f"a report has no number {path!r}, but {value!r}")
+    return value

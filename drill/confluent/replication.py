@@ -146,7 +146,11 @@ class DataPath:
 
     def high_watermarks(self, spots: Collection[Spot], hurry: Hurry) -> dict[Spot, int]:
         """The source's high watermarks; empty if it can't be reached."""
-        return end_offsets(self._source_admin, spots, self._timeout_s, hurry)
+        found = end_offsets(self._source_admin, spots, self._timeout_s, hurry)
+        if 0 < len(found) < len(spots) and not hurry():
+            # librdkafka remembers for many seconds that a topic did not exist; only asking for all topics mends that
+            self.source_answers()
+        return found
 
     def source_answers(self) -> bool:
         """Whether the source answers at all, whatever topics it has."""

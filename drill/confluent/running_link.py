@@ -170,8 +170,10 @@ class RunningLink:
             self._fail(topic, error_name)
 
     def _source_is_empty(self) -> bool:
-        """Whether the source answers but has none of the topics: possible only until they were first seen."""
-        return self._book.link.last_reached is None and not self._book.path_cut and self._path.source_answers()
+        """Whether the source answers but has none of the topics: asked only as long as none of them was ever seen."""
+        seen = (p.source_high_watermark for mirror in self._book.link.mirrors.values() for p in mirror.partitions)
+        never = all(high_watermark is None for high_watermark in seen)
+        return never and not self._book.path_cut and self._path.source_answers()
 
     def _fail(self, topic: str, error: str) -> None:
         log.error("mirror topic %s failed: %s", topic, error)

@@ -1,0 +1,42 @@
+"""What one cycle of the link copies."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drill.confluent.replication import Plan, Range, Spot, plan_cycle
+
+ORDERS = Spot("orders", 0)
+offsets = st.integers(0, 50)
+
+
+def test_a_cycle_copies_up_to_what_the_cycle_before_saw() -> None:
+    plan = plan_cycle({ORDERS: 10}, {ORDERS: 15}, {ORDERS: 4}, {ORDERS})
+    assert plan == Plan({ORDERS: Range(4, 10)}, {})
+
+
+def test_the_first_look_copies_nothing() -> None:
+    assert plan_cycle({}, {ORDERS: 15}, {ORDERS: 0}, {ORDERS}) == Plan({}, {})
+
+
+def test_what_is_not_wanted_is_not_copied() -> None:
+    assert plan_cycle({ORDERS: 10}, {ORDERS: 10}, {ORDERS: 0}, set()) == Plan({}, {})
+
+
+def test_a_mirror_whose_log_end_is_unknown_is_not_copied() -> None:
+    assert plan_cycle({ORDERS: 10}, {ORDERS: 10}, {}, {ORDERS}) == Plan({}, {})
+
+
+def test_a_source_that_is_behind_its_mirror_was_truncated() -> None:
+    other = Spot("orders", 1)
+    plan = plan_cycle({other: 9}, {ORDERS: 3, other: 9}, {ORDERS: 4, other: 0}, {ORDERS, other})
+    assert plan == Plan({}, {"orders": "UNEXPECTED_TRUNCATION"})
+
+
+@given(agreed=offsets, seen=offsets, log_end=offsets)
+def test_never_beyond_what_was_agreed_and_never_a_gap(agreed: int, seen: int, log_end: int) -> None:
+    plan = plan_cycle({ORDERS: agreed}, {ORDERS: seen}, {ORDERS: log_end}, {ORDERS})
+    for span in plan.ranges.values():
+        assert span.start == log_end < span.end == agreed
+        assert seen >= log_end

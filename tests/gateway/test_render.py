@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.config import listening_ports
+from gateway.config import CLIENT_LOGINS, CLUSTER_LOGIN, CLUSTER_LOGIN_TEMPLATE, listening_ports
+from gateway.settings import Settings
 from tests.gateway.schema import GatewayFile
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -123,6 +124,33 @@ def test_the_service_replaces_all_tasks_at_once_and_never_rolls_back() -> None:
     deployment = _template()["Resources"]["Service"]["Properties"]["DeploymentConfiguration"]
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 200)
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": False, "Rollback": False}
+
+
+def test_a_task_carries_its_targets_configuration_and_the_files_that_it_names() -> None:
+    template = _template()
+    identifier, names, body = template["Resources"]["Fn::ForEach::TaskDefinitions"]
+    definition = body["TaskDefinition${To}"]["Properties"]
+    gateway, (_, files, _) = (each.get("Fn::If", each) for each in definition["ContainerDefinitions"])
+    (config,) = gateway["Environment"]
+    assert config == {"Name": "GATEWAY_CONFIG", "Value": {"Ref": {"Fn::Sub": "Config${To}"}}}
+    families = dict(zip(names, definition["Family"]["Fn::Select"][1], strict=True))
+    assert families == {
+        "ToOwnSite": {"Fn::Sub": "${Fleet}-to-${Site}"},
+        "ToOtherSite": {"Fn::Sub": "${Fleet}-to-${OtherSite}"},
+        "Fenced": {"Fn::Sub": "${Fleet}-fenced"},
+    }
+    order = [template["Mappings"]["TaskDefinitions"][name]["Index"] for name in names]
+    assert (identifier, order) == ("To", ["0", "1", "2"])
+    written = re.findall(r"> (\S+)", files["Command"][0])
+    wanted = (Settings().keystore, CLIENT_LOGINS, CLUSTER_LOGIN)
+    assert [f"{files['MountPoints'][0]['ContainerPath']}/{name}" for name in written] == list(wanted)
+    assert files["Environment"][0]["Value"] == CLUSTER_LOGIN_TEMPLATE.strip()
+
+
+def test_at_least_three_tasks_run() -> None:
+    template = _template()
+    assert template["Parameters"]["MinimumTasks"]["MinValue"] == 3
+    assert template["Resources"]["ScalableTarget"]["Properties"]["MinCapacity"] == {"Ref": "MinimumTasks"}
 
 
 @pytest.mark.parametrize("port", range(5))

@@ -171,7 +171,6 @@ class Worker:
         """End it by the end of its stdin."""
         with suppress(OSError):
             _pipe(self.process.stdin).close()
-        threading.Thread(target=self.process.wait, daemon=True).start()
 
     def _next_frame(self, deadline: float) -> dict[str, Any] | None:
         """The next frame; None if the process ended, or did not answer before `deadline` (monotonic)."""
@@ -185,6 +184,7 @@ class Worker:
         while len(head := stdout.read(4)) == 4:
             self._frames.put(json.loads(stdout.read(int.from_bytes(head, "big"))))
         self._frames.put(None)
+        self.process.wait()
 
     def _read_log(self, on_line: Callable[[str], None]) -> None:
         for line in _pipe(self.process.stderr):

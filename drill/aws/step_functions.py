@@ -14,8 +14,10 @@ import threading
 import uuid
 from typing import Any
 
+from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.stepfunctions.exceptions import InvalidName
+from moto.stepfunctions.parser import api
 from moto.stepfunctions.parser.api import ExecutionNotRedrivable, HistoryEventType, InvalidDefinition, TaskTimedOut
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
@@ -55,6 +57,7 @@ def install(clients: Clients, metrics: MetricSink) -> None:
     """Change moto's engine for this process. Once only."""
     jsonata_evaluation.install()
     service_casing.install()
+    _name_errors()
     _use_clients(clients)
     _check_definitions()
     _start_by_name()
@@ -73,6 +76,13 @@ def _use_clients(clients: Clients) -> None:
     for module in list(sys.modules.values()):
         if getattr(module, "boto_client_for", None) is original:
             module.boto_client_for = client_for  # type: ignore[attr-defined]
+
+
+def _name_errors() -> None:
+    """The engine's errors say their code in a field that moto's answers do not look at."""
+    for error in vars(api).values():
+        if isinstance(error, type) and issubclass(error, AWSError) and "code" in vars(error):
+            error.TYPE = vars(error)["code"]
 
 
 def _check_definitions() -> None:
@@ -206,6 +216,8 @@ def _redrive() -> None:
         execution = self.stepfunction_backend.describe_execution(response["executionArn"])
         if execution.stop_date is not None:
             response["stopDate"] = execution.stop_date
+        if execution.status == "SUCCEEDED":  # moto gives a text as it is, and no null
+            response["output"] = to_json_str(execution.output, separators=(",", ":"))
         response["redriveCount"] = getattr(execution, "redrive_count", 0)
         return ActionResult(response)
 

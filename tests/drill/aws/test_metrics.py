@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+
+from drill.aws.cloudwatch import _values
+from drill.aws.emf import metrics_of
+from drill.aws.metrics import MetricDatum, MetricStore
+
+
+def line(**more: object) -> str:
+    directive = {
+        "Namespace": "Failover",
+        "Dimensions": [["plan", "site"], ["plan"], ["absent"]],
+        "Metrics": [{"Name": "SiteHealthy", "Unit": "Count", "StorageResolution": 1}],
+    }
+    document = {"_aws": {"Timestamp": 1_700_000_000_500, "CloudWatchMetrics": [directive]}}
+    return json.dumps({**document, "plan": "orders", "site": "east", "SiteHealthy": [1, 0], **more})
+
+
+def test_an_emf_line_gives_each_value_for_each_set_of_dimensions_it_has() -> None:
+    data = list(metrics_of(line()))
+    assert [(dict(datum.dimensions), datum.value) for datum in data] == [
+        ({"plan": "orders", "site": "east"}, 1.0),
+        ({"plan": "orders", "site": "east"}, 0.0),
+        ({"plan": "orders"}, 1.0),
+        ({"plan": "orders"}, 0.0),
+    ]
+    first = data[0]
+    assert (first.namespace, first.name, first.unit) == ("Failover", "SiteHealthy", "Count")
+    assert (first.timestamp, first.storage_resolution) == (1_700_000_000.5, 1)
+
+
+def test_other_lines_give_nothing() -> None:
+    assert list(metrics_of("START RequestId")) == []
+    assert list(metrics_of('{"_aws": 1}')) == []
+    assert list(metrics_of('{"_aws": not json')) == []
+    assert list(metrics_of(line(SiteHealthy="up"))) == []
+
+
+def test_a_store_gives_the_values_of_exactly_one_metric_in_time_order() -> None:
+    store = MetricStore()
+    for timestamp, value, site in ((30.0, 3.0, "east"), (10.0, 1.0, "east"), (20.0, 2.0, "west")):
+        store.add(MetricDatum("Failover", "SiteHealthy", {"site": site}, value, timestamp))
+    east = {"site": "east"}
+    assert store.values("Failover", "SiteHealthy", east, 0, 100) == [(10.0, 1.0), (30.0, 3.0)]
+    assert store.values("Failover", "SiteHealthy", east, 10, 30) == [(10.0, 1.0)]
+    assert store.values("Failover", "SiteHealthy", {}, 0, 100) == []
+    assert len(store.metrics()) == 2
+
+
+def test_a_store_forgets_what_is_old() -> None:
+    store = MetricStore(keep_s=10)
+    for timestamp in (0.0, 5.0, 12.0):
+        store.add(MetricDatum("n", "m", {}, 1.0, timestamp))
+    assert store.values("n", "m", {}, 0, 100) == [(5.0, 1.0), (12.0, 1.0)]
+
+
+def test_put_metric_data_may_give_counted_values_or_a_statistic_set() -> None:
+    assert _values({"Value": 0}) == [0.0]
+    assert _values({"Values": [1, 2], "Counts": [2, 1]}) == [1.0, 1.0, 2.0]
+    assert _values({"StatisticValues": {"Minimum": 1, "Maximum": 9, "Sum": 10, "SampleCount": 2}}) == [1.0, 9.0]

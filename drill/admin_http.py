@@ -1,4 +1,4 @@
-"""The small HTTP side doors of the drill's processes: JSON in, JSON out, on the loopback. No part of any product's API."""
+"""The small HTTP side doors of the drill's processes, JSON on the loopback; no part of any product's API."""
 
 from __future__ import annotations
 

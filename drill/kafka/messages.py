@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import struct
-from collections.abc import Callable, Collection
+import typing
+from collections.abc import Callable
 from typing import Any, Final
 
 from kio.index import load_request_schema, load_response_schema
@@ -31,6 +32,7 @@ def rewrite(api_key: int, version: int, frame: bytes, advertise: Advertise, lear
     """
     schema = load_response_schema(api_key, version)
     offset = _body_of_response(schema)
+    message: Any
     message, _ = entity_reader(schema)(frame, offset)
 
     def moved(broker: Any, id_field: str) -> Any:
@@ -59,6 +61,7 @@ def metadata_request(correlation: int) -> bytes:
 
 def brokers_in(frame: bytes) -> dict[int, Address]:
     """The brokers in the answer to `metadata_request`."""
+    message: Any
     message, _ = entity_reader(load_response_schema(METADATA, 1))(frame, 4)
     return {int(broker.node_id): (str(broker.host), int(broker.port)) for broker in message.brokers}
 
@@ -71,10 +74,10 @@ def produced_topics(version: int, request: bytes) -> set[str]:
 def produce_refusal(version: int, request: bytes, error: ErrorCode) -> bytes:
     """The answer that refuses a whole Produce request, partition by partition; a frame with its size."""
     asked = _request(PRODUCE, version, request)
-    schema = load_response_schema(PRODUCE, version)
+    schema: Any = load_response_schema(PRODUCE, version)
     topic_type = _item_type(schema, "responses")
     partition_type = _item_type(topic_type, "partition_responses")
-    refused = {"error_code": error, "base_offset": -1}
+    refused: dict[str, Any] = {"error_code": error, "base_offset": -1}
     if "record_errors" in partition_type.__dataclass_fields__:
         refused["record_errors"] = ()
     topics = tuple(
@@ -90,7 +93,7 @@ def produce_refusal(version: int, request: bytes, error: ErrorCode) -> bytes:
 def metadata_without_brokers(version: int, request: bytes, error: ErrorCode) -> bytes:
     """A Metadata answer that knows no broker, and an error for each topic asked for; a frame with its size."""
     asked = _request(METADATA, version, request)
-    schema = load_response_schema(METADATA, version)
+    schema: Any = load_response_schema(METADATA, version)
     topic_type = _item_type(schema, "topics")
     topics = tuple(
         topic_type(name=topic.name, error_code=error, partitions=()) for topic in asked.topics or () if topic.name
@@ -126,11 +129,4 @@ def _written(schema: Any, message: Any) -> bytes:
 
 
 def _item_type(schema: Any, name: str) -> Any:
-    import typing
-
     return typing.get_args(typing.get_type_hints(schema)[name])[0]
-
-
-def topics_named(topics: Collection[str], among: Collection[str]) -> bool:
-    """Whether any of the topics is among some."""
-    return not set(among).isdisjoint(topics)

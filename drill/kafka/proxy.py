@@ -1,5 +1,5 @@
-"""A proxy for Kafka frames: forwards them untouched, and rewrites only the broker addresses in the few answers that hold
-them. Bytes of records are never decoded, except for a request that a hook wants to see."""
+"""A proxy for Kafka frames: forwards them untouched, and rewrites only the broker addresses in the few answers that
+hold them. Bytes of records are never decoded, except for a request that a hook wants to see."""
 
 from __future__ import annotations
 
@@ -71,11 +71,12 @@ class Connection:
         try:
             no_delay(writer)
             address = await self._upstream()
-            back, upstream = await asyncio.wait_for(asyncio.open_connection(*address, limit=CHUNK), CONNECT_S)
-            no_delay(upstream)
+            back, out = await asyncio.wait_for(asyncio.open_connection(*address, limit=CHUNK), CONNECT_S)
+            upstream = out
+            no_delay(out)
             self._route.upstreams += 1
             ways = [
-                asyncio.ensure_future(self._requests(reader, writer, upstream)),
+                asyncio.ensure_future(self._requests(reader, writer, out)),
                 asyncio.ensure_future(self._responses(back, writer)),
             ]
             done, left = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

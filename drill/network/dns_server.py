@@ -1,0 +1,129 @@
+"""A DNS server for the zone that Route 53 holds: authoritative, over UDP and TCP, its answers read through the API.
+
+When the API does not answer, the last answers stand: Route 53's data plane outlives its control plane.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from dnslib import AAAA, CNAME, NS, QTYPE, RCODE, RR, SOA, TXT, A, DNSRecord
+from dnslib.server import BaseResolver, DNSLogger, DNSServer
+from pydantic import BaseModel
+
+from drill.ports import LOOPBACK, free_ports
+from drill.process import announce, configuration, exit_with_parent
+
+READ_AGAIN_S: Final = 0.1
+DATA: Final[dict[str, Any]] = {"A": A, "AAAA": AAAA, "CNAME": CNAME, "NS": NS}
+
+
+class DnsConfig(BaseModel):
+    """What the process is told. `propagation_s`: how long after a change it is answered."""
+
+    aws_endpoint: str
+    zone_id: str
+    region: str = "us-east-1"
+    propagation_s: float = 0.0
+
+
+class Zone:
+    """The zone's records as they were last read, at most every 100 ms."""
+
+    def __init__(self, config: DnsConfig) -> None:
+        self._route53 = boto3.client(
+            "route53",
+            region_name=config.region,
+            endpoint_url=config.aws_endpoint,
+            aws_access_key_id="drill",
+            aws_secret_access_key="drill",
+            config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}),
+        )
+        self._config = config
+        self._lock = threading.Lock()
+        self._read_at = 0.0
+        self._answered: list[dict[str, Any]] = []
+        self._seen: list[dict[str, Any]] = []
+        self._seen_at = 0.0
+        self.origin = ""
+
+    def records(self) -> list[dict[str, Any]]:
+        """The record sets that are answered now."""
+        with self._lock:
+            if time.monotonic() - self._read_at > READ_AGAIN_S:
+                self._read()
+            return self._answered
+
+    def _read(self) -> None:
+        try:
+            answer: Any = self._route53.list_resource_record_sets(HostedZoneId=self._config.zone_id)
+        except (BotoCoreError, ClientError):
+            return
+        finally:
+            self._read_at = time.monotonic()
+        found = answer["ResourceRecordSets"]
+        if found != self._seen:
+            self._seen, self._seen_at = found, time.monotonic()
+        if not self._answered or time.monotonic() - self._seen_at >= self._config.propagation_s:
+            self._answered = self._seen
+        self.origin = next((each["Name"] for each in found if each["Type"] == "SOA"), self.origin)
+
+
+class Resolver(BaseResolver):  # type: ignore[misc]
+    """Answers from the zone."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+
+    def resolve(self, request: Any, handler: Any) -> Any:
+        """The answer to one question: records of the name and type, or its CNAME."""
+        reply = request.reply()
+        reply.header.aa, reply.header.ra = 1, 0
+        name = str(request.q.qname).lower().rstrip(".")
+        kind = QTYPE[request.q.qtype]
+        records = self._zone.records()
+        named = [each for each in records if _plain(each["Name"]) == name]
+        for each in named:
+            if each["Type"] in (kind, "CNAME") or kind == "ANY":
+                _answer(reply, request.q.qname, each)
+        if not reply.rr:
+            if not named:
+                reply.header.rcode = RCODE.NXDOMAIN
+            origin = self._zone.origin or "."
+            reply.add_auth(RR(origin, QTYPE.SOA, rdata=SOA(f"ns.{origin}", f"hostmaster.{origin}"), ttl=5))
+        return reply
+
+
+def _answer(reply: DNSRecord, name: Any, records: dict[str, Any]) -> None:
+    for value in records.get("ResourceRecords", []):
+        kind = records["Type"]
+        data = TXT(value["Value"].strip('"')) if kind == "TXT" else None
+        if kind in DATA:
+            data = DATA[kind](value["Value"])
+        if data is not None:
+            reply.add_answer(RR(name, getattr(QTYPE, kind), rdata=data, ttl=int(records.get("TTL", 0))))
+
+
+def _plain(name: str) -> str:
+    return name.lower().rstrip(".")
+
+
+def main() -> None:
+    config = configuration(DnsConfig)
+    exit_with_parent()
+    zone = Zone(config)
+    zone.records()
+    port = free_ports(1)
+    for tcp in (False, True):
+        DNSServer(Resolver(zone), address=LOOPBACK, port=port, tcp=tcp, logger=DNSLogger(log="-error")).start_thread()
+    announce({"port": port})
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ import sys
 import time
 
 import uvicorn
+from confluent_kafka.admin import AdminClient
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -23,7 +24,7 @@ from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirrors import Link, Mirror, Partition, Timings
 from drill.confluent.offset_sync import GroupOffsets
 from drill.confluent.read_only import Guard
-from drill.confluent.replication import DataPath, Spot
+from drill.confluent.replication import DataPath, Spot, admin_client
 from drill.confluent.running_link import LinkBook, RunningLink
 from drill.process import announce, configuration, exit_with_parent
 
@@ -71,16 +72,19 @@ def main() -> None:
     )
     listener = _listen(config.port)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    book = _start_link(config, config.link) if config.link else None
+    local = admin_client(config.raw_bootstrap)
+    book = _start_link(config, config.link, local) if config.link else None
     server = uvicorn.Server(
-        uvicorn.Config(application(config, url, book), log_config=None, access_log=False, lifespan="off", ws="none")
+        uvicorn.Config(
+            application(config, url, book, local), log_config=None, access_log=False, lifespan="off", ws="none"
+        )
     )
     exit_with_parent()
     announce({"url": url, "control": f"{url}/control"})
     server.run(sockets=[listener])
 
 
-def application(config: Config, url: str, book: LinkBook | None) -> Starlette:
+def application(config: Config, url: str, book: LinkBook | None, local: AdminClient) -> Starlette:
     """The ASGI application."""
     faults = Faults()
     link = config.link
@@ -89,7 +93,7 @@ def application(config: Config, url: str, book: LinkBook | None) -> Starlette:
         credentials=(config.api_key, config.api_secret),
         bodies=Bodies(url, config.cluster_id, link.remote_cluster_id if link else None, config.wire),
         book=book,
-        cluster=LocalCluster(config.raw_bootstrap),
+        cluster=LocalCluster(local),
         groups=tuple(link.groups) if link else (),
         unmanaged_row=config.unmanaged_row,
     )
@@ -108,9 +112,10 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _start_link(config: Config, link: LinkConfig) -> LinkBook:
+def _start_link(config: Config, link: LinkConfig, local: AdminClient) -> LinkBook:
     """Create the mirror topics, close them for writes, and start the link's thread."""
-    path = DataPath(link.remote_raw_bootstrap, config.raw_bootstrap)
+    source = admin_client(link.remote_raw_bootstrap)
+    path = DataPath(source, local, link.remote_raw_bootstrap, config.raw_bootstrap)
     guard = Guard(config.admin)
     counts = path.create_topics(config.mirrors)
     guard.refuse_writes_to(counts)
@@ -130,8 +135,7 @@ def _start_link(config: Config, link: LinkConfig) -> LinkBook:
     book = LinkBook(
         Link(link.name, mirrors, timings), link_configs.initial(link.groups, link.offset_sync_s), clock=time.time
     )
-    offsets = GroupOffsets(link.remote_raw_bootstrap, config.raw_bootstrap)
-    RunningLink(book, path, offsets, guard, link.groups, link.interval_s).start()
+    RunningLink(book, path, GroupOffsets(source, local), guard, link.groups, link.interval_s).start()
     return book
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from confluent_kafka.admin import AdminClient, TopicMetadata  # type: ignore[attr-defined]
 
 from drill.confluent.offset_sync import committed
-from drill.confluent.replication import Spot, client_settings, end_offsets
+from drill.confluent.replication import Spot, end_offsets
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class LocalCluster:
     Every method raises `KafkaException` if the cluster does not answer.
     """
 
-    def __init__(self, bootstrap: str, timeout_s: float = 3.0) -> None:
-        self._admin = AdminClient(client_settings(bootstrap))
+    def __init__(self, admin: AdminClient, timeout_s: float = 3.0) -> None:
+        self._admin = admin
         self._timeout_s = timeout_s
 
     def topics(self) -> list[Topic]:

@@ -15,7 +15,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 from confluent_kafka.admin import AdminClient
 
 from drill.confluent.mirrors import TransitionError
-from drill.confluent.replication import SLICE_S, Hurry, Spot, client_settings
+from drill.confluent.replication import SLICE_S, Hurry, Spot
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,9 @@ _ACTIVE = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaErr
 class GroupOffsets:
     """Reads and commits group offsets. Used by one thread. Remembers what it committed, and commits only what moved."""
 
-    def __init__(self, source_bootstrap: str, local_bootstrap: str, timeout_s: float = 0.75) -> None:
-        self._source = AdminClient(client_settings(source_bootstrap))
-        self._local = AdminClient(client_settings(local_bootstrap))
+    def __init__(self, source: AdminClient, local: AdminClient, timeout_s: float = 0.75) -> None:
+        self._source = source
+        self._local = local
         self._timeout_s = timeout_s
         self._synced: dict[tuple[str, Spot], int] = {}
 

@@ -111,11 +111,18 @@ class DataPath:
     The bootstrap addresses are raw ones: a mirror's own appends go round the guard that refuses everyone else's.
     """
 
-    def __init__(self, source_bootstrap: str, local_bootstrap: str, timeout_s: float = 0.75) -> None:
+    def __init__(
+        self,
+        source: AdminClient,
+        local: AdminClient,
+        source_bootstrap: str,
+        local_bootstrap: str,
+        timeout_s: float = 0.75,
+    ) -> None:
         self._timeout_s = timeout_s
         self._local_bootstrap = local_bootstrap
-        self._source_admin = AdminClient(client_settings(source_bootstrap))
-        self._local_admin = AdminClient(client_settings(local_bootstrap))
+        self._source_admin = source
+        self._local_admin = local
         self._source = Consumer(
             {
                 **client_settings(source_bootstrap),
@@ -263,6 +270,11 @@ class DataPath:
                 "queue.buffering.max.kbytes": 16384,
             }
         )
+
+
+def admin_client(bootstrap: str) -> AdminClient:
+    """An admin client; several threads may share it."""
+    return AdminClient(client_settings(bootstrap))
 
 
 def client_settings(bootstrap: str) -> dict[str, str | int | bool | float]:

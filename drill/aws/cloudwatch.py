@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import logging
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from moto.cloudwatch.models import CloudWatchBackend
+from moto.sqs.models import sqs_backends
 
 from drill.aws.metrics import MetricDatum, MetricSink
+
+LOG = logging.getLogger(__name__)
+QUEUES_EVERY_S = 10.0
+"""SQS sends its metrics every minute; a drill's dead letter shall not wait that long."""
 
 _Backend: Any = CloudWatchBackend
 
@@ -35,6 +43,29 @@ def feed(sink: MetricSink) -> None:
                 )
 
     _Backend.put_metric_data = put_metric_data
+
+
+def measure_queues(sink: MetricSink) -> None:
+    """AWS/SQS ApproximateNumberOfMessagesVisible of every queue, once."""
+    for regions in list(sqs_backends.values()):
+        for backend in list(regions.values()):
+            for name, queue in list(backend.queues.items()):
+                visible = float(queue.approximate_number_of_messages)
+                sink(MetricDatum("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": name}, visible))
+
+
+def repeat(act: Callable[[], None], every_s: float, name: str) -> None:
+    """Do `act` every so many seconds from a thread; what it raises is logged."""
+
+    def run() -> None:
+        while True:
+            try:
+                act()
+            except Exception:
+                LOG.exception("%s failed", name)
+            time.sleep(every_s)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
 
 
 def _values(datum: dict[str, Any]) -> list[float]:

@@ -113,6 +113,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=function.code,
+            start_new_session=True,  # an interrupt from the terminal is for the drill's main process
             env=_environment(function, surroundings, path),
         )
         self._frames: SimpleQueue[dict[str, Any] | None] = SimpleQueue()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moto.core.config import default_user_config
 
 from drill.aws import step_functions
 from drill.aws.clients import Clients
-from drill.aws.cloudwatch import feed
+from drill.aws.cloudwatch import QUEUES_EVERY_S, feed, measure_queues, repeat
 from drill.aws.events import EventBus, put_service_event
 from drill.aws.lambda_async import AsyncInvoker
 from drill.aws.lambda_runtime import LambdaRuntime, Surroundings
@@ -25,6 +28,24 @@ if TYPE_CHECKING:
     from drill.aws.cloud import CloudConfig
 
 
+@dataclass(frozen=True)
+class Bridge:
+    """What a bridge (`start(bridge: Bridge)` in its module) gets of the machine.
+
+    `put_event` puts an AWS service's event on the default bus of the event's `region` and `account`, which are the
+    stack's unless the event says otherwise.
+    """
+
+    endpoint: str
+    account: str
+    region: str
+    metrics: MetricStore
+    put_event: Callable[[dict[str, Any]], None]
+    regions: Regions
+    clients: Clients
+    log_dir: Path
+
+
 class Machine:
     """Everything that answers for AWS in this process."""
 
@@ -36,7 +57,6 @@ class Machine:
         self.metrics = MetricStore()
         self.regions = Regions()
         self.clients = Clients(self.endpoint)
-        self.put_event = partial(put_service_event, config.account)
         surroundings = Surroundings(
             python=str(config.python),
             endpoint=self.endpoint,
@@ -56,16 +76,19 @@ class Machine:
         self.bus.install()
         step_functions.install(self.clients, self.metrics.add)
         feed(self.metrics.add)
-        self._install_bridges()
-        serve(
-            self.port,
-            self.regions,
-            lambda moto: Door(moto, self.regions, self.runtime, self.invoker, self.bus.seen),
-        )
+        reports = {
+            "events": self.bus.seen,
+            "invocations": self.runtime.invocations,
+            "metrics": self.metrics.report,
+            "regions": self.regions.lost,
+            "workers": self.runtime.pids,
+        }
+        serve(self.port, self.regions, lambda moto: Door(moto, self.regions, self.runtime, self.invoker, reports))
         ready: dict[str, Any] = {"endpoint": self.endpoint}
+        self._start_bridges()
         if self.config.template is not None:
             ready |= self._load()
-        self._start_bridges()
+        repeat(lambda: measure_queues(self.metrics.add), QUEUES_EVERY_S, "queues")
         if self.config.schedules:
             self.schedules.start()
         return ready
@@ -94,8 +117,31 @@ class Machine:
         }
         return {"outputs": outputs, "resources": resources, "ignored": stack.ignored}
 
-    def _install_bridges(self) -> None:
-        """Bridges that change moto's API: before the template is loaded, which may use what they add."""
-
     def _start_bridges(self) -> None:
-        """Bridges that act on their own."""
+        """What moto has no life for, each in a module of its own: alarms, health checks, ECS tasks.
+
+        They are started before the template is loaded, for they add to moto's API what a template may use.
+        """
+        for wanted, module in (
+            (self.config.alarms, "alarms"),
+            (self.config.health_checks, "health_checks"),
+            (self.config.ecs, "ecs"),
+        ):
+            if wanted:
+                importlib.import_module(f"drill.aws.{module}").start(self.bridge())
+
+    def bridge(self) -> Bridge:
+        return Bridge(
+            endpoint=self.endpoint,
+            account=self.config.account,
+            region=self.config.region,
+            metrics=self.metrics,
+            put_event=self._put_event,
+            regions=self.regions,
+            clients=self.clients,
+            log_dir=self.config.log_dir,
+        )
+
+    def _put_event(self, event: dict[str, Any]) -> None:
+        account, region = event.get("account", self.config.account), event.get("region", self.config.region)
+        put_service_event(account, region, event)

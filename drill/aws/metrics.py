@@ -68,3 +68,11 @@ class MetricStore:
         """Every metric that has values."""
         with self._lock:
             return list(self._values)
+
+    def report(self) -> list[dict[str, object]]:
+        """Every metric with its values, as JSON has it."""
+        with self._lock:
+            return [
+                {"namespace": namespace, "name": name, "dimensions": dict(dimensions), "values": list(values)}
+                for (namespace, name, dimensions), values in self._values.items()
+            ]

@@ -18,6 +18,7 @@ from typing import Any
 from moto.events.models import events_backends
 from moto.scheduler.models import scheduler_backends
 
+from drill.aws.cloudwatch import repeat
 from drill.aws.events import EventBus, iso_time
 from drill.aws.regions import Regions
 
@@ -67,7 +68,7 @@ class Schedules:
         self._next: dict[str, float] = {}
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="schedules", daemon=True).start()
+        repeat(lambda: self.fire_due(time.monotonic()), LOOK_EVERY_S, "schedules")
 
     def fire_due(self, now: float) -> None:
         """Fire what is due at `now` (monotonic seconds). A schedule in a lost region lets its firings pass."""
@@ -111,14 +112,6 @@ class Schedules:
             text = text.replace(f"<aws.scheduler.{name}>", str(value))
         target = {**firing.target, "Input": text}
         threading.Thread(target=self._bus.deliver, args=(firing.arn, target, event), daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                self.fire_due(time.monotonic())
-            except Exception:
-                LOG.exception("the schedules could not be looked at")
-            time.sleep(LOOK_EVERY_S)
 
 
 def _enabled() -> Iterator[Firing]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -30,21 +30,24 @@ class Door:
     """The WSGI application in front of moto's.
 
     Lambda's few calls are answered here: moto's Lambda runs containers, and imports a quarter of moto for it.
+
+    The drill's own paths: GET /drill/<report>, POST /drill/warm (answers when every function has a worker),
+    POST /drill/regions/<region>/lose[?keep=<signing name>&keep=…] and /restore.
     """
 
     def __init__(
-        self, moto: Wsgi, regions: Regions, runtime: LambdaRuntime, invoker: AsyncInvoker, events: Callable[[], Any]
+        self,
+        moto: Wsgi,
+        regions: Regions,
+        runtime: LambdaRuntime,
+        invoker: AsyncInvoker,
+        reports: Mapping[str, Callable[[], Any]],
     ) -> None:
         self._moto = moto
         self._regions = regions
         self._runtime = runtime
         self._invoker = invoker
-        self._reports: dict[str, Callable[[], Any]] = {
-            "/drill/events": events,
-            "/drill/invocations": runtime.invocations,
-            "/drill/workers": runtime.pids,
-            "/drill/regions": regions.lost,
-        }
+        self._reports = {f"/drill/{name}": report for name, report in reports.items()}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path: str = environ["PATH_INFO"]

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from drill.aws.cloudwatch import _values
 from drill.aws.emf import metrics_of
 from drill.aws.metrics import MetricDatum, MetricStore
+
+from .conftest import Aws, eventually
 
 
 def line(**more: object) -> str:
@@ -59,3 +63,29 @@ def test_put_metric_data_may_give_counted_values_or_a_statistic_set() -> None:
     assert _values({"Value": 0}) == [0.0]
     assert _values({"Values": [1, 2], "Counts": [2, 1]}) == [1.0, 1.0, 2.0]
     assert _values({"StatisticValues": {"Minimum": 1, "Maximum": 9, "Sum": 10, "SampleCount": 2}}) == [1.0, 9.0]
+
+
+def values(aws: Aws, namespace: str, **dimensions: str) -> list[float]:
+    metrics = aws.drill("metrics")
+    found = [each for each in metrics if (each["namespace"], each["dimensions"]) == (namespace, dimensions)]
+    return [value for each in found for _, value in each["values"]]
+
+
+def test_what_a_function_prints_becomes_a_metric(aws: Aws) -> None:
+    aws.invoke("test-Step", {"act": "metric"})
+    assert eventually(lambda: values(aws, "Failover", plan="orders", site="east")) == [0.0]
+    assert '"_aws"' in (aws.root / "logs" / "test-Step.log").read_text()
+
+
+def test_what_put_metric_data_takes_becomes_a_metric(aws: Aws) -> None:
+    data = [{"MetricName": "Lag", "Dimensions": [{"Name": "topic", "Value": "orders"}], "Value": 7}]
+    aws.client("cloudwatch").put_metric_data(Namespace="Test", MetricData=data)
+    assert values(aws, "Test", topic="orders") == [7.0]
+
+
+@pytest.mark.slow
+def test_a_queue_s_messages_are_measured(aws: Aws) -> None:
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="measured")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    assert eventually(lambda: 1.0 in values(aws, "AWS/SQS", QueueName="measured"), 30)

@@ -1,0 +1,20 @@
+"""The drill's report: `report_of` says what there is to say, `write_report` writes it as JSON and as one HTML page."""
+
+from __future__ import annotations
+
+from drill.report.build import ControllerAccount, Run, controller_account, report_of
+from drill.report.model import Moment, Report, Step
+from drill.report.rto import Milestones
+from drill.report.write import write_report
+
+__all__ = [
+    "ControllerAccount",
+    "Milestones",
+    "Moment",
+    "Report",
+    "Run",
+    "Step",
+    "controller_account",
+    "report_of",
+    "write_report",
+]

@@ -1,0 +1,170 @@
+"""From what was seen of a drill to its report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from drill.account import Account, PartitionAccount
+from drill.report.model import BySite, Comparison, Loss, Moment, PartitionLoss, Rate, Report, Step
+from drill.report.rto import Milestones, split_rto
+
+Settings = Mapping[str, str | int | float | bool]
+
+
+@dataclass(frozen=True)
+class ControllerAccount:
+    """What the controller itself says of the execution, from its report in the ledger. Times: seconds since 1970."""
+
+    outcome: str = "unknown"
+    recovery_s: float | None = None
+    outage_started_at: float | None = None
+    estimated_loss: int | None = None
+    unknown_partitions: int | None = None
+    estimate_basis: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the drill saw of a run, besides the clients' logs. Times of steps and moments: seconds since 1970."""
+
+    scenario: str
+    description: str
+    plan: str
+    lost_site: str
+    standby: str
+    started_at: float
+    milestones: Milestones
+    steps: Sequence[Step]
+    controller: ControllerAccount
+    target_rate: float
+    moments: Sequence[Moment] = ()
+    world: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+    unmeasured: Sequence[str] = ()
+
+
+def controller_account(document: Mapping[str, Any] | None) -> ControllerAccount:
+    """The controller's account out of the report it keeps in the ledger; an empty one if there is none."""
+    if not document:
+        return ControllerAccount()
+    loss = document.get("loss") or {}
+    return ControllerAccount(
+        outcome=str(document.get("outcome", "unknown")),
+        recovery_s=document.get("recovery_seconds"),
+        outage_started_at=document.get("outage_started_at"),
+        estimated_loss=loss.get("records"),
+        unknown_partitions=loss.get("unknown_partitions"),
+        estimate_basis=str(loss.get("basis", "")),
+    )
+
+
+def report_of(run: Run, account: Account) -> Report:
+    """The report of a run."""
+    killed = account.killed_at
+    milestones = replace(run.milestones, killed=killed, first_acknowledged=account.first_acknowledged_by_standby)
+    rto, missing = split_rto(milestones)
+    alarm_to_dns = milestones.alarm_to_dns
+    return Report(
+        scenario=run.scenario,
+        description=run.description,
+        recovered=account.recovered,
+        rto=rto,
+        alarm_to_dns=alarm_to_dns,
+        loss=_loss(run.controller, account),
+        duplicates=account.duplicates,
+        out_of_order=account.out_of_order,
+        acknowledged=account.acknowledged,
+        consumed=account.consumed,
+        sent=account.sent,
+        failed=account.failed,
+        never_consumed=account.never_consumed,
+        stored_twice=account.stored_twice,
+        acknowledged_by=BySite(lost_site=account.acknowledged_by_lost_site, standby=account.acknowledged_by_standby),
+        consumed_by=BySite(lost_site=account.consumed_from_lost_site, standby=account.consumed_from_standby),
+        first_consumed_from_standby=_since(account.first_consumed_from_standby, killed),
+        every_partition_resumed=_since(account.every_partition_resumed_at, killed),
+        plan=run.plan,
+        lost_site=run.lost_site,
+        standby=run.standby,
+        started_at=run.started_at,
+        killed_at=killed,
+        outcome=run.controller.outcome,
+        timeline=[_step(step, killed) for step in sorted(run.steps, key=lambda step: step.started)],
+        moments=_moments(run.moments, milestones),
+        rates=[Rate(**{name: getattr(second, name) for name in Rate.model_fields}) for second in account.rates],
+        target_rate=run.target_rate,
+        comparisons=_comparisons(run.controller, account, rto.total),
+        errors=dict(account.errors),
+        world=dict(run.world),
+        settings={client: dict(settings) for client, settings in run.settings.items()},
+        unmeasured=list(dict.fromkeys((*account.unmeasured, *missing, *run.unmeasured))),
+    )
+
+
+def _loss(controller: ControllerAccount, account: Account) -> Loss:
+    estimated = controller.estimated_loss
+    return Loss(
+        measured=account.lost,
+        estimated=estimated,
+        difference=None if estimated is None or account.lost is None else estimated - account.lost,
+        estimate_basis=controller.estimate_basis,
+        unknown_partitions=controller.unknown_partitions,
+        consumed_before=account.lost_but_consumed,
+        partitions=[_partition(partition) for partition in account.partitions],
+    )
+
+
+def _partition(of: PartitionAccount) -> PartitionLoss:
+    return PartitionLoss(
+        topic=of.topic,
+        partition=of.partition,
+        acknowledged=of.acknowledged,
+        acknowledged_by_lost_site=of.acknowledged_by_lost_site,
+        mirrored_to=of.mirrored_to,
+        stranded=of.lost,
+        ranges=list(of.lost_ranges),
+        consumed_before=of.lost_but_consumed,
+        duplicates=of.duplicates,
+        out_of_order=of.out_of_order,
+        resumed=of.resumed,
+    )
+
+
+def _comparisons(controller: ControllerAccount, account: Account, total: float | None) -> list[Comparison]:
+    return [
+        _comparison("stranded records", "records", controller.estimated_loss, account.lost),
+        _comparison("outage to recovery", "s", controller.recovery_s, total),
+        _comparison(
+            "start of the outage, after the kill", "s", _since(controller.outage_started_at, account.killed_at), 0.0
+        ),
+    ]
+
+
+def _comparison(what: str, unit: str, controller: float | None, measured: float | None) -> Comparison:
+    difference = None if controller is None or measured is None else round(controller - measured, 3)
+    return Comparison(what=what, unit=unit, controller=controller, measured=measured, difference=difference)
+
+
+def _step(step: Step, killed: float) -> Step:
+    return step.model_copy(
+        update={"started": round(step.started - killed, 3), "ended": _since(step.ended, killed)},
+    )
+
+
+def _moments(moments: Sequence[Moment], milestones: Milestones) -> list[Moment]:
+    """The milestones and whatever else happened, in order, in seconds from the kill."""
+    marks = {
+        "kill": milestones.killed,
+        "alarm": milestones.alarm,
+        "DNS flipped": milestones.dns,
+        "first acknowledged by the standby": milestones.first_acknowledged,
+    }
+    known = [Moment(at=at, name=name) for name, at in marks.items() if at is not None]
+    every = sorted([*known, *moments], key=lambda moment: moment.at)
+    return [moment.model_copy(update={"at": round(moment.at - milestones.killed, 3)}) for moment in every]
+
+
+def _since(at: float | None, killed: float) -> float | None:
+    return None if at is None else round(at - killed, 3)

@@ -1,0 +1,232 @@
+"""The report's charts, drawn by matplotlib as SVG that takes its colours from the page's CSS variables.
+
+A chart is drawn once and fits light, dark and print: it is drawn in placeholder colours, which are then replaced by
+`var(--name)`. Text stays text, in the page's font.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from drill.report.model import Report, Step
+from drill.report.wording import seconds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Placeholder colour -> CSS variable of the page.
+INK, QUIET, RULE, LOST, STANDBY = "#010203", "#010204", "#010205", "#010206", "#010207"
+KILL, ALARM, DNS, STEP, STOPPED, GAP = "#010208", "#010209", "#01020a", "#01020b", "#01020c", "#01020d"
+VARIABLES = {
+    INK: "--ink",
+    QUIET: "--quiet",
+    RULE: "--rule",
+    LOST: "--lost",
+    STANDBY: "--standby",
+    KILL: "--bad",
+    ALARM: "--warn",
+    DNS: "--standby",
+    STEP: "--step",
+    STOPPED: "--bad",
+    GAP: "--bad-wash",
+}
+PIXELS = 72
+STEADY_MULTIPLE = 2.6
+SHORTEST_BAR_PX = 4.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """A chart's width, the room on its left for the names of steps, and its font's size, all in pixels."""
+
+    name: str
+    width: int
+    font: float
+    left: int = 0
+
+    def fitted(self, steps: list[Step]) -> Size:
+        """With room for the longest name of a step; a letter is up to 0.62 of the font's size wide."""
+        longest = max((len(step.name) for step in steps), default=0)
+        return replace(self, left=max(60, round(longest * self.font * 0.62) + 10))
+
+
+WIDE = Size("wide", 1040, 12)
+NARROW = Size("narrow", 380, 10.5)
+
+
+def timeline(report: Report, size: Size) -> str:
+    """Every step, and under it on the same axis the records acknowledged and consumed a second, by cluster."""
+    steps = report.timeline
+    size = size.fitted(steps)
+    first, last = _span(report)
+    heights = [22 * max(len(steps), 1) + 8, 120, 120]
+    figure, axes = _figure(size, heights, top=44, bottom=44, gap=30)
+    for axis in axes:
+        axis.set_xlim(first, last)
+    _gantt(axes[0], steps, size, figure, durations=False)
+    rates = report.rates
+    x = [rate.second + 0.5 for rate in rates]
+    steady = max(report.target_rate, 1.0)
+    for axis, title, lost, standby in (
+        (
+            axes[1],
+            "acknowledged a second",
+            [r.acknowledged_by_lost_site for r in rates],
+            [r.acknowledged_by_standby for r in rates],
+        ),
+        (
+            axes[2],
+            "consumed a second",
+            [r.consumed_from_lost_site for r in rates],
+            [r.consumed_from_standby for r in rates],
+        ),
+    ):
+        _traffic(axis, x, lost, standby, steady, size)
+        axis.set_title(title, loc="left", fontsize=size.font, color=QUIET, pad=6)
+    _marks(axes, report, size)
+    _gap(axes[1], report, size)
+    axes[2].set_xlabel("seconds from the kill", color=QUIET, fontsize=size.font)
+    for axis in axes[:2]:
+        axis.tick_params(labelbottom=False)
+    return _svg(figure, f"timeline-{size.name}")
+
+
+def controller_seconds(report: Report, size: Size) -> str:
+    """The steps again, with only the seconds in which the controller was at work on the axis."""
+    steps = report.timeline
+    size = size.fitted(steps)
+    figure, axes = _figure(size, [26 * max(len(steps), 1) + 8], top=10, bottom=44, gap=0)
+    ends = [step.ended if step.ended is not None else step.started for step in steps] or [1.0]
+    starts = [step.started for step in steps] or [0.0]
+    room = max(max(ends) - min(starts), 0.5)
+    last = max(ends) + room * (0.14 if size.name == WIDE.name else 0.3)
+    axes[0].set_xlim(min(starts) - room * 0.02, last)
+    _gantt(axes[0], steps, size, figure, durations=True)
+    axes[0].set_xlabel("seconds from the kill", color=QUIET, fontsize=size.font)
+    return _svg(figure, f"controller-{size.name}")
+
+
+def _span(report: Report) -> tuple[float, float]:
+    ends = [step.ended if step.ended is not None else step.started for step in report.timeline]
+    seconds_seen = [rate.second for rate in report.rates]
+    first = min([*seconds_seen, *(m.at for m in report.moments), -1.0])
+    return float(first), max([*(s + 1.0 for s in seconds_seen), *(e + 1.0 for e in ends), 1.0])
+
+
+def _figure(size: Size, heights: list[int], *, top: int, bottom: int, gap: int) -> tuple[Figure, list[Any]]:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    height = sum(heights) + top + bottom + gap * (len(heights) - 1)
+    with rc_context({"font.size": size.font}):
+        figure = Figure(figsize=(size.width / PIXELS, height / PIXELS), dpi=PIXELS)
+        axes, at = [], height - top
+        for one in heights:
+            at -= one
+            box = (size.left / size.width, at / height, (size.width - size.left - 14) / size.width, one / height)
+            axes.append(figure.add_axes(box))
+            at -= gap
+    figure.patch.set_visible(False)
+    for axis in axes:
+        axis.patch.set_visible(False)
+        for side in ("top", "right", "left"):
+            axis.spines[side].set_visible(False)
+        axis.spines["bottom"].set_color(RULE)
+        axis.tick_params(colors=QUIET, labelcolor=QUIET, length=0, labelsize=size.font, pad=6)
+        axis.grid(axis="x", color=RULE, linewidth=0.6)
+        axis.set_axisbelow(True)
+    return figure, axes
+
+
+def _gantt(axis: Axes, steps: list[Step], size: Size, figure: Figure, *, durations: bool) -> None:
+    left, right = axis.get_xlim()
+    pixel = (right - left) / (figure.get_figwidth() * PIXELS - size.left - 14)
+    for row, step in enumerate(steps):
+        ended = right if step.ended is None else step.ended
+        width = max(ended - step.started, SHORTEST_BAR_PX * pixel)
+        done = step.ended is not None and step.status not in {"failed", "timed-out", "aborted"}
+        axis.barh(row, width, left=step.started, height=0.62, color=STEP if done else STOPPED, linewidth=0)
+        if not durations:
+            continue
+        label = seconds(step.ended - step.started) if step.ended is not None else "never ended"
+        inside = step.started + width + 70 * pixel > right
+        x, align = (step.started - 5 * pixel, "right") if inside else (step.started + width + 5 * pixel, "left")
+        axis.text(x, row, label, va="center", ha=align, fontsize=size.font - 1, color=INK)
+    axis.set_yticks(range(len(steps)), [step.name for step in steps])
+    axis.tick_params(axis="y", labelcolor=INK)
+    axis.set_ylim(max(len(steps), 1) - 0.4, -0.6)
+
+
+def _traffic(axis: Axes, x: list[float], lost: list[int], standby: list[int], steady: float, size: Size) -> None:
+    ceiling = steady * STEADY_MULTIPLE
+    highest = max([a + b for a, b in zip(lost, standby, strict=True)], default=0)
+    top = min(ceiling, max(highest * 1.15, steady * 1.3))
+    axis.bar(x, lost, width=0.86, color=LOST, linewidth=0)
+    axis.bar(x, standby, width=0.86, bottom=lost, color=STANDBY, linewidth=0)
+    axis.set_ylim(0, top)
+    axis.set_yticks([0, steady, steady * 2] if top > steady * 2 else [0, steady])
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axis.grid(axis="y", color=RULE, linewidth=0.6)
+    for at, a, b in zip(x, lost, standby, strict=True):
+        if a + b > top:
+            # A backlog drained in one second would flatten everything else: the bar is cut, its figure says so.
+            axis.text(at + 0.8, top * 0.9, f"\u25b2 {a + b:,}", fontsize=size.font - 1, color=INK, va="center")
+
+
+def _marks(axes: list[Any], report: Report, size: Size) -> None:
+    at = {moment.name: moment.at for moment in report.moments}
+    for name, key, colour, style, align, row in (
+        ("kill", "kill", KILL, "-", "right", 0),
+        ("alarm", "alarm", ALARM, "--", "right", 1),
+        ("DNS flipped", "DNS flipped", DNS, "--", "left" if size.name == WIDE.name else "right", 0),
+    ):
+        if key not in at:
+            continue
+        for axis in axes:
+            axis.axvline(at[key], color=colour, linewidth=1.4, linestyle=style, zorder=3)
+        nudge = -4 if align == "right" else 4
+        axes[0].annotate(
+            name,
+            (at[key], 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(nudge, 6 + 16 * row),
+            textcoords="offset points",
+            ha=align,
+            fontsize=size.font,
+            color=colour,
+            annotation_clip=False,
+        )
+
+
+def _gap(axis: Axes, report: Report, size: Size) -> None:
+    """The time without an acknowledgement, as far as it counts: the RTO."""
+    total = report.rto.total
+    if not total:
+        return
+    axis.axvspan(0, total, color=GAP, linewidth=0, zorder=0)
+    text = f"{seconds(total)} until the standby answers" if size.name == WIDE.name else seconds(total)
+    middle = axis.get_ylim()[1] * 0.45
+    axis.text(total / 2, middle, text, ha="center", va="center", fontsize=size.font, color=KILL)
+
+
+def _svg(figure: Figure, name: str) -> str:
+    """The figure as an SVG element: no size of its own, colours by CSS variable, ids unique on the page."""
+    from matplotlib import rc_context
+
+    text = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'^<svg[^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
+    svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, f"var({variable})")
+    return svg

@@ -1,0 +1,145 @@
+"""The report, as `report.json` has it.
+
+Times are seconds from the kill, but for `started_at` and `killed_at` (seconds since 1970); counts are records. A figure
+that could not be measured is null, and `unmeasured` says why.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rto(_Part):
+    """From the kill to the first record acknowledged by the standby, and its parts, in seconds."""
+
+    total: float | None
+    detection: float | None
+    decision: float | None
+    promotion: float | None
+    routes: float | None
+    dns: float | None
+    clients: float | None
+
+
+class Step(_Part):
+    """One step of the execution. `ended` is None if it never ended."""
+
+    name: str
+    started: float
+    ended: float | None
+    status: str
+    detail: str = ""
+
+
+class Moment(_Part):
+    """Something that happened at one time: the kill, an alarm, a rebalance, the flipped name."""
+
+    at: float
+    name: str
+    detail: str = ""
+
+
+class PartitionLoss(_Part):
+    """One partition. `ranges`: first and last offset, on the lost site, of each run of stranded records."""
+
+    topic: str
+    partition: int
+    acknowledged: int
+    acknowledged_by_lost_site: int | None
+    mirrored_to: int | None
+    stranded: int | None
+    ranges: list[tuple[int, int]]
+    consumed_before: int | None
+    duplicates: int
+    out_of_order: int
+    resumed: bool | None
+
+
+class Loss(_Part):
+    """Stranded records: counted by matching logs (`measured`), and as the controller estimated them.
+
+    `consumed_before`: stranded records that the consumer had read before the site was lost.
+    """
+
+    measured: int | None
+    estimated: int | None
+    difference: int | None
+    estimate_basis: str
+    unknown_partitions: int | None
+    consumed_before: int | None
+    partitions: list[PartitionLoss]
+
+
+class BySite(_Part):
+    """Records by the cluster they touched."""
+
+    lost_site: int | None
+    standby: int | None
+
+
+class Comparison(_Part):
+    """A figure as the controller gives it, and as the clients' logs do."""
+
+    what: str
+    unit: str
+    controller: float | None
+    measured: float | None
+    difference: float | None
+
+
+class Rate(_Part):
+    """Records in the second that starts `second` seconds after the kill."""
+
+    second: int
+    sent: int
+    acknowledged_by_lost_site: int
+    acknowledged_by_standby: int
+    consumed_from_lost_site: int
+    consumed_from_standby: int
+
+
+class Report(_Part):
+    """One drill."""
+
+    scenario: str
+    description: str
+    recovered: bool
+    rto: Rto
+    alarm_to_dns: float | None
+    loss: Loss
+    duplicates: int | None
+    out_of_order: int | None
+    acknowledged: int | None
+    consumed: int | None
+    sent: int | None
+    failed: int | None
+    never_consumed: int | None
+    stored_twice: int | None
+    acknowledged_by: BySite
+    consumed_by: BySite
+    first_consumed_from_standby: float | None
+    every_partition_resumed: float | None
+    plan: str
+    lost_site: str
+    standby: str
+    started_at: float
+    killed_at: float
+    outcome: str
+    timeline: list[Step]
+    moments: list[Moment]
+    rates: list[Rate]
+    target_rate: float
+    comparisons: list[Comparison]
+    errors: dict[str, int]
+    world: dict[str, str]
+    settings: dict[str, dict[str, str | int | float | bool]]
+    unmeasured: list[str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the drill succeeded: the clients recovered, and every figure was measured."""
+        return self.recovered and not self.unmeasured

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from drill.report.build import ControllerAccount, Run, controller_account, report_of
+from drill.report.build import ControllerFigures, Run, controller_figures, report_of
 from drill.report.model import Moment, Report, Step
 from drill.report.rto import Milestones
 from drill.report.write import write_report
 
 __all__ = [
-    "ControllerAccount",
+    "ControllerFigures",
     "Milestones",
     "Moment",
     "Report",
     "Run",
     "Step",
-    "controller_account",
+    "controller_figures",
     "report_of",
     "write_report",
 ]

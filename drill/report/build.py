@@ -14,7 +14,7 @@ Settings = Mapping[str, str | int | float | bool]
 
 
 @dataclass(frozen=True)
-class ControllerAccount:
+class ControllerFigures:
     """What the controller itself says of the execution, from its report in the ledger. Times: seconds since 1970."""
 
     outcome: str = "unknown"
@@ -37,7 +37,7 @@ class Run:
     started_at: float
     milestones: Milestones
     steps: Sequence[Step]
-    controller: ControllerAccount
+    controller: ControllerFigures
     target_rate: float
     moments: Sequence[Moment] = ()
     world: Mapping[str, str] = field(default_factory=dict)
@@ -45,12 +45,12 @@ class Run:
     unmeasured: Sequence[str] = ()
 
 
-def controller_account(document: Mapping[str, Any] | None) -> ControllerAccount:
+def controller_figures(document: Mapping[str, Any] | None) -> ControllerFigures:
     """The controller's account out of the report it keeps in the ledger; an empty one if there is none."""
     if not document:
-        return ControllerAccount()
+        return ControllerFigures()
     loss = document.get("loss") or {}
-    return ControllerAccount(
+    return ControllerFigures(
         outcome=str(document.get("outcome", "unknown")),
         recovery_s=document.get("recovery_seconds"),
         outage_started_at=document.get("outage_started_at"),
@@ -103,7 +103,7 @@ def report_of(run: Run, account: Account) -> Report:
     )
 
 
-def _loss(controller: ControllerAccount, account: Account) -> Loss:
+def _loss(controller: ControllerFigures, account: Account) -> Loss:
     estimated = controller.estimated_loss
     return Loss(
         measured=account.lost,
@@ -132,7 +132,7 @@ def _partition(of: PartitionAccount) -> PartitionLoss:
     )
 
 
-def _comparisons(controller: ControllerAccount, account: Account, total: float | None) -> list[Comparison]:
+def _comparisons(controller: ControllerFigures, account: Account, total: float | None) -> list[Comparison]:
     return [
         _comparison("stranded records", "records", controller.estimated_loss, account.lost),
         _comparison("outage to recovery", "s", controller.recovery_s, total),

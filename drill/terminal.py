@@ -1,0 +1,291 @@
+"""The drill in the terminal: a live view of `Snapshot`s, the summary of a `Report`; plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from drill.clients.live import Traffic
+from drill.report import wording
+from drill.report.model import Report
+from drill.report.rto import PARTS
+
+FRAMES_A_SECOND = 8
+EVENTS_SHOWN = 5
+LOST, STANDBY = "dark_orange", "dodger_blue1"
+PART_STYLES = dict(
+    zip(PARTS, ("grey58", "medium_purple", "dodger_blue1", "cyan", "green3", "dark_orange"), strict=True)
+)
+StepState = Literal["waiting", "running", "done", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class SiteStatus:
+    """What of a site answers; None: not known yet."""
+
+    name: str
+    role: str
+    kafka: bool | None = None
+    rest: bool | None = None
+    gateway: bool | None = None
+
+
+@dataclass(frozen=True)
+class StepStatus:
+    """A step, its state, and how many seconds it took or has taken so far."""
+
+    name: str
+    state: StepState = "waiting"
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; `at` is in seconds since the drill began."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The drill at one moment. `elapsed` and `since_kill` are seconds; no kill yet: None."""
+
+    scenario: str
+    phase: str
+    elapsed: float
+    since_kill: float | None = None
+    sites: tuple[SiteStatus, ...] = ()
+    hostname: str = ""
+    dns_answer: str | None = None
+    steps: tuple[StepStatus, ...] = ()
+    acknowledged: Traffic = field(default_factory=Traffic)
+    consumed: Traffic = field(default_factory=Traffic)
+    events: tuple[Event, ...] = ()
+
+
+class View(Protocol):
+    """Something that shows snapshots."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show this one; cheap, may be called as often as there is news."""
+
+
+@contextmanager
+def view(console: Console) -> Iterator[View]:
+    """A live view in a terminal, lines of text elsewhere. Nothing of the live view stays behind."""
+    if not console.is_terminal:
+        yield LineView(console)
+        return
+    with Live(console=console, refresh_per_second=FRAMES_A_SECOND, transient=True, vertical_overflow="crop") as live:
+        yield LiveView(live, console)
+
+
+class LiveView:
+    """Draws over the last picture, at most `FRAMES_A_SECOND` times a second."""
+
+    def __init__(self, live: Live, console: Console) -> None:
+        self._live = live
+        self._console = console
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show this snapshot with the next frame."""
+        self._live.update(picture(snapshot, self._console.width, plain=self._console.options.ascii_only))
+
+
+class LineView:
+    """Writes a line for whatever is new since the last snapshot."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said: set[str] = set()
+        self._last: dict[str, str] = {}
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Say what changed."""
+        at = snapshot.elapsed
+        self._changed(at, "phase", snapshot.phase)
+        for event in snapshot.events:
+            if (key := f"{event.at:.3f} {event.text}") not in self._said:
+                self._said.add(key)
+                self._line(event.at, event.text)
+        for site in snapshot.sites:
+            parts = {"kafka": site.kafka, "rest": site.rest, "gateway": site.gateway}
+            answers = ", ".join(f"{name} {_up(up)}" for name, up in parts.items())
+            self._changed(at, f"site {site.name}", answers)
+        if snapshot.dns_answer is not None:
+            self._changed(at, snapshot.hostname, snapshot.dns_answer)
+        for step in snapshot.steps:
+            if step.state != "waiting" and self._last.get(step.name) != step.state:
+                self._last[step.name] = step.state
+                took = f" after {step.seconds:.2f} s" if step.seconds is not None and step.state != "running" else ""
+                self._line(at, f"{step.name}: {step.state}{took}")
+
+    def _changed(self, at: float, what: str, now: str) -> None:
+        if self._last.get(what) != now:
+            self._last[what] = now
+            self._line(at, f"{what}: {now}")
+
+    def _line(self, at: float, text: str) -> None:
+        self._console.print(f"{at:7.2f} s  {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def picture(snapshot: Snapshot, width: int, *, plain: bool = False) -> RenderableType:
+    """The live view of a snapshot, `width` columns wide; `plain`: in ASCII."""
+    width = min(width, 110)
+    clock = Text(f"{snapshot.elapsed:5.1f} s")
+    if snapshot.since_kill is not None:
+        clock = Text(f"{snapshot.since_kill:.1f} s since the kill", style="bold red")
+    head = Table.grid(expand=True)
+    head.add_column(no_wrap=True, overflow="ellipsis")
+    head.add_column(justify="right", no_wrap=True)
+    head.add_row(Text.assemble((snapshot.scenario, "bold"), "  ", (snapshot.phase, "cyan")), clock)
+    middle = Table.grid(expand=True, padding=(0, 2))
+    middle.add_column(ratio=1)
+    middle.add_column(ratio=1)
+    middle.add_row(_sites(snapshot, plain), _steps(snapshot, plain))
+    body = Group(
+        head,
+        Text(),
+        middle,
+        Text(),
+        _traffic("acknowledged/s", snapshot.acknowledged, width - 30, plain),
+        _traffic("consumed/s", snapshot.consumed, width - 30, plain),
+        Text(),
+        _events(snapshot),
+    )
+    return Panel(body, width=width, border_style="grey42", box=box.ASCII if plain else box.ROUNDED, padding=(0, 1))
+
+
+def summary(report: Report, where: Path, width: int = 80, *, plain: bool = False) -> RenderableType:
+    """What the drill found, and where its report is."""
+    good = report.complete
+    style = "green3" if good else "red" if not report.recovered else "yellow"
+    width = min(width, 110)
+    table = Table.grid(padding=(0, 3))
+    table.add_column(style="grey62")
+    table.add_column(justify="right")
+    table.add_row("alarm to DNS", wording.seconds(report.alarm_to_dns))
+    table.add_row("stranded, measured", wording.count(report.loss.measured))
+    table.add_row("stranded, as the controller estimated", wording.count(report.loss.estimated))
+    table.add_row("consumed twice", wording.count(report.duplicates))
+    table.add_row("out of order", wording.count(report.out_of_order))
+    table.add_row("acknowledged / consumed", f"{wording.count(report.acknowledged)} / {wording.count(report.consumed)}")
+    body: list[RenderableType] = [
+        Text(wording.headline(report), style=f"bold {style}"),
+        Text(wording.cost(report)),
+        Text(),
+        _split(report, width - 4, plain),
+        Text(),
+        table,
+    ]
+    if report.unmeasured:
+        body += [Text(), Text("Not measured:", style="bold yellow")]
+        body += [Text(f"- {reason}", style="yellow") for reason in report.unmeasured]
+    body += [Text(), Text.assemble(("report  ", "grey62"), str(where / "report.html"), overflow="fold")]
+    border = box.ASCII if plain else box.ROUNDED
+    return Panel(Group(*body), title=f"drill {report.scenario}", width=width, border_style=style, box=border)
+
+
+def print_summary(console: Console, report: Report, where: Path) -> None:
+    """Print the summary; as wide as the terminal, 80 columns elsewhere."""
+    width = console.width if console.is_terminal else 80
+    console.print(summary(report, where, width, plain=console.options.ascii_only))
+
+
+def _sites(snapshot: Snapshot, plain: bool) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="grey62", pad_edge=False)
+    for name in ("site", "kafka", "rest", "gateway"):
+        table.add_column(name, no_wrap=True)
+    for site in snapshot.sites:
+        table.add_row(
+            Text(site.name, style="bold"), *(_light(up, plain) for up in (site.kafka, site.rest, site.gateway))
+        )
+        table.add_row(Text(f" {site.role}", style="grey62"))
+    answer = snapshot.dns_answer or "no answer"
+    return Group(table, Text(snapshot.hostname, style="grey62"), Text(f" -> {answer}", style="bold"))
+
+
+def _light(up: bool | None, plain: bool) -> Text:
+    mark = "*" if plain else "\u25cf"
+    return Text("?" if up is None else f"{mark} {_up(up)}", style="grey62" if up is None else "green3" if up else "red")
+
+
+def _up(up: bool | None) -> str:
+    return "unknown" if up is None else "up" if up else "down"
+
+
+def _steps(snapshot: Snapshot, plain: bool) -> RenderableType:
+    marks = {"waiting": ".", "running": ">", "done": "x", "failed": "!", "skipped": "-"}
+    if not plain:
+        marks = {"waiting": "\u00b7", "running": "\u25b6", "done": "\u2714", "failed": "\u2718", "skipped": "-"}
+    styles = {"waiting": "grey42", "running": "bold cyan", "done": "green3", "failed": "bold red", "skipped": "grey62"}
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=1)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(justify="right", no_wrap=True)
+    for step in snapshot.steps:
+        took = "" if step.seconds is None else f"{step.seconds:.2f} s"
+        style = styles[step.state]
+        table.add_row(
+            Text(marks[step.state], style=style),
+            Text(step.name, style="" if step.state == "done" else style),
+            Text(took, style="grey62"),
+        )
+    return table
+
+
+def _traffic(name: str, traffic: Traffic, width: int, plain: bool) -> Text:
+    """A column a second, as high as its records, in the colour of the cluster that most of them touched."""
+    levels = " .:-=+*#%@" if plain else " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
+    seconds = list(zip(traffic.lost_site, traffic.standby, strict=True))[-max(width, 1) :]
+    totals = sorted(a + b for a, b in seconds if a + b)
+    # The usual second fills three quarters: a backlog drained at once shall not flatten everything else.
+    full = totals[len(totals) // 2] / 0.75 if totals else 1
+    line = Text(f"{name:>14} ", style="grey62")
+    for lost, standby in seconds:
+        level = min(
+            len(levels) - 1, max(1 if lost + standby else 0, round((lost + standby) / full * (len(levels) - 1)))
+        )
+        line.append(levels[level], style=LOST if lost >= standby else STANDBY)
+    line.append(f" {traffic.now:>7,}/s", style="bold")
+    line.no_wrap = True
+    return line
+
+
+def _events(snapshot: Snapshot) -> RenderableType:
+    shown = snapshot.events[-EVENTS_SHOWN:]
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", style="grey62", no_wrap=True, width=7)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for event in shown:
+        table.add_row(f"{event.at:.1f} s", Text(event.text))
+    for _ in range(EVENTS_SHOWN - len(shown)):
+        table.add_row("", "")
+    return table
+
+
+def _split(report: Report, width: int, plain: bool) -> RenderableType:
+    parts = [(name, getattr(report.rto, name)) for name in PARTS]
+    whole = sum(seconds or 0.0 for _, seconds in parts) or 1.0
+    bar = Text(no_wrap=True)
+    room = width - len(parts)
+    legend = Table.grid(padding=(0, 3))
+    cells = []
+    for name, seconds in parts:
+        if seconds:
+            bar.append(("#" if plain else "\u2588") * max(1, int(seconds / whole * room)), style=PART_STYLES[name])
+        cells.append(Text.assemble((f"{name:<10}", PART_STYLES[name]), f"{wording.seconds(seconds):>12}"))
+    for row in range(0, len(cells), 3):
+        legend.add_row(*cells[row : row + 3])
+    return Group(bar, legend)

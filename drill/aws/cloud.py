@@ -45,6 +45,7 @@ class CloudConfig(BaseModel):
     event_copies: int = 1
     """How often each event is delivered to each target; AWS promises at least once."""
     schedules: bool = True
+    """Whether schedules fire from the start on; else they wait for POST /drill/schedules/start."""
     alarms: bool = False
     health_checks: bool = False
     ecs: bool = False

@@ -83,7 +83,11 @@ class Machine:
             "regions": self.regions.lost,
             "workers": self.runtime.pids,
         }
-        serve(self.port, self.regions, lambda moto: Door(moto, self.regions, self.runtime, self.invoker, reports))
+        serve(
+            self.port,
+            self.regions,
+            lambda moto: Door(moto, self.regions, self.runtime, self.invoker, reports, self.schedules.start),
+        )
         ready: dict[str, Any] = {"endpoint": self.endpoint}
         self._start_bridges()
         if self.config.template is not None:

@@ -66,8 +66,13 @@ class Schedules:
         self._bus = bus
         self._regions = regions
         self._next: dict[str, float] = {}
+        self._started = False
 
     def start(self) -> None:
+        """Look from now on; once only."""
+        if self._started:
+            return
+        self._started = True
         repeat(lambda: self.fire_due(time.monotonic()), LOOK_EVERY_S, "schedules")
 
     def fire_due(self, now: float) -> None:

@@ -31,7 +31,10 @@ class Door:
 
     Lambda's few calls are answered here: moto's Lambda runs containers, and imports a quarter of moto for it.
 
-    The drill's own paths: GET /drill/<report>, POST /drill/warm (answers when every function has a worker),
+    The drill's own paths:
+    GET /drill/<report>;
+    POST /drill/warm, which answers when every function has a worker;
+    POST /drill/schedules/start, if the configuration left them off;
     POST /drill/regions/<region>/lose[?keep=<signing name>&keep=…] and /restore.
     """
 
@@ -42,11 +45,13 @@ class Door:
         runtime: LambdaRuntime,
         invoker: AsyncInvoker,
         reports: Mapping[str, Callable[[], Any]],
+        start_schedules: Callable[[], None],
     ) -> None:
         self._moto = moto
         self._regions = regions
         self._runtime = runtime
         self._invoker = invoker
+        self._start_schedules = start_schedules
         self._reports = {f"/drill/{name}": report for name, report in reports.items()}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -73,6 +78,9 @@ class Door:
         if method == "POST" and path == "/drill/warm":
             self._runtime.warm()
             return 200, self._runtime.pids()
+        if method == "POST" and path == "/drill/schedules/start":
+            self._start_schedules()
+            return 200, {}
         if method == "GET" and path in self._reports:
             return 200, self._reports[path]()
         return 404, {"Message": f"no {method} {path} in the drill"}

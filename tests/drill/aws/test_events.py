@@ -175,6 +175,27 @@ def test_a_schedule_fires_at_once(aws: Aws, tmp_path: Path) -> None:
     assert len(file.read_text().splitlines()) == 1
 
 
+def test_schedules_can_wait_to_be_started(tmp_path: Path) -> None:
+    write_stack(tmp_path)
+    aws = start_aws(tmp_path, schedules=False)
+    try:
+        aws.client("scheduler").create_schedule(
+            Name="later",
+            ScheduleExpression="rate(1 minute)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": STEP, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/test", "Input": "{}"},
+        )
+        time.sleep(0.5)
+        assert aws.drill("invocations") == []
+        for _ in range(2):
+            aws.drill("schedules/start", "POST")
+        eventually(lambda: aws.drill("invocations"))
+        time.sleep(0.3)
+        assert len(aws.drill("invocations")) == 1
+    finally:
+        aws.child.stop()
+
+
 def test_an_event_delivered_twice_starts_one_execution(tmp_path: Path) -> None:
     write_stack(tmp_path)
     code = tmp_path / "step" / "app.py"

@@ -8,7 +8,7 @@ from typing import Any, Final
 PLAN: Final = "orders"
 HOME: Final = "east"
 STANDBY: Final = "west"
-REGIONS: Final = {HOME: "us-east-1", STANDBY: "us-west-2"}
+REGIONS: Final = {HOME: "us-east-2", STANDBY: "us-west-2"}
 ACCOUNT: Final = "123456789012"
 HOSTNAME: Final = "kafka.orders.example.com"
 ZONE: Final = "orders.example.com"

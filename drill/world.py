@@ -104,6 +104,8 @@ class World:
         self._deploy_fleets()
         self._deploy_plan()
         self._post("/drill/warm")
+        if self.settings.watch:
+            self._post("/drill/schedules/start")
         self._wait_for("both fleets serve", self._fleets_serve)
         self.settings.say("gateway fleets, DNS and controller are up")
 
@@ -154,10 +156,7 @@ class World:
             "log_dir": str(self.logs / "functions"),
             "alarms": True,
             "ecs": True,
-            "balancers": {f"gateway-{site}": self._balancers[site].ready["admin"] for site in SITES},
-            "health_check_addresses": {
-                orders.dns_target(site): [LOOPBACK, self._balancers[site].ready["port"]] for site in SITES
-            },
+            "schedules": False,
         }
 
     def _edge_config(self) -> dict[str, Any]:
@@ -205,6 +204,7 @@ class World:
                 taskDefinition=orders.task_definition(site, HOME),
                 desiredCount=self.settings.instances,
                 deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 200},
+                tags=[{"key": "drill:balancer", "value": self._balancers[site].ready["admin"]}],
             )
 
     def _gateway_config(self, site: str, target: str) -> str:

@@ -1,0 +1,290 @@
+"""ECS services that really run: each task is a gateway process, registered at its load balancer while it is alive.
+
+moto keeps clusters, services and task definitions; it starts nothing. A service's tag `drill:balancer` is the URL of
+its load balancer's admin. This bridge starts and stops the tasks of every
+service as ECS does (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html): a new task
+definition is a new PRIMARY deployment, and the tasks of before go as minimumHealthyPercent lets them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+from moto.ecs.models import EC2ContainerServiceBackend, Service, Task, ecs_backends
+
+from drill.aws.regions import Regions
+from drill.process import Child, ChildFailed, spawn
+
+if TYPE_CHECKING:
+    from drill.aws.machine import Bridge
+
+LOG = logging.getLogger(__name__)
+LOOK_EVERY_S: Final = 0.05
+RESTART_AFTER_S: Final = 1.0
+MODULE: Final = "drill.gateway.instance"
+BALANCER_TAG: Final = "drill:balancer"
+_Backend: Any = EC2ContainerServiceBackend
+
+
+def start(bridge: Bridge) -> None:
+    """Bring the services of this machine's regions to life."""
+    ecs = EcsBridge(bridge.account, bridge.regions, bridge.log_dir)
+    ecs.install()
+    ecs.start()
+
+
+class ServiceTask(Task):
+    """A task that is in the state its process is in; moto would move it on whenever it is described."""
+
+    def advance(self) -> None:
+        """Stay."""
+
+
+@dataclass
+class Running:
+    """A task, its process once that is ready, and the ports it listens on."""
+
+    task: ServiceTask
+    starting: Future[Child] | None
+    child: Child | None = None
+
+    @property
+    def definition(self) -> str:
+        return str(self.task.task_definition_arn)
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The route's bootstrap port, then one a broker slot."""
+        if self.child is None:
+            return ()
+        ready = self.child.ready
+        return tuple(port for name, first in ready["routes"].items() for port in (first, *ready["brokers"][name]))
+
+
+@dataclass
+class Fleet:
+    """What the bridge knows of one service."""
+
+    region: str
+    tasks: list[Running] = field(default_factory=list)
+    registered: tuple[tuple[int, ...], ...] = ()
+    not_before: float = 0.0
+
+
+class EcsBridge:
+    """Reconciles the services of every region, until `close`."""
+
+    def __init__(
+        self,
+        account: str,
+        regions: Regions,
+        log_dir: Path,
+        start_delay_s: float = 0.0,
+        module: str = MODULE,
+    ) -> None:
+        self._account = account
+        self._regions = regions
+        self._log_dir = log_dir
+        self._start_delay_s = start_delay_s
+        self._module = module
+        self._fleets: dict[str, Fleet] = {}
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ecs-task")
+        self._thread = threading.Thread(target=self._run, name="ecs", daemon=True)
+
+    def install(self) -> None:
+        """Make moto's API tell of this bridge's tasks and deployments."""
+        bridge = self
+        update, describe = _Backend.update_service, _Backend.list_tasks
+
+        def update_service(backend: Any, properties: dict[str, Any]) -> Service:
+            with bridge._lock:
+                service = update(backend, properties)
+                bridge._redeploy(service)
+            return service
+
+        def list_tasks(backend: Any, *args: Any, **kwargs: Any) -> list[Task]:
+            names = ("cluster_str", "container_instance", "family", "started_by", "service_name", "desired_status")
+            asked = dict(zip(names, args, strict=False)) | kwargs
+            service = asked.get("service_name")
+            group = f"service:{str(service).rsplit('/', 1)[-1]}" if service else None
+            wanted = asked.get("desired_status") or "RUNNING"
+            tasks = describe(backend, *args, **kwargs)
+            return [t for t in tasks if t.desired_status == wanted and group in (None, getattr(t, "group", None))]
+
+        _Backend.update_service = update_service
+        _Backend.list_tasks = list_tasks
+
+    def start(self) -> None:
+        """Begin to reconcile."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End every task."""
+        self._over.set()
+        self._thread.join(5.0)
+        with self._lock:
+            for fleet in self._fleets.values():
+                for running in fleet.tasks:
+                    _end(running)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        while not self._over.wait(LOOK_EVERY_S):
+            for region, backend in list(ecs_backends[self._account].items()):
+                for service in list(backend.services.values()):
+                    try:
+                        with self._lock:
+                            self._reconcile(region, backend, service)
+                    except Exception:
+                        LOG.exception("service %s could not be reconciled", service.name)
+
+    def _reconcile(self, region: str, backend: Any, service: Service) -> None:
+        fleet = self._fleets.setdefault(service.arn, Fleet(region))
+        if self._regions.is_lost(region, "ecs"):
+            self._lose(fleet)
+            return
+        self._collect(backend, service, fleet)
+        of_now = [task for task in fleet.tasks if task.definition == service.task_definition]
+        of_before = [task for task in fleet.tasks if task.definition != service.task_definition]
+        self._stop(backend, service, fleet, _surplus(service, of_now, of_before))
+        for _ in range(len(of_now), service.desired_count):
+            if time.monotonic() >= fleet.not_before:
+                self._start_task(backend, service, fleet)
+        self._register(service, fleet)
+        self._tell(service, fleet)
+
+    def _start_task(self, backend: Any, service: Service, fleet: Fleet) -> None:
+        definition = backend.describe_task_definition(service.task_definition)
+        cluster = backend._get_cluster(service.cluster_name)
+        task = ServiceTask(
+            cluster, definition, None, {}, backend, group=f"service:{service.name}", launch_type="FARGATE"
+        )
+        task.last_status = "PENDING"
+        environment = {e["name"]: e["value"] for e in definition.container_definitions[0].get("environment", [])}
+        backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
+        fleet.tasks.append(Running(task, self._pool.submit(self._spawn, service.name, task.id, environment)))
+
+    def _spawn(self, service: str, task: str, environment: dict[str, str]) -> Child:
+        time.sleep(self._start_delay_s)
+        return spawn(self._module, {}, log=self._log_dir / f"{service}-{task[:8]}.log", env=environment)
+
+    def _collect(self, backend: Any, service: Service, fleet: Fleet) -> None:
+        """Take over the tasks whose process is ready, and forget those whose process has ended."""
+        for running in list(fleet.tasks):
+            if running.starting is not None and running.starting.done():
+                try:
+                    running.child = running.starting.result()
+                except ChildFailed:
+                    LOG.exception("a task of %s did not start", service.name)
+                    self._forget(backend, fleet, running)
+                    continue
+                running.starting = None
+                running.task.last_status = "RUNNING"
+                container: Any = running.task.containers[0]
+                container.last_status = "RUNNING"
+                container.network_bindings = [
+                    {"bindIP": "127.0.0.1", "containerPort": port, "hostPort": port, "protocol": "tcp"}
+                    for port in running.ports
+                ]
+            if running.child is not None and not running.child.alive:
+                self._forget(backend, fleet, running)
+
+    def _forget(self, backend: Any, fleet: Fleet, running: Running) -> None:
+        fleet.tasks.remove(running)
+        fleet.not_before = time.monotonic() + RESTART_AFTER_S
+        running.task.desired_status = running.task.last_status = "STOPPED"
+
+    def _stop(self, backend: Any, service: Service, fleet: Fleet, surplus: list[Running]) -> None:
+        if not surplus:
+            return
+        for running in surplus:
+            fleet.tasks.remove(running)
+            running.task.desired_status = running.task.last_status = "STOPPED"
+            backend.tasks.get(service.cluster_name, {}).pop(running.task.task_arn, None)
+        self._register(service, fleet)
+        for running in surplus:
+            _end(running)
+
+    def _lose(self, fleet: Fleet) -> None:
+        for running in fleet.tasks:
+            _end(running)
+        fleet.tasks.clear()
+
+    def _register(self, service: Service, fleet: Fleet) -> None:
+        """Register what is alive as the balancer's targets, whenever that changes."""
+        targets = tuple(sorted(running.ports for running in fleet.tasks if running.child is not None))
+        admin = next((tag["value"] for tag in service.tags if tag["key"] == BALANCER_TAG), None)
+        if admin is None or targets == fleet.registered:
+            return
+        with suppress(httpx.HTTPError):
+            httpx.put(f"{admin}/targets", json={"targets": targets}, timeout=2.0)
+            fleet.registered = targets
+
+    def _redeploy(self, service: Service) -> None:
+        """A new task definition is a new PRIMARY deployment, from the very answer of UpdateService on."""
+        primary = service.deployments[0] if service.deployments else None
+        if primary is None or primary["taskDefinition"] == service.task_definition:
+            return
+        primary["status"] = "ACTIVE"
+        new = {
+            **primary,
+            "id": f"ecs-svc/{uuid.uuid4().int % 10**19}",
+            "status": "PRIMARY",
+            "taskDefinition": service.task_definition,
+            "createdAt": datetime.now(UTC),
+            "updatedAt": datetime.now(UTC),
+            "runningCount": 0,
+            "pendingCount": service.desired_count,
+            "rolloutState": "IN_PROGRESS",
+            "rolloutStateReason": "ECS deployment in progress.",
+        }
+        service.deployments.insert(0, new)
+
+    def _tell(self, service: Service, fleet: Fleet) -> None:
+        """Counts and deployments, as DescribeServices gives them."""
+        self._redeploy(service)
+        running = [each.definition for each in fleet.tasks if each.child is not None]
+        service.running_count = len(running)
+        service.pending_count = len(fleet.tasks) - len(running)
+        deployments: list[dict[str, Any]] = service.deployments
+        for deployment in list(deployments):
+            definition = deployment["taskDefinition"]
+            deployment["runningCount"] = running.count(definition)
+            deployment["pendingCount"] = sum(each.definition == definition for each in fleet.tasks) - running.count(
+                definition
+            )
+            deployment["desiredCount"] = service.desired_count if deployment["status"] == "PRIMARY" else 0
+            if deployment["status"] != "PRIMARY" and not any(each.definition == definition for each in fleet.tasks):
+                deployments.remove(deployment)
+        primary = deployments[0]
+        complete = len(deployments) == 1 and primary["runningCount"] >= service.desired_count
+        primary["rolloutState"] = "COMPLETED" if complete else "IN_PROGRESS"
+
+
+def _surplus(service: Service, of_now: list[Running], of_before: list[Running]) -> list[Running]:
+    """The tasks to stop now: all of before where nothing must stay healthy, else as many as new ones have come up."""
+    scaled_in = of_now[service.desired_count :]
+    settings = getattr(service, "deployment_configuration", None) or {}
+    keep = -(-service.desired_count * int(settings.get("minimumHealthyPercent", 100)) // 100)
+    ready = sum(each.child is not None for each in of_now)
+    may_go = len(of_before) if keep == 0 else max(0, len(of_before) + ready - keep)
+    return scaled_in + of_before[: min(may_go, len(of_before))]
+
+
+def _end(running: Running) -> None:
+    if running.starting is not None:
+        running.starting.add_done_callback(lambda started: None if started.exception() else started.result().kill())
+    if running.child is not None:
+        running.child.kill()

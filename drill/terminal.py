@@ -265,14 +265,11 @@ def _traffic(name: str, traffic: Traffic, width: int, plain: bool) -> Text:
 
 def _events(snapshot: Snapshot) -> RenderableType:
     shown = snapshot.events[-EVENTS_SHOWN:]
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right", style="grey62", no_wrap=True, width=7)
-    table.add_column(no_wrap=True, overflow="ellipsis")
-    for event in shown:
-        table.add_row(f"{event.at:.1f} s", Text(event.text))
-    for _ in range(EVENTS_SHOWN - len(shown)):
-        table.add_row("", "")
-    return table
+    lines = [
+        Text.assemble((f"{event.at:6.1f} s  ", "grey62"), event.text, no_wrap=True, overflow="ellipsis")
+        for event in shown
+    ]
+    return Group(*lines, *[Text() for _ in range(EVENTS_SHOWN - len(shown))])
 
 
 def _split(report: Report, width: int, plain: bool) -> RenderableType:

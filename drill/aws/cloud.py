@@ -49,6 +49,10 @@ class CloudConfig(BaseModel):
     alarms: bool = False
     health_checks: bool = False
     ecs: bool = False
+    balancers: dict[str, str] = Field(default_factory=dict)
+    """For each ECS service, the admin URL of the load balancer that its tasks are targets of."""
+    ecs_start_delay_s: float = 0.0
+    """How long a task takes beyond its process's own start, as pulling an image does."""
     verbose: bool = False
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from moto.core.config import default_user_config
@@ -26,24 +24,6 @@ from drill.aws.template import Stack
 
 if TYPE_CHECKING:
     from drill.aws.cloud import CloudConfig
-
-
-@dataclass(frozen=True)
-class Bridge:
-    """What a bridge (`start(bridge: Bridge)` in its module) gets of the machine.
-
-    `put_event` puts an AWS service's event on the default bus of the event's `region` and `account`, which are the
-    stack's unless the event says otherwise.
-    """
-
-    endpoint: str
-    account: str
-    region: str
-    metrics: MetricStore
-    put_event: Callable[[dict[str, Any]], None]
-    regions: Regions
-    clients: Clients
-    log_dir: Path
 
 
 class Machine:
@@ -122,30 +102,27 @@ class Machine:
         return {"outputs": outputs, "resources": resources, "ignored": stack.ignored}
 
     def _start_bridges(self) -> None:
-        """What moto has no life for, each in a module of its own: alarms, health checks, ECS tasks.
+        """Before the template is loaded: bridges add to moto's API what a template may use."""
+        for bridge in self._bridges():
+            bridge.install()
+            bridge.start()
 
-        They are started before the template is loaded, for they add to moto's API what a template may use.
-        """
-        for wanted, module in (
-            (self.config.alarms, "alarms"),
-            (self.config.health_checks, "health_checks"),
-            (self.config.ecs, "ecs"),
-        ):
-            if wanted:
-                importlib.import_module(f"drill.aws.{module}").start(self.bridge())
-
-    def bridge(self) -> Bridge:
-        return Bridge(
-            endpoint=self.endpoint,
-            account=self.config.account,
-            region=self.config.region,
-            metrics=self.metrics,
-            put_event=self._put_event,
-            regions=self.regions,
-            clients=self.clients,
-            log_dir=self.config.log_dir,
-        )
+    def _bridges(self) -> Iterator[Any]:
+        """What moto has no life for, each in a module of its own, imported only if it is wanted."""
+        config = self.config
+        if config.alarms:
+            alarms: Any = importlib.import_module("drill.aws.alarms")
+            yield alarms.AlarmEvaluator(self.metrics, self._put_event)
+        if config.health_checks:
+            health_checks: Any = importlib.import_module("drill.aws.health_checks")
+            yield health_checks.HealthChecks(config.account, self.metrics.add)
+        if config.ecs:
+            ecs: Any = importlib.import_module("drill.aws.ecs")
+            yield ecs.EcsBridge(
+                config.account, self.regions, config.balancers, config.log_dir, config.ecs_start_delay_s
+            )
 
     def _put_event(self, event: dict[str, Any]) -> None:
+        """An AWS service's event, on the bus of its own `region` and `account`, else of the stack's."""
         account, region = event.get("account", self.config.account), event.get("region", self.config.region)
         put_service_event(account, region, event)

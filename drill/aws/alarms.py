@@ -22,7 +22,6 @@ from moto.cloudwatch.models import Alarm, cloudwatch_backends
 from drill.aws.metrics import MetricStore
 
 if TYPE_CHECKING:
-    from drill.aws.machine import Bridge
     from drill.aws.regions import Regions
 
 LOG = logging.getLogger(__name__)
@@ -104,7 +103,7 @@ class AlarmEvaluator:
         alarm_class: Any = Alarm
         create, update = alarm_class.__init__, alarm_class.update_state
 
-        def __init__(alarm: Alarm, *args: Any, **kwargs: Any) -> None:
+        def created(alarm: Alarm, *args: Any, **kwargs: Any) -> None:
             create(alarm, *args, **kwargs)
             alarm.state_value = "INSUFFICIENT_DATA"
 
@@ -114,7 +113,7 @@ class AlarmEvaluator:
             if before["value"] != state_value:
                 evaluator._tell(alarm, before)
 
-        alarm_class.__init__, alarm_class.update_state = __init__, update_state
+        alarm_class.__init__, alarm_class.update_state = created, update_state
 
     def silence(self, alarm: str, **detail: Any) -> None:
         """From now on the alarm's events say that it is muted (`muteDetail`) or suppressed (`actionsSuppressedBy`)."""
@@ -164,7 +163,7 @@ class AlarmEvaluator:
         update(_reason(shown, rule, state), json.dumps(_reason_data(alarm, shown, now), separators=(",", ":")), state)
 
     def _point(self, alarm: Alarm, start: float, end: float) -> Value:
-        dimensions = {each.name: each.value for each in alarm.dimensions}
+        dimensions = {str(each.name): str(each.value) for each in alarm.dimensions}
         values = [value for _, value in self._store.values(alarm.namespace, alarm.metric_name, dimensions, start, end)]
         return STATISTIC[alarm.statistic](values) if values else None
 
@@ -190,13 +189,6 @@ class AlarmEvaluator:
                 "detail": detail,
             }
         )
-
-
-def start(bridge: Bridge) -> None:
-    """Evaluate this machine's alarms."""
-    evaluator = AlarmEvaluator(bridge.account, bridge.metrics, bridge.put_event, bridge.regions)
-    evaluator.install()
-    evaluator.start()
 
 
 def _state(alarm: Alarm) -> dict[str, Any]:
@@ -228,8 +220,9 @@ def _reason(shown: Sequence[tuple[float, float]], rule: Rule, state: State) -> s
     if state == "INSUFFICIENT_DATA":
         return "Insufficient Data: no datapoints were received for the last periods."
     listed = ", ".join(f"{value} ({datetime.fromtimestamp(start, UTC):%d/%m/%y %H:%M:%S})" for start, value in shown)
+    crossed = sum(rule.breaches(value) for _, value in shown)
     return (
-        f"Threshold Crossed: {sum(rule.breaches(value) for _, value in shown)} out of the last {rule.periods} datapoints"
+        f"Threshold Crossed: {crossed} out of the last {rule.periods} datapoints"
         f" [{listed}] breached the threshold ({rule.threshold}) (minimum {rule.needed} datapoint(s) for a transition)."
     )
 

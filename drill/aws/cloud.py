@@ -49,8 +49,6 @@ class CloudConfig(BaseModel):
     alarms: bool = False
     health_checks: bool = False
     ecs: bool = False
-    balancers: dict[str, str] = Field(default_factory=dict)
-    """For each ECS service, the admin URL of the load balancer that its tasks are targets of."""
     ecs_start_delay_s: float = 0.0
     """How long a task takes beyond its process's own start, as pulling an image does."""
     verbose: bool = False
@@ -64,12 +62,13 @@ def main() -> None:
         level=logging.INFO if config.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    port = config.port or _free_port()
-    _prepare_environment(config, port)
+    # Listening from here on: between asking for a free port and using it, another process could take it.
+    listener = socket.create_server(("127.0.0.1", config.port), backlog=128)
+    _prepare_environment(config, listener.getsockname()[1])
     # moto reads its settings from the environment when it is imported, so nothing of it is imported before this point.
     from drill.aws.machine import Machine
 
-    machine = Machine(config, port)
+    machine = Machine(config, listener)
     announce(machine.start())
     machine.wait()
 
@@ -91,12 +90,6 @@ def _prepare_environment(config: CloudConfig, port: int) -> None:
     warnings.filterwarnings("ignore", module=r"moto\..*")
     for name in ("werkzeug", "moto", "botocore"):
         logging.getLogger(name).setLevel(logging.CRITICAL if name == "moto" else logging.ERROR)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

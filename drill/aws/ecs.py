@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import httpx
 from moto.ecs.models import EC2ContainerServiceBackend, Service, Task, ecs_backends
@@ -25,22 +25,12 @@ from moto.ecs.models import EC2ContainerServiceBackend, Service, Task, ecs_backe
 from drill.aws.regions import Regions
 from drill.process import Child, ChildFailed, spawn
 
-if TYPE_CHECKING:
-    from drill.aws.machine import Bridge
-
 LOG = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 0.05
 RESTART_AFTER_S: Final = 1.0
 MODULE: Final = "drill.gateway.instance"
 BALANCER_TAG: Final = "drill:balancer"
 _Backend: Any = EC2ContainerServiceBackend
-
-
-def start(bridge: Bridge) -> None:
-    """Bring the services of this machine's regions to life."""
-    ecs = EcsBridge(bridge.account, bridge.regions, bridge.log_dir)
-    ecs.install()
-    ecs.start()
 
 
 class ServiceTask(Task):
@@ -110,7 +100,7 @@ class EcsBridge:
 
         def update_service(backend: Any, properties: dict[str, Any]) -> Service:
             with bridge._lock:
-                service = update(backend, properties)
+                service: Service = update(backend, properties)
                 bridge._redeploy(service)
             return service
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import socket
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 class Machine:
     """Everything that answers for AWS in this process."""
 
-    def __init__(self, config: CloudConfig, port: int) -> None:
+    def __init__(self, config: CloudConfig, listener: socket.socket) -> None:
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         self.config = config
-        self.port = port
-        self.endpoint = f"http://127.0.0.1:{port}"
+        self.listener = listener
+        self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.metrics = MetricStore()
         self.regions = Regions()
         self.clients = Clients(self.endpoint)
@@ -64,7 +65,7 @@ class Machine:
             "workers": self.runtime.pids,
         }
         serve(
-            self.port,
+            self.listener,
             self.regions,
             lambda moto: Door(moto, self.regions, self.runtime, self.invoker, reports, self.schedules.start),
         )
@@ -112,15 +113,13 @@ class Machine:
         config = self.config
         if config.alarms:
             alarms: Any = importlib.import_module("drill.aws.alarms")
-            yield alarms.AlarmEvaluator(self.metrics, self._put_event)
+            yield alarms.AlarmEvaluator(config.account, self.metrics, self._put_event, self.regions)
         if config.health_checks:
             health_checks: Any = importlib.import_module("drill.aws.health_checks")
             yield health_checks.HealthChecks(config.account, self.metrics.add)
         if config.ecs:
             ecs: Any = importlib.import_module("drill.aws.ecs")
-            yield ecs.EcsBridge(
-                config.account, self.regions, config.balancers, config.log_dir, config.ecs_start_delay_s
-            )
+            yield ecs.EcsBridge(config.account, self.regions, config.log_dir, config.ecs_start_delay_s)
 
     def _put_event(self, event: dict[str, Any]) -> None:
         """An AWS service's event, on the bus of its own `region` and `account`, else of the stack's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -121,12 +122,8 @@ class Door:
         return _answer(start_response, 200, invoked.payload, headers)
 
 
-def serve(port: int, regions: Regions, door: Callable[[Wsgi], Wsgi]) -> None:
-    """Answer on 127.0.0.1:`port` from a thread; returns once the port is bound.
-
-    Raises:
-        OSError: if the port is taken.
-    """
+def serve(listener: socket.socket, regions: Regions, door: Callable[[Wsgi], Wsgi]) -> None:
+    """Answer what comes to `listener`, from a thread."""
 
     class Handler(MotoRequestHandler):
         disable_nagle_algorithm = True
@@ -148,7 +145,8 @@ def serve(port: int, regions: Regions, door: Callable[[Wsgi], Wsgi]) -> None:
                 super().log(type, message, *args)
 
     application = door(DomainDispatcherApplication(create_backend_app))
-    server: Any = make_server("127.0.0.1", port, application, threaded=True, request_handler=Handler)
+    host, port = listener.getsockname()[:2]
+    server: Any = make_server(host, port, application, threaded=True, request_handler=Handler, fd=listener.fileno())
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="endpoint", daemon=True).start()
 

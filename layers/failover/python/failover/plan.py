@@ -70,7 +70,7 @@ class Route53Record(_Part):
     by default those of the zone's delegation set."""
 
     kind: Literal["route53-record"]
-    hosted_zone_id: str = Field(pattern=r"^Z[A-Z0-9]{5,31}$")
+    hosted_zone_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$")
     type: Literal["CNAME"] = "CNAME"
     ttl: int = Field(default=5, ge=0, le=300)
     nameservers: tuple[str, ...] = ()

@@ -175,6 +175,7 @@ def test_a_schedule_fires_at_once(aws: Aws, tmp_path: Path) -> None:
     assert len(file.read_text().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_schedules_can_wait_to_be_started(tmp_path: Path) -> None:
     write_stack(tmp_path)
     aws = start_aws(tmp_path, schedules=False)
@@ -196,6 +197,7 @@ def test_schedules_can_wait_to_be_started(tmp_path: Path) -> None:
         aws.child.stop()
 
 
+@pytest.mark.slow
 def test_an_event_delivered_twice_starts_one_execution(tmp_path: Path) -> None:
     write_stack(tmp_path)
     code = tmp_path / "step" / "app.py"

@@ -154,6 +154,7 @@ def test_an_event_invocation_is_tried_again_and_then_sent_to_its_destination(aws
     assert record["responsePayload"]["errorType"] == "LinkUnavailable"
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     from .conftest import start_aws, write_stack
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,7 @@ def test_a_token_nobody_answers_times_out_and_is_refused_then(aws: Aws, tmp_path
         states.send_task_success(taskToken=token_in(file), output="{}")
 
 
+@pytest.mark.slow
 def test_the_same_start_while_running_is_the_same_execution(aws: Aws) -> None:
     machine = aws.machine(one({"Type": "Wait", "Seconds": 2, "End": True}))
     states = aws.client("stepfunctions")
@@ -227,6 +229,28 @@ def test_a_redriven_execution_goes_on_from_the_failed_state(aws: Aws, tmp_path: 
     assert "ExecutionRedriven" in kinds
     with pytest.raises(client.exceptions.ExecutionNotRedrivable):
         client.redrive_execution(executionArn=execution)
+
+
+def test_a_redriven_parallel_state_runs_again(aws: Aws, tmp_path: Path) -> None:
+    flaky = task({"act": "raise-until", "times": 1, "file": str(tmp_path / "calls")}, Output="flaky", End=True)
+    steady = {"Type": "Pass", "Output": "{% $kept %}", "End": True}
+    states = {
+        "Keep": {"Type": "Pass", "Assign": {"kept": "kept"}, "Next": "Both"},
+        "Both": {"Type": "Parallel", "Branches": [one(flaky), one(steady)], "End": True},
+    }
+    execution = aws.start(aws.machine({"StartAt": "Keep", "States": states}))
+    assert aws.ended(execution)["error"] == "LinkUnavailable"
+    aws.client("stepfunctions").redrive_execution(executionArn=execution)
+    assert output(aws.ended(execution)) == ["flaky", "kept"]
+
+
+@pytest.mark.slow
+def test_many_starts_of_one_name_at_once_are_one_execution(aws: Aws) -> None:
+    machine = aws.machine(one({"Type": "Wait", "Seconds": 2, "End": True}))
+    with ThreadPoolExecutor(8) as pool:
+        arns = set(pool.map(lambda _: aws.start(machine, {}, "orders-2-failover"), range(16)))
+    assert len(arns) == 1
+    assert len(aws.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]) == 1
 
 
 def test_service_integrations_take_and_give_pascal_case(aws: Aws) -> None:

@@ -194,6 +194,7 @@ class World:
                         {
                             "name": "gateway",
                             "image": "confluentinc/confluent-gateway-for-cloud",
+                            "memory": 4096,
                             "environment": [{"name": "GATEWAY_CONFIG", "value": self._gateway_config(site, target)}],
                         }
                     ],

@@ -27,6 +27,10 @@ Endpoint = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+:\d{1,5}(,[A-Za-z0-9_.
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def __hash__(self) -> int:
+        """A part keys the clients that were made for it; pydantic's own hash can't do with a mapping inside."""
+        return hash(self.model_dump_json())
+
 
 class Kafka(_Part):
     """A site's Kafka cluster. `credentials` names a secret in the controller's region: `{"key": …, "secret": …}`."""

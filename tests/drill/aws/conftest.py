@@ -148,7 +148,8 @@ class Aws:
         self.endpoint: str = child.ready["endpoint"]
 
     def client(self, service: str, region: str = REGION) -> Any:
-        return boto3.client(
+        make: Any = boto3.client
+        return make(
             service,
             region_name=region,
             endpoint_url=self.endpoint,

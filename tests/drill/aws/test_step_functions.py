@@ -254,7 +254,7 @@ def test_many_starts_of_one_name_at_once_are_one_execution(aws: Aws) -> None:
 
 
 def test_service_integrations_take_and_give_pascal_case(aws: Aws) -> None:
-    put = {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Next": "List"}
+    put: dict[str, Any] = {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Next": "List"}
     put |= {"Arguments": {"TableName": "test-Ledger", "Item": {"pk": {"S": "sfn"}}}, "Output": {}}
     listed = {
         "Type": "Task",

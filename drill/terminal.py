@@ -147,7 +147,7 @@ def picture(snapshot: Snapshot, width: int, *, plain: bool = False) -> Renderabl
     if snapshot.since_kill is not None:
         clock = Text(f"{snapshot.since_kill:.1f} s since the kill", style="bold red")
     head = Table.grid(expand=True)
-    head.add_column(no_wrap=True, overflow="ellipsis")
+    head.add_column(no_wrap=True, overflow="crop" if plain else "ellipsis")
     head.add_column(justify="right", no_wrap=True)
     head.add_row(Text.assemble((snapshot.scenario, "bold"), "  ", (snapshot.phase, "cyan")), clock)
     middle = Table.grid(expand=True, padding=(0, 2))
@@ -162,7 +162,7 @@ def picture(snapshot: Snapshot, width: int, *, plain: bool = False) -> Renderabl
         _traffic("acknowledged/s", snapshot.acknowledged, width - 30, plain),
         _traffic("consumed/s", snapshot.consumed, width - 30, plain),
         Text(),
-        _events(snapshot),
+        _events(snapshot, plain),
     )
     return Panel(body, width=width, border_style="grey42", box=box.ASCII if plain else box.ROUNDED, padding=(0, 1))
 
@@ -232,7 +232,7 @@ def _steps(snapshot: Snapshot, plain: bool) -> RenderableType:
     styles = {"waiting": "grey42", "running": "bold cyan", "done": "green3", "failed": "bold red", "skipped": "grey62"}
     table = Table.grid(padding=(0, 1))
     table.add_column(width=1)
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, overflow="crop" if plain else "ellipsis")
     table.add_column(justify="right", no_wrap=True)
     for step in snapshot.steps:
         took = "" if step.seconds is None else f"{step.seconds:.2f} s"
@@ -263,10 +263,12 @@ def _traffic(name: str, traffic: Traffic, width: int, plain: bool) -> Text:
     return line
 
 
-def _events(snapshot: Snapshot) -> RenderableType:
+def _events(snapshot: Snapshot, plain: bool) -> RenderableType:
     shown = snapshot.events[-EVENTS_SHOWN:]
     lines = [
-        Text.assemble((f"{event.at:6.1f} s  ", "grey62"), event.text, no_wrap=True, overflow="ellipsis")
+        Text.assemble(
+            (f"{event.at:6.1f} s  ", "grey62"), event.text, no_wrap=True, overflow="crop" if plain else "ellipsis"
+        )
         for event in shown
     ]
     return Group(*lines, *[Text() for _ in range(EVENTS_SHOWN - len(shown))])

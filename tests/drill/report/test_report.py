@@ -1,0 +1,189 @@
+"""The report says what the account and the controller say, on paper and on the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from drill.account import account
+from drill.clients.record_log import ConsumerLog, ProducerLog
+from drill.report import Report, Run, controller_figures, report_of, write_report
+from drill.report.rto import Milestones
+
+PROMISED = {
+    "scenario",
+    "recovered",
+    "rto",
+    "alarm_to_dns",
+    "loss",
+    "duplicates",
+    "out_of_order",
+    "acknowledged",
+    "consumed",
+}
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """What of a page a browser would fetch, run or find broken."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.ids: list[str] = []
+        self.referred: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in {"src", "href", "xlink:href", "data", "action"} and tag != "data":
+                (self.referred if (value or "").startswith("#") else self.fetched).append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="session")
+def written(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the sample's report."""
+    directory = tmp_path_factory.mktemp("drill-reports") / "made" / "here"
+    write_report(directory, report)
+    return directory
+
+
+def html(written: Path) -> str:
+    return (written / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_json_has_what_is_promised(written: Path, report: Report) -> None:
+    document = json.loads((written / "report.json").read_text())
+    assert document.keys() >= PROMISED
+    assert document["rto"].keys() == {
+        "total",
+        "detection",
+        "decision",
+        "promotion",
+        "routes",
+        "dns",
+        "clients",
+    }
+    assert Report.model_validate(document) == report
+    assert document["loss"]["measured"] == sum(p["stranded"] for p in document["loss"]["partitions"])
+
+
+def test_figures_are_those_of_the_account(report: Report, sample: ModuleType) -> None:
+    measured = sample.measured()
+    assert report.loss.measured == measured.lost > 0
+    assert (report.duplicates, report.out_of_order) == (measured.duplicates, measured.out_of_order)
+    assert report.rto.total == round(measured.rto_s, 3)
+    assert report.complete
+
+
+def test_the_controllers_account_stands_beside_the_measured_with_the_difference(report: Report) -> None:
+    by_name = {comparison.what: comparison for comparison in report.comparisons}
+    stranded = by_name["stranded records"]
+    assert (stranded.controller, stranded.measured) == (report.loss.estimated, report.loss.measured)
+    assert stranded.difference == report.loss.difference == 120 - (report.loss.measured or 0)
+    assert by_name["start of the outage, after the kill"].difference == 2.1
+
+
+def test_a_controller_that_knows_nothing_estimates_nothing(sample: ModuleType) -> None:
+    run = dataclasses.replace(sample.run(), controller=controller_figures(None))
+    report = report_of(run, sample.measured())
+    assert (report.loss.estimated, report.loss.difference) == (None, None)
+    assert report.loss.measured is not None
+
+
+def test_events_and_steps_are_in_order_and_relative_to_the_kill(report: Report) -> None:
+    assert [step.started for step in report.timeline] == sorted(step.started for step in report.timeline)
+    assert [moment.name for moment in report.moments][:3] == ["kill", "alarm", "DNS flipped"]
+    assert report.moments[0].at == 0
+
+
+def test_the_page_fetches_and_runs_nothing(written: Path) -> None:
+    page = Page(html(written))
+    assert page.fetched == []
+    assert not {"script", "link", "iframe", "img"} & set(page.tags)
+    assert "@import" not in html(written)
+    assert not re.search(r"url\((?!#)", html(written))
+
+
+def test_the_page_is_well_formed_and_its_charts_refer_to_themselves(written: Path) -> None:
+    page = Page(html(written))
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert {reference.removeprefix("#") for reference in page.referred} <= set(page.ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", html(written))) <= set(page.ids)
+
+
+def test_charts_take_every_colour_from_the_page(written: Path) -> None:
+    text = html(written)
+    charts = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+    assert not re.search(r"#0102", charts)
+    used = set(re.findall(r"var\((--[a-z]+)\)", charts))
+    assert {"--lost", "--standby", "--ink", "--step"} <= used
+    defined = set(re.findall(r"^\s*(--[a-z-]+):|; (--[a-z-]+):", text, re.MULTILINE))
+    assert used <= {name for pair in defined for name in pair}
+    assert text.count("<svg") == 4
+
+
+def test_the_page_gives_the_verdict_and_every_partition(written: Path, report: Report) -> None:
+    text = html(written)
+    assert "<h1>Recovered in 25.4 s</h1>" in text
+    assert f"{report.loss.measured} records stranded of {report.acknowledged:,} acknowledged" in text
+    for partition in report.loss.partitions:
+        first, last = partition.ranges[0]
+        assert f'<th scope="row">{partition.topic}:{partition.partition}</th>' in text
+        assert f"{first}\u2013{last}" in text
+
+
+def test_names_are_escaped(sample: ModuleType, tmp_path: Path) -> None:
+    run = dataclasses.replace(sample.run(), description="<b>a & b</b>", world={"<i>": "</code>"})
+    steps = [run.steps[0].model_copy(update={"name": "<x>&"})]
+    write_report(tmp_path, report_of(dataclasses.replace(run, steps=steps), sample.measured()))
+    text = html(tmp_path)
+    assert "&lt;b&gt;a &amp; b" in text
+    assert "<x>" not in text
+    assert Page(text).open == []
+
+
+def test_a_drill_in_which_nothing_was_seen_is_reported_as_such(tmp_path: Path, sample: ModuleType) -> None:
+    nothing = account(ProducerLog(), ConsumerLog(), None, killed_at=1000.0, promoted=None, writable_at=None)
+    run: Run = dataclasses.replace(
+        sample.run(), steps=[], moments=[], milestones=Milestones(1000.0), controller=controller_figures(None)
+    )
+    report = report_of(run, nothing)
+    write_report(tmp_path, report)
+    assert not report.recovered
+    assert not report.complete
+    text = html(tmp_path)
+    assert "<h1>Not recovered</h1>" in text
+    for reason in report.unmeasured:
+        assert reason.replace("'", "&#39;") in text
+    assert "not measured" in text
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert document["loss"]["measured"] is None
+    assert document["acknowledged"] is None
+
+
+def test_a_step_that_never_ended_is_shown(tmp_path: Path, sample: ModuleType) -> None:
+    run = sample.run()
+    steps = [*run.steps[:4], run.steps[4].model_copy(update={"ended": None, "status": "waiting"})]
+    write_report(tmp_path, report_of(dataclasses.replace(run, steps=steps), sample.measured()))
+    assert "never ended" in html(tmp_path)

@@ -28,9 +28,10 @@ from drill import orders
 from drill.orders import HOME, PLAN, REGIONS, STANDBY, TOPICS
 from drill.ports import LOOPBACK, free_ports
 from drill.process import ROOT, Child, spawn
-from failover.plan import parse
-from gateway.config import gateway_config
+from gateway.config import gateway_config  # first: it puts the layer on the path
 from gateway.settings import Settings as GatewaySettings
+
+from failover.plan import parse  # isort: skip
 
 PORTS = 1 + orders.BROKERS
 SITES = (HOME, STANDBY)
@@ -225,14 +226,15 @@ class World:
 
     def _plan(self) -> dict[str, Any]:
         return orders.plan_document(
-            {site: self._addresses(site) for site in SITES},
+            {site: self.addresses(site) for site in SITES},
             client_bootstrap=self.client_bootstrap,
             nameserver=self.nameserver,
             zone_id=self.zone_id,
             policy=self.settings.policy,
         )
 
-    def _addresses(self, site: str) -> orders.SiteAddresses:
+    def addresses(self, site: str) -> orders.SiteAddresses:
+        """Where a site can be reached."""
         cluster = self._clusters[site].ready
         balancer = f"{LOOPBACK}:{self._balancers[site].ready['port']}"
         return orders.SiteAddresses(
@@ -300,13 +302,16 @@ class World:
         self.lost_at[site] = at
         return at
 
-    def promoted(self, site: str = STANDBY) -> dict[str, dict[int, int]]:
+    def resource(self, logical_id: str) -> str:
+        """What `!Ref` gives for a resource of the template."""
+        return str(self.cloud.ready["resources"][logical_id]["ref"])
+
+    def promoted(self, site: str = STANDBY) -> dict[str, dict[str, int]]:
         """Each mirror's log end offsets at the moment it was made writable."""
-        answer = httpx.get(f"{self._rest[site].ready['control']}/promoted").json()
-        return {topic: {int(p): int(end) for p, end in ends.items()} for topic, ends in answer.items()}
+        return dict(httpx.get(f"{self._rest[site].ready['control']}/promoted").json())
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event EventBridge has seen, with `arrived_at` in seconds since 1970."""
+        """Every event EventBridge has seen, with `at`, when it arrived, in seconds since 1970."""
         return list(httpx.get(f"{self.endpoint}/drill/events").json())
 
     def alive(self, site: str) -> dict[str, bool]:

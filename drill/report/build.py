@@ -40,7 +40,7 @@ class Run:
     controller: ControllerFigures
     target_rate: float
     moments: Sequence[Moment] = ()
-    world: Mapping[str, str] = field(default_factory=dict)
+    world: Mapping[str, str | float] = field(default_factory=dict)
     settings: Mapping[str, Settings] = field(default_factory=dict)
     unmeasured: Sequence[str] = ()
 

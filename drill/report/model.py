@@ -135,7 +135,7 @@ class Report(_Part):
     target_rate: float
     comparisons: list[Comparison]
     errors: dict[str, int]
-    world: dict[str, str]
+    world: dict[str, str | float]
     settings: dict[str, dict[str, str | int | float | bool]]
     unmeasured: list[str]
 

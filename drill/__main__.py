@@ -1,0 +1,132 @@
+"""The drill's commands: rehearse a scenario, or keep a world up to try things in."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from drill import orders
+from drill.process import ROOT, ChildFailed
+from drill.rehearsal import Rehearsal, RehearsalFailed
+from drill.report import write_report
+from drill.scenarios import SCENARIOS
+from drill.terminal import print_summary, view
+from drill.world import SITES, Settings, World, WorldNotUp
+
+REPORTS = Path("drill-reports")
+LOCAL_ENV = ROOT / "events" / "local-env.json"
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def scenarios() -> None:
+    """List the scenarios."""
+    table = Table("scenario", "what happens", box=None)
+    for scenario in SCENARIOS.values():
+        table.add_row(scenario.name, scenario.description)
+    Console().print(table)
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="one of `scenarios`")] = "region-loss",
+    reports: Annotated[Path, typer.Option(help="where reports go")] = REPORTS,
+    instances: Annotated[int, typer.Option(help="gateway containers a site", min=1)] = 2,
+    template: Annotated[Path, typer.Option(help="the template, or .aws-sam/build/template.yaml")] = ROOT
+    / "template.yaml",
+) -> None:
+    """Rehearse a scenario, and write its report. Exits with 1 if a client never recovered or a figure is missing."""
+    console = Console()
+    if scenario not in SCENARIOS:
+        console.print(f"there is no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}", style="red")
+        raise typer.Exit(2)
+    chosen = SCENARIOS[scenario]
+    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}").absolute()
+    settings = Settings(directory, instances=instances, template=template.absolute(), policy=chosen.policy)
+    try:
+        with view(console) as shown:
+            report = Rehearsal(chosen, directory, shown, settings).run()
+    except (RehearsalFailed, WorldNotUp, ChildFailed) as error:
+        console.print(f"the drill could not be carried out: {error}", style="red", markup=False)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("interrupted; everything the drill had started is gone")
+        raise typer.Exit(130) from None
+    write_report(directory, report)
+    _point_latest(reports, directory)
+    print_summary(console, report, directory)
+    raise typer.Exit(0 if report.complete else 1)
+
+
+@app.command()
+def up() -> None:
+    """Keep a world running, and print where it can be reached, until Ctrl-C. Writes events/local-env.json."""
+    console = Console()
+    directory = (REPORTS / f"{datetime.now():%Y%m%d-%H%M%S}-up").absolute()
+    try:
+        with World(Settings(directory, say=console.print)) as world:
+            _print_endpoints(console, world)
+            LOCAL_ENV.write_text(json.dumps(local_environment(world), indent=2) + "\n")
+            console.print(f"sam local invoke <Function> -e events/<function>.json --env-vars {LOCAL_ENV.name}: written")
+            console.print("Ctrl-C ends it all.")
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print("the world is gone")
+    except (WorldNotUp, ChildFailed) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    finally:
+        LOCAL_ENV.unlink(missing_ok=True)
+
+
+def local_environment(world: World) -> dict[str, dict[str, str]]:
+    """What `sam local invoke --env-vars` gives to every function, so that it works on this world."""
+    # Inside sam local's container the host is another machine.
+    endpoint = world.endpoint.replace("127.0.0.1", "host.docker.internal")
+    return {
+        "Parameters": {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_DEFAULT_REGION": orders.REGIONS[orders.STANDBY],
+            "AWS_ACCESS_KEY_ID": "drill",
+            "AWS_SECRET_ACCESS_KEY": "drill",
+            "LEDGER_TABLE": world.resource("Ledger"),
+            "PLANS_PATH": "/failover/plans",
+            "STATE_MACHINE_ARN": world.resource("FailoverStateMachine"),
+            "NOTIFICATION_TOPIC_ARN": world.resource("Notifications"),
+        }
+    }
+
+
+def _print_endpoints(console: Console, world: World) -> None:
+    table = Table("what", "where", box=None)
+    table.add_row("clients bootstrap to", world.client_bootstrap)
+    table.add_row("AWS_ENDPOINT_URL", world.endpoint)
+    table.add_row("DNS server", world.nameserver)
+    for site in SITES:
+        addresses = world.addresses(site)
+        table.add_row(f"Kafka of {site}", addresses.bootstrap)
+        table.add_row(f"REST of {site}", f"{addresses.rest} (key {':'.join(orders.API_KEYS[site])})")
+        table.add_row(f"load balancer of {site}", addresses.balancer)
+    table.add_row("failover state machine", world.resource("FailoverStateMachine"))
+    console.print(table)
+
+
+def _point_latest(reports: Path, directory: Path) -> None:
+    latest = reports / "latest"
+    fresh = reports / f".latest-{time.time_ns()}"
+    fresh.symlink_to(directory.name, target_is_directory=True)
+    fresh.replace(latest)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,106 @@
+"""What the drill saw of a run besides the clients' logs, and the milestones in it. Pure."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from drill.controller_account import Execution
+from drill.orders import HOME, PLAN, STANDBY
+from drill.report import Milestones, Moment, Run, Step, controller_figures
+from drill.report.build import Settings
+from drill.scenarios import Scenario
+
+STANDBY_FLEET = f"switch_routes:gateway-{STANDBY}"
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm that said a site is lost, and when its event was there; seconds since 1970."""
+
+    name: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Times in seconds since 1970. `name_flipped_at`: when the hostname was first seen to lead to the standby."""
+
+    started_at: float
+    world_up_s: float
+    peak_memory_mb: float
+    killed_at: float
+    events: Sequence[Mapping[str, Any]]
+    name_flipped_at: float | None
+    execution: Execution | None
+    settings: Mapping[str, Settings]
+
+    def done_at(self, step: str) -> float | None:
+        """When a step of the failover reported done, by the ledger."""
+        return self.execution.done_at(step) if self.execution else None
+
+
+def first_alarm(events: Sequence[Mapping[str, Any]], killed_at: float) -> Alarm | None:
+    """The first alarm against the lost site whose event came after the kill."""
+    for event in events:
+        detail = event.get("detail") or {}
+        name = str(detail.get("alarmName", ""))
+        of_lost_site = name.startswith((f"failover-{PLAN}-{HOME}-", f"kafka-{PLAN}-{HOME}-"))
+        if of_lost_site and event["at"] >= killed_at and detail["state"]["value"] == "ALARM":
+            return Alarm(name, float(event["at"]))
+    return None
+
+
+def milestones(findings: Findings) -> Milestones:
+    """When each part of the recovery was over. The name as resolvers saw it, the rest as the ledger has it."""
+    alarm = first_alarm(findings.events, findings.killed_at)
+    return Milestones(
+        killed=findings.killed_at,
+        alarm=alarm.at if alarm else None,
+        decided=findings.done_at("assess"),
+        promoted=findings.done_at("promote_mirrors:sweep"),
+        routes=findings.done_at(STANDBY_FLEET),
+        dns=findings.name_flipped_at,
+    )
+
+
+def run_of(scenario: Scenario, findings: Findings, rate: float) -> Run:
+    """The run, as the report wants it."""
+    execution = findings.execution
+    steps = execution.steps if execution else ()
+    alarm = first_alarm(findings.events, findings.killed_at)
+    return Run(
+        scenario=scenario.name,
+        description=scenario.description,
+        plan=PLAN,
+        lost_site=HOME,
+        standby=STANDBY,
+        started_at=findings.started_at,
+        milestones=milestones(findings),
+        steps=[
+            Step(
+                name=each.name,
+                started=each.started,
+                ended=each.ended,
+                status=each.status,
+                detail=f"{each.calls} call(s)",
+            )
+            for each in steps
+        ],
+        controller=controller_figures(execution.document if execution else None),
+        target_rate=rate,
+        moments=[Moment(at=alarm.at, name=f"event of {alarm.name}")] if alarm else [],
+        world={
+            "up_seconds": round(findings.world_up_s, 2),
+            "peak_memory_mb": round(findings.peak_memory_mb, 1),
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "confluent-kafka": version("confluent-kafka"),
+            "moto": version("moto"),
+        },
+        settings=findings.settings,
+        unmeasured=[] if execution else ["the controller started no execution: there are no steps to tell of"],
+    )

@@ -1,0 +1,187 @@
+"""A rehearsal: the world comes up, clients work, a site is lost, and what the clients saw is measured."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from drill import orders
+from drill.account import Account, account
+from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
+from drill.clients.record_log import consumer_log, producer_log
+from drill.clients.stop import finish
+from drill.controller_account import ControllerAccount
+from drill.findings import Findings, first_alarm, run_of
+from drill.memory import PeakMemory
+from drill.name_watch import NameWatch
+from drill.orders import HOME, STANDBY, TOPICS
+from drill.process import Child
+from drill.report import Report, report_of
+from drill.scenarios import Scenario
+from drill.stage import Stage
+from drill.terminal import View
+from drill.world import Settings, World
+
+RATE = 500.0
+FRAME_S = 0.15
+FIRST_RECORDS_S = 20.0
+DRY_RUN_S = 30.0
+CAUGHT_UP_S = 10.0
+
+
+class RehearsalFailed(RuntimeError):
+    """The rehearsal could not be carried out as its scenario says."""
+
+
+class Rehearsal:
+    """One run of a scenario, to its report."""
+
+    def __init__(self, scenario: Scenario, directory: Path, view: View, settings: Settings) -> None:
+        self._scenario = scenario
+        self._settings = settings
+        self._logs = directory / "logs"
+        self._producer_log = self._logs / "producer.log"
+        self._consumer_log = self._logs / "consumer.log"
+        self._stage = Stage(scenario.name, view, self._producer_log, self._consumer_log)
+
+    def run(self) -> Report:
+        """Rehearse, and report what was measured.
+
+        Raises:
+            RehearsalFailed, ChildFailed, WorldNotUp: if the story did not get as far as the kill.
+        """
+        started = time.time()
+        self._stage.show()
+        with PeakMemory() as memory, World(self._settings) as world, ExitStack() as clients:
+            self._stage.say(f"the world is up after {world.up_seconds:.1f} s")
+            watch = clients.enter_context(NameWatch(orders.HOSTNAME, world.nameserver))
+            controller = ControllerAccount(world.aws("dynamodb"), world.resource("Ledger"))
+            show = partial(self._stage.show, world, controller, watch)
+            producer, consumer = self._start_clients(world, clients, show)
+            self._walk_dry(world, show)
+            self._go_on(self._scenario.traffic_before_s, "clients work on the active site", show)
+            killed_at = self._lose(world)
+            self._await_recovery(world, controller, show)
+            self._go_on(self._scenario.traffic_after_s, "clients work on the standby", show)
+            self._stage.phase = "counting, record by record"
+            show()
+            finish(producer)
+            self._await_consumption()
+            finish(consumer)
+            findings = Findings(
+                started_at=started,
+                world_up_s=world.up_seconds,
+                peak_memory_mb=memory.peak_mb,
+                killed_at=killed_at,
+                events=world.events(),
+                name_flipped_at=watch.first_led_to(orders.dns_target(STANDBY), killed_at),
+                execution=controller.failover(),
+                settings={"producer": producer.ready["settings"], "consumer": consumer.ready["settings"]},
+            )
+            counted = self._count(findings, _read(world), world.promoted())
+        return report_of(run_of(self._scenario, findings, RATE), counted)
+
+    def _start_clients(self, world: World, clients: ExitStack, show: Callable[[], None]) -> tuple[Child, Child]:
+        common = {"bootstrap": world.client_bootstrap, "topics": list(TOPICS)}
+        reads = common | {"group": orders.GROUP, "log": str(self._consumer_log)}
+        writes = common | {"partitions": orders.PARTITIONS, "rate": RATE, "log": str(self._producer_log)}
+        consumer = world.spawn("drill.clients.consumer", reads, "consumer-process")
+        clients.callback(consumer.stop)
+        producer = world.spawn("drill.clients.producer", writes, "producer-process")
+        clients.callback(producer.stop)
+        self._until(lambda: self._stage.traffic.consumed(time.time()).now > 0, FIRST_RECORDS_S, "clients begin", show)
+        self._stage.say(f"clients write and read {RATE:.0f} records a second")
+        return producer, consumer
+
+    def _walk_dry(self, world: World, show: Callable[[], None]) -> None:
+        """Walk the failover dry, as the stack's schedule does every few minutes."""
+        step_functions = world.aws("stepfunctions")
+        started = step_functions.start_execution(
+            stateMachineArn=world.resource("FailoverStateMachine"),
+            name=f"{orders.PLAN}-dry-run",
+            input=json.dumps({"plan": orders.PLAN, "to": "standby", "dry_run": True}),
+        )
+
+        def over() -> bool:
+            execution = step_functions.describe_execution(executionArn=started["executionArn"])
+            if execution["status"] not in ("RUNNING", "SUCCEEDED"):
+                raise RehearsalFailed(f"the dry run ended {execution['status']}: {execution.get('cause')}")
+            return bool(execution["status"] == "SUCCEEDED")
+
+        self._until(over, DRY_RUN_S, "dry run of the failover", show)
+        self._stage.say("a dry run of the failover went through; nothing was changed")
+
+    def _lose(self, world: World) -> float:
+        killed_at = world.lose(HOME)
+        self._stage.traffic.killed_at = killed_at
+        self._stage.say(f"site {HOME} is lost: everything of it is killed", killed_at)
+        return killed_at
+
+    def _await_recovery(self, world: World, controller: ControllerAccount, show: Callable[[], None]) -> None:
+        """Until the execution has ended and a record is acknowledged by the standby, or the limit is reached."""
+        deadline = time.time() + self._scenario.recovery_limit_s
+        killed_at = self._stage.killed_at or 0.0
+        while time.time() < deadline:
+            alarm = first_alarm(world.events(), killed_at)
+            if alarm is not None:
+                self._stage.say(f"alarm {alarm.name}: {HOME} is lost", alarm.at)
+            execution = controller.failover()
+            self._stage.phase = "detecting the loss" if alarm is None else "failing over"
+            show()
+            if execution is not None and execution.status != "running" and self._acknowledged_again():
+                self._stage.say(f"{execution.name} {execution.status}")
+                return
+            time.sleep(FRAME_S)
+        self._stage.say(f"no recovery within {self._scenario.recovery_limit_s:.0f} s")
+
+    def _acknowledged_again(self) -> bool:
+        """Whether a record was acknowledged since a second after the kill, when no answer of the lost site is left."""
+        since = int((self._stage.killed_at or 0.0) + 1) + 1
+        now = time.time() + 1
+        return any(sum(self._stage.traffic.acknowledged(at).standby[-1:]) for at in range(since + 1, int(now) + 1))
+
+    def _await_consumption(self) -> None:
+        """Until the consumer has nothing more to read: no record for a second."""
+        deadline = time.time() + CAUGHT_UP_S
+        size = -1
+        while time.time() < deadline and size != (size := self._consumer_log.stat().st_size):
+            time.sleep(1.0)
+
+    def _count(self, findings: Findings, standby: ClusterLog | None, promoted: dict[str, dict[str, int]]) -> Account:
+        return account(
+            producer_log(self._producer_log),
+            consumer_log(self._consumer_log),
+            standby,
+            killed_at=findings.killed_at,
+            promoted=promoted or None,
+            writable_at=findings.done_at("promote_mirrors:sweep"),
+        )
+
+    def _go_on(self, seconds: float, phase: str, show: Callable[[], None]) -> None:
+        self._stage.phase = phase
+        until = time.time() + seconds
+        while time.time() < until:
+            show()
+            time.sleep(FRAME_S)
+
+    def _until(self, condition: Callable[[], bool], seconds: float, phase: str, show: Callable[[], None]) -> None:
+        self._stage.phase = phase
+        deadline = time.time() + seconds
+        while True:
+            show()
+            if condition():
+                return
+            if time.time() > deadline:
+                raise RehearsalFailed(f"not within {seconds:.0f} s: {phase}; see {self._logs}")
+            time.sleep(FRAME_S)
+
+
+def _read(world: World) -> ClusterLog | None:
+    try:
+        return read_cluster(world.cluster(STANDBY)["raw_bootstrap"], TOPICS)
+    except ClusterUnreadable:
+        return None

@@ -1,0 +1,30 @@
+"""The scenarios that a drill can rehearse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A story. Durations in seconds: traffic before the kill, the longest wait for recovery, traffic after it."""
+
+    name: str
+    description: str
+    traffic_before_s: float = 6.0
+    recovery_limit_s: float = 120.0
+    traffic_after_s: float = 4.0
+    policy: dict[str, Any] = field(default_factory=dict)
+
+
+SCENARIOS: Final = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            "region-loss",
+            "The whole active site is killed: Kafka, REST, gateways, load balancer, and its region's AWS. Alarms at"
+            " CloudWatch's real timing; the controller decides and acts by itself.",
+        ),
+    )
+}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from drill.clients.record_log import Key
 from drill.clients.record_number import number_of
@@ -41,7 +41,7 @@ class ClusterLog:
 
 
 def read_cluster(bootstrap: str, topics: Sequence[str], timeout_s: float = LONGEST_READ_S) -> ClusterLog:
-    """Read every record of the topics up to the ends the cluster reports now.
+    """Read every record of the topics up to the ends the cluster reports now. A topic it does not have holds none.
 
     Raises:
         ClusterUnreadable: if the cluster does not answer, or an end is not reached within `timeout_s` seconds.
@@ -67,7 +67,10 @@ def _read(consumer: Consumer, bootstrap: str, topics: Sequence[str], deadline: f
     starts: dict[Key, int] = {}
     ends: dict[Key, int] = {}
     for topic in topics:
-        for partition in consumer.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions:
+        known = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic]
+        if known.error is not None and known.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise KafkaException(known.error)
+        for partition in known.partitions:
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)
             starts[topic, partition], ends[topic, partition] = low, high
     unread = {key for key in ends if ends[key] > starts[key]}

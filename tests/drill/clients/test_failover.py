@@ -1,0 +1,63 @@
+"""Untouched clients of default settings go over to the other cluster, and the account of it holds together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drill.account import account
+from drill.clients.read_log import read_cluster
+from drill.clients.record_log import consumer_log, producer_log
+from drill.clients.stop import finish
+
+TOPICS = ["orders", "payments"]
+
+
+@pytest.mark.slow
+def test_untouched_clients_go_over_and_every_record_is_accounted_for(
+    two_sites: Any, copier: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    copying = copier(two_sites.raw("east"), two_sites.raw("west"))
+    logs = tmp_path / "producer.rec", tmp_path / "consumer.rec"
+    clients = {"bootstrap": two_sites.bootstrap, "topics": TOPICS}
+    producer = two_sites.spawn("drill.clients.producer", {**clients, "rate": 200, "log": str(logs[0])}, "producer")
+    consumer = two_sites.spawn(
+        "drill.clients.consumer", {**clients, "group": "fulfilment", "log": str(logs[1])}, "consumer"
+    )
+    wait_for(lambda: len(consumer_log(logs[1]).received) > 400)
+    promoted = copying.stop()
+    time.sleep(0.5)
+    killed_at = two_sites.lose_east()
+    time.sleep(1.5)
+    flipped_at = two_sites.flip()
+    wait_for(lambda: consumer_log(logs[1]).received[-1].at > flipped_at + 2)
+    assert finish(producer)
+    sent = producer_log(logs[0]).sent[-1].n
+    wait_for(lambda: any(r.n == sent for r in consumer_log(logs[1]).received[-500:]))
+    assert finish(consumer)
+
+    standby = read_cluster(two_sites.raw("west"), TOPICS)
+    written, read = producer_log(logs[0]), consumer_log(logs[1])
+    found = account(written, read, standby, killed_at=killed_at, promoted=promoted, writable_at=flipped_at)
+    assert found.unmeasured == ()
+    assert found.recovered
+    assert (found.failed, found.undecided) == (0, 0)
+    assert found.rto_s is not None
+    assert found.rto_s > flipped_at - killed_at
+    mirrored = sum(end for ends in promoted.values() for end in ends.values())
+    assert found.acknowledged_by_standby == len(standby.records) - mirrored
+    # What was acknowledged after the copying stopped is lost, but for records on their way when it did.
+    assert found.lost is not None
+    assert found.lost > 50
+    assert found.acknowledged == found.lost + len({record.n for record in standby.records})
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 40) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it never happened"
+        time.sleep(0.1)

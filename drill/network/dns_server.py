@@ -1,6 +1,7 @@
 """A DNS server for the zone that Route 53 holds: authoritative, over UDP and TCP, its answers read through the API.
 
-When the API does not answer, the last answers stand: Route 53's data plane outlives its control plane.
+The zone is read beside the answering, so that no question waits for the API; when the API does not answer, the last
+answers stand. Route 53's data plane outlives its control plane, too.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class DnsConfig(BaseModel):
 
 
 class Zone:
-    """The zone's records as they were last read, at most every 100 ms."""
+    """The zone's records as they were last read; a thread reads them every 100 ms."""
 
     def __init__(self, config: DnsConfig) -> None:
         self._route53 = boto3.client(
@@ -45,8 +46,6 @@ class Zone:
             config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}),
         )
         self._config = config
-        self._lock = threading.Lock()
-        self._read_at = 0.0
         self._answered: list[dict[str, Any]] = []
         self._seen: list[dict[str, Any]] = []
         self._seen_at = 0.0
@@ -54,18 +53,23 @@ class Zone:
 
     def records(self) -> list[dict[str, Any]]:
         """The record sets that are answered now."""
-        with self._lock:
-            if time.monotonic() - self._read_at > READ_AGAIN_S:
-                self._read()
-            return self._answered
+        return self._answered
+
+    def start(self) -> None:
+        """Read once, then again and again."""
+        self._read()
+        threading.Thread(target=self._read_on, name="zone", daemon=True).start()
+
+    def _read_on(self) -> None:
+        while True:
+            time.sleep(READ_AGAIN_S)
+            self._read()
 
     def _read(self) -> None:
         try:
             answer: Any = self._route53.list_resource_record_sets(HostedZoneId=self._config.zone_id)
         except (BotoCoreError, ClientError):
             return
-        finally:
-            self._read_at = time.monotonic()
         found = answer["ResourceRecordSets"]
         if found != self._seen:
             self._seen, self._seen_at = found, time.monotonic()
@@ -117,7 +121,7 @@ def main() -> None:
     config = configuration(DnsConfig)
     exit_with_parent()
     zone = Zone(config)
-    zone.records()
+    zone.start()
     port = free_ports(1)
     for tcp in (False, True):
         DNSServer(Resolver(zone), address=LOOPBACK, port=port, tcp=tcp, logger=DNSLogger(log="-error")).start_thread()

@@ -24,13 +24,12 @@ _ACTIVE = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaErr
 
 
 class GroupOffsets:
-    """Reads and commits group offsets. Used by one thread. Remembers what it committed, and commits only what moved."""
+    """Reads and commits group offsets. Used by one thread."""
 
     def __init__(self, source: AdminClient, local: AdminClient, timeout_s: float = 0.75) -> None:
         self._source = source
         self._local = local
         self._timeout_s = timeout_s
-        self._synced: dict[tuple[str, Spot], int] = {}
 
     def sync(self, groups: Iterable[str], spots: Collection[Spot], hurry: Hurry) -> tuple[TransitionError, ...]:
         """Copy the offsets of `groups` for `spots`; what went wrong, group by group. A source that does not answer is
@@ -39,14 +38,9 @@ class GroupOffsets:
         for group in groups:
             if hurry():
                 break
-            found = committed(self._source, group, spots, self._timeout_s, hurry)
-            moved = {spot: offset for spot, offset in found.items() if self._synced.get((group, spot)) != offset}
-            if not moved:
-                continue
-            error = self._commit(group, moved)
-            if error is None:
-                self._synced.update({(group, spot): offset for spot, offset in moved.items()})
-            else:
+            offsets = committed(self._source, group, spots, self._timeout_s, hurry)
+            error = self._commit(group, offsets) if offsets else None
+            if error is not None:
                 log.info("group %s is not synced: %s", group, error.message)
                 errors.append(error)
         return tuple(errors)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any, cast
+
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drill.confluent.replication import Plan, Range, Spot, plan_cycle
+from drill.confluent.replication import Plan, Range, Spot, end_offsets, plan_cycle
 
 ORDERS = Spot("orders", 0)
 offsets = st.integers(0, 50)
@@ -40,3 +47,30 @@ def test_never_beyond_what_was_agreed_and_never_a_gap(agreed: int, seen: int, lo
     for span in plan.ranges.values():
         assert span.start == log_end < span.end == agreed
         assert seen >= log_end
+
+
+class Admin:
+    """Answers as librdkafka does: an offset, an error, an invalid offset without an error, or nothing."""
+
+    def list_offsets(self, asked: dict[TopicPartition, object], request_timeout: float) -> dict[TopicPartition, Any]:
+        outcomes: dict[int, Any] = {0: 7, 1: -1001, 2: KafkaException("no"), 3: None}
+        answers: dict[TopicPartition, Any] = {}
+        for row in asked:
+            answers[row] = Future()
+            outcome = outcomes[row.partition]
+            if isinstance(outcome, Exception):
+                answers[row].set_exception(outcome)
+            elif outcome is not None:
+                answers[row].set_result(SimpleNamespace(offset=outcome))
+        return answers
+
+
+def test_only_partitions_that_really_answered_have_an_end() -> None:
+    spots = [Spot("orders", partition) for partition in range(4)]
+    assert end_offsets(cast("AdminClient", Admin()), spots, 0.1, lambda: False) == {ORDERS: 7}
+
+
+def test_looking_is_broken_off_when_something_is_urgent() -> None:
+    begun = time.monotonic()
+    end_offsets(cast("AdminClient", Admin()), [Spot("orders", 3)], 30.0, lambda: True)
+    assert time.monotonic() - begun < 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -171,6 +172,10 @@ def test_authentication(stand: Callable[..., Any]) -> None:
         assert west.http.get("/links", auth=auth).status_code == 401
     assert httpx.get(west_url(west, "/links"), trust_env=False).status_code == 401
     assert httpx.get(west_url(west, "/links"), headers={"authorization": "Bearer x"}).status_code == 401
+    token = base64.b64encode(b"key:secret").decode()
+    for scheme, status in [("Bearer", 401), ("basic", 200)]:
+        answer = httpx.get(west_url(west, "/links"), headers={"authorization": f"{scheme} {token}"}, trust_env=False)
+        assert answer.status_code == status
     assert west.http.get("/links").status_code == 200
 
 

@@ -180,6 +180,7 @@ def summary(report: Report, where: Path, width: int = 80, *, plain: bool = False
     table.add_row("stranded, as the controller estimated", wording.count(report.loss.estimated))
     table.add_row("consumed twice", wording.count(report.duplicates))
     table.add_row("out of order", wording.count(report.out_of_order))
+    table.add_row("on the standby, never consumed", wording.count(report.never_consumed))
     table.add_row("acknowledged / consumed", f"{wording.count(report.acknowledged)} / {wording.count(report.consumed)}")
     body: list[RenderableType] = [
         Text(wording.headline(report), style=f"bold {style}"),

@@ -47,7 +47,8 @@ def cost(report: Report) -> str:
         lost = f"{records(stranded)} stranded of {acknowledged:,} acknowledged"
     duplicates = "duplicates not measured" if report.duplicates is None else f"{report.duplicates:,} consumed twice"
     order = "order not measured" if report.out_of_order is None else f"{report.out_of_order:,} out of order"
-    return f"{lost}, {duplicates}, {order}"
+    skipped = f", {report.never_consumed:,} never consumed" if report.never_consumed else ""
+    return f"{lost}, {duplicates}, {order}{skipped}"
 
 
 def offsets(ranges: list[tuple[int, int]], most: int = 4) -> str:

@@ -153,6 +153,12 @@ def test_the_page_gives_the_verdict_and_every_partition(written: Path, report: R
         assert f"{first}\u2013{last}" in text
 
 
+def test_records_that_the_consumer_skipped_are_in_the_verdict(report: Report, tmp_path: Path) -> None:
+    write_report(tmp_path, report.model_copy(update={"never_consumed": 258}))
+    assert "0 out of order, 258 never consumed." in html(tmp_path)
+    assert "258 records on west never reached the consumer" in html(tmp_path)
+
+
 def test_names_are_escaped(sample: ModuleType, tmp_path: Path) -> None:
     run = dataclasses.replace(sample.run(), description="<b>a & b</b>", world={"<i>": "</code>"})
     steps = [run.steps[0].model_copy(update={"name": "<x>&"})]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -76,7 +77,7 @@ def _break(book: LinkBook, asked: LinkFaults) -> None:
         stuck = frozenset(asked.stuck)
         book.change(lambda link: replace(link, stuck=stuck))
     for topic, error in (asked.fail or {}).items():
-        book.change(lambda link, topic=topic, error=error: mirrors.fail(link, topic, error, book.clock()))  # type: ignore[misc]
+        book.change(partial(mirrors.fail, topic=topic, error=error, now=book.clock()))
 
 
 def _checked(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

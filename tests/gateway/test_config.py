@@ -77,7 +77,7 @@ def test_the_example_is_rendered_word_for_word(plan: Plan) -> None:
             "name": "orders-east",
             "admin": {"bindAddress": "0.0.0.0", "port": 9190, "endpoints": {"metrics": True}},
             "streamingDomains": [
-                domain("east", "lkc-east01", "us-east-1"),
+                domain("east", "lkc-east01", "us-east-2"),
                 domain("west", "lkc-west01", "us-west-2"),
             ],
             "routes": [
@@ -152,7 +152,7 @@ def test_plaintext_sites_and_clients_have_no_tls(plan: Plan) -> None:
 
 def test_swap_takes_both_clusters_logins_from_the_fleets_own_region(plan: Plan) -> None:
     swap = Settings(auth="swap")
-    for site, region in (("east", "us-east-1"), ("west", "us-west-2")):
+    for site, region in (("east", "us-east-2"), ("west", "us-west-2")):
         for target in plan.sites:
             config = gateway_config(plan, site, target, swap)["gateway"]
             stores = {store["name"]: store["provider"]["config"] for store in config["secretStores"]}

@@ -1,76 +1,53 @@
-"""The small HTTP side doors of the drill's processes: JSON in, JSON out, on the loopback. No part of any product's API.
-
-They are served on the process's own event loop, so a handler sees and changes its state without locks.
-"""
+"""The small HTTP side doors of the drill's processes, JSON on the loopback; no part of any product's API."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
+import threading
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from typing import Any, Final
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
-Reply = tuple[int, str, bytes]
-"""Status, content type, body."""
-Handler = Callable[[Any], Reply]
-"""Given the JSON of the request's body, or None without one."""
-Routes = Mapping[tuple[str, str], Handler]
-
-LARGEST_BODY: Final = 1024 * 1024
+Answer = Callable[[Any], tuple[int, str, bytes]]
+Routes = Mapping[tuple[str, str], Answer]
 
 
-def as_json(value: Any, status: int = HTTPStatus.OK) -> Reply:
-    """A JSON reply."""
-    return status, "application/json", json.dumps(value).encode()
+def as_json(value: Any) -> tuple[int, str, bytes]:
+    """A JSON answer."""
+    return 200, "application/json", json.dumps(value).encode()
 
 
-async def serve(routes: Routes, host: str = "127.0.0.1", port: int = 0) -> int:
-    """Answer `(method, path)` until the process ends; the port it listens on.
+def serve(routes: Routes, host: str = "127.0.0.1", port: int = 0) -> int:
+    """Answer `(method, path)` from a thread; the port it listens on. An unknown path is a 404."""
 
-    An unknown path is a 404; a body that the handler can't use (ValueError, KeyError, TypeError) is a 400.
-    """
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            while await _exchange(routes, reader, writer):
-                pass
-        writer.close()
+        def _handle(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = routes.get((self.command, self.path.partition("?")[0]))
+            if answer is None:
+                status, kind, data = 404, "application/json", b'{"message": "no such path"}'
+            else:
+                try:
+                    status, kind, data = answer(json.loads(body) if body else None)
+                except (ValueError, KeyError, TypeError) as error:
+                    status, kind, data = 400, "application/json", json.dumps({"message": str(error)}).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            self.wfile.flush()
 
-    server = await asyncio.start_server(carry, host, port)
-    _SERVERS.append(server)
-    return int(server.sockets[0].getsockname()[1])
+        do_GET = do_PUT = do_POST = _handle  # noqa: N815 - the names that http.server calls
 
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Say nothing."""
 
-_SERVERS: Final[list[asyncio.Server]] = []  # kept, or they would be collected
-
-
-async def _exchange(routes: Routes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    """Answer one request; whether the client wants to ask more on this connection."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    method, target, version = head[0].split(" ", 2)
-    fields = (line.partition(":") for line in head[1:] if line)
-    headers = {name.strip().lower(): value.strip() for name, _, value in fields}
-    length = int(headers.get("content-length") or 0)
-    if length > LARGEST_BODY:
-        return False
-    body = await reader.readexactly(length)
-    status, kind, data = _reply(routes.get((method, target.partition("?")[0])), body)
-    stays = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
-    writer.write(
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n"
-        f"Connection: {'keep-alive' if stays else 'close'}\r\n\r\n".encode()
-        + data
-    )
-    await writer.drain()
-    return stays
-
-
-def _reply(handler: Handler | None, body: bytes) -> Reply:
-    if handler is None:
-        return as_json({"message": "no such path"}, HTTPStatus.NOT_FOUND)
-    try:
-        return handler(json.loads(body) if body else None)
-    except (ValueError, KeyError, TypeError) as error:
-        return as_json({"message": f"{type(error).__name__}: {error}"}, HTTPStatus.BAD_REQUEST)
+    server = ThreadingHTTPServer((host, port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="admin-http", daemon=True).start()
+    return int(server.server_address[1])

@@ -16,7 +16,8 @@ from kio.schema.errors import ErrorCode
 from pydantic import BaseModel, Field
 
 from drill.admin_http import as_json, serve
-from drill.kafka.messages import PRODUCE, produce_refusal, produced_topics
+from drill.kafka.membership import Membership
+from drill.kafka.messages import PRODUCE, produce_refusal, produced_topics, read_request, stranger_refusal
 from drill.kafka.proxy import Route, listen
 from drill.ports import LOOPBACK, free_ports
 from drill.process import announce, configuration, exit_with_parent
@@ -30,17 +31,21 @@ class ClusterConfig(BaseModel):
 
 
 class Guard:
-    """The set of read-only topics, and the refusal of a write to one."""
+    """What a real cluster refuses and the mock does not: writes to mirror topics, and strangers in a group."""
 
     def __init__(self) -> None:
         self.read_only: frozenset[str] = frozenset()
+        self._members = Membership()
 
     def wants(self, api_key: int) -> bool:
         """Whether a request must be looked at."""
-        return api_key == PRODUCE and bool(self.read_only)
+        return (api_key == PRODUCE and bool(self.read_only)) or self._members.wants(api_key)
 
     def answer(self, api_key: int, version: int, request: bytes) -> bytes | None:
-        """The refusal of a write to a mirror topic, or None."""
+        """The refusal of a write to a mirror topic, or of a member of another cluster's group; else None."""
+        if api_key != PRODUCE:
+            stranger = self._members.is_stranger(api_key, read_request(api_key, version, request))
+            return stranger_refusal(api_key, version, request) if stranger else None
         if self.read_only.isdisjoint(produced_topics(version, request)):
             return None
         return produce_refusal(version, request, ErrorCode.invalid_request)

@@ -90,6 +90,31 @@ def produce_refusal(version: int, request: bytes, error: ErrorCode) -> bytes:
     return _answer(schema, request, schema(responses=topics))
 
 
+def read_request(api_key: int, version: int, request: bytes) -> Any:
+    """A request's message."""
+    return _request(api_key, version, request)
+
+
+def stranger_refusal(api_key: int, version: int, request: bytes) -> bytes:
+    """UNKNOWN_MEMBER_ID to a Heartbeat, or to every partition of an OffsetCommit; a frame with its size."""
+    schema: Any = load_response_schema(api_key, version)
+    error = ErrorCode.unknown_member_id
+    if api_key != 8:
+        return _answer(schema, request, schema(error_code=error))
+    topic_type = _item_type(schema, "topics")
+    partition_type = _item_type(topic_type, "partitions")
+    topics = tuple(
+        topic_type(
+            name=topic.name,
+            partitions=tuple(
+                partition_type(partition_index=each.partition_index, error_code=error) for each in topic.partitions
+            ),
+        )
+        for topic in _request(api_key, version, request).topics
+    )
+    return _answer(schema, request, schema(topics=topics))
+
+
 def metadata_without_brokers(version: int, request: bytes, error: ErrorCode) -> bytes:
     """A Metadata answer that knows no broker, and an error for each topic asked for; a frame with its size."""
     asked = _request(METADATA, version, request)

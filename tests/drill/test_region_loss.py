@@ -1,0 +1,136 @@
+"""The drill itself, run as its user runs it; its figures are counted again here, from the clients' logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = 170
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("drill")]
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One drill that ran."""
+
+    status: int
+    said: str
+    directory: Path
+    report: dict[str, Any]
+
+    def lines(self, client: str, kind: str) -> list[list[str]]:
+        """The lines of one kind in a client's log."""
+        text = (self.directory / "logs" / f"{client}.log").read_text()
+        return [line.split(" ") for line in text.splitlines() if line.startswith(f"{kind} ")]
+
+
+@pytest.fixture(scope="module")
+def drill(tmp_path_factory: pytest.TempPathFactory) -> Drill:
+    reports = tmp_path_factory.mktemp("drill")
+    command = [sys.executable, "-m", "drill", "run", "region-loss", "--reports", str(reports)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    latest = reports / "latest"
+    assert latest.is_symlink(), ran.stdout + ran.stderr
+    report = json.loads((latest / "report.json").read_text())
+    return Drill(ran.returncode, ran.stdout + ran.stderr, latest.resolve(), report)
+
+
+def ours(text: str) -> list[psutil.Process]:
+    """Processes whose command line holds a text."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(text in part for part in process.info["cmdline"] or [])
+    ]
+
+
+@pytest.mark.timeout(LIMIT_S + 20)
+def test_the_clients_recover_and_the_drill_says_so(drill: Drill) -> None:
+    assert drill.status == 0, drill.said
+    assert drill.report["recovered"] is True
+    assert drill.report["unmeasured"] == []
+    assert drill.report["outcome"] == "succeeded"
+    assert (drill.directory / "report.html").stat().st_size > 10_000
+
+
+def test_recovery_is_within_generous_limits_and_its_parts_add_up(drill: Drill) -> None:
+    rto = dict(drill.report["rto"])
+    total = rto.pop("total")
+    assert set(rto) == {"detection", "decision", "promotion", "routes", "dns", "clients"}
+    assert sum(rto.values()) == pytest.approx(total, abs=0.01)
+    assert total < 60
+    assert 0 < drill.report["alarm_to_dns"] < 20
+
+
+def test_what_was_acknowledged_and_consumed_is_what_the_clients_wrote_down(drill: Drill) -> None:
+    acknowledged, received = drill.lines("producer", "a"), drill.lines("consumer", "r")
+    assert drill.report["acknowledged"] == len(acknowledged) > 5_000
+    assert drill.report["consumed"] == len(received)
+    receptions = Counter(int(line[1]) for line in received)
+    assert drill.report["duplicates"] == sum(times - 1 for times in receptions.values())
+    assert drill.report["failed"] == len(drill.lines("producer", "f")) == 0
+
+
+def test_the_recovery_time_is_the_producers_own(drill: Drill) -> None:
+    killed = drill.report["killed_at"]
+    later = min(float(line[5]) for line in drill.lines("producer", "a") if float(line[5]) > killed + 1)
+    assert drill.report["rto"]["total"] == pytest.approx(later - killed, abs=0.05)
+
+
+def test_every_stranded_record_is_named_and_was_acknowledged_before_the_kill(drill: Drill) -> None:
+    killed = drill.report["killed_at"]
+    before = {
+        (line[2], int(line[3]), int(line[4])) for line in drill.lines("producer", "a") if float(line[5]) <= killed + 1
+    }
+    stranded = [
+        (part["topic"], part["partition"], offset)
+        for part in drill.report["loss"]["partitions"]
+        for first, last in part["ranges"]
+        for offset in range(first, last + 1)
+    ]
+    assert len(stranded) == drill.report["loss"]["measured"] > 0
+    assert set(stranded) <= before
+
+
+def test_the_controllers_estimate_stands_beside_the_measured_loss(drill: Drill) -> None:
+    loss = drill.report["loss"]
+    assert loss["estimated"] is not None
+    assert loss["difference"] == loss["estimated"] - loss["measured"]
+
+
+def test_every_step_of_the_failover_is_on_the_timeline(drill: Drill) -> None:
+    steps = {step["name"].split(":")[0] for step in drill.report["timeline"]}
+    assert {"claim", "assess", "fence", "promote_mirrors", "switch_routes", "flip_dns", "verify"} <= steps
+    assert all(step["status"] == "done" for step in drill.report["timeline"])
+
+
+def test_no_process_is_left(drill: Drill) -> None:
+    assert ours(str(drill.directory)) == []
+
+
+@pytest.mark.timeout(90)
+def test_a_drill_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "drill", "run", "region-loss", "--reports", str(tmp_path)]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 40
+    while not list(tmp_path.glob("*/logs/producer.log")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    children = psutil.Process(running.pid).children(recursive=True)
+    assert len(children) > 10
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert alive == []

@@ -9,43 +9,67 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import sys
-import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from kio.schema.errors import ErrorCode
 from pydantic import BaseModel
 
-from drill.admin_http import as_json, serve
-from drill.gateway.config import BadGatewayConfig, Gateway, RouteConfig, from_environment, split
-from drill.kafka.messages import METADATA, PRODUCE, metadata_without_brokers, produce_refusal
-from drill.kafka.proxy import Route, listen
-from drill.ports import LOOPBACK, free_ports
+from drill.gateway.config import BadGatewayConfig, Gateway, RouteConfig, address, from_environment
+from drill.kafka.messages import PRODUCE, awaits_answer
+from drill.kafka.proxy import Route, serve
+from drill.kafka.refusal import refusal
+from drill.network import admin_http
+from drill.network.admin_http import Reply, as_json
+from drill.network.listeners import listen_on, port_of
+from drill.network.splice import Bytes
+from drill.ports import LOOPBACK, NoPortsFree
 from drill.process import announce, configuration, exit_with_parent
+
+STATES: Final = ("initializing", "serving", "draining", "failed", "stopped")
 
 
 class InstanceConfig(BaseModel):
-    """What the process is told beside its environment."""
+    """What the process is told beside its environment.
+
+    With `own_ports` it listens on the ports of the routes' endpoints, as the container does inside; else on free ones.
+    """
 
     listen_host: str = LOOPBACK
+    own_ports: bool = False
 
 
-class FencedRequest(ConnectionError):
-    """A request that can only be refused by closing the connection; clients retry it."""
+class Unanswered(ConnectionError):
+    """A fenced route got a write that awaits no answer; a broker would close the connection, too."""
 
 
-def fenced(api_key: int, version: int, request: bytes) -> bytes:
-    """The answer of a fenced route.
+@dataclass(frozen=True)
+class Served:
+    """A route and its listening sockets: the bootstrap's, then one a node, in the order of their ids."""
+
+    route: Route
+    listeners: list[socket.socket]
+
+    @property
+    def ports(self) -> list[int]:
+        """Their ports."""
+        return [port_of(each) for each in self.listeners]
+
+
+def fenced(api_key: int, version: int, frame: Bytes) -> bytes:
+    """The answer of a fenced route to any request.
 
     Raises:
-        FencedRequest: for a request that has no answer with an error.
+        NoErrorAnswer, Unanswered: to a request that can only be refused by closing the connection; clients try again.
     """
-    if api_key == METADATA:
-        return metadata_without_brokers(version, request, ErrorCode.broker_not_available)
-    if api_key == PRODUCE:
-        return produce_refusal(version, request, ErrorCode.broker_not_available)
-    raise FencedRequest("the route is fenced")
+    if api_key == PRODUCE and awaits_answer(version, frame) is False:
+        raise Unanswered("a write with acks=0 to a fenced route")
+    return refusal(api_key, version, frame, ErrorCode.broker_not_available)
 
 
 def route_of(gateway: Gateway, config: RouteConfig) -> Route:
@@ -54,69 +78,100 @@ def route_of(gateway: Gateway, config: RouteConfig) -> Route:
     Raises:
         BadGatewayConfig: for what this stand-in does not do.
     """
-    if config.security.auth != "passthrough" or config.strategy.type != "port":
-        raise BadGatewayConfig(f"route {config.name!r}: the stand-in does passthrough by port strategy only")
     cluster, server = gateway.cluster_of(config)
-    host, first = split(config.endpoint)
+    if config.security.auth != "passthrough":
+        raise BadGatewayConfig(
+            f"route {config.name!r}: security.auth 'swap' is not done by this stand-in; use passthrough"
+        )
+    if config.strategy.type != "port":
+        raise BadGatewayConfig(
+            f"route {config.name!r}: strategy 'host' needs TLS, which this stand-in has not; use port"
+        )
+    if config.security.ssl is not None or server.ssl is not None:
+        raise BadGatewayConfig(f"route {config.name!r}: this stand-in has no TLS; leave ssl out on both sides of it")
+    host, first = address(config.endpoint)
     advertised = {node: (host, first + 1 + index) for index, node in enumerate(cluster.node_ids())}
+    route = Route(address(server.endpoint), advertised)
     if config.fence is not None:
-        return Route(server.address, advertised, lambda _: True, fenced)
-    return Route(server.address, advertised)
+        route.wants, route.answer = (lambda _: True), fenced
+    return route
 
 
 class Instance:
-    """The routes of one container and its admin server."""
+    """The routes of one container, and its admin server.
 
-    def __init__(self, gateway: Gateway, host: str) -> None:
+    Raises:
+        BadGatewayConfig: if a route can't be served.
+    """
+
+    def __init__(self, gateway: Gateway, settings: InstanceConfig) -> None:
         self._gateway = gateway
-        self._host = host
-        self._routes = {config.name: route_of(gateway, config) for config in gateway.routes}
-        self._applied_at = datetime.now(UTC).isoformat()
+        self._host = settings.listen_host
+        self._applied_at = datetime.now(UTC)
+        self._served: dict[str, Served] = {}
+        for config in gateway.routes:
+            route = route_of(gateway, config)
+            first = address(config.endpoint)[1] if settings.own_ports else 0
+            try:
+                listeners = listen_on(1 + len(route.advertised), self._host, first)
+            except NoPortsFree as error:
+                raise BadGatewayConfig(f"route {config.name!r}: {error}") from None
+            self._served[config.name] = Served(route, listeners)
 
     async def run(self) -> None:
-        """Listen, announce, serve."""
-        servers: list[asyncio.Server] = []
-        bootstraps: dict[str, int] = {}
-        brokers: dict[str, list[int]] = {}
-        for name, route in self._routes.items():
-            first = free_ports(1 + len(route.advertised))
-            bootstraps[name] = first
-            brokers[name] = [first + 1 + index for index in range(len(route.advertised))]
-            servers.append(await listen(route, self._host, first, None))
-            for node, port in zip(sorted(route.advertised), brokers[name], strict=True):
-                servers.append(await listen(route, self._host, port, node))
-        admin = serve(
+        """Announce the ports and serve until the process ends."""
+        doors: dict[tuple[str, str], admin_http.Handler] = {("GET", "/livez"): lambda _: (200, "text/plain", b"ok")}
+        doors["GET", "/config"] = self._config
+        if self._gateway.admin.endpoints.metrics:
+            doors["GET", "/metrics"] = self._metrics
+        admin = await admin_http.serve(doors, self._host)
+        announce(
             {
-                ("GET", "/livez"): lambda _: (200, "text/plain", b"ok"),
-                ("GET", "/metrics"): self._metrics,
-                ("GET", "/config"): lambda _: as_json({"configId": None, "appliedAt": self._applied_at}),
-            },
-            self._host,
+                "routes": {name: served.ports[0] for name, served in self._served.items()},
+                "brokers": {name: served.ports[1:] for name, served in self._served.items()},
+                "admin_port": admin,
+            }
         )
-        announce({"routes": bootstraps, "brokers": brokers, "admin_port": admin})
-        await asyncio.gather(*(server.serve_forever() for server in servers))
+        await asyncio.gather(
+            *(
+                serve(served.route, listener, node)
+                for served in self._served.values()
+                for listener, node in zip(served.listeners, (None, *sorted(served.route.advertised)), strict=True)
+            )
+        )
 
-    def _metrics(self, _: Any) -> tuple[int, str, bytes]:
-        lines = []
-        for name, route in self._routes.items():
-            labels = f'virtual_cluster="{name}"'
-            lines.append(f"kroxylicious_client_to_proxy_active_connections{{{labels}}} {route.clients}")
-            lines.append(f"kroxylicious_proxy_to_server_active_connections{{{labels}}} {route.upstreams}")
-            for state in ("initializing", "serving", "draining", "failed", "stopped"):
-                value = int(state == "serving")
-                lines.append(f'kroxylicious_virtual_cluster_state{{{labels},state="{state}"}} {value}')
-        return 200, "text/plain; version=0.0.4", ("\n".join(lines) + "\n").encode()
+    def _config(self, _: Any) -> Reply:
+        return as_json({"configId": self._gateway.config_id, "appliedAt": self._applied_at.isoformat()})
+
+    def _metrics(self, _: Any) -> Reply:
+        return 200, "text/plain; version=0.0.4; charset=utf-8", ("\n".join(self._samples()) + "\n").encode()
+
+    def _samples(self) -> Iterator[str]:
+        """The metrics in Prometheus's text format, under the engine's names."""
+        routes = {name: served.route for name, served in self._served.items()}
+        gauge = partial("# TYPE {} gauge".format)
+        yield gauge("kroxylicious_client_to_proxy_active_connections")
+        for name, route in routes.items():
+            yield f'kroxylicious_client_to_proxy_active_connections{{virtual_cluster="{name}"}} {route.clients}'
+        yield gauge("kroxylicious_proxy_to_server_active_connections")
+        for name, route in routes.items():
+            yield f'kroxylicious_proxy_to_server_active_connections{{virtual_cluster="{name}"}} {route.upstreams}'
+        yield gauge("kroxylicious_virtual_cluster_state")
+        for name in routes:
+            for state in STATES:
+                labels = f'virtual_cluster="{name}",state="{state}"'
+                yield f"kroxylicious_virtual_cluster_state{{{labels}}} {int(state == 'serving')}"
 
 
 def main() -> None:
-    config = configuration(InstanceConfig)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    logging.Formatter.converter = time.gmtime
+    settings = configuration(InstanceConfig)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     exit_with_parent()
     try:
-        instance = Instance(from_environment(os.environ), config.listen_host)
+        instance = Instance(from_environment(os.environ), settings)
     except BadGatewayConfig as error:
-        raise SystemExit(f"the gateway can't start: {error}") from None
+        sys.stderr.write(f"the gateway can't start: {error}\n")
+        sys.exit(1)
     asyncio.run(instance.run())
 
 

@@ -15,11 +15,15 @@ from confluent_kafka import Producer
 from kio.schema.errors import ErrorCode
 from pydantic import BaseModel, Field
 
-from drill.admin_http import as_json, serve
 from drill.kafka.membership import Membership
-from drill.kafka.messages import PRODUCE, produce_refusal, produced_topics, read_request, stranger_refusal
-from drill.kafka.proxy import Route, listen
-from drill.ports import LOOPBACK, free_ports
+from drill.kafka.messages import PRODUCE, read_request
+from drill.kafka.proxy import Route, serve
+from drill.kafka.refusal import refusal
+from drill.network import admin_http
+from drill.network.admin_http import Reply, as_json
+from drill.network.listeners import listen_on, port_of
+from drill.network.splice import Bytes
+from drill.ports import LOOPBACK
 from drill.process import announce, configuration, exit_with_parent
 
 
@@ -28,6 +32,10 @@ class ClusterConfig(BaseModel):
 
     site: str
     brokers: int = Field(default=3, ge=1)
+
+
+class ReadOnlyTopic(ConnectionError):
+    """A write to a mirror topic that awaits no answer; a broker closes the connection."""
 
 
 class Guard:
@@ -41,21 +49,32 @@ class Guard:
         """Whether a request must be looked at."""
         return (api_key == PRODUCE and bool(self.read_only)) or self._members.wants(api_key)
 
-    def answer(self, api_key: int, version: int, request: bytes) -> bytes | None:
-        """The refusal of a write to a mirror topic, or of a member of another cluster's group; else None."""
-        if api_key != PRODUCE:
-            stranger = self._members.is_stranger(api_key, read_request(api_key, version, request))
-            return stranger_refusal(api_key, version, request) if stranger else None
-        if self.read_only.isdisjoint(produced_topics(version, request)):
-            return None
-        return produce_refusal(version, request, ErrorCode.invalid_request)
+    def answer(self, api_key: int, version: int, frame: Bytes) -> bytes | None:
+        """The refusal of a write to a mirror topic, or of a member of another cluster's group; else None.
 
-    def replace(self, body: Any) -> tuple[int, str, bytes]:
+        Raises:
+            ReadOnlyTopic: if the writer awaits no answer.
+        """
+        request = read_request(api_key, version, frame)
+        if api_key != PRODUCE:
+            stranger = self._members.is_stranger(api_key, request)
+            return refusal(api_key, version, frame, ErrorCode.unknown_member_id) if stranger else None
+        refused = self.read_only.intersection(topic.name for topic in request.topic_data)
+        if not refused:
+            return None
+        if request.acks == 0:
+            raise ReadOnlyTopic(f"a write with acks=0 to the mirror {', '.join(sorted(refused))}")
+        return refusal(api_key, version, frame, ErrorCode.invalid_request)
+
+    def replace(self, body: Any) -> Reply:
         """PUT: the whole set."""
-        self.read_only = frozenset(map(str, body["topics"]))
+        topics = body["topics"]
+        if not isinstance(topics, list) or not all(isinstance(topic, str) for topic in topics):
+            raise ValueError(f'"topics" must be a list of names, not {topics!r}')
+        self.read_only = frozenset(topics)
         return self.show(None)
 
-    def show(self, _: Any) -> tuple[int, str, bytes]:
+    def show(self, _: Any) -> Reply:
         """GET: the set."""
         return as_json({"topics": sorted(self.read_only)})
 
@@ -65,27 +84,28 @@ async def run(config: ClusterConfig) -> None:
     mock = Producer({"test.mock.num.brokers": config.brokers, "bootstrap.servers": "mock", "log_level": 3})
     metadata = mock.list_topics(timeout=10)
     nodes = {broker.id: (broker.host, broker.port) for broker in metadata.brokers.values()}
-    first = free_ports(1 + len(nodes))
-    advertised = {node: (LOOPBACK, first + 1 + index) for index, node in enumerate(sorted(nodes))}
+    bootstrap, *brokers = listen_on(1 + len(nodes))
+    advertised = {node: (LOOPBACK, port_of(port)) for node, port in zip(sorted(nodes), brokers, strict=True)}
     guard = Guard()
-    route = Route(next(iter(nodes.values())), advertised, guard.wants, guard.answer, dict(nodes))
-    servers = [await listen(route, LOOPBACK, first, None)]
-    servers += [await listen(route, LOOPBACK, port, node) for node, (_, port) in advertised.items()]
-    admin = serve({("PUT", "/read-only-topics"): guard.replace, ("GET", "/read-only-topics"): guard.show})
+    route = Route(nodes[min(nodes)], advertised, guard.wants, guard.answer, dict(nodes))
+    admin = await admin_http.serve(
+        {("PUT", "/read-only-topics"): guard.replace, ("GET", "/read-only-topics"): guard.show}
+    )
     announce(
         {
-            "bootstrap": f"{LOOPBACK}:{first}",
+            "bootstrap": f"{LOOPBACK}:{port_of(bootstrap)}",
             "raw_bootstrap": ",".join(f"{host}:{port}" for host, port in nodes.values()),
             "cluster_id": metadata.cluster_id,
             "admin": f"http://{LOOPBACK}:{admin}",
         }
     )
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    nodes_served = (serve(route, port, node) for node, port in zip(sorted(nodes), brokers, strict=True))
+    await asyncio.gather(serve(route, bootstrap, None), *nodes_served)
 
 
 def main() -> None:
     config = configuration(ClusterConfig)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     exit_with_parent()
     asyncio.run(run(config))
 

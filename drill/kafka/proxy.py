@@ -1,41 +1,60 @@
-"""A proxy for Kafka frames: forwards them untouched, and rewrites only the broker addresses in the few answers that
-hold them. Bytes of records are never decoded, except for a request that a hook wants to see."""
+"""A proxy for Kafka connections: forwards frames untouched, and rewrites only the broker addresses in the few answers
+that hold them. A hook may answer a request in the cluster's place."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from drill.kafka.messages import API_VERSIONS, NAMES_BROKERS, Address, brokers_in, metadata_request, rewrite
+from drill.kafka.frames import Frames
+from drill.kafka.messages import (
+    API_VERSIONS,
+    PRODUCE,
+    awaits_answer,
+    brokers_in,
+    metadata_request,
+    names_brokers,
+    readdressed,
+)
+from drill.network.splice import CONNECT_S, Address, Bytes, Splice, accept, connect
 
 LOG = logging.getLogger(__name__)
-CHUNK: Final = 256 * 1024
-HEADER: Final = struct.Struct(">ihhi")
-RESPONSE_HEADER: Final = struct.Struct(">ii")
-CONNECT_S: Final = 3.0
+REQUEST: Final = struct.Struct(">ihhi")
+RESPONSE: Final = struct.Struct(">ii")
 
-Answering = Callable[[int, int, bytes], bytes | None]
-"""Given api key, version and the request without its size: a whole frame to answer with, or None to forward it."""
+Wants = Callable[[int], bool]
+"""Whether a request of an api key must be shown to the hook; it is gathered whole for that."""
+Answer = Callable[[int, int, Bytes], "bytes | None"]
+"""The hook: given api key, version and frame of a request, the frame that answers it, or None to forward it."""
 
 
 class NodeOutOfRange(RuntimeError):
     """A broker whose id the route has no address for."""
 
 
+def nothing(_: int) -> bool:
+    """A hook that wants no request."""
+    return False
+
+
+def forwarded(_key: int, _version: int, _frame: Bytes) -> bytes | None:
+    """A hook that answers no request."""
+    return None
+
+
 @dataclass
 class Route:
-    """Where a proxy forwards to and what it advertises. Node `n` is reached by clients at `advertised[n]`."""
+    """Where a proxy forwards to, and what it advertises: clients reach node `n` at `advertised[n]`."""
 
     upstream: Address
-    advertised: dict[int, Address]
-    wants: Callable[[int], bool] = lambda _: False
-    answer: Answering = lambda *_: None
+    advertised: Mapping[int, Address]
+    wants: Wants = nothing
+    answer: Answer = forwarded
     nodes: dict[int, Address] = field(default_factory=dict)
     clients: int = 0
     upstreams: int = 0
@@ -49,144 +68,141 @@ class Route:
         try:
             return self.advertised[node]
         except KeyError:
-            raise NodeOutOfRange(f"Cannot generate node address for node id {node}") from None
+            raise NodeOutOfRange(
+                f"Cannot generate node address for node id {node}: the route has {sorted(self.advertised)}"
+            ) from None
 
     def learn(self, node: int, address: Address) -> None:
         """Keep where a node really is."""
         self.nodes[node] = address
 
+    async def address_of(self, node: int | None) -> Address:
+        """Where to forward to: the bootstrap server for None, else the node; the cluster is asked if it is not known.
+
+        Raises:
+            OSError: if the cluster does not answer, or has no such node.
+        """
+        if node is None:
+            return self.upstream
+        if node not in self.nodes:
+            self.nodes |= await asyncio.wait_for(ask_brokers(self.upstream), CONNECT_S)
+        if node not in self.nodes:
+            raise ConnectionRefusedError(f"the cluster at {self.upstream} has no node {node}")
+        return self.nodes[node]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that waits for its turn: to be answered by the cluster, or with `answer`."""
+
+    api_key: int
+    version: int
+    answer: bytes | None = None
+
 
 class Connection:
-    """One client connection, spliced to the bootstrap server or to one node."""
+    """What is asked and answered on one client's connection.
 
-    def __init__(self, route: Route, node: int | None) -> None:
+    Kafka answers in the order of the requests, so an answer of the hook waits until those before it are answered.
+    """
+
+    def __init__(self, route: Route, splice: Splice) -> None:
         self._route = route
-        self._node = node
-        self._pending: dict[int, tuple[int, int]] = {}
+        self._asked: dict[int, Asked] = {}
+        self._splice = splice
+        self._responses = Frames(self._response)
+        splice.requests.through = Frames(self._request)
+        splice.responses.through = self._responses
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry the client until one end closes; then close both."""
-        self._route.clients += 1
-        upstream: asyncio.StreamWriter | None = None
-        try:
-            no_delay(writer)
-            address = await self._upstream()
-            back, out = await asyncio.wait_for(asyncio.open_connection(*address, limit=CHUNK), CONNECT_S)
-            upstream = out
-            no_delay(out)
-            self._route.upstreams += 1
-            ways = [
-                asyncio.ensure_future(self._requests(reader, writer, out)),
-                asyncio.ensure_future(self._responses(back, writer)),
-            ]
-            done, left = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in left:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            for way in done:
-                if isinstance(way.exception(), NodeOutOfRange):
-                    LOG.error("%s", way.exception())
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            LOG.debug("connection ended: %s", error)
-        finally:
-            self._route.clients -= 1
-            if upstream is not None:
-                self._route.upstreams -= 1
-                abort(upstream)
-            abort(writer)
+    def _request(self, frame: memoryview) -> int | Bytes | None:
+        if len(frame) < REQUEST.size:
+            return REQUEST.size
+        size: int
+        size, api_key, version, correlation = REQUEST.unpack_from(frame)
+        if api_key != API_VERSIONS and self._route.wants(api_key):
+            if len(frame) < 4 + size:
+                return 4 + size
+            answer = self._route.answer(api_key, version, frame)
+            if answer is not None:
+                self._answer(correlation, Asked(api_key, version, answer), answer)
+                return b""
+        if api_key == PRODUCE:
+            awaits = awaits_answer(version, frame)
+            if not isinstance(awaits, bool):
+                return awaits
+            if not awaits:
+                return None
+        self._asked[correlation] = Asked(api_key, version)
+        return None
 
-    async def _upstream(self) -> Address:
-        if self._node is None:
-            return self._route.upstream
-        if self._node not in self._route.nodes:
-            self._route.nodes |= await asyncio.wait_for(ask_brokers(self._route.upstream), CONNECT_S)
-        if self._node not in self._route.nodes:
-            raise ConnectionRefusedError(f"the cluster at {self._route.upstream} has no node {self._node}")
-        return self._route.nodes[self._node]
+    def _answer(self, correlation: int, asked: Asked, answer: bytes) -> None:
+        if self._asked:
+            self._asked[correlation] = asked
+        elif self._responses.amid:
+            self._responses.after_this(answer)
+        else:
+            self._splice.responses.write(answer)
 
-    async def _requests(
-        self, reader: asyncio.StreamReader, back: asyncio.StreamWriter, upstream: asyncio.StreamWriter
-    ) -> None:
-        while True:
-            head = await reader.readexactly(HEADER.size)
-            size, api_key, version, correlation = HEADER.unpack(head)
-            rest = size - HEADER.size + 4
-            if self._route.wants(api_key) and api_key != API_VERSIONS:
-                body = await reader.readexactly(rest)
-                answer = self._route.answer(api_key, version, head[4:] + body)
-                if answer is not None:
-                    back.write(answer)
-                    await back.drain()
-                    continue
-                upstream.write(head + body)
-            else:
-                if api_key in NAMES_BROKERS:
-                    self._pending[correlation] = (api_key, version)
-                upstream.write(head)
-                await _stream(reader, upstream, rest)
-                continue
-            if api_key in NAMES_BROKERS:
-                self._pending[correlation] = (api_key, version)
-            await upstream.drain()
+    def _response(self, frame: memoryview) -> int | Bytes | None:
+        if len(frame) < RESPONSE.size:
+            return RESPONSE.size
+        size: int
+        size, correlation = RESPONSE.unpack_from(frame)
+        asked = self._asked.get(correlation)
+        if asked is None:
+            return None
+        changed: Bytes | None = None
+        if names_brokers(asked.api_key, asked.version):
+            if len(frame) < 4 + size:
+                return 4 + size
+            changed = readdressed(asked.api_key, asked.version, frame, self._route.advertise, self._route.learn)
+        del self._asked[correlation]
+        self._release()
+        return changed
 
-    async def _responses(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            head = await reader.readexactly(RESPONSE_HEADER.size)
-            size, correlation = RESPONSE_HEADER.unpack(head)
-            asked = self._pending.pop(correlation, None)
-            if asked is None:
-                writer.write(head)
-                await _stream(reader, writer, size - 4)
-                continue
-            frame = head[4:] + await reader.readexactly(size - 4)
-            frame = rewrite(*asked, frame, self._route.advertise, self._route.learn)
-            writer.write(struct.pack(">i", len(frame)) + frame)
-            await writer.drain()
-
-
-async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int) -> None:
-    while left:
-        chunk = await reader.read(min(left, CHUNK))
-        if not chunk:
-            raise asyncio.IncompleteReadError(b"", left)
-        writer.write(chunk)
-        left -= len(chunk)
-        await writer.drain()
+    def _release(self) -> None:
+        """Let the hook's answers go whose turn it is."""
+        while self._asked:
+            first, asked = next(iter(self._asked.items()))
+            if asked.answer is None:
+                return
+            self._responses.after_this(asked.answer)
+            del self._asked[first]
 
 
 async def ask_brokers(bootstrap: Address) -> dict[int, Address]:
     """The brokers of the cluster that answers at an address.
 
     Raises:
-        OSError, asyncio.IncompleteReadError: if it does not answer.
+        OSError: if it does not answer.
     """
-    reader, writer = await asyncio.open_connection(*bootstrap)
-    try:
-        writer.write(metadata_request(1))
-        (size,) = struct.unpack(">i", await reader.readexactly(4))
-        return brokers_in(await reader.readexactly(size))
-    finally:
-        abort(writer)
+    loop = asyncio.get_running_loop()
+    with await connect(bootstrap) as sock:
+        await loop.sock_sendall(sock, metadata_request(1))
+        frame = b""
+        while len(frame) < 4 or len(frame) < 4 + int.from_bytes(frame[:4], "big"):
+            more = await loop.sock_recv(sock, 65_536)
+            if not more:
+                raise ConnectionResetError(f"the cluster at {bootstrap} closed the connection instead of an answer")
+            frame += more
+        return brokers_in(frame)
 
 
-async def listen(route: Route, host: str, port: int, node: int | None) -> asyncio.Server:
-    """Serve clients of a route on one port: of its bootstrap (`node` None), or of one node."""
+async def serve(route: Route, listener: socket.socket, node: int | None) -> None:
+    """Serve clients of a route on one port: of its bootstrap (`node` None), or of one node. Does not return."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await Connection(route, node).serve(reader, writer)
+    async def carry(client: socket.socket) -> None:
+        route.clients += 1
+        try:
+            upstream = await connect(await route.address_of(node))
+            route.upstreams += 1
+            try:
+                splice = Splice(client, upstream)
+                Connection(route, splice)
+                await splice.run()
+            finally:
+                route.upstreams -= 1
+        finally:
+            route.clients -= 1
 
-    return await asyncio.start_server(serve, host, port, limit=CHUNK, backlog=512)
-
-
-def no_delay(writer: asyncio.StreamWriter) -> None:
-    """Send small frames at once."""
-    sock = writer.get_extra_info("socket")
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def abort(writer: asyncio.StreamWriter) -> None:
-    """Close at once, without waiting for what is not sent yet."""
-    with contextlib.suppress(Exception):
-        writer.transport.abort()
+    await accept(listener, carry)

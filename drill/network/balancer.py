@@ -1,20 +1,30 @@
 """A network load balancer: one listener a port, each with a target group; round robin over the registered targets.
 
-Connection termination is on: when a target is deregistered, its connections are closed.
+Connection termination is on: when a target is deregistered, its connections are closed. A target that refuses a
+connection is passed over, as an unhealthy one is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
+import socket
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from drill.admin_http import as_json, serve
-from drill.network.splice import splice
-from drill.ports import LOOPBACK, free_ports
+from drill.network import admin_http
+from drill.network.admin_http import Reply, as_json
+from drill.network.listeners import listen_on, port_of
+from drill.network.splice import Splice, accept, connect
+from drill.ports import LOOPBACK
 from drill.process import announce, configuration, exit_with_parent
+
+Target = tuple[int, ...]
+"""The ports of one instance, in the listeners' order."""
 
 
 class BalancerConfig(BaseModel):
@@ -25,66 +35,70 @@ class BalancerConfig(BaseModel):
 
 
 class Balancer:
-    """Targets and the connections to each."""
+    """Targets, and the connections to each."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._targets: list[tuple[int, ...]] = []
-        self._connections: dict[tuple[int, ...], set[asyncio.Task[None]]] = {}
-        self._turn = itertools.count()
+    def __init__(self) -> None:
+        self._targets: list[Target] = []
+        self._spliced: dict[Target, set[Splice]] = {}
+        self._turns: dict[int, Iterator[int]] = {}
 
-    async def serve(self, listener: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one client of a listener to a target, or close it if there is none."""
-        targets = [target for target in self._targets if listener < len(target)]
-        if not targets:
-            writer.transport.abort()
+    async def serve(self, listener: int, client: socket.socket) -> None:
+        """Carry one client of a listener to a target; without one that answers, it is closed."""
+        for target in self._in_turn(listener):
+            try:
+                upstream = await connect((LOOPBACK, target[listener]))
+            except OSError:
+                continue
+            if target not in self._targets:  # deregistered while it was connected to
+                upstream.close()
+                continue
+            splice = Splice(client, upstream)
+            spliced = self._spliced.setdefault(target, set())
+            spliced.add(splice)
+            try:
+                await splice.run()
+            finally:
+                spliced.discard(splice)
             return
-        target = targets[next(self._turn) % len(targets)]
-        task = asyncio.current_task()
-        assert task is not None
-        carried = self._connections.setdefault(target, set())
-        carried.add(task)
-        try:
-            await splice(reader, writer, (LOOPBACK, target[listener]))
-        finally:
-            carried.discard(task)
 
-    def put_targets(self, body: Any) -> tuple[int, str, bytes]:
+    def put_targets(self, body: Any) -> Reply:
         """PUT: the whole set of targets, each a list of ports in the listeners' order."""
         targets = [tuple(int(port) for port in target) for target in body["targets"]]
-        self._loop.call_soon_threadsafe(self._replace, targets)
-        return as_json({"targets": targets})
+        for gone in set(self._targets) - set(targets):
+            for splice in self._spliced.pop(gone, set()):
+                splice.end()
+        self._targets = targets
+        return self.show(None)
 
-    def show(self, _: Any) -> tuple[int, str, bytes]:
+    def show(self, _: Any) -> Reply:
         """GET: the set."""
         return as_json({"targets": self._targets})
 
-    def _replace(self, targets: list[tuple[int, ...]]) -> None:
-        gone = set(self._targets) - set(targets)
-        self._targets = targets
-        for target in gone:
-            for task in self._connections.pop(target, set()):
-                task.cancel()
+    def _in_turn(self, listener: int) -> list[Target]:
+        """The targets of a listener's group, another one first each time."""
+        group = [target for target in self._targets if listener < len(target)]
+        if not group:
+            return []
+        first = next(self._turns.setdefault(listener, itertools.count())) % len(group)
+        return group[first:] + group[:first]
 
 
 async def run(config: BalancerConfig) -> None:
     """Listen and serve."""
-    balancer = Balancer(asyncio.get_running_loop())
-    first = free_ports(config.listen_ports)
-    servers = []
-    for listener in range(config.listen_ports):
+    balancer = Balancer()
+    listeners = listen_on(config.listen_ports)
+    admin = await admin_http.serve({("PUT", "/targets"): balancer.put_targets, ("GET", "/targets"): balancer.show})
+    announce({"port": port_of(listeners[0]), "admin": f"http://{LOOPBACK}:{admin}"})
 
-        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: int = listener) -> None:
-            await balancer.serve(listener, reader, writer)
+    async def serve(index: int) -> None:
+        await accept(listeners[index], lambda client: balancer.serve(index, client))
 
-        servers.append(await asyncio.start_server(carry, LOOPBACK, first + listener, backlog=512))
-    admin = serve({("PUT", "/targets"): balancer.put_targets, ("GET", "/targets"): balancer.show})
-    announce({"port": first, "admin": f"http://{LOOPBACK}:{admin}"})
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    await asyncio.gather(*map(serve, range(len(listeners))))
 
 
 def main() -> None:
     config = configuration(BalancerConfig)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     exit_with_parent()
     asyncio.run(run(config))
 

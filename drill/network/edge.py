@@ -5,21 +5,28 @@ there already stays where it is, as it does with real DNS."""
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
+import sys
 import time
 from typing import Final
 
 import dns.asyncquery
 import dns.exception
 import dns.message
+import dns.name
 import dns.rdatatype
 from pydantic import BaseModel, Field
 
-from drill.network.splice import splice
-from drill.ports import LOOPBACK, free_ports
+from drill.network.listeners import listen_on, port_of
+from drill.network.splice import Splice, accept, connect
+from drill.ports import LOOPBACK
 from drill.process import announce, configuration, exit_with_parent
 
+LOG = logging.getLogger(__name__)
 COALESCED_S: Final = 0.05
-ASKED_S: Final = 2.0
+TRY_S: Final = 0.5
+TRIES: Final = 3
 
 
 class EdgeConfig(BaseModel):
@@ -36,54 +43,71 @@ class Resolver:
     """Asks the DNS server where a name leads; connections within 50 ms share an answer."""
 
     def __init__(self, hostname: str, server: str) -> None:
-        self._question = dns.message.make_query(hostname, "CNAME")
-        host, _, port = server.partition(":")
+        self._hostname = dns.name.from_text(hostname)
+        host, _, port = server.rpartition(":")
         self._host, self._port = host, int(port)
-        self._answer: tuple[float, str | None] = (0.0, None)
+        self._found: str | None = None
+        self._found_at = -COALESCED_S
         self._asking = asyncio.Lock()
 
     async def target(self) -> str | None:
-        """The name the hostname leads to, lower case without its last dot, or None."""
+        """The name at the end of the hostname's CNAME chain, lower case without its last dot; None if no answer."""
         async with self._asking:
-            at, target = self._answer
-            if time.monotonic() - at > COALESCED_S:
-                target = await self._ask()
-                self._answer = (time.monotonic(), target)
-            return target
+            if time.monotonic() - self._found_at >= COALESCED_S:
+                self._found = await self._ask()
+                self._found_at = time.monotonic()
+            return self._found
 
     async def _ask(self) -> str | None:
-        try:
-            answer = await dns.asyncquery.udp(self._question, self._host, timeout=ASKED_S, port=self._port)
-        except (dns.exception.DNSException, OSError):
-            return None
-        for found in answer.answer:
-            if found.rdtype == dns.rdatatype.CNAME:
-                return str(next(iter(found)).target).rstrip(".").lower()
+        question = dns.message.make_query(self._hostname, dns.rdatatype.A)
+        for _ in range(TRIES):
+            try:
+                answer, _ = await dns.asyncquery.udp_with_fallback(
+                    question, self._host, timeout=TRY_S, port=self._port, ignore_unexpected=True
+                )
+            except (dns.exception.DNSException, OSError) as error:
+                LOG.warning("no answer for %s: %s: %s", self._hostname, type(error).__name__, error)
+            else:
+                return plain(str(end_of_chain(answer, self._hostname)))
         return None
+
+
+def end_of_chain(answer: dns.message.Message, name: dns.name.Name) -> dns.name.Name:
+    """The last target of the CNAMEs that lead on from a name; the name itself if it has none."""
+    leads = {
+        records.name: next(iter(records)).target for records in answer.answer if records.rdtype == dns.rdatatype.CNAME
+    }
+    for _ in range(len(leads)):  # a chain that runs in circles ends, too
+        name = leads.get(name, name)
+    return name
+
+
+def plain(name: str) -> str:
+    """A DNS name without its last dot, in lower case."""
+    return name.rstrip(".").lower()
 
 
 async def run(config: EdgeConfig) -> None:
     """Listen and serve."""
     resolver = Resolver(config.hostname, config.dns)
-    targets = {name.rstrip(".").lower(): port for name, port in config.targets.items()}
-    first = config.fixed_port or free_ports(config.listen_ports)
-    servers = []
-    for listener in range(config.listen_ports):
+    targets = {plain(name): port for name, port in config.targets.items()}
+    listeners = listen_on(config.listen_ports, first=config.fixed_port)
 
-        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: int = listener) -> None:
-            port = targets.get(await resolver.target() or "")
-            if port is None:
-                writer.transport.abort()
-            else:
-                await splice(reader, writer, (LOOPBACK, port + listener))
+    async def carry(index: int, client: socket.socket) -> None:
+        port = targets.get(await resolver.target() or "")
+        if port is not None:
+            await Splice(client, await connect((LOOPBACK, port + index))).run()
 
-        servers.append(await asyncio.start_server(carry, LOOPBACK, first + listener, backlog=512))
-    announce({"port": first})
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    async def serve(index: int) -> None:
+        await accept(listeners[index], lambda client: carry(index, client))
+
+    announce({"port": port_of(listeners[0])})
+    await asyncio.gather(*map(serve, range(len(listeners))))
 
 
 def main() -> None:
     config = configuration(EdgeConfig)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     exit_with_parent()
     asyncio.run(run(config))
 

@@ -1,0 +1,93 @@
+"""A stream of Kafka frames, looked at frame by frame as it passes; only a frame that must be seen whole is gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from drill.network.splice import Bytes
+
+SIZE_BYTES: Final = 4
+LARGEST: Final = 256 * 1024 * 1024
+
+
+class NotKafka(ConnectionError):
+    """What a connection sends can't be a Kafka frame; the connection is closed."""
+
+
+Look = Callable[[memoryview], "int | Bytes | None"]
+"""Given a frame from its size on, as far as it has come: how many bytes of it must be there to decide, if they are not;
+else what to send in its place; else None, to send it as it is."""
+
+
+class Frames:
+    """One direction of a connection. Call it with what was read; what it returns is to be sent on."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._left = 0
+        self._begun = bytearray()
+        self._needed = 0
+        self._after = bytearray()
+
+    @property
+    def amid(self) -> bool:
+        """Whether a frame is half sent."""
+        return self._left > 0
+
+    def after_this(self, data: Bytes) -> None:
+        """Have whole frames sent as soon as the one that is on its way is through."""
+        self._after += data
+
+    def __call__(self, data: memoryview) -> Bytes:
+        if len(data) < self._left:
+            self._left -= len(data)
+            return data
+        if self._begun:
+            self._begun += data
+            if len(self._begun) < self._needed:
+                return b""
+            data, self._begun = memoryview(self._begun), bytearray()
+        out: list[Bytes] = []
+        at = kept = 0
+        while at < len(data):
+            if not self._left:
+                seen = self._frame(data, at)
+                if seen is None:
+                    out.append(data[kept:at])
+                    kept = len(data)
+                    break
+                size, instead = seen
+                if instead is not None:
+                    out += (data[kept:at], instead, self._taken())
+                    at += size
+                    kept = at
+                    continue
+                self._left = size
+            step = min(self._left, len(data) - at)
+            self._left -= step
+            at += step
+            if not self._left and self._after:
+                out += (data[kept:at], self._taken())
+                kept = at
+        return b"".join((*out, data[kept:])) if out else data
+
+    def _frame(self, data: memoryview, at: int) -> tuple[int, Bytes | None] | None:
+        """The length of the frame that begins here and what is sent instead; None if more of it must come first."""
+        frame = data[at : at + LARGEST]
+        needed = SIZE_BYTES
+        if len(frame) >= SIZE_BYTES:
+            length = SIZE_BYTES + int.from_bytes(frame[:SIZE_BYTES], "big", signed=True)
+            if not SIZE_BYTES < length <= LARGEST:
+                raise NotKafka(f"a frame of {length} bytes")
+            seen = self._look(frame[:length])
+            if not isinstance(seen, int):
+                return length, seen
+            needed = seen
+        self._begun = bytearray(frame)
+        self._needed = needed
+        return None
+
+    def _taken(self) -> Bytes:
+        after, self._after = self._after, bytearray()
+        return after

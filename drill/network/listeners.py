@@ -1,0 +1,55 @@
+"""Listening sockets on contiguous ports, as Kafka's port strategy needs them: the bootstrap, then one a broker.
+
+The sockets are bound here and handed on, so that no other process can take a port between finding and using it.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from typing import Final
+
+from drill.ports import LOOPBACK, NoPortsFree
+
+LOWEST: Final = 20_000
+HIGHEST: Final = 55_000
+TRIES: Final = 200
+BACKLOG: Final = 512
+
+
+def listen_on(count: int, host: str = LOOPBACK, first: int = 0) -> list[socket.socket]:
+    """`count` listening sockets on contiguous ports from `first` on, or wherever there is room if `first` is 0.
+
+    Raises:
+        NoPortsFree: if those ports are taken, or no room was found.
+    """
+    if first:
+        return _bound(count, host, first)
+    for _ in range(TRIES):
+        try:
+            return _bound(count, host, random.randrange(LOWEST, HIGHEST - count))
+        except NoPortsFree:
+            continue
+    raise NoPortsFree(f"no {count} contiguous ports are free on {host}, in {TRIES} tries; end what holds so many")
+
+
+def port_of(listener: socket.socket) -> int:
+    """The port a socket is bound to."""
+    return int(listener.getsockname()[1])
+
+
+def _bound(count: int, host: str, first: int) -> list[socket.socket]:
+    bound: list[socket.socket] = []
+    try:
+        for port in range(first, first + count):
+            listener = socket.socket()
+            bound.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen(BACKLOG)
+            listener.setblocking(False)
+    except OSError as error:
+        for each in bound:
+            each.close()
+        raise NoPortsFree(f"can't listen on {host}, ports {first} to {first + count - 1}: {error}") from None
+    return bound

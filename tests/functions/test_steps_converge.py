@@ -1,0 +1,270 @@
+"""Every step converges on the real wire: called twice it leaves the state of one call, a crash between its effect and
+its answer is made good by the next call, and a lost lease stops it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from confluent_kafka import Producer
+
+from drill import orders
+from drill.process import Child, spawn
+from failover.errors import LeaseLost
+from failover.ledger import Ledger
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+pytestmark = pytest.mark.slow
+KEY, SECRET = orders.API_KEYS["west"]
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Both clusters, and the REST API and link of the standby."""
+
+    east: Child
+    west: Child
+    rest: Child
+
+    def mirrors(self) -> dict[str, str]:
+        """Each mirror's status, as an operator would ask for it."""
+        url = f"{self.rest.ready['url']}/kafka/v3/clusters/{self.west.ready['cluster_id']}/links/{orders.LINK}/mirrors"
+        rows = httpx.get(url, auth=(KEY, SECRET)).json()["data"]
+        return {row["mirror_topic_name"]: row["mirror_status"] for row in rows}
+
+    def asked(self, operation: str) -> int:
+        """How often an operation was called."""
+        counts = httpx.get(f"{self.rest.ready['control']}/requests").json()
+        return int(counts.get(operation, {}).get("count", 0))
+
+    def fault(self, **fault: Any) -> None:
+        """Let the REST API fail."""
+        httpx.post(f"{self.rest.ready['control']}/faults", json=fault).raise_for_status()
+
+
+@pytest.fixture
+def sites(tmp_path: Path) -> Iterator[Sites]:
+    with ExitStack() as stack:
+
+        def start(module: str, config: dict[str, Any], name: str) -> Child:
+            child = spawn(module, config, log=tmp_path / f"{name}.log")
+            stack.callback(child.stop)
+            return child
+
+        east = start("drill.kafka.cluster", {"site": "east"}, "east")
+        west = start("drill.kafka.cluster", {"site": "west"}, "west")
+        link = {
+            "name": orders.LINK,
+            "remote_cluster_id": east.ready["cluster_id"],
+            "remote_bootstrap": east.ready["bootstrap"],
+            "remote_raw_bootstrap": east.ready["raw_bootstrap"],
+            "interval_s": 0.2,
+            "offset_sync_s": 30,
+            "groups": [],
+        }
+        config = {
+            "site": "west",
+            "cluster_id": west.ready["cluster_id"],
+            "raw_bootstrap": west.ready["raw_bootstrap"],
+            "admin": west.ready["admin"],
+            "api_key": KEY,
+            "api_secret": SECRET,
+            "link": link,
+            "mirrors": list(orders.TOPICS),
+            "stop_delay_s": 0.2,
+        }
+        yield Sites(east, west, start("drill.confluent.cluster_rest", config, "rest"))
+
+
+@pytest.fixture
+def plan_text(sites: Sites) -> str:
+    """The drill's plan, with what of it these tests have running."""
+    addresses = {
+        "east": orders.SiteAddresses(
+            sites.east.ready["cluster_id"], "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9"
+        ),
+        "west": orders.SiteAddresses(
+            sites.west.ready["cluster_id"], sites.west.ready["bootstrap"], sites.rest.ready["url"], "127.0.0.1:9"
+        ),
+    }
+    document = orders.plan_document(
+        addresses, client_bootstrap=sites.west.ready["bootstrap"], nameserver="127.0.0.1:9", zone_id="Z1", policy={}
+    )
+    return yaml.safe_dump(document)
+
+
+@pytest.fixture
+def execution(deployed: Callable[..., Any], call: Call) -> dict[str, Any]:
+    """A claimed failover to west."""
+    for site, (key, secret) in orders.API_KEYS.items():
+        document = f'{{"key": "{key}", "secret": "{secret}"}}'
+        deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
+    started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    return dict(call("claim", started)["execution"])
+
+
+def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 15) -> dict[str, Any]:
+    """Call a step as the state machine does, until it reports done."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        report = call(step, request)
+        if report["status"] == "done":
+            return report
+        assert time.monotonic() < deadline, report
+        time.sleep(0.1)
+
+
+def crash_before_the_answer(patch: pytest.MonkeyPatch) -> None:
+    """From now on a function dies between its effect and its answer."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise MemoryError("the container is gone")
+
+    patch.setattr(Ledger, "record_step", die)
+
+
+def test_mirrors_are_asked_for_once_and_are_all_stopped_in_the_end(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    until_done(call, "promote_mirrors", {"execution": execution})
+    assert set(sites.mirrors().values()) == {"STOPPED"}
+    until_done(call, "promote_mirrors", {"execution": execution})
+    assert sites.asked("updateKafkaMirrorTopicsFailover") == 1
+
+
+def test_a_promotion_that_crashed_after_its_effect_is_taken_up_without_a_second_one(
+    sites: Sites, execution: dict[str, Any], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as crash:
+        crash_before_the_answer(crash)
+        with pytest.raises(MemoryError):
+            call("promote_mirrors", {"execution": execution})
+    until_done(call, "promote_mirrors", {"execution": execution})
+    assert set(sites.mirrors().values()) == {"STOPPED"}
+    assert sites.asked("updateKafkaMirrorTopicsFailover") == 1
+
+
+def test_a_promotion_whose_answer_was_lost_on_the_way_is_looked_at_before_it_is_repeated(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    sites.fault(match="mirrors:failover", kind="drop_after_apply", times=1)
+    with pytest.raises(Exception, match="got no answer") as lost:
+        call("promote_mirrors", {"execution": execution})
+    assert type(lost.value).__name__ == "LinkUnavailable"
+    until_done(call, "promote_mirrors", {"execution": execution})
+    assert sites.asked("updateKafkaMirrorTopicsFailover") == 1
+
+
+@pytest.mark.parametrize("kind", ["html429", "malformed", "drop"])
+def test_a_rest_api_in_trouble_is_a_transient_error(
+    sites: Sites, execution: dict[str, Any], call: Call, kind: str
+) -> None:
+    sites.fault(match="listKafkaMirrorTopicsUnderLink", kind=kind, times=1)
+    with pytest.raises(Exception) as trouble:
+        call("promote_mirrors", {"execution": execution})
+    assert type(trouble.value).__name__ == "LinkUnavailable"
+    until_done(call, "promote_mirrors", {"execution": execution})
+
+
+def test_unknown_states_and_extra_fields_do_not_crash_the_promotion(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    sites.fault(match="listKafkaMirrorTopicsUnderLink", kind="unknown_status", times=1)
+    assert call("promote_mirrors", {"execution": execution})["status"] == "waiting"
+    sites.fault(match="*", kind="extra_fields", times=3)
+    until_done(call, "promote_mirrors", {"execution": execution})
+
+
+def test_a_dry_run_promotes_nothing(sites: Sites, execution: dict[str, Any], call: Call) -> None:
+    dry = call("claim", {"start": {"plan": "orders", "to": "standby", "dry_run": True}, "execution_name": "dry"})
+    report = call("promote_mirrors", {"execution": dry["execution"]})
+    assert report["observed"]["would_promote"] == 3
+    time.sleep(0.5)
+    assert set(sites.mirrors().values()) == {"ACTIVE"}
+
+
+def test_no_write_reaches_a_mirror_before_it_is_stopped(sites: Sites, execution: dict[str, Any], call: Call) -> None:
+    errors: list[Any] = []
+    producer = Producer({"bootstrap.servers": sites.west.ready["bootstrap"]})
+    producer.produce("orders", b"too early", on_delivery=lambda error, _: errors.append(error))
+    producer.flush(10)
+    assert errors[0].name() == "INVALID_REQUEST"
+    until_done(call, "promote_mirrors", {"execution": execution})
+    producer.produce("orders", b"in time", on_delivery=lambda error, _: errors.append(error))
+    producer.flush(10)
+    assert errors[1] is None
+
+
+def test_assessing_keeps_the_inventory_and_decides_the_same_twice(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    execution["manual"] = True
+    first, second = (call("assess", {"execution": execution})["observed"] for _ in range(2))
+    assert (first["verdict"], first["batches"]) == (second["verdict"], second["batches"]) == ("proceed", 1)
+    until_done(call, "promote_mirrors", {"execution": execution, "batch": 0})
+    assert set(sites.mirrors().values()) == {"STOPPED"}
+
+
+def test_one_vote_of_two_waits_and_stands_down_at_the_last_chance(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    assert call("assess", {"execution": execution})["status"] == "waiting"
+    report = call("assess", {"execution": execution, "last_chance": True})
+    assert (report["status"], report["observed"]["verdict"]) == ("done", "stand-down")
+
+
+def test_a_standby_that_is_gone_is_never_failed_over_to(sites: Sites, execution: dict[str, Any], call: Call) -> None:
+    sites.west.kill()
+    report = call("assess", {"execution": execution | {"manual": True}})
+    assert report["observed"]["verdict"] == "stand-down"
+    assert "standby west" in report["observed"]["why"]
+
+
+def test_the_proof_fails_on_the_wrong_cluster_and_holds_on_the_right_one(
+    deployed: Any, sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    deployed("ecs").create_cluster(clusterName="gateways")
+    for target in ("west", "east", "fenced"):
+        container = {"name": "gateway", "image": "gateway", "memory": 128}
+        deployed("ecs").register_task_definition(
+            family=orders.task_family("west", target), containerDefinitions=[container]
+        )
+    deployed("ecs").create_service(
+        cluster="gateways",
+        serviceName="gateway-west",
+        taskDefinition=orders.task_definition("west", "west"),
+        desiredCount=1,
+    )
+    until_done(call, "promote_mirrors", {"execution": execution})
+    report = call("verify", {"execution": execution})
+    assert report["status"] == "done", report
+    assert any("canary written and read back" in each for each in report["observed"]["proven"])
+    wrong = yaml.safe_load(deployed("ssm").get_parameter(Name="/failover/plans/orders")["Parameter"]["Value"])
+    wrong["bootstrap"] = sites.east.ready["bootstrap"]
+    deployed("ssm").put_parameter(
+        Name="/failover/plans/orders", Value=yaml.safe_dump(wrong), Type="String", Overwrite=True
+    )
+    from failover.plans import _store
+
+    _store.cache_clear()
+    report = call("verify", {"execution": execution})
+    assert report["status"] == "waiting"
+    assert any("answers, not" in each for each in report["observed"]["unproven"])
+
+
+def test_a_lease_that_is_lost_in_the_middle_stops_the_promotion(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    taking_over = {"plan": "orders", "to": "west", "epoch": 2, "supersedes": "orders-1-failover"}
+    call("claim", {"start": taking_over, "execution_name": "orders-2-failover"})
+    with pytest.raises(LeaseLost):
+        call("promote_mirrors", {"execution": execution})
+    assert set(sites.mirrors().values()) == {"ACTIVE"}
+    assert sites.asked("updateKafkaMirrorTopicsFailover") == 0

@@ -38,7 +38,8 @@ def zone(aws: Callable[..., Any]) -> str:
 
 @pytest.fixture
 def plan_text(aws_endpoint: str, zone: str, tmp_path: Path) -> Iterator[str]:
-    server = spawn(
+    config = {"aws_endpoint": aws_endpoint, "zone_id": zone}
+    server = spawn("drill.network.dns_server", config, log=tmp_path / "dns.log")
         "drill.network.dns_server", {"aws_endpoint": aws_endpoint, "zone_id": zone}, log=tmp_path / "dns.log"
     )
     addresses = {

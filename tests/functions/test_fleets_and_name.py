@@ -1,4 +1,4 @@
-"""fence, switch_routes and flip_dns converge, with fleets of real gateway processes and a name that a server answers."""
+"""fence, switch_routes and flip_dns converge: fleets of real gateway processes, and a name that a server answers."""
 
 from __future__ import annotations
 
@@ -40,8 +40,6 @@ def zone(aws: Callable[..., Any]) -> str:
 def plan_text(aws_endpoint: str, zone: str, tmp_path: Path) -> Iterator[str]:
     config = {"aws_endpoint": aws_endpoint, "zone_id": zone}
     server = spawn("drill.network.dns_server", config, log=tmp_path / "dns.log")
-        "drill.network.dns_server", {"aws_endpoint": aws_endpoint, "zone_id": zone}, log=tmp_path / "dns.log"
-    )
     addresses = {
         site: orders.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
         for site in ("east", "west")

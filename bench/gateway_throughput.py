@@ -17,6 +17,7 @@ from typing import Final
 import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from bench.result import NotMeasured, Result
 from drill.ports import free_ports
 from drill.process import spawn
 
@@ -29,6 +30,23 @@ BROKERS: Final = 3
 
 class NotDelivered(RuntimeError):
     """A record of the measurement was not acknowledged, so the time says nothing."""
+
+
+def results() -> list[Result]:
+    """The share of the direct throughput that is left through a gateway, in percent, and both rates.
+
+    Raises:
+        NotMeasured: if a record was not acknowledged.
+    """
+    try:
+        rates = measure()
+    except NotDelivered as error:
+        raise NotMeasured(str(error)) from error
+    return [
+        Result("gateway.throughput.direct", rates["direct_mb_s"], "MB/s", None),
+        Result("gateway.throughput.through", rates["gateway_mb_s"], "MB/s", None),
+        Result("gateway.throughput.share", 100 * rates["ratio"], "%", 50, at_least=True),
+    ]
 
 
 def measure(records: int = RECORDS, rounds: int = ROUNDS) -> dict[str, float]:

@@ -1,14 +1,17 @@
 """How long each handler takes to import in a fresh process, and what it drags in: the price of a cold start here.
 
-The search path is Lambda's: the function's folder and the layer. The interpreter's own packages stand for the layer of
-dependencies. The start of the interpreter is not counted, since Lambda does it before; byte code is compiled before the
-first measurement. Two vCPUs of Lambda are no workstation: read the numbers against each other.
+The search path is Lambda's and nothing else: the function's folder, the layer, and the layer of dependencies, installed
+for this interpreter beside its environment. The start of the interpreter is not counted, since Lambda does it before;
+byte code is compiled before the first measurement. Two vCPUs of Lambda are no workstation: read the numbers against
+each other.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,6 +23,7 @@ from bench.result import NotMeasured, Result
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LAYER: Final = ROOT / "layers" / "failover" / "python"
+REQUIREMENTS: Final = ROOT / "layers" / "dependencies" / "requirements.txt"
 SPEAK_KAFKA: Final = frozenset({"assess", "verify", "watch_site"})
 RUNS: Final = 5
 LIMIT_MS: Final = 350
@@ -63,25 +67,44 @@ def measure() -> list[Result]:
     folders = sorted(path.parent for path in (ROOT / "functions").glob("*/app.py"))
     if not folders:
         raise NotMeasured(f"there is no function in {ROOT / 'functions'}")
+    dependencies = install_dependencies()
     results, dragged_in = [], 0
     for folder in folders:
-        import_once(folder)
-        imports = [import_once(folder) for _ in range(RUNS)]
+        import_once(folder, dependencies)
+        imports = [import_once(folder, dependencies) for _ in range(RUNS)]
         results.append(Result(f"import.{folder.name}", statistics.median(each.ms for each in imports), "ms", LIMIT_MS))
         dragged_in += imports[0].kafka and folder.name not in SPEAK_KAFKA
     return [*results, Result("import.kafka_for_nothing", dragged_in, "functions", 0)]
 
 
-def import_once(folder: Path) -> Import:
+def install_dependencies() -> Path:
+    """The layer of dependencies, installed once for this interpreter.
+
+    Raises:
+        NotMeasured: if pip can't.
+    """
+    target = Path(sys.prefix) / "lambda-dependencies"
+    done = target / f".{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]}"
+    if not done.exists():
+        shutil.rmtree(target, ignore_errors=True)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target), "-r", str(REQUIREMENTS)]
+        process = subprocess.run(pip, capture_output=True, text=True, check=False)
+        if process.returncode != 0:
+            raise NotMeasured(f"the dependencies can't be installed: {process.stderr.strip()[-500:]}")
+        done.touch()
+    return target
+
+
+def import_once(folder: Path, dependencies: Path) -> Import:
     """Import `app` of a function's folder in a fresh process.
 
     Raises:
         NotMeasured: with the end of what the process said.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-    environment = {**inherited, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join((str(folder), str(LAYER)))}
+    environment = {**inherited, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(map(str, (folder, LAYER, dependencies)))}
     process = subprocess.run(
-        [sys.executable, "-c", _MEASURE], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-c", _MEASURE], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if process.returncode != 0:
         raise NotMeasured(f"{folder.name} can't be imported: {process.stderr.strip().rpartition(chr(10))[2]}")

@@ -83,12 +83,12 @@ def test_a_report_without_a_number_is_not_measured(wrong: Any) -> None:
 
 def test_a_handler_is_imported_as_lambda_finds_it(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import failover.errors, sys, types\nprint('noise', end='')\n")
-    assert not imports.import_once(tmp_path).kafka
+    assert not imports.import_once(tmp_path, tmp_path).kafka
     (tmp_path / "app.py").write_text("import sys, types\nsys.modules['confluent_kafka'] = types.ModuleType('k')\n")
-    assert imports.import_once(tmp_path).kafka
+    assert imports.import_once(tmp_path, tmp_path).kafka
     (tmp_path / "app.py").write_text("import drill_that_is_not_there\n")
     with pytest.raises(NotMeasured, match="No module named 'drill_that_is_not_there'"):
-        imports.import_once(tmp_path)
+        imports.import_once(tmp_path, tmp_path)
 
 
 def test_a_handler_that_drags_kafka_in_for_nothing_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,8 @@ def test_a_handler_that_drags_kafka_in_for_nothing_is_counted(tmp_path: Path, mo
         (tmp_path / "functions" / name / "app.py").write_text("")
     monkeypatch.setattr(imports, "ROOT", tmp_path)
     monkeypatch.setattr(imports, "RUNS", 1)
-    monkeypatch.setattr(imports, "import_once", lambda folder: imports.Import(ms=400.0, kafka=True))
+    monkeypatch.setattr(imports, "install_dependencies", lambda: tmp_path)
+    monkeypatch.setattr(imports, "import_once", lambda folder, dependencies: imports.Import(ms=400.0, kafka=True))
     results = {result.name: result for result in imports.measure()}
     assert results["import.kafka_for_nothing"].value == 1
     assert not results["import.kafka_for_nothing"].ok

@@ -52,7 +52,9 @@ def run(
         raise typer.Exit(2)
     chosen = SCENARIOS[scenario]
     directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}").absolute()
-    settings = Settings(directory, instances=instances, template=template.absolute(), policy=chosen.policy)
+    settings = Settings(
+        directory, instances=instances, template=template.absolute(), policy=chosen.policy, watch=chosen.watch
+    )
     try:
         with view(console) as shown:
             report = Rehearsal(chosen, directory, shown, settings).run()

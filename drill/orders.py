@@ -21,6 +21,11 @@ TTL_S: Final = 1
 API_KEYS: Final = {HOME: ("DRILLEAST", "east-secret"), STANDBY: ("DRILLWEST", "west-secret")}
 
 
+def health_check_alarm(site: str) -> str:
+    """The name of the alarm on a site's Route 53 health check."""
+    return f"kafka-{PLAN}-{site}-health-check"
+
+
 def dns_target(site: str) -> str:
     """The name of a site's load balancer."""
     return f"gw-{site}.{ZONE}"
@@ -97,6 +102,6 @@ def _site(name: str, addresses: SiteAddresses) -> dict[str, Any]:
         "alarms": [
             f"failover-{PLAN}-{name}-kafka",
             f"failover-{PLAN}-{name}-gateway",
-            f"kafka-{PLAN}-{name}-health-check",
+            health_check_alarm(name),
         ],
     }

@@ -8,13 +8,15 @@ from typing import Any, Final
 
 @dataclass(frozen=True)
 class Scenario:
-    """A story. Durations in seconds: traffic before the kill, the longest wait for recovery, traffic after it."""
+    """A story. Durations in seconds: traffic before the kill, the longest wait for recovery, traffic after it.
+    `watch`: whether the stack's own probes run."""
 
     name: str
     description: str
     traffic_before_s: float = 6.0
     recovery_limit_s: float = 120.0
     traffic_after_s: float = 4.0
+    watch: bool = True
     policy: dict[str, Any] = field(default_factory=dict)
 
 
@@ -25,6 +27,13 @@ SCENARIOS: Final = {
             "region-loss",
             "The whole active site is killed: Kafka, REST, gateways, load balancer, and its region's AWS. Alarms at"
             " CloudWatch's real timing; the controller decides and acts by itself.",
+        ),
+        Scenario(
+            "region-loss-seen-by-route53",
+            "The same loss, but the controller's own probes are off: only the alarm on a Route 53 health check tells,"
+            " a minute's metric in us-east-1 whose events are forwarded. The slow path.",
+            recovery_limit_s=300.0,
+            watch=False,
         ),
     )
 }

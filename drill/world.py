@@ -34,6 +34,7 @@ from gateway.settings import Settings as GatewaySettings
 from failover.plan import parse  # isort: skip
 
 PORTS = 1 + orders.BROKERS
+ROUTE53_REGION = "us-east-1"
 SITES = (HOME, STANDBY)
 UP_TIMEOUT_S = 30.0
 
@@ -104,6 +105,7 @@ class World:
         self.plan = self._plan()
         self._deploy_fleets()
         self._deploy_plan()
+        self._deploy_health_checks()
         self._post("/drill/warm")
         if self.settings.watch:
             self._post("/drill/schedules/start")
@@ -157,6 +159,7 @@ class World:
             "log_dir": str(self.logs / "functions"),
             "alarms": True,
             "ecs": True,
+            "health_checks": True,
             "schedules": False,
         }
 
@@ -224,6 +227,35 @@ class World:
             Name=f"/failover/plans/{PLAN}", Value=yaml.safe_dump(self.plan, sort_keys=False), Type="String"
         )
 
+    def _deploy_health_checks(self) -> None:
+        """A health check on each load balancer, its alarm in us-east-1, and a rule there that forwards the events."""
+        for site in SITES:
+            port = self._balancers[site].ready["port"]
+            endpoint = {
+                "Type": "TCP",
+                "IPAddress": LOOPBACK,
+                "Port": port,
+                "RequestInterval": 10,
+                "FailureThreshold": 3,
+            }
+            check = self.aws("route53").create_health_check(CallerReference=site, HealthCheckConfig=endpoint)
+            self.aws("cloudwatch", ROUTE53_REGION).put_metric_alarm(
+                AlarmName=orders.health_check_alarm(site),
+                Namespace="AWS/Route53",
+                MetricName="HealthCheckStatus",
+                Dimensions=[{"Name": "HealthCheckId", "Value": check["HealthCheck"]["Id"]}],
+                Statistic="Minimum",
+                Period=60,
+                EvaluationPeriods=1,
+                Threshold=1,
+                ComparisonOperator="LessThanThreshold",
+            )
+        pattern = {"source": ["aws.cloudwatch"], "detail": {"alarmName": list(map(orders.health_check_alarm, SITES))}}
+        events = self.aws("events", ROUTE53_REGION)
+        events.put_rule(Name="forward", EventPattern=json.dumps(pattern))
+        bus = f"arn:aws:events:{REGIONS[STANDBY]}:{orders.ACCOUNT}:event-bus/default"
+        events.put_targets(Rule="forward", Targets=[{"Id": "standby", "Arn": bus}])
+
     def _plan(self) -> dict[str, Any]:
         return orders.plan_document(
             {site: self.addresses(site) for site in SITES},
@@ -250,7 +282,7 @@ class World:
             "ClientHostname": orders.HOSTNAME,
             "HostedZoneId": "ZDRILL",
             "SecretArns": "*",
-            "HealthCheckAlarmNames": f"kafka-{PLAN}-{HOME}-health-check",
+            "HealthCheckAlarmNames": ",".join(map(orders.health_check_alarm, SITES)),
             "EcsServiceArns": "*",
             "EcsClusterArns": "*",
             "EcsTaskRoleArns": "*",

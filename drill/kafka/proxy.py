@@ -156,6 +156,8 @@ class Connection:
             if len(frame) < 4 + size:
                 return 4 + size
             changed = readdressed(asked.api_key, asked.version, frame, self._route.advertise, self._route.learn)
+            if changed is frame:
+                changed = None  # so that it is not copied
         del self._asked[correlation]
         self._release()
         return changed

@@ -1,0 +1,226 @@
+"""Real Kafka clients through a gateway, a load balancer before it and a guarded cluster behind it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def way(parts: Any, config: Any) -> Callable[..., Any]:
+    """A balancer that leads through a gateway to a cluster: (cluster, gateway, balancer, bootstrap)."""
+
+    def make(**settings: Any) -> Any:
+        cluster, balancer = parts.cluster(), parts.balancer()
+        bootstrap = f"127.0.0.1:{balancer.ready['port']}"
+        gateway = parts.gateway(config(bootstrap, cluster.ready["bootstrap"], **settings))
+        parts.put_targets(balancer, [parts.target(gateway)])
+        return cluster, gateway, balancer, bootstrap
+
+    return make
+
+
+def consumer(bootstrap: str, **settings: Any) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "fulfilment",
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+            **settings,
+        }
+    )
+
+
+def read(kafka: Consumer, count: int, timeout_s: float = 40.0) -> list[Message]:
+    messages: list[Message] = []
+    deadline = time.monotonic() + timeout_s
+    while len(messages) < count and time.monotonic() < deadline:
+        message = kafka.poll(0.2)
+        if message is not None and message.error() is None:
+            messages.append(message)
+    return messages
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_bytes_arrive_unchanged(way: Any, protocol: str) -> None:
+    """Key, value and headers of records of every size, through both directions of the gateway."""
+    *_, bootstrap = way()
+    noise = random.Random(7)
+    sizes = [0, 1, 1_000, 300_000, 700_000, *(noise.randrange(60_000) for _ in range(60))]
+    records = [(b"%d" % n, noise.randbytes(size), [("h", noise.randbytes(9))]) for n, size in enumerate(sizes)]
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "log_level": 0})
+    for key, value, headers in records:
+        producer.produce("orders", value, key, partition=len(value) % 4, headers=headers)
+    assert producer.flush(30) == 0
+    kafka = consumer(bootstrap, **{"group.protocol": protocol})
+    kafka.subscribe(["orders"])
+    got = read(kafka, len(records))
+    kafka.close()
+
+    def digest(rows: list[tuple[bytes, bytes, Any]]) -> str:
+        return hashlib.sha256(repr(sorted(rows)).encode()).hexdigest()
+
+    assert digest([(m.key(), m.value() or b"", m.headers()) for m in got]) == digest(records)  # type: ignore[misc]
+
+
+def test_transactions_commit_and_abort(way: Any) -> None:
+    *_, bootstrap = way()
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": "t", "log_level": 0})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce("orders", b"kept")
+    producer.commit_transaction(20)
+    kafka = consumer(bootstrap, **{"isolation.level": "read_committed"})
+    kafka.subscribe(["orders"])
+    assert [message.value() for message in read(kafka, 1)] == [b"kept"]
+    kafka.close()
+
+
+def test_clients_see_the_routes_endpoint_and_the_clusters_id(way: Any) -> None:
+    cluster, gateway, balancer, bootstrap = way()
+    metadata = Producer({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(timeout=20)
+    first = balancer.ready["port"]
+    assert {node: (b.host, b.port) for node, b in metadata.brokers.items()} == {
+        node: ("127.0.0.1", first + node) for node in (1, 2, 3)
+    }
+    assert metadata.cluster_id == cluster.ready["cluster_id"]
+    assert gateway.ready["routes"]["orders"] != first
+
+
+def test_clients_go_on_when_the_route_moves_to_another_cluster(parts: Any, config: Any, eventually: Any) -> None:
+    """Cluster 1 is killed, the gateway restarted towards cluster 2: no error for a producer or a consumer."""
+    one, two, balancer = parts.cluster(), parts.cluster(), parts.balancer()
+    bootstrap = f"127.0.0.1:{balancer.ready['port']}"
+    gateway = parts.gateway(config(bootstrap, one.ready["bootstrap"]))
+    parts.put_targets(balancer, [parts.target(gateway)])
+    acknowledged: list[bytes] = []
+    failures: list[Any] = []
+    consumed: set[bytes] = set()
+    over = threading.Event()
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        failures.append(error) if error else acknowledged.append(message.value() or b"")
+
+    def produce() -> None:
+        settings = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+        producer = Producer({**settings, "error_cb": lambda e: failures.append(e) if e.fatal() else None})
+        number = 0
+        while not over.is_set():
+            producer.produce("orders", b"%d" % number, on_delivery=delivered)
+            producer.poll(0.005)
+            number += 1
+        producer.flush(30)
+
+    def consume() -> None:
+        kafka = consumer(bootstrap, **{"session.timeout.ms": 6000})
+        kafka.subscribe(["orders"])
+        while not over.is_set():
+            message = kafka.poll(0.1)
+            if message is not None and message.error() is None:
+                consumed.add(message.value() or b"")
+        kafka.close()
+
+    threads = [threading.Thread(target=each, daemon=True) for each in (produce, consume)]
+    for each in threads:
+        each.start()
+    eventually(lambda: len(consumed) > 100)
+    one.kill()
+    gateway.kill()
+    parts.put_targets(balancer, [])
+    before = len(acknowledged)
+    time.sleep(1)
+    again = parts.gateway(config(bootstrap, two.ready["bootstrap"]))
+    parts.put_targets(balancer, [parts.target(again)])
+    eventually(lambda: len(acknowledged) > before + 200, 60)
+    eventually(lambda: consumed & set(acknowledged[before + 100 :]), 60)
+    over.set()
+    for each in threads:
+        each.join(40)
+    assert failures == []
+    metadata = Producer({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(timeout=20)
+    assert metadata.cluster_id == two.ready["cluster_id"] != one.ready["cluster_id"]
+
+
+def test_a_fence_makes_a_producer_wait_not_fail(parts: Any, config: Any, eventually: Any) -> None:
+    """Also a producer that is connected already, and has records under way, when the fence comes."""
+    cluster, balancer = parts.cluster(), parts.balancer()
+    bootstrap = f"127.0.0.1:{balancer.ready['port']}"
+    open_ = parts.gateway(config(bootstrap, cluster.ready["bootstrap"]))
+    fenced = parts.gateway(config(bootstrap, cluster.ready["bootstrap"], fence=True))
+    outcomes: list[KafkaError | None] = []
+    settings = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "log_level": 0}
+    producer = Producer({**settings, "error_cb": lambda e: outcomes.append(e) if e.fatal() else None})
+
+    def write() -> None:
+        producer.produce("orders", b"x", on_delivery=lambda error, _: outcomes.append(error))
+
+    parts.put_targets(balancer, [parts.target(open_)])
+    write()
+    assert producer.flush(20) == 0 and outcomes == [None]
+    parts.put_targets(balancer, [parts.target(fenced)])
+    write()
+    assert producer.flush(4) == 1
+    assert outcomes == [None]
+    late = Producer(settings)  # one that begins behind the fence
+    late.produce("orders", b"late", on_delivery=lambda error, _: outcomes.append(error))
+    assert late.flush(2) == 1
+    parts.put_targets(balancer, [parts.target(open_)])
+    assert producer.flush(30) == 0 and late.flush(30) == 0
+    assert outcomes == [None, None, None]
+
+
+def test_a_dead_upstream_closes_clients_connections(way: Any, parts: Any, eventually: Any) -> None:
+    cluster, gateway, _, bootstrap = way()
+    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
+    producer.list_topics(timeout=20)
+    name = 'kroxylicious_client_to_proxy_active_connections{virtual_cluster="orders"} '
+
+    def connections() -> int:
+        return int(parts.admin(gateway, "/metrics").partition(name)[2].splitlines()[0])
+
+    assert eventually(connections) > 0
+    cluster.kill()
+    eventually(lambda: connections() == 0)
+    assert parts.admin(gateway, "/livez") == "ok"
+
+
+def test_a_node_outside_the_ranges_breaks_the_route(way: Any) -> None:
+    _, gateway, _, bootstrap = way(nodes=(1, 2))
+    with pytest.raises(KafkaException):
+        Producer({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(timeout=3)
+    assert "Cannot generate node address for node id 3" in gateway.log.read_text()
+
+
+def test_any_instance_knows_the_nodes(parts: Any, config: Any) -> None:
+    """A client's connection to a node may reach an instance that has never seen metadata."""
+    cluster, balancer = parts.cluster(), parts.balancer()
+    bootstrap = f"127.0.0.1:{balancer.ready['port']}"
+    gateways = [parts.gateway(config(bootstrap, cluster.ready["bootstrap"])) for _ in range(2)]
+    bootstrap_only, nodes_only = map(parts.target, gateways)
+    parts.put_targets(balancer, [[bootstrap_only[0], *nodes_only[1:]]])
+    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
+    outcomes: list[KafkaError | None] = []
+    producer.produce("orders", b"x", on_delivery=lambda error, _: outcomes.append(error))
+    assert producer.flush(20) == 0
+    assert outcomes == [None]
+
+
+def test_the_admin_server_tells_configuration_and_state(way: Any, parts: Any) -> None:
+    _, gateway, *_ = way()
+    told = json.loads(parts.admin(gateway, "/config"))
+    assert told["configId"] is None and told["appliedAt"]
+    metrics = parts.admin(gateway, "/metrics")
+    assert 'kroxylicious_virtual_cluster_state{virtual_cluster="orders",state="serving"} 1' in metrics
+    assert 'kroxylicious_virtual_cluster_state{virtual_cluster="orders",state="failed"} 0' in metrics
+    assert "kroxylicious_proxy_to_server_active_connections" in metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from gateway.config import gateway_config
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
 INSTANCES = 2
+EVENTS = Path(__file__).resolve().parents[2] / "events"
 
 
 @pytest.fixture
@@ -227,3 +229,10 @@ def test_without_the_lease_neither_route_nor_name_is_moved(
     assert running(deployed, "west") == {orders.task_definition("west", "east")}
     assert running(deployed, "east") == {orders.task_definition("east", "east")}
     assert answer_of(deployed, zone) == orders.dns_target("east")
+
+
+@pytest.mark.parametrize("step", ["fence", "switch_routes", "flip_dns"])
+def test_the_sample_events_work_on_their_handlers(
+    fleets: Any, execution: dict[str, Any], call: Call, step: str
+) -> None:
+    until_done(call, step, json.loads((EVENTS / f"{step}.json").read_text()))

@@ -3,6 +3,7 @@ its answer is made good by the next call, and a lost lease stops it."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from failover.errors import LeaseLost
 from failover.ledger import Ledger
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+EVENTS = Path(__file__).resolve().parents[2] / "events"
 pytestmark = pytest.mark.slow
 KEY, SECRET = orders.API_KEYS["west"]
 
@@ -243,7 +245,7 @@ def test_the_proof_fails_on_the_wrong_cluster_and_holds_on_the_right_one(
         desiredCount=1,
     )
     until_done(call, "promote_mirrors", {"execution": execution})
-    report = call("verify", {"execution": execution})
+    report = call("verify", sample("verify"))
     assert report["status"] == "done", report
     assert any("canary written and read back" in each for each in report["observed"]["proven"])
     wrong = yaml.safe_load(deployed("ssm").get_parameter(Name="/failover/plans/orders")["Parameter"]["Value"])
@@ -268,3 +270,30 @@ def test_a_lease_that_is_lost_in_the_middle_stops_the_promotion(
         call("promote_mirrors", {"execution": execution})
     assert set(sites.mirrors().values()) == {"ACTIVE"}
     assert sites.asked("updateKafkaMirrorTopicsFailover") == 0
+
+
+def sample(name: str) -> dict[str, Any]:
+    """A sample event, as `sam local invoke -e events/<name>.json` gives it."""
+    return dict(json.loads((EVENTS / f"{name}.json").read_text()))
+
+
+def test_the_sample_events_work_on_their_handlers(
+    deployed: Any, sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    assert call("claim", sample("claim"))["execution"]["name"] == execution["name"]
+    assert call("assess", sample("assess"))["observed"]["verdict"] == "proceed"
+    assert call("request_approval", sample("request_approval"))["status"] == "done"
+    until_done(call, "promote_mirrors", sample("promote_mirrors"))
+    probes = call("watch_site", sample("watch_site"))["probes"]
+    seen = {(probe["site"], probe["service"]): probe["healthy"] for probe in probes}
+    assert seen["west", "kafka"] is True and seen["east", "kafka"] is False
+    assert call("conclude", sample("conclude"))["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("name", ["manual-start", "manual-dry-run"])
+def test_the_sample_inputs_of_the_state_machine_are_accepted(
+    deployed: Any, sites: Sites, call: Call, name: str
+) -> None:
+    claimed = call("claim", {"start": sample(name), "execution_name": "by-hand"})
+    assert claimed["execution"]["to"] == "west"
+    assert claimed["execution"]["manual"] is True

@@ -68,7 +68,9 @@ def _judge(plan: Plan, site: str, change: AlarmStateChange, ledger: Ledger) -> d
     )
     kept = ledger.record_signal(plan.name, signal)
     state = ledger.state(plan.name, plan.home)
-    why_not = silenced or _why_not(plan, site, signal, state, kept)
+    why_not = silenced or _why_not(plan, site, signal, state)
+    if why_not is None and not kept:
+        why_not = _overtaken(signal, ledger.signals(plan.name, site))
     started = None if why_not else _start(plan, site, state, signal)
     answer = {"plan": plan.name, "site": site, "signal_kept": kept, "started": started, "why_not": why_not}
     logger.info(
@@ -77,7 +79,7 @@ def _judge(plan: Plan, site: str, change: AlarmStateChange, ledger: Ledger) -> d
     return answer
 
 
-def _why_not(plan: Plan, site: str, signal: Signal, state: PlanState, kept: bool) -> str | None:
+def _why_not(plan: Plan, site: str, signal: Signal, state: PlanState) -> str | None:
     if not signal.says_lost:
         return "the alarm does not say that the site is lost"
     if site != state.active:
@@ -86,9 +88,15 @@ def _why_not(plan: Plan, site: str, signal: Signal, state: PlanState, kept: bool
         return f"{state.holder} is at it already"
     if plan.policy.mode == "observe":
         return "the plan's policy is to observe"
-    if not kept and state.changed_at is not None and signal.at <= state.changed_at:
-        return "an alarm of before the last change"
+    if state.changed_at is not None and signal.at <= state.changed_at:
+        return "the alarm is older than the last change of the active site"
     return None
+
+
+def _overtaken(signal: Signal, known: list[Signal]) -> str | None:
+    """Why an event that was not kept is no news; one that was only delivered twice still is."""
+    later = next((each for each in known if each.source == signal.source and each.at > signal.at), None)
+    return f"a later event of {signal.source} is known: {later.why}" if later else None
 
 
 def _start(plan: Plan, site: str, state: PlanState, signal: Signal) -> str:

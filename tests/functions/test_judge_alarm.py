@@ -126,4 +126,18 @@ def test_an_old_alarm_delivered_late_does_not_overwrite_a_newer_one(deployed: An
     call("judge_alarm", event("alarm-ok"))
     late = event("alarm-metric")
     late["detail"]["state"]["timestamp"] = "2020-01-01T00:00:00.000+0000"
-    assert call("judge_alarm", late)["judged"][0]["signal_kept"] is False
+    judged = call("judge_alarm", late)["judged"][0]
+    assert judged["signal_kept"] is False
+    assert judged["started"] is None and "later event" in judged["why_not"]
+    assert executions(deployed) == []
+
+
+def test_an_event_whose_first_delivery_died_before_the_start_still_starts(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as crash:
+        crash.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-west-2:123456789012:stateMachine:gone")
+        with pytest.raises(Exception):  # noqa: B017 - whatever ends the function
+            call("judge_alarm", event("alarm-metric"))
+    assert call("judge_alarm", event("alarm-metric"))["judged"][0]["started"] == "orders-1-failover"
+    assert executions(deployed) == ["orders-1-failover"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -26,6 +27,14 @@ REPORTS = Path("drill-reports")
 LOCAL_ENV = ROOT / "events" / "local-env.json"
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def interruptible() -> None:
+    """Rehearse a failover on this machine."""
+    # A shell starts background jobs with interrupts ignored; both signals shall end a drill in order.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @app.command()
@@ -79,7 +88,7 @@ def up() -> None:
         with World(Settings(directory, say=console.print)) as world:
             _print_endpoints(console, world)
             LOCAL_ENV.write_text(json.dumps(local_environment(world), indent=2) + "\n")
-            console.print(f"sam local invoke <Function> -e events/<function>.json --env-vars {LOCAL_ENV.name}: written")
+            console.print("events/local-env.json is written: sam local invoke <Function> -e … --env-vars it")
             console.print("Ctrl-C ends it all.")
             threading.Event().wait()
     except KeyboardInterrupt:

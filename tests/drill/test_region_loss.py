@@ -122,6 +122,26 @@ def test_no_process_is_left(drill: Drill) -> None:
 
 
 @pytest.mark.timeout(90)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_world_that_is_interrupted_takes_everything_with_it(tmp_path: Path, how: signal.Signals) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    up = subprocess.Popen(
+        [sys.executable, "-m", "drill", "up"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert up.stdout is not None
+    assert any("Ctrl-C" in line for line in up.stdout)
+    local = json.loads((ROOT / "events" / "local-env.json").read_text())["Parameters"]
+    assert {"AWS_ENDPOINT_URL", "LEDGER_TABLE", "STATE_MACHINE_ARN", "NOTIFICATION_TOPIC_ARN"} <= set(local)
+    children = psutil.Process(up.pid).children(recursive=True)
+    assert len(children) > 10
+    up.send_signal(how)
+    up.wait(30)
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert alive == []
+    assert not (ROOT / "events" / "local-env.json").exists()
+
+
+@pytest.mark.timeout(90)
 def test_a_drill_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "drill", "run", "region-loss", "--reports", str(tmp_path)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -65,7 +65,8 @@ def plan_document(
         "bootstrap": client_bootstrap,
         "home": HOME,
         "sites": {name: _site(name, addresses) for name, addresses in sites.items()},
-        "link": {"name": LINK},
+        "links": [{"name": LINK}],
+        "protect": {"groups": [GROUP], "topics": list(TOPICS)},
         "dns": {
             "kind": "route53-record",
             "hosted_zone_id": zone_id,

@@ -11,7 +11,7 @@ from failover.decision import Case, Decision, decide
 from failover.errors import LinkRejected, LinkUnavailable
 from failover.evidence import Evidence
 from failover.link import STOPPED, Mirror, by_status, trailing
-from failover.link.of_plan import link_at
+from failover.link.of_plan import links_at
 from failover.plan import Plan
 from failover.probes import probe_sites
 from failover.step import Report, Request, done, ledger, step, waiting
@@ -57,7 +57,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
 def _mirrors(plan: Plan, site: str) -> list[Mirror]:
     """The mirrors, or none where REST does not answer: the guards then find the standby unfit."""
     try:
-        return link_at(plan, site).mirrors()
+        return [mirror for link in links_at(plan, site) for mirror in link.mirrors()]
     except (LinkUnavailable, LinkRejected):
         return []
 

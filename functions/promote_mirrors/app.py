@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from failover.errors import StandbyChanged
 from failover.link import PENDING_STOPPED, STOPPED, Mirror, Rejection, by_status
-from failover.link.of_plan import link_at
+from failover.link.of_plan import links_at
 from failover.plan import Plan
 from failover.step import Report, Request, done, ledger, step, waiting
 
@@ -24,18 +24,22 @@ class PromoteRequest(Request):
 def promote(request: PromoteRequest, plan: Plan) -> Report:
     """Look at the mirrors; ask for those that are not on their way; done when all are STOPPED."""
     execution = request.execution
-    link = link_at(plan, execution.to_site)
-    mirrors = _of_batch(link.mirrors(), request)
+    links = links_at(plan, execution.to_site)
+    listed = {link: link.mirrors() for link in links}
+    mirrors = _of_batch([mirror for found in listed.values() for mirror in found], request)
     left = [mirror for mirror in mirrors if mirror.status != STOPPED]
     if not mirrors and request.batch is None:
-        raise StandbyChanged(f"link {plan.link.name} holds no mirror on {execution.to_site} any more")
+        names = ", ".join(link.name for link in links)
+        raise StandbyChanged(f"no link of {names} holds a mirror on {execution.to_site} any more")
     if not left:
         return done(mirrors=len(mirrors), by_status=by_status(mirrors))
-    idle = [mirror.topic for mirror in left if mirror.status != PENDING_STOPPED]
+    idle = {mirror.topic for mirror in left if mirror.status != PENDING_STOPPED}
+    rejected: list[Rejection] = []
+    for link, found in listed.items():
+        if asked := [mirror.topic for mirror in found if mirror.topic in idle]:
+            rejected += link.fail_over(asked, validate_only=execution.dry_run)
     if execution.dry_run:
-        rejected = link.fail_over(idle, validate_only=True) if idle else []
         return done(would_promote=len(idle), by_status=by_status(mirrors), rejected=_named(rejected))
-    rejected = link.fail_over(idle) if idle else []
     return waiting(
         mirrors=len(mirrors),
         left=[f"{mirror.topic} {mirror.status}" for mirror in left[:NAMED]],

@@ -89,6 +89,10 @@ class LinkRejected(FailoverError):
     """The REST API refused the call: wrong credentials, missing permission, no such link."""
 
 
+class LinkNotFound(LinkRejected):
+    """What was asked for over REST is not there: a link, a mirror, a group's offsets."""
+
+
 class FleetRejected(FailoverError):
     """The fleet's control plane refused the change, or the plan names no route for the wanted site."""
 

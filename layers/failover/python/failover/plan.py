@@ -1,4 +1,4 @@
-"""The plan: two sites, the link between them, the name clients know, and the policy. One YAML document.
+"""The plan: two sites, the links between them, the name clients know, and the policy. One YAML document.
 
 The README's "The plan" section describes every field. `parse` turns a YAML text into a `Plan` or raises one `BadPlan`
 that names every wrong field by its path.
@@ -64,9 +64,17 @@ class Site(_Part):
 
 
 class Link(_Part):
-    """The cluster link, of the same name on both clusters; the standby holds the mirrors."""
+    """A cluster link, of the same name on both clusters; the standby holds the mirrors."""
 
     name: str = Field(min_length=1)
+
+
+class Protect(_Part):
+    """What the standby must have. `groups`: consumer groups whose offsets are synced and checked; `topics`: topics that
+    must have a mirror, by name; empty: every topic of the active cluster that is not internal."""
+
+    groups: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
 
 
 class Route53Record(_Part):
@@ -98,6 +106,9 @@ class Policy(_Part):
     approval_timeout_seconds: int = Field(default=900, ge=10, le=86_400)
     on_approval_timeout: Literal["stand-down", "proceed"] = "stand-down"
     cooldown_seconds: int = Field(default=3600, ge=0)
+    promotion_timeout_seconds: int = Field(default=120, ge=5, le=86_400)
+    on_stuck_mirrors: Literal["stop", "go-on"] = "stop"
+    on_offsets_ahead: Literal["report", "clamp"] = "report"
 
 
 class Plan(_Part):
@@ -108,7 +119,8 @@ class Plan(_Part):
     bootstrap: Endpoint
     home: str
     sites: dict[Name, Site] = Field(min_length=2, max_length=2)
-    link: Link
+    links: tuple[Link, ...] = Field(min_length=1)
+    protect: Protect = Protect()
     dns: Route53Record
     clients: Clients = Clients()
     policy: Policy = Policy()
@@ -192,6 +204,8 @@ def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
             owners[alarm] = name
         if len({fleet.name for fleet in site.fleets}) < len(site.fleets):
             yield f"sites.{name}.fleets", "has two fleets of one name"
+    if len({link.name for link in plan.links}) < len(plan.links):
+        yield "links", "names one link twice"
     first, second = plan.sites
     if plan.sites[first].kafka.cluster_id == plan.sites[second].kafka.cluster_id:
         yield f"sites.{second}.kafka.cluster_id", f"is the cluster of site {first} too"

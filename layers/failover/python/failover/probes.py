@@ -10,7 +10,7 @@ from failover.credentials import credentials
 from failover.errors import FailoverError, KafkaUnavailable, LinkRejected, LinkUnavailable
 from failover.evidence import Probe
 from failover.kafka import cluster_id, connectable, settings
-from failover.link.of_plan import link_at
+from failover.link.of_plan import cluster_at
 from failover.plan import Plan
 
 SERVICES = ("kafka", "gateway", "rest")
@@ -51,5 +51,5 @@ def _gateway(plan: Plan, site: str) -> str | None:
 
 def _rest(plan: Plan, site: str) -> str | None:
     kafka = plan.site(site).kafka
-    found = link_at(plan, site).cluster_answers()
+    found = cluster_at(plan, site).answers()
     return None if found == kafka.cluster_id else f"cluster {found} answers, not {kafka.cluster_id}"

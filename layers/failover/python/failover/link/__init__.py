@@ -1,4 +1,4 @@
-"""The port to Cluster Linking: the mirrors of a link, and the verb that makes them writable."""
+"""The ports to Cluster Linking: the mirrors of a link and what can be done with them, and the cluster they are on."""
 
 from __future__ import annotations
 
@@ -9,51 +9,174 @@ from typing import Final, Protocol
 
 from failover.evidence import Lag
 
+ACTIVE: Final = "ACTIVE"
 STOPPED: Final = "STOPPED"
 PENDING_STOPPED: Final = "PENDING_STOPPED"
 
 
 @dataclass(frozen=True)
 class PartitionLag:
-    """How far one partition trails, in records; None where the standby never fetched it since its leader started."""
+    """How far one partition trails, in records; None where the standby never fetched it since its leader started.
+
+    `fetched_to`: everything before this offset has been replicated; None if unknown. It says that a fetch took place
+    if it advanced; with `records` above zero no arithmetic holds between the two.
+    """
 
     partition: int
     records: int | None
+    fetched_to: int | None = None
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A mirror topic. `status` is Confluent's word, known or not; only STOPPED is writable."""
+    """A mirror topic. `status` is Confluent's word, known or not; only STOPPED is writable. `since`: when it came into
+    that state, seconds since 1970. `transition_errors` are told for a mirror that is asked for by itself only."""
 
     topic: str
     status: str
     lags: tuple[PartitionLag, ...] = ()
     error: str | None = None
+    source_topic: str | None = None
+    since: float | None = None
+    transition_errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why one mirror of a call was not accepted."""
+    """Why one mirror of a call was not accepted. `code` is HTTP-like, of three or five digits."""
 
     topic: str
     code: int
     message: str
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether asking again may be answered otherwise."""
+        return str(self.code)[:3] in ("408", "429") or str(self.code)[:1] == "5"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A background task of a link: ConsumerOffsetSync, AclSync, TopicConfigsSync, AutoCreateMirror."""
+
+    name: str
+    state: str
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LinkFacts:
+    """A link's own row. `error` None: none. `state` turns bad minutes after the source is lost: no liveness probe."""
+
+    name: str
+    state: str | None
+    error: str | None
+    remote_cluster_id: str | None
+    tasks: tuple[Task, ...] = ()
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """What restoring one mirror cuts off, or would cut off: offsets, control records and compacted ones included."""
+
+    topic: str
+    messages: int | None
+    partitions: tuple[tuple[int, int, int], ...] = ()
+    rejection: Rejection | None = None
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of a cluster."""
+
+    name: str
+    partitions: int
+    internal: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """A consumer group. `state` is Kafka's word: STABLE and EMPTY are the common ones."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True)
+class GroupOffset:
+    """What a group has committed for a partition, and where that partition ends."""
+
+    topic: str
+    partition: int
+    committed: int
+    log_end: int
+
+
+@dataclass(frozen=True, order=True)
+class Acl:
+    """One ACL binding, as both clusters must have it."""
+
+    resource_type: str
+    resource_name: str
+    pattern_type: str
+    principal: str
+    host: str
+    operation: str
+    permission: str
+
 
 class MirrorLink(Protocol):
     """A cluster link, seen from the cluster that holds the mirrors.
 
-    Every method raises `LinkUnavailable` if repeating may help and `LinkRejected` if not.
+    Every method raises `LinkUnavailable` if repeating may help and `LinkRejected` if not. A verb's call answers the
+    mirrors that were not accepted; accepted is not done.
     """
 
-    def cluster_answers(self) -> str:
-        """The id of the cluster that answers."""
+    name: str
+
+    def facts(self) -> LinkFacts:
+        """Its state, error and tasks."""
+
+    def configs(self) -> dict[str, str | None]:
+        """Its configuration, by Confluent's keys; None where a value is not told."""
 
     def mirrors(self) -> list[Mirror]:
         """Every mirror under the link, in any state."""
 
+    def mirror(self, topic: str) -> Mirror:
+        """One mirror, with the errors that keep it from its next state."""
+
     def fail_over(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Rejection]:
-        """Ask for these mirrors to be made writable without waiting for the source; accepted is not done."""
+        """Ask for these mirrors to be made writable without waiting for the source."""
+
+    def promote(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Rejection]:
+        """Ask for these mirrors to be made writable once they have caught up; needs the source."""
+
+    def reverse_and_start(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Rejection]:
+        """Ask for source and mirror to change places without loss; needs both, and a bidirectional link."""
+
+    def truncate_and_restore(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Truncation]:
+        """Ask for topics of the returned site to become mirrors of the active one; what they hold beyond is cut off."""
+
+
+class ClusterRest(Protocol):
+    """A Kafka cluster over its REST API. Errors as of `MirrorLink`."""
+
+    def answers(self) -> str:
+        """The id of the cluster that answers."""
+
+    def topics(self) -> list[Topic]:
+        """Every topic."""
+
+    def groups(self) -> list[Group]:
+        """Every consumer group."""
+
+    def group_offsets(self, group: str) -> list[GroupOffset] | None:
+        """The group's committed offsets beside the log ends; None where this cluster does not tell them over REST
+        (only Dedicated ones do) or the group has none."""
+
+    def acls(self) -> frozenset[Acl]:
+        """Every ACL binding."""
 
 
 def trailing(mirrors: Iterable[Mirror]) -> Lag:

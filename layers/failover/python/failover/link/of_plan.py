@@ -1,21 +1,36 @@
-"""The link of a plan, as the site that holds its mirrors sees it."""
+"""The links and clusters of a plan, as its sites see them; one connection pool a site, as long as the container."""
 
 from __future__ import annotations
 
 import functools
 
 from failover.credentials import credentials
-from failover.link import MirrorLink
-from failover.link.kafka_rest import KafkaRestLink
+from failover.link import ClusterRest, MirrorLink
+from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
 from failover.plan import Plan
 
 
-@functools.lru_cache(maxsize=128)
-def link_at(plan: Plan, site: str) -> MirrorLink:
-    """The plan's cluster link at a site's cluster; one connection pool, kept as long as the container.
+def cluster_at(plan: Plan, site: str) -> ClusterRest:
+    """A site's Kafka cluster over REST.
 
     Raises:
         UnknownSite, CredentialsMissing, ServiceUnavailable
     """
+    return _cluster_at(plan, site)
+
+
+@functools.lru_cache(maxsize=128)
+def links_at(plan: Plan, site: str) -> tuple[MirrorLink, ...]:
+    """The plan's cluster links at a site's cluster.
+
+    Raises:
+        UnknownSite, CredentialsMissing, ServiceUnavailable
+    """
+    cluster = _cluster_at(plan, site)
+    return tuple(KafkaRestLink(cluster, link.name) for link in plan.links)
+
+
+@functools.lru_cache(maxsize=128)
+def _cluster_at(plan: Plan, site: str) -> KafkaRestCluster:
     kafka = plan.site(site).kafka
-    return KafkaRestLink(kafka.rest_endpoint, kafka.cluster_id, plan.link.name, credentials(kafka.credentials))
+    return KafkaRestCluster(kafka.rest_endpoint, kafka.cluster_id, credentials(kafka.credentials))

@@ -158,7 +158,7 @@ def test_every_state_is_reached_and_leads_somewhere(path: Path) -> None:
 def test_every_task_has_a_timeout_and_retries_every_transient_error_by_name() -> None:
     for module in pkgutil.walk_packages(failover.__path__, "failover."):
         importlib.import_module(module.name)
-    transient = {each.__name__ for each in TransientError.__subclasses__()}
+    transient = {each.__name__ for each in below(TransientError)} - {"TransientError"}
     for name, state in states(definition(ROOT / "statemachines" / "failover.asl.yaml")):
         if state["Type"] != "Task":
             continue
@@ -170,10 +170,11 @@ def test_every_task_has_a_timeout_and_retries_every_transient_error_by_name() ->
         assert all(retry["JitterStrategy"] == "FULL" for retry in state["Retry"]), name
 
 
-def test_no_error_is_both_retried_and_refused() -> None:
-    def below(kind: type[FailoverError]) -> set[type[FailoverError]]:
-        return {kind, *(deeper for each in kind.__subclasses__() for deeper in below(each))}
+def below(kind: type[FailoverError]) -> set[type[FailoverError]]:
+    return {kind, *(deeper for each in kind.__subclasses__() for deeper in below(each))}
 
+
+def test_no_error_is_both_retried_and_refused() -> None:
     names = [each.__name__ for each in below(FailoverError)]
     assert len(names) == len(set(names))
 

@@ -7,6 +7,8 @@ anything was changed, anything else stops it where it is, with the lease kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class FailoverError(Exception):
     """Base of every error the controller raises on purpose."""
@@ -20,8 +22,40 @@ class LedgerUnavailable(TransientError):
     """DynamoDB did not answer, or throttled."""
 
 
-class LinkUnavailable(TransientError):
-    """The standby cluster's REST API did not answer, throttled, or failed inside."""
+class _OfCall(Exception):
+    """What is known of a call to a cluster's REST API that did not do what was asked.
+
+    `cluster`, `link`, `topics`: of what and whom it was asked. `status`: HTTP's; `code`: Confluent's own, of three or
+    five digits; None if there was no answer, or none with a code. `retry_after`: seconds the server asked to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cluster: str = "",
+        link: str | None = None,
+        topics: Sequence[str] = (),
+        status: int | None = None,
+        code: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.cluster = cluster
+        self.link = link
+        self.topics = tuple(topics)
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+
+
+class LinkUnavailable(_OfCall, TransientError):
+    """A cluster's REST API did not answer, throttled, failed inside, or answered what can't be read. Nothing was
+    changed, unless it is a `LinkUncertain`."""
+
+
+class LinkUncertain(LinkUnavailable):
+    """A change was asked for over REST and there is no answer to tell by: it may have been carried out. Look first."""
 
 
 class FleetUnavailable(TransientError):
@@ -34,6 +68,10 @@ class DnsUnavailable(TransientError):
 
 class KafkaUnavailable(TransientError):
     """A Kafka cluster could not be reached, or did not answer in time."""
+
+
+class KafkaUnauthorized(KafkaUnavailable):
+    """A Kafka cluster, or the OAuth token endpoint on the way to it, refused the credentials."""
 
 
 class ServiceUnavailable(TransientError):
@@ -85,7 +123,7 @@ class PromotionRejected(FailoverError):
     """A mirror can't be made writable by repeating the call: a person has to look at it."""
 
 
-class LinkRejected(FailoverError):
+class LinkRejected(_OfCall, FailoverError):
     """The REST API refused the call: wrong credentials, missing permission, no such link."""
 
 

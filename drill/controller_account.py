@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,16 @@ class ControllerAccount:
         """The last execution that was no dry run, or None."""
         real = [execution for execution in self.executions() if not _dry(execution)]
         return real[-1] if real else None
+
+    def loss_table(self, execution: str) -> dict[tuple[str, int], dict[str, Any]]:
+        """What the controller knows of each partition's loss, by topic and partition."""
+        rows = [json.loads(gzip.decompress(item["rows"])) for item in self._items(f"table#{execution}#loss#")]
+        return {
+            (each["topic"], int(each["partition"])): each
+            for part in rows
+            for of_topic in part.values()
+            for each in of_topic
+        }
 
     def _steps(self, execution: str) -> tuple[Step, ...]:
         steps = [

@@ -36,6 +36,7 @@ class Findings:
     events: Sequence[Mapping[str, Any]]
     name_flipped_at: float | None
     execution: Execution | None
+    loss_table: Mapping[tuple[str, int], Mapping[str, Any]]
     settings: Mapping[str, Settings]
 
     def done_at(self, step: str) -> float | None:
@@ -61,7 +62,7 @@ def milestones(findings: Findings) -> Milestones:
         killed=findings.killed_at,
         alarm=alarm.at if alarm else None,
         decided=findings.done_at("assess"),
-        promoted=findings.done_at("promote_mirrors:sweep"),
+        promoted=findings.done_at("promote_mirrors"),
         routes=findings.done_at(STANDBY_FLEET),
         dns=findings.name_flipped_at,
     )
@@ -90,7 +91,9 @@ def run_of(scenario: Scenario, findings: Findings, rate: float) -> Run:
             )
             for each in steps
         ],
-        controller=controller_figures(execution.document if execution else None),
+        controller=controller_figures(
+            execution.document if execution else None, findings.loss_table if execution else None
+        ),
         target_rate=rate,
         moments=[Moment(at=alarm.at, name=f"event of {alarm.name}")] if alarm else [],
         world={

@@ -72,6 +72,7 @@ class Rehearsal:
             finish(producer)
             self._await_consumption()
             finish(consumer)
+            failover = controller.failover()
             findings = Findings(
                 started_at=started,
                 world_up_s=world.up_seconds,
@@ -79,7 +80,8 @@ class Rehearsal:
                 killed_at=killed_at,
                 events=world.events(),
                 name_flipped_at=watch.first_led_to(orders.dns_target(STANDBY), killed_at),
-                execution=controller.failover(),
+                execution=failover,
+                loss_table=controller.loss_table(failover.name) if failover else {},
                 settings={"producer": producer.ready["settings"], "consumer": consumer.ready["settings"]},
             )
             counted = self._count(findings, _read(world), world.promoted())
@@ -158,7 +160,7 @@ class Rehearsal:
             standby,
             killed_at=findings.killed_at,
             promoted=promoted or None,
-            writable_at=findings.done_at("promote_mirrors:sweep"),
+            writable_at=findings.done_at("promote_mirrors"),
         )
 
     def _go_on(self, seconds: float, phase: str, show: Callable[[], None]) -> None:

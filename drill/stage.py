@@ -12,7 +12,17 @@ from drill.name_watch import NameWatch
 from drill.terminal import Event, SiteStatus, Snapshot, StepState, StepStatus, View
 from drill.world import SITES, World
 
-STEPS = ("claim", "assess", "fence", "promote_mirrors", "switch_routes", "flip_dns", "verify", "conclude")
+STEPS = (
+    "claim",
+    "assess",
+    "fence",
+    "promote_mirrors",
+    "check_offsets",
+    "switch_routes",
+    "flip_dns",
+    "verify",
+    "conclude",
+)
 LEDGER_EVERY_S = 0.4
 
 

@@ -177,7 +177,7 @@ def summary(report: Report, where: Path, width: int = 80, *, plain: bool = False
     table.add_column(justify="right")
     table.add_row("alarm to DNS", wording.seconds(report.alarm_to_dns))
     table.add_row("stranded, measured", wording.count(report.loss.measured))
-    table.add_row("stranded, as the controller estimated", wording.count(report.loss.estimated))
+    table.add_row("stranded, as the controller estimated", wording.between(report.loss.estimated))
     table.add_row("consumed twice", wording.count(report.duplicates))
     table.add_row("out of order", wording.count(report.out_of_order))
     table.add_row("on the standby, never consumed", wording.count(report.never_consumed))

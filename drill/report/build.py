@@ -7,7 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drill.account import Account, PartitionAccount
-from drill.report.model import BySite, Comparison, Loss, Moment, PartitionLoss, Rate, Report, Step
+from drill.report.model import (
+    BySite,
+    Comparison,
+    Loss,
+    Moment,
+    Observed,
+    PartitionLoss,
+    Range,
+    Rate,
+    Report,
+    Step,
+)
 from drill.report.rto import Milestones, split_rto
 
 Settings = Mapping[str, str | int | float | bool]
@@ -20,9 +31,11 @@ class ControllerFigures:
     outcome: str = "unknown"
     recovery_s: float | None = None
     outage_started_at: float | None = None
-    estimated_loss: int | None = None
+    estimated_loss: Range | None = None
     unknown_partitions: int | None = None
     estimate_basis: str = ""
+    read_again: int | None = None
+    partitions: Mapping[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,8 +58,10 @@ class Run:
     unmeasured: Sequence[str] = ()
 
 
-def controller_figures(document: Mapping[str, Any] | None) -> ControllerFigures:
-    """The controller's account out of the report it keeps in the ledger; an empty one if there is none."""
+def controller_figures(
+    document: Mapping[str, Any] | None, partitions: Mapping[tuple[str, int], Mapping[str, Any]] | None = None
+) -> ControllerFigures:
+    """The controller's account out of the report it keeps in the ledger, and its loss table; empty if there is none."""
     if not document:
         return ControllerFigures()
     loss = document.get("loss") or {}
@@ -54,9 +69,11 @@ def controller_figures(document: Mapping[str, Any] | None) -> ControllerFigures:
         outcome=str(document.get("outcome", "unknown")),
         recovery_s=document.get("recovery_seconds"),
         outage_started_at=document.get("outage_started_at"),
-        estimated_loss=loss.get("records"),
+        estimated_loss=Range(**loss["records"]) if loss.get("records") else None,
         unknown_partitions=loss.get("unknown_partitions"),
         estimate_basis=str(loss.get("basis", "")),
+        read_again=((document.get("consumers") or {}).get("read_again") or {}).get("records"),
+        partitions=partitions or {},
     )
 
 
@@ -108,15 +125,19 @@ def _loss(controller: ControllerFigures, account: Account) -> Loss:
     return Loss(
         measured=account.lost,
         estimated=estimated,
-        difference=None if estimated is None or account.lost is None else estimated - account.lost,
+        estimate_holds=None if estimated is None else estimated.holds(account.lost),
         estimate_basis=controller.estimate_basis,
         unknown_partitions=controller.unknown_partitions,
         consumed_before=account.lost_but_consumed,
-        partitions=[_partition(partition) for partition in account.partitions],
+        partitions=[
+            _partition(of, controller.partitions.get((of.topic, of.partition), {}), account.killed_at)
+            for of in account.partitions
+        ],
     )
 
 
-def _partition(of: PartitionAccount) -> PartitionLoss:
+def _partition(of: PartitionAccount, told: Mapping[str, Any], killed: float) -> PartitionLoss:
+    observed = told.get("observed")
     return PartitionLoss(
         topic=of.topic,
         partition=of.partition,
@@ -124,6 +145,8 @@ def _partition(of: PartitionAccount) -> PartitionLoss:
         acknowledged_by_lost_site=of.acknowledged_by_lost_site,
         mirrored_to=of.mirrored_to,
         stranded=of.lost,
+        observed=Observed(**observed | {"at": round(observed["at"] - killed, 3)}) if observed else None,
+        estimated=Range(**told["estimated"]) if told.get("estimated") else None,
         ranges=list(of.lost_ranges),
         consumed_before=of.lost_but_consumed,
         duplicates=of.duplicates,
@@ -134,17 +157,31 @@ def _partition(of: PartitionAccount) -> PartitionLoss:
 
 def _comparisons(controller: ControllerFigures, account: Account, total: float | None) -> list[Comparison]:
     return [
-        _comparison("stranded records", "records", controller.estimated_loss, account.lost),
-        _comparison("outage to recovery", "s", controller.recovery_s, total),
+        Comparison(
+            what="stranded records",
+            label="estimated",
+            unit="records",
+            controller=controller.estimated_loss,
+            measured=account.lost,
+            difference=None,
+        ),
+        _comparison("consumed twice, at most", "bounded", "records", controller.read_again, account.duplicates),
+        _comparison("outage to recovery", "measured", "s", controller.recovery_s, total),
         _comparison(
-            "start of the outage, after the kill", "s", _since(controller.outage_started_at, account.killed_at), 0.0
+            "start of the outage, after the kill",
+            "observed",
+            "s",
+            _since(controller.outage_started_at, account.killed_at),
+            0.0,
         ),
     ]
 
 
-def _comparison(what: str, unit: str, controller: float | None, measured: float | None) -> Comparison:
+def _comparison(what: str, label: str, unit: str, controller: float | None, measured: float | None) -> Comparison:
     difference = None if controller is None or measured is None else round(controller - measured, 3)
-    return Comparison(what=what, unit=unit, controller=controller, measured=measured, difference=difference)
+    return Comparison(
+        what=what, label=label, unit=unit, controller=controller, measured=measured, difference=difference
+    )
 
 
 def _step(step: Step, killed: float) -> Step:

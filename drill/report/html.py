@@ -57,7 +57,12 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        count=wording.count, seconds=wording.seconds, utc=wording.utc, offsets=wording.offsets, records=wording.records
+        count=wording.count,
+        between=wording.between,
+        seconds=wording.seconds,
+        utc=wording.utc,
+        offsets=wording.offsets,
+        records=wording.records,
     )
     return environment.get_template("page.html.j2").render(
         report=report,

@@ -43,8 +43,28 @@ class Moment(_Part):
     detail: str = ""
 
 
+class Range(_Part):
+    """How many records, at least and at most."""
+
+    low: int
+    high: int
+
+    def holds(self, figure: int | None) -> bool | None:
+        """Whether the figure is within; None if there is no figure."""
+        return None if figure is None else self.low <= figure <= self.high
+
+
+class Observed(_Part):
+    """The lag that the controller last knew to be fresh. `at`: seconds from the kill; `proof`: why it was fresh."""
+
+    records: int
+    at: float
+    proof: str
+
+
 class PartitionLoss(_Part):
-    """One partition. `ranges`: first and last offset, on the lost site, of each run of stranded records."""
+    """One partition. `stranded` is measured; `observed` and `estimated` are the controller's, None: unknown.
+    `ranges`: first and last offset, on the lost site, of each run of stranded records."""
 
     topic: str
     partition: int
@@ -52,6 +72,8 @@ class PartitionLoss(_Part):
     acknowledged_by_lost_site: int | None
     mirrored_to: int | None
     stranded: int | None
+    observed: Observed | None
+    estimated: Range | None
     ranges: list[tuple[int, int]]
     consumed_before: int | None
     duplicates: int
@@ -62,12 +84,13 @@ class PartitionLoss(_Part):
 class Loss(_Part):
     """Stranded records: counted by matching logs (`measured`), and as the controller estimated them.
 
-    `consumed_before`: stranded records that the consumer had read before the site was lost.
+    `consumed_before`: stranded records that the consumer had read before the site was lost. `estimate_holds`: whether
+    the measured figure is within the estimated range.
     """
 
     measured: int | None
-    estimated: int | None
-    difference: int | None
+    estimated: Range | None
+    estimate_holds: bool | None
     estimate_basis: str
     unknown_partitions: int | None
     consumed_before: int | None
@@ -82,11 +105,12 @@ class BySite(_Part):
 
 
 class Comparison(_Part):
-    """A figure as the controller gives it, and as the clients' logs do."""
+    """A figure as the controller gives it, labelled (estimated, bounded, measured), and as the clients' logs do."""
 
     what: str
+    label: str
     unit: str
-    controller: float | None
+    controller: float | Range | None
     measured: float | None
     difference: float | None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from drill.report.model import Report
+from drill.report.model import Range, Report
 
 UNMEASURED = "not measured"
 
@@ -12,6 +12,11 @@ UNMEASURED = "not measured"
 def count(figure: float | None) -> str:
     """A number of records."""
     return UNMEASURED if figure is None else f"{figure:,.0f}"
+
+
+def between(figure: Range | None) -> str:
+    """A number of records, from and to."""
+    return "unknown" if figure is None else f"{figure.low:,} to {figure.high:,}"
 
 
 def seconds(figure: float | None) -> str:

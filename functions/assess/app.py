@@ -10,13 +10,14 @@ from failover.alarm_check import still_standing
 from failover.decision import Case, Decision, decide
 from failover.errors import LinkRejected, LinkUnavailable
 from failover.evidence import Evidence
-from failover.link import STOPPED, Mirror, by_status, trailing
+from failover.inventory import keep_inventory, listed
+from failover.link import Mirror, by_status, prefixed, trailing
 from failover.link.of_plan import links_at
+from failover.loss_of_execution import expected_loss
 from failover.plan import Plan
 from failover.probes import probe_sites
 from failover.step import Report, Request, done, ledger, step, waiting
 
-BATCH = 500
 ASK_AGAIN_S = 5
 
 
@@ -33,33 +34,39 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         mirrors_read = pool.submit(_mirrors, plan, execution.to_site)
         signals_read = pool.submit(still_standing, plan, book.signals(plan.name, execution.from_site))
         probes = probe_sites(plan, (execution.from_site, execution.to_site))
-        mirrors, signals = mirrors_read.result(), signals_read.result()
+        by_link, signals = mirrors_read.result(), signals_read.result()
+    mirrors = [mirror for found in by_link.values() for mirror in found]
     evidence = Evidence(
-        execution.from_site, execution.to_site, tuple(signals), probes, trailing(mirrors), by_status(mirrors)
+        execution.from_site,
+        execution.to_site,
+        tuple(signals),
+        probes,
+        trailing(mirrors),
+        by_status(mirrors),
+        prefixed(mirrors),
     )
     case = Case(evidence, plan.policy, book.state(plan.name, plan.home), execution.manual, time.time())
     decision = decide(case)
-    observed = _document(evidence, decision)
+    taken = {topic: entry for name, found in by_link.items() for topic, entry in listed(name, found).items()}
+    observed = _document(evidence, decision) | {"expected_loss": expected_loss(book, execution, taken)}
     if execution.dry_run:
-        return done(**observed | {"would": decision.verdict, "verdict": "proceed", "batches": 1})
+        return done(**observed | {"would": decision.verdict, "verdict": "proceed"})
     if decision.verdict == "wait":
         if not request.last_chance:
             return waiting(ASK_AGAIN_S, **observed)
         return done(**observed | {"verdict": "stand-down"})
     if decision.verdict == "stand-down":
         return done(**observed)
-    names = sorted(mirror.topic for mirror in mirrors if mirror.status != STOPPED)
-    batches = [names[first : first + BATCH] for first in range(0, len(names), BATCH)]
-    book.keep_inventory(execution, batches)
-    return done(**observed | {"batches": len(batches)})
+    keep_inventory(book, execution, taken)
+    return done(**observed)
 
 
-def _mirrors(plan: Plan, site: str) -> list[Mirror]:
-    """The mirrors, or none where REST does not answer: the guards then find the standby unfit."""
+def _mirrors(plan: Plan, site: str) -> dict[str, list[Mirror]]:
+    """The mirrors by link, or none where REST does not answer: the guards then find the standby unfit."""
     try:
-        return [mirror for link in links_at(plan, site) for mirror in link.mirrors()]
+        return {link.name: link.mirrors() for link in links_at(plan, site)}
     except (LinkUnavailable, LinkRejected):
-        return []
+        return {}
 
 
 def _document(evidence: Evidence, decision: Decision) -> dict[str, Any]:
@@ -68,7 +75,6 @@ def _document(evidence: Evidence, decision: Decision) -> dict[str, Any]:
         "why": decision.why,
         "votes": list(decision.votes),
         "evidence": evidence.as_document(),
-        "batches": 0,
     }
 
 

@@ -94,6 +94,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "fleets_lost": [fleet.name for fleet in plan.site(execution.from_site).fleets],
         "approval_timeout_seconds": plan.policy.approval_timeout_seconds,
         "on_approval_timeout": plan.policy.on_approval_timeout,
+        "promotion_timeout_seconds": plan.policy.promotion_timeout_seconds,
     }
 
 

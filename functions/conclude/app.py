@@ -14,7 +14,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import client
-from failover.errors import FailoverError, ServiceUnavailable
+from failover.errors import FailoverError, LeaseLost, ServiceUnavailable
+from failover.ledger import Ledger
+from failover.loss_of_execution import known_loss
 from failover.notify import notify_once
 from failover.plans import plan_named
 from failover.read import read
@@ -58,7 +60,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"resume": request.stopped_at}
     if kept is None or kept.status != request.outcome or request.outcome == "failed":
         book.hold(execution)
-    report = execution_report(plan, execution, request.outcome, request.why, book.steps(execution))
+    steps = book.steps(execution)
+    promoting = any(record.step == "promote_mirrors" for record in steps) and not execution.dry_run
+    loss = _loss(request, book) if promoting else None
+    report = execution_report(plan, execution, request.outcome, request.why, steps, loss)
     document = report | {"stopped_at": request.stopped_at, "error": request.error, "redrives": request.redrives}
     book.conclude(execution, request.outcome, document)
     if request.outcome == "succeeded" and not execution.dry_run:
@@ -71,6 +76,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             f" Mend the cause and redrive the execution, or start another with supersedes={execution.name!r}"
         )
     return {"outcome": request.outcome, "report": report}
+
+
+def _loss(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
+    """Called again, after the lease was released, the report keeps what was said before."""
+    execution = request.execution
+    try:
+        return known_loss(book, execution)
+    except LeaseLost:
+        kept = book.execution(execution.plan, execution.name)
+        if kept is None or kept.status != request.outcome:
+            raise
+        return dict(kept.document.get("loss") or {})
 
 
 def _redrives(document: dict[str, Any]) -> int:

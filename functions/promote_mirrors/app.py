@@ -1,66 +1,175 @@
 """promote_mirrors: fail the mirrors over, until every one is STOPPED, that is writable. Accepted is not done.
 
-With a batch: the mirrors of that batch of the inventory. Without: a sweep of the whole link, which also finds mirrors
-that appeared meanwhile.
+Each call lists every link, and asks by name, in batches, for what is neither STOPPED nor on its way. It is done when a
+list says that every mirror of the inventory, and every one that appeared since, is STOPPED. A mirror that gets nowhere
+holds no other back: at the last chance it is named with its errors, and policy decides.
 """
 
 from __future__ import annotations
 
-from failover.errors import StandbyChanged
-from failover.link import PENDING_STOPPED, STOPPED, Mirror, Rejection, by_status
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from failover.errors import LinkUnavailable, PromotionRejected, StandbyChanged
+from failover.inventory import Inventory, inventory, keep_inventory, listed
+from failover.link import PENDING_STOPPED, STOPPED, Mirror, MirrorLink, Rejection, by_status
 from failover.link.of_plan import links_at
 from failover.plan import Plan
 from failover.step import Report, Request, done, ledger, step, waiting
 
+BATCH = 250
+SIDE_BY_SIDE = 4
 NAMED = 20
+ASKING_S = 6.0
 
 
 class PromoteRequest(Request):
-    """`batch`: its number in the inventory; None sweeps the link."""
+    """`last_chance`: waiting longer is no option, so what is not STOPPED by now is stuck."""
 
-    batch: int | None = None
+    last_chance: bool = False
+
+
+@dataclass(frozen=True)
+class Left:
+    """A mirror that is not STOPPED, on its link; `mirror` None: it was in the inventory and is listed no more."""
+
+    topic: str
+    link: MirrorLink | None
+    mirror: Mirror | None
+
+    @property
+    def idle(self) -> bool:
+        return self.mirror is not None and self.mirror.status != PENDING_STOPPED
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.mirror.status if self.mirror else 'is not listed any more'}"
 
 
 def promote(request: PromoteRequest, plan: Plan) -> Report:
     """Look at the mirrors; ask for those that are not on their way; done when all are STOPPED."""
     execution = request.execution
     links = links_at(plan, execution.to_site)
-    listed = {link: link.mirrors() for link in links}
-    mirrors = _of_batch([mirror for found in listed.values() for mirror in found], request)
-    left = [mirror for mirror in mirrors if mirror.status != STOPPED]
-    if not mirrors and request.batch is None:
-        names = ", ".join(link.name for link in links)
-        raise StandbyChanged(f"no link of {names} holds a mirror on {execution.to_site} any more")
-    if not left:
-        return done(mirrors=len(mirrors), by_status=by_status(mirrors))
-    idle = {mirror.topic for mirror in left if mirror.status != PENDING_STOPPED}
-    rejected: list[Rejection] = []
-    for link, found in listed.items():
-        if asked := [mirror.topic for mirror in found if mirror.topic in idle]:
-            rejected += link.fail_over(asked, validate_only=execution.dry_run)
+    try:
+        found = {link: link.mirrors() for link in links}
+    except LinkUnavailable as error:
+        if request.last_chance:
+            raise
+        return waiting(unreachable=str(error))
+    mirrors = [mirror for of_link in found.values() for mirror in of_link]
+    expected = {} if execution.dry_run else _expected(request, found)
+    left = _left(found, expected)
+    facts: dict[str, Any] = {"mirrors": len(mirrors), "by_status": by_status(mirrors)}
+    if not mirrors:
+        raise StandbyChanged(f"{execution.to_site} holds no mirror under {', '.join(link.name for link in links)}")
     if execution.dry_run:
-        return done(would_promote=len(idle), by_status=by_status(mirrors), rejected=_named(rejected))
+        rejected, _ = _ask(left, validate_only=True)
+        return done(**facts, would_promote=len(left), rejected=_named(rejected))
+    if not left:
+        return done(**facts, left_behind=[])
+    rejected, trouble = _ask(left, validate_only=False)
+    if request.last_chance or _hopeless(left, rejected):
+        stuck = _explained(left, rejected)
+        if plan.policy.on_stuck_mirrors == "go-on" and len(left) < len(mirrors):
+            return done(**facts, left_behind=stuck, left_behind_count=len(left))
+        raise PromotionRejected(
+            f"{len(left)} of {len(mirrors)} mirrors on {execution.to_site} are not STOPPED: {'; '.join(stuck)}. Mend"
+            " them and redrive, or set policy.on_stuck_mirrors to go-on and redrive to leave them behind"
+        )
     return waiting(
-        mirrors=len(mirrors),
-        left=[f"{mirror.topic} {mirror.status}" for mirror in left[:NAMED]],
-        by_status=by_status(mirrors),
-        rejected=_named(rejected),
+        **facts, left=[str(each) for each in left[:NAMED]], rejected=_named(rejected), unreachable=trouble[:NAMED]
     )
 
 
-def _of_batch(mirrors: list[Mirror], request: PromoteRequest) -> list[Mirror]:
-    if request.batch is None or request.execution.dry_run:
-        return mirrors
-    names = set(ledger().inventory(request.execution, request.batch))
-    return [mirror for mirror in mirrors if mirror.topic in names]
+def _expected(request: PromoteRequest, found: dict[MirrorLink, list[Mirror]]) -> Inventory:
+    """The inventory, with what appeared since it was taken."""
+    known = inventory(ledger(), request.execution)
+    appeared = {
+        topic: entry
+        for link, mirrors in found.items()
+        for topic, entry in listed(link.name, mirrors).items()
+        if topic not in known
+    }
+    if appeared:
+        keep_inventory(ledger(), request.execution, known | appeared)
+    return known | appeared
+
+
+def _left(found: dict[MirrorLink, list[Mirror]], expected: Inventory) -> list[Left]:
+    here = {mirror.topic for mirrors in found.values() for mirror in mirrors}
+    left = [
+        Left(mirror.topic, link, mirror)
+        for link, mirrors in found.items()
+        for mirror in mirrors
+        if mirror.status != STOPPED
+    ]
+    return left + [Left(topic, None, None) for topic in sorted(expected.keys() - here)]
+
+
+def _ask(left: list[Left], *, validate_only: bool) -> tuple[list[Rejection], list[str]]:
+    """Ask for the idle ones, batch by batch; what was rejected, and which batches got no answer."""
+    idle: dict[MirrorLink, list[str]] = {}
+    for each in left:
+        if each.link is not None and each.idle:
+            idle.setdefault(each.link, []).append(each.topic)
+    batches = [
+        (link, topics[first : first + BATCH]) for link, topics in idle.items() for first in range(0, len(topics), BATCH)
+    ]
+    deadline = time.monotonic() + ASKING_S
+
+    def ask(batch: tuple[MirrorLink, list[str]]) -> list[Rejection] | str:
+        # A REST API that crawls must not outlast this call: what is not asked for now is in the next one.
+        if time.monotonic() > deadline:
+            return "not asked in this call"
+        link, topics = batch
+        try:
+            return link.fail_over(topics, validate_only=validate_only)
+        except LinkUnavailable as error:
+            return str(error)
+
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        answers = list(pool.map(ask, batches))
+    rejected = [row for answer in answers if not isinstance(answer, str) for row in answer]
+    return rejected, [answer for answer in answers if isinstance(answer, str)]
+
+
+def _hopeless(left: list[Left], rejected: list[Rejection]) -> bool:
+    """Whether asking again is of no use for any of them: all gone, or refused and, looked at again, still where they
+    were."""
+    refused = {row.topic for row in rejected if not row.may_pass}
+    if len(left) > NAMED or not all(each.mirror is None or each.topic in refused for each in left):
+        return False
+    return all(
+        each.link is None or each.link.mirror(each.topic).status not in (STOPPED, PENDING_STOPPED) for each in left
+    )
+
+
+def _explained(left: list[Left], rejected: list[Rejection]) -> list[str]:
+    """The first of them, each with what keeps it."""
+    refused = {row.topic: f"refused: {row.code} {row.message}" for row in rejected}
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        errors = list(pool.map(_errors, left[:NAMED]))
+    said = [
+        ", ".join(filter(None, [str(each), *quoted, refused.get(each.topic)]))
+        for each, quoted in zip(left, errors, strict=False)
+    ]
+    more = len(left) - len(said)
+    return [*said, f"and {more} more"] if more else said
+
+
+def _errors(left: Left) -> tuple[str, ...]:
+    if left.link is None:
+        return ()
+    try:
+        mirror = left.link.mirror(left.topic)
+    except LinkUnavailable as error:
+        return (str(error),)
+    return (*filter(None, [mirror.error]), *mirror.transition_errors)
 
 
 def _named(rejected: list[Rejection]) -> list[str]:
     return [f"{row.topic}: {row.code} {row.message}" for row in rejected[:NAMED]]
 
 
-def _key(request: PromoteRequest) -> str:
-    return "promote_mirrors" + (":sweep" if request.batch is None else f":{request.batch}")
-
-
-handler = step(_key, PromoteRequest, promote)
+handler = step("promote_mirrors", PromoteRequest, promote)

@@ -15,6 +15,7 @@ from failover.errors import DuplicateExecution, LeaseLost
 from failover.evidence import Signal
 from failover.execution import Execution
 from failover.ledger import Ledger
+from failover.tables import keep_plan_table, keep_table, table
 
 
 def execution(epoch: int = 1, name: str | None = None, *, dry_run: bool = False) -> Execution:
@@ -84,7 +85,7 @@ def test_a_superseded_execution_can_change_nothing_any_more(ledger: Ledger) -> N
     with pytest.raises(LeaseLost):
         ledger.record_step(old, "fence", "done", {}, 1.0)
     with pytest.raises(LeaseLost):
-        ledger.keep_inventory(old, [["a"]])
+        keep_table(ledger, old, "inventory", {"a": 1})
     with pytest.raises(LeaseLost):
         ledger.conclude(old, "succeeded", {})
     assert ledger.state("orders", "east").active == "east"
@@ -136,10 +137,24 @@ def test_steps_are_counted_and_keep_when_they_began(ledger: Ledger) -> None:
     assert (record.calls, record.status, record.started_at, record.observed) == (2, "done", 10.0, {"change": "C1"})
 
 
-def test_the_inventory_is_kept_in_batches(ledger: Ledger) -> None:
+def test_a_table_of_any_size_is_read_as_it_was_kept(ledger: Ledger) -> None:
     ledger.claim(execution(), "east")
-    ledger.keep_inventory(execution(), [["a", "b"], ["c"]])
-    assert [ledger.inventory(execution(), batch) for batch in (0, 1, 2)] == [["a", "b"], ["c"], []]
+    assert table(ledger, execution(), "inventory") == {}
+    rows = {f"topic-{number:05}": [number, None] for number in range(2_500)}
+    keep_table(ledger, execution(), "inventory", rows)
+    assert table(ledger, execution(), "inventory") == rows
+    keep_table(ledger, execution(), "inventory", {"one": 1})
+    assert table(ledger, execution(), "inventory") == {"one": 1}
+
+
+def test_the_table_of_20000_partitions_stays_far_below_what_an_item_may_hold(ledger: Ledger) -> None:
+    rows = {
+        f"team.domain.topic-{number:05}": [[p, number * 7919 % 100_003] for p in (0, 1)] for number in range(10_000)
+    }
+    keep_plan_table(ledger, "orders", "lag", rows)
+    items = ledger.kept("orders", "table#lag#")
+    assert len(items) == 10
+    assert max(len(item["rows"]) for item in items) < 100_000
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

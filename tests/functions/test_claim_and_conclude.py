@@ -160,6 +160,7 @@ def test_a_stuck_execution_can_be_superseded_and_can_then_do_nothing(deployed: A
         ("assess", {}),
         ("fence", {}),
         ("promote_mirrors", {}),
+        ("check_offsets", {}),
         ("switch_routes", {"site": "west", "fleet": "gateway-west"}),
         ("flip_dns", {}),
         ("verify", {}),
@@ -183,7 +184,19 @@ def test_an_approval_is_asked_once_and_its_token_is_in_no_message(deployed: Any,
 
 
 @pytest.mark.parametrize(
-    "step", ["assess", "fence", "promote_mirrors", "switch_routes", "flip_dns", "verify", "conclude", "watch_site"]
+    "step",
+    [
+        "assess",
+        "fence",
+        "promote_mirrors",
+        "check_offsets",
+        "sample_lag",
+        "switch_routes",
+        "flip_dns",
+        "verify",
+        "conclude",
+        "watch_site",
+    ],
 )
 @pytest.mark.parametrize("rubbish", [{}, {"execution": None}, {"execution": {"plan": "orders"}}, {"plan": 3, "x": 1}])
 def test_rubbish_is_refused_by_name(deployed: Any, call: Call, step: str, rubbish: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ STEPS = (
     "RequestApproval",
     "Fence",
     "PromoteMirrors",
+    "CheckOffsets",
     "SwitchRoutes",
     "FlipDns",
     "Verify",
@@ -32,7 +33,7 @@ DEADLINES = {
     "CallTimeoutSeconds": 10,
     "AssessDeadlineSeconds": 3,
     "FenceDeadlineSeconds": 2,
-    "PromoteDeadlineSeconds": 3,
+    "CheckOffsetsDeadlineSeconds": 2,
     "RouteDeadlineSeconds": 3,
     "DnsDeadlineSeconds": 3,
     "RerouteDeadlineSeconds": 2,
@@ -69,8 +70,8 @@ def fails(error: str) -> dict[str, Any]:
     return {"raise": error}
 
 
-def verdict(word: str, batches: int = 1) -> dict[str, Any]:
-    return done(verdict=word, why='because of "this"', batches=batches, votes=[])
+def verdict(word: str) -> dict[str, Any]:
+    return done(verdict=word, why='because of "this"', votes=[])
 
 
 @dataclass
@@ -118,8 +119,9 @@ class Machine:
             "fleets_lost": ["east-1"],
             "approval_timeout_seconds": 2,
             "on_approval_timeout": "stand-down",
+            "promotion_timeout_seconds": 3,
         }
-        lines = {step: [done()] for step in STEPS} | {"Claim": [{"return": claimed}], "Assess": [verdict("proceed", 2)]}
+        lines = {step: [done()] for step in STEPS} | {"Claim": [{"return": claimed}], "Assess": [verdict("proceed")]}
         lines |= {"Conclude": [{"return": {"outcome": "told"}}]} | script
         (self._scripts / f"{name}.json").write_text(json.dumps(lines))
         started = self.states.start_execution(
@@ -176,14 +178,9 @@ def test_all_goes_well_and_nothing_that_carries_clients_moves_before_the_standby
     moved = [n for n, call in enumerate(run.calls) if call["step"] == "FlipDns" or call["event"].get("best_effort")]
     assert min(moved) > last_promotion
     assert steps[-1] == "Conclude" and run.of("Conclude")[0]["outcome"] == "succeeded"
-    assert {event.get("batch") for event in run.of("PromoteMirrors")} == {0, 1, None}
+    checked, flipped = steps.index("CheckOffsets"), steps.index("FlipDns")
+    assert last_promotion < checked < flipped
     assert {event["fleet"] for event in run.of("SwitchRoutes")} == {"west-1", "west-2", "east-1"}
-
-
-def test_nothing_to_promote_is_still_swept(machine: Machine) -> None:
-    run = machine.run(Assess=[verdict("proceed", 0)])
-    assert run.status == "SUCCEEDED"
-    assert [event.get("batch") for event in run.of("PromoteMirrors")] == [None]
 
 
 def test_a_duplicate_ends_well_and_changes_nothing(machine: Machine) -> None:
@@ -230,13 +227,23 @@ def test_a_fence_that_takes_too_long_holds_nothing_up(machine: Machine) -> None:
     assert run.status == "SUCCEEDED" and "FlipDns" in run.steps()
 
 
-def test_mirrors_that_stay_pending_stop_it_before_anything_moves(machine: Machine) -> None:
-    run = machine.run(PromoteMirrors=[waiting(left=["orders PENDING_STOPPED"])], Conclude=[fails("FailoverStopped")])
+def test_promotion_is_told_its_last_chance_and_what_it_raises_stops_it_before_anything_moves(machine: Machine) -> None:
+    run = machine.run(
+        PromoteMirrors=[waiting()] * 4 + [fails("PromotionRejected")], Conclude=[fails("FailoverStopped")]
+    )
     assert (run.status, run.error) == ("FAILED", "FailoverStopped")
-    assert "FlipDns" not in run.steps()
+    assert "FlipDns" not in run.steps() and "CheckOffsets" not in run.steps()
+    chances = [event["last_chance"] for event in run.of("PromoteMirrors")]
+    assert (chances[0], chances[-1]) == (False, True)
     told = run.of("Conclude")[-1]
     assert (told["outcome"], told["stopped_at"]) == ("failed", "PromoteAndPrepare")
-    assert "PENDING_STOPPED" in told["error"]["Cause"]
+    assert told["error"]["Error"] == "PromotionRejected"
+
+
+@pytest.mark.parametrize("script", [[waiting()], [fails("KafkaUnavailable")], [fails("SomethingElse")]])
+def test_offsets_that_cannot_be_checked_hold_nothing_up(machine: Machine, script: list[dict[str, Any]]) -> None:
+    run = machine.run(CheckOffsets=script)
+    assert run.status == "SUCCEEDED" and "FlipDns" in run.steps()
 
 
 def test_the_standbys_fleet_must_be_routed_before_anything_moves(machine: Machine) -> None:
@@ -250,11 +257,11 @@ def test_a_lost_fleet_that_never_settles_holds_nothing_up(machine: Machine) -> N
     assert len([event for event in run.of("SwitchRoutes") if event.get("best_effort")]) >= 2
 
 
-@pytest.mark.parametrize("step", ["Assess", "Fence", "PromoteMirrors", "FlipDns", "Verify", "Conclude"])
+@pytest.mark.parametrize("step", ["Assess", "Fence", "PromoteMirrors", "CheckOffsets", "FlipDns", "Verify", "Conclude"])
 def test_a_lost_lease_ends_it_at_once_and_tells_nobody(machine: Machine, step: str) -> None:
     run = machine.run(**{step: [fails("LeaseLost")]})
     assert (run.status, run.error) == ("FAILED", "LeaseLost")
-    assert run.steps()[-1] == step or step in ("PromoteMirrors", "FlipDns")
+    assert run.steps()[-1] == step or step in ("PromoteMirrors", "CheckOffsets", "FlipDns")
     assert len(run.of("Conclude")) == (1 if step == "Conclude" else 0)
 
 
@@ -272,7 +279,7 @@ def test_any_other_error_is_recorded_with_where_it_stopped_and_a_redrive_goes_on
     machine: Machine, step: str, stopped_at: str
 ) -> None:
     goes_on = {"return": {"resume": stopped_at}}
-    script = {step: [fails("SomethingElse"), done(verdict="proceed", batches=1, why="", votes=[])]}
+    script = {step: [fails("SomethingElse"), done(verdict="proceed", why="", votes=[])]}
     if step == "PromoteMirrors":
         script[step].insert(0, fails("SomethingElse"))
     name, arn = machine.start(**script, Conclude=[fails("FailoverStopped"), goes_on, {"return": {"outcome": "told"}}])

@@ -90,11 +90,18 @@ def run() -> Run:
             "recovery_seconds": 23.4,
             "outage_started_at": KILLED + 2.1,
             "loss": {
-                "records": 120,
+                "records": {"low": 120, "high": 260},
                 "unknown_partitions": 0,
                 "basis": "lag of the mirrors at their last fetch; records acknowledged after it are not in it",
             },
-        }
+            "consumers": {"read_again": {"label": "bounded", "seconds": 3.0, "records": 1500}},
+        },
+        {
+            ("orders", 0): {
+                "observed": {"records": 3, "at": KILLED - 4.2, "proof": "a fetch advanced"},
+                "estimated": {"low": 10, "high": 22},
+            }
+        },
     )
     return Run(
         scenario="region-loss",

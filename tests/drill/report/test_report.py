@@ -99,14 +99,19 @@ def test_the_controllers_account_stands_beside_the_measured_with_the_difference(
     by_name = {comparison.what: comparison for comparison in report.comparisons}
     stranded = by_name["stranded records"]
     assert (stranded.controller, stranded.measured) == (report.loss.estimated, report.loss.measured)
-    assert stranded.difference == report.loss.difference == 120 - (report.loss.measured or 0)
+    assert report.loss.estimated is not None and report.loss.estimate_holds is True
+    twice = by_name["consumed twice, at most"]
+    assert (twice.label, twice.controller, twice.measured) == ("bounded", 1500, report.duplicates)
+    first = report.loss.partitions[0]
+    assert first.observed is not None and (first.observed.records, first.observed.at) == (3, -4.2)
+    assert report.loss.partitions[1].estimated is None
     assert by_name["start of the outage, after the kill"].difference == 2.1
 
 
 def test_a_controller_that_knows_nothing_estimates_nothing(sample: ModuleType) -> None:
     run = dataclasses.replace(sample.run(), controller=controller_figures(None))
     report = report_of(run, sample.measured())
-    assert (report.loss.estimated, report.loss.difference) == (None, None)
+    assert (report.loss.estimated, report.loss.estimate_holds) == (None, None)
     assert report.loss.measured is not None
 
 

@@ -99,7 +99,12 @@ def _standby_unfit(case: Case) -> str | None:
             said = f": {probe.why}" if probe else ""
             return f"the {service} of the standby {standby} does not answer either{said}"
     if not case.evidence.mirrors_by_status:
-        return f"the standby {standby} holds no mirror under the plan's link"
+        return f"the standby {standby} holds no mirror under the plan's links"
+    if case.evidence.prefixed_mirrors:
+        return (
+            f"{case.evidence.prefixed_mirrors} mirrors on {standby} are named otherwise than their source topics: a"
+            " link with a prefix is no standby, clients would not find their topics; make the link anew without one"
+        )
     return None
 
 

@@ -51,6 +51,7 @@ class Evidence:
     probes: tuple[Probe, ...] = ()
     lag: Lag | None = None
     mirrors_by_status: dict[str, int] = field(default_factory=dict)
+    prefixed_mirrors: int = 0
 
     def probes_of(self, site: str) -> tuple[Probe, ...]:
         """The probes of one site."""

@@ -1,7 +1,7 @@
 """The ledger: one DynamoDB table that holds, per plan, the active site, the epoch, the lease, signals and executions.
 
 Keys: partition `plan#<name>`; sort `state`, `signal#<site>#<source>`, `execution#<name>`, `step#<execution>#<step>`,
-`inventory#<execution>#<batch>`, `approval#<execution>`. Every change is a conditional write: of two that race, one wins
+`approval#<execution>`, and the tables of `tables.py`. Every change is a conditional write: of two that race, one wins
 and the other learns it. Writes of a step carry a check of the lease in the same transaction
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -187,24 +187,28 @@ class Ledger:
         """What a step of the execution last reported, or None."""
         return next((record for record in self.steps(execution) if record.step == step), None)
 
-    def keep_inventory(self, execution: Execution, batches: Sequence[Sequence[str]]) -> None:
-        """Keep the mirrors to promote, in batches; an inventory kept before is replaced batch by batch.
+    def keep(self, execution: Execution, sort: str, values: Item) -> None:
+        """Put an item beside the plan's others, if the lease is still held.
 
         Raises:
-            LeaseLost: if the lease is not held.
+            LeaseLost: if it is not.
         """
-        for index, batch in enumerate(batches):
-            item = _key(execution.plan, f"inventory#{execution.name}#{index:05}") | {"mirrors": list(batch)}
-            put = {"Put": {"TableName": self._table, "Item": _values(item)}}
-            try:
-                self._transact([put, *self._lease_check(execution)])
-            except _ConditionFailed:
-                raise _lease_lost(execution) from None
+        put = {"Put": {"TableName": self._table, "Item": _values(_key(execution.plan, sort) | values)}}
+        try:
+            self._transact([put, *self._lease_check(execution)])
+        except _ConditionFailed:
+            raise _lease_lost(execution) from None
 
-    def inventory(self, execution: Execution, batch: int) -> list[str]:
-        """The names of the mirrors in one batch of the inventory."""
-        item = self._get(execution.plan, f"inventory#{execution.name}#{batch:05}") or {}
-        return list(item.get("mirrors", []))
+    def put(self, plan: str, sort: str, values: Item) -> None:
+        """Put an item that no lease guards; the last writer wins."""
+        try:
+            self._dynamodb.put_item(TableName=self._table, Item=_values(_key(plan, sort) | values))
+        except (ClientError, BotoCoreError) as error:
+            raise _unavailable(error) from error
+
+    def kept(self, plan: str, prefix: str) -> list[Item]:
+        """The items of a plan whose sort key begins so, in the order of their keys."""
+        return list(self._query(plan, prefix))
 
     def keep_approval_token(self, execution: Execution, token: str) -> None:
         """Keep the task token that an approval needs; it is in no message and no log.
@@ -212,12 +216,7 @@ class Ledger:
         Raises:
             LeaseLost: if the lease is not held.
         """
-        item = _key(execution.plan, f"approval#{execution.name}") | {"token": token}
-        put = {"Put": {"TableName": self._table, "Item": _values(item)}}
-        try:
-            self._transact([put, *self._lease_check(execution)])
-        except _ConditionFailed:
-            raise _lease_lost(execution) from None
+        self.keep(execution, f"approval#{execution.name}", {"token": token})
 
     def conclude(self, execution: Execution, outcome: Outcome, document: dict[str, Any]) -> None:
         """End the execution: its document is kept; on success its site becomes the active one; but for a failure the
@@ -427,8 +426,8 @@ def _typed(value: object) -> Item:
             return {"N": str(value)}
         case str():
             return {"S": value}
-        case list():
-            return {"L": [_typed(part) for part in value]}
+        case bytes():
+            return {"B": value}
     raise TypeError(f"the ledger keeps no {type(value).__name__}")
 
 
@@ -441,7 +440,5 @@ def _untyped(value: Item) -> Any:
     match kind:
         case "N":
             return int(content)
-        case "L":
-            return [_untyped(part) for part in content]
         case _:
             return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from failover.execution import Execution
@@ -10,10 +11,12 @@ from failover.plan import Plan
 
 
 def execution_report(
-    plan: Plan, execution: Execution, outcome: str, why: str, steps: list[StepRecord]
+    plan: Plan, execution: Execution, outcome: str, why: str, steps: list[StepRecord], loss: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """The report that the ledger keeps and people are sent. Times: seconds since 1970; durations: seconds."""
-    assessed = next((record.observed for record in steps if record.step == "assess"), {})
+    """The report that the ledger keeps and people are sent. Times: seconds since 1970; durations: seconds. `loss`: of
+    an execution that promoted; None: it changed nothing."""
+    observed = {record.step: record.observed for record in steps}
+    assessed = observed.get("assess", {})
     ended = max((record.reported_at for record in steps), default=execution.claimed_at)
     return {
         "plan": plan.name,
@@ -30,7 +33,9 @@ def execution_report(
         "claimed_at": execution.claimed_at,
         "ended_at": ended,
         "recovery_seconds": ended - (execution.outage_started_at or execution.claimed_at),
-        "loss": estimated_loss(assessed),
+        "loss": loss,
+        "consumers": consumers(observed.get("check_offsets", {}), loss),
+        "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),
         "steps": [
             {
                 "step": record.step,
@@ -44,21 +49,24 @@ def execution_report(
     }
 
 
-def estimated_loss(assessed: dict[str, Any]) -> dict[str, Any]:
-    """What can be said of the loss while the lost site is away: how far the mirrors trailed when they last saw it.
-
-    It is an estimate, never a count: what the lost site acknowledged after the last fetch is in no figure, and a
-    partition whose lag is unknown is counted as unknown, not as zero.
-    """
-    lag = (assessed.get("evidence") or {}).get("lag")
-    if not lag:
-        return {"label": "unknown", "records": None, "unknown_partitions": None}
-    known = lag["partitions"] - lag["unknown_partitions"]
+def consumers(checked: dict[str, Any], loss: dict[str, Any] | None) -> dict[str, Any]:
+    """What protected groups go through: how much they may read again (*bounded*: by the interval at which their offsets
+    are synced, at the peak rate, beside the link's latency), and which offsets were ahead of the data (*measured*)."""
+    seconds, rate = checked.get("offset_sync_seconds"), (loss or {}).get("peak_rate")
     return {
-        "label": "estimated" if known else "unknown",
-        "records": lag["records"] if known else None,
-        "unknown_partitions": lag["unknown_partitions"],
-        "basis": "lag of the mirrors at their last fetch; records acknowledged after it are not in it",
+        "groups": checked.get("groups", []),
+        "read_again": {
+            "label": "unknown" if seconds is None else "bounded",
+            "seconds": seconds,
+            "records": None if seconds is None or rate is None else ceil(seconds * rate),
+        },
+        "ahead": {
+            "label": "measured" if checked else "unknown",
+            "count": checked.get("ahead_count"),
+            "offsets": checked.get("ahead", []),
+            "clamped": checked.get("clamped", []),
+            "refused": checked.get("refused", []),
+        },
     }
 
 

@@ -190,3 +190,8 @@ def trailing(mirrors: Iterable[Mirror]) -> Lag:
 def by_status(mirrors: Iterable[Mirror]) -> dict[str, int]:
     """How many mirrors are in each state."""
     return dict(sorted(Counter(mirror.status for mirror in mirrors).items()))
+
+
+def prefixed(mirrors: Iterable[Mirror]) -> int:
+    """How many mirrors are named otherwise than their source topic: clients would not find those."""
+    return sum(mirror.source_topic not in (None, mirror.topic) for mirror in mirrors)

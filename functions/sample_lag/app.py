@@ -1,0 +1,86 @@
+"""sample_lag: look at every mirror's lag while all is well, and keep what is proven fresh, for the day it is needed.
+
+Runs every few seconds beside watch_site. On the day of a failover the lag that mirrors still show is frozen; what was
+lost can only be estimated from the last sample, and from how fast records came in.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import BaseModel, ConfigDict
+
+from failover.aws import client
+from failover.credentials import credentials
+from failover.errors import FailoverError
+from failover.kafka import cluster_id, settings
+from failover.lag import Watch, as_rows, of_rows, sampled
+from failover.ledger import Ledger
+from failover.link import Mirror, trailing
+from failover.link.of_plan import links_at
+from failover.plan import Plan
+from failover.plans import plan_named
+from failover.read import read
+from failover.tables import keep_plan_table, plan_table
+
+logger = Logger(service="failover")
+metrics = Metrics(namespace="Failover", service="failover")
+
+
+class SampleRequest(BaseModel):
+    """The plan whose mirrors to look at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: str
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Sample; answers how far the mirrors trail. While an execution holds the plan nothing is sampled.
+
+    Raises:
+        MalformedEvent, UnknownPlan, BadPlan, LinkUnavailable, LinkRejected, LedgerUnavailable, ServiceUnavailable
+    """
+    plan = plan_named(read(SampleRequest, event).plan)
+    book = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
+    state = book.state(plan.name, plan.home)
+    if state.holder is not None:
+        return {"plan": plan.name, "sampled": False, "why": f"{state.holder} is at it"}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        answers = pool.submit(_answers, plan, state.active)
+        mirrors = _mirrors(plan, plan.other(state.active))
+        source_answers = answers.result()
+    now = time.time()
+    watch = Watch(**plan_table(book, plan.name, "watch").get(state.active, {}))
+    kept = f"lag-{plan.other(state.active)}"
+    samples = sampled(of_rows(plan_table(book, plan.name, kept)), mirrors, watch, now, source_answers)
+    keep_plan_table(book, plan.name, kept, as_rows(samples))
+    keep_plan_table(book, plan.name, "watch", {state.active: asdict(watch.after(source_answers, now))})
+    lag = trailing(mirrors)
+    metrics.add_dimension("plan", plan.name)
+    metrics.add_metric("MirrorLagRecords", MetricUnit.Count, lag.records)
+    metrics.add_metric("MirrorLagUnknownPartitions", MetricUnit.Count, lag.unknown_partitions)
+    return {"plan": plan.name, "sampled": True, "source_answers": source_answers, "lag": asdict(lag)}
+
+
+def _answers(plan: Plan, site: str) -> bool:
+    """Whether the source answers as the link asks it: over the Kafka protocol; its REST API may well live on alone."""
+    kafka = plan.site(site).kafka
+    try:
+        return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, credentials(kafka.credentials))) == (
+            kafka.cluster_id
+        )
+    except FailoverError:
+        return False
+
+
+def _mirrors(plan: Plan, site: str) -> list[Mirror]:
+    return [mirror for link in links_at(plan, site) for mirror in link.mirrors()]

@@ -1,0 +1,145 @@
+"""Lag samples and the loss that is told from them: never fresher, and never less, than is proven."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failover.lag import Sample, Watch, as_rows, of_rows, sampled
+from failover.link import Mirror, PartitionLag
+from failover.loss import losses, peak_rate, summary
+
+NEVER = Watch()
+
+
+def mirror(records: int | None, fetched_to: int | None, status: str = "ACTIVE") -> Mirror:
+    return Mirror("orders", status, (PartitionLag(0, records, fetched_to),))
+
+
+def after(*looks: tuple[float, bool, Mirror]) -> dict[str, dict[int, Sample]]:
+    """The samples after looks at (time, whether the source answered, the mirror)."""
+    samples: dict[str, dict[int, Sample]] = {}
+    watch = NEVER
+    for now, answers, seen in looks:
+        samples = sampled(samples, [seen], watch, now, answers)
+        watch = watch.after(answers, now)
+    return samples
+
+
+def test_a_lag_is_fresh_if_the_source_answered_at_the_same_time() -> None:
+    sample = after((10, True, mirror(3, 100)))["orders"][0]
+    assert (sample.at, sample.lag, sample.fetched_to, sample.proof) == (10, 3, 100, "the source answered")
+
+
+def test_a_fetch_that_advanced_is_as_fresh_as_the_look_before_it_and_no_fresher() -> None:
+    looks = [(10.0, True, mirror(3, 100)), (20.0, False, mirror(5, 100)), (30.0, False, mirror(5, 180))]
+    sample = after(*looks)["orders"][0]
+    assert (sample.at, sample.lag, sample.proof) == (20, 5, "a fetch advanced")
+
+
+def test_the_last_fetches_before_an_outage_do_not_make_a_frozen_lag_look_fresh() -> None:
+    sample = after((10, True, mirror(3, 100)), (20, False, mirror(17, 150)), (30, False, mirror(17, 150)))["orders"][0]
+    assert (sample.at, sample.lag) == (10, 3)
+
+
+def test_an_unknown_lag_leaves_the_last_known_sample() -> None:
+    assert after((10, True, mirror(3, 100)), (20, True, mirror(None, None)))["orders"][0].at == 10
+    assert "orders" not in after((10, True, mirror(None, None)))
+
+
+def test_a_stopped_mirror_is_not_sampled() -> None:
+    assert after((10, True, mirror(3, 100)), (20, True, mirror(0, 200, "STOPPED")))["orders"][0].at == 10
+
+
+def test_the_rate_is_a_peak_that_fades() -> None:
+    samples = after((0, True, mirror(0, 0)), (10, True, mirror(0, 1000)), (20, True, mirror(0, 1000)))
+    assert samples["orders"][0].rate == 90
+
+
+def test_samples_are_kept_as_they_were() -> None:
+    samples = after((0, True, mirror(0, 0)), (10, True, mirror(2, 1000)))
+    assert of_rows(as_rows(samples)) == samples
+
+
+def test_the_watch_knows_since_when_the_source_is_silent() -> None:
+    watch = Watch().after(True, 10).after(False, 20).after(False, 30)
+    assert (watch.answered_at, watch.unanswered_since) == (10, 20)
+    assert watch.after(True, 40) == Watch(40, 40, None)
+
+
+def sample(at: float = 100, lag: int = 10, fetched_to: int = 1000, rate: float | None = 50) -> Sample:
+    return Sample(at, lag, fetched_to, rate, "the source answered", fetched_to)
+
+
+def one(frozen: int | None, known: Sample | None, log_end: int | None, lost_by: float = 104):  # type: ignore[no-untyped-def]
+    samples = {"orders": {0: known}} if known else {}
+    ends = {} if log_end is None else {"orders": {0: log_end}}
+    return losses({"orders": {0: frozen}}, samples, ends, lost_by)[0]
+
+
+def test_a_loss_is_from_the_frozen_lag_to_what_came_in_until_the_source_fell_silent() -> None:
+    loss = one(20, sample(), 1090)
+    assert (loss.low, loss.high) == (20, 10 + 50 * 4 - 90)
+
+
+def test_the_range_never_ends_below_where_it_begins() -> None:
+    assert one(500, sample(), 5000).high == 500
+
+
+def test_a_partition_without_a_sample_or_a_rate_has_no_upper_end() -> None:
+    assert one(20, None, 1090).high is None
+    assert one(20, sample(rate=None), 1090).high is None
+    assert not one(0, None, 0).known
+
+
+def test_unknown_is_never_zero() -> None:
+    found = summary(losses({"orders": {0: 0, 1: None}}, {}, {}, 104), 104, "east")
+    assert (found["label"], found["records"], found["unknown_partitions"]) == ("unknown", None, 2)
+    assert found["unknown"] == ["orders[0]", "orders[1]"]
+    assert found["measured"] is None and "only east knows" in found["not_measured_because"]
+
+
+def test_unknown_partitions_are_in_no_total_and_are_named() -> None:
+    found = losses({"orders": {0: 20, 1: None}}, {"orders": {0: sample()}}, {"orders": {0: 1090, 1: 7}}, 104)
+    told = summary(found, 104, "east")
+    assert told["records"] == {"low": 20, "high": 120}
+    assert (told["unknown_partitions"], told["unknown"], told["at_least"]) == (1, ["orders[1]"], 20)
+    assert found[1].as_row()["log_end_at_promotion"] == 7
+    assert peak_rate(found) == 50
+
+
+def test_the_worst_are_named_first_and_the_document_stays_small() -> None:
+    lags = {f"t{number:05}": {0: number, 1: number} for number in range(10_000)}
+    samples = {topic: {0: sample(lag=part[0]), 1: sample()} for topic, part in lags.items()}
+    told = summary(losses(lags, samples, {}, 104), 104, "east")
+    assert [row["topic"] for row in told["worst"][:2]] == ["t09999", "t09998"]
+    assert told["partitions"] == 20_000 and len(str(told)) < 10_000
+
+
+@given(
+    produced=st.lists(st.integers(0, 500), min_size=2, max_size=12),
+    seconds_to_loss=st.integers(0, 9),
+    fetched=st.integers(0, 10_000),
+)
+def test_with_a_steady_source_the_true_loss_is_within_the_range(
+    produced: list[int], seconds_to_loss: int, fetched: int
+) -> None:
+    """A source that never exceeds the peak it was seen at, looked at every 10 seconds; it dies, and is seen silent at
+    the next look."""
+    rate = max(produced)
+    ends = [0]
+    for _ in range(3):
+        ends.append(ends[-1] + rate * 10)
+    looks = [(10.0 * n, True, mirror(0, end)) for n, end in enumerate(ends)]
+    samples = after(*looks)
+    last, died = 10.0 * (len(ends) - 1), 10.0 * (len(ends) - 1) + seconds_to_loss
+    came = rate * seconds_to_loss
+    replicated = min(fetched, came)
+    stranded = came - replicated
+    loss = losses({"orders": {0: 0}}, samples, {"orders": {0: ends[-1] + replicated}}, last + 10)[0]
+    assert loss.low is not None and loss.high is not None
+    assert loss.low <= stranded <= loss.high
+    assert loss.high <= math.ceil(rate * 10)
+    assert died <= last + 10

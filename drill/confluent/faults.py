@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
+
+from drill.confluent.door import Door
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -41,13 +46,20 @@ TOO_MANY_REQUESTS: Final = (
 
 
 class Fault(BaseModel):
-    """One fault. It hits requests whose "operationId METHOD path?query" contains `match` ("" or "*": all of them)."""
+    """One fault. It hits requests whose "operationId METHOD path?query" contains `match` ("" or "*": all of them).
+
+    One call in ten is `probability` 0.1 with `times` null; the same `seed` hits the same calls again. A storm is any
+    fault with `times` null that ends `lasts_s` seconds after it was armed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     match: str = "*"
     kind: Kind
     times: Annotated[int, Field(ge=1)] | None = Field(default=1, description="how often; null: until it is cleared")
+    probability: float = Field(default=1.0, gt=0, le=1)
+    seed: int | None = None
+    lasts_s: float | None = Field(default=None, gt=0)
     seconds: float = Field(default=60.0, ge=0)
     status: int = Field(default=503, ge=400, le=599)
     error_code: int | None = None
@@ -58,20 +70,31 @@ class Fault(BaseModel):
 class _Armed:
     fault: Fault
     left: int | None
+    chance: random.Random
+    until: float
+
+    def hits(self, text: str, now: float) -> bool:
+        """Whether this request is one of those; each that could be one is a throw of the dice."""
+        match = self.fault.match
+        if now >= self.until or (match not in ("", "*") and match not in text):
+            return False
+        return self.fault.probability >= 1 or self.chance.random() < self.fault.probability
 
 
 class Faults:
-    """The armed faults, and how often each operation was asked for."""
+    """The armed faults, and how often each operation was asked for; `door` says how the API is to be reached."""
 
-    def __init__(self) -> None:
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._armed: list[_Armed] = []
         self._counts: Counter[str] = Counter()
         self._statuses: dict[str, Counter[str]] = {}
         self._lock = threading.Lock()
 
     def arm(self, fault: Fault) -> None:
+        until = math.inf if fault.lasts_s is None else time.monotonic() + fault.lasts_s
         with self._lock:
-            self._armed.append(_Armed(fault, fault.times))
+            self._armed.append(_Armed(fault, fault.times, random.Random(fault.seed), until))
 
     def clear(self) -> None:
         with self._lock:
@@ -79,7 +102,9 @@ class Faults:
 
     def armed(self) -> list[dict[str, object]]:
         """What is still armed, with how often it will hit ("times")."""
+        now = time.monotonic()
         with self._lock:
+            self._armed = [armed for armed in self._armed if now < armed.until]
             return [{**armed.fault.model_dump(), "times": armed.left} for armed in self._armed]
 
     def counts(self) -> dict[str, dict[str, object]]:
@@ -96,9 +121,7 @@ class Faults:
         async def handle(request: Request) -> Response:
             with self._lock:
                 self._counts[operation] += 1
-            query = f"?{request.url.query}" if request.url.query else ""
-            fault = self._next(f"{operation} {request.method} {request.url.path}{query}")
-            response = await (_faulty(fault, request, handler) if fault else handler(request))
+            response = await self._answer(operation, request, handler)
             with self._lock:
                 answer = "cut" if isinstance(response, CutConnection) else str(response.status_code)
                 self._statuses.setdefault(operation, Counter())[answer] += 1
@@ -106,10 +129,23 @@ class Faults:
 
         return handle
 
+    async def _answer(self, operation: str, request: Request, handler: Handler) -> Response:
+        if self._door.hangs:
+            await self._door.opened()
+            return CutConnection()
+        if self._door.latency_s:
+            await asyncio.sleep(self._door.latency_s)
+        if not self._door.admits():
+            return too_many_requests(request)
+        query = f"?{request.url.query}" if request.url.query else ""
+        fault = self._next(f"{operation} {request.method} {request.url.path}{query}")
+        return await (_faulty(fault, request, handler) if fault else handler(request))
+
     def _next(self, text: str) -> Fault | None:
+        now = time.monotonic()
         with self._lock:
             for armed in self._armed:
-                if armed.fault.match in ("", "*") or armed.fault.match in text:
+                if armed.hits(text, now):
                     if armed.left is not None:
                         armed.left -= 1
                         if armed.left == 0:
@@ -141,12 +177,17 @@ class CutConnection(Response):
             await send({"type": "http.response.body", "body": b'{"kind":"Kaf', "more_body": True})
 
 
+def too_many_requests(request: Request) -> Response:
+    """What Jetty's DoSFilter answers, in front of the API."""
+    return HTMLResponse(TOO_MANY_REQUESTS.format(path=request.url.path), 429)
+
+
 async def _faulty(fault: Fault, request: Request, handler: Handler) -> Response:
     if fault.kind in _APPLIED:
         return await _after_applying(fault, await handler(request))
     match fault.kind:
         case "html429":
-            return HTMLResponse(TOO_MANY_REQUESTS.format(path=request.url.path), 429)
+            return too_many_requests(request)
         case "status":
             code = fault.status if fault.error_code is None else fault.error_code
             return JSONResponse({"error_code": code, "message": fault.message}, fault.status)

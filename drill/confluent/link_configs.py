@@ -121,6 +121,14 @@ class LinkConfigs:
         """Whether ConsumerOffsetSync does anything: it is on, and its filters name a group."""
         return self.flag(OFFSET_SYNC) and bool(_filters(self.value(GROUP_FILTERS), "groupFilters"))
 
+    def acl_sync_configured(self) -> bool:
+        """Whether AclSync does anything."""
+        return self.flag(ACL_SYNC) and bool(self.value(ACL_FILTERS))
+
+    def auto_create_configured(self) -> bool:
+        """Whether AutoCreateMirror does anything."""
+        return self.flag(AUTO_CREATE) and bool(self.value(AUTO_CREATE_FILTERS))
+
     @property
     def offset_sync_s(self) -> float:
         return int(self.value(OFFSET_SYNC_MS)) / 1000

@@ -1,14 +1,19 @@
-"""What the REST API reads of its own cluster over the Kafka protocol: topics, log ends, committed offsets."""
+"""What the REST API knows of its own cluster: topics, log ends and groups over the Kafka protocol, and what it keeps
+itself because the mock cluster has no such thing (topics of the API only, topic configurations, states of groups)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import threading
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, TopicMetadata  # type: ignore[attr-defined]
 
-from drill.confluent.offset_sync import committed
+from drill.confluent.groups import committed, listed_groups, state_of
 from drill.confluent.replication import Spot, end_offsets
+
+REPLICATION_FACTOR = 3
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,19 @@ class Topic:
 
     name: str
     partitions: int
-    replication_factor: int
+    replication_factor: int = REPLICATION_FACTOR
+
+    @property
+    def is_internal(self) -> bool:
+        return self.name.startswith("__")
+
+
+@dataclass(frozen=True)
+class Group:
+    """A consumer group, by the spec's words for its state."""
+
+    name: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -29,31 +46,120 @@ class GroupLag:
     log_end_offset: int
 
 
-class LocalCluster:
-    """Blocking reads. May be used by several threads.
+@dataclass
+class Kept:
+    """What is kept here, and not by the brokers.
 
-    Every method raises `KafkaException` if the cluster does not answer.
+    `made_up` topics exist in the API only; `hidden` ones were deleted (the mock cluster can't delete a topic);
+    `states` are those of groups that the drill says are so, whatever the brokers say.
     """
 
-    def __init__(self, admin: AdminClient, timeout_s: float = 3.0) -> None:
+    made_up: dict[str, Topic] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    configs: dict[str, dict[str, str]] = field(default_factory=dict)
+    groups: set[str] = field(default_factory=set)
+    states: dict[str, str] = field(default_factory=dict)
+
+
+class LocalCluster:
+    """Blocking reads. May be used by several threads. With no `admin` there are no brokers.
+
+    Every method raises `KafkaException` if the brokers do not answer. `dedicated`: the type of cluster that serves lags
+    of groups; `reachable` false cuts the API off from its brokers, which serve their clients all the same.
+    """
+
+    def __init__(self, admin: AdminClient | None, groups: Iterable[str] = (), timeout_s: float = 3.0) -> None:
         self._admin = admin
         self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._kept = Kept(groups=set(groups))
+        self.dedicated = True
+        self.reachable = True
 
     def topics(self) -> list[Topic]:
         """Every topic, by name."""
-        found = self._admin.list_topics(timeout=self._timeout_s).topics
-        return [_topic(name, metadata) for name, metadata in sorted(found.items())]
+        admin = self._brokers()
+        found = admin.list_topics(timeout=self._timeout_s).topics if admin is not None else {}
+        with self._lock:
+            topics = {name: _topic(name, row) for name, row in found.items() if name not in self._kept.hidden}
+            topics |= self._kept.made_up
+        return [topics[name] for name in sorted(topics)]
+
+    def topic(self, name: str) -> Topic | None:
+        """One topic; None if there is none."""
+        return next((topic for topic in self.topics() if topic.name == name), None)
+
+    def make_up(self, topics: Iterable[Topic]) -> None:
+        """From now on these exist, in the API only."""
+        with self._lock:
+            self._kept.made_up |= {topic.name: topic for topic in topics}
+
+    def topic_configs(self, name: str) -> dict[str, str]:
+        """What is not the default in a topic's configuration."""
+        with self._lock:
+            return dict(self._kept.configs.get(name, {}))
+
+    def configure_topic(self, name: str, configs: Mapping[str, str]) -> None:
+        """Set a topic's configuration; what is not named gets its default."""
+        with self._lock:
+            self._kept.configs[name] = dict(configs)
 
     def group_lags(self, group: str) -> list[GroupLag]:
         """A row for every partition the group has committed an offset for, active or not."""
-        spots = [Spot(topic.name, number) for topic in self.topics() for number in range(topic.partitions)]
-        offsets = committed(self._admin, group, spots, self._timeout_s)
-        ends = end_offsets(self._admin, list(offsets), self._timeout_s, lambda: False)
+        admin = self._brokers()
+        if admin is None:
+            return []
+        made_up = self._kept.made_up
+        spots = [
+            Spot(topic.name, number)
+            for topic in self.topics()
+            if topic.name not in made_up
+            for number in range(topic.partitions)
+        ]
+        offsets = committed(admin, group, spots, self._timeout_s)
+        ends = end_offsets(admin, list(offsets), self._timeout_s, lambda: False)
         return [GroupLag(spot, offset, ends[spot]) for spot, offset in sorted(offsets.items()) if spot in ends]
 
-    def known_groups(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` that have committed offsets: librdkafka's mock cluster can't list its groups."""
-        return [name for name in names if self.group_lags(name)]
+    def know_groups(self, groups: Iterable[str]) -> None:
+        """Groups there may be: librdkafka's mock cluster can't list its own."""
+        with self._lock:
+            self._kept.groups |= set(groups)
+
+    def group_names(self) -> list[str]:
+        """The names of all groups there may be."""
+        admin = self._brokers()
+        names = listed_groups(admin, self._timeout_s) if admin is not None else set()
+        with self._lock:
+            return sorted(names | self._kept.groups | self._kept.states.keys())
+
+    def groups(self) -> list[Group]:
+        """The groups that are active or have committed offsets, or whose state the drill has set."""
+        found = (Group(name, self.group_state(name)) for name in self.group_names())
+        return [g for g in found if g.state == "STABLE" or g.name in self._kept.states or self.group_lags(g.name)]
+
+    def group_state(self, name: str) -> str:
+        """STABLE for a group with members, EMPTY for one without."""
+        admin = self._brokers()
+        forced = self._kept.states.get(name)
+        if forced is not None or admin is None:
+            return forced or "EMPTY"
+        return state_of(admin, name, self._timeout_s)
+
+    def set_group_states(self, states: Mapping[str, str | None]) -> None:
+        """Say what state groups are in; None: as the brokers say."""
+        with self._lock:
+            self._kept.states |= {name: state for name, state in states.items() if state is not None}
+            for name in (name for name, state in states.items() if state is None):
+                self._kept.states.pop(name, None)
+
+    def active(self, groups: Collection[str]) -> list[str]:
+        """Which of these groups have members."""
+        return [group for group in groups if self.group_state(group) not in ("EMPTY", "DEAD", "UNKNOWN")]
+
+    def _brokers(self) -> AdminClient | None:
+        if not self.reachable:
+            raise KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT))
+        return self._admin
 
 
 def _topic(name: str, metadata: TopicMetadata) -> Topic:

@@ -35,6 +35,7 @@ class LinkState(StrEnum):
     ACTIVE = "ACTIVE"
     PAUSED = "PAUSED"
     UNAVAILABLE = "UNAVAILABLE"
+    FAILED = "FAILED"
 
 
 class Verb(StrEnum):
@@ -103,7 +104,8 @@ class Stopping:
 
 @dataclass(frozen=True)
 class Mirror:
-    """A mirror topic. `since`: when it came into its state."""
+    """A mirror topic. `since`: when it came into its state. One that is not `wired` exists in the API only: there is no
+    such topic on the wire, and its offsets are made up."""
 
     topic: str
     partitions: tuple[Partition, ...]
@@ -111,6 +113,7 @@ class Mirror:
     status: Status = Status.ACTIVE
     error: str = NO_ERROR
     stopping: Stopping | None = None
+    wired: bool = True
 
     @property
     def writable(self) -> bool:
@@ -136,7 +139,8 @@ class Timings:
 
 @dataclass(frozen=True)
 class Link:
-    """A cluster link as its destination sees it. `stuck` are topics that the drill keeps from ever being STOPPED."""
+    """A cluster link as its destination sees it. `stuck` are topics that the drill keeps from ever being STOPPED;
+    `pending` those that are on their way there."""
 
     name: str
     mirrors: Mapping[str, Mirror]
@@ -145,6 +149,7 @@ class Link:
     unreached_since: float | None = None
     paused: bool = False
     stuck: frozenset[str] = frozenset()
+    pending: frozenset[str] = frozenset()
 
     def state(self, now: float) -> LinkState:
         """`link_state`: it turns UNAVAILABLE long after the source was lost, so it is no liveness probe."""
@@ -154,8 +159,8 @@ class Link:
         return LinkState.UNAVAILABLE if lost else LinkState.ACTIVE
 
     def read_only(self) -> frozenset[str]:
-        """Topics that refuse writes: every mirror that is not STOPPED."""
-        return frozenset(topic for topic, mirror in self.mirrors.items() if not mirror.writable)
+        """Topics on the wire that refuse writes: every mirror that is not STOPPED."""
+        return frozenset(topic for topic, mirror in self.mirrors.items() if mirror.wired and not mirror.writable)
 
     def copied(self) -> tuple[Mirror, ...]:
         """The mirrors that records are being copied to. A promote goes on copying, a failover stops at once."""
@@ -165,7 +170,11 @@ class Link:
 
     def put(self, *mirrors: Mirror) -> Link:
         """The link with these mirrors in place of those of the same name."""
-        return replace(self, mirrors={**self.mirrors, **{mirror.topic: mirror for mirror in mirrors}})
+        if not mirrors:
+            return self
+        put = {mirror.topic: mirror for mirror in mirrors}
+        pending = {topic for topic, mirror in put.items() if mirror.stopping is not None}
+        return replace(self, mirrors={**self.mirrors, **put}, pending=(self.pending - put.keys()) | pending)
 
 
 @dataclass(frozen=True)
@@ -186,13 +195,8 @@ def _is_copied(mirror: Mirror) -> bool:
 
 def alter(link: Link, verb: Verb, topics: Iterable[str], now: float) -> tuple[Link, tuple[Row, ...]]:
     """Ask `verb` of each topic. Rows stand in the order asked; refused topics are left as they were."""
-    rows: list[Row] = []
-    for topic in dict.fromkeys(topics):
-        row = _altered(link, verb, topic, now)
-        rows.append(row)
-        if row.code is None and row.mirror is not None:
-            link = link.put(row.mirror)
-    return link, tuple(rows)
+    rows = [_altered(link, verb, topic, now) for topic in dict.fromkeys(topics)]
+    return link.put(*(row.mirror for row in rows if row.code is None and row.mirror is not None)), tuple(rows)
 
 
 def _altered(link: Link, verb: Verb, topic: str, now: float) -> Row:
@@ -223,6 +227,7 @@ def _asked(link: Link, mirror: Mirror, verb: Verb, now: float) -> Mirror:
 
 def reached(link: Link, now: float, partitions: Mapping[str, Sequence[Partition]]) -> Link:
     """The source answered: what is known of each topic's partitions now. Topics not named keep what they had."""
+    was_lost = link.unreached_since is not None
     link = replace(link, last_reached=now, unreached_since=None)
     changed = []
     for topic, seen in partitions.items():
@@ -231,7 +236,8 @@ def reached(link: Link, now: float, partitions: Mapping[str, Sequence[Partition]
             continue
         mirror = replace(mirror, partitions=tuple(seen))
         changed.append(mirror)
-    return _with_promote_errors(_recovered(link.put(*changed), now))
+    link = link.put(*changed)
+    return _with_promote_errors(_recovered(link, now) if was_lost else link)
 
 
 def _recovered(link: Link, now: float) -> Link:
@@ -252,8 +258,8 @@ def unreached(link: Link, now: float) -> Link:
 def _with_promote_errors(link: Link) -> Link:
     """Every pending promote with the reasons why it can't complete yet. The codes are our choice."""
     changed = []
-    for mirror in link.mirrors.values():
-        if mirror.stopping is None or mirror.stopping.verb is not Verb.PROMOTE or mirror.status is Status.STOPPED:
+    for mirror in (link.mirrors[topic] for topic in link.pending):
+        if mirror.stopping is None or mirror.stopping.verb is not Verb.PROMOTE:
             continue
         errors: list[TransitionError] = []
         if link.unreached_since is not None:
@@ -289,7 +295,7 @@ def pause_link(link: Link, paused: bool, now: float) -> Link:
 
 def ready_to_stop(link: Link, now: float) -> tuple[str, ...]:
     """The topics whose copying is over and that may be opened for writes now."""
-    return tuple(topic for topic, mirror in link.mirrors.items() if _ready(link, mirror, now))
+    return tuple(sorted(topic for topic in link.pending if _ready(link, link.mirrors[topic], now)))
 
 
 def _ready(link: Link, mirror: Mirror, now: float) -> bool:
@@ -305,13 +311,16 @@ def _ready(link: Link, mirror: Mirror, now: float) -> bool:
     return seen_since and link.unreached_since is None and caught_up
 
 
-def stopped(link: Link, topic: str, log_ends: Sequence[int], now: float) -> Link:
-    """The topic was opened for writes at these log ends. Nothing happens unless it is PENDING_STOPPED."""
-    mirror = link.mirrors.get(topic)
-    if mirror is None or mirror.status is not Status.PENDING_STOPPED:
-        return link
-    partitions = tuple(replace(p, log_end=end) for p, end in zip(mirror.partitions, log_ends, strict=True))
-    return link.put(mirror.to(Status.STOPPED, now, partitions=partitions, stopping=None))
+def stopped(link: Link, log_ends: Mapping[str, Sequence[int]], now: float) -> Link:
+    """These topics were opened for writes at these log ends. Nothing happens to one that is not PENDING_STOPPED."""
+    changed = []
+    for topic, ends in log_ends.items():
+        mirror = link.mirrors.get(topic)
+        if mirror is None or mirror.status is not Status.PENDING_STOPPED:
+            continue
+        partitions = tuple(replace(p, log_end=end) for p, end in zip(mirror.partitions, ends, strict=True))
+        changed.append(mirror.to(Status.STOPPED, now, partitions=partitions, stopping=None))
+    return link.put(*changed)
 
 
 def promoted(link: Link) -> dict[str, dict[int, int]]:

@@ -7,20 +7,19 @@ a group's offset can be ahead of its mirror; it leaves a group alone that is act
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from drill.confluent.groups import MEMBERS, committed
 from drill.confluent.mirrors import TransitionError
-from drill.confluent.replication import SLICE_S, Hurry, Spot
+from drill.confluent.replication import Hurry, Spot
 
 log = logging.getLogger(__name__)
 
 IN_USE: Final = "CONSUMER_GROUP_IN_USE_ERROR"
-_ACTIVE = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
 
 
 class GroupOffsets:
@@ -56,32 +55,6 @@ class GroupOffsets:
             return TransitionError("INTERNAL_ERROR", f"Offsets of group '{group}' could not be committed: {error}")
         if not refused:
             return None
-        if any(error.code() in _ACTIVE for error in refused):
+        if any(error.code() in MEMBERS for error in refused):
             return TransitionError(IN_USE, f"Consumer group '{group}' is active on the destination cluster")
         return TransitionError("INTERNAL_ERROR", f"Offsets of group '{group}' were refused: {refused[0]}")
-
-
-def committed(
-    admin: AdminClient, group: str, spots: Collection[Spot], timeout_s: float, hurry: Hurry = lambda: False
-) -> dict[Spot, int]:
-    """The group's committed offsets for these partitions; without those it has none for, empty if nobody answers.
-
-    Partitions are named one by one because librdkafka's mock cluster answers nothing to "all of them".
-    """
-    if not spots:
-        return {}
-    rows = [TopicPartition(spot.topic, spot.partition) for spot in spots]
-    try:
-        answer = admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, rows)], request_timeout=timeout_s
-        )[group]
-        deadline = time.monotonic() + timeout_s + 0.25
-        while not answer.done() and time.monotonic() < deadline and not hurry():
-            time.sleep(min(SLICE_S, 0.005))
-        if not answer.done():
-            return {}
-        found = answer.result().topic_partitions
-    except KafkaException as error:
-        log.info("offsets of group %s could not be read: %s", group, error)
-        return {}
-    return {Spot(row.topic, row.partition): row.offset for row in found if row.error is None and row.offset >= 0}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -137,19 +137,6 @@ class DataPath:
             }
         )
         self._producer = self._new_producer()
-
-    def create_topics(self, topics: Iterable[str]) -> dict[str, int]:
-        """Make sure that the mirror topics exist here; each with its number of partitions. The mock cluster creates a
-        topic when a producer asks for its metadata."""
-        counts: dict[str, int] = {}
-        for topic in topics:
-            deadline = time.monotonic() + 10
-            while not (count := len(self._producer.list_topics(topic, timeout=5).topics[topic].partitions)):
-                if time.monotonic() > deadline:
-                    raise AppendFailed(f"topic {topic} could not be created at {self._local_bootstrap}")
-                time.sleep(SLICE_S)
-            counts[topic] = count
-        return counts
 
     def high_watermarks(self, spots: Collection[Spot], hurry: Hurry) -> dict[Spot, int]:
         """The source's high watermarks; empty if it can't be reached."""

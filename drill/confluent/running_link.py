@@ -1,111 +1,44 @@
-"""A cluster link at work: a thread that copies, syncs offsets and stops mirrors, in cycles; and the state it shares."""
+"""A cluster link at work: a thread that copies, syncs offsets and stops mirrors, in cycles."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Collection
 
-from drill.confluent import mirrors
-from drill.confluent.link_configs import LINK_PAUSED, Change, LinkConfigs
-from drill.confluent.mirrors import Clock, Link, Partition, Row, TransitionError, Verb
+from drill.confluent import mirrors, rest_only
+from drill.confluent.link_book import LinkBook
+from drill.confluent.mirrors import Verb
 from drill.confluent.offset_sync import GroupOffsets
-from drill.confluent.read_only import Guard, GuardUnreachable
-from drill.confluent.replication import AppendFailed, DataPath, MirrorDiverged, Spot, plan_cycle
+from drill.confluent.tasks import OFFSET_SYNC
+from drill.confluent.wire import Wire, spots, wired
 
 log = logging.getLogger(__name__)
 
-
-class LinkBook:
-    """The one link's state: read by anyone, changed under a lock by pure transitions."""
-
-    def __init__(self, link: Link, configs: LinkConfigs, clock: Clock = time.time) -> None:
-        self.clock = clock
-        self.asked = threading.Event()
-        self._lock = threading.Lock()
-        self._link = link
-        self._configs = configs
-        self._task_errors: tuple[TransitionError, ...] = ()
-        self._path_cut = False
-
-    @property
-    def link(self) -> Link:
-        return self._link
-
-    @property
-    def configs(self) -> LinkConfigs:
-        return self._configs
-
-    @property
-    def offset_sync_errors(self) -> tuple[TransitionError, ...]:
-        return self._task_errors
-
-    @property
-    def path_cut(self) -> bool:
-        """Whether the drill cut the way to the source, which itself may be well."""
-        return self._path_cut
-
-    def change(self, transition: Callable[[Link], Link]) -> Link:
-        """Apply a transition; the link after it."""
-        with self._lock:
-            self._link = transition(self._link)
-            return self._link
-
-    def alter(self, verb: Verb, topics: Collection[str], *, validate_only: bool = False) -> tuple[Row, ...]:
-        """Ask a verb of topics; with `validate_only` the answer is the same and nothing changes."""
-        with self._lock:
-            link, rows = mirrors.alter(self._link, verb, topics, self.clock())
-            if not validate_only:
-                self._link = link
-        self.asked.set()
-        return rows
-
-    def configure(self, changes: Collection[Change], *, validate_only: bool = False) -> None:
-        """Change link configurations, all or none.
-
-        Raises:
-            ConfigRefused
-        """
-        with self._lock:
-            configs = self._configs.changed(changes)
-            if validate_only:
-                return
-            self._configs = configs
-            self._link = mirrors.pause_link(self._link, configs.flag(LINK_PAUSED), self.clock())
-        self.asked.set()
-
-    def cut_path(self, cut: bool) -> None:
-        self._path_cut = cut
-
-    def note_offset_sync(self, errors: tuple[TransitionError, ...]) -> None:
-        self._task_errors = errors
+MADE_UP_EVERY_S = 1.0
 
 
 class RunningLink:
-    """The thread behind a link.
-
-    A cycle reads the source's high watermarks and the mirrors' log ends over the wire, copies up to the high watermarks
-    of the cycle before, and then stops the mirrors whose time has come: only between cycles, so with nothing in flight.
-    """
+    """The thread behind a link. It stops the mirrors whose time has come only between cycles, so with nothing in
+    flight. Without a `wire` every topic is made up."""
 
     def __init__(
         self,
         book: LinkBook,
-        path: DataPath,
-        offsets: GroupOffsets,
-        guard: Guard,
+        wire: Wire | None,
+        offsets: GroupOffsets | None,
         groups: Collection[str],
         interval_s: float,
+        records_per_s: float = 0.0,
     ) -> None:
         self._book = book
-        self._path = path
+        self._wire = wire
         self._offsets = offsets
-        self._guard = guard
         self._groups = tuple(groups)
         self._interval_s = interval_s
-        self._agreed: dict[Spot, int] = {}
+        self._records_per_s = records_per_s
+        self._made_up_at = time.monotonic()
         self._next_sync = 0.0
         self._held: frozenset[str] = frozenset()
 
@@ -129,8 +62,9 @@ class RunningLink:
 
     def _until_stop(self) -> float:
         """Seconds until the next mirror may be stopped."""
-        now = self._book.clock()
-        dues = [mirror.stopping.due - now for mirror in self._book.link.mirrors.values() if mirror.stopping]
+        link, now = self._book.link, self._book.clock()
+        pending = (link.mirrors[topic].stopping for topic in link.pending)
+        dues = [stopping.due - now for stopping in pending if stopping is not None]
         # One that is due already waits for the source, or for the guard: that is looked at once a cycle.
         return min((due for due in dues if due > 0), default=self._interval_s)
 
@@ -140,44 +74,28 @@ class RunningLink:
         return self._book.asked.is_set() or not self._held.issuperset(ready)
 
     def cycle(self) -> None:
-        """Look at both clusters and copy what the last cycle agreed."""
+        """Look at the source, and copy."""
         book = self._book
-        everything = _spots(book.link.mirrors.values())
-        at = book.clock()
-        high = {} if book.path_cut else self._path.high_watermarks(everything, self._hurry)
-        if not high and self._hurry():
-            return  # the look was broken off, which says nothing about the source
-        if not high and not self._source_is_empty():
-            self._agreed = {}
+        if self._wire is not None:
+            self._wire.cycle(self._hurry)
+        elif book.path_cut:
             book.change(lambda link: mirrors.unreached(link, book.clock()))
+        else:
+            book.change(lambda link: mirrors.reached(link, book.clock(), {}))
+        self._move_what_is_made_up()
+
+    def _move_what_is_made_up(self) -> None:
+        now = time.monotonic()
+        link = self._book.link
+        if now < self._made_up_at + MADE_UP_EVERY_S and not link.pending:
             return
-        wanted = _spots(book.link.copied())
-        log_ends = self._path.log_ends(wanted)
-        plan = plan_cycle(self._agreed, high, log_ends, wanted)
-        broken = dict(plan.broken)
-        appended: dict[Spot, int] = {}
-        try:
-            appended = self._path.copy(plan.ranges, self._hurry)
-        except MirrorDiverged as error:
-            log.error("%s", error)
-            broken[error.topic] = "ILLEGAL_STATE"
-        except AppendFailed as error:
-            log.warning("%s", error)
-        fetched = {spot for spot, end in appended.items() if end > plan.ranges[spot].start}
-        self._agreed = high
-        book.change(lambda link: _after(link, at, high, {**log_ends, **appended}, fetched))
-        for topic, error_name in broken.items():
-            self._fail(topic, error_name)
-
-    def _source_is_empty(self) -> bool:
-        """Whether the source answers but has none of the topics: asked only as long as none of them was ever seen."""
-        seen = (p.source_high_watermark for mirror in self._book.link.mirrors.values() for p in mirror.partitions)
-        never = all(high_watermark is None for high_watermark in seen)
-        return never and not self._book.path_cut and self._path.source_answers()
-
-    def _fail(self, topic: str, error: str) -> None:
-        log.error("mirror topic %s failed: %s", topic, error)
-        self._book.change(lambda link: mirrors.fail(link, topic, error, self._book.clock()))
+        records = int((now - self._made_up_at) * self._records_per_s)
+        if link.unreached_since is not None:
+            self._made_up_at = now
+        elif records or link.pending:
+            self._made_up_at = now
+            moved = rest_only.moved(link, records)
+            self._book.change(lambda link: mirrors.reached(link, self._book.clock(), moved))
 
     def sync_offsets_if_due(self) -> None:
         """Run ConsumerOffsetSync, once in every `consumer.offset.sync.ms`, while the source is there."""
@@ -185,8 +103,13 @@ class RunningLink:
         if time.monotonic() < self._next_sync or link.unreached_since is not None or self._book.path_cut:
             return
         self._next_sync = time.monotonic() + configs.offset_sync_s
-        groups = configs.synced_groups(self._groups)
-        self._book.note_offset_sync(self._offsets.sync(groups, _spots(link.copied()), self._hurry))
+        self._book.task_errors[OFFSET_SYNC] = self._synced(wired(link.copied()))
+
+    def _synced(self, of: Collection[mirrors.Mirror], at_once: bool = False) -> tuple[mirrors.TransitionError, ...]:
+        if self._offsets is None:
+            return ()
+        groups = self._book.configs.synced_groups(self._groups)
+        return self._offsets.sync(groups, spots(of), (lambda: False) if at_once else self._hurry)
 
     def stop_mirrors(self) -> None:
         """Bring every mirror whose time has come to STOPPED, all in one go: nothing is being copied now, so read the
@@ -198,43 +121,13 @@ class RunningLink:
             return
         self._held = frozenset(ready)
         stopping = [book.link.mirrors[topic] for topic in ready]
-        promoting = [m for m in stopping if m.stopping is not None and m.stopping.verb is Verb.PROMOTE]
+        promoting = [m for m in wired(stopping) if m.stopping is not None and m.stopping.verb is Verb.PROMOTE]
         if promoting:  # a promote syncs the groups' offsets a last time
-            groups = book.configs.synced_groups(self._groups)
-            self._offsets.sync(groups, _spots(promoting), lambda: False)
-        ends = self._path.log_ends(_spots(stopping))
-        complete = [mirror.topic for mirror in stopping if _spots([mirror]) <= set(ends)]
-        if not complete:
-            log.warning("log ends of %s could not be read: they stay PENDING_STOPPED", list(ready))
-            return
-        try:
-            self._guard.refuse_writes_to(book.link.read_only() - set(complete))
-        except GuardUnreachable as error:
-            log.warning("%s stay PENDING_STOPPED: %s", complete, error)
-            return
-        for topic in complete:
-            self._stopped(topic, [ends[spot] for spot in sorted(ends) if spot.topic == topic])
-
-    def _stopped(self, topic: str, log_ends: list[int]) -> None:
-        self._book.change(lambda link: mirrors.stopped(link, topic, log_ends, self._book.clock()))
-        log.info("mirror topic %s is STOPPED at log ends %s", topic, log_ends)
-
-
-def _spots(of: Collection[mirrors.Mirror]) -> set[Spot]:
-    return {Spot(mirror.topic, number) for mirror in of for number in range(len(mirror.partitions))}
-
-
-def _after(link: Link, at: float, high: dict[Spot, int], log_ends: dict[Spot, int], fetched: set[Spot]) -> Link:
-    """The link after a cycle that saw these high watermarks at `at` and left the mirrors with these log ends."""
-    seen: dict[str, list[Partition]] = {}
-    for topic, mirror in link.mirrors.items():
-        seen[topic] = [
-            replace(
-                partition,
-                log_end=log_ends.get(Spot(topic, number), partition.log_end),
-                source_high_watermark=high.get(Spot(topic, number), partition.source_high_watermark),
-                fetched=partition.fetched or Spot(topic, number) in fetched,
-            )
-            for number, partition in enumerate(mirror.partitions)
-        ]
-    return mirrors.reached(link, at, seen)
+            self._synced(promoting, at_once=True)
+        ends = {m.topic: [p.log_end for p in m.partitions] for m in stopping if not m.wired}
+        on_wire = wired(stopping)
+        if on_wire and self._wire is not None:
+            ends |= self._wire.open(on_wire)
+        if ends:
+            book.change(lambda link: mirrors.stopped(link, ends, book.clock()))
+            log.info("STOPPED at log ends %s", ends if len(ends) < 20 else f"({len(ends)} mirror topics)")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from drill.confluent.kafka_topics import ensure_topics
 from drill.confluent.replication import DataPath, MirrorDiverged, Range, Spot, admin_client
 
 ORDERS = Spot("orders", 0)
@@ -19,7 +20,7 @@ def never() -> bool:
 def path(source: Any, local: Any) -> DataPath:
     source.produce("orders", [b"%d" % number for number in range(100)])
     made = DataPath(admin_client(source.bootstrap), admin_client(local.bootstrap), source.bootstrap, local.bootstrap)
-    assert made.create_topics(["orders"]) == {"orders": 4}
+    assert ensure_topics(admin_client(local.bootstrap), ["orders"]) == {"orders": 4}
     return made
 
 

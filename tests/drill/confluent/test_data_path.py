@@ -303,6 +303,7 @@ def test_a_group_that_is_active_here_is_left_alone(
         return next(task for task in tasks if task["task_name"] == "ConsumerOffsetSync")
 
     eventually(lambda: task()["state"] == "IN_ERROR")
+    assert west.http.get("/consumer-groups").json()["data"][0]["state"] == "STABLE"
     assert [error["error_code"] for error in task()["errors"]] == ["CONSUMER_GROUP_IN_USE_ERROR"]
     member.close()
     assert local.committed("fulfilment", "orders") < 0
@@ -370,3 +371,19 @@ def test_a_source_topic_that_comes_later_is_mirrored_soon(
     eventually(lambda: local.end("orders") == 1)
     source.produce("payments", [b"1"])
     eventually(lambda: local.end("payments") == 1, 5.0)
+
+
+def test_a_mirror_that_appears_at_once_is_read_only_and_copied(
+    start: Callable[..., Any], source: Any, local: Any, guard: Any, eventually: Any
+) -> None:
+    west = start(admin=guard.url, stop_delay_s=0)
+    west.verb("failover", ["orders"])
+    source.produce("late", [b"1", b"2"])
+    west.control.post("/mirrors", json={"topics": ["late"], "wired": True}).raise_for_status()
+    assert "late" in guard.lists[-1]
+    eventually(lambda: local.end("late") == 2)
+    eventually(lambda: west.status("orders") == "STOPPED")
+    assert guard.lists[-1] == ["late", "payments"]
+    west.verb("failover", ["late"])
+    eventually(lambda: west.status("late") == "STOPPED")
+    assert west.promoted()["late"]["0"] == 2 and guard.lists[-1] == ["payments"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -104,3 +105,97 @@ def test_requests_are_counted_with_their_answers(west: Any) -> None:
     counts = west.control.get("/requests").json()
     assert counts["updateKafkaMirrorTopicsFailover"] == {"count": 2, "answers": {"cut": 1, "200": 1}}
     assert counts["listKafkaLinks"] == {"count": 1, "answers": {"401": 1}}
+
+
+def test_one_call_in_ten_and_the_same_ones_again(west: Any) -> None:
+    def answers() -> list[int]:
+        west.fault(match="listKafkaLinks", kind="status", times=None, probability=0.1, seed=7)
+        found = [west.http.get("/links").status_code for _ in range(200)]
+        west.control.delete("/faults")
+        return found
+
+    first = answers()
+    assert 5 <= first.count(503) <= 45 and first.count(200) == 200 - first.count(503)
+    assert answers() == first
+
+
+def test_a_storm_ends_by_itself(west: Any, eventually: Any) -> None:
+    west.fault(kind="html429", times=None, lasts_s=0.4)
+    assert west.http.get("/links").status_code == 429
+    eventually(lambda: west.http.get("/links").status_code == 200, 5.0)
+    assert west.control.get("/faults").json() == {"faults": []}
+
+
+def test_more_than_the_limit_is_429(west: Any) -> None:
+    west.control.put("/rest", json={"requests_per_s": 5}).raise_for_status()
+    answers = [west.http.get("/links") for _ in range(30)]
+    limited = [answer for answer in answers if answer.status_code == 429]
+    assert limited and limited[0].headers["content-type"].startswith("text/html")
+    assert answers[0].status_code == 200
+    west.control.put("/rest", json={"requests_per_s": 0}).raise_for_status()
+    assert {west.http.get("/links").status_code for _ in range(30)} == {200}
+
+
+def test_latency_keeps_no_one_else_waiting(west: Any) -> None:
+    west.control.put("/rest", json={"latency_s": 0.3}).raise_for_status()
+    begun = time.monotonic()
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(lambda _: west.http.get("/links").status_code, range(20))) == {200}
+    assert 0.3 <= time.monotonic() - begun < 20 * 0.3
+
+
+def test_down_is_connection_refused_until_it_is_over(west: Any, eventually: Any) -> None:
+    west.http.get("/links")
+    west.control.put("/rest", json={"seconds": 1.0}).raise_for_status()
+    for _ in range(3):
+        with pytest.raises(httpx.TransportError):
+            west.http.get("/links")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(west.child.ready["url"], trust_env=False)
+    assert west.control.get("/rest").json()["down"] == "refuse"
+    eventually(lambda: _answers(west), 10.0)
+    assert west.control.get("/rest").json()["down"] is None
+
+
+def test_down_can_be_ended_early(west: Any, eventually: Any) -> None:
+    west.control.put("/rest", json={"seconds": 600}).raise_for_status()
+    assert not _answers(west)
+    west.control.put("/rest", json={"seconds": 0}).raise_for_status()
+    eventually(lambda: _answers(west), 5.0)
+
+
+def test_down_can_be_silence_and_nothing_is_applied(west: Any, eventually: Any) -> None:
+    west.control.put("/rest", json={"seconds": 1.5, "down": "hang"}).raise_for_status()
+    with pytest.raises(httpx.ReadTimeout):
+        west.http.post(FAILOVER, json=BODY, timeout=0.5)
+    eventually(lambda: _answers(west), 10.0)
+    assert west.status() == "ACTIVE"
+
+
+def _answers(west: Any) -> bool:
+    try:
+        return bool(west.http.get("/links", timeout=0.5).status_code == 200)
+    except httpx.TransportError:
+        return False
+
+
+def test_the_api_down_leaves_the_link_at_work(west: Any, source: Any, local: Any, eventually: Any) -> None:
+    """Three faults that have nothing to do with each other: the API, the link's path, the brokers."""
+    west.control.put("/rest", json={"seconds": 600}).raise_for_status()
+    source.produce("orders", [b"1"])
+    eventually(lambda: local.end("orders") == 1)
+    west.break_link(reachable=False)
+    west.control.put("/rest", json={"seconds": 0}).raise_for_status()
+    eventually(lambda: _answers(west), 5.0)
+    assert west.status() == "ACTIVE"
+    west.control.put("/cluster", json={"reachable": False}).raise_for_status()
+    unreachable = west.http.get("/topics")
+    assert (unreachable.status_code, unreachable.json()["error_code"]) == (500, 50003)
+    assert west.http.get("/links").status_code == 200
+    west.control.put("/cluster", json={"reachable": True}).raise_for_status()
+    assert west.http.get("/topics").status_code == 200
+
+
+def test_conditions_that_do_not_exist_are_refused(west: Any) -> None:
+    assert west.control.put("/rest", json={"down": "slow"}).status_code == 422
+    assert west.control.put("/rest", json={"second": 1}).status_code == 422

@@ -55,7 +55,7 @@ def test_a_failover_stops_copying_at_once_and_a_promote_goes_on() -> None:
 def test_failover_completes_from_every_state(status: Status) -> None:
     link = asked(mirrors.unreached(a_link(orders=status), 90.0), Verb.FAILOVER)
     assert mirrors.ready_to_stop(link, 200.0) == ("orders",)
-    assert mirrors.stopped(link, "orders", (10, 7), 200.0).mirrors["orders"].writable
+    assert mirrors.stopped(link, {"orders": (10, 7)}, 200.0).mirrors["orders"].writable
 
 
 @pytest.mark.parametrize("verb", list(Verb))
@@ -150,7 +150,7 @@ def test_a_stuck_topic_is_never_ready() -> None:
 
 
 def test_promoted_gives_the_log_ends_of_stopped_mirrors_only() -> None:
-    link = mirrors.stopped(asked(a_link(), Verb.FAILOVER), "orders", (11, 8), 200.0)
+    link = mirrors.stopped(asked(a_link(), Verb.FAILOVER), {"orders": (11, 8)}, 200.0)
     assert mirrors.promoted(link) == {"orders": {0: 11, 1: 8}}
 
 
@@ -217,7 +217,7 @@ class LinkMachine(RuleBasedStateMachine):
             if mirror.stopping.verb is Verb.PROMOTE:
                 assert all(partition.behind == 0 for partition in mirror.partitions)
                 assert self.link.unreached_since is None
-            self.link = mirrors.stopped(self.link, topic, [p.log_end for p in mirror.partitions], self.now)
+            self.link = mirrors.stopped(self.link, {topic: [p.log_end for p in mirror.partitions]}, self.now)
             assert self.link.mirrors[topic].writable
             self.final[topic] = self.link.mirrors[topic]
 
@@ -226,7 +226,7 @@ class LinkMachine(RuleBasedStateMachine):
         """Reporting STOPPED is no way around PENDING_STOPPED."""
         mirror = self.link.mirrors.get(topic)
         if mirror is None or mirror.status is not Status.PENDING_STOPPED:
-            assert mirrors.stopped(self.link, topic, (0, 0), self.now) == self.link
+            assert mirrors.stopped(self.link, {topic: (0, 0)}, self.now) == self.link
 
     @precondition(lambda self: self.due)
     @rule()
@@ -252,8 +252,12 @@ class LinkMachine(RuleBasedStateMachine):
 
     @invariant()
     def stopping_goes_with_its_state(self) -> None:
-        for mirror in self.link.mirrors.values():
-            assert (mirror.stopping is not None) == (mirror.status is Status.PENDING_STOPPED)
+        for topic, mirror in self.link.mirrors.items():
+            assert (
+                (mirror.stopping is not None)
+                == (mirror.status is Status.PENDING_STOPPED)
+                == (topic in self.link.pending)
+            )
 
 
 TestLinkMachine = LinkMachine.TestCase

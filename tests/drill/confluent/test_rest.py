@@ -24,6 +24,8 @@ NAMES = {"mirror_topic_names": ["orders", "payments", "nope"]}
 READS = [
     ("getKafkaCluster", "GET", "", None),
     ("listKafkaTopics", "GET", "/topics", None),
+    ("getKafkaTopic", "GET", "/topics/orders", None),
+    ("getKafkaAcls", "GET", "/acls?principal=User:1", None),
     ("listKafkaConsumerGroups", "GET", "/consumer-groups", None),
     ("listKafkaConsumerLags", "GET", "/consumer-groups/fulfilment/lags", None),
     ("listKafkaLinks", "GET", "/links", None),
@@ -47,6 +49,15 @@ WRITES = [
     ("deleteKafkaLinkConfig", "DELETE", f"{L}/configs/acl.sync.ms", None),
     ("updateKafkaLinkConfigBatch", "PUT", f"{L}/configs:alter", {"data": [{"name": "acl.sync.ms", "value": "9"}]}),
 ]
+ACL = {
+    "resource_type": "TOPIC",
+    "resource_name": "orders",
+    "pattern_type": "LITERAL",
+    "principal": "User:1",
+    "host": "*",
+    "operation": "READ",
+    "permission": "ALLOW",
+}
 # Where `recorded` answers leave the document, as real clusters did.
 DEVIATIONS = {
     "getKafkaLinkConfigs": {"None is not of type 'string'"},  # a sensitive value
@@ -111,7 +122,7 @@ def stand(start: Callable[..., Any], source: Any, local: Any) -> Callable[..., A
 
     def started(**changes: Any) -> Any:
         source.produce("orders", [b"1", b"2"])
-        stand = start(link={"offset_sync_s": 3600}, **changes)
+        stand = start(link={"offset_sync_s": 3600}, acls=[ACL], **changes)
         local.commit("fulfilment", "orders", 0, 1)
         return stand
 
@@ -277,6 +288,53 @@ def test_a_cluster_without_a_link_has_none(start: Callable[..., Any]) -> None:
     assert east.http.get("/links/-/mirrors").json()["data"] == []
     assert east.http.get(L).status_code == 404
     assert east.promoted() == {}
+
+
+def test_topics_and_their_configuration(start: Callable[..., Any]) -> None:
+    west = start(rest_only_topics={"count": 2, "pattern": "bulk{n}", "partitions": 6})
+    rows = {row["topic_name"]: row for row in west.http.get("/topics").json()["data"]}
+    assert {name: row["partitions_count"] for name, row in rows.items()} == {
+        "bulk0": 6, "bulk1": 6, "orders": 4, "payments": 4,
+    }  # fmt: skip
+    assert rows["orders"]["replication_factor"] == 3 and not rows["orders"]["is_internal"]
+    assert west.http.get("/topics/nope").json()["error_code"] == 40403
+    configs = {row["name"]: row for row in west.http.get("/topics/orders/configs").json()["data"]}
+    assert configs["retention.ms"]["value"] == "604800000" and configs["retention.ms"]["is_default"]
+
+
+def test_acls_are_found_by_filter(start: Callable[..., Any]) -> None:
+    prefixed = {**ACL, "resource_name": "ord", "pattern_type": "PREFIXED", "principal": "User:2"}
+    west = start(acls=[ACL, prefixed])
+
+    def principals(**filters: str) -> list[str]:
+        return [row["principal"] for row in west.http.get("/acls", params=filters).json()["data"]]
+
+    assert principals() == principals(resource_type="ANY", operation="ANY") == ["User:2", "User:1"]
+    assert principals(principal="User:1") == ["User:1"]
+    assert principals(resource_name="orders", pattern_type="MATCH") == ["User:2", "User:1"]
+    assert principals(resource_name="orders", pattern_type="LITERAL") == ["User:1"]
+    assert principals(resource_name="orders") == ["User:1"]
+    assert principals(operation="WRITE") == []
+
+
+def test_lags_of_groups_are_for_dedicated_clusters_only(stand: Callable[..., Any]) -> None:
+    west = stand()
+    assert west.http.get("/consumer-groups/fulfilment/lags").status_code == 200
+    west.control.put("/cluster", json={"dedicated": False}).raise_for_status()
+    assert west.http.get("/consumer-groups/fulfilment/lags").status_code == 404
+
+
+def test_groups_have_states(stand: Callable[..., Any]) -> None:
+    west = stand(groups=["reporting"])
+
+    def states() -> dict[str, str]:
+        return {row["consumer_group_id"]: row["state"] for row in west.http.get("/consumer-groups").json()["data"]}
+
+    assert states() == {"fulfilment": "EMPTY"}, "reporting has committed nothing"
+    west.control.put("/cluster", json={"groups": {"fulfilment": "DEAD", "x": "STABLE"}}).raise_for_status()
+    assert states() == {"fulfilment": "DEAD", "x": "STABLE"}
+    west.control.put("/cluster", json={"groups": {"fulfilment": None, "x": None}}).raise_for_status()
+    assert states() == {"fulfilment": "EMPTY"}
 
 
 def test_link_configs_over_http(start: Callable[..., Any]) -> None:

@@ -1,0 +1,69 @@
+"""What the process is told when it starts."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from drill.confluent.acls import Acl
+from drill.confluent.mirror_bodies import Flavour
+from drill.confluent.mirrors import Timings
+from drill.confluent.rest_only import RestOnly
+from drill.confluent.shapes import Wire
+
+
+class LinkConfig(BaseModel):
+    """The link that ends at this cluster. Raw bootstraps go round the guards. Durations in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    remote_cluster_id: str
+    remote_bootstrap: str = ""
+    remote_raw_bootstrap: str = ""
+    interval_s: float = Field(default=0.25, gt=0)
+    offset_sync_s: float = Field(default=30.0, gt=0)
+    groups: list[str] = []
+    source_unavailable_after_s: float = Field(default=60.0, ge=0)
+    link_unavailable_after_s: float = Field(default=300.0, ge=0)
+
+
+class Config(BaseModel):
+    """This process.
+
+    `raw_bootstrap` may be left out: there is no Kafka cluster then, and all topics are made up. `rest_only_mirrors` are
+    topics under the link that exist in the API only, `rest_only_topics` the same on the side of their source.
+    `stop_delay_s`: how long a mirror stays PENDING_STOPPED; for all, or by topic ("*": the rest). `latency_s`: how late
+    every answer comes. `groups`: consumer groups there may be, beside those of the link.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    site: str
+    cluster_id: str
+    raw_bootstrap: str = ""
+    admin: str | None = None
+    api_key: str
+    api_secret: str
+    port: int = 0
+    link: LinkConfig | None = None
+    mirrors: list[str] = []
+    rest_only_mirrors: RestOnly = RestOnly()
+    rest_only_topics: RestOnly = RestOnly()
+    groups: list[str] = []
+    acls: list[Acl] = []
+    stop_delay_s: float | dict[str, float] = 0.5
+    latency_s: float = Field(default=0.0, ge=0)
+    dedicated: bool = True
+    wire: Wire = "recorded"
+    flavour: Flavour = "cloud"
+    unmanaged_row: bool = False
+
+    def timings(self, link: LinkConfig) -> Timings:
+        """How long a link's mirrors take from state to state."""
+        delays = self.stop_delay_s if isinstance(self.stop_delay_s, dict) else {"*": self.stop_delay_s}
+        return Timings(
+            stop_delay=delays.get("*", 0.0),
+            stop_delay_of=delays,
+            source_unavailable_after=link.source_unavailable_after_s,
+            link_unavailable_after=link.link_unavailable_after_s,
+        )

@@ -1,0 +1,99 @@
+"""The endpoints of cluster links and their configuration."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from drill.confluent import link_bodies
+from drill.confluent.endpoints import CLUSTER, LINK, ApiError, Endpoint, flag, read
+from drill.confluent.link_book import LinkBook
+from drill.confluent.link_configs import DEFAULTS, Change
+from drill.confluent.links import Links
+from drill.confluent.shapes import Shape
+
+
+class _ConfigValue(BaseModel):
+    value: str
+
+
+class _ConfigOperation(BaseModel):
+    name: str
+    value: str | None = None
+    operation: str | None = None
+
+
+class _ConfigBatch(BaseModel):
+    data: list[_ConfigOperation]
+    validate_only: bool = False
+
+
+def link_of(links: Links, request: Request) -> LinkBook:
+    """The link that the path names.
+
+    Raises:
+        ApiError: 404, in the words of a real cluster.
+    """
+    name = request.path_params["link_name"]
+    book = links.get(name)
+    if book is None:
+        raise ApiError(404, f"The cluster link doesn't exist: Cluster link '{name}' does not exist.")
+    return book
+
+
+class LinkEndpoints:
+    """The links of a cluster."""
+
+    def __init__(self, shape: Shape, links: Links, unmanaged_row: bool) -> None:
+        self._shape = shape
+        self._links = links
+        self._unmanaged_row = unmanaged_row
+
+    def endpoints(self) -> list[Endpoint]:
+        config = f"{LINK}/configs/{{config}}"
+        return [
+            Endpoint("listKafkaLinks", "GET", f"{CLUSTER}/links", self._list),
+            Endpoint("getKafkaLink", "GET", LINK, self._get),
+            Endpoint("listKafkaLinkConfigs", "GET", f"{LINK}/configs", self._configs),
+            Endpoint("updateKafkaLinkConfigBatch", "PUT", f"{LINK}/configs:alter", self._alter_configs),
+            Endpoint("getKafkaLinkConfigs", "GET", config, self._config),
+            Endpoint("updateKafkaLinkConfig", "PUT", config, self._set_config),
+            Endpoint("deleteKafkaLinkConfig", "DELETE", config, self._unset_config),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        return JSONResponse(link_bodies.links(self._shape, self._links.all(), self._unmanaged_row))
+
+    async def _get(self, request: Request) -> Response:
+        book = link_of(self._links, request)
+        return JSONResponse(link_bodies.link(self._shape, book, with_tasks=flag(request, "include_tasks")))
+
+    async def _configs(self, request: Request) -> Response:
+        return JSONResponse(link_bodies.configs(self._shape, link_of(self._links, request)))
+
+    async def _config(self, request: Request) -> Response:
+        book = link_of(self._links, request)
+        return JSONResponse(link_bodies.config(self._shape, book, _config_name(request)))
+
+    async def _set_config(self, request: Request) -> Response:
+        book, name = link_of(self._links, request), _config_name(request)
+        book.configure([Change(name, (await read(request, _ConfigValue)).value)])
+        return Response(status_code=204)
+
+    async def _unset_config(self, request: Request) -> Response:
+        link_of(self._links, request).configure([Change(_config_name(request), None)])
+        return Response(status_code=204)
+
+    async def _alter_configs(self, request: Request) -> Response:
+        book, batch = link_of(self._links, request), await read(request, _ConfigBatch)
+        changes = [Change(row.name, None if row.operation == "DELETE" else row.value or "") for row in batch.data]
+        book.configure(changes, validate_only=batch.validate_only or flag(request, "validate_only"))
+        return Response(status_code=204)
+
+
+def _config_name(request: Request) -> str:
+    name = str(request.path_params["config"])
+    if name not in DEFAULTS:
+        raise ApiError(404, f"Config {name} cannot be found for LINK {request.path_params['link_name']}.")
+    return name

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from failover.credentials import credentials
+from failover.credentials import with_credentials
 from failover.errors import LinkRejected, LinkUnavailable
 from failover.inventory import Inventory, inventory, listed
 from failover.kafka import Settings, settings
@@ -38,7 +38,13 @@ class Ahead:
 def check(request: Request, plan: Plan) -> Report:
     """Look at ends and offsets; clamp what is ahead if policy says so; done when none is ahead, or none is to be."""
     kafka = plan.site(request.execution.to_site).kafka
-    as_controller = settings(kafka.bootstrap, kafka.security_protocol, credentials(kafka.credentials))
+    return with_credentials(
+        kafka.credentials,
+        lambda held: _checked(request, plan, settings(kafka.bootstrap, kafka.security_protocol, held)),
+    )
+
+
+def _checked(request: Request, plan: Plan, as_controller: Settings) -> Report:
     ends = _recorded_ends(request, plan, as_controller)
     ahead = [
         Ahead(group, spot, offset, ends[spot])

@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict
 
 from failover.aws import client
-from failover.credentials import credentials
+from failover.credentials import Credentials, with_credentials
 from failover.errors import FailoverError
 from failover.kafka import cluster_id, settings
 from failover.lag import Watch, as_rows, of_rows, sampled
@@ -74,10 +74,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _answers(plan: Plan, site: str) -> bool:
     """Whether the source answers as the link asks it: over the Kafka protocol; its REST API may well live on alone."""
     kafka = plan.site(site).kafka
+
+    def ask(held: Credentials | None) -> str:
+        return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, held))
+
     try:
-        return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, credentials(kafka.credentials))) == (
-            kafka.cluster_id
-        )
+        return with_credentials(kafka.credentials, ask) == kafka.cluster_id
     except FailoverError:
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from failover.credentials import credentials
+from failover.credentials import Credentials, credentials, with_credentials
 from failover.errors import FailoverError, KafkaUnavailable
 from failover.gateway import fleets_of
 from failover.kafka import Settings, cluster_id, settings, write_and_read_back
@@ -17,20 +17,24 @@ def verify(request: Request, plan: Plan) -> Report:
     """Done when everything is proven; what is not yet is said in `unproven`."""
     standby = plan.site(request.execution.to_site)
     wanted = standby.kafka.cluster_id
-    as_client = settings(plan.bootstrap, plan.clients.security_protocol, credentials(plan.clients.credentials))
+    bootstrap = standby.fleets[0].bootstrap if request.execution.dry_run else plan.bootstrap
+    secret = plan.clients.credentials
     unproven: list[str] = []
     proven: list[str] = []
-    if request.execution.dry_run:
-        as_client |= {"bootstrap.servers": standby.fleets[0].bootstrap}
+
+    def as_client(held: Credentials | None) -> Settings:
+        return settings(bootstrap, plan.clients.security_protocol, held)
+
     try:
-        _same(cluster_id(as_client), wanted, "through the client hostname")
+        found = with_credentials(secret, lambda held: cluster_id(as_client(held)))
+        _same(found, wanted, "through the client hostname")
         proven.append(f"the client hostname leads to {wanted}")
         if not request.execution.dry_run:
-            partition, offset = write_and_read_back(as_client, plan.clients.canary_topic)
+            partition, offset = write_and_read_back(as_client(credentials(secret)), plan.clients.canary_topic)
             proven.append(f"canary written and read back at {plan.clients.canary_topic}[{partition}]@{offset}")
     except KafkaUnavailable as error:
         unproven.append(str(error))
-    for name, found in _instances(plan, request.execution.to_site, as_client).items():
+    for name, found in _instances(plan, request.execution.to_site, as_client(credentials(secret))).items():
         (proven if found == wanted else unproven).append(f"instance {name} is on {found}")
     if request.execution.dry_run:
         return done(proven=proven, would_still_have_to_prove=unproven)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from failover.credentials import credentials
+from failover.credentials import Credentials, with_credentials
 from failover.errors import FailoverError, KafkaUnavailable, LinkRejected, LinkUnavailable
 from failover.evidence import Probe
 from failover.kafka import cluster_id, connectable, settings
@@ -39,7 +39,11 @@ def _probe(plan: Plan, site: str, service: str) -> Probe:
 
 def _kafka(plan: Plan, site: str) -> str | None:
     kafka = plan.site(site).kafka
-    found = cluster_id(settings(kafka.bootstrap, kafka.security_protocol, credentials(kafka.credentials)))
+
+    def ask(held: Credentials | None) -> str:
+        return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, held))
+
+    found = with_credentials(kafka.credentials, ask)
     return None if found == kafka.cluster_id else f"cluster {found} answers, not {kafka.cluster_id}"
 
 

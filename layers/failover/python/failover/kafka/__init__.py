@@ -5,15 +5,18 @@ from __future__ import annotations
 import socket
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from failover.credentials import Credentials
-from failover.errors import KafkaUnavailable
+from failover.credentials import ApiKey, Credentials, OAuthClient, without
+from failover.errors import KafkaUnauthorized, KafkaUnavailable
 
 Settings = Mapping[str, str | int | bool]
+
+_REFUSED = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
 
 
 def settings(bootstrap: str, security_protocol: str, credentials: Credentials | None) -> dict[str, str | int | bool]:
@@ -27,8 +30,28 @@ def settings(bootstrap: str, security_protocol: str, credentials: Credentials | 
         "reconnect.backoff.max.ms": 250,
         "log_level": 0,
     }
-    if credentials is not None:
-        chosen |= {"sasl.mechanism": "PLAIN", "sasl.username": credentials.key, "sasl.password": credentials.secret}
+    match credentials:
+        case ApiKey(key, secret):
+            chosen |= {"sasl.mechanism": "PLAIN", "sasl.username": key, "sasl.password": secret}
+        case OAuthClient():
+            chosen |= _oidc(credentials)
+    return chosen
+
+
+def _oidc(oauth: OAuthClient) -> dict[str, str | int | bool]:
+    """librdkafka gets and renews the token itself (https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md)."""
+    named = {"logicalCluster": oauth.logical_cluster, "identityPoolId": oauth.identity_pool_id}
+    chosen: dict[str, str | int | bool] = {
+        "sasl.mechanism": "OAUTHBEARER",
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.client.id": oauth.client_id,
+        "sasl.oauthbearer.client.secret": oauth.client_secret,
+        "sasl.oauthbearer.token.endpoint.url": oauth.token_endpoint,
+    }
+    if oauth.scope:
+        chosen["sasl.oauthbearer.scope"] = oauth.scope
+    if extensions := ",".join(f"{name}={value}" for name, value in named.items() if value):
+        chosen["sasl.oauthbearer.extensions"] = extensions
     return chosen
 
 
@@ -50,15 +73,17 @@ def cluster_id(chosen: Settings, timeout: float = 3.0) -> str:
     """The id of the cluster that answers a Metadata request.
 
     Raises:
+        KafkaUnauthorized: if the credentials are refused.
         KafkaUnavailable: if none does within `timeout` seconds.
     """
     bootstrap = str(chosen["bootstrap.servers"])
     if why := connectable(bootstrap, min(timeout, 2.0)):
         raise KafkaUnavailable(f"no connection to Kafka at {why}")
+    admin = Admin(chosen)
     try:
-        found = AdminClient(dict(chosen)).list_topics(timeout=timeout).cluster_id
+        found = admin.client.list_topics(timeout=timeout).cluster_id
     except KafkaException as error:
-        raise KafkaUnavailable(f"no Kafka metadata from {bootstrap}: {error.args[0]}") from error
+        raise admin.trouble(f"gave no metadata: {error.args[0]}") from error
     if not found:
         raise KafkaUnavailable(f"{bootstrap} gave no cluster id")
     return str(found)
@@ -68,6 +93,7 @@ def write_and_read_back(chosen: Settings, topic: str, timeout: float = 8.0) -> t
     """Write a canary record and read that very record back; its partition and offset.
 
     Raises:
+        KafkaUnauthorized: if the credentials are refused.
         KafkaUnavailable: if the record is not acknowledged, or not read back, within `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
@@ -88,14 +114,45 @@ def write_and_read_back(chosen: Settings, topic: str, timeout: float = 8.0) -> t
 
 def _write(chosen: Settings, topic: str, canary: bytes, deadline: float) -> Message:
     answers: list[tuple[KafkaError | None, Message]] = []
-    producer = Producer(
-        {**chosen, "acks": "all", "message.timeout.ms": max(1, int((deadline - time.monotonic()) * 1000))}
-    )
+    said: list[KafkaError] = []
+    left_ms = max(1, int((deadline - time.monotonic()) * 1000))
+    producer = Producer({**chosen, "acks": "all", "message.timeout.ms": left_ms} | _telling(said))
     producer.produce(topic, canary, on_delivery=lambda error, message: answers.append((error, message)))
     producer.flush(max(0.0, deadline - time.monotonic()))
     if not answers:
-        raise KafkaUnavailable(f"the canary record for {topic} was not acknowledged in time")
+        raise _trouble(chosen, said, f"acknowledged no canary record for {topic} in time")
     error, message = answers[0]
     if error is not None:
-        raise KafkaUnavailable(f"the canary record for {topic} was refused: {error}")
+        raise _trouble(chosen, said, f"refused the canary record for {topic}: {error}")
     return message
+
+
+class Admin:
+    """An admin client that knows why it is in trouble: one that is refused goes on trying until its time is up."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self._chosen = chosen
+        self._said: list[KafkaError] = []
+        self.client = AdminClient({**chosen} | _telling(self._said))
+
+    def trouble(self, what: str) -> KafkaUnavailable:
+        """The error for what went wrong: `KafkaUnauthorized` if the credentials were refused meanwhile."""
+        self.client.poll(0)
+        return _trouble(self._chosen, self._said, what)
+
+
+def _telling(said: list[KafkaError]) -> dict[str, Any]:
+    """The setting that has a client put into `said` what goes wrong with its connections."""
+    return {"error_cb": said.append}
+
+
+def _trouble(chosen: Settings, said: Sequence[KafkaError], what: str) -> KafkaUnavailable:
+    where = f"Kafka at {chosen['bootstrap.servers']}"
+    for error in said:
+        if error.code() in _REFUSED:
+            why = without(str(error.str()), str(chosen.get("sasl.oauthbearer.client.secret", "")))
+            return KafkaUnauthorized(
+                f"{where} refused the credentials of the plan's secret: {why}. The secret must hold a key of this very"
+                " cluster, or a client that the cluster's identity pool admits"
+            )
+    return KafkaUnavailable(f"{where} {what}")

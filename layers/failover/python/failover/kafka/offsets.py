@@ -7,10 +7,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
-from failover.errors import KafkaUnavailable
-from failover.kafka import Settings
+from failover.kafka import Admin, Settings
 
 Spot = tuple[str, int]
 """Topic and partition."""
@@ -23,13 +22,16 @@ def log_ends(chosen: Settings, spots: Iterable[Spot]) -> dict[Spot, int]:
     """The end of each partition's log; partitions that could not be told are left out.
 
     Raises:
+        KafkaUnauthorized: if the credentials are refused.
         KafkaUnavailable: if the cluster does not answer.
     """
     asked = {TopicPartition(topic, partition): _LATEST for topic, partition in spots}
     if not asked:
         return {}
-    admin = AdminClient(dict(chosen))
-    answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=TIMEOUT_S)
+    admin = Admin(chosen)
+    answers = admin.client.list_offsets(
+        asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=TIMEOUT_S
+    )
     found: dict[Spot, int] = {}
     refused: KafkaException | None = None
     for spot, answer in answers.items():
@@ -38,9 +40,9 @@ def log_ends(chosen: Settings, spots: Iterable[Spot]) -> dict[Spot, int]:
         except KafkaException as error:
             refused = error
         except FutureTimeoutError:
-            raise KafkaUnavailable(_where(chosen, "told no log ends in time")) from None
+            raise admin.trouble("told no log ends in time") from None
     if refused is not None and not found:
-        raise KafkaUnavailable(_where(chosen, f"told no log ends: {refused.args[0]}")) from refused
+        raise admin.trouble(f"told no log ends: {refused.args[0]}") from refused
     return found
 
 
@@ -48,16 +50,16 @@ def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> dict[Spot,
     """What the group has committed for these partitions; without those it has nothing for.
 
     Raises:
+        KafkaUnauthorized: if the credentials are refused.
         KafkaUnavailable: if the cluster does not answer.
     """
     rows = [TopicPartition(topic, partition) for topic, partition in spots]
     if not rows:
         return {}
-    admin = AdminClient(dict(chosen))
-    answer = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, rows)], request_timeout=TIMEOUT_S)[
-        group
-    ]
-    found = _result(chosen, answer, f"told no offsets of group {group}")
+    admin = Admin(chosen)
+    asked = [ConsumerGroupTopicPartitions(group, rows)]
+    answer = admin.client.list_consumer_group_offsets(asked, request_timeout=TIMEOUT_S)[group]
+    found = _result(admin, answer, f"told no offsets of group {group}")
     return {
         (row.topic, row.partition): row.offset
         for row in found.topic_partitions
@@ -69,26 +71,22 @@ def commit(chosen: Settings, group: str, offsets: Mapping[Spot, int]) -> str | N
     """Commit offsets for a group that has no members; None if that was done, otherwise why it was refused.
 
     Raises:
+        KafkaUnauthorized: if the credentials are refused.
         KafkaUnavailable: if the cluster does not answer.
     """
     rows = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-    admin = AdminClient(dict(chosen))
-    answer = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, rows)], request_timeout=TIMEOUT_S)[
-        group
-    ]
-    found = _result(chosen, answer, f"took no offsets of group {group}")
+    admin = Admin(chosen)
+    asked = [ConsumerGroupTopicPartitions(group, rows)]
+    answer = admin.client.alter_consumer_group_offsets(asked, request_timeout=TIMEOUT_S)[group]
+    found = _result(admin, answer, f"took no offsets of group {group}")
     errors = [row.error for row in found.topic_partitions if row.error is not None]
     if any(error.code() in _IN_USE for error in errors):
         return f"group {group} has active members on this cluster already; they commit for themselves"
     return f"group {group}: {errors[0]}" if errors else None
 
 
-def _result(chosen: Settings, answer: Any, what: str) -> Any:
+def _result(admin: Admin, answer: Any, what: str) -> Any:
     try:
         return answer.result(TIMEOUT_S + 1)
     except (KafkaException, FutureTimeoutError) as error:
-        raise KafkaUnavailable(_where(chosen, f"{what}: {error or 'no answer in time'}")) from error
-
-
-def _where(chosen: Settings, what: str) -> str:
-    return f"Kafka at {chosen['bootstrap.servers']} {what}"
+        raise admin.trouble(f"{what}: {error or 'no answer in time'}") from error

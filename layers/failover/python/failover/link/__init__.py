@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -13,8 +13,11 @@ ACTIVE: Final = "ACTIVE"
 STOPPED: Final = "STOPPED"
 PENDING_STOPPED: Final = "PENDING_STOPPED"
 
+NOT_TOLD: Final = 0
+"""The code of a rejection that the answer gave none for."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class PartitionLag:
     """How far one partition trails, in records; None where the standby never fetched it since its leader started.
 
@@ -27,7 +30,7 @@ class PartitionLag:
     fetched_to: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mirror:
     """A mirror topic. `status` is Confluent's word, known or not; only STOPPED is writable. `since`: when it came into
     that state, seconds since 1970. `transition_errors` are told for a mirror that is asked for by itself only."""
@@ -41,9 +44,9 @@ class Mirror:
     transition_errors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why one mirror of a call was not accepted. `code` is HTTP-like, of three or five digits."""
+    """Why one mirror of a call was not accepted. `code` is HTTP-like, of three or five digits, or NOT_TOLD."""
 
     topic: str
     code: int
@@ -52,10 +55,10 @@ class Rejection:
     @property
     def may_pass(self) -> bool:
         """Whether asking again may be answered otherwise."""
-        return str(self.code)[:3] in ("408", "429") or str(self.code)[:1] == "5"
+        return self.code == NOT_TOLD or str(self.code)[:3] in ("408", "429") or str(self.code)[:1] == "5"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Task:
     """A background task of a link: ConsumerOffsetSync, AclSync, TopicConfigsSync, AutoCreateMirror."""
 
@@ -64,20 +67,25 @@ class Task:
     errors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LinkFacts:
-    """A link's own row. `error` None: none. `state` turns bad minutes after the source is lost: no liveness probe."""
+    """A link's own row. `error` None: none. `state` turns bad minutes after the source is lost: no liveness probe.
+    `id` is the same on both sides of a bidirectional link; None where it is not told."""
 
     name: str
     state: str | None
     error: str | None
     remote_cluster_id: str | None
     tasks: tuple[Task, ...] = ()
+    id: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Truncation:
-    """What restoring one mirror cuts off, or would cut off: offsets, control records and compacted ones included."""
+    """What restoring one mirror cuts off, or would cut off: offsets, control records and compacted ones included.
+
+    `partitions`: number, the offset it is cut at, and how many are cut off; -1 where that is not told.
+    """
 
     topic: str
     messages: int | None
@@ -85,7 +93,7 @@ class Truncation:
     rejection: Rejection | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Topic:
     """A topic of a cluster."""
 
@@ -94,7 +102,7 @@ class Topic:
     internal: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Group:
     """A consumer group. `state` is Kafka's word: STABLE and EMPTY are the common ones."""
 
@@ -102,7 +110,7 @@ class Group:
     state: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GroupOffset:
     """What a group has committed for a partition, and where that partition ends."""
 
@@ -112,7 +120,7 @@ class GroupOffset:
     log_end: int
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Acl:
     """One ACL binding, as both clusters must have it."""
 
@@ -128,8 +136,10 @@ class Acl:
 class MirrorLink(Protocol):
     """A cluster link, seen from the cluster that holds the mirrors.
 
-    Every method raises `LinkUnavailable` if repeating may help and `LinkRejected` if not. A verb's call answers the
-    mirrors that were not accepted; accepted is not done.
+    Every method raises `LinkUnavailable` if repeating may help and `LinkRejected` (`LinkNotFound`) if not; one that
+    changes something raises `LinkUncertain` if it may have been carried out: look before asking again. All raise
+    `CredentialsMissing` and `ServiceUnavailable` where the secret can't be read. A verb's call answers the mirrors that
+    were not accepted, or not known to be; accepted is not done.
     """
 
     name: str
@@ -140,11 +150,20 @@ class MirrorLink(Protocol):
     def configs(self) -> dict[str, str | None]:
         """Its configuration, by Confluent's keys; None where a value is not told."""
 
-    def mirrors(self) -> list[Mirror]:
-        """Every mirror under the link, in any state."""
+    def set_config(self, name: str, value: str) -> None:
+        """Set one key of its configuration."""
+
+    def unset_config(self, name: str) -> None:
+        """Put one key back to its default. Putting back a toggle clears its filters."""
+
+    def mirrors(self, status: str | None = None) -> list[Mirror]:
+        """Every mirror under the link, in any state, or in that one; those that were STOPPED stay listed."""
 
     def mirror(self, topic: str) -> Mirror:
         """One mirror, with the errors that keep it from its next state."""
+
+    def create_mirror(self, topic: str) -> None:
+        """Ask for a topic of the source to be mirrored under its own name, which must be free here."""
 
     def fail_over(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Rejection]:
         """Ask for these mirrors to be made writable without waiting for the source."""
@@ -154,6 +173,15 @@ class MirrorLink(Protocol):
 
     def reverse_and_start(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Rejection]:
         """Ask for source and mirror to change places without loss; needs both, and a bidirectional link."""
+
+    def reverse_and_pause(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Rejection]:
+        """As `reverse_and_start`, but the new mirrors are left paused."""
+
+    def pause(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Rejection]:
+        """Ask for these mirrors to fetch no more."""
+
+    def resume(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Rejection]:
+        """Ask for paused mirrors to fetch again."""
 
     def truncate_and_restore(self, topics: Sequence[str], *, validate_only: bool = False) -> list[Truncation]:
         """Ask for topics of the returned site to become mirrors of the active one; what they hold beyond is cut off."""
@@ -177,6 +205,20 @@ class ClusterRest(Protocol):
 
     def acls(self) -> frozenset[Acl]:
         """Every ACL binding."""
+
+    def links(self) -> list[LinkFacts]:
+        """Every cluster link that ends or begins here, without tasks."""
+
+    def create_link(
+        self,
+        name: str,
+        remote_cluster_id: str,
+        configs: Mapping[str, str],
+        *,
+        link_id: str | None = None,
+        validate_only: bool = False,
+    ) -> None:
+        """Make a link to another cluster. `link_id`: that of the other side, of a bidirectional one."""
 
 
 def trailing(mirrors: Iterable[Mirror]) -> Lag:

@@ -1,11 +1,20 @@
-"""What Confluent's Kafka REST v3 answers, as far as it is needed. Every field that the wire was seen to leave out, or
-that only some versions have, is optional; enumerations are open (spec: `x-extensible-enum`)."""
+"""What Confluent's Kafka REST v3 answers, as far as it is needed.
+
+Every field that the wire was seen to leave out or to null, or that only some versions have, is optional; enumerations
+are open (spec: `x-extensible-enum`). What a fact can't be without is not: a row without its name is no answer, since a
+mirror that is left out would pass for one that is done. Plain dataclasses, which pydantic fills from JSON several times
+faster than models, for lists of ten thousand.
+"""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from failover.link import (
+    NOT_TOLD,
     Acl,
     Group,
     GroupOffset,
@@ -18,16 +27,21 @@ from failover.link import (
     Truncation,
 )
 
-_NO_ERROR = (None, "", "NO_ERROR")
+UNKNOWN = "UNKNOWN"
+_NO_ERROR = (None, "", "NO_ERROR", "NOT_SET")
+_Count = Annotated[int, Field(ge=0, le=1_000_000)]
+"""Of partitions; beyond any cluster, so that a wild number is an unreadable answer and not a full memory."""
 
 
-class Cluster(BaseModel):
+@dataclass(slots=True)
+class Cluster:
     """getKafkaCluster."""
 
     cluster_id: str
 
 
-class CodedError(BaseModel):
+@dataclass(slots=True)
+class CodedError:
     """A row of `errors` of a task or of a mirror's transition."""
 
     error_code: str | int | None = None
@@ -37,7 +51,8 @@ class CodedError(BaseModel):
         return f"{self.error_code or ''} {self.error_message or ''}".strip()
 
 
-class LagRow(BaseModel):
+@dataclass(slots=True)
+class LagRow:
     """One partition's lag. Unknown is lag 0 with offset -1 on Confluent Cloud, -1 and -1 on Confluent Platform."""
 
     partition: int
@@ -51,13 +66,15 @@ class LagRow(BaseModel):
         return PartitionLag(self.partition, self.lag, fetched_to)
 
 
-class MirrorRow(BaseModel):
+@dataclass(slots=True)
+class MirrorRow:
     """A mirror topic. Partitions come in any order."""
 
     mirror_topic_name: str
     source_topic_name: str | None = None
-    mirror_status: str = "UNKNOWN"
+    mirror_status: str | None = None
     mirror_topic_error: str | None = None
+    num_partitions: _Count | None = None
     mirror_lags: list[LagRow] | None = None
     state_time_ms: int | None = None
     mirror_state_transition_errors: list[CodedError] | None = None
@@ -65,30 +82,39 @@ class MirrorRow(BaseModel):
     def read(self) -> Mirror:
         return Mirror(
             topic=self.mirror_topic_name,
-            status=self.mirror_status,
-            lags=tuple(sorted((row.read() for row in self.mirror_lags or ()), key=lambda lag: lag.partition)),
+            status=self.mirror_status or UNKNOWN,
+            lags=self._lags(),
             error=None if self.mirror_topic_error in _NO_ERROR else self.mirror_topic_error,
             source_topic=self.source_topic_name,
             since=None if self.state_time_ms is None else self.state_time_ms / 1000,
             transition_errors=tuple(row.said() for row in self.mirror_state_transition_errors or ()),
         )
 
+    def _lags(self) -> tuple[PartitionLag, ...]:
+        """One of each partition, in order; a partition that no row speaks of is unknown, not without lag."""
+        told = sorted((row.read() for row in self.mirror_lags or ()), key=lambda lag: lag.partition)
+        if len(told) >= (self.num_partitions or 0):
+            return tuple(told)
+        of = {lag.partition: lag for lag in told}
+        rest = (PartitionLag(number, None) for number in range(self.num_partitions or 0) if number not in of)
+        return tuple(sorted((*told, *rest), key=lambda lag: lag.partition))
 
-class MirrorRows(BaseModel):
-    """listKafkaMirrorTopicsUnderLink."""
 
-    data: list[MirrorRow]
-
-
-class PartitionTruncation(BaseModel):
+@dataclass(slots=True)
+class PartitionTruncation:
     """Where truncate-and-restore cuts one partition."""
 
     partition_id: int
-    offset_truncated_to: int = -1
-    messages_truncated: int = -1
+    offset_truncated_to: int | None = None
+    messages_truncated: int | None = None
+
+    def read(self) -> tuple[int, int, int]:
+        offset, messages = self.offset_truncated_to, self.messages_truncated
+        return self.partition_id, -1 if offset is None else offset, -1 if messages is None else messages
 
 
-class AlteredRow(BaseModel):
+@dataclass(slots=True)
+class AlteredRow:
     """What a verb answers for one topic. The truncation fields are missing from recorded answers of 2024."""
 
     mirror_topic_name: str
@@ -98,132 +124,118 @@ class AlteredRow(BaseModel):
     partition_level_truncation_data: list[PartitionTruncation] | None = None
 
     def rejection(self) -> Rejection | None:
-        if not self.error_code:
+        """None: accepted. Both fields are null then; one that is not is taken for a refusal."""
+        if not self.error_code and not self.error_message:
             return None
-        return Rejection(self.mirror_topic_name, self.error_code, self.error_message or "")
+        return Rejection(self.mirror_topic_name, self.error_code or NOT_TOLD, self.error_message or "")
 
     def truncation(self) -> Truncation:
-        rows = self.partition_level_truncation_data or ()
         return Truncation(
             self.mirror_topic_name,
             self.messages_truncated,
-            tuple(sorted((row.partition_id, row.offset_truncated_to, row.messages_truncated) for row in rows)),
+            tuple(sorted(row.read() for row in self.partition_level_truncation_data or ())),
             self.rejection(),
         )
 
 
-class AlteredRows(BaseModel):
-    """What every verb answers: HTTP 200, also if it refused every topic."""
-
-    data: list[AlteredRow]
-
-
-class TaskRow(BaseModel):
+@dataclass(slots=True)
+class TaskRow:
     """A task of a link."""
 
     task_name: str
-    state: str = "UNKNOWN"
+    state: str | None = None
     errors: list[CodedError] | None = None
 
+    def read(self) -> Task:
+        return Task(self.task_name, self.state or UNKNOWN, tuple(row.said() for row in self.errors or ()))
 
-class LinkRow(BaseModel):
-    """A link. Older answers have no `link_state`."""
 
-    link_name: str
+@dataclass(slots=True)
+class LinkRow:
+    """A link. Older answers have no `link_state`; what is left of a link that its source deleted has no name."""
+
+    link_name: str | None = None
+    cluster_link_id: str | None = None
     link_state: str | None = None
     link_error: str | None = None
     link_error_message: str | None = None
     remote_cluster_id: str | None = None
     source_cluster_id: str | None = None
+    destination_cluster_id: str | None = None
     tasks: list[TaskRow] | None = None
 
     def read(self) -> LinkFacts:
         error = None
         if self.link_error not in _NO_ERROR:
             error = f"{self.link_error} {self.link_error_message or ''}".strip()
-        tasks = tuple(
-            Task(task.task_name, task.state, tuple(row.said() for row in task.errors or ()))
-            for task in self.tasks or ()
-        )
         return LinkFacts(
-            self.link_name, self.link_state, error, self.remote_cluster_id or self.source_cluster_id, tasks
+            name=self.link_name or "",
+            state=self.link_state,
+            error=error,
+            remote_cluster_id=self.remote_cluster_id or self.source_cluster_id or self.destination_cluster_id,
+            tasks=tuple(task.read() for task in self.tasks or ()),
+            id=self.cluster_link_id,
         )
 
 
-class ConfigRow(BaseModel):
+@dataclass(slots=True)
+class ConfigRow:
     """One configuration of a link; sensitive values read as null."""
 
     name: str
     value: str | None = None
 
 
-class ConfigRows(BaseModel):
-    """listKafkaLinkConfigs."""
-
-    data: list[ConfigRow]
-
-
-class TopicRow(BaseModel):
+@dataclass(slots=True)
+class TopicRow:
     """A topic."""
 
     topic_name: str
-    partitions_count: int = 0
-    is_internal: bool = False
+    partitions_count: _Count | None = None
+    is_internal: bool | None = None
 
     def read(self) -> Topic:
-        return Topic(self.topic_name, self.partitions_count, self.is_internal)
+        return Topic(self.topic_name, self.partitions_count or 0, bool(self.is_internal))
 
 
-class TopicRows(BaseModel):
-    """listKafkaTopics."""
-
-    data: list[TopicRow]
-
-
-class GroupRow(BaseModel):
+@dataclass(slots=True)
+class GroupRow:
     """A consumer group."""
 
     consumer_group_id: str
-    state: str = "UNKNOWN"
+    state: str | None = None
 
     def read(self) -> Group:
-        return Group(self.consumer_group_id, self.state)
+        return Group(self.consumer_group_id, self.state or UNKNOWN)
 
 
-class GroupRows(BaseModel):
-    """listKafkaConsumerGroups."""
-
-    data: list[GroupRow]
-
-
-class GroupLagRow(BaseModel):
+@dataclass(slots=True)
+class GroupLagRow:
     """A group's committed offset for one partition; the log end is that of READ_COMMITTED."""
 
     topic_name: str
     partition_id: int
-    current_offset: int
     log_end_offset: int
+    current_offset: int | None = None
 
-    def read(self) -> GroupOffset:
+    def read(self) -> GroupOffset | None:
+        """None: nothing is committed there."""
+        if self.current_offset is None or self.current_offset < 0:
+            return None
         return GroupOffset(self.topic_name, self.partition_id, self.current_offset, self.log_end_offset)
 
 
-class GroupLagRows(BaseModel):
-    """listKafkaConsumerLags."""
-
-    data: list[GroupLagRow]
-
-
-class AclRow(BaseModel):
+@dataclass(slots=True)
+class AclRow:
     """An ACL binding."""
 
     resource_type: str
     resource_name: str
     pattern_type: str
     principal: str
-    host: str = "*"
     operation: str
     permission: str
+    host: str | None = None
 
     def read(self) -> Acl:
         return Acl(
@@ -231,13 +243,7 @@ class AclRow(BaseModel):
             self.resource_name,
             self.pattern_type,
             self.principal,
-            self.host,
+            self.host or "*",
             self.operation,
             self.permission,
         )
-
-
-class AclRows(BaseModel):
-    """getKafkaAcls."""
-
-    data: list[AclRow]

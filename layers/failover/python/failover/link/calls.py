@@ -1,100 +1,172 @@
-"""Calling a cluster's REST API: one connection pool, and errors that say what was asked of which cluster.
+"""Calling a cluster's REST API, with a pool of connections and timeouts for a region in trouble.
 
-What the wire does beyond the spec: a 429 is an HTML page of Jetty, so no error body is taken for JSON; a success is any
-2xx; a call that timed out may have been carried out.
+A call is repeated only where that is safe: one that changes nothing after any failure that came soon, one that changes
+something only if it was certainly not carried out. What was slow is not repeated here; the state machine asks again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
-from urllib.parse import quote
+import functools
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from failover.credentials import Credentials
-from failover.errors import LinkNotFound, LinkRejected, LinkUnavailable
+from failover.credentials import Secret
+from failover.errors import LinkUnavailable, LinkUncertain
+from failover.link.authorization import Authorization
+from failover.link.oauth import NoToken
+from failover.link.outcome import Call, no_answer, no_token, refused, unreadable
+from failover.link.tls import trust
 
-TIMEOUT = httpx.Timeout(8.0, connect=2.0, pool=4.0)
-"""Seconds, for a region in trouble: a list of 10,000 mirrors is read in far less."""
-_CONNECTIONS = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=60)
-_BUSY = {408, 425, 429, 500, 502, 503, 504}
+CONNECT_S: Final = 2.0
+REPEATS: Final = 2
+REPEAT_WITHIN_S: Final = 1.5
+"""A repeat begins no later than this after the first attempt: refused connections, throttling and 5xx come at once."""
+PAUSE_S: Final = 0.3
+"""The longest pause before a repeat, with full jitter: the one place where a function waits. A `Retry-After` beyond it
+is left to the state machine."""
+IDLE_S: Final = 30
+"""Connections unused for so long are given up: the other side, or a NAT on the way, may have forgotten them while the
+container was frozen, and a call on such a one can't be told from one that was carried out."""
+LARGEST_BYTES: Final = 64 * 1024 * 1024
+_CONNECTIONS: Final = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=IDLE_S)
+_PAGES_AT_MOST: Final = 1000
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Answer = TypeVar("Answer")
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _List(Generic[Row]):
+    """Every list of the API. `data` must be there: no list is not an empty one."""
+
+    data: list[Row]
+    metadata: _Page | None = None
 
 
 class RestCalls:
-    """The REST API of one cluster."""
+    """The REST API of one cluster. `secret`: None where it asks for no credentials. Safe to share between threads.
 
-    def __init__(
-        self, endpoint: str, cluster_id: str, credentials: Credentials | None, client: httpx.Client | None = None
-    ) -> None:
-        auth = httpx.BasicAuth(credentials.key, credentials.secret) if credentials else None
+    Every method raises `LinkUnavailable`, `LinkUncertain` if the call changes something and may have been carried out,
+    `LinkRejected`, `LinkNotFound`; and `CredentialsMissing` or `ServiceUnavailable` if the secret can't be read.
+    """
+
+    def __init__(self, endpoint: str, cluster_id: str, secret: Secret | None) -> None:
         self.cluster_id = cluster_id
-        self._http = client or httpx.Client(timeout=TIMEOUT, limits=_CONNECTIONS, auth=auth)
+        self._auth = Authorization(secret) if secret else None
         self._base = f"{endpoint}/kafka/v3/clusters/{quote(cluster_id, safe='')}"
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._used = 0.0
 
-    def get(self, path: str, model: type[Answer], query: Mapping[str, Any] | None = None) -> Answer:
-        """GET, which is safe to repeat.
+    def one(self, call: Call, shape: type[Answer]) -> Answer:
+        """The object that the call answers."""
+        read: Callable[[bytes], Answer] = _reader(shape)
+        return self._repeated(call, read)
 
-        Raises:
-            LinkUnavailable, LinkRejected, LinkNotFound
-        """
-        return self._read(model, "GET", path, self._call("GET", path, query, None))
+    def rows(self, call: Call, shape: type[Row]) -> list[Row]:
+        """Every row of the list that a GET answers. The API does not page (`metadata.next` is null); should it ever, a
+        part of the list must not pass for the whole."""
+        rows: list[Row] = []
+        for _ in range(_PAGES_AT_MOST):
+            page = self._repeated(call, _reader(_List[shape]))  # type: ignore[valid-type]
+            rows += page.data
+            if page.metadata is None or not page.metadata.next:
+                return rows
+            call = replace(call, query=dict(parse_qsl(urlsplit(page.metadata.next).query)))
+        raise LinkUnavailable(f"{call} has no last page", cluster=call.cluster, link=call.link)
 
-    def post(self, path: str, model: type[Answer], query: Mapping[str, Any], body: Mapping[str, Any]) -> Answer:
-        """POST, once: a call without an answer may have been carried out, so look before asking again.
+    def altered(self, call: Call, shape: type[Row]) -> list[Row]:
+        """The rows that a verb answers; none if its body is empty."""
+        read = _reader(_List[shape])  # type: ignore[valid-type]
+        return self._repeated(call, lambda body: read(body).data if body.strip() else [])
 
-        Raises:
-            LinkUnavailable, LinkRejected, LinkNotFound
-        """
-        return self._read(model, "POST", path, self._call("POST", path, query, body))
+    def done(self, call: Call) -> None:
+        """Any success will do: where the spec says 204, 201 with an empty body was seen."""
+        self._repeated(call, lambda _: None)
 
-    def _call(
-        self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None
-    ) -> httpx.Response:
-        where = self._where(method, path)
+    def _repeated(self, call: Call, read: Callable[[bytes], Answer]) -> Answer:
+        began, repeats = time.monotonic(), 0
+        while True:
+            try:
+                return self._once(call, read, began + call.within_s)
+            except LinkUncertain:
+                raise
+            except LinkUnavailable as error:
+                asked = error.retry_after or 0.0
+                pause = max(asked, random.uniform(0, PAUSE_S))  # noqa: S311 - jitter
+                soon = time.monotonic() - began + pause < REPEAT_WITHIN_S
+                if repeats == REPEATS or asked > PAUSE_S or not soon:
+                    raise
+            repeats += 1
+            time.sleep(pause)
+
+    def _once(self, call: Call, read: Callable[[bytes], Answer], deadline: float) -> Answer:
+        left = max(deadline - time.monotonic(), 0.1)
         try:
-            response = self._http.request(method, self._base + path, params=query, json=body)
-        except httpx.HTTPError as error:
-            raise LinkUnavailable(f"{where} got no answer: {type(error).__name__}") from error
-        status = response.status_code
-        if status in _BUSY:
-            raise LinkUnavailable(f"{where} answered {status} {_said(response)}")
+            with self._http().stream(
+                call.method,
+                self._base + call.path,
+                params=dict(call.query) or None,
+                json=call.body,
+                timeout=httpx.Timeout(left, connect=min(CONNECT_S, left)),
+            ) as response:
+                body = _whole(response, deadline)
+        except NoToken as error:
+            raise no_token(call, error) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise no_answer(call, error) from None
         if not response.is_success:
-            kind = LinkNotFound if status == httpx.codes.NOT_FOUND else LinkRejected
-            raise kind(f"{where} answered {status} {_said(response)}: {_remedy(status)}")
-        return response
-
-    def _read(self, model: type[Answer], method: str, path: str, response: httpx.Response) -> Answer:
+            raise refused(call, response, body)
         try:
-            return model.model_validate_json(response.content)
+            return read(body)
         except ValidationError as error:
-            found = error.errors(include_input=False, include_url=False)[:1]
-            raise LinkUnavailable(f"{self._where(method, path)} answered no {model.__name__}: {found}") from None
+            raise unreadable(call, response, error) from None
 
-    def _where(self, method: str, path: str) -> str:
-        return f"{method} {path or '/'} of cluster {self.cluster_id}"
-
-
-def _said(response: httpx.Response) -> str:
-    if "json" not in response.headers.get("content-type", ""):
-        return f"({response.headers.get('content-type', 'no content type')})"
-    try:
-        body = response.json()
-        return f"{body.get('error_code')} {body.get('message')}"
-    except (ValueError, AttributeError):
-        return "(unreadable)"
+    def _http(self) -> httpx.Client:
+        """The pool. Unused time is taken by the wall clock: a monotonic one stands still with a frozen container."""
+        with self._lock:
+            now = time.time()
+            if self._client is not None and now - self._used > IDLE_S:
+                self._client.close()
+                self._client = None
+            if self._client is None:
+                self._client = httpx.Client(auth=self._auth, limits=_CONNECTIONS, verify=trust())
+            self._used = now
+            return self._client
 
 
-def _remedy(status: int) -> str:
-    match status:
-        case 401:
-            return "the secret of the plan's site must hold a resource API key of this very cluster"
-        case 403:
-            return "the key's principal needs CloudClusterAdmin, or ALTER on the cluster"
-        case 404:
-            return "check cluster_id and links of the plan: a link lives on the cluster that holds the mirrors"
-        case _:
-            return "see the message"
+def _reader(shape: Any) -> Callable[[bytes], Any]:
+    return _adapter(shape).validate_json
+
+
+@functools.cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    """What reads JSON of that shape; made when first needed, since making all of them would slow every cold start."""
+    return TypeAdapter(shape)
+
+
+def _whole(response: httpx.Response, deadline: float) -> bytes:
+    """The body. httpx's timeouts are for each read: a body that trickles in would never end."""
+    chunks: list[bytes] = []
+    size = 0
+    for chunk in response.iter_bytes():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_BYTES:
+            raise httpx.ReadError(f"the answer has more than {LARGEST_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise httpx.ReadTimeout(f"the answer was not complete in time, after {size} bytes")
+    return b"".join(chunks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from failover.credentials import credentials
+from failover.credentials import Secret
 from failover.link import ClusterRest, MirrorLink
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
 from failover.plan import Plan
@@ -14,7 +14,7 @@ def cluster_at(plan: Plan, site: str) -> ClusterRest:
     """A site's Kafka cluster over REST.
 
     Raises:
-        UnknownSite, CredentialsMissing, ServiceUnavailable
+        UnknownSite
     """
     return _cluster_at(plan, site)
 
@@ -24,7 +24,7 @@ def links_at(plan: Plan, site: str) -> tuple[MirrorLink, ...]:
     """The plan's cluster links at a site's cluster.
 
     Raises:
-        UnknownSite, CredentialsMissing, ServiceUnavailable
+        UnknownSite
     """
     cluster = _cluster_at(plan, site)
     return tuple(KafkaRestLink(cluster, link.name) for link in plan.links)
@@ -33,4 +33,6 @@ def links_at(plan: Plan, site: str) -> tuple[MirrorLink, ...]:
 @functools.lru_cache(maxsize=128)
 def _cluster_at(plan: Plan, site: str) -> KafkaRestCluster:
     kafka = plan.site(site).kafka
-    return KafkaRestCluster(kafka.rest_endpoint, kafka.cluster_id, credentials(kafka.credentials))
+    return KafkaRestCluster(
+        kafka.rest_endpoint, kafka.cluster_id, Secret(kafka.credentials) if kafka.credentials else None
+    )

@@ -15,12 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import drills, gateway_throughput, imports
+from bench import drills, gateway_throughput, imports, promotion
 from bench.result import Benchmark, NotMeasured, Result
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "imports": imports.measure,
     "gateway": gateway_throughput.results,
+    "promotion": promotion.measure,
     "drills": drills.measure,
 }
 RESULTS: Final = Path(__file__).resolve().parent / "results.json"

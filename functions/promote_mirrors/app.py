@@ -85,12 +85,9 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
 def _expected(request: PromoteRequest, found: dict[MirrorLink, list[Mirror]]) -> Inventory:
     """The inventory, with what appeared since it was taken."""
     known = inventory(ledger(), request.execution)
-    appeared = {
-        topic: entry
-        for link, mirrors in found.items()
-        for topic, entry in listed(link.name, mirrors).items()
-        if topic not in known
-    }
+    appeared: Inventory = {}
+    for link, mirrors in found.items():
+        appeared |= listed(link.name, [mirror for mirror in mirrors if mirror.topic not in known])
     if appeared:
         keep_inventory(ledger(), request.execution, known | appeared)
     return known | appeared

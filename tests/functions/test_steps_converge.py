@@ -14,12 +14,15 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from confluent_kafka import Producer
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from drill import orders
 from drill.process import Child, spawn
-from failover.errors import LeaseLost
+from failover.errors import LeaseLost, TransientError
+from failover.execution import Execution
 from failover.ledger import Ledger
+from failover.tables import table
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -90,7 +93,13 @@ def sites(tmp_path: Path) -> Iterator[Sites]:
 
 
 @pytest.fixture
-def plan_text(sites: Sites) -> str:
+def policy() -> dict[str, Any]:
+    """The plan's policy, where a test wants one."""
+    return {}
+
+
+@pytest.fixture
+def plan_text(sites: Sites, policy: dict[str, Any]) -> str:
     """The drill's plan, with what of it these tests have running."""
     addresses = {
         "east": orders.SiteAddresses(
@@ -101,7 +110,7 @@ def plan_text(sites: Sites) -> str:
         ),
     }
     document = orders.plan_document(
-        addresses, client_bootstrap=sites.west.ready["bootstrap"], nameserver="127.0.0.1:9", zone_id="Z1", policy={}
+        addresses, client_bootstrap=sites.west.ready["bootstrap"], nameserver="127.0.0.1:9", zone_id="Z1", policy=policy
     )
     return yaml.safe_dump(document)
 
@@ -207,6 +216,71 @@ def test_no_write_reaches_a_mirror_before_it_is_stopped(sites: Sites, execution:
     producer.produce("orders", b"in time", on_delivery=lambda error, _: errors.append(error))
     producer.flush(10)
     assert errors[1] is None
+
+
+def commit_beyond_the_end(sites: Sites) -> None:
+    """What an offset sync that ran ahead of the data leaves on the standby: the link stops before the records came."""
+    admin = AdminClient({"bootstrap.servers": sites.west.ready["raw_bootstrap"]})
+    rows = [TopicPartition("orders", 0, 500), TopicPartition("orders", 1, 0)]
+    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(orders.GROUP, rows)])
+    asked[orders.GROUP].result(10)
+
+
+def committed_on_the_standby(sites: Sites) -> dict[int, int]:
+    """The protected group's offsets of topic orders."""
+    admin = AdminClient({"bootstrap.servers": sites.west.ready["raw_bootstrap"]})
+    rows = [TopicPartition("orders", partition) for partition in range(2)]
+    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(orders.GROUP, rows)])
+    return {row.partition: row.offset for row in asked[orders.GROUP].result(10).topic_partitions}
+
+
+def test_offsets_beyond_the_data_are_reported_and_left_as_they_are(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    until_done(call, "promote_mirrors", {"execution": execution})
+    commit_beyond_the_end(sites)
+    observed = call("check_offsets", {"execution": execution})["observed"]
+    assert observed["ahead"] == ["fulfilment orders[0] 500 > 0"]
+    assert (observed["ahead_count"], observed["partitions"], observed["offset_sync_seconds"]) == (1, 12, 30)
+    assert committed_on_the_standby(sites) == {0: 500, 1: 0}
+
+
+@pytest.mark.parametrize("policy", [{"on_offsets_ahead": "clamp"}])
+def test_offsets_beyond_the_data_are_clamped_where_policy_says_so(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    until_done(call, "promote_mirrors", {"execution": execution})
+    commit_beyond_the_end(sites)
+    assert call("check_offsets", {"execution": execution})["status"] == "waiting"
+    observed = call("check_offsets", {"execution": execution})["observed"]
+    assert (observed["ahead"], observed["clamped"]) == ([], ["fulfilment orders[0] 500 > 0"])
+    assert committed_on_the_standby(sites) == {0: 0, 1: 0}
+
+
+def test_log_ends_are_those_before_the_first_client_however_often_they_are_asked_for(
+    sites: Sites, execution: dict[str, Any], call: Call, deployed: Any
+) -> None:
+    until_done(call, "promote_mirrors", {"execution": execution})
+    until_done(call, "check_offsets", {"execution": execution})
+    producer = Producer({"bootstrap.servers": sites.west.ready["bootstrap"]})
+    producer.produce("orders", b"of a client", partition=0)
+    assert producer.flush(10) == 0
+    until_done(call, "check_offsets", {"execution": execution})
+    kept = table(Ledger(deployed("dynamodb"), "ledger"), Execution.model_validate(execution), "log-ends")
+    assert kept == {topic: [[partition, 0] for partition in range(4)] for topic in orders.TOPICS}
+    assert (
+        call("conclude", {"execution": execution, "outcome": "succeeded"})["report"]["loss"]["unknown_partitions"] == 12
+    )
+
+
+def test_a_standby_without_kafka_makes_the_check_a_transient_error(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    until_done(call, "promote_mirrors", {"execution": execution})
+    sites.west.kill()
+    with pytest.raises(Exception) as trouble:
+        call("check_offsets", {"execution": execution})
+    assert isinstance(trouble.value, TransientError)
 
 
 def test_assessing_keeps_the_inventory_and_decides_the_same_twice(

@@ -70,6 +70,10 @@ class ControllerAccount:
         real = [execution for execution in self.executions() if not _dry(execution)]
         return real[-1] if real else None
 
+    def approval_token(self, execution: str) -> str:
+        """The task token that an execution waits for."""
+        return str(self._items(f"approval#{execution}")[0]["token"])
+
     def loss_table(self, execution: str) -> dict[tuple[str, int], dict[str, Any]]:
         """What the controller knows of each partition's loss, by topic and partition."""
         rows = [json.loads(gzip.decompress(item["rows"])) for item in self._items(f"table#{execution}#loss#")]

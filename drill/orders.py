@@ -21,6 +21,11 @@ TTL_S: Final = 1
 API_KEYS: Final = {HOME: ("DRILLEAST", "east-secret"), STANDBY: ("DRILLWEST", "west-secret")}
 
 
+def more_topics(count: int) -> list[str]:
+    """Names of topics that are mirrored and that no client uses."""
+    return [f"more-{number:03}" for number in range(count)]
+
+
 def health_check_alarm(site: str) -> str:
     """The name of the alarm on a site's Route 53 health check."""
     return f"kafka-{PLAN}-{site}-health-check"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import sysconfig
 import time
@@ -45,7 +46,8 @@ class WorldNotUp(RuntimeError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be chosen of a world. Durations in seconds."""
+    """What can be chosen of a world. Durations in seconds. `more_topics`: mirrored on the wire, beside those that the
+    clients use; `rest_only_mirrors`: mirrors that exist in the REST API only."""
 
     directory: Path
     instances: int = 2
@@ -55,6 +57,8 @@ class Settings:
     stop_delay_s: float = 0.3
     policy: dict[str, Any] = field(default_factory=dict)
     watch: bool = True
+    more_topics: int = 0
+    rest_only_mirrors: int = 0
     say: Callable[[str], None] = lambda _: None
 
 
@@ -143,7 +147,8 @@ class World:
             "api_key": key,
             "api_secret": secret,
             "link": link if site == STANDBY else None,
-            "mirrors": list(TOPICS) if site == STANDBY else [],
+            "mirrors": [*TOPICS, *orders.more_topics(self.settings.more_topics)] if site == STANDBY else [],
+            "rest_only_mirrors": {"count": self.settings.rest_only_mirrors if site == STANDBY else 0},
             "stop_delay_s": self.settings.stop_delay_s,
         }
         return self._spawn("drill.confluent.cluster_rest", config, f"rest-{site}")
@@ -333,6 +338,22 @@ class World:
         self._balancers[site].kill()
         self.lost_at[site] = at
         return at
+
+    def freeze(self, site: str) -> None:
+        """Stop everything of a site in its tracks, and lose its region's AWS: a loss that it can come back from."""
+        for child in (self._clusters[site], self._rest[site], self._balancers[site]):
+            child.process.send_signal(signal.SIGSTOP)
+        self._post(f"/drill/regions/{REGIONS[site]}/lose")
+
+    def thaw(self, site: str) -> None:
+        """Let a frozen site go on where it was."""
+        self._post(f"/drill/regions/{REGIONS[site]}/restore")
+        for child in (self._clusters[site], self._rest[site], self._balancers[site]):
+            child.process.send_signal(signal.SIGCONT)
+
+    def rest_control(self, site: str) -> str:
+        """Where the drill reaches the REST API's stand-in of a site, to trouble it."""
+        return str(self._rest[site].ready["control"])
 
     def resource(self, logical_id: str) -> str:
         """What `!Ref` gives for a resource of the template."""

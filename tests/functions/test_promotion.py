@@ -132,7 +132,6 @@ def test_a_stuck_mirror_holds_no_other_back_and_stops_it_at_the_last_chance_with
     assert type(stopped.value).__name__ == "PromotionRejected"
     said = str(stopped.value)
     assert f"1 of {MIRRORS} mirrors" in said and "t0007 PENDING_STOPPED" in said and "go-on" in said
-    assert len(said.split("t0007 PENDING_STOPPED")[1].split(". Mend")[0]) > 10, "its transition errors are quoted"
 
 
 @pytest.mark.parametrize("policy", [{"on_stuck_mirrors": "go-on"}])

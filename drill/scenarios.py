@@ -13,7 +13,7 @@ class Scenario:
 
     name: str
     description: str
-    traffic_before_s: float = 6.0
+    traffic_before_s: float = 8.0
     recovery_limit_s: float = 120.0
     traffic_after_s: float = 4.0
     watch: bool = True

@@ -1,6 +1,6 @@
 """sample_lag: look at every mirror's lag while all is well, and keep what is proven fresh, for the day it is needed.
 
-Runs every few seconds beside watch_site. On the day of a failover the lag that mirrors still show is frozen; what was
+Runs every few seconds. On the day of a failover the lag that mirrors still show is frozen; what was
 lost can only be estimated from the last sample, and from how fast records came in.
 """
 

@@ -22,7 +22,7 @@ from drill.process import Child, spawn
 from failover.errors import LeaseLost, TransientError
 from failover.execution import Execution
 from failover.ledger import Ledger
-from failover.tables import table
+from failover.tables import plan_table, table
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -378,3 +378,37 @@ def test_the_sample_inputs_of_the_state_machine_are_accepted(
     claimed = call("claim", {"start": sample(name), "execution_name": "by-hand"})
     assert claimed["execution"]["to"] == "west"
     assert claimed["execution"]["manual"] is True
+
+
+def test_lag_is_sampled_while_the_source_answers_and_is_not_overwritten_once_it_is_gone(
+    deployed: Any, sites: Sites, plan_text: str, call: Call
+) -> None:
+    plan = yaml.safe_load(plan_text)
+    plan["sites"]["east"]["kafka"]["bootstrap"] = sites.east.ready["bootstrap"]
+    deployed("ssm").put_parameter(
+        Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True
+    )
+    for site, (key, secret) in orders.API_KEYS.items():
+        document = f'{{"key": "{key}", "secret": "{secret}"}}'
+        deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
+    book = Ledger(deployed("dynamodb"), "ledger")
+    producer = Producer({"bootstrap.servers": sites.east.ready["bootstrap"]})
+
+    def sample_until(wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        deadline = time.monotonic() + 20
+        while not wanted(call("sample_lag", {"plan": "orders"})):
+            assert time.monotonic() < deadline
+            producer.produce("orders", b"record", partition=0)
+            producer.poll(0.1)
+        return plan_table(book, "orders", "lag-west")
+
+    seen = sample_until(lambda said: bool(said["source_answers"] and plan_table(book, "orders", "lag-west")))
+    again = sample_until(lambda said: plan_table(book, "orders", "lag-west")["orders"][0][3] > seen["orders"][0][3])
+    assert again["orders"][0][1] > seen["orders"][0][1]
+    assert "payments" not in again, "nothing was ever fetched of it: unknown, not 0"
+    sites.east.kill()
+    said = call("sample_lag", {"plan": "orders"})
+    assert (said["sampled"], said["source_answers"]) == (True, False)
+    kept = plan_table(book, "orders", "lag-west")["orders"][0]
+    assert kept[1] <= plan_table(book, "orders", "watch")["east"]["answered_at"] + 0.001
+    assert plan_table(book, "orders", "watch")["east"]["unanswered_since"] is not None

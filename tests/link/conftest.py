@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -67,6 +66,7 @@ class Scripted:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def answer(self) -> None:
                 scripted._answer(self)
@@ -205,7 +205,6 @@ class StandIn:
     """The drill's stand-in of the standby's REST API, the clients of it, and its own door for faults."""
 
     rest: Child
-    east: Child
     cluster: KafkaRestCluster
     link: KafkaRestLink
 
@@ -234,37 +233,20 @@ def wire(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, wire: str) -> Iterator[StandIn]:
-    with ExitStack() as stack:
-
-        def start(module: str, config: dict[str, Any], name: str) -> Child:
-            child = spawn(module, config, log=tmp_path / f"{name}.log")
-            stack.callback(child.stop)
-            return child
-
-        east = start("drill.kafka.cluster", {"site": "east"}, "east")
-        west = start("drill.kafka.cluster", {"site": "west"}, "west")
-        config = {
-            "site": "west",
-            "cluster_id": west.ready["cluster_id"],
-            "raw_bootstrap": west.ready["raw_bootstrap"],
-            "admin": west.ready["admin"],
-            "api_key": "KEY",
-            "api_secret": "s3cr3t-of-the-key",
-            "link": {
-                "name": LINK,
-                "remote_cluster_id": east.ready["cluster_id"],
-                "remote_bootstrap": east.ready["bootstrap"],
-                "remote_raw_bootstrap": east.ready["raw_bootstrap"],
-                "interval_s": 0.1,
-                "offset_sync_s": 30,
-                "groups": ["fulfilment"],
-            },
-            "mirrors": ["orders", "payments"],
-            "stop_delay_s": 0.2,
-            "wire": wire,
-            "unmanaged_row": True,
-        }
-        rest = start("drill.confluent.cluster_rest", config, "rest")
-        secret = HeldSecret(ApiKey("KEY", "s3cr3t-of-the-key"))
-        cluster = KafkaRestCluster(rest.ready["url"], west.ready["cluster_id"], secret)  # type: ignore[arg-type]
-        yield StandIn(rest, east, cluster, KafkaRestLink(cluster, LINK))
+    """A link with the mirrors topic-0 (never fetched), topic-1 and topic-2 of three partitions each."""
+    config = {
+        "site": "west",
+        "cluster_id": CLUSTER,
+        "api_key": "KEY",
+        "api_secret": "s3cr3t-of-the-key",
+        "link": {"name": LINK, "remote_cluster_id": "lkc-east01", "interval_s": 0.1},
+        "rest_only_mirrors": {"count": 3, "pattern": "topic-{n}", "partitions": 3, "lag": 50, "unknown": 1},
+        "stop_delay_s": 0.3,
+        "wire": wire,
+        "unmanaged_row": True,
+    }
+    child = spawn("drill.confluent.cluster_rest", config, log=tmp_path / "rest.log")
+    secret = HeldSecret(ApiKey("KEY", "s3cr3t-of-the-key"))
+    cluster = KafkaRestCluster(child.ready["url"], CLUSTER, secret)  # type: ignore[arg-type]
+    yield StandIn(child, cluster, KafkaRestLink(cluster, LINK))
+    child.stop()

@@ -153,6 +153,18 @@ def health_check(stack: Stack, logical_id: str, properties: dict[str, Any]) -> R
     )
 
 
+def secret(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    """A secret whose content Secrets Manager makes up, as GenerateSecretString says."""
+    name = properties.get("Name", stack.physical_name(logical_id))
+    manager = stack.client("secretsmanager")
+    wanted = {
+        key: int(value) if key == "PasswordLength" else value
+        for key, value in properties.get("GenerateSecretString", {}).items()
+    }
+    arn = manager.create_secret(Name=name, SecretString=manager.get_random_password(**wanted)["RandomPassword"])["ARN"]
+    return Resource("AWS::SecretsManager::Secret", arn, {"Id": arn})
+
+
 CREATORS: dict[str, Creator] = {
     "AWS::CloudWatch::Alarm": alarm,
     "AWS::CloudWatch::CompositeAlarm": composite_alarm,
@@ -165,4 +177,5 @@ CREATORS: dict[str, Creator] = {
     "AWS::SQS::Queue": queue,
     "AWS::SSM::Parameter": ssm_parameter,
     "AWS::Scheduler::Schedule": schedule,
+    "AWS::SecretsManager::Secret": secret,
 }

@@ -1,12 +1,16 @@
-"""request_approval: ask a person, and keep the task token that their answer needs in the ledger, in no message.
+"""request_approval: ask a person, with the evidence and what is expected to be lost, and keep the task token that their
+answer needs in the ledger, in no message.
 
 The state machine waits (`lambda:invoke.waitForTaskToken`) with the policy's deadline. To answer, see the README.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
+from failover.approval import Question, link
 from failover.notify import notify_once
 from failover.plan import Plan
 from failover.step import Report, Request, done, ledger, step
@@ -23,7 +27,8 @@ def ask(request: ApprovalRequest, plan: Plan) -> Report:
     """Keep the token; tell people once, whoever often this is called."""
     execution = request.execution
     ledger().keep_approval_token(execution, request.task_token)
-    lag = (request.assessed.get("evidence") or {}).get("lag") or {}
+    expires = int(time.time()) + plan.policy.approval_timeout_seconds
+    loss = request.assessed.get("expected_loss") or {}
     notify_once(
         key=f"{execution.name}:approval",
         subject=f"Approve the failover of {plan.name} from {execution.from_site} to {execution.to_site}?",
@@ -34,13 +39,22 @@ def ask(request: ApprovalRequest, plan: Plan) -> Report:
             "to": execution.to_site,
             "why": request.assessed.get("why"),
             "votes": request.assessed.get("votes"),
-            "mirrors_trail_by_records": lag.get("records"),
-            "partitions_of_unknown_lag": lag.get("unknown_partitions"),
+            "expected_to_be_stranded": {
+                name: loss.get(name) for name in ("label", "records", "at_least", "unknown_partitions", "observed")
+            },
+            "answer_at": link(Question(plan.name, execution.name, expires)),
+            "or_from_the_command_line": _command(plan.name, execution.name),
             "answer_within_seconds": plan.policy.approval_timeout_seconds,
             "without_an_answer": plan.policy.on_approval_timeout,
         },
     )
     return done(asked=True)
+
+
+def _command(plan: str, execution: str) -> str:
+    payload = f'{{"plan": "{plan}", "execution": "{execution}", "answer": "approve", "by": "<you>"}}'
+    function = f"--region {os.environ.get('AWS_REGION', '')} --function-name {os.environ.get('ANSWER_FUNCTION', '')}"
+    return f"aws lambda invoke {function} --cli-binary-format raw-in-base64-out --payload '{payload}' answer.json"
 
 
 handler = step("request_approval", ApprovalRequest, ask)

@@ -206,6 +206,29 @@ class Ledger:
         except (ClientError, BotoCoreError) as error:
             raise _unavailable(error) from error
 
+    def add_once(self, plan: str, sort: str, values: Item) -> bool:
+        """Add fields to an item that exists and has none of them; says whether that was done, once and for all."""
+        names = list(values)
+        try:
+            self._dynamodb.update_item(
+                **self._on(plan, sort),
+                UpdateExpression="SET " + ", ".join(f"#{n} = :{n}" for n in range(len(names))),
+                ConditionExpression="attribute_exists(pk) AND attribute_not_exists(#0)",
+                ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(names)},
+                ExpressionAttributeValues=_values({f":{n}": values[name] for n, name in enumerate(names)}),
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+        return True
+
+    def observed(self, plan: str, sort: str) -> list[dict[str, Any]]:
+        """What a step of an execution last observed, by its sort key; empty if it was never called."""
+        return [json.loads(item["observed"]) for item in self._query(plan, sort)]
+
     def kept(self, plan: str, prefix: str) -> list[Item]:
         """The items of a plan whose sort key begins so, in the order of their keys."""
         return list(self._query(plan, prefix))

@@ -1,0 +1,142 @@
+"""answer_approval: a person's answer to `request_approval`, by a signed link, or invoked from the command line.
+
+Opening the link (GET) shows the evidence and two buttons and changes nothing, so that a scanner of mail that opens
+every link approves nothing; only the button's POST answers. Invoked directly, IAM says who may:
+`aws lambda invoke --payload '{"plan": "orders", "execution": "orders-7-failover", "answer": "approve", "by": "…"}'`.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import asdict
+from html import escape
+from typing import Any
+from urllib.parse import parse_qs
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel, ConfigDict, Field
+
+from failover.approval import Answer, Answered, NothingAsked, Question, answer, asked
+from failover.aws import client
+from failover.errors import Refused, TransientError
+from failover.ledger import Ledger
+from failover.read import read
+
+logger = Logger(service="failover")
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
+    " frame-ancestors 'none'",
+}
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title><style>body{{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}}
+dt{{color:#666}}dd{{margin:0 0 .6rem}}button{{font:inherit;padding:.5rem 1.2rem;margin-right:.6rem}}
+input{{font:inherit;width:100%;box-sizing:border-box;margin-bottom:.6rem}}</style><h1>{title}</h1>{body}</html>"""
+
+
+class DirectAnswer(BaseModel):
+    """An answer from the command line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: str
+    execution: str
+    answer: Answer
+    by: str = Field(min_length=1, max_length=100)
+    why: str = Field(default="", max_length=500)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer a request of the function's URL with a page; answer a direct invocation with who answered what.
+
+    Raises:
+        MalformedEvent, NothingAsked, LedgerUnavailable, ServiceUnavailable: of a direct invocation only.
+    """
+    if "requestContext" in event:
+        return _by_link(event)
+    request = read(DirectAnswer, event)
+    return asdict(_answered(request.plan, request.execution, request.answer, request.by, request.why))
+
+
+def _by_link(event: dict[str, Any]) -> dict[str, Any]:
+    try:
+        question = asked(event.get("queryStringParameters") or {})
+        if event["requestContext"]["http"]["method"] != "POST":
+            return _page(200, f"Fail {question.plan} over?", _evidence(question))
+        form = _form(event)
+        given: Answer = "approve" if form.get("answer") == "approve" else "deny"
+        answered = _answered(question.plan, question.execution, given, form.get("by") or "link", form.get("why", ""))
+    except Refused as error:
+        return _page(403, "No answer was taken", f"<p>{escape(str(error))}</p>")
+    except TransientError as error:
+        logger.warning("no answer taken", why=str(error))
+        return _page(503, "Not answered yet", "<p>AWS did not answer. Go back and press the button again.</p>")
+    done = "Your answer was taken." if answered.now else "It was answered before; yours changed nothing."
+    return _page(200, f"{answered.answer} by {answered.by}", f"<p>{done}</p>")
+
+
+def _answered(plan: str, execution: str, given: Answer, by: str, why: str) -> Answered:
+    answered = answer(_ledger(), plan, execution, given, by[:100], why[:500])
+    logger.info("answered", plan=plan, execution=execution, **asdict(answered))
+    return answered
+
+
+def _evidence(question: Question) -> str:
+    """What the decision stands on, as `assess` recorded it, and the form."""
+    book = _ledger()
+    sort = f"step#{question.execution}#assess"
+    observed = next((record for record in book.observed(question.plan, sort)), None)
+    if observed is None:
+        raise NothingAsked(f"{question.execution} of plan {question.plan!r} asks nobody")
+    evidence, loss = observed.get("evidence") or {}, observed.get("expected_loss") or {}
+    probes = [f"{probe['site']} {probe['service']}: {_said(probe)}" for probe in evidence.get("probes", ())]
+    shown = {
+        "Execution": [question.execution],
+        "From, to": [f"{evidence.get('lost_site')} to {evidence.get('standby_site')}"],
+        "Why a person is asked": [observed.get("why", "")],
+        "Votes that the site is lost": observed.get("votes") or ["none"],
+        "What the controller saw itself": probes,
+        "Expected to be stranded": [_loss(loss)],
+    }
+    listed = "".join(
+        f"<dt>{escape(name)}</dt>" + "".join(f"<dd>{escape(str(line))}</dd>" for line in lines)
+        for name, lines in shown.items()
+    )
+    form = (
+        '<form method="post"><label>Your name <input name="by" required maxlength="100"></label>'
+        '<label>Reason <input name="why" maxlength="500"></label>'
+        '<button name="answer" value="approve">Approve the failover</button>'
+        '<button name="answer" value="deny">Deny it</button></form>'
+    )
+    return f"<dl>{listed}</dl>{form}"
+
+
+def _said(probe: dict[str, Any]) -> str:
+    word = {True: "healthy", False: "does not answer"}.get(probe.get("healthy"), "not known")  # type: ignore[arg-type]
+    return f"{word} ({probe['why']})" if probe.get("why") else word
+
+
+def _loss(loss: dict[str, Any]) -> str:
+    records = loss.get("records")
+    unknown = f"; {loss['unknown_partitions']} partitions unknown" if loss.get("unknown_partitions") else ""
+    if records is None:
+        return f"unknown{unknown}; at least {loss.get('at_least', 0)} records" if loss else "unknown"
+    return f"{records['low']:,} to {records['high']:,} records (estimated){unknown}"
+
+
+def _form(event: dict[str, Any]) -> dict[str, str]:
+    body = event.get("body") or ""
+    text = base64.b64decode(body).decode(errors="replace") if event.get("isBase64Encoded") else body
+    return {name: values[0] for name, values in parse_qs(text).items()}
+
+
+def _page(status: int, title: str, body: str) -> dict[str, Any]:
+    return {"statusCode": status, "headers": _HEADERS, "body": _PAGE.format(title=escape(title), body=body)}
+
+
+def _ledger() -> Ledger:
+    return Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])

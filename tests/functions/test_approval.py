@@ -1,0 +1,202 @@
+"""A person's answer: the link is shown and changes nothing, the button answers once, no other link does anything."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+
+from failover.approval import NothingAsked
+from failover.errors import MalformedEvent
+from failover.execution import Execution
+from failover.ledger import Ledger
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+TOKEN = "the-task-token"
+ASSESSED = {
+    "why": "the mirrors trail by 900 records, above the limit of 100",
+    "votes": ["failover-orders-east-kafka", "own probes (kafka)"],
+    "evidence": {
+        "lost_site": "east",
+        "standby_site": "west",
+        "probes": [{"site": "east", "service": "kafka", "healthy": False, "why": "refused <script>"}],
+    },
+    "expected_loss": {"label": "estimated", "records": {"low": 900, "high": 1500}, "unknown_partitions": 2},
+}
+
+
+class States:
+    """Step Functions, as far as it takes answers; moto does not know task tokens of its own making."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict[str, Any]] = []
+        self.error: Exception | None = None
+
+    def send_task_success(self, **answer: Any) -> None:
+        self._take(answer)
+
+    def send_task_failure(self, **answer: Any) -> None:
+        self._take(answer)
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        if self.error:
+            raise self.error
+        self.taken.append(answer)
+
+
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> States:
+    import failover.approval
+
+    states, real = States(), failover.approval.client
+    monkeypatch.setattr(
+        failover.approval, "client", lambda service, *rest: states if service == "stepfunctions" else real(service)
+    )
+    return states
+
+
+@pytest.fixture
+def asked(deployed: Any, call: Call, states: States, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A claimed execution that asked a person; the request that its link makes."""
+    deployed("secretsmanager").create_secret(Name="link-key", SecretString="k" * 64)
+    monkeypatch.setenv("APPROVAL_URL", "https://abc.lambda-url.us-west-2.on.aws/")
+    monkeypatch.setenv("APPROVAL_KEY_SECRET", "link-key")
+    queue = deployed("sqs").create_queue(QueueName="people")["QueueUrl"]
+    topic = deployed("sns").list_topics()["Topics"][0]["TopicArn"]
+    deployed("sns").subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint="arn:aws:sqs:us-west-2:123456789012:people",
+        Attributes={"RawMessageDelivery": "true"},
+    )
+    started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    execution = call("claim", started)["execution"]
+    book = Ledger(deployed("dynamodb"), "ledger")
+    book.record_step(Execution.model_validate(execution), "assess", "done", ASSESSED, time.time())
+    call("request_approval", {"execution": execution, "task_token": TOKEN, "assessed": ASSESSED})
+    (sent,) = deployed("sqs").receive_message(QueueUrl=queue)["Messages"]
+    message = json.loads(sent["Body"])
+    assert TOKEN not in sent["Body"]
+    assert message["expected_to_be_stranded"]["records"] == {"low": 900, "high": 1500}
+    assert "aws lambda invoke" in message["or_from_the_command_line"]
+    return request(message["answer_at"])
+
+
+def request(link: str) -> dict[str, Any]:
+    """What Lambda is given when the link is opened."""
+    event: dict[str, Any] = json.loads((EVENTS / "answer_approval-link.json").read_text())
+    event["rawQueryString"] = urlsplit(link).query
+    event["queryStringParameters"] = dict(parse_qsl(urlsplit(link).query))
+    return event
+
+
+def pressed(event: dict[str, Any], answer: str, by: str = "Ada", why: str = "") -> dict[str, Any]:
+    """What Lambda is given when the button is pressed."""
+    event = copy.deepcopy(event)
+    event["requestContext"]["http"]["method"] = "POST"
+    body = urlencode({"answer": answer, "by": by, "why": why}).encode()
+    return event | {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def test_opening_the_link_shows_the_evidence_and_changes_nothing(asked: Any, call: Call, states: States) -> None:
+    for _ in range(3):
+        page = call("answer_approval", asked)
+    assert page["statusCode"] == 200
+    for shown in ("above the limit of 100", "900 to 1,500 records", "2 partitions unknown", "east to west", "Approve"):
+        assert shown in page["body"]
+    assert "<script>" not in page["body"] and "default-src 'none'" in page["headers"]["Content-Security-Policy"]
+    assert states.taken == []
+
+
+def test_the_button_approves_once(asked: Any, call: Call, states: States) -> None:
+    first = call("answer_approval", pressed(asked, "approve"))
+    again = call("answer_approval", pressed(asked, "deny", by="Bob"))
+    assert "approve by Ada" in first["body"] and "was taken" in first["body"]
+    assert "approve by Ada" in again["body"] and "changed nothing" in again["body"]
+    assert states.taken == [{"taskToken": TOKEN, "output": "{}"}] * 2, "the answer that was written down, again"
+
+
+def test_a_denial_says_who_and_why(asked: Any, call: Call, states: States) -> None:
+    call("answer_approval", pressed(asked, "deny", why="a drill elsewhere"))
+    assert states.taken == [{"taskToken": TOKEN, "error": "ApprovalDenied", "cause": "Ada: a drill elsewhere"}]
+
+
+def test_an_answer_that_step_functions_did_not_get_can_be_given_again(asked: Any, call: Call, states: States) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    states.error = EndpointConnectionError(endpoint_url="https://states")
+    assert call("answer_approval", pressed(asked, "approve"))["statusCode"] == 503
+    states.error = None
+    assert call("answer_approval", pressed(asked, "approve"))["statusCode"] == 200
+    assert len(states.taken) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"execution": "orders-2-failover"},
+        {"plan": "payments"},
+        {"expires": "99999999999"},
+        {"signature": "00"},
+        {"signature": "é"},
+        {"expires": "soon"},
+    ],
+)
+def test_a_link_that_was_changed_is_refused(asked: Any, call: Call, states: States, change: dict[str, str]) -> None:
+    asked["queryStringParameters"] |= change
+    assert call("answer_approval", asked)["statusCode"] == 403
+    assert call("answer_approval", pressed(asked, "approve"))["statusCode"] == 403
+    assert states.taken == []
+
+
+def test_a_link_that_is_not_whole_is_refused(asked: Any, call: Call, states: States) -> None:
+    for missing in ("plan", "execution", "expires", "signature"):
+        broken = copy.deepcopy(asked)
+        del broken["queryStringParameters"][missing]
+        assert call("answer_approval", broken)["statusCode"] == 403
+    assert call("answer_approval", asked | {"queryStringParameters": None})["statusCode"] == 403
+
+
+def test_an_expired_link_is_refused(asked: Any, call: Call, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
+    import failover.approval
+
+    monkeypatch.setattr(failover.approval.time, "time", lambda: 2_000_000_000.0)
+    page = call("answer_approval", pressed(asked, "approve"))
+    assert page["statusCode"] == 403 and "expired" in page["body"]
+    assert states.taken == []
+
+
+def test_the_command_line_answers_without_a_link(asked: Any, call: Call, states: States) -> None:
+    sample = json.loads((EVENTS / "answer_approval.json").read_text())
+    assert call("answer_approval", sample)["now"] is True
+    assert call("answer_approval", sample)["now"] is False
+    assert [each["taskToken"] for each in states.taken] == [TOKEN, TOKEN]
+
+
+def test_nobody_can_answer_what_nobody_asked(deployed: Any, call: Call, states: States) -> None:
+    sample = json.loads((EVENTS / "answer_approval.json").read_text())
+    with pytest.raises(NothingAsked):
+        call("answer_approval", sample)
+    assert states.taken == []
+
+
+@pytest.mark.parametrize(
+    "rubbish", [{}, {"plan": "orders"}, {"plan": "orders", "execution": "x", "answer": "maybe", "by": "a"}]
+)
+def test_rubbish_is_refused_by_name(deployed: Any, call: Call, rubbish: dict[str, Any]) -> None:
+    with pytest.raises(MalformedEvent):
+        call("answer_approval", rubbish)
+
+
+def test_without_links_the_message_has_none(deployed: Any, call: Call) -> None:
+    from failover.approval import Question, link
+
+    assert link(Question("orders", "orders-1-failover", 1)) is None

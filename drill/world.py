@@ -293,6 +293,7 @@ class World:
             "EcsTaskRoleArns": "*",
             "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
             "DryRunState": "DISABLED",
+            "ReadinessState": "DISABLED",
         }
 
     def _fleets_serve(self) -> bool:

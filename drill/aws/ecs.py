@@ -34,7 +34,9 @@ _Backend: Any = EC2ContainerServiceBackend
 
 
 class ServiceTask(Task):
-    """A task that is in the state its process is in; moto would move it on whenever it is described."""
+    """A task that is in the state its process is in; moto would move it on whenever it is described, and knows no zone."""
+
+    availability_zone = ""
 
     def advance(self) -> None:
         """Stay."""
@@ -162,6 +164,7 @@ class EcsBridge:
             cluster, definition, None, {}, backend, group=f"service:{service.name}", launch_type="FARGATE"
         )
         task.last_status = "PENDING"
+        task.availability_zone = _emptiest_zone(fleet)
         environment = {e["name"]: e["value"] for e in definition.container_definitions[0].get("environment", [])}
         backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
         fleet.tasks.append(Running(task, self._pool.submit(self._spawn, service.name, task.id, environment)))
@@ -261,6 +264,12 @@ class EcsBridge:
         primary = deployments[0]
         complete = len(deployments) == 1 and primary["runningCount"] >= service.desired_count
         primary["rolloutState"] = "COMPLETED" if complete else "IN_PROGRESS"
+
+
+def _emptiest_zone(fleet: Fleet) -> str:
+    """Where ECS starts a task: in the zone of the region that has the fewest of the service's."""
+    zones = [str(running.task.availability_zone) for running in fleet.tasks]
+    return min((f"{fleet.region}{letter}" for letter in "abc"), key=zones.count)
 
 
 def _surplus(service: Service, of_now: list[Running], of_before: list[Running]) -> list[Running]:

@@ -20,6 +20,7 @@ from failover.loss_of_execution import known_loss
 from failover.notify import notify_once
 from failover.plans import plan_named
 from failover.read import read
+from failover.readiness.dry_run import keep_dry_run
 from failover.report import execution_report, headline
 from failover.step import Request, ledger, logger, metrics
 
@@ -66,6 +67,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     report = execution_report(plan, execution, request.outcome, request.why, steps, loss)
     document = report | {"stopped_at": request.stopped_at, "error": request.error, "redrives": request.redrives}
     book.conclude(execution, request.outcome, document)
+    if execution.dry_run:
+        keep_dry_run(book, document)
     if request.outcome == "succeeded" and not execution.dry_run:
         metrics.add_metric("RecoverySeconds", MetricUnit.Seconds, report["recovery_seconds"])
     _tell(request, headline(report), document)

@@ -64,8 +64,8 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
     if not mirrors:
         raise StandbyChanged(f"{execution.to_site} holds no mirror under {', '.join(link.name for link in links)}")
     if execution.dry_run:
-        rejected, _ = _ask(left, validate_only=True)
-        return done(**facts, would_promote=len(left), rejected=_named(rejected))
+        rejected, trouble = _ask(left, validate_only=True)
+        return done(**facts, would_promote=len(left), rejected=_named(rejected), unreachable=trouble[:NAMED])
     if not left:
         return done(**facts, left_behind=[])
     rejected, trouble = _ask(left, validate_only=False)

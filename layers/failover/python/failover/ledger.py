@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -209,21 +209,28 @@ class Ledger:
     def add_once(self, plan: str, sort: str, values: Item) -> bool:
         """Add fields to an item that exists and has none of them; says whether that was done, once and for all."""
         names = list(values)
-        try:
-            self._dynamodb.update_item(
-                **self._on(plan, sort),
-                UpdateExpression="SET " + ", ".join(f"#{n} = :{n}" for n in range(len(names))),
-                ConditionExpression="attribute_exists(pk) AND attribute_not_exists(#0)",
-                ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(names)},
-                ExpressionAttributeValues=_values({f":{n}": values[name] for n, name in enumerate(names)}),
-            )
-        except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise _unavailable(error) from error
-        except BotoCoreError as error:
-            raise _unavailable(error) from error
-        return True
+        return self._won(
+            self._dynamodb.update_item,
+            **self._on(plan, sort),
+            UpdateExpression="SET " + ", ".join(f"#{n} = :{n}" for n in range(len(names))),
+            ConditionExpression="attribute_exists(pk) AND attribute_not_exists(#0)",
+            ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(names)},
+            ExpressionAttributeValues=_values({f":{n}": values[name] for n, name in enumerate(names)}),
+        )
+
+    def replace(self, plan: str, sort: str, values: Item, revision: int) -> bool:
+        """Put an item in place of the one of that revision (0: of none); says whether it still was the one."""
+        item = _values(_key(plan, sort) | values | {"revision": revision + 1})
+        if revision == 0:
+            condition: Item = {"ConditionExpression": "attribute_not_exists(pk)"}
+        else:
+            seen = _values({":revision": revision})
+            condition = {"ConditionExpression": "revision = :revision", "ExpressionAttributeValues": seen}
+        return self._won(self._dynamodb.put_item, TableName=self._table, Item=item, **condition)
+
+    def item(self, plan: str, sort: str) -> Item | None:
+        """One item of a plan, or None."""
+        return self._get(plan, sort)
 
     def observed(self, plan: str, sort: str) -> list[dict[str, Any]]:
         """What a step of an execution last observed, by its sort key; empty if it was never called."""
@@ -312,21 +319,14 @@ class Ledger:
             "since": _sortable(signal.since),
             "why": signal.why,
         }
-        try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item=_values(item),
-                ConditionExpression="attribute_not_exists(#at) OR #at < :at",
-                ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues=_values({":at": _sortable(signal.at)}),
-            )
-        except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise _unavailable(error) from error
-        except BotoCoreError as error:
-            raise _unavailable(error) from error
-        return True
+        return self._won(
+            self._dynamodb.put_item,
+            TableName=self._table,
+            Item=_values(item),
+            ConditionExpression="attribute_not_exists(#at) OR #at < :at",
+            ExpressionAttributeNames={"#at": "at"},
+            ExpressionAttributeValues=_values({":at": _sortable(signal.at)}),
+        )
 
     def signals(self, plan: str, site: str) -> list[Signal]:
         """The last signal of every source that speaks for or against the site."""
@@ -363,6 +363,18 @@ class Ledger:
 
     def _on(self, plan: str, sort: str) -> Item:
         return {"TableName": self._table, "Key": _values(_key(plan, sort))}
+
+    def _won(self, write: Callable[..., Any], **arguments: Any) -> bool:
+        """Whether a conditional write was made, not lost."""
+        try:
+            write(**arguments)
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+        return True
 
     def _get(self, plan: str, sort: str) -> Item | None:
         try:

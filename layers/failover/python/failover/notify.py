@@ -1,4 +1,5 @@
-"""Telling people, once: the only effect that can't be looked at, so Powertools Idempotency guards it, in the ledger."""
+"""Telling people and systems, once: the only effects that can't be looked at, so Powertools Idempotency guards them, in
+the ledger."""
 
 from __future__ import annotations
 
@@ -30,7 +31,16 @@ def notify_once(*, key: str, subject: str, message: dict[str, Any]) -> None:
     Raises:
         ServiceUnavailable: if SNS does not answer.
     """
-    _publisher()(notification={"key": key, "subject": subject, "message": message})
+    _once(_publish)(notification={"key": key, "subject": subject, "message": message})
+
+
+def put_event_once(*, key: str, detail_type: str, detail: dict[str, Any]) -> None:
+    """Put an event on the bus, at most once for each key within 14 days; the key is in its detail.
+
+    Raises:
+        ServiceUnavailable: if EventBridge does not answer, or does not take the event.
+    """
+    _once(_put_event)(notification={"key": key, "detail_type": detail_type, "detail": {"key": key, **detail}})
 
 
 class _OneCall(LambdaContext):
@@ -42,7 +52,7 @@ class _OneCall(LambdaContext):
 
 
 @functools.cache
-def _publisher() -> Callable[..., bool]:
+def _once(effect: Callable[..., bool]) -> Callable[..., bool]:
     store = DynamoDBPersistenceLayer(
         table_name=os.environ["LEDGER_TABLE"],
         key_attr="pk",
@@ -58,10 +68,10 @@ def _publisher() -> Callable[..., bool]:
         raise_on_no_idempotency_key=True,
         lambda_context=_OneCall(),
     )
-    publish: Callable[..., bool] = idempotent_function(
-        _publish, data_keyword_argument="notification", persistence_store=store, config=config
+    guarded: Callable[..., bool] = idempotent_function(
+        effect, data_keyword_argument="notification", persistence_store=store, config=config
     )
-    return publish
+    return guarded
 
 
 def _publish(notification: dict[str, Any]) -> bool:
@@ -75,4 +85,22 @@ def _publish(notification: dict[str, Any]) -> bool:
         if is_transient(error):
             raise ServiceUnavailable(f"SNS did not take the notification {notification['key']!r}: {error}") from error
         raise
+    return True
+
+
+def _put_event(notification: dict[str, Any]) -> bool:
+    entry = {
+        "Source": "kafka.failover",
+        "DetailType": notification["detail_type"],
+        "Detail": json.dumps(notification["detail"], default=str),
+        "EventBusName": os.environ.get("EVENT_BUS", "default"),
+    }
+    try:
+        answer = client("events").put_events(Entries=[entry])
+    except (ClientError, BotoCoreError) as error:
+        if is_transient(error):
+            raise ServiceUnavailable(f"EventBridge did not take the event {notification['key']!r}: {error}") from error
+        raise
+    if answer.get("FailedEntryCount"):
+        raise ServiceUnavailable(f"EventBridge did not take the event {notification['key']!r}: {answer['Entries']}")
     return True

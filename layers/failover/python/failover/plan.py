@@ -71,10 +71,12 @@ class Link(_Part):
 
 class Protect(_Part):
     """What the standby must have. `groups`: consumer groups whose offsets are synced and checked; `topics`: topics that
-    must have a mirror, by name; empty: every topic of the active cluster that is not internal."""
+    must have a mirror, by name; empty: every topic of the active cluster that is not internal; `acls`: whether the ACLs
+    must be the same."""
 
     groups: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    acls: bool = False
 
 
 class Route53Record(_Part):

@@ -43,10 +43,17 @@ def execution_report(
                 "calls": record.calls,
                 "started_at": record.started_at,
                 "reported_at": record.reported_at,
+                "took_seconds": round(record.reported_at - record.started_at, 3),
             }
+            | ({"observed": _would(record)} if execution.dry_run else {})
             for record in steps
         ],
     }
+
+
+def _would(record: StepRecord) -> dict[str, Any]:
+    """What a step of a dry run found, and would have done; without the evidence, which is kept with the step."""
+    return {key: value for key, value in record.observed.items() if key != "evidence"}
 
 
 def consumers(checked: dict[str, Any], loss: dict[str, Any] | None) -> dict[str, Any]:
@@ -74,6 +81,8 @@ def headline(report: dict[str, Any]) -> str:
     """One line for a notification's subject."""
     lead = "Dry run: " if report["dry_run"] else ""
     what = f"{lead}{report['plan']} {report['from']} to {report['to']}"
+    if report["dry_run"] and report["outcome"] == "succeeded":
+        return f"{what}: walked through in {report['recovery_seconds']:.0f} s, nothing was changed"
     match report["outcome"]:
         case "succeeded":
             return f"{what}: failed over in {report['recovery_seconds']:.0f} s"

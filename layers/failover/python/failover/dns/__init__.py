@@ -15,11 +15,13 @@ from failover.plan import Plan
 
 @dataclass(frozen=True)
 class NameState:
-    """What the provider holds (`record`) and what is really answered by each name server that was asked."""
+    """What the provider holds (`record`, with its `ttl` in seconds) and what each name server that was asked really
+    answers."""
 
     record: str | None
     answers: dict[str, str]
     in_sync: bool
+    ttl: int | None = None
 
     def leads_to(self, target: str) -> bool:
         """Whether the record and every answer are this target."""

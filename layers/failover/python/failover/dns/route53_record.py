@@ -37,7 +37,8 @@ class Route53ClientName:
         in_sync = True
         if change is not None:
             in_sync = self._call(self._route53.get_change, Id=change)["ChangeInfo"]["Status"] == "INSYNC"
-        return NameState(self._held(), self._answers(), in_sync)
+        record, ttl = self._held()
+        return NameState(record, self._answers(), in_sync, ttl)
 
     def point_at(self, target: str) -> str:
         """UPSERT the record; the id of the change."""
@@ -54,7 +55,7 @@ class Route53ClientName:
         )
         return str(answer["ChangeInfo"]["Id"])
 
-    def _held(self) -> str | None:
+    def _held(self) -> tuple[str | None, int | None]:
         answer = self._call(
             self._route53.list_resource_record_sets,
             HostedZoneId=self._record.hosted_zone_id,
@@ -68,8 +69,8 @@ class Route53ClientName:
                     raise DnsRejected(
                         f"{self._hostname} has a routing policy; a route53-record must be a simple record"
                     )
-                return canonical(found["ResourceRecords"][0]["Value"])
-        return None
+                return canonical(found["ResourceRecords"][0]["Value"]), found.get("TTL")
+        return None, None
 
     def _answers(self) -> dict[str, str]:
         if not self._servers:

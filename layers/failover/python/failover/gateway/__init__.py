@@ -15,10 +15,12 @@ from failover.plan import EcsFleet, Site
 
 @dataclass(frozen=True)
 class Instance:
-    """One gateway container. `bootstrap`: where the route can be reached on this instance alone, if known."""
+    """One gateway container. `bootstrap`: where the route can be reached on this instance alone, if known; `zone`: the
+    availability zone it runs in, if told."""
 
     name: str
     bootstrap: str | None
+    zone: str | None = None
 
 
 @dataclass(frozen=True)

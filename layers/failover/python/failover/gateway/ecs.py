@@ -72,7 +72,9 @@ class EcsService:
         name = str(task.get("taskArn", "")).rsplit("/", 1)[-1]
         port = self._fleet.bootstrap.rpartition(":")[2]
         address = _attached(task)
-        return Instance(name, _bound(task) or (f"{address}:{port}" if address else None))
+        return Instance(
+            name, _bound(task) or (f"{address}:{port}" if address else None), task.get("availabilityZone") or None
+        )
 
     def _service(self) -> dict[str, Any]:
         answer = self._call(self._ecs.describe_services, cluster=self._fleet.cluster, services=[self._fleet.service])

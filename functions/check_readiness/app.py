@@ -1,0 +1,73 @@
+"""check_readiness: look, before the disaster, at everything a failover will need; on a schedule, and on demand.
+
+Each check is `pass`, `warn`, `fail` or `unknown`, with its evidence and a remedy. They are published as metrics, kept
+in the ledger, and told when they change. A plan that an execution holds just now is looked at, but nothing of it is
+kept: what is seen then is in between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import BaseModel, ConfigDict
+
+from failover.errors import LedgerUnavailable
+from failover.plans import plan_named
+from failover.read import read
+from failover.readiness import Check
+from failover.readiness.checks import Readiness, take_stock
+from failover.readiness.kept import keep, told
+from failover.readiness.tell import tell
+from failover.step import ledger, logger
+
+
+class ReadinessRequest(BaseModel):
+    """The plan to look at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: str
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Look, publish, keep, tell; answers the whole document.
+
+    Raises:
+        MalformedEvent, UnknownPlan, BadPlan: there is nothing to look at.
+        ServiceUnavailable: the plan could not be read, or a change could not be told; the next call tells it.
+    """
+    plan = plan_named(read(ReadinessRequest, event).plan)
+    logger.append_keys(plan=plan.name)
+    book = ledger()
+    readiness = take_stock(plan, book)
+    document = readiness.as_document()
+    if readiness.under_way:
+        logger.info("an execution is at it", execution=readiness.under_way)
+        return document
+    _publish(readiness)
+    for each in readiness.unready:
+        logger.warning("not ready", check=each.name, status=each.status, evidence=each.evidence, remedy=each.remedy)
+    try:
+        kept = keep(book, document)
+        if tell(plan.name, kept.untold):
+            told(book, plan.name, kept)
+    except LedgerUnavailable as error:
+        logger.warning("not kept, and no change is told", why=str(error))
+    return document
+
+
+def _publish(readiness: Readiness) -> None:
+    """As metrics: each check as 1 or 0, and how many are not ready."""
+    for check in readiness.checks:
+        _metric(readiness.plan, "CheckReady", int(check.ready), check)
+    _metric(readiness.plan, "ReadinessFailures", len(readiness.unready))
+
+
+def _metric(plan: str, name: str, value: int, check: Check | None = None) -> None:
+    with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace="Failover") as metric:
+        metric.add_dimension("plan", plan)
+        if check is not None:
+            metric.add_dimension("check", check.name)

@@ -1,0 +1,315 @@
+"""The checks: each looks at what its concern needs, and hands it to that concern's judgement. They run side by side;
+what one can't look at makes that one unknown, and no other."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from aws_lambda_powertools import Logger
+
+from failover.credentials import credentials, with_credentials
+from failover.errors import FailoverError, KafkaUnauthorized
+from failover.gateway import Instance
+from failover.kafka import Settings, cluster_id, settings, write_and_read_back
+from failover.ledger import Ledger
+from failover.link import STOPPED, MirrorLink, Rejection
+from failover.link.of_plan import cluster_at, links_at
+from failover.plan import FENCED, Plan
+from failover.readiness import (
+    Check,
+    Finding,
+    acls,
+    check,
+    client_name,
+    controller,
+    fail,
+    gateways,
+    links,
+    mirrors,
+    ok,
+    unknown,
+    unreadable,
+)
+from failover.readiness import credentials as logins
+from failover.readiness.dry_run import kept_dry_run
+from failover.readiness.looks import Looks
+from failover.readiness.offsets import group_offsets
+
+logger = Logger(service="failover")
+Told = TypeVar("Told")
+
+DEADLINE_S: Final = 45.0
+DRY_RUN_MAX_AGE_S: Final = 3600.0
+_BATCH: Final = 250
+_SIDE_BY_SIDE: Final = 4
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """One round of checks. `active` None: the ledger did not tell. `under_way`: an execution that is at it, so that
+    what is seen is in between. `taken_at`: seconds since 1970."""
+
+    plan: str
+    active: str | None
+    taken_at: float
+    took_seconds: float
+    checks: tuple[Check, ...]
+    under_way: str | None = None
+
+    @property
+    def unready(self) -> tuple[Check, ...]:
+        """The checks that a failover can't count on."""
+        return tuple(each for each in self.checks if not each.ready)
+
+    def as_document(self) -> dict[str, Any]:
+        """The form it has in the ledger and in answers."""
+        return {
+            "plan": self.plan,
+            "active": self.active,
+            "taken_at": self.taken_at,
+            "took_seconds": self.took_seconds,
+            "under_way": self.under_way,
+            "ready": not self.unready,
+            "checks": [each.as_document() for each in self.checks],
+        }
+
+
+def take_stock(plan: Plan, book: Ledger) -> Readiness:
+    """Run every check, side by side; takes as long as the slowest, and not much more than `DEADLINE_S`."""
+    started, looks = time.monotonic(), Looks(plan, book, time.time())
+    pool = ThreadPoolExecutor(max_workers=len(CHECKS), thread_name_prefix="check")
+    running = {name: pool.submit(_checked, name, look, looks) for name, look in CHECKS.items()}
+    pool.shutdown(wait=False)
+    done = tuple(_in_time(name, future, started + DEADLINE_S) for name, future in running.items())
+    active, under_way = _standing(looks)
+    return Readiness(plan.name, active, looks.now, round(time.monotonic() - started, 3), done, under_way)
+
+
+def _checked(name: str, look: Callable[[Looks], Iterable[Finding]], looks: Looks) -> Check:
+    found: list[Finding] = []
+    try:
+        found += look(looks)
+    except Exception as error:
+        if not isinstance(error, FailoverError):
+            logger.exception("a check failed itself", check=name)
+        found.append(unreadable(error))
+    return check(name, found)
+
+
+def _in_time(name: str, running: Future[Check], deadline: float) -> Check:
+    try:
+        return running.result(max(0.0, deadline - time.monotonic()))
+    except FutureTimeoutError:
+        return check(name, [unknown(f"no answer within {DEADLINE_S:.0f} s", "look at what it asks")])
+
+
+def _standing(looks: Looks) -> tuple[str | None, str | None]:
+    """The active site, and the execution that is at it."""
+    try:
+        state, holder = looks.state(), looks.holder()
+    except FailoverError:
+        return None, None
+    return state.active, state.holder if controller.under_way(looks.plan, state, holder, looks.now) else None
+
+
+def _links(looks: Looks) -> Iterator[Finding]:
+    for name in _names(looks):
+        yield from links.state(looks.link(looks.standby, name))
+
+
+def _tasks(looks: Looks) -> Iterator[Finding]:
+    for name in _names(looks):
+        yield from links.tasks(looks.plan, looks.link(looks.standby, name))
+
+
+def _link_configs(looks: Looks) -> Iterator[Finding]:
+    configs = {name: looks.configs(looks.standby, name) for name in _names(looks)}
+    yield from links.offset_sync(looks.plan, configs)
+    yield from links.new_topics(looks.plan, configs)
+
+
+def _way_back(looks: Looks) -> Iterator[Finding]:
+    for name in _names(looks):
+        for site in (looks.standby, looks.active):
+            other = looks.cluster_id(looks.plan.other(site))
+            try:
+                yield from links.way_back(name, site, looks.configs(site, name))
+                yield from links.peer(looks.link(site, name), site, other)
+            except FailoverError as error:
+                yield unreadable(error)
+
+
+def _names(looks: Looks) -> list[str]:
+    return [link.name for link in looks.plan.links]
+
+
+def _coverage(looks: Looks) -> Iterator[Finding]:
+    yield from mirrors.coverage(looks.plan, looks.topics(looks.active), looks.mirrors())
+
+
+def _health(looks: Looks) -> Iterator[Finding]:
+    yield from mirrors.health(looks.mirrors())
+
+
+def _lag(looks: Looks) -> Iterator[Finding]:
+    yield from mirrors.lag(looks.plan, looks.mirrors(), looks.watch(), looks.now)
+
+
+def _canary(looks: Looks) -> Iterator[Finding]:
+    topic = looks.plan.clients.canary_topic
+    yield from mirrors.canary(topic, looks.topics(looks.standby), looks.mirrors())
+
+
+def _acls(looks: Looks) -> Iterator[Finding]:
+    active, standby = (cluster_at(looks.plan, site).acls() for site in (looks.active, looks.standby))
+    yield from acls.difference(looks.plan, active, standby)
+
+
+def _promotion(looks: Looks) -> Iterator[Finding]:
+    for link in links_at(looks.plan, looks.standby):
+        left = [mirror.topic for mirror in looks.mirrors_by_link()[link.name] if mirror.status != STOPPED]
+        yield from logins.promotion(link.name, len(left), _validated(link, left))
+
+
+def _validated(link: MirrorLink, topics: list[str]) -> list[Rejection]:
+    """The very call that promotes, in the same batches, and with no effect."""
+    batches = [topics[first : first + _BATCH] for first in range(0, len(topics), _BATCH)]
+    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+        answers = pool.map(lambda batch: link.fail_over(batch, validate_only=True), batches)
+        return [rejected for answer in answers for rejected in answer]
+
+
+def _secrets(looks: Looks) -> Iterator[Finding]:
+    plan = looks.plan
+    named = [*(site.kafka.credentials for site in plan.sites.values()), plan.clients.credentials]
+    names = list(dict.fromkeys(filter(None, named)))
+    if not names:
+        yield ok("the plan names no secret")
+    for name in names:
+        try:
+            credentials(name)
+        except FailoverError as error:
+            yield unreadable(error)
+        else:
+            yield ok(f"secret {name} holds credentials")
+
+
+def _clients(looks: Looks) -> Iterator[Finding]:
+    """As a client: through each fleet, and through the client hostname with a canary record."""
+    plan = looks.plan
+    for site in (looks.active, looks.standby):
+        for fleet in plan.site(site).fleets:
+            target = looks.fleet(site, fleet.name).target
+            if target in plan.sites:
+                where = f"fleet {fleet.name}"
+                yield from _logged_in(plan, where, fleet.bootstrap, looks.cluster_id(str(target)))
+    yield from _logged_in(plan, plan.hostname, plan.bootstrap, looks.cluster_id(looks.active))
+    yield from _canary_passes(plan)
+
+
+def _logged_in(plan: Plan, where: str, bootstrap: str, wanted: str) -> Iterator[Finding]:
+    try:
+        yield from logins.reached(where, _as_client(plan, bootstrap, cluster_id), wanted)
+    except FailoverError as error:
+        yield _refused(error)
+
+
+def _canary_passes(plan: Plan) -> Iterator[Finding]:
+    topic = plan.clients.canary_topic
+    try:
+        partition, offset = _as_client(plan, plan.bootstrap, lambda client: write_and_read_back(client, topic))
+        yield ok(f"a canary record was written and read back at {topic}[{partition}]@{offset}")
+    except FailoverError as error:
+        yield _refused(error)
+
+
+def _as_client(plan: Plan, bootstrap: str, ask: Callable[[Settings], Told]) -> Told:
+    protocol = plan.clients.security_protocol
+    return with_credentials(plan.clients.credentials, lambda held: ask(settings(bootstrap, protocol, held)))
+
+
+def _refused(error: FailoverError) -> Finding:
+    """Refused credentials may pass in a step, where a secret was just rotated; here they are what was looked for."""
+    if isinstance(error, KafkaUnauthorized):
+        return fail(str(error), "put credentials into the clients' secret that this cluster knows")
+    return unreadable(error)
+
+
+def _routes(looks: Looks) -> Iterator[Finding]:
+    for site in (looks.active, looks.standby):
+        targets = tuple(dict.fromkeys((site, looks.active)))
+        for fleet in looks.plan.site(site).fleets:
+            try:
+                yield from gateways.route(fleet.name, looks.fleet(site, fleet.name), targets)
+            except FailoverError as error:
+                yield unreadable(error)
+
+
+def _capacity(looks: Looks) -> Iterator[Finding]:
+    needed = gateways.needed(looks.instances(looks.active))
+    for site in (looks.active, looks.standby):
+        yield from gateways.capacity(site, looks.instances(site), needed)
+
+
+def _instances(looks: Looks) -> Iterator[Finding]:
+    """Of the standby, as `verify` will ask them; those of the active site may be beyond the controller's reach."""
+    for fleet in looks.plan.site(looks.standby).fleets:
+        state = looks.fleet(looks.standby, fleet.name)
+        if state.target not in (None, FENCED):
+            found = _clusters_of(looks.plan, state.instances)
+            yield from gateways.clusters(fleet.name, found, looks.cluster_id(str(state.target)))
+
+
+def _clusters_of(plan: Plan, instances: tuple[Instance, ...]) -> dict[str, str | None]:
+    def asked(instance: Instance) -> str | None:
+        try:
+            return _as_client(plan, instance.bootstrap, cluster_id) if instance.bootstrap else None
+        except FailoverError:
+            return None
+
+    with ThreadPoolExecutor(max_workers=min(16, len(instances) or 1)) as pool:
+        return dict(zip((instance.name for instance in instances), pool.map(asked, instances), strict=True))
+
+
+def _client_name(looks: Looks) -> Iterator[Finding]:
+    plan = looks.plan
+    target = plan.site(looks.active).dns_target
+    yield from client_name.leads_to(plan.hostname, target, plan.dns.ttl, looks.client_name())
+
+
+def _lease(looks: Looks) -> Iterator[Finding]:
+    yield from controller.lease(looks.plan, looks.state(), looks.holder(), looks.now)
+
+
+def _dry_run(looks: Looks) -> Iterator[Finding]:
+    limit = float(os.environ.get("DRY_RUN_MAX_AGE_SECONDS", DRY_RUN_MAX_AGE_S))
+    yield from controller.last_dry_run(kept_dry_run(looks.book, looks.plan.name), looks.standby, limit, looks.now)
+
+
+CHECKS: Final[Mapping[str, Callable[[Looks], Iterable[Finding]]]] = {
+    "links": _links,
+    "link-tasks": _tasks,
+    "link-configs": _link_configs,
+    "way-back": _way_back,
+    "mirror-coverage": _coverage,
+    "mirror-health": _health,
+    "mirror-lag": _lag,
+    "group-offsets": group_offsets,
+    "acls": _acls,
+    "promotion": _promotion,
+    "secrets": _secrets,
+    "clients": _clients,
+    "canary-topic": _canary,
+    "fleet-routes": _routes,
+    "fleet-capacity": _capacity,
+    "fleet-instances": _instances,
+    "client-name": _client_name,
+    "lease": _lease,
+    "dry-run": _dry_run,
+}

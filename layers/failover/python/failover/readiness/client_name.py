@@ -1,0 +1,37 @@
+"""The client hostname: where it points, what name servers really answer, and how long clients remember it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from failover.dns import NameState, canonical
+from failover.readiness import Finding, fail, ok, unknown
+
+
+def leads_to(hostname: str, target: str, ttl: int, state: NameState) -> Iterator[Finding]:
+    """Whether record and answers lead to the target, within the plan's TTL."""
+    wanted = canonical(target)
+    if state.record != wanted:
+        yield fail(
+            f"{hostname} points at {state.record or 'nothing'}, not {wanted}", "correct the record, or the ledger"
+        )
+    else:
+        yield ok(f"{hostname} points at {wanted}")
+    silent = [server for server, answer in state.answers.items() if answer.startswith("no answer")]
+    other = {server: said for server, said in state.answers.items() if said != wanted and server not in silent}
+    for server, said in sorted(other.items()):
+        yield fail(f"name server {server} answers {said} for {hostname}, not {wanted}", "look at the zone's delegation")
+    if silent or not state.answers:
+        yield unknown(
+            f"of {len(state.answers)} name servers {len(silent)} do not answer",
+            "let the controller ask them: UDP port 53",
+        )
+    if state.ttl is None:
+        yield unknown(f"the TTL of {hostname} is not told", "look at the record")
+    elif state.ttl > ttl:
+        yield fail(
+            f"{hostname} has a TTL of {state.ttl} s, the plan wants {ttl} s",
+            "lower it: clients stay with the lost site for so long",
+        )
+    else:
+        yield ok(f"{hostname} has a TTL of {state.ttl} s")

@@ -1,0 +1,60 @@
+"""The controller itself: whether its lease is free, and whether it has walked through a failover lately. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from failover.ledger import ExecutionRecord, PlanState
+from failover.plan import Plan
+from failover.readiness import Finding, fail, ok, unknown, warn
+from failover.readiness.dry_run import DryRun
+
+LONGEST_RUN_S: Final = 3600.0
+"""The deadlines of all steps together are below it; waiting for a person comes on top."""
+
+
+def under_way(plan: Plan, state: PlanState, holder: ExecutionRecord | None, now: float) -> bool:
+    """Whether an execution is at it: it holds the lease, has not ended, and not for longer than any may take."""
+    if state.holder is None or holder is None or holder.status != "running":
+        return False
+    return now - holder.started_at <= LONGEST_RUN_S + plan.policy.approval_timeout_seconds
+
+
+def lease(plan: Plan, state: PlanState, holder: ExecutionRecord | None, now: float) -> Iterator[Finding]:
+    """Whether a failover could take the plan's lease."""
+    if state.holder is None:
+        yield ok(f"the lease is free; {state.active} is active, epoch {state.epoch}")
+        return
+    if holder is None:
+        yield unknown(f"{state.holder} holds the lease, and the ledger knows nothing of it", "look at the ledger")
+        return
+    held = f"holds the lease since {now - holder.started_at:,.0f} s"
+    free = f"redrive it, or start another execution with supersedes={state.holder!r}"
+    if under_way(plan, state, holder, now):
+        yield warn(f"{state.holder} is at it, and {held}", "let it end")
+    elif holder.status == "running":
+        yield fail(f"{state.holder} {held}, longer than any execution takes", free)
+    else:
+        yield fail(f"{state.holder} has {holder.status}, and {held}", free)
+
+
+def last_dry_run(last: DryRun | None, standby: str, max_age_s: float, now: float) -> Iterator[Finding]:
+    """Whether the state machine was walked through lately, towards this standby, to its end."""
+    how = "start a dry run: see Run it in the README"
+    if last is None:
+        yield fail("the failover was never walked through", how)
+        return
+    age = now - last.ended_at
+    steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in last.steps.items())
+    said = f"{last.execution} ended {age:,.0f} s ago as {last.outcome} after {last.took_seconds:.1f} s ({steps})"
+    if last.to_site != standby:
+        yield fail(f"{said}, and led to {last.to_site}; {standby} is the standby now", how)
+    elif last.outcome != "succeeded":
+        yield fail(f"{said}: {last.why}", "mend what it stopped at: a failover would stop there, too")
+    elif age > max_age_s:
+        yield fail(said, f"{how}; look why none was started for so long")
+    else:
+        yield ok(said)
+    for remark in last.remarks:
+        yield warn(remark, "look at it: on the day it costs time, or topics")

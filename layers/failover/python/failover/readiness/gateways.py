@@ -1,0 +1,71 @@
+"""The gateway fleets: where they are routed, whether they could carry all clients with one instance or zone less, and
+whether the instances really are on the cluster they should be on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from failover.gateway import FleetState, Instance
+from failover.readiness import Finding, fail, listed, ok, unknown, warn
+
+
+def route(name: str, state: FleetState, targets: tuple[str, ...]) -> Iterator[Finding]:
+    """Whether a fleet is routed to one of `targets`. The active site's must be routed to it; the standby's may be
+    routed to its own cluster already, or to the active one."""
+    if state.target not in targets:
+        yield fail(
+            f"fleet {name} is routed to {state.target or 'a configuration that the plan does not name'}",
+            f"route it to {' or '.join(targets)}, or correct its routes in the plan",
+        )
+    elif not state.settled:
+        yield warn(
+            f"fleet {name} is on its way to {state.target}: {state.detail}", "let its deployment end, or mend it"
+        )
+    else:
+        yield ok(f"fleet {name} is routed to {state.target}: {state.detail}")
+
+
+def capacity(site: str, instances: tuple[Instance, ...], needed: int) -> Iterator[Finding]:
+    """Whether a site's fleets could carry all clients, with one instance to spare, in more than one zone. `needed`: how
+    many instances all clients need."""
+    count, zones = len(instances), {instance.zone for instance in instances}
+    told = sorted(zone for zone in zones if zone)
+    where = f"in {len(told)} zones ({', '.join(told)})" if told else "in zones that are not told"
+    said = f"{site} has {count:,} healthy instances {where}; {needed:,} are needed"
+    grow = "raise the desired count of its fleets"
+    if count < needed:
+        yield fail(said, f"{grow}: they could not carry all clients")
+    elif count == needed:
+        yield warn(f"{said}, none to spare", f"{grow}: it must survive the loss of an instance, too")
+    elif None in zones:
+        yield warn(said, "the loss of a zone can't be judged: see where its instances run")
+    elif len(told) < 2:
+        yield warn(said, "spread its fleets over two zones or more")
+    elif (least := count - max(sum(i.zone == zone for i in instances) for zone in told)) < needed:
+        yield warn(f"{said}, {least} are left without the fullest zone", grow)
+    else:
+        yield ok(said)
+
+
+def needed(active: tuple[Instance, ...]) -> int:
+    """How many instances all clients need: what the active site has now, less the one it has to spare."""
+    return max(1, len(active) - 1)
+
+
+def clusters(fleet: str, found: Mapping[str, str | None], wanted: str) -> Iterator[Finding]:
+    """Whether each instance of a fleet is on the wanted cluster, by asking it. `found`: the cluster by instance; None
+    where the instance was reached by no way."""
+    wrong = [f"{name} is on {cluster}" for name, cluster in found.items() if cluster not in (wanted, None)]
+    mute = [name for name, cluster in found.items() if cluster is None]
+    right = sum(cluster == wanted for cluster in found.values())
+    if wrong:
+        yield fail(f"fleet {fleet}: {listed(wrong)}, not {wanted}", "replace those instances")
+    if mute:
+        yield unknown(
+            f"fleet {fleet}: {listed(mute)} could not be asked",
+            "let the controller reach each instance on its route's port: verify has to ask them, too",
+        )
+    if not found:
+        yield unknown(f"fleet {fleet} has no instance to ask", "look at the fleet")
+    if right:
+        yield ok(f"fleet {fleet}: {right:,} instances are on {wanted}")

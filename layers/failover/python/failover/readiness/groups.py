@@ -1,0 +1,104 @@
+"""The protected groups' committed offsets: whether the standby has them, and how old they are. Pure.
+
+A commit carries no time that can be read. So what the active cluster has committed is sampled, and a sample older than
+two sync intervals must have been reached by the standby: that is how old its offsets are, at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from failover.readiness import Finding, fail, listed, ok, unknown, warn
+
+Offsets = Mapping[tuple[str, int], int]
+"""Committed offsets by topic and partition."""
+SYNC_S: Final = 30.0
+"""Confluent's default of `consumer.offset.sync.ms`, in seconds."""
+_IDLE: Final = {"EMPTY", "DEAD", "UNKNOWN"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What groups had committed on the active cluster, by group. `at`: seconds since 1970."""
+
+    at: float
+    offsets: Mapping[str, Offsets]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The two last samples. The newer one is judged by once it is older than two sync intervals."""
+
+    older: Sample | None = None
+    newer: Sample | None = None
+
+    def to_judge_by(self, now: float, limit_s: float) -> Sample | None:
+        """The newest sample that the standby must have reached by now."""
+        return next((each for each in (self.newer, self.older) if each and now - each.at >= limit_s), None)
+
+    def after(self, offsets: Mapping[str, Offsets], now: float, limit_s: float) -> Sampled:
+        """The samples after another look; a look that comes soon after one that is kept replaces nothing."""
+        if self.newer is not None and now - self.newer.at < limit_s:
+            return self
+        return Sampled(self.newer, Sample(now, offsets))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A group on both clusters, its offsets of mirrored topics only. `state`: its state on the standby, or None."""
+
+    group: str
+    active: Offsets
+    standby: Offsets
+    state: str | None = None
+
+
+def offset_age(seen: Seen, sample: Sample | None, limit_s: float, now: float) -> Iterator[Finding]:
+    """Whether the standby has the group's offsets, and of when. `sample`: what it must have reached."""
+    group = seen.group
+    if seen.state is not None and seen.state not in _IDLE:
+        yield fail(
+            f"group {group} is {seen.state} on the standby",
+            "stop its consumers there: its offsets are not synced while it is active on the standby",
+        )
+    if not seen.active:
+        yield warn(
+            f"group {group} has committed nothing for a mirrored topic on the active cluster",
+            "check protect.groups of the plan",
+        )
+        return
+    behind = _behind(seen.active, seen.standby)
+    if not behind:
+        yield ok(f"group {group} has the same offsets on both clusters ({len(seen.active):,} partitions)")
+        return
+    if sample is None or group not in sample.offsets:
+        yield unknown(
+            f"group {group} is behind on {len(behind):,} of {len(seen.active):,} partitions of the standby; for how"
+            " long, a second look will tell",
+            f"look again in {limit_s:,.0f} s",
+        )
+        return
+    # Who resets a group's offsets back has them back on the standby, too.
+    due = {spot: min(offset, seen.active.get(spot, offset)) for spot, offset in sample.offsets[group].items()}
+    late = _behind(due, seen.standby)
+    if late:
+        never = sum(spot not in seen.standby for spot in late)
+        yield fail(
+            f"group {group} does not have on the standby what it had committed {now - sample.at:,.0f} s ago, for"
+            f" {len(late):,} of {len(seen.active):,} partitions, {never:,} of them never:"
+            f" {listed(f'{topic}[{partition}]' for topic, partition in late)}",
+            "look at ConsumerOffsetSync and its filters: consumers would read that much again",
+        )
+    else:
+        yield ok(f"group {group} has on the standby what it had committed {now - sample.at:,.0f} s ago, or later")
+
+
+def _behind(wanted: Offsets, held: Offsets) -> list[tuple[str, int]]:
+    return [spot for spot, offset in wanted.items() if held.get(spot, -1) < offset]
+
+
+def of_mirrored(offsets: Offsets, topics: Collection[str]) -> dict[tuple[str, int], int]:
+    """Without what the link can't sync: offsets of topics that have no mirror."""
+    return {spot: offset for spot, offset in offsets.items() if spot[0] in topics}

@@ -1,0 +1,129 @@
+"""What is seen of a plan for one round of checks: each thing is read once, by whoever asks first.
+
+Checks run side by side and share what they look at; an error is told to every one of them that asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from failover.dns import NameState, client_name_of
+from failover.gateway import FleetState, Instance, fleet_of
+from failover.lag import Watch
+from failover.ledger import ExecutionRecord, Ledger, PlanState
+from failover.link import LinkFacts, Mirror, Topic
+from failover.link.of_plan import cluster_at, links_at
+from failover.plan import Plan
+from failover.tables import plan_table
+
+Asked = ParamSpec("Asked")
+Seen = TypeVar("Seen")
+
+
+def _once(
+    look: Callable[Concatenate[Looks, Asked], Seen],
+) -> Callable[Concatenate[Looks, Asked], Seen]:
+    """The look is taken by whoever asks first; who asks meanwhile waits for it."""
+
+    @functools.wraps(look)
+    def taken(looks: Looks, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Seen:
+        mine, seen = looks.claimed((look.__name__, *args))
+        if mine:
+            try:
+                seen.set_result(look(looks, *args, **kwargs))
+            except BaseException as error:
+                seen.set_exception(error)
+        result: Seen = seen.result()
+        return result
+
+    return taken
+
+
+class Looks:
+    """The looks at one plan. `now`: seconds since 1970. Each method raises what reading raises."""
+
+    def __init__(self, plan: Plan, book: Ledger, now: float) -> None:
+        self.plan = plan
+        self.book = book
+        self.now = now
+        self._seen: dict[tuple[Any, ...], Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def claimed(self, what: tuple[Any, ...]) -> tuple[bool, Future[Any]]:
+        """The future of a look, and whether it is the caller who has to take it."""
+        with self._lock:
+            mine = what not in self._seen
+            return mine, self._seen.setdefault(what, Future())
+
+    @_once
+    def state(self) -> PlanState:
+        """Where the plan stands."""
+        return self.book.state(self.plan.name, self.plan.home)
+
+    @property
+    def active(self) -> str:
+        """The active site's name."""
+        return self.state().active
+
+    @property
+    def standby(self) -> str:
+        """The standby's name."""
+        return self.plan.other(self.active)
+
+    @_once
+    def holder(self) -> ExecutionRecord | None:
+        """What the ledger keeps of the execution that holds the lease."""
+        name = self.state().holder
+        return self.book.execution(self.plan.name, name) if name else None
+
+    def cluster_id(self, site: str) -> str:
+        """The id of a site's cluster, as the plan has it."""
+        return self.plan.site(site).kafka.cluster_id
+
+    @_once
+    def link(self, site: str, name: str) -> LinkFacts:
+        """A link as a site's cluster sees it."""
+        return next(link for link in links_at(self.plan, site) if link.name == name).facts()
+
+    @_once
+    def configs(self, site: str, name: str) -> dict[str, str | None]:
+        """A link's configuration at a site's cluster."""
+        return next(link for link in links_at(self.plan, site) if link.name == name).configs()
+
+    @_once
+    def mirrors_by_link(self) -> dict[str, list[Mirror]]:
+        """Every mirror on the standby, by link."""
+        return {link.name: link.mirrors() for link in links_at(self.plan, self.standby)}
+
+    def mirrors(self) -> list[Mirror]:
+        """Every mirror on the standby."""
+        return [mirror for of_link in self.mirrors_by_link().values() for mirror in of_link]
+
+    @_once
+    def topics(self, site: str) -> list[Topic]:
+        """Every topic of a site's cluster."""
+        return cluster_at(self.plan, site).topics()
+
+    @_once
+    def watch(self) -> Watch:
+        """When lag was last sampled, and whether its source answered."""
+        return Watch(**plan_table(self.book, self.plan.name, "watch").get(self.active, {}))
+
+    @_once
+    def fleet(self, site: str, name: str) -> FleetState:
+        """A fleet of a site."""
+        described = next(fleet for fleet in self.plan.site(site).fleets if fleet.name == name)
+        return fleet_of(described, self.plan.site(site).region).look()
+
+    def instances(self, site: str) -> tuple[Instance, ...]:
+        """Every healthy instance of a site's fleets."""
+        return tuple(i for fleet in self.plan.site(site).fleets for i in self.fleet(site, fleet.name).instances)
+
+    @_once
+    def client_name(self) -> NameState:
+        """Where the client hostname points, and what name servers answer."""
+        return client_name_of(self.plan).look(None)

@@ -1,0 +1,125 @@
+"""Reading what the protected groups have committed on both clusters, and sampling it, for `groups.offset_age`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from failover.credentials import credentials
+from failover.errors import FailoverError, LinkRejected, LinkUnavailable
+from failover.kafka import settings
+from failover.kafka.offsets import committed
+from failover.ledger import Ledger
+from failover.link.of_plan import cluster_at
+from failover.plan import Plan
+from failover.readiness import Finding, ok, unreadable
+from failover.readiness.groups import SYNC_S, Offsets, Sample, Sampled, Seen, of_mirrored, offset_age
+from failover.readiness.looks import Looks
+from failover.tables import keep_plan_table, plan_table
+
+_AT: Final = "at"
+
+
+def group_offsets(looks: Looks) -> Iterator[Finding]:
+    """Whether the standby has the groups' offsets, and of when; keeps a sample for the next time."""
+    plan, groups = looks.plan, looks.plan.protect.groups
+    if not groups:
+        yield ok("the plan protects no group")
+        return
+    partitions = {mirror.source_topic or mirror.topic: len(mirror.lags) for mirror in looks.mirrors()}
+    spots = [(topic, number) for topic, count in partitions.items() for number in range(count)]
+    states, limit = _states(plan, looks.standby), _limit(looks)
+    sampled = kept_samples(looks.book, plan.name, looks.active)
+    sample, now = sampled.to_judge_by(looks.now, limit), dict[str, Offsets]()
+    for group in groups:
+        try:
+            seen = Seen(
+                group,
+                of_mirrored(_committed(plan, looks.active, group, spots), partitions),
+                of_mirrored(_committed(plan, looks.standby, group, spots), partitions),
+                states.get(group),
+            )
+        except FailoverError as error:
+            yield unreadable(error)
+            continue
+        now[group] = seen.active
+        yield from offset_age(seen, sample, limit, looks.now)
+    after = sampled.after(now, looks.now, limit)
+    if after is not sampled:
+        keep_samples(looks.book, plan.name, looks.active, after)
+
+
+def _committed(plan: Plan, site: str, group: str, spots: list[tuple[str, int]]) -> Offsets:
+    """Over REST where the cluster tells it there (only Dedicated ones do), else over the Kafka protocol."""
+    try:
+        rows = cluster_at(plan, site).group_offsets(group)
+    except (LinkUnavailable, LinkRejected):
+        rows = None
+    if rows is not None:
+        return {(row.topic, row.partition): row.committed for row in rows if row.committed >= 0}
+    kafka = plan.site(site).kafka
+    return committed(settings(kafka.bootstrap, kafka.security_protocol, credentials(kafka.credentials)), group, spots)
+
+
+def _states(plan: Plan, site: str) -> dict[str, str]:
+    """The groups' states on the standby, where they are told: only an active one matters, and only as a hint."""
+    try:
+        return {group.name: group.state for group in cluster_at(plan, site).groups()}
+    except (LinkUnavailable, LinkRejected):
+        return {}
+
+
+def _limit(looks: Looks) -> float:
+    """Two sync intervals, in seconds; of Confluent's default where the links do not tell theirs."""
+    told = []
+    for link in looks.plan.links:
+        try:
+            told.append(float(looks.configs(looks.standby, link.name).get("consumer.offset.sync.ms") or "") / 1000)
+        except (FailoverError, ValueError):
+            told.append(SYNC_S)
+    return 2 * max(told)
+
+
+def kept_samples(book: Ledger, plan: str, site: str) -> Sampled:
+    """The samples of a site's groups.
+
+    Raises:
+        LedgerUnavailable
+    """
+    older, newer = (_sample(plan_table(book, plan, _name(site, which))) for which in ("older", "newer"))
+    return Sampled(older, newer)
+
+
+def keep_samples(book: Ledger, plan: str, site: str, sampled: Sampled) -> None:
+    """Keep the samples of a site's groups, in place of those before; the older one first, so that none is ever lost.
+
+    Raises:
+        LedgerUnavailable
+    """
+    for which, sample in (("older", sampled.older), ("newer", sampled.newer)):
+        if sample is not None:
+            keep_plan_table(book, plan, _name(site, which), _rows(sample))
+
+
+def _name(site: str, which: str) -> str:
+    return f"offsets-{site}-{which}"
+
+
+def _rows(sample: Sample) -> dict[str, Any]:
+    """A row a group and topic."""
+    rows: dict[str, Any] = {_AT: sample.at}
+    for group, committed_there in sample.offsets.items():
+        for (topic, partition), offset in sorted(committed_there.items()):
+            rows.setdefault(f"{group}\t{topic}", []).append([partition, offset])
+    return rows
+
+
+def _sample(rows: Mapping[str, Any]) -> Sample | None:
+    if _AT not in rows:
+        return None
+    found: dict[str, dict[tuple[str, int], int]] = {}
+    for key, row in rows.items():
+        group, _, topic = key.rpartition("\t")
+        if group:
+            found.setdefault(group, {}).update({(topic, int(partition)): int(offset) for partition, offset in row})
+    return Sample(float(rows[_AT]), found)

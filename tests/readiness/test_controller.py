@@ -1,0 +1,66 @@
+"""The controller's own readiness: the lease, and the last dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from failover.ledger import ExecutionRecord, PlanState
+from failover.plan import Plan
+from failover.readiness import controller
+from failover.readiness.dry_run import DryRun
+
+MakePlan = Callable[..., Plan]
+Judged = Callable[..., Any]
+NOW = 1_000_000.0
+HELD = PlanState("east", 7, "orders-7-failover")
+RUN = DryRun("dry", "west", "succeeded", "", NOW - 100, 3.0, {"claim": 0.1, "assess": 1.2})
+
+
+def holder(status: str, age: float) -> ExecutionRecord:
+    return ExecutionRecord("orders-7-failover", 7, "failover", status, NOW - age, "east", "west", {})
+
+
+@pytest.mark.parametrize(
+    ("state", "record", "status"),
+    [
+        (PlanState("east", 6), None, "pass"),
+        (HELD, holder("running", 60), "warn"),
+        (HELD, holder("running", 3600 + 900 + 60), "fail"),
+        (HELD, holder("failed", 60), "fail"),
+        (HELD, None, "unknown"),
+    ],
+)
+def test_a_lease_that_is_held_for_good_stops_every_failover(
+    plan: MakePlan, judged: Judged, state: PlanState, record: ExecutionRecord | None, status: str
+) -> None:
+    made = judged(controller.lease(plan(), state, record, NOW))
+    assert made.status == status
+    assert controller.under_way(plan(), state, record, NOW) is (status == "warn")
+    assert status != "fail" or "supersedes='orders-7-failover'" in made.remedy
+
+
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [
+        (RUN, "pass"),
+        (None, "fail"),
+        (replace(RUN, ended_at=NOW - 4000), "fail"),
+        (replace(RUN, outcome="failed", why="stopped at FlipAndReroute: DnsRejected"), "fail"),
+        (replace(RUN, outcome="stood-down"), "fail"),
+        (replace(RUN, to_site="east"), "fail"),
+        (replace(RUN, remarks=("fence: gateway-east: out of reach: no answer",)), "warn"),
+    ],
+)
+def test_the_failover_was_walked_through_lately_and_to_its_end(
+    judged: Judged, last: DryRun | None, status: str
+) -> None:
+    assert judged(controller.last_dry_run(last, "west", 3600, NOW)).status == status
+
+
+def test_how_long_each_step_took_is_said(judged: Judged) -> None:
+    made = judged(controller.last_dry_run(RUN, "west", 3600, NOW))
+    assert "after 3.0 s (claim 0.1 s, assess 1.2 s)" in made.evidence[0]

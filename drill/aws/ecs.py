@@ -34,7 +34,8 @@ _Backend: Any = EC2ContainerServiceBackend
 
 
 class ServiceTask(Task):
-    """A task that is in the state its process is in; moto would move it on whenever it is described, and knows no zone."""
+    """A task that is in the state its process is in; moto would move it on whenever it is described. And moto knows no
+    zones."""
 
     availability_zone = ""
 

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from aws_lambda_powertools import Logger
 
-from failover.credentials import credentials, with_credentials
+from failover.credentials import Secret, with_credentials
 from failover.errors import FailoverError, KafkaUnauthorized
 from failover.gateway import Instance
 from failover.kafka import Settings, cluster_id, settings, write_and_read_back
@@ -193,7 +193,7 @@ def _secrets(looks: Looks) -> Iterator[Finding]:
         yield ok("the plan names no secret")
     for name in names:
         try:
-            credentials(name)
+            Secret(name).read_anew()
         except FailoverError as error:
             yield unreadable(error)
         else:

@@ -136,7 +136,7 @@ class Doors:
     """What a test or a drill does to a cluster: each door takes and gives JSON.
 
     PUT /operator and /faults change fields of `Behaviour` and `Faults`; PUT /rules gives other RBAC rules, /stuck the
-    names of pods whose mount is never renewed, /api {"gone": bool}, /conditions those of a Gateway, as if left over.
+    names of pods whose mount is never renewed, /api {"gone": bool}, /conditions and /annotations those of a Gateway.
     GET /objects gives every object, /asked how often each verb was asked for on each resource.
     """
 
@@ -153,6 +153,7 @@ class Doors:
             ("PUT", "/stuck"): self._stuck,
             ("PUT", "/api"): self._api,
             ("PUT", "/conditions"): self._conditions,
+            ("PUT", "/annotations"): self._annotations,
             ("GET", "/asked"): lambda _: as_json(self._cluster.api.asked),
             ("GET", "/objects"): lambda _: as_json({k.plural: self._cluster.store.find(k.plural) for k in KINDS}),
         }
@@ -182,6 +183,13 @@ class Doors:
             gateway = self._cluster.store.get("gateways", body["gateway"])
             gateway.setdefault("status", {})["conditions"] = body["conditions"]
             self._cluster.store.update("gateways", gateway, status=True)
+        return as_json(body)
+
+    def _annotations(self, body: Any) -> Reply:
+        with self._cluster.store.lock:
+            gateway = self._cluster.store.get("gateways", body["gateway"])
+            gateway["metadata"]["annotations"] = body["annotations"]
+            self._cluster.store.update("gateways", gateway)
         return as_json(body)
 
 

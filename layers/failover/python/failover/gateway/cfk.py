@@ -14,11 +14,11 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from failover.errors import FleetRejected
+from failover.errors import FleetRejected, FleetUnavailable
 from failover.gateway import FleetState
 from failover.gateway.cfk_state import BLOCKED, ROLL, Told, View, config_id, hot_reload, told
 from failover.gateway.change import Change, change_of, conditions_of, digests
-from failover.gateway.kubernetes import Api, EksApi, FleetChanged, NotThere, Object, PatchRefused
+from failover.gateway.kubernetes import Api, EksApi, Object, PatchRefused
 from failover.gateway.pods import carries_clients
 from failover.plan import FENCED
 from failover.plan_fleets import CfkFleet
@@ -133,15 +133,15 @@ class CfkGateway:
             routes = [route.get("name") for route in (now.get("spec") or {}).get("routes", [])]
             moved = routes[view.index : view.index + 1] != [self._fleet.route]
             if moved or change_of(now) != change_of(view.gateway):
-                raise FleetChanged(f"{self._where} was changed by somebody else meanwhile") from error
-            raise
+                raise FleetUnavailable(f"{self._where} was changed by somebody else meanwhile") from None
+            raise FleetRejected(f"{self._where}: {error}") from None
 
     def _view(self) -> View:
         """The Gateway first: what is read after it is not older than the spec it is held against."""
         gateway = self._api.get(GATEWAYS, self._fleet.gateway)
         labels = {"app": self._fleet.gateway, "platform.confluent.io/type": "gateway"}
         with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
-            deployment = pool.submit(self._deployment)
+            deployment = pool.submit(self._api.get_if_there, DEPLOYMENTS, self._fleet.gateway)  # called like it
             pods = self._api.find(PODS, labels)
             now = time.time()
             names = [pod["metadata"]["name"] for pod in pods if carries_clients(pod, now)]
@@ -149,13 +149,6 @@ class CfkGateway:
                 zip(names, pool.map(self._ask, names), strict=True)
             )
             return View(self._fleet, gateway, deployment.result(), tuple(pods), answers, now)
-
-    def _deployment(self) -> Object | None:
-        """It is called like its Gateway; None before the operator has made it."""
-        try:
-            return self._api.get(DEPLOYMENTS, self._fleet.gateway)
-        except NotThere:
-            return None
 
     def _ask(self, pod: str) -> Told:
         config = self._api.ask_pod(pod, CONFIG_PORT, "config")

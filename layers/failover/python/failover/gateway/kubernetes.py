@@ -21,22 +21,14 @@ TIMEOUT: Final = httpx.Timeout(3.0, connect=2.0)
 FIELD_MANAGER: Final = "kafka-failover"
 LARGEST_ANSWER: Final = 64 * 1024
 _LIMITS: Final = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30)
-_BUSY: Final = {408, 429, 500, 502, 503, 504}
+_BUSY: Final = {408, 409, 429, 500, 502, 503, 504}
 
 Object = dict[str, Any]
 Operation = Mapping[str, Any]
 
 
-class PatchRefused(FleetRejected):
+class PatchRefused(Exception):
     """422: a `test` of the patch failed, or the object is not valid as it would become."""
-
-
-class NotThere(FleetRejected):
-    """404."""
-
-
-class FleetChanged(FleetUnavailable):
-    """Somebody else changed the object in between: look at it again."""
 
 
 class Api(Protocol):
@@ -47,11 +39,18 @@ class Api(Protocol):
     def get(self, resource: str, name: str) -> Object:
         """An object. `resource`: the path before the namespace, a space, and the plural: `apis/apps/v1 deployments`."""
 
+    def get_if_there(self, resource: str, name: str) -> Object | None:
+        """The same; None if there is none."""
+
     def find(self, resource: str, labels: Mapping[str, str]) -> list[Object]:
         """The objects that have these labels."""
 
     def patch(self, resource: str, name: str, operations: Sequence[Operation], *, dry_run: bool = False) -> Object:
-        """The object, changed by a JSON Patch, all of it or nothing; with `dry_run`, as it would be stored."""
+        """The object, changed by a JSON Patch, all of it or nothing; with `dry_run`, as it would be stored.
+
+        Raises:
+            PatchRefused: in the server's words. A conflict (409) is a `FleetUnavailable`: look at the object again.
+        """
 
     def delete(self, resource: str, name: str) -> None:
         """Delete an object; it being gone already is as good."""
@@ -74,6 +73,10 @@ class EksApi:
 
     def get(self, resource: str, name: str) -> Object:
         return self._object(self._call("GET", self._path(resource, name)))
+
+    def get_if_there(self, resource: str, name: str) -> Object | None:
+        answer = self._call("GET", self._path(resource, name), gone_is_fine=True)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else self._object(answer)
 
     def find(self, resource: str, labels: Mapping[str, str]) -> list[Object]:
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
@@ -126,12 +129,8 @@ class EksApi:
         if answer.is_success or (gone_is_fine and status == httpx.codes.NOT_FOUND):
             return answer
         said = self._said(answer, f"{method} {path}")
-        if status == httpx.codes.CONFLICT:
-            raise FleetChanged(said)
         if status in _BUSY:
             raise FleetUnavailable(said)
-        if status == httpx.codes.NOT_FOUND:
-            raise NotThere(said)
         if status == httpx.codes.UNPROCESSABLE_ENTITY:
             raise PatchRefused(said)
         if status == httpx.codes.UNAUTHORIZED:

@@ -20,8 +20,8 @@ FenceKind = Literal["route", "scaled to zero"]
 @dataclass(frozen=True)
 class Instance:
     """One gateway container. `bootstrap`: where the route can be reached on this instance alone, if known; `zone`: the
-    availability zone it runs in, if told; `config_id`: of the configuration it says it runs, if it says; `proof`: why it
-    is held to run the fleet's wanted configuration, or None: that is not proven."""
+    availability zone it runs in, if told; `config_id`: of the configuration it says it runs, if it says; `proof`: why
+    it is held to run the fleet's wanted configuration, or None: that is not proven."""
 
     name: str
     bootstrap: str | None

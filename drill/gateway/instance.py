@@ -35,6 +35,9 @@ CONFIG_SINCE: Final = (1, 3)
 FENCE_SINCE: Final = (1, 2)
 LOOK_EVERY_S: Final = 0.1
 
+Stamp = tuple[int, int]
+"""What tells one version of a file from the next."""
+
 
 class InstanceConfig(BaseModel):
     """What the process is told beside its environment. Durations in seconds.
@@ -79,8 +82,11 @@ class Instance:
             for config in gateway.routes
         }
 
-    async def run(self, watched: Path | None) -> None:
-        """Announce the ports and serve until the process ends; apply what changes in the watched file."""
+    async def run(self, watched: Path | None, seen: Stamp) -> None:
+        """Announce the ports and serve until the process ends; apply what changes in the watched file.
+
+        `seen`: what it was before it was read, so that no change goes by between reading and watching it.
+        """
         doors: dict[tuple[str, str], admin_http.Handler] = {("GET", "/livez"): lambda _: (200, "text/plain", b"ok")}
         if self._version >= CONFIG_SINCE:
             doors["GET", "/config"] = self._config
@@ -97,7 +103,7 @@ class Instance:
             }
         )
         if watched is not None and self._settings.hot_reload:
-            await self._watch(watched)
+            await self._watch(watched, seen)
         await asyncio.Event().wait()
 
     async def reload(self, gateway: Gateway) -> None:
@@ -140,9 +146,8 @@ class Instance:
         if self._version < FENCE_SINCE and any(route.fence is not None for route in gateway.routes):
             raise BadGatewayConfig("this version knows no field `fence`")
 
-    async def _watch(self, path: Path) -> None:
+    async def _watch(self, path: Path, seen: Stamp) -> None:
         """Apply the file whenever it is another one; an unlicensed watcher does nothing, and says nothing."""
-        seen = _stamp(path)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             if (now := _stamp(path)) == seen:
@@ -162,8 +167,8 @@ class Instance:
         return 200, "text/plain; version=0.0.4; charset=utf-8", exposition(self._served, self._reconfigured)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    """What tells one version of a file from the next; a mounted ConfigMap is replaced as a whole."""
+def _stamp(path: Path) -> Stamp:
+    """A mounted ConfigMap is replaced as a whole."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -176,12 +181,14 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     exit_with_parent()
     file = os.environ.get("GATEWAY_CONFIG_FILE")
+    watched = Path(file) if file else None
+    seen = _stamp(watched) if watched else (0, 0)
     try:
         instance = Instance(from_environment(os.environ), settings, os.environ.get("GATEWAY_LICENSES", ""))
     except BadGatewayConfig as error:
         sys.stderr.write(f"the gateway can't start: {error}\n")
         sys.exit(1)
-    asyncio.run(instance.run(Path(file) if file else None))
+    asyncio.run(instance.run(watched, seen))
 
 
 if __name__ == "__main__":

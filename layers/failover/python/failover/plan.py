@@ -23,7 +23,7 @@ FENCED: Final = "fenced"
 
 
 class Kafka(Part):
-    """A site's Kafka cluster. `credentials` names a secret in the controller's region: `{"key": …, "secret": …}`."""
+    """A site's Kafka cluster. `credentials` names a secret in the controller's region (see `failover.credentials`)."""
 
     cluster_id: str = Field(min_length=1)
     bootstrap: Endpoint

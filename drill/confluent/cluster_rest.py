@@ -1,7 +1,7 @@
 """`python -m drill.confluent.cluster_rest '<JSON>'`: Kafka REST v3 of one cluster, and the links that end there.
 
-The ready line is {"url": …, "control": …}. Ready means that the mirror topics exist, and are read-only; the source need
-not be there.
+The ready line is {"url": …, "control": …, "token_url": …}. Ready means that the mirror topics exist, and are read-only;
+the source need not be there.
 """
 
 from __future__ import annotations
@@ -14,16 +14,22 @@ import sys
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from drill.confluent import door, rest
+from drill.confluent import door, rest, rest_only
 from drill.confluent.acls import AclTable
+from drill.confluent.auth import Authenticator
+from drill.confluent.both_sides import BothSides
 from drill.confluent.config import Config
-from drill.confluent.control import Control, NewMirrors
+from drill.confluent.control import Control
 from drill.confluent.door import Door
 from drill.confluent.faults import Faults
+from drill.confluent.link_creation import LinkCreation
 from drill.confluent.linking import Linking
 from drill.confluent.links import Links
-from drill.confluent.local_cluster import LocalCluster, Topic
+from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirror_bodies import MirrorBodies
+from drill.confluent.mirror_creation import MirrorCreation
+from drill.confluent.peer_api import PeerApi
+from drill.confluent.peers import Peers
 from drill.confluent.replication import admin_client
 from drill.confluent.rest_cluster import ClusterEndpoints
 from drill.confluent.rest_links import LinkEndpoints
@@ -40,11 +46,11 @@ class StandIn:
         local = admin_client(config.raw_bootstrap) if config.raw_bootstrap else None
         self.cluster = LocalCluster(local, config.groups)
         self.cluster.dedicated = config.dedicated
-        self.cluster.make_up(
-            Topic(name, config.rest_only_topics.partitions) for name in config.rest_only_topics.names()
-        )
-        self.links = Links()
-        self.linking = Linking(config, local, self.cluster, self.links)
+        self.cluster.make_up(rest_only.topics(config.rest_only_topics))
+        self.acls = AclTable(config.acls)
+        self.links, self.peers = Links(), Peers(config.peers)
+        self.linking = Linking(config, local, self.cluster, self.acls, self.links, self.peers)
+        self.authenticator = Authenticator({config.api_key: config.api_secret}, config.viewers, config.oauth)
         if config.link is not None:
             self.linking.open(config.link)
         self._config = config
@@ -52,37 +58,46 @@ class StandIn:
 
     def api(self, faults: Faults) -> Starlette:
         """The API of Kafka REST v3."""
-        endpoints = [
-            *ClusterEndpoints(self._shape, self.cluster, AclTable(self._config.acls)).endpoints(),
-            *LinkEndpoints(self._shape, self.links, self._config.unmanaged_row).endpoints(),
-            *MirrorEndpoints(MirrorBodies(self._shape, self._config.flavour), self.links).endpoints(),
-        ]
-        credentials = self._config.api_key, self._config.api_secret
-        routes = rest.KafkaRest(self._config.cluster_id, credentials, endpoints).routes(faults)
+        endpoints = [*self._of_cluster().endpoints(), *self._of_links().endpoints(), *self._of_mirrors().endpoints()]
+        routes = rest.KafkaRest(self._config.cluster_id, self.authenticator, endpoints).routes(faults)
         app = Starlette(routes=routes, exception_handlers=dict(rest.HANDLERS))
         app.router.redirect_slashes = False
         return app
 
+    def _of_cluster(self) -> ClusterEndpoints:
+        return ClusterEndpoints(self._shape, self.cluster, self.acls)
+
+    def _of_links(self) -> LinkEndpoints:
+        creation = LinkCreation(self.links, self.linking, recorded=not self._shape.spec)
+        return LinkEndpoints(self._shape, self.links, creation, self._config.unmanaged_row, self._shape.created)
+
+    def _of_mirrors(self) -> MirrorEndpoints:
+        config, mirroring = self._config, self.linking.mirroring
+        return MirrorEndpoints(
+            MirrorBodies(self._shape, config.flavour),
+            self.links,
+            MirrorCreation(self.cluster, mirroring, config.settle_s, config.rest_only_mirrors.partitions),
+            BothSides(self.cluster, mirroring),
+            config.dry_run_counts,
+            self._shape.created,
+        )
+
     def control(self, faults: Faults, way_in: Door) -> Starlette:
-        """The drill's control API."""
-        book = next(iter(self.links.all()), None)
-
-        def make_mirrors(asked: NewMirrors) -> list[str]:
-            assert book is not None
-            if asked.wired:
-                return self.linking.add_mirrors(book, asked.topics)
-            return self.linking.make_up_mirrors(book, asked.topics, asked.partitions, asked.status)
-
-        routes = Control(way_in, faults, self.cluster, book, make_mirrors).routes()
-        return Starlette(routes=[Mount("/control", routes=routes)])
+        """The drill's control API, and what other clusters ask."""
+        mirroring = self.linking.mirroring
+        control = Control(
+            way_in, faults, self.cluster, self.acls, self.links, mirroring, self.peers, self.authenticator
+        )
+        peer_api = PeerApi(self.cluster, self.acls, self.links, mirroring)
+        return Starlette(routes=[Mount("/control", routes=[*control.routes(), *peer_api.routes()])])
 
 
 async def run(config: Config) -> None:
     """Serve the API and its control, for ever."""
     way_in, aside = Door(config.port, config.latency_s), door.listen()
-    url = f"http://{LOOPBACK}:{way_in.port}"
+    url, control = f"http://{LOOPBACK}:{way_in.port}", f"http://{LOOPBACK}:{_port(aside)}/control"
     stand_in, faults = StandIn(config, url), Faults(way_in)
-    announce({"url": url, "control": f"http://{LOOPBACK}:{_port(aside)}/control"})
+    announce({"url": url, "control": control, "token_url": f"{control}/oauth/token"})
     await asyncio.gather(way_in.serve(stand_in.api(faults)), door.serve_aside(stand_in.control(faults, way_in), aside))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from drill.confluent.acls import Acl
+from drill.confluent.auth import OAuthConfig
 from drill.confluent.mirror_bodies import Flavour
 from drill.confluent.mirrors import Timings
 from drill.confluent.rest_only import RestOnly
@@ -12,7 +13,8 @@ from drill.confluent.shapes import Wire
 
 
 class LinkConfig(BaseModel):
-    """The link that ends at this cluster. Raw bootstraps go round the guards. Durations in seconds."""
+    """The link that ends at this cluster. Raw bootstraps go round the guards. Durations in seconds. `configs`: what is
+    set beside what the drill's link has (bidirectional, with offset sync for `groups`)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,17 +25,26 @@ class LinkConfig(BaseModel):
     interval_s: float = Field(default=0.25, gt=0)
     offset_sync_s: float = Field(default=30.0, gt=0)
     groups: list[str] = []
+    configs: dict[str, str] = {}
     source_unavailable_after_s: float = Field(default=60.0, ge=0)
     link_unavailable_after_s: float = Field(default=300.0, ge=0)
 
 
 class Config(BaseModel):
-    """This process.
+    """This process. Durations in seconds.
 
-    `raw_bootstrap` may be left out: there is no Kafka cluster then, and all topics are made up. `rest_only_mirrors` are
-    topics under the link that exist in the API only, `rest_only_topics` the same on the side of their source.
-    `stop_delay_s`: how long a mirror stays PENDING_STOPPED; for all, or by topic ("*": the rest). `latency_s`: how late
-    every answer comes. `groups`: consumer groups there may be, beside those of the link.
+    `raw_bootstrap`, `admin`: the brokers and their guard; with no brokers all topics are made up.
+    `viewers`: keys, with their secrets, that may only read.
+    `peers`: the control URLs of other clusters' stand-ins, by cluster id.
+    `rest_only_mirrors`: topics under the link that exist in the API only; `rest_only_topics`: the same at their source.
+    `groups`: consumer groups there may be, beside those of the link.
+    `stop_delay_s`: how long a mirror stays PENDING_STOPPED; for all, or by topic ("*": the rest).
+    `step_s`: how long a mirror is in a state that it passes through by itself.
+    `auto_create_s`: how often a link looks for new topics to be mirrored.
+    `settle_s`: how long a new link does not know itself.
+    `latency_s`: how late every answer comes.
+    `dedicated`: whether the cluster is of the type that tells lags of groups.
+    `dry_run_counts`: whether the dry run of a restore counts what it would truncate.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -44,6 +55,8 @@ class Config(BaseModel):
     admin: str | None = None
     api_key: str
     api_secret: str
+    viewers: dict[str, str] = {}
+    oauth: OAuthConfig = OAuthConfig()
     port: int = 0
     link: LinkConfig | None = None
     mirrors: list[str] = []
@@ -52,7 +65,12 @@ class Config(BaseModel):
     groups: list[str] = []
     acls: list[Acl] = []
     stop_delay_s: float | dict[str, float] = 0.5
+    step_s: float = Field(default=0.2, ge=0)
+    auto_create_s: float = Field(default=5.0, gt=0)
     latency_s: float = Field(default=0.0, ge=0)
+    settle_s: float = Field(default=0.0, ge=0)
+    dry_run_counts: bool = True
+    peers: dict[str, str] = {}
     dedicated: bool = True
     wire: Wire = "recorded"
     flavour: Flavour = "cloud"
@@ -64,6 +82,7 @@ class Config(BaseModel):
         return Timings(
             stop_delay=delays.get("*", 0.0),
             stop_delay_of=delays,
+            step=self.step_s,
             source_unavailable_after=link.source_unavailable_after_s,
             link_unavailable_after=link.link_unavailable_after_s,
         )

@@ -6,32 +6,42 @@
 | GET, POST, DELETE /faults | faults of single calls: `faults.Fault` |
 | GET /requests | how often each operation was asked for, and what it answered |
 | GET, PUT /rest | the way to the API: latency, a rate limit, down for a while: `door.Conditions` |
-| GET, PUT /link | faults of the link: `LinkFaults` |
-| POST /mirrors | mirror topics that appear at once, as auto-create makes them: `NewMirrors` |
+| GET, PUT /link, /links/{name} | faults of a link (of the first one, or of the named one): `LinkFaults` |
+| POST /mirrors | mirror topics that appear at once under a link, as auto-create makes them: `NewMirrors` |
 | PUT /cluster | the cluster's own: `ClusterChange` |
+| PUT /peers | control URLs of other clusters' stand-ins, by cluster id |
+| POST /oauth/token | an identity provider's token endpoint; DELETE revokes every token it issued |
+| /peer | what the other stand-in asks: `peer_api` |
+
+Three faults have nothing to do with each other: the API is down (/rest), the brokers can't be reached by the API or by
+other clusters' links (/cluster), and the path of a link is cut (/link).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from drill.confluent import mirrors, rest_only
+from drill.confluent import rest_only, transitions
+from drill.confluent.acls import Acl, AclTable
+from drill.confluent.auth import Authenticator
 from drill.confluent.door import Conditions, Door
 from drill.confluent.faults import Fault, Faults
 from drill.confluent.link_book import LinkBook
+from drill.confluent.links import Links
 from drill.confluent.local_cluster import LocalCluster
-from drill.confluent.mirrors import Status
+from drill.confluent.mirroring import Mirroring
+from drill.confluent.mirrors import TransitionError
+from drill.confluent.peers import Peers
 
-MakeMirrors = Callable[["NewMirrors"], list[str]]
+_STUCK = TransitionError("INTERNAL_ERROR", "The mirror topic can't be stopped")
 
 
 class _Asked(BaseModel):
@@ -39,51 +49,74 @@ class _Asked(BaseModel):
 
 
 class LinkFaults(_Asked):
-    """Faults of the link itself; what is left out stays as it is.
+    """Faults of a link; what is left out stays as it is.
 
-    `reachable` false cuts the way to the source, which may be well; `stuck` topics never become STOPPED;
-    `fail` names topics and the `mirror_topic_error` they fail with; `lag` sets how far topics of the API only trail,
-    in records a partition ("*": all of them).
+    `reachable` false cuts the way to the source, which may be well; `stuck` topics never become STOPPED (a list, or
+    each with the code of its `mirror_state_transition_errors`); `fail` names topics and the `mirror_topic_error` they
+    fail with; `error` is a `link_error` that the whole link fails with (NO_ERROR: it is well again); `lag` sets how far
+    topics of the API only trail, in records a partition ("*": all of them); `offsets_ahead`: groups' offsets are synced
+    so far beyond the mirrors' log ends at least, for partitions that the group has committed an offset of at all.
     """
 
     reachable: bool | None = None
-    stuck: list[str] | None = None
+    stuck: list[str] | dict[str, str] | None = None
     fail: dict[str, str] | None = None
+    error: str | None = None
     lag: dict[str, int] | None = None
+    offsets_ahead: int | None = Field(default=None, ge=0)
 
 
 class NewMirrors(_Asked):
-    """Mirror topics that appear at once; on the wire they exist only if `wired`."""
+    """Mirror topics that are there at once, ACTIVE, under a link (None: the first); on the wire only if `wired`, and
+    there with as many partitions as the brokers give them."""
 
     topics: list[str] = Field(min_length=1)
+    link: str | None = None
     partitions: int = Field(default=2, ge=1)
     wired: bool = False
-    status: Status = Status.ACTIVE
 
 
 class ClusterChange(_Asked):
     """What is changed of the cluster; what is left out stays as it is.
 
-    `dedicated` false: lags of groups are 404; `reachable` false: the API can't reach its brokers; `groups`: the state a
-    group is said to be in (null: as the brokers say).
+    `dedicated` false: lags of groups are 404; `reachable` false: neither the API nor other clusters' links can reach
+    the brokers, which serve their clients all the same; `groups`: the state a group is said to be in (null: as the
+    brokers say); `acls`: all there are; `topic_configs`: what is not the default, by topic.
     """
 
     dedicated: bool | None = None
     reachable: bool | None = None
     groups: dict[str, str | None] | None = None
+    acls: list[Acl] | None = None
+    topic_configs: dict[str, dict[str, str]] | None = None
+
+
+class PeerUrls(RootModel[dict[str, str]]):
+    """Control URLs by cluster id."""
 
 
 class Control:
     """The control API of one stand-in."""
 
     def __init__(
-        self, door: Door, faults: Faults, cluster: LocalCluster, book: LinkBook | None, make_mirrors: MakeMirrors
+        self,
+        door: Door,
+        faults: Faults,
+        cluster: LocalCluster,
+        acls: AclTable,
+        links: Links,
+        mirroring: Mirroring,
+        peers: Peers,
+        authenticator: Authenticator,
     ) -> None:
         self._door = door
         self._faults = faults
         self._cluster = cluster
-        self._book = book
-        self._make_mirrors = make_mirrors
+        self._acls = acls
+        self._links = links
+        self._mirroring = mirroring
+        self._peers = peers
+        self._authenticator = authenticator
 
     def routes(self) -> list[Route]:
         """To be mounted at /control."""
@@ -93,12 +126,16 @@ class Control:
             Route("/requests", self._requests, methods=["GET"]),
             Route("/rest", _checked(self._set_rest), methods=["GET", "PUT"]),
             Route("/link", _checked(self._set_link), methods=["GET", "PUT"]),
+            Route("/links/{name}", _checked(self._set_link), methods=["GET", "PUT"]),
             Route("/mirrors", _checked(self._new_mirrors), methods=["POST"]),
             Route("/cluster", _checked(self._set_cluster), methods=["PUT"]),
+            Route("/peers", _checked(self._set_peers), methods=["PUT"]),
+            Route("/oauth/token", self._authenticator.issue, methods=["POST"]),
+            Route("/oauth/token", self._revoke, methods=["DELETE"]),
         ]
 
     async def _promoted(self, request: Request) -> Response:
-        ends = {} if self._book is None else mirrors.promoted(self._book.link)
+        ends = {topic: rows for book in self._links.all() for topic, rows in transitions.promoted(book.link).items()}
         return JSONResponse({topic: {str(p): end for p, end in rows.items()} for topic, rows in ends.items()})
 
     async def _set_faults(self, request: Request) -> Response:
@@ -118,17 +155,21 @@ class Control:
         return JSONResponse(self._door.shown())
 
     async def _set_link(self, request: Request) -> Response:
-        if self._book is None:
+        book = self._book(request.path_params.get("name"))
+        if book is None:
             return _no_link()
         if request.method == "PUT":
-            _break(self._book, LinkFaults.model_validate_json(await request.body()))
-        return JSONResponse(_shown(self._book))
+            _break(book, LinkFaults.model_validate_json(await request.body()))
+        return JSONResponse(_shown(book))
 
     async def _new_mirrors(self, request: Request) -> Response:
-        if self._book is None:
-            return _no_link()
         asked = NewMirrors.model_validate_json(await request.body())
-        return JSONResponse({"made": await run_in_threadpool(self._make_mirrors, asked)})
+        book = self._book(asked.link)
+        if book is None:
+            return _no_link()
+        counts = dict.fromkeys(asked.topics, asked.partitions)
+        create = partial(self._mirroring.create, wired=asked.wired, at_once=True)
+        return JSONResponse({"made": await run_in_threadpool(create, book, counts)})
 
     async def _set_cluster(self, request: Request) -> Response:
         asked = ClusterChange.model_validate_json(await request.body())
@@ -136,25 +177,49 @@ class Control:
             self._cluster.dedicated = asked.dedicated
         if asked.reachable is not None:
             self._cluster.reachable = asked.reachable
+        if asked.acls is not None:
+            acls = frozenset(asked.acls)
+            self._acls.change(lambda _: acls)
+        for topic, configs in (asked.topic_configs or {}).items():
+            self._cluster.configure_topic(topic, configs)
         self._cluster.set_group_states(asked.groups or {})
         return JSONResponse({"dedicated": self._cluster.dedicated, "reachable": self._cluster.reachable})
 
+    async def _set_peers(self, request: Request) -> Response:
+        for cluster_id, url in PeerUrls.model_validate_json(await request.body()).root.items():
+            self._peers.set(cluster_id, url)
+        return JSONResponse({})
+
+    async def _revoke(self, request: Request) -> Response:
+        self._authenticator.revoke()
+        return JSONResponse({})
+
+    def _book(self, name: str | None) -> LinkBook | None:
+        return self._links.first() if name is None else self._links.get(name)
+
 
 def _no_link() -> Response:
-    return JSONResponse({"error": "no cluster link ends at this cluster"}, 404)
+    return JSONResponse({"error": "there is no such cluster link at this cluster"}, 404)
 
 
 def _break(book: LinkBook, asked: LinkFaults) -> None:
+    now = book.clock()
     if asked.reachable is not None:
         book.cut_path(not asked.reachable)
+    if asked.offsets_ahead is not None:
+        book.offsets_ahead = asked.offsets_ahead
     if asked.stuck is not None:
-        stuck = frozenset(asked.stuck)
-        book.change(lambda link: replace(link, stuck=stuck))
+        codes = asked.stuck if isinstance(asked.stuck, dict) else dict.fromkeys(asked.stuck, _STUCK.code)
+        stuck = {topic: TransitionError(code, _STUCK.message) for topic, code in codes.items()}
+        book.change(lambda link: transitions.stick(link, stuck))
     for topic, error in (asked.fail or {}).items():
-        book.change(partial(mirrors.fail, topic=topic, error=error, now=book.clock()))
+        book.change(partial(transitions.fail, topic=topic, error=error, now=now))
+    if asked.error is not None:
+        book.change(partial(transitions.fail_link, error=asked.error, now=now))
     for topic, lag in (asked.lag or {}).items():
         topics = None if topic == "*" else [topic]
         book.change(partial(rest_only.trailing, lag=lag, topics=topics))
+    book.asked.set()
 
 
 def _shown(book: LinkBook) -> dict[str, Any]:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from drill.confluent.link_book import LinkBook
-from drill.confluent.link_configs import DEFAULTS, READ_ONLY, SENSITIVE
-from drill.confluent.mirrors import NO_ERROR, LinkState
+from drill.confluent.link_configs import (
+    BIDIRECTIONAL,
+    DEFAULTS,
+    DESTINATION,
+    READ_ONLY,
+    SENSITIVE,
+    SOURCE,
+)
+from drill.confluent.mirrors import NO_ERROR, LinkState, Status
 from drill.confluent.shapes import Body, Shape
 from drill.confluent.tasks import Task, tasks
 
@@ -17,36 +26,73 @@ def links(shape: Shape, books: Iterable[LinkBook], unmanaged_row: bool) -> Body:
     """listKafkaLinks. An `unmanaged_row` has no name: what is left of a source-initiated link that was deleted."""
     data = [link(shape, book) for book in books]
     if unmanaged_row:
-        row = _row(shape, "", uuid.uuid5(uuid.NAMESPACE_URL, shape.cluster_id), None, [])
-        data.append({**row, "link_error": "UNKNOWN", "link_error_message": "", "link_state": "FAILED"})
+        identity = uuid.uuid5(uuid.NAMESPACE_URL, shape.cluster_id)
+        row = _row(shape, "", identity, {}, [])
+        data.append({**row, **_health(shape, "FAILED", "UNKNOWN", "")})
     return shape.collection("KafkaLinkDataList", "links", data)
 
 
 def link(shape: Shape, book: LinkBook, *, with_tasks: bool = False) -> Body:
     """One link."""
     state = book.link.state(book.clock())
-    lost = state is LinkState.UNAVAILABLE
-    body = _row(shape, book.link.name, book.link_id, book.remote_cluster_id, sorted(book.link.mirrors))
-    body["link_error"] = "TIMEOUT_ERROR" if lost else NO_ERROR
-    body["link_error_message"] = "The remote cluster can't be reached." if lost else ""
-    body["link_state"] = str(state)
+    error, message = book.link.error, ""
+    if error != NO_ERROR:
+        message = "The cluster link failed."
+    elif state is LinkState.UNAVAILABLE:
+        error, message = "TIMEOUT_ERROR", "The remote cluster can't be reached."
+    body = _row(shape, book.link.name, book.link_id, _ends(shape, book), sorted(book.link.mirrors))
+    body |= _health(shape, str(state), error, message)
     if with_tasks:
         body["tasks"] = [_task(task) for task in tasks(state, book.configs, book.task_errors)]
+        if shape.spec:
+            body["category_counts"] = _category_counts(book)
     return body
 
 
-def _row(shape: Shape, name: str, link_id: uuid.UUID, remote: str | None, topics: list[str]) -> Body:
+def _ends(shape: Shape, book: LinkBook) -> Body:
+    """Which cluster is at which end. Real clusters fill `remote_cluster_id` on unidirectional links, too."""
+    remote, mode = book.remote_cluster_id, book.configs.mode
+    return {
+        "source_cluster_id": remote if mode == DESTINATION else None,
+        "destination_cluster_id": remote if mode == SOURCE else None,
+        "remote_cluster_id": remote if mode == BIDIRECTIONAL or not shape.spec else None,
+    }
+
+
+def _health(shape: Shape, state: str, error: str, message: str) -> Body:
+    return {} if shape.older else {"link_error": error, "link_error_message": message, "link_state": state}
+
+
+def _row(shape: Shape, name: str, link_id: uuid.UUID, ends: Body, topics: list[str]) -> Body:
     return {
         "kind": "KafkaLinkData",
         "metadata": shape.metadata(f"links/{name}", None),
-        "source_cluster_id": remote,
+        "source_cluster_id": None,
         "destination_cluster_id": None,
-        "remote_cluster_id": remote,
+        "remote_cluster_id": None,
+        **ends,
         "link_name": name,
         "link_id": str(link_id),
         "cluster_link_id": base64.urlsafe_b64encode(link_id.bytes).decode().rstrip("="),
         "topic_names": topics,
     }
+
+
+def _category_counts(book: LinkBook) -> list[Body]:
+    """How many mirror topics are in each category of states (which state is in which is our choice)."""
+    counts = Counter(_CATEGORIES.get(mirror.status, "PENDING") for mirror in book.link.mirrors.values())
+    return [{"state_category": category, "count": count} for category, count in sorted(counts.items())]
+
+
+_CATEGORIES: Final[Mapping[Status, str]] = {
+    Status.ACTIVE: "ACTIVE",
+    Status.PAUSED: "PAUSED",
+    Status.LINK_PAUSED: "PAUSED",
+    Status.FAILED: "IN_ERROR",
+    Status.LINK_FAILED: "IN_ERROR",
+    Status.SOURCE_UNAVAILABLE: "IN_ERROR",
+    Status.STOPPED: "NOT_APPLICABLE",
+}
 
 
 def _task(task: Task) -> Body:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 
-from drill.confluent import mirrors
+from drill.confluent import transitions, verbs
 from drill.confluent.link_configs import LINK_PAUSED, Change, LinkConfigs
 from drill.confluent.mirrors import Clock, Link, Mirror, Row, TransitionError, Verb
+from drill.confluent.verbs import Refusal
 
 
 class LinkBook:
-    """One link."""
+    """One link. `offsets_ahead`: how far beyond a mirror's log end the offsets of groups are synced at least, as if the
+    records that they stand for had not arrived."""
 
     def __init__(
         self, link: Link, configs: LinkConfigs, cluster_id: str, remote_cluster_id: str | None, clock: Clock = time.time
@@ -24,6 +27,9 @@ class LinkBook:
         # Both sides of a bidirectional link have the same id.
         ends = "/".join(sorted((cluster_id, remote_cluster_id or "")))
         self.link_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{ends}/{link.name}")
+        self.closed = threading.Event()
+        self.created = clock()
+        self.offsets_ahead = 0
         self.task_errors: dict[str, tuple[TransitionError, ...]] = {}
         self._lock = threading.Lock()
         self._link = link
@@ -54,10 +60,17 @@ class LinkBook:
         self.change(lambda link: link.put(*(mirror for mirror in new if mirror.topic not in link.mirrors)))
         self.asked.set()
 
-    def alter(self, verb: Verb, topics: Collection[str], *, validate_only: bool = False) -> tuple[Row, ...]:
+    def alter(
+        self,
+        verb: Verb,
+        topics: Collection[str],
+        *,
+        refused: Mapping[str, Refusal] = MappingProxyType({}),
+        validate_only: bool = False,
+    ) -> tuple[Row, ...]:
         """Ask a verb of topics; with `validate_only` the answer is the same and nothing changes."""
         with self._lock:
-            link, rows = mirrors.alter(self._link, verb, topics, self.clock())
+            link, rows = verbs.alter(self._link, verb, topics, self.clock(), refused)
             if not validate_only:
                 self._link = link
         self.asked.set()
@@ -74,9 +87,14 @@ class LinkBook:
             if validate_only:
                 return
             self._configs = configs
-            self._link = mirrors.pause_link(self._link, configs.flag(LINK_PAUSED), self.clock())
+            self._link = transitions.pause_link(self._link, configs.flag(LINK_PAUSED), self.clock())
         self.asked.set()
 
     def cut_path(self, cut: bool) -> None:
         self._path_cut = cut
+        self.asked.set()
+
+    def close(self) -> None:
+        """The link is no more: its thread ends."""
+        self.closed.set()
         self.asked.set()

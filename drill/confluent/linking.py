@@ -1,4 +1,4 @@
-"""How links and mirror topics come into being on this cluster."""
+"""How links come into being on this cluster, and go."""
 
 from __future__ import annotations
 
@@ -8,84 +8,103 @@ from collections.abc import Iterable
 from confluent_kafka.admin import AdminClient
 
 from drill.confluent import link_configs, rest_only
+from drill.confluent.acls import AclTable
 from drill.confluent.config import Config, LinkConfig
-from drill.confluent.kafka_topics import ensure_topics
 from drill.confluent.link_book import LinkBook
+from drill.confluent.link_configs import LinkConfigs
 from drill.confluent.links import Links
 from drill.confluent.local_cluster import LocalCluster, Topic
-from drill.confluent.mirrors import Link, Mirror, Partition, Status
+from drill.confluent.mirroring import Mirroring
+from drill.confluent.mirrors import Link, Mirror
 from drill.confluent.offset_sync import GroupOffsets
+from drill.confluent.peers import Peers
 from drill.confluent.read_only import Guard
-from drill.confluent.replication import DataPath, Spot, admin_client, end_offsets
+from drill.confluent.replication import DataPath, admin_client
 from drill.confluent.running_link import RunningLink
+from drill.confluent.source import Source
+from drill.confluent.syncs import Syncs
 from drill.confluent.wire import Wire
 
 
 class Linking:
-    """Makes links and mirror topics. With no `local` there are no brokers, and every topic is made up."""
+    """Makes links. With no `local` there are no brokers, and every topic is made up."""
 
-    def __init__(self, config: Config, local: AdminClient | None, cluster: LocalCluster, links: Links) -> None:
+    def __init__(
+        self,
+        config: Config,
+        local: AdminClient | None,
+        cluster: LocalCluster,
+        acls: AclTable,
+        links: Links,
+        peers: Peers,
+    ) -> None:
         self._config = config
         self._local = local
         self._cluster = cluster
+        self._acls = acls
         self._links = links
+        self._peers = peers
         self._guard = Guard(config.admin)
+        self.mirroring = Mirroring(local, cluster, self._guard)
 
     def open(self, link: LinkConfig) -> LinkBook:
-        """The link with the mirrors of the configuration, at work. The source need not be there.
+        """The link of the process's configuration, with its mirrors, at work. The source need not be there.
 
         Raises:
-            TopicNotCreated, GuardUnreachable, KafkaException
+            TopicNotCreated, GuardUnreachable, KafkaException, ConfigRefused
         """
-        config, now = self._config, time.time()
-        mirrors = {mirror.topic: mirror for mirror in self._wired(config.mirrors)}
-        mirrors |= rest_only.mirrors(config.rest_only_mirrors, now)
+        configs = link_configs.initial(link.groups, link.offset_sync_s, link.configs)
+        mirrors = {mirror.topic: mirror for mirror in self.mirroring.existing(self._config.mirrors)}
+        mirrors |= rest_only.mirrors(self._config.rest_only_mirrors, time.time())
         self._cluster.make_up(Topic(m.topic, len(m.partitions)) for m in mirrors.values() if not m.wired)
-        self._cluster.know_groups(link.groups)
-        book = LinkBook(
-            Link(link.name, {}, config.timings(link)).put(*mirrors.values()),
-            link_configs.initial(link.groups, link.offset_sync_s),
-            config.cluster_id,
-            link.remote_cluster_id,
-        )
-        wire, offsets = None, None
-        if self._local is not None and link.remote_raw_bootstrap:
-            source = admin_client(link.remote_raw_bootstrap)
-            path = DataPath(source, self._local, link.remote_raw_bootstrap, config.raw_bootstrap)
-            wire, offsets = Wire(book, path, self._guard), GroupOffsets(source, self._local)
-        records_per_s = config.rest_only_mirrors.records_per_s
-        RunningLink(book, wire, offsets, link.groups, link.interval_s, records_per_s).start()
-        self._links.add(book)
-        return book
+        return self._start(link, configs, mirrors.values(), self._config.rest_only_mirrors.records_per_s)
 
-    def add_mirrors(self, book: LinkBook, topics: Iterable[str]) -> list[str]:
-        """More mirror topics, on the wire; those that are new.
+    def prepare(self, name: str, remote_cluster_id: str, configs: LinkConfigs) -> tuple[LinkBook, Source]:
+        """A link that was asked for in the API, not yet at work, and its source."""
+        return self._prepared(self._link_config(name, remote_cluster_id, configs), configs, ())
+
+    def create(self, name: str, remote_cluster_id: str, configs: LinkConfigs) -> LinkBook:
+        """A link that was asked for in the API, at work."""
+        return self._start(self._link_config(name, remote_cluster_id, configs), configs, (), 0.0)
+
+    def delete(self, book: LinkBook) -> None:
+        """The link is no more; its mirrors are topics like others.
 
         Raises:
-            TopicNotCreated, GuardUnreachable, KafkaException
+            GuardUnreachable
         """
-        new = [topic for topic in topics if topic not in book.link.mirrors]
-        book.add(self._wired(new))
-        return new
+        self._guard.open(book.link.read_only())
+        book.close()
+        self._links.remove(book)
 
-    def make_up_mirrors(self, book: LinkBook, topics: Iterable[str], partitions: int, status: Status) -> list[str]:
-        """More mirror topics, in the API only; those that are new."""
-        new = [topic for topic in topics if topic not in book.link.mirrors]
-        self._cluster.make_up(Topic(topic, partitions) for topic in new)
-        now = book.clock()
-        book.add(Mirror(topic, (Partition(),) * partitions, now, status, wired=False) for topic in new)
-        return new
+    def _link_config(self, name: str, remote_cluster_id: str, configs: LinkConfigs) -> LinkConfig:
+        like = self._config.link or LinkConfig(name=name, remote_cluster_id=remote_cluster_id)
+        changed = {
+            "name": name,
+            "remote_cluster_id": remote_cluster_id,
+            "remote_raw_bootstrap": configs.value(link_configs.BOOTSTRAP),
+            "groups": [],
+        }
+        return like.model_copy(update=changed)
 
-    def _wired(self, topics: Iterable[str]) -> list[Mirror]:
-        """Topics that exist here, and refuse writes."""
-        if self._local is None:
-            return []
-        counts = ensure_topics(self._local, topics)
-        self._guard.close(counts)
-        spots = {Spot(topic, number) for topic, count in counts.items() for number in range(count)}
-        ends = end_offsets(self._local, spots, 5.0, lambda: False)
-        now = time.time()
-        return [
-            Mirror(topic, tuple(Partition(ends.get(Spot(topic, number), 0)) for number in range(count)), now)
-            for topic, count in counts.items()
-        ]
+    def _prepared(self, link: LinkConfig, configs: LinkConfigs, mirrors: Iterable[Mirror]) -> tuple[LinkBook, Source]:
+        state = Link(link.name, {}, self._config.timings(link), prefix=configs.prefix).put(*mirrors)
+        book = LinkBook(state, configs, self._config.cluster_id, link.remote_cluster_id)
+        has_wire = self._local is not None and bool(link.remote_raw_bootstrap)
+        admin = admin_client(link.remote_raw_bootstrap) if has_wire else None
+        return book, Source(book, admin, self._peers)
+
+    def _start(
+        self, link: LinkConfig, configs: LinkConfigs, mirrors: Iterable[Mirror], records_per_s: float
+    ) -> LinkBook:
+        self._cluster.know_groups(link.groups)
+        book, source = self._prepared(link, configs, mirrors)
+        wire, offsets = None, None
+        if self._local is not None and source.admin is not None:
+            raw, prefix = link.remote_raw_bootstrap, configs.prefix
+            path = DataPath(source.admin, self._local, raw, self._config.raw_bootstrap, prefix)
+            wire, offsets = Wire(book, path, self._guard), GroupOffsets(source.admin, self._local, prefix)
+        syncs = Syncs(book, source, self._cluster, self._acls, self.mirroring, offsets, self._config.auto_create_s)
+        self._links.add(book, source)
+        RunningLink(book, source, wire, syncs, link.interval_s, records_per_s).start()
+        return book

@@ -5,24 +5,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, TopicMetadata  # type: ignore[attr-defined]
 
 from drill.confluent.groups import committed, listed_groups, state_of
+from drill.confluent.kafka_topics import REPLICATION_FACTOR, delete_topic, ensure_topics, grow_topic
 from drill.confluent.replication import Spot, end_offsets
-
-REPLICATION_FACTOR = 3
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic of the cluster."""
+    """A topic of the cluster. `log_ends` is told of one that exists in the API only."""
 
     name: str
     partitions: int
     replication_factor: int = REPLICATION_FACTOR
+    log_ends: tuple[int, ...] = ()
 
     @property
     def is_internal(self) -> bool:
@@ -50,12 +50,11 @@ class GroupLag:
 class Kept:
     """What is kept here, and not by the brokers.
 
-    `made_up` topics exist in the API only; `hidden` ones were deleted (the mock cluster can't delete a topic);
-    `states` are those of groups that the drill says are so, whatever the brokers say.
+    `made_up` topics exist in the API only; `states` are those of groups that the drill says are so, whatever the
+    brokers say.
     """
 
     made_up: dict[str, Topic] = field(default_factory=dict)
-    hidden: set[str] = field(default_factory=set)
     configs: dict[str, dict[str, str]] = field(default_factory=dict)
     groups: set[str] = field(default_factory=set)
     states: dict[str, str] = field(default_factory=dict)
@@ -81,8 +80,7 @@ class LocalCluster:
         admin = self._brokers()
         found = admin.list_topics(timeout=self._timeout_s).topics if admin is not None else {}
         with self._lock:
-            topics = {name: _topic(name, row) for name, row in found.items() if name not in self._kept.hidden}
-            topics |= self._kept.made_up
+            topics = {name: _topic(name, row) for name, row in found.items()} | self._kept.made_up
         return [topics[name] for name in sorted(topics)]
 
     def topic(self, name: str) -> Topic | None:
@@ -93,6 +91,71 @@ class LocalCluster:
         """From now on these exist, in the API only."""
         with self._lock:
             self._kept.made_up |= {topic.name: topic for topic in topics}
+
+    def is_made_up(self, name: str) -> bool:
+        """Whether a topic exists in the API only."""
+        return name in self._kept.made_up
+
+    def create(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
+        """A new topic; the mock cluster gives it as many partitions as every other.
+
+        Raises:
+            TopicNotCreated
+        """
+        admin = self._brokers()
+        if admin is None:
+            self.make_up([Topic(name, partitions, log_ends=(0,) * partitions)])
+        else:
+            ensure_topics(admin, {name: partitions})
+        self.configure_topic(name, configs)
+        created = self.topic(name)
+        assert created is not None
+        return created
+
+    def delete(self, name: str) -> None:
+        """Delete a topic.
+
+        Raises:
+            NotSupported: by the mock cluster.
+        """
+        admin = self._brokers()
+        if admin is not None and not self.is_made_up(name):
+            delete_topic(admin, name)
+        with self._lock:
+            self._kept.made_up.pop(name, None)
+            self._kept.configs.pop(name, None)
+
+    def grow(self, topic: Topic, partitions: int) -> None:
+        """Give a topic more partitions.
+
+        Raises:
+            NotSupported: by the mock cluster.
+        """
+        admin = self._brokers()
+        if admin is not None and not self.is_made_up(topic.name):
+            grow_topic(admin, topic.name, partitions)
+            return
+        ends = topic.log_ends + (0,) * (partitions - topic.partitions)
+        self.make_up([replace(topic, partitions=partitions, log_ends=ends)])
+
+    def log_ends(self, topics: Iterable[str]) -> dict[str, list[int]]:
+        """Where the partitions of these topics end; without those that are not known."""
+        admin, found = self._brokers(), dict[str, list[int]]()
+        on_wire: list[Topic] = []
+        wanted = set(topics)
+        for topic in (each for each in self.topics() if each.name in wanted):
+            if not self.is_made_up(topic.name):
+                on_wire.append(topic)
+            elif topic.log_ends:
+                found[topic.name] = list(topic.log_ends)
+        if admin is not None:
+            spots = [Spot(topic.name, number) for topic in on_wire for number in range(topic.partitions)]
+            ends = end_offsets(admin, spots, self._timeout_s, lambda: False)
+            for topic in on_wire:
+                rows = [ends.get(Spot(topic.name, number)) for number in range(topic.partitions)]
+                if None not in rows:
+                    found[topic.name] = [row for row in rows if row is not None]
+        return found
 
     def topic_configs(self, name: str) -> dict[str, str]:
         """What is not the default in a topic's configuration."""
@@ -124,6 +187,11 @@ class LocalCluster:
         """Groups there may be: librdkafka's mock cluster can't list its own."""
         with self._lock:
             self._kept.groups |= set(groups)
+
+    def candidates(self) -> list[str]:
+        """The names of groups there may be, here or at the source of a link."""
+        with self._lock:
+            return sorted(self._kept.groups)
 
     def group_names(self) -> list[str]:
         """The names of all groups there may be."""

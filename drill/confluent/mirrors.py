@@ -1,4 +1,4 @@
-"""The state machine of a cluster link and its mirror topics. Pure: a transition takes a link and gives the next one.
+"""A cluster link and its mirror topics, as values.
 
 States and their names are Confluent's (`MirrorTopicStatus`, `link_state` of the Kafka REST v3 spec). What is not
 documented and had to be chosen is marked "our choice".
@@ -6,10 +6,9 @@ documented and had to be chosen is marked "our choice".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from types import MappingProxyType
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -18,15 +17,20 @@ NO_ERROR = "NO_ERROR"
 
 
 class Status(StrEnum):
-    """The states of `MirrorTopicStatus` that the stand-in can reach."""
+    """`MirrorTopicStatus`."""
 
+    PENDING_MIRROR = "PENDING_MIRROR"
     ACTIVE = "ACTIVE"
     PAUSED = "PAUSED"
     LINK_PAUSED = "LINK_PAUSED"
+    LINK_FAILED = "LINK_FAILED"
     SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
     FAILED = "FAILED"
+    PENDING_SYNCHRONIZE = "PENDING_SYNCHRONIZE"
     PENDING_STOPPED = "PENDING_STOPPED"
     STOPPED = "STOPPED"
+    PENDING_SETUP_FOR_RESTORE = "PENDING_SETUP_FOR_RESTORE"
+    PENDING_RESTORE = "PENDING_RESTORE"
 
 
 class LinkState(StrEnum):
@@ -45,19 +49,14 @@ class Verb(StrEnum):
     PROMOTE = "promote"
     PAUSE = "pause"
     RESUME = "resume"
+    REVERSE_AND_START = "reverse-and-start-mirror"
+    REVERSE_AND_PAUSE = "reverse-and-pause-mirror"
+    TRUNCATE_AND_RESTORE = "truncate-and-restore"
 
-
-ALLOWED: Mapping[Verb, frozenset[Status]] = MappingProxyType(
-    {
-        # Failover always completes: from everything that is not stopped (also from PENDING_STOPPED: our choice, it is
-        # how a stuck promote is escalated).
-        Verb.FAILOVER: frozenset(Status) - {Status.STOPPED},
-        # A promote with the source down is accepted and stays PENDING_STOPPED (our choice of the two possible).
-        Verb.PROMOTE: frozenset({Status.ACTIVE, Status.PAUSED, Status.SOURCE_UNAVAILABLE, Status.PENDING_STOPPED}),
-        Verb.PAUSE: frozenset({Status.ACTIVE, Status.SOURCE_UNAVAILABLE, Status.PAUSED}),
-        Verb.RESUME: frozenset({Status.PAUSED}),
-    }
-)
+    @property
+    def reverses(self) -> bool:
+        """Whether the source becomes the mirror."""
+        return self in (Verb.REVERSE_AND_START, Verb.REVERSE_AND_PAUSE)
 
 
 @dataclass(frozen=True)
@@ -94,18 +93,20 @@ class Partition:
 
 @dataclass(frozen=True)
 class Stopping:
-    """A mirror on its way to STOPPED: which verb sent it there, when, and not before when it may arrive."""
+    """A mirror on its way to STOPPED: which verb sent it there, when, and not before when it may arrive. `fenced`: when
+    the source refused writes, so that it can become the mirror."""
 
     verb: Verb
     asked: float
     due: float
     errors: tuple[TransitionError, ...] = ()
+    fenced: float | None = None
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A mirror topic. `since`: when it came into its state. One that is not `wired` exists in the API only: there is no
-    such topic on the wire, and its offsets are made up."""
+    """A mirror topic. `since`: when it came into its state; `ahead`: the states it goes on to by itself. One that is
+    not `wired` has no data to be copied: its offsets are made up."""
 
     topic: str
     partitions: tuple[Partition, ...]
@@ -114,6 +115,14 @@ class Mirror:
     error: str = NO_ERROR
     stopping: Stopping | None = None
     wired: bool = True
+    ahead: tuple[Status, ...] = ()
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether records are being copied to it. A promote goes on copying, a failover stops at once."""
+        if self.stopping is not None:
+            return self.stopping.verb is not Verb.FAILOVER
+        return self.status in (Status.ACTIVE, Status.SOURCE_UNAVAILABLE)
 
     @property
     def writable(self) -> bool:
@@ -126,9 +135,11 @@ class Mirror:
 
 @dataclass(frozen=True)
 class Timings:
-    """Durations in seconds. Confluent documents five minutes for the link; for mirrors no figure is published."""
+    """Durations in seconds. Confluent documents five minutes for the link; for mirrors no figure is published. `step`:
+    how long a mirror is in each state that it passes through by itself."""
 
     stop_delay: float = 0.5
+    step: float = 0.2
     stop_delay_of: Mapping[str, float] = field(default_factory=dict)
     source_unavailable_after: float = 60.0
     link_unavailable_after: float = 300.0
@@ -139,20 +150,27 @@ class Timings:
 
 @dataclass(frozen=True)
 class Link:
-    """A cluster link as its destination sees it. `stuck` are topics that the drill keeps from ever being STOPPED;
-    `pending` those that are on their way there."""
+    """A cluster link as its destination sees it.
+
+    `prefix`: what a mirror's name has before its source's. `error`: a `link_error` that the link failed with. `stuck`
+    are topics that the drill keeps from ever being STOPPED, and why; `pending` those on their way to another state.
+    """
 
     name: str
     mirrors: Mapping[str, Mirror]
     timings: Timings = Timings()
     last_reached: float | None = None
     unreached_since: float | None = None
+    prefix: str = ""
     paused: bool = False
-    stuck: frozenset[str] = frozenset()
+    error: str = NO_ERROR
+    stuck: Mapping[str, TransitionError] = field(default_factory=dict)
     pending: frozenset[str] = frozenset()
 
     def state(self, now: float) -> LinkState:
         """`link_state`: it turns UNAVAILABLE long after the source was lost, so it is no liveness probe."""
+        if self.error != NO_ERROR:
+            return LinkState.FAILED
         if self.paused:
             return LinkState.PAUSED
         lost = self.unreached_since is not None and now - self.unreached_since >= self.timings.link_unavailable_after
@@ -163,170 +181,40 @@ class Link:
         return frozenset(topic for topic, mirror in self.mirrors.items() if mirror.wired and not mirror.writable)
 
     def copied(self) -> tuple[Mirror, ...]:
-        """The mirrors that records are being copied to. A promote goes on copying, a failover stops at once."""
-        if self.paused:
+        """The mirrors that records are being copied to."""
+        if self.paused or self.error != NO_ERROR:
             return ()
-        return tuple(mirror for mirror in self.mirrors.values() if _is_copied(mirror))
+        return tuple(mirror for mirror in self.mirrors.values() if mirror.is_copied)
+
+    def source_of(self, topic: str) -> str:
+        """The name that a mirror topic has on the source."""
+        return topic.removeprefix(self.prefix)
 
     def put(self, *mirrors: Mirror) -> Link:
         """The link with these mirrors in place of those of the same name."""
         if not mirrors:
             return self
         put = {mirror.topic: mirror for mirror in mirrors}
-        pending = {topic for topic, mirror in put.items() if mirror.stopping is not None}
+        pending = {topic for topic, mirror in put.items() if mirror.stopping or mirror.ahead}
         return replace(self, mirrors={**self.mirrors, **put}, pending=(self.pending - put.keys()) | pending)
 
 
 @dataclass(frozen=True)
+class Cut:
+    """Where a partition is truncated, and how many offsets that cuts off."""
+
+    partition: int
+    to: int
+    messages: int
+
+
+@dataclass(frozen=True)
 class Row:
-    """What a verb answers for one topic; `code` None: accepted (which is not done). `mirror` None: there is none."""
+    """What a verb answers for one topic; `code` None: accepted (which is not done). `mirror` None: there is none.
+    `cuts`: what a restore truncates, None where that is not told."""
 
     topic: str
     mirror: Mirror | None
     code: int | None = None
     message: str | None = None
-
-
-def _is_copied(mirror: Mirror) -> bool:
-    if mirror.status is Status.PENDING_STOPPED:
-        return mirror.stopping is not None and mirror.stopping.verb is Verb.PROMOTE
-    return mirror.status in (Status.ACTIVE, Status.SOURCE_UNAVAILABLE)
-
-
-def alter(link: Link, verb: Verb, topics: Iterable[str], now: float) -> tuple[Link, tuple[Row, ...]]:
-    """Ask `verb` of each topic. Rows stand in the order asked; refused topics are left as they were."""
-    rows = [_altered(link, verb, topic, now) for topic in dict.fromkeys(topics)]
-    return link.put(*(row.mirror for row in rows if row.code is None and row.mirror is not None)), tuple(rows)
-
-
-def _altered(link: Link, verb: Verb, topic: str, now: float) -> Row:
-    mirror = link.mirrors.get(topic)
-    if mirror is None:
-        # Code and text are our choice: neither is documented.
-        return Row(topic, None, 404, f"Topic '{topic}' is not a mirror topic of cluster link '{link.name}'")
-    if mirror.status is Status.STOPPED:
-        return Row(topic, mirror, 400, f"Topic '{topic}' has already stopped its mirror from '{link.name}'")
-    if mirror.status not in ALLOWED[verb]:
-        return Row(topic, mirror, 400, f"Cannot {verb} mirror topic '{topic}' in state {mirror.status}")
-    return Row(topic, _asked(link, mirror, verb, now))
-
-
-def _asked(link: Link, mirror: Mirror, verb: Verb, now: float) -> Mirror:
-    match verb:
-        case Verb.PAUSE:
-            return mirror if mirror.status is Status.PAUSED else mirror.to(Status.PAUSED, now)
-        case Verb.RESUME:
-            return mirror.to(Status.LINK_PAUSED if link.paused else Status.ACTIVE, now)
-        case Verb.FAILOVER | Verb.PROMOTE:
-            current = mirror.stopping
-            if current is not None and (current.verb is verb or current.verb is Verb.FAILOVER):
-                return mirror  # asked again: it is under way
-            stopping = Stopping(verb, now, now + link.timings.delay(mirror.topic))
-            return mirror.to(Status.PENDING_STOPPED, now, stopping=stopping)
-
-
-def reached(link: Link, now: float, partitions: Mapping[str, Sequence[Partition]]) -> Link:
-    """The source answered: what is known of each topic's partitions now. Topics not named keep what they had."""
-    was_lost = link.unreached_since is not None
-    link = replace(link, last_reached=now, unreached_since=None)
-    changed = []
-    for topic, seen in partitions.items():
-        mirror = link.mirrors.get(topic)
-        if mirror is None or mirror.status is Status.STOPPED:
-            continue
-        mirror = replace(mirror, partitions=tuple(seen))
-        changed.append(mirror)
-    link = link.put(*changed)
-    return _with_promote_errors(_recovered(link, now) if was_lost else link)
-
-
-def _recovered(link: Link, now: float) -> Link:
-    back = (mirror for mirror in link.mirrors.values() if mirror.status is Status.SOURCE_UNAVAILABLE)
-    return link.put(*(mirror.to(Status.ACTIVE, now) for mirror in back))
-
-
-def unreached(link: Link, now: float) -> Link:
-    """The source did not answer. Lags stay frozen; mirrors turn SOURCE_UNAVAILABLE after a while."""
-    since = now if link.unreached_since is None else link.unreached_since
-    link = replace(link, unreached_since=since)
-    if now - since >= link.timings.source_unavailable_after:
-        active = (mirror for mirror in link.mirrors.values() if mirror.status is Status.ACTIVE)
-        link = link.put(*(mirror.to(Status.SOURCE_UNAVAILABLE, now) for mirror in active))
-    return _with_promote_errors(link)
-
-
-def _with_promote_errors(link: Link) -> Link:
-    """Every pending promote with the reasons why it can't complete yet. The codes are our choice."""
-    changed = []
-    for mirror in (link.mirrors[topic] for topic in link.pending):
-        if mirror.stopping is None or mirror.stopping.verb is not Verb.PROMOTE:
-            continue
-        errors: list[TransitionError] = []
-        if link.unreached_since is not None:
-            errors.append(TransitionError("TIMEOUT_ERROR", "The source cluster cannot be reached"))
-        elif any(partition.behind != 0 for partition in mirror.partitions):
-            errors.append(TransitionError("MIRROR_LAG_ERROR", "The mirror topic has not caught up with its source"))
-        if tuple(errors) != mirror.stopping.errors:
-            changed.append(replace(mirror, stopping=replace(mirror.stopping, errors=tuple(errors))))
-    return link.put(*changed)
-
-
-def fail(link: Link, topic: str, error: str, now: float) -> Link:
-    """The mirror can't be continued; `error` is a `mirror_topic_error`. One that a failover is stopping goes on to
-    STOPPED: a failover always completes."""
-    mirror = link.mirrors.get(topic)
-    if mirror is None or not _is_copied(mirror):
-        return link
-    return link.put(mirror.to(Status.FAILED, now, error=error, stopping=None))
-
-
-def pause_link(link: Link, paused: bool, now: float) -> Link:
-    """`cluster.link.paused`: mirrors that were being copied become LINK_PAUSED, and ACTIVE when it ends."""
-    if paused == link.paused:
-        return link
-    if paused:
-        held = [m for m in link.mirrors.values() if m.status in (Status.ACTIVE, Status.SOURCE_UNAVAILABLE)]
-        changed = [mirror.to(Status.LINK_PAUSED, now) for mirror in held]
-    else:
-        held = [mirror for mirror in link.mirrors.values() if mirror.status is Status.LINK_PAUSED]
-        changed = [mirror.to(Status.ACTIVE, now) for mirror in held]
-    return replace(link.put(*changed), paused=paused)
-
-
-def ready_to_stop(link: Link, now: float) -> tuple[str, ...]:
-    """The topics whose copying is over and that may be opened for writes now."""
-    return tuple(sorted(topic for topic in link.pending if _ready(link, link.mirrors[topic], now)))
-
-
-def _ready(link: Link, mirror: Mirror, now: float) -> bool:
-    stopping = mirror.stopping
-    if mirror.status is not Status.PENDING_STOPPED or stopping is None or mirror.topic in link.stuck:
-        return False
-    if now < stopping.due:
-        return False
-    if stopping.verb is Verb.FAILOVER:
-        return True
-    seen_since = link.last_reached is not None and link.last_reached >= stopping.asked
-    caught_up = all(partition.behind == 0 for partition in mirror.partitions)
-    return seen_since and link.unreached_since is None and caught_up
-
-
-def stopped(link: Link, log_ends: Mapping[str, Sequence[int]], now: float) -> Link:
-    """These topics were opened for writes at these log ends. Nothing happens to one that is not PENDING_STOPPED."""
-    changed = []
-    for topic, ends in log_ends.items():
-        mirror = link.mirrors.get(topic)
-        if mirror is None or mirror.status is not Status.PENDING_STOPPED:
-            continue
-        partitions = tuple(replace(p, log_end=end) for p, end in zip(mirror.partitions, ends, strict=True))
-        changed.append(mirror.to(Status.STOPPED, now, partitions=partitions, stopping=None))
-    return link.put(*changed)
-
-
-def promoted(link: Link) -> dict[str, dict[int, int]]:
-    """Log end offset of every partition of every STOPPED mirror, at the moment it became STOPPED."""
-    return {
-        topic: {number: partition.log_end for number, partition in enumerate(mirror.partitions)}
-        for topic, mirror in link.mirrors.items()
-        if mirror.status is Status.STOPPED
-    }
+    cuts: tuple[Cut, ...] | None = None

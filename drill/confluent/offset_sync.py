@@ -7,7 +7,8 @@ a group's offset can be ahead of its mirror; it leaves a group alone that is act
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -23,21 +24,32 @@ IN_USE: Final = "CONSUMER_GROUP_IN_USE_ERROR"
 
 
 class GroupOffsets:
-    """Reads and commits group offsets. Used by one thread."""
+    """Reads and commits group offsets. Used by one thread. A mirror is named `prefix` and its source's name."""
 
-    def __init__(self, source: AdminClient, local: AdminClient, timeout_s: float = 0.75) -> None:
+    def __init__(self, source: AdminClient, local: AdminClient, prefix: str = "", timeout_s: float = 0.75) -> None:
         self._source = source
         self._local = local
+        self._prefix = prefix
         self._timeout_s = timeout_s
 
-    def sync(self, groups: Iterable[str], spots: Collection[Spot], hurry: Hurry) -> tuple[TransitionError, ...]:
-        """Copy the offsets of `groups` for `spots`; what went wrong, group by group. A source that does not answer is
-        left until the next time."""
+    def sync(
+        self,
+        groups: Mapping[str, str],
+        spots: Collection[Spot],
+        hurry: Hurry,
+        beyond: Mapping[Spot, int] = MappingProxyType({}),
+    ) -> tuple[TransitionError, ...]:
+        """Copy the offsets of `groups` (their names here: at the source) for `spots`; what went wrong, group by group.
+
+        A source that does not answer is left until the next time. No offset is less than `beyond` says, if anything.
+        """
+        at_source = {Spot(spot.topic.removeprefix(self._prefix), spot.partition): spot for spot in spots}
         errors: list[TransitionError] = []
-        for group in groups:
+        for group, source_group in groups.items():
             if hurry():
                 break
-            offsets = committed(self._source, group, spots, self._timeout_s, hurry)
+            found = committed(self._source, source_group, list(at_source), self._timeout_s, hurry)
+            offsets = {at_source[spot]: max(end, beyond.get(at_source[spot], 0)) for spot, end in found.items()}
             error = self._commit(group, offsets) if offsets else None
             if error is not None:
                 log.info("group %s is not synced: %s", group, error.message)

@@ -14,7 +14,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,8 @@ def end_offsets(admin: AdminClient, spots: Collection[Spot], timeout_s: float, h
 class DataPath:
     """The clients of both clusters. Used by one thread.
 
-    The bootstrap addresses are raw ones: a mirror's own appends go round the guard that refuses everyone else's.
+    The bootstrap addresses are raw ones: a mirror's own appends go round the guard that refuses everyone else's. A spot
+    is named as the mirror is; its source has the same name without `prefix`.
     """
 
     def __init__(
@@ -117,8 +118,10 @@ class DataPath:
         local: AdminClient,
         source_bootstrap: str,
         local_bootstrap: str,
+        prefix: str = "",
         timeout_s: float = 0.75,
     ) -> None:
+        self._prefix = prefix
         self._timeout_s = timeout_s
         self._local_bootstrap = local_bootstrap
         self._source_admin = source
@@ -129,6 +132,7 @@ class DataPath:
                 "group.id": "cluster-link",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
+                "isolation.level": "read_uncommitted",  # a link copies what is not committed yet, too
                 "auto.offset.reset": "error",
                 "fetch.wait.max.ms": 10,
                 "fetch.error.backoff.ms": 50,
@@ -138,13 +142,32 @@ class DataPath:
         )
         self._producer = self._new_producer()
 
-    def high_watermarks(self, spots: Collection[Spot], hurry: Hurry) -> dict[Spot, int]:
-        """The source's high watermarks; empty if it can't be reached."""
-        found = end_offsets(self._source_admin, spots, self._timeout_s, hurry)
+    def high_watermarks(self, spots: Collection[Spot], hurry: Hurry, *, was_there: bool = False) -> dict[Spot, int]:
+        """The source's high watermarks; empty if it can't be reached. `was_there`: it answered a moment ago, so all of
+        them are asked for in one call, which costs a third and can't be broken off."""
+        asked = {self._at_source(spot): spot for spot in spots}
+        ends = self._ends_at_once(list(asked)) if was_there else None
+        if ends is None:
+            ends = end_offsets(self._source_admin, list(asked), self._timeout_s, hurry)
+        found = {asked[at_source]: end for at_source, end in ends.items()}
         if 0 < len(found) < len(spots) and not hurry():
             # librdkafka remembers for many seconds that a topic did not exist; only asking for all topics mends that
             self.source_answers()
         return found
+
+    def _ends_at_once(self, spots: Collection[Spot]) -> dict[Spot, int] | None:
+        """The end of every partition; None if there is any that did not answer."""
+        rows = [TopicPartition(spot.topic, spot.partition, OFFSET_END) for spot in spots]
+        try:
+            found = self._source.offsets_for_times(rows, timeout=self._timeout_s)
+        except KafkaException:
+            return None
+        if any(row.error is not None or row.offset < 0 for row in found):
+            return None
+        return {Spot(row.topic, row.partition): row.offset for row in found}
+
+    def _at_source(self, spot: Spot) -> Spot:
+        return Spot(spot.topic.removeprefix(self._prefix), spot.partition)
 
     def source_answers(self) -> bool:
         """Whether the source answers at all, whatever topics it has."""
@@ -170,7 +193,7 @@ class DataPath:
         appended = {spot: span.start for spot, span in ranges.items()}
         open_spots = set(ranges)
         failures: list[Exception] = []
-        self._source.assign([TopicPartition(s.topic, s.partition, span.start) for s, span in ranges.items()])
+        self._source.assign([TopicPartition(*self._at_source(s), span.start) for s, span in ranges.items()])
         try:
             deadline = time.monotonic() + limit_s
             while open_spots and time.monotonic() < deadline and not hurry() and not failures:
@@ -197,7 +220,7 @@ class DataPath:
             return
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None and partition is not None and offset is not None
-        spot = Spot(topic, partition)
+        spot = Spot(self._prefix + topic, partition)
         if spot not in open_spots:
             return
         if offset != appended[spot]:

@@ -5,8 +5,6 @@ Each route carries the spec's operationId. Error bodies are the spec's, or recor
 
 from __future__ import annotations
 
-import base64
-import hmac
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -17,17 +15,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from drill.confluent.auth import Authenticator
 from drill.confluent.endpoints import ApiError, Endpoint
 from drill.confluent.faults import Faults, Handler
+from drill.confluent.kafka_topics import NotSupported, TopicNotCreated
 from drill.confluent.link_configs import ConfigRefused
+from drill.confluent.read_only import GuardUnreachable
 
 
 class KafkaRest:
     """The API of one cluster."""
 
-    def __init__(self, cluster_id: str, credentials: tuple[str, str], endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, cluster_id: str, authenticator: Authenticator, endpoints: Iterable[Endpoint]) -> None:
         self._cluster_id = cluster_id
-        self._authorization = base64.b64encode(":".join(credentials).encode())
+        self._authenticator = authenticator
         self._endpoints = list(endpoints)
 
     def routes(self, faults: Faults) -> list[Route]:
@@ -44,22 +45,22 @@ class KafkaRest:
 
     async def _guarded(self, handler: Handler, request: Request) -> Response:
         try:
-            self._authenticate(request)
+            caller = self._authenticator.caller(request)
             cluster_id = request.path_params["cluster_id"]
             if cluster_id != self._cluster_id:
                 raise ApiError(404, f"Cluster {cluster_id} cannot be found.")
+            if request.method not in ("GET", "HEAD") and not caller.may_change:
+                raise ApiError(403, "Request is not authorized", 40301)
             return await handler(request)
         except ApiError as error:
             return error.response()
         except ConfigRefused as error:
             return JSONResponse({"error_code": error.code, "message": str(error)}, 400)
-        except KafkaException as error:  # retriable Kafka errors carry 50003
+        except NotSupported:
+            message = "The version of this API is not supported in the underlying Kafka cluster."
+            return JSONResponse({"error_code": 40035, "message": message}, 400)
+        except (KafkaException, TopicNotCreated, GuardUnreachable) as error:  # retriable Kafka errors carry 50003
             return JSONResponse({"error_code": 50003, "message": str(error)}, 500)
-
-    def _authenticate(self, request: Request) -> None:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "basic" or not hmac.compare_digest(given.strip().encode(), self._authorization):
-            raise ApiError(401, "Authentication failed", 40101)
 
 
 async def no_such_route(request: Request, error: Exception) -> Response:

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from drill.confluent import cluster_bodies
-from drill.confluent.acls import AclFilter, AclTable
-from drill.confluent.endpoints import CLUSTER, ApiError, Endpoint
+from drill.confluent.acls import Acl, AclFilter, AclTable
+from drill.confluent.endpoints import CLUSTER, ApiError, Endpoint, read
+from drill.confluent.kafka_topics import REPLICATION_FACTOR
 from drill.confluent.local_cluster import LocalCluster, Topic
 from drill.confluent.shapes import Shape
 
+DEFAULT_PARTITIONS = 6
+"""Of a topic that is created without saying; Confluent Cloud's."""
+
+
+class _Config(BaseModel):
+    name: str
+    value: str | None = None
+
+
+class _NewTopic(BaseModel):
+    topic_name: str = Field(min_length=1)
+    partitions_count: int = Field(default=DEFAULT_PARTITIONS, ge=1)
+    replication_factor: int = REPLICATION_FACTOR
+    configs: list[_Config] = []
+    validate_only: bool = False
+
+
+class _Partitions(BaseModel):
+    partitions_count: int
+
 
 class ClusterEndpoints:
-    """Reads of the cluster itself."""
+    """The cluster itself."""
 
     def __init__(self, shape: Shape, cluster: LocalCluster, acls: AclTable) -> None:
         self._shape = shape
@@ -22,14 +44,20 @@ class ClusterEndpoints:
         self._acls = acls
 
     def endpoints(self) -> list[Endpoint]:
+        topic, group = f"{CLUSTER}/topics/{{topic}}", f"{CLUSTER}/consumer-groups/{{group}}"
         return [
             Endpoint("getKafkaCluster", "GET", CLUSTER, self._get_cluster),
             Endpoint("listKafkaTopics", "GET", f"{CLUSTER}/topics", self._topics),
-            Endpoint("getKafkaTopic", "GET", f"{CLUSTER}/topics/{{topic}}", self._topic),
-            Endpoint("listKafkaTopicConfigs", "GET", f"{CLUSTER}/topics/{{topic}}/configs", self._topic_configs),
+            Endpoint("createKafkaTopic", "POST", f"{CLUSTER}/topics", self._create_topic),
+            Endpoint("getKafkaTopic", "GET", topic, self._topic),
+            Endpoint("updatePartitionCountKafkaTopic", "PATCH", topic, self._grow_topic),
+            Endpoint("deleteKafkaTopic", "DELETE", topic, self._delete_topic),
+            Endpoint("listKafkaTopicConfigs", "GET", f"{topic}/configs", self._topic_configs),
             Endpoint("listKafkaConsumerGroups", "GET", f"{CLUSTER}/consumer-groups", self._groups),
-            Endpoint("listKafkaConsumerLags", "GET", f"{CLUSTER}/consumer-groups/{{group}}/lags", self._lags),
+            Endpoint("listKafkaConsumerLags", "GET", f"{group}/lags", self._lags),
             Endpoint("getKafkaAcls", "GET", f"{CLUSTER}/acls", self._list_acls),
+            Endpoint("createKafkaAcls", "POST", f"{CLUSTER}/acls", self._create_acl),
+            Endpoint("deleteKafkaAcls", "DELETE", f"{CLUSTER}/acls", self._delete_acls),
         ]
 
     async def _get_cluster(self, request: Request) -> Response:
@@ -38,8 +66,31 @@ class ClusterEndpoints:
     async def _topics(self, request: Request) -> Response:
         return JSONResponse(cluster_bodies.topics(self._shape, await run_in_threadpool(self._cluster.topics)))
 
+    async def _create_topic(self, request: Request) -> Response:
+        asked = await read(request, _NewTopic)
+        if asked.replication_factor != REPLICATION_FACTOR:
+            raise ApiError(400, "Topic replication factor must be 3", 40002)
+        if await run_in_threadpool(self._cluster.topic, asked.topic_name) is not None:
+            raise ApiError(400, f"Topic '{asked.topic_name}' already exists.", 40002)
+        if asked.validate_only:
+            return JSONResponse(cluster_bodies.topic(self._shape, Topic(asked.topic_name, asked.partitions_count)))
+        configs = {row.name: row.value for row in asked.configs if row.value is not None}
+        created = await run_in_threadpool(self._cluster.create, asked.topic_name, asked.partitions_count, configs)
+        return JSONResponse(cluster_bodies.topic(self._shape, created), 201)
+
     async def _topic(self, request: Request) -> Response:
         return JSONResponse(cluster_bodies.topic(self._shape, await self._topic_of(request)))
+
+    async def _grow_topic(self, request: Request) -> Response:
+        topic, count = await self._topic_of(request), (await read(request, _Partitions)).partitions_count
+        if count <= topic.partitions:  # our choice of code and text
+            raise ApiError(400, f"Topic has {topic.partitions} partitions, which is not below {count}.", 40002)
+        await run_in_threadpool(self._cluster.grow, topic, count)
+        return JSONResponse(cluster_bodies.topic(self._shape, await self._topic_of(request)))
+
+    async def _delete_topic(self, request: Request) -> Response:
+        await run_in_threadpool(self._cluster.delete, (await self._topic_of(request)).name)
+        return Response(status_code=204)
 
     async def _topic_configs(self, request: Request) -> Response:
         topic = await self._topic_of(request)
@@ -67,3 +118,14 @@ class ClusterEndpoints:
     async def _list_acls(self, request: Request) -> Response:
         wanted = AclFilter.model_validate(dict(request.query_params))
         return JSONResponse(cluster_bodies.acls(self._shape, self._acls.find(wanted)))
+
+    async def _create_acl(self, request: Request) -> Response:
+        self._acls.add(await read(request, Acl))
+        return Response(status_code=201)
+
+    async def _delete_acls(self, request: Request) -> Response:
+        wanted = AclFilter.model_validate(dict(request.query_params))
+        for name in ("resource_type", "pattern_type", "operation", "permission"):
+            if getattr(wanted, name) in (None, "UNKNOWN"):
+                raise ApiError(400, f"{name} cannot be unspecified or UNKNOWN")
+        return JSONResponse(cluster_bodies.deleted_acls(self._shape, self._acls.remove(wanted)))

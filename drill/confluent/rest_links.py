@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import partial
+
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from drill.confluent import link_bodies
 from drill.confluent.endpoints import CLUSTER, LINK, ApiError, Endpoint, flag, read
 from drill.confluent.link_book import LinkBook
-from drill.confluent.link_configs import DEFAULTS, Change
+from drill.confluent.link_configs import DEFAULTS, IGNORED, Change
+from drill.confluent.link_creation import LinkCreation, NewLink
 from drill.confluent.links import Links
 from drill.confluent.shapes import Shape
 
@@ -45,16 +50,20 @@ def link_of(links: Links, request: Request) -> LinkBook:
 class LinkEndpoints:
     """The links of a cluster."""
 
-    def __init__(self, shape: Shape, links: Links, unmanaged_row: bool) -> None:
+    def __init__(self, shape: Shape, links: Links, creation: LinkCreation, unmanaged_row: bool, created: int) -> None:
         self._shape = shape
         self._links = links
+        self._creation = creation
         self._unmanaged_row = unmanaged_row
+        self._created = created
 
     def endpoints(self) -> list[Endpoint]:
         config = f"{LINK}/configs/{{config}}"
         return [
             Endpoint("listKafkaLinks", "GET", f"{CLUSTER}/links", self._list),
+            Endpoint("createKafkaLink", "POST", f"{CLUSTER}/links", self._create),
             Endpoint("getKafkaLink", "GET", LINK, self._get),
+            Endpoint("deleteKafkaLink", "DELETE", LINK, self._delete),
             Endpoint("listKafkaLinkConfigs", "GET", f"{LINK}/configs", self._configs),
             Endpoint("updateKafkaLinkConfigBatch", "PUT", f"{LINK}/configs:alter", self._alter_configs),
             Endpoint("getKafkaLinkConfigs", "GET", config, self._config),
@@ -63,7 +72,21 @@ class LinkEndpoints:
         ]
 
     async def _list(self, request: Request) -> Response:
-        return JSONResponse(link_bodies.links(self._shape, self._links.all(), self._unmanaged_row))
+        unmanaged = self._unmanaged_row or self._creation.left_unmanaged
+        return JSONResponse(link_bodies.links(self._shape, self._links.all(), unmanaged))
+
+    async def _create(self, request: Request) -> Response:
+        name, asked = request.query_params.get("link_name", ""), await read(request, NewLink)
+        validate_only, validate_link = flag(request, "validate_only"), flag(request, "validate_link", default=True)
+        create = partial(self._creation.create, validate_only=validate_only, validate_link=validate_link)
+        await run_in_threadpool(create, name, asked)
+        return Response(status_code=self._created)
+
+    async def _delete(self, request: Request) -> Response:
+        book = link_of(self._links, request)
+        force, validate_only = flag(request, "force"), flag(request, "validate_only")
+        await run_in_threadpool(partial(self._creation.delete, book, force=force, validate_only=validate_only))
+        return Response(status_code=200)
 
     async def _get(self, request: Request) -> Response:
         book = link_of(self._links, request)
@@ -77,7 +100,7 @@ class LinkEndpoints:
         return JSONResponse(link_bodies.config(self._shape, book, _config_name(request)))
 
     async def _set_config(self, request: Request) -> Response:
-        book, name = link_of(self._links, request), _config_name(request)
+        book, name = link_of(self._links, request), _config_name(request, IGNORED)
         book.configure([Change(name, (await read(request, _ConfigValue)).value)])
         return Response(status_code=204)
 
@@ -92,8 +115,8 @@ class LinkEndpoints:
         return Response(status_code=204)
 
 
-def _config_name(request: Request) -> str:
+def _config_name(request: Request, more: Collection[str] = ()) -> str:
     name = str(request.path_params["config"])
-    if name not in DEFAULTS:
+    if name not in DEFAULTS and name not in more:
         raise ApiError(404, f"Config {name} cannot be found for LINK {request.path_params['link_name']}.")
     return name

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drill.confluent.mirrors import Link, Mirror, Partition, Status
+from drill.confluent.local_cluster import Topic
+from drill.confluent.mirrors import Link, Mirror, Partition
 
 
 class RestOnly(BaseModel):
@@ -44,6 +45,14 @@ def mirrors(what: RestOnly, now: float) -> dict[str, Mirror]:
     }
 
 
+def topics(what: RestOnly) -> list[Topic]:
+    """The same topics at their source: a mirror that trails by its lag has that much to be told of."""
+    return [
+        Topic(topic, what.partitions, log_ends=tuple(p.source_high_watermark or 0 for p in mirror.partitions))
+        for topic, mirror in mirrors(what, 0.0).items()
+    ]
+
+
 def _partitions(what: RestOnly, chance: random.Random, fetched: bool) -> tuple[Partition, ...]:
     if not fetched:
         return (Partition(),) * what.partitions
@@ -52,22 +61,18 @@ def _partitions(what: RestOnly, chance: random.Random, fetched: bool) -> tuple[P
 
 
 def moved(link: Link, records: int) -> dict[str, tuple[Partition, ...]]:
-    """The partitions after each source took so many records more and the link copied as many; a promote catches up."""
+    """The partitions after each source took so many records more and the link copied as many. One that is waited for
+    catches up."""
     return {
-        mirror.topic: tuple(_moved(mirror, partition, records) for partition in mirror.partitions)
-        for mirror in _copied(link)
-        if records or mirror.status is Status.PENDING_STOPPED
+        mirror.topic: tuple(_moved(partition, records, mirror.stopping is not None) for partition in mirror.partitions)
+        for mirror in link.copied()
+        if not mirror.wired and (records or mirror.stopping is not None)
     }
 
 
-def _copied(link: Link) -> Iterable[Mirror]:
-    return (mirror for mirror in link.copied() if not mirror.wired)
-
-
-def _moved(mirror: Mirror, partition: Partition, records: int) -> Partition:
+def _moved(partition: Partition, records: int, catches_up: bool) -> Partition:
     high = (partition.source_high_watermark or partition.log_end) + records
-    caught_up = mirror.status is Status.PENDING_STOPPED
-    log_end = high if caught_up else partition.log_end + records
+    log_end = high if catches_up else partition.log_end + records
     return Partition(log_end, high, partition.fetched or log_end > partition.log_end)
 
 

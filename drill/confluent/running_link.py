@@ -1,18 +1,18 @@
-"""A cluster link at work: a thread that copies, syncs offsets and stops mirrors, in cycles."""
+"""A cluster link at work: a thread that copies, syncs and stops mirrors, in cycles."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Collection
 
-from drill.confluent import mirrors, rest_only
+from drill.confluent import rest_only, transitions
 from drill.confluent.link_book import LinkBook
-from drill.confluent.mirrors import Verb
-from drill.confluent.offset_sync import GroupOffsets
-from drill.confluent.tasks import OFFSET_SYNC
-from drill.confluent.wire import Wire, spots, wired
+from drill.confluent.mirrors import Mirror, Verb
+from drill.confluent.peers import PeerRefused, PeerUnreachable
+from drill.confluent.source import Source, SourceUnreachable
+from drill.confluent.syncs import Syncs
+from drill.confluent.wire import Wire, wired
 
 log = logging.getLogger(__name__)
 
@@ -26,35 +26,36 @@ class RunningLink:
     def __init__(
         self,
         book: LinkBook,
+        source: Source,
         wire: Wire | None,
-        offsets: GroupOffsets | None,
-        groups: Collection[str],
+        syncs: Syncs,
         interval_s: float,
-        records_per_s: float = 0.0,
+        records_per_s: float,
     ) -> None:
         self._book = book
+        self._source = source
         self._wire = wire
-        self._offsets = offsets
-        self._groups = tuple(groups)
+        self._syncs = syncs
         self._interval_s = interval_s
         self._records_per_s = records_per_s
         self._made_up_at = time.monotonic()
-        self._next_sync = 0.0
         self._held: frozenset[str] = frozenset()
+        self._reversed: dict[bool, dict[str, list[int]]] = {True: {}, False: {}}
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="cluster-link", daemon=True).start()
+        threading.Thread(target=self._run, name=f"cluster-link {self._book.link.name}", daemon=True).start()
 
     def _run(self) -> None:
         next_cycle = time.monotonic()
-        while True:
+        while not self._book.closed.is_set():
             self._book.asked.clear()
             try:
                 self.stop_mirrors()
                 if time.monotonic() >= next_cycle:
                     next_cycle = max(next_cycle + self._interval_s, time.monotonic() + self._interval_s / 4)
                     self.cycle()
-                    self.sync_offsets_if_due()
+                    self._syncs.run_due(self._hurry)
+                    self.reverse()
             except Exception:  # the link outlives whatever one round met; the next one looks anew
                 log.exception("a cycle of the link failed")
                 time.sleep(0.1)
@@ -70,23 +71,23 @@ class RunningLink:
 
     def _hurry(self) -> bool:
         """Whether mirrors wait to be stopped. Those that could not be stopped just now wait for the next cycle."""
-        ready = mirrors.ready_to_stop(self._book.link, self._book.clock())
+        ready = transitions.ready_to_stop(self._book.link, self._book.clock())
         return self._book.asked.is_set() or not self._held.issuperset(ready)
 
     def cycle(self) -> None:
-        """Look at the source, and copy."""
+        """Look at the source, copy, and let mirrors go on to the states ahead of them."""
         book = self._book
         if self._wire is not None:
             self._wire.cycle(self._hurry)
-        elif book.path_cut:
-            book.change(lambda link: mirrors.unreached(link, book.clock()))
+        elif self._source.answers():
+            book.change(lambda link: transitions.reached(link, book.clock(), {}))
         else:
-            book.change(lambda link: mirrors.reached(link, book.clock(), {}))
+            book.change(lambda link: transitions.unreached(link, book.clock()))
         self._move_what_is_made_up()
+        book.change(lambda link: transitions.advanced(link, book.clock()))
 
     def _move_what_is_made_up(self) -> None:
-        now = time.monotonic()
-        link = self._book.link
+        now, link = time.monotonic(), self._book.link
         if now < self._made_up_at + MADE_UP_EVERY_S and not link.pending:
             return
         records = int((now - self._made_up_at) * self._records_per_s)
@@ -95,39 +96,52 @@ class RunningLink:
         elif records or link.pending:
             self._made_up_at = now
             moved = rest_only.moved(link, records)
-            self._book.change(lambda link: mirrors.reached(link, self._book.clock(), moved))
-
-    def sync_offsets_if_due(self) -> None:
-        """Run ConsumerOffsetSync, once in every `consumer.offset.sync.ms`, while the source is there."""
-        link, configs = self._book.link, self._book.configs
-        if time.monotonic() < self._next_sync or link.unreached_since is not None or self._book.path_cut:
-            return
-        self._next_sync = time.monotonic() + configs.offset_sync_s
-        self._book.task_errors[OFFSET_SYNC] = self._synced(wired(link.copied()))
-
-    def _synced(self, of: Collection[mirrors.Mirror], at_once: bool = False) -> tuple[mirrors.TransitionError, ...]:
-        if self._offsets is None:
-            return ()
-        groups = self._book.configs.synced_groups(self._groups)
-        return self._offsets.sync(groups, spots(of), (lambda: False) if at_once else self._hurry)
+            self._book.change(lambda link: transitions.reached(link, self._book.clock(), moved))
 
     def stop_mirrors(self) -> None:
         """Bring every mirror whose time has come to STOPPED, all in one go: nothing is being copied now, so read the
         log ends, open the topics for writes, and only then say so."""
         book = self._book
         self._held = frozenset()
-        ready = mirrors.ready_to_stop(book.link, book.clock())
+        ready = transitions.ready_to_stop(book.link, book.clock())
         if not ready:
             return
         self._held = frozenset(ready)
         stopping = [book.link.mirrors[topic] for topic in ready]
-        promoting = [m for m in wired(stopping) if m.stopping is not None and m.stopping.verb is Verb.PROMOTE]
-        if promoting:  # a promote syncs the groups' offsets a last time
-            self._synced(promoting, at_once=True)
+        caught_up = [m for m in wired(stopping) if m.stopping is not None and m.stopping.verb is not Verb.FAILOVER]
+        if caught_up:  # a promote syncs the groups' offsets a last time
+            self._syncs.sync_offsets_at_once(caught_up)
         ends = {m.topic: [p.log_end for p in m.partitions] for m in stopping if not m.wired}
         on_wire = wired(stopping)
         if on_wire and self._wire is not None:
             ends |= self._wire.open(on_wire)
         if ends:
-            book.change(lambda link: mirrors.stopped(link, ends, book.clock()))
+            book.change(lambda link: transitions.stopped(link, ends, book.clock()))
+            self._note_reversed(stopping, ends)
             log.info("STOPPED at log ends %s", ends if len(ends) < 20 else f"({len(ends)} mirror topics)")
+
+    def _note_reversed(self, stopping: list[Mirror], ends: dict[str, list[int]]) -> None:
+        for mirror in stopping:
+            if mirror.topic in ends and mirror.stopping is not None and mirror.stopping.verb.reverses:
+                paused = mirror.stopping.verb is Verb.REVERSE_AND_PAUSE
+                self._reversed[paused][mirror.topic] = ends[mirror.topic]
+
+    def reverse(self) -> None:
+        """Let the other cluster do its part of a reversal: refuse writes first, and become the mirror in the end."""
+        book = self._book
+        to_be_fenced = list(transitions.to_be_fenced(book.link))
+        if not to_be_fenced and not any(self._reversed.values()):
+            return
+        try:
+            peer = self._source.peer()
+            if peer is None:
+                return
+            if to_be_fenced:
+                peer.fence(book.link.name, to_be_fenced)
+                book.change(lambda link: transitions.fenced(link, to_be_fenced, book.clock()))
+            for paused, topics in self._reversed.items():
+                if topics:
+                    peer.mirror(book.link.name, topics, paused=paused)
+                    topics.clear()
+        except (SourceUnreachable, PeerUnreachable, PeerRefused) as error:
+            log.warning("a reversal waits for the other cluster: %s", error)

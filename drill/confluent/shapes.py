@@ -1,14 +1,15 @@
-"""The frame of every JSON body of the Kafka REST v3 API, in two shapes.
+"""The frame of every JSON body of the Kafka REST v3 API, in three shapes.
 
-`recorded`: as real clusters answered (recordings of January 2024). `spec`: as the OpenAPI document says. They differ in
-`resource_name`, which real clusters left out where the document has it as null, and in what the bodies' modules name.
+`recorded`: as real clusters answered (recordings of January 2024). `older`: as before that, without the health of
+links. `spec`: as the OpenAPI document says. They differ in `resource_name`, which real clusters left out where the
+document has it as null, in the status of a creation, and in what the bodies' modules name.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-Wire = Literal["recorded", "spec"]
+Wire = Literal["recorded", "spec", "older"]
 Body = dict[str, Any]
 
 
@@ -20,6 +21,8 @@ class Shape:
         self.crn = f"crn:///kafka={cluster_id}"
         self.cluster_id = cluster_id
         self.spec = wire == "spec"
+        self.older = wire == "older"
+        self.created = 204 if self.spec else 201
 
     def metadata(self, path: str, resource_name: str | None) -> Body:
         """Of one resource."""

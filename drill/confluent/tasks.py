@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from drill.confluent import link_configs
 from drill.confluent.link_configs import LinkConfigs
 from drill.confluent.mirrors import LinkState, TransitionError
 
@@ -30,9 +31,9 @@ def tasks(link: LinkState, configs: LinkConfigs, errors: TaskErrors) -> list[Tas
     """Every task. One that is off, or on with filters that name nothing, is NOT_CONFIGURED and has no errors: nothing
     fails, and nothing is synced."""
     configured = {
-        ACL_SYNC: configs.acl_sync_configured(),
-        AUTO_CREATE: configs.auto_create_configured(),
-        OFFSET_SYNC: configs.offset_sync_configured(),
+        ACL_SYNC: configs.configured(link_configs.ACL_SYNC),
+        AUTO_CREATE: configs.configured(link_configs.AUTO_CREATE),
+        OFFSET_SYNC: configs.configured(link_configs.OFFSET_SYNC),
         TOPIC_CONFIGS_SYNC: True,
     }
     return [_task(link, name, on, tuple(errors.get(name, ()))) for name, on in configured.items()]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from drill.confluent import mirrors
+from drill.confluent import transitions
 from drill.confluent.link_book import LinkBook
 from drill.confluent.mirrors import Link, Mirror, Partition
 from drill.confluent.read_only import Guard, GuardUnreachable
 from drill.confluent.replication import AppendFailed, DataPath, Hurry, MirrorDiverged, Spot, plan_cycle
 
 log = logging.getLogger(__name__)
+
+LOOK_AT_ENDS_EVERY_S = 2.0
 
 
 class Wire:
@@ -27,21 +30,24 @@ class Wire:
         self._path = path
         self._guard = guard
         self._agreed: dict[Spot, int] = {}
+        self._ends: dict[Spot, int] = {}
+        self._look_at_ends = 0.0
 
     def cycle(self, hurry: Hurry) -> None:
         """Look at both clusters and copy what the last cycle agreed."""
         book = self._book
         everything = spots(wired(book.link.mirrors.values()))
         at = book.clock()
-        high = {} if book.path_cut else self._path.high_watermarks(everything, hurry)
+        was_there = book.link.unreached_since is None and bool(self._agreed)
+        high = {} if book.path_cut else self._path.high_watermarks(everything, hurry, was_there=was_there)
         if not high and hurry():
             return  # the look was broken off, which says nothing about the source
         if not high and not self._source_is_empty():
             self._agreed = {}
-            book.change(lambda link: mirrors.unreached(link, book.clock()))
+            book.change(lambda link: transitions.unreached(link, book.clock()))
             return
         wanted = spots(wired(book.link.copied()))
-        log_ends = self._path.log_ends(wanted)
+        log_ends = self._log_ends(wanted)
         plan = plan_cycle(self._agreed, high, log_ends, wanted)
         broken = dict(plan.broken)
         appended: dict[Spot, int] = {}
@@ -50,13 +56,24 @@ class Wire:
         except MirrorDiverged as error:
             log.error("%s", error)
             broken[error.topic] = "ILLEGAL_STATE"
+            self._ends = {}
         except AppendFailed as error:
             log.warning("%s", error)
+            self._ends = {}
+        self._ends |= appended
         fetched = {spot for spot, end in appended.items() if end > plan.ranges[spot].start}
         self._agreed = high
         book.change(lambda link: _after(link, at, high, {**log_ends, **appended}, fetched))
         for topic, error_name in broken.items():
             self._fail(topic, error_name)
+
+    def _log_ends(self, wanted: set[Spot]) -> dict[Spot, int]:
+        """The mirrors' log ends. Nobody but this link moves them, so they are read anew only now and then."""
+        if not wanted <= self._ends.keys() or time.monotonic() >= self._look_at_ends:
+            self._ends = self._path.log_ends(wanted)
+            self._look_at_ends = time.monotonic() + LOOK_AT_ENDS_EVERY_S
+        self._ends = {spot: end for spot, end in self._ends.items() if spot in wanted}
+        return dict(self._ends)
 
     def _source_is_empty(self) -> bool:
         """Whether the source answers but has none of the topics: asked only as long as none of them was ever seen."""
@@ -66,7 +83,7 @@ class Wire:
 
     def _fail(self, topic: str, error: str) -> None:
         log.error("mirror topic %s failed: %s", topic, error)
-        self._book.change(lambda link: mirrors.fail(link, topic, error, self._book.clock()))
+        self._book.change(lambda link: transitions.fail(link, topic, error, self._book.clock()))
 
     def open(self, stopping: Collection[Mirror]) -> dict[str, list[int]]:
         """Open mirrors for writes; the log ends of those that are open now. Nothing may be being copied."""
@@ -104,7 +121,7 @@ def _after(link: Link, at: float, high: dict[Spot, int], log_ends: dict[Spot, in
         ]
         if any(new is not old for new, old in zip(partitions, mirror.partitions, strict=True)):
             seen[mirror.topic] = partitions
-    return mirrors.reached(link, at, seen)
+    return transitions.reached(link, at, seen)
 
 
 def _seen(

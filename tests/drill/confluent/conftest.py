@@ -135,6 +135,17 @@ class Stand:
         found: dict[str, dict[str, int]] = self.control.get("/promoted").json()
         return found
 
+    def states(self, link: str = LINK) -> dict[str, str]:
+        """Every mirror's status."""
+        rows = self.http.get(f"/links/{link}/mirrors").raise_for_status().json()["data"]
+        return {row["mirror_topic_name"]: row["mirror_status"] for row in rows}
+
+    def task(self, name: str, link: str = LINK) -> dict[str, Any]:
+        """A task of a link."""
+        tasks = self.http.get(f"/links/{link}", params={"include_tasks": "true"}).raise_for_status().json()["tasks"]
+        found: dict[str, Any] = next(task for task in tasks if task["task_name"] == name)
+        return found
+
     def fault(self, **fault: Any) -> None:
         self.control.post("/faults", json=fault).raise_for_status()
 
@@ -207,15 +218,19 @@ def local(mock_cluster: Callable[[], MockCluster]) -> MockCluster:
 
 
 @pytest.fixture
-def start(tmp_path: Path, source: MockCluster, local: MockCluster) -> Iterator[Callable[..., Stand]]:
-    """Starts the stand-in of the site west, whose link comes from east; keywords change its configuration."""
+def start(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Stand]]:
+    """Starts the stand-in of the site west, whose link comes from east; keywords change its configuration. With an
+    empty `raw_bootstrap` there is no Kafka cluster at all."""
     stands: list[Stand] = []
+
+    def bootstrap(cluster: str, changes: Mapping[str, Any]) -> str:
+        return request.getfixturevalue(cluster).bootstrap if changes.get("raw_bootstrap") != "" else ""
 
     def start(link: Mapping[str, Any] | None = MappingProxyType({}), **changes: Any) -> Stand:
         config = {
             "site": "west",
             "cluster_id": "lkc-west01",
-            "raw_bootstrap": local.bootstrap,
+            "raw_bootstrap": bootstrap("local", changes),
             "admin": None,
             "api_key": KEY,
             "api_secret": SECRET,
@@ -224,8 +239,8 @@ def start(tmp_path: Path, source: MockCluster, local: MockCluster) -> Iterator[C
             else {
                 "name": LINK,
                 "remote_cluster_id": "lkc-east01",
-                "remote_bootstrap": source.bootstrap,
-                "remote_raw_bootstrap": source.bootstrap,
+                "remote_bootstrap": bootstrap("source", changes),
+                "remote_raw_bootstrap": bootstrap("source", changes),
                 "interval_s": 0.1,
                 "offset_sync_s": 0.1,
                 "groups": ["fulfilment"],
@@ -236,9 +251,61 @@ def start(tmp_path: Path, source: MockCluster, local: MockCluster) -> Iterator[C
             **changes,
         }
         child = spawn("drill.confluent.cluster_rest", config, log=tmp_path / f"rest-{len(stands)}.log")
-        stands.append(Stand(child, "lkc-west01"))
+        stands.append(Stand(child, str(config["cluster_id"])))
         return stands[-1]
 
     yield start
     for stand in stands:
         stand.child.stop()
+
+
+@dataclass
+class Pair:
+    """Two stand-ins without Kafka clusters, that know each other: a link of each to the other, mirrors at west."""
+
+    east: Stand
+    west: Stand
+
+
+@pytest.fixture
+def pair(start: Callable[..., Stand]) -> Callable[..., Pair]:
+    """Starts a pair; `east` and `west` change their configurations, `topics` those in the API only."""
+
+    def started(
+        east: Mapping[str, Any] = MappingProxyType({}),
+        west: Mapping[str, Any] = MappingProxyType({}),
+        topics: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Pair:
+        same = {"raw_bootstrap": "", "mirrors": [], "stop_delay_s": 0, "step_s": 0.1, "auto_create_s": 0.2}
+        what = {"count": 3, "pattern": "t{n}", "lag": 9, **topics}
+        at_east = {"site": "east", "cluster_id": "lkc-east01", "rest_only_topics": what, **same, **east}
+        at_west = {"rest_only_mirrors": what, **same, **west}
+        back = {"remote_cluster_id": "lkc-west01", **at_east.pop("link", {})}
+        pair = Pair(start(link=back, **at_east), start(link=at_west.pop("link", {}), **at_west))
+        pair.east.control.put("/peers", json={"lkc-west01": pair.west.child.ready["control"]}).raise_for_status()
+        pair.west.control.put("/peers", json={"lkc-east01": pair.east.child.ready["control"]}).raise_for_status()
+        return pair
+
+    return started
+
+
+@pytest.fixture
+def pair_on_wire(start: Callable[..., Stand], source: MockCluster, local: MockCluster) -> Callable[..., Pair]:
+    """Starts a pair on two mock clusters: east on `source`, west, which holds the mirrors, on `local`."""
+
+    def started(west: Mapping[str, Any] = MappingProxyType({})) -> Pair:
+        quick = {"stop_delay_s": 0, "step_s": 0.1}
+        back = {"remote_cluster_id": "lkc-west01", "remote_raw_bootstrap": local.bootstrap}
+        at_east = {
+            "site": "east",
+            "cluster_id": "lkc-east01",
+            "raw_bootstrap": source.bootstrap,
+            "mirrors": [],
+            **quick,
+        }
+        pair = Pair(start(link=back, **at_east), start(**{**quick, **west}))
+        pair.east.control.put("/peers", json={"lkc-west01": pair.west.child.ready["control"]}).raise_for_status()
+        pair.west.control.put("/peers", json={"lkc-east01": pair.east.child.ready["control"]}).raise_for_status()
+        return pair
+
+    return started

@@ -20,22 +20,22 @@ def syncing(text: str) -> LinkConfigs:
 
 
 def test_a_new_link_syncs_the_groups_it_was_given() -> None:
-    configs = link_configs.initial(["fulfilment"], 1.5)
+    configs = link_configs.initial(["fulfilment"], 1.5, {})
     assert configs.synced_groups(["fulfilment", "other"]) == ("fulfilment",)
-    assert configs.offset_sync_s == 1.5
-    assert link_configs.initial([], 30).synced_groups(["fulfilment"]) == ()
+    assert configs.seconds(OFFSET_SYNC_MS) == 1.5
+    assert link_configs.initial([], 30, {}).synced_groups(["fulfilment"]) == ()
 
 
 def test_switching_offset_sync_off_clears_its_filters_for_good() -> None:
-    configs = link_configs.initial(["fulfilment"], 30).changed([Change(OFFSET_SYNC, "false")])
+    configs = link_configs.initial(["fulfilment"], 30, {}).changed([Change(OFFSET_SYNC, "false")])
     configs = configs.changed([Change(OFFSET_SYNC, "true")])
     assert configs.value(GROUP_FILTERS) == ""
     assert configs.synced_groups(["fulfilment"]) == ()
-    assert not configs.offset_sync_configured()
+    assert not configs.configured(OFFSET_SYNC)
 
 
 def test_deleting_the_switch_clears_the_filters_too() -> None:
-    configs = link_configs.initial(["fulfilment"], 30).changed([Change(OFFSET_SYNC, None)])
+    configs = link_configs.initial(["fulfilment"], 30, {}).changed([Change(OFFSET_SYNC, None)])
     assert configs.value(GROUP_FILTERS) == ""
 
 

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
-from drill.confluent import mirrors, rest_only
+from drill.confluent import rest_only, transitions, verbs
 from drill.confluent.mirror_bodies import MirrorBodies
 from drill.confluent.mirrors import Link, Status, Timings, Verb
 from drill.confluent.rest_only import RestOnly
 from drill.confluent.shapes import Shape
 
 L = "/links/orders-link"
-NO_KAFKA = {"raw_bootstrap": "", "mirrors": []}
 MANY = 10_000
 
 
@@ -26,7 +25,7 @@ def west(start: Callable[..., Any]) -> Callable[..., Any]:
 
     def started(count: int, **changes: Any) -> Any:
         what = {"count": count, "lag": 40, **changes.pop("rest_only_mirrors", {})}
-        return start(link={"remote_raw_bootstrap": ""}, **NO_KAFKA, rest_only_mirrors=what, **changes)
+        return start(raw_bootstrap="", mirrors=[], rest_only_mirrors=what, **changes)
 
     return started
 
@@ -49,18 +48,18 @@ def least(times: int, call: Callable[[], object]) -> float:
 def test_listing_ten_thousand_mirrors_costs_less_than_half_a_second() -> None:
     link = a_link(RestOnly(count=MANY, lag=10))
     bodies = MirrorBodies(Shape("http://127.0.0.1:1", "lkc-west01", "spec"))
-    rows = [(link.name, mirror) for mirror in link.mirrors.values()]
+    rows = [(link, mirror) for mirror in link.mirrors.values()]
     assert least(3, lambda: JSONResponse(bodies.mirrors(rows, under=link.name))) < 0.5
 
 
 def test_failing_over_a_batch_among_ten_thousand_costs_milliseconds() -> None:
     link = a_link(RestOnly(count=MANY))
     names = list(link.mirrors)[:250]
-    assert least(3, lambda: mirrors.alter(link, Verb.FAILOVER, names, 1.0)) < 0.05
-    failing, _ = mirrors.alter(link, Verb.FAILOVER, names, 1.0)
+    assert least(3, lambda: verbs.alter(link, Verb.FAILOVER, names, 1.0)) < 0.05
+    failing, _ = verbs.alter(link, Verb.FAILOVER, names, 1.0)
     ends = dict.fromkeys(names, (1, 1))
-    assert least(3, lambda: mirrors.stopped(failing, ends, 2.0)) < 0.05
-    assert least(3, lambda: mirrors.ready_to_stop(failing, 2.0)) < 0.01
+    assert least(3, lambda: transitions.stopped(failing, ends, 2.0)) < 0.05
+    assert least(3, lambda: transitions.ready_to_stop(failing, 2.0)) < 0.01
 
 
 @pytest.mark.slow
@@ -140,7 +139,7 @@ def test_platform_has_another_sentinel_for_a_lag_that_is_not_known(west: Callabl
 
 def test_a_made_up_mirror_is_no_less_of_a_mirror() -> None:
     link = a_link(RestOnly(count=2))
-    link = mirrors.pause_link(link, True, 1.0)
+    link = transitions.pause_link(link, True, 1.0)
     assert {mirror.status for mirror in link.mirrors.values()} == {Status.LINK_PAUSED}
     assert rest_only.moved(link, 5) == {}
     assert link.read_only() == frozenset(), "there is nothing on the wire to be closed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +49,20 @@ def task_family(site: str, target: str) -> str:
 
 def _suffix(target: str) -> str:
     return target if target == "fenced" else f"to-{target}"
+
+
+def cfk_fleet(site: str, balancer: str, eks: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A site's fleet on Kubernetes. `eks`: `endpoint` and `certificate_authority` of the cluster."""
+    return {
+        "name": f"gateway-{site}",
+        "kind": "cfk",
+        "eks": {"name": f"eks-{site}", **(eks or {})},
+        "namespace": "confluent",
+        "gateway": f"gateway-{site}",
+        "route": PLAN,
+        "bootstrap": balancer,
+        "domains": {each: {"name": each, "bootstrap_server_id": f"{each}-kafka"} for each in (HOME, STANDBY)},
+    }
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import yaml
 from pydantic import ValidationError
 
 from failover.errors import Refused
-from failover.plan import FENCED, EcsFleet, Plan, load_plan
+from failover.plan import FENCED, Plan, load_plan
+from failover.plan_fleets import EcsFleet
 from gateway.config import (
     CLUSTER_LOGIN_TEMPLATE,
     Config,
@@ -46,7 +47,7 @@ def render(plan: Plan, settings: Settings) -> dict[str, str]:
         configs = {target: gateway_config(plan, site, target, settings) for target in targets(plan)}
         for fleet in described.fleets:
             files |= {f"{family(fleet.name, target)}.yaml": as_yaml(config) for target, config in configs.items()}
-            if len(listening_ports(configs[site])) <= ECS_PORTS:
+            if isinstance(fleet, EcsFleet) and len(listening_ports(configs[site])) <= ECS_PORTS:
                 parameters = ecs_parameters(plan, site, fleet, configs, settings)
                 files[f"{fleet.name}.parameters.json"] = json.dumps({"Parameters": parameters}, indent=2) + "\n"
     if settings.auth == "swap":

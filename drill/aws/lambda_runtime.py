@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -264,10 +264,10 @@ class LambdaRuntime:
         self._invocations.append(Invocation(function.name, request_id, start, duration_ms, cold, invoked.error))
         return invoked
 
-    def warm(self) -> None:
-        """Start a worker for every function that has none idle, two at a time."""
+    def warm(self, names: Collection[str] = ()) -> None:
+        """Start a worker for each of these functions (none named: for all) that has none idle, two at a time."""
         with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(self._warm, self.functions()))
+            list(pool.map(self._warm, [each for each in self.functions() if not names or each.name in names]))
 
     def close(self) -> None:
         with self._lock:

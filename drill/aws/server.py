@@ -34,7 +34,7 @@ class Door:
 
     The drill's own paths:
     GET /drill/<report>;
-    POST /drill/warm, which answers when every function has a worker;
+    POST /drill/warm[?function=<name>&function=…], which answers when those (or all) have a worker;
     POST /drill/schedules/start, if the configuration left them off;
     POST /drill/regions/<region>/lose[?keep=<signing name>&keep=…] and /restore.
     """
@@ -77,7 +77,7 @@ class Door:
                 self._regions.restore(region["region"])
             return 200, self._regions.lost()
         if method == "POST" and path == "/drill/warm":
-            self._runtime.warm()
+            self._runtime.warm(query.get("function", ()))
             return 200, self._runtime.pids()
         if method == "POST" and path == "/drill/schedules/start":
             self._start_schedules()

@@ -1,7 +1,9 @@
 """One gateway container: takes clients on its own ports, as a container publishes them, and advertises the route's.
 
 Admin server: `/livez` is 200 as soon as it is up, whatever the upstream does, `/metrics` has the engine's names, and
-`/config` the id of the applied configuration.
+`/config` the id of the applied configuration (images from 1.3.0 on). With hot reload, the file that
+GATEWAY_CONFIG_FILE names is watched; a changed one is applied in place, if the licence allows that, and else ignored
+without a word.
 """
 
 from __future__ import annotations
@@ -9,92 +11,50 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
-from kio.schema.errors import ErrorCode
 from pydantic import BaseModel
 
 from drill.gateway.config import BadGatewayConfig, Gateway, RouteConfig, address, from_environment
-from drill.kafka.messages import PRODUCE, awaits_answer
-from drill.kafka.proxy import Route, serve
-from drill.kafka.refusal import refusal
+from drill.gateway.metrics import exposition
+from drill.gateway.route import Served, route_of
 from drill.network import admin_http
 from drill.network.admin_http import Reply, as_json
-from drill.network.listeners import listen_on, port_of
-from drill.network.splice import Bytes
-from drill.ports import LOOPBACK, NoPortsFree
+from drill.ports import LOOPBACK
 from drill.process import announce, configuration, exit_with_parent
 
-STATES: Final = ("initializing", "serving", "draining", "failed", "stopped")
+LOG = logging.getLogger(__name__)
+ENTERPRISE: Final = "enterprise"
+ROUTES_OF_A_TRIAL: Final = 4
+CONFIG_SINCE: Final = (1, 3)
+FENCE_SINCE: Final = (1, 2)
+LOOK_EVERY_S: Final = 0.1
+
+Stamp = tuple[int, int]
+"""What tells one version of a file from the next."""
 
 
 class InstanceConfig(BaseModel):
-    """What the process is told beside its environment.
+    """What the process is told beside its environment. Durations in seconds.
 
     With `own_ports` it listens on the ports of the routes' endpoints, as the container does inside; else on free ones.
+    `version` is the image's. `hot_reload`: watch the configuration's file.
     """
 
     listen_host: str = LOOPBACK
     own_ports: bool = False
+    version: str = "1.4.0"
+    hot_reload: bool = False
+    drain_timeout_s: float = 10.0
 
 
-class Unanswered(ConnectionError):
-    """A fenced route got a write that awaits no answer; a broker would close the connection, too."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """A route and its listening sockets: the bootstrap's, then one a node, in the order of their ids."""
-
-    route: Route
-    listeners: list[socket.socket]
-
-    @property
-    def ports(self) -> list[int]:
-        """Their ports."""
-        return [port_of(each) for each in self.listeners]
-
-
-def fenced(api_key: int, version: int, frame: Bytes) -> bytes:
-    """The answer of a fenced route to any request.
-
-    Raises:
-        NoErrorAnswer, Unanswered: to a request that can only be refused by closing the connection; clients try again.
-    """
-    if api_key == PRODUCE and awaits_answer(version, frame) is False:
-        raise Unanswered("a write with acks=0 to a fenced route")
-    return refusal(api_key, version, frame, ErrorCode.broker_not_available)
-
-
-def route_of(gateway: Gateway, config: RouteConfig) -> Route:
-    """A route as the proxy serves it.
-
-    Raises:
-        BadGatewayConfig: for what this stand-in does not do.
-    """
-    cluster, server = gateway.cluster_of(config)
-    if config.security.auth != "passthrough":
-        raise BadGatewayConfig(
-            f"route {config.name!r}: security.auth 'swap' is not done by this stand-in; use passthrough"
-        )
-    if config.strategy.type != "port":
-        raise BadGatewayConfig(
-            f"route {config.name!r}: strategy 'host' needs TLS, which this stand-in has not; use port"
-        )
-    if config.security.ssl is not None or server.ssl is not None:
-        raise BadGatewayConfig(f"route {config.name!r}: this stand-in has no TLS; leave ssl out on both sides of it")
-    host, first = address(config.endpoint)
-    advertised = {node: (host, first + 1 + index) for index, node in enumerate(cluster.node_ids())}
-    route = Route(address(server.endpoint), advertised)
-    if config.fence is not None:
-        route.wants, route.answer = (lambda _: True), fenced
-    return route
+class ReloadRejected(RuntimeError):
+    """A reload that is refused before anything of it is done."""
 
 
 class Instance:
@@ -104,27 +64,37 @@ class Instance:
         BadGatewayConfig: if a route can't be served.
     """
 
-    def __init__(self, gateway: Gateway, settings: InstanceConfig) -> None:
+    def __init__(self, gateway: Gateway, settings: InstanceConfig, licence: str) -> None:
         self._gateway = gateway
-        self._host = settings.listen_host
+        self._settings = settings
+        self._version = tuple(map(int, settings.version.split(".")[:2]))
+        self._licence = licence
         self._applied_at = datetime.now(UTC)
-        self._served: dict[str, Served] = {}
-        for config in gateway.routes:
-            route = route_of(gateway, config)
-            first = address(config.endpoint)[1] if settings.own_ports else 0
-            try:
-                listeners = listen_on(1 + len(route.advertised), self._host, first)
-            except NoPortsFree as error:
-                raise BadGatewayConfig(f"route {config.name!r}: {error}") from None
-            self._served[config.name] = Served(route, listeners)
+        self._reloading = False
+        self._reconfigured: Counter[str] = Counter()
+        if len(gateway.routes) > ROUTES_OF_A_TRIAL and not licence:
+            raise BadGatewayConfig(f"{len(gateway.routes)} routes need a licence; a trial has {ROUTES_OF_A_TRIAL}")
+        self._refuse_unknown(gateway)
+        self._served = {
+            config.name: Served(
+                gateway, config, settings.listen_host, address(config.endpoint)[1] if settings.own_ports else 0
+            )
+            for config in gateway.routes
+        }
 
-    async def run(self) -> None:
-        """Announce the ports and serve until the process ends."""
+    async def run(self, watched: Path | None, seen: Stamp) -> None:
+        """Announce the ports and serve until the process ends; apply what changes in the watched file.
+
+        `seen`: what it was before it was read, so that no change goes by between reading and watching it.
+        """
         doors: dict[tuple[str, str], admin_http.Handler] = {("GET", "/livez"): lambda _: (200, "text/plain", b"ok")}
-        doors["GET", "/config"] = self._config
+        if self._version >= CONFIG_SINCE:
+            doors["GET", "/config"] = self._config
         if self._gateway.admin.endpoints.metrics:
             doors["GET", "/metrics"] = self._metrics
-        admin = await admin_http.serve(doors, self._host)
+        admin = await admin_http.serve(doors, self._settings.listen_host)
+        for served in self._served.values():
+            served.start()
         announce(
             {
                 "routes": {name: served.ports[0] for name, served in self._served.items()},
@@ -132,47 +102,93 @@ class Instance:
                 "admin_port": admin,
             }
         )
-        await asyncio.gather(
-            *(
-                serve(served.route, listener, node)
-                for served in self._served.values()
-                for listener, node in zip(served.listeners, (None, *sorted(served.route.advertised)), strict=True)
+        if watched is not None and self._settings.hot_reload:
+            await self._watch(watched, seen)
+        await asyncio.Event().wait()
+
+    async def reload(self, gateway: Gateway) -> None:
+        """Replace every route that is changed, each by itself.
+
+        Raises:
+            ReloadRejected: if another is under way, or the change is none that can be made in place.
+        """
+        if self._reloading:
+            raise ReloadRejected("another reload is under way")
+        changed = self._changed(gateway)
+        self._reloading = True
+        try:
+            outcomes = await asyncio.gather(
+                *(
+                    self._served[name].replace(route_of(gateway, config), self._settings.drain_timeout_s)
+                    for name, config in changed.items()
+                ),
+                return_exceptions=True,
             )
-        )
+        finally:
+            self._reloading = False
+        failures = [outcome for outcome in outcomes if outcome is not None]
+        for failure in failures:
+            LOG.error("a route failed: %s", failure)
+        self._reconfigured["partial_failure" if failures else "success"] += 1
+        self._gateway, self._applied_at = gateway, datetime.now(UTC)
+
+    def _changed(self, gateway: Gateway) -> Mapping[str, RouteConfig]:
+        self._refuse_unknown(gateway)
+        if [route.name for route in gateway.routes] != [route.name for route in self._gateway.routes]:
+            raise ReloadRejected("routes were added or removed")
+        for part in ("name", "admin", "streaming_domains", "secret_stores"):
+            if getattr(gateway, part) != getattr(self._gateway, part):
+                raise ReloadRejected(f"{part} can't be changed in place")
+        before = {route.name: route for route in self._gateway.routes}
+        return {route.name: route for route in gateway.routes if route != before[route.name]}
+
+    def _refuse_unknown(self, gateway: Gateway) -> None:
+        if self._version < FENCE_SINCE and any(route.fence is not None for route in gateway.routes):
+            raise BadGatewayConfig("this version knows no field `fence`")
+
+    async def _watch(self, path: Path, seen: Stamp) -> None:
+        """Apply the file whenever it is another one; an unlicensed watcher does nothing, and says nothing."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if (now := _stamp(path)) == seen:
+                continue
+            seen = now
+            if ENTERPRISE not in self._licence:
+                continue
+            try:
+                await self.reload(from_environment(os.environ))
+            except (BadGatewayConfig, ReloadRejected) as error:
+                LOG.error("reload rejected: %s", error)
 
     def _config(self, _: Any) -> Reply:
         return as_json({"configId": self._gateway.config_id, "appliedAt": self._applied_at.isoformat()})
 
     def _metrics(self, _: Any) -> Reply:
-        return 200, "text/plain; version=0.0.4; charset=utf-8", ("\n".join(self._samples()) + "\n").encode()
+        return 200, "text/plain; version=0.0.4; charset=utf-8", exposition(self._served, self._reconfigured)
 
-    def _samples(self) -> Iterator[str]:
-        """The metrics in Prometheus's text format, under the engine's names."""
-        routes = {name: served.route for name, served in self._served.items()}
-        gauge = partial("# TYPE {} gauge".format)
-        yield gauge("kroxylicious_client_to_proxy_active_connections")
-        for name, route in routes.items():
-            yield f'kroxylicious_client_to_proxy_active_connections{{virtual_cluster="{name}"}} {route.clients}'
-        yield gauge("kroxylicious_proxy_to_server_active_connections")
-        for name, route in routes.items():
-            yield f'kroxylicious_proxy_to_server_active_connections{{virtual_cluster="{name}"}} {route.upstreams}'
-        yield gauge("kroxylicious_virtual_cluster_state")
-        for name in routes:
-            for state in STATES:
-                labels = f'virtual_cluster="{name}",state="{state}"'
-                yield f"kroxylicious_virtual_cluster_state{{{labels}}} {int(state == 'serving')}"
+
+def _stamp(path: Path) -> Stamp:
+    """A mounted ConfigMap is replaced as a whole."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_ino
 
 
 def main() -> None:
     settings = configuration(InstanceConfig)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     exit_with_parent()
+    file = os.environ.get("GATEWAY_CONFIG_FILE")
+    watched = Path(file) if file else None
+    seen = _stamp(watched) if watched else (0, 0)
     try:
-        instance = Instance(from_environment(os.environ), settings)
+        instance = Instance(from_environment(os.environ), settings, os.environ.get("GATEWAY_LICENSES", ""))
     except BadGatewayConfig as error:
         sys.stderr.write(f"the gateway can't start: {error}\n")
         sys.exit(1)
-    asyncio.run(instance.run())
+    asyncio.run(instance.run(watched, seen))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 import struct
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,6 +27,7 @@ from drill.network.splice import CONNECT_S, Address, Bytes, Splice, accept, conn
 LOG = logging.getLogger(__name__)
 REQUEST: Final = struct.Struct(">ihhi")
 RESPONSE: Final = struct.Struct(">ii")
+LOOK_S: Final = 0.01
 
 Wants = Callable[[int], bool]
 """Whether a request of an api key must be shown to the hook; it is gathered whole for that."""
@@ -58,6 +60,9 @@ class Route:
     nodes: dict[int, Address] = field(default_factory=dict)
     clients: int = 0
     upstreams: int = 0
+    closing: bool = False
+    connections: set[Connection] = field(default_factory=set)
+    disconnects: Counter[str] = field(default_factory=Counter)
 
     def advertise(self, node: int) -> Address:
         """The address a client is told for a node.
@@ -113,6 +118,19 @@ class Connection:
         self._responses = Frames(self._response)
         splice.requests.through = Frames(self._request)
         splice.responses.through = self._responses
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a request waits for its answer."""
+        return bool(self._asked)
+
+    def stop_reading(self) -> None:
+        """Take no more requests."""
+        self._splice.requests.pause()
+
+    def end(self, cause: str) -> None:
+        """Close it."""
+        self._splice.end(cause)
 
     def _request(self, frame: memoryview) -> int | Bytes | None:
         if len(frame) < REQUEST.size:
@@ -197,14 +215,34 @@ async def serve(route: Route, listener: socket.socket, node: int | None) -> None
         route.clients += 1
         try:
             upstream = await connect(await route.address_of(node))
+            if route.closing:
+                upstream.close()
+                return
             route.upstreams += 1
+            splice = Splice(client, upstream)
+            connection = Connection(route, splice)
+            route.connections.add(connection)
             try:
-                splice = Splice(client, upstream)
-                Connection(route, splice)
                 await splice.run()
             finally:
+                route.connections.discard(connection)
+                route.disconnects[splice.cause] += 1
                 route.upstreams -= 1
         finally:
             route.clients -= 1
 
     await accept(listener, carry)
+
+
+async def drain(route: Route, timeout_s: float) -> None:
+    """End every connection of a route: once its requests are answered, or by force after `timeout_s` seconds."""
+    route.closing = True
+    for connection in route.connections:
+        connection.stop_reading()
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while route.connections:
+        overdue = asyncio.get_running_loop().time() >= deadline
+        for connection in route.connections:
+            if overdue or not connection.in_flight:
+                connection.end("drain_timeout" if overdue else "drain_completed")
+        await asyncio.sleep(LOOK_S)

@@ -12,6 +12,7 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 LOG = logging.getLogger(__name__)
@@ -45,11 +46,17 @@ class Flow:
         self._unsent: deque[memoryview] = deque()
         self._held: memoryview | None = None
         self._ended = False
+        self._paused = False
         self.through: Through = as_it_is
 
     def start(self) -> None:
         """Begin to read."""
         self._loop.add_reader(self._source, self._readable)
+
+    def pause(self) -> None:
+        """Read no more; what was read is still sent."""
+        self._paused = True
+        self._loop.remove_reader(self._source)
 
     def stop(self) -> None:
         """Neither read nor write any more."""
@@ -111,7 +118,8 @@ class Flow:
             self._spare.append(self._held)
             self._held = None
         self._loop.remove_writer(self._sink)
-        self._loop.add_reader(self._source, self._readable)
+        if not self._paused:
+            self._loop.add_reader(self._source, self._readable)
 
     def _send(self, data: Bytes) -> int:
         try:
@@ -133,12 +141,14 @@ class Splice:
     def __init__(self, client: socket.socket, upstream: socket.socket) -> None:
         self._sockets = (client, upstream)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.requests = Flow(client, upstream, self.end)
-        self.responses = Flow(upstream, client, self.end)
+        self.cause = ""
+        self.requests = Flow(client, upstream, partial(self.end, "client_closed"))
+        self.responses = Flow(upstream, client, partial(self.end, "server_closed"))
 
-    def end(self) -> None:
-        """Have it over."""
+    def end(self, cause: str = "") -> None:
+        """Have it over; the first cause that is told is kept."""
         if not self._over.done():
+            self.cause = cause
             self._over.set_result(None)
 
     async def run(self) -> None:

@@ -101,6 +101,7 @@ def _evidence(question: Question) -> str:
         "Votes that the site is lost": observed.get("votes") or ["none"],
         "What the controller saw itself": probes,
         "Expected to be stranded": [_loss(loss)],
+        "Known to be unready": observed.get("known_unready") or ["nothing"],
     }
     listed = "".join(
         f"<dt>{escape(name)}</dt>" + "".join(f"<dd>{escape(str(line))}</dd>" for line in lines)

@@ -16,6 +16,7 @@ from failover.link.of_plan import links_at
 from failover.loss_of_execution import expected_loss
 from failover.plan import Plan
 from failover.probes import probe_sites
+from failover.readiness.known import known_unready
 from failover.step import Report, Request, done, ledger, step, waiting
 
 ASK_AGAIN_S = 5
@@ -48,7 +49,10 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     case = Case(evidence, plan.policy, book.state(plan.name, plan.home), execution.manual, time.time())
     decision = decide(case)
     taken = {topic: entry for name, found in by_link.items() for topic, entry in listed(name, found).items()}
-    observed = _document(evidence, decision) | {"expected_loss": expected_loss(book, execution, taken)}
+    observed = _document(evidence, decision) | {
+        "expected_loss": expected_loss(book, execution, taken),
+        "known_unready": list(known_unready(plan)),
+    }
     if execution.dry_run:
         return done(**observed | {"would": decision.verdict, "verdict": "proceed"})
     if decision.verdict == "wait":

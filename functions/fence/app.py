@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.gateway import Fleet, fleets_of
 from failover.plan import FENCED, Plan
 from failover.step import Report, Request, done, step, waiting
+
+FENCING: Final = "fencing"
 
 
 def fence(request: Request, plan: Plan) -> Report:
@@ -21,7 +24,7 @@ def fence(request: Request, plan: Plan) -> Report:
                 strict=True,
             )
         )
-    if any(state == "fencing" for state in reached.values()):
+    if any(state == FENCING for state in reached.values()):
         return waiting(fleets=reached)
     return done(fleets=reached)
 
@@ -29,14 +32,15 @@ def fence(request: Request, plan: Plan) -> Report:
 def _fence(fleet: Fleet, *, dry_run: bool) -> str:
     try:
         state = fleet.look()
-        if state.target == FENCED:
-            return "fenced" if state.settled else "fencing"
+        if state.is_at(FENCED):
+            how = "" if state.fence_kind in (None, "route") else f": {state.fence_kind}"
+            return f"fenced{how}" if state.settled else FENCING
         if dry_run:
             return f"would be fenced: {state.detail}"
         fleet.route(FENCED)
     except (FleetUnavailable, FleetRejected) as error:
         return f"out of reach: {error}"
-    return "fencing"
+    return FENCING
 
 
 handler = step("fence", Request, fence)

@@ -42,6 +42,7 @@ def ask(request: ApprovalRequest, plan: Plan) -> Report:
             "expected_to_be_stranded": {
                 name: loss.get(name) for name in ("label", "records", "at_least", "unknown_partitions", "observed")
             },
+            "known_to_be_unready": request.assessed.get("known_unready", []),
             "answer_at": link(Question(plan.name, execution.name, expires)),
             "or_from_the_command_line": _command(plan.name, execution.name),
             "answer_within_seconds": plan.policy.approval_timeout_seconds,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.gateway import fleet_of
 from failover.plan import Plan
@@ -25,11 +27,11 @@ def switch(request: SwitchRequest, plan: Plan) -> Report:
     fleet, target = fleet_of(described, site.region), request.execution.to_site
     try:
         state = fleet.look()
-        if state.target == target:
-            report = done if state.settled else waiting
-            return report(target=target, instances=len(state.instances), detail=state.detail)
+        if state.is_at(target):
+            said: dict[str, Any] = {"target": target, "instances": len(state.instances), "unproven": state.unproven}
+            return (done if state.settled else waiting)(**said, detail=state.detail, tier=state.tier)
         if request.execution.dry_run:
-            return done(would_route_to=target, routed_to=state.target, detail=state.detail)
+            return done(would_route_to=target, routed_to=state.target, detail=state.detail, tier=state.tier)
         fleet.route(target)
     except (FleetUnavailable, FleetRejected) as error:
         if not request.best_effort:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from failover.credentials import Credentials, credentials, with_credentials
-from failover.errors import FailoverError, KafkaUnavailable
-from failover.gateway import fleets_of
+from failover.errors import FailoverError, FleetUnavailable, KafkaUnavailable
+from failover.gateway import Instance, fleets_of
 from failover.kafka import Settings, cluster_id, settings, write_and_read_back
 from failover.plan import Plan
 from failover.step import Report, Request, done, step, waiting
@@ -48,12 +48,18 @@ def _same(found: str, wanted: str, where: str) -> None:
 
 def _instances(plan: Plan, site: str, as_client: Settings) -> dict[str, str]:
     """The cluster each instance is on, asked of the instance itself, not through the balancer."""
-    instances = [i for _, fleet in fleets_of(plan.site(site)) for i in fleet.look().instances if i.bootstrap]
+    instances: list[Instance] = []
+    unseen: dict[str, str] = {}
+    for name, fleet in fleets_of(plan.site(site)):
+        try:
+            instances += [instance for instance in fleet.look().instances if instance.bootstrap]
+        except FleetUnavailable as error:
+            unseen[f"(any of {name})"] = f"a cluster nobody knows: {error}"
     if not instances:
-        return {}
+        return unseen
     with ThreadPoolExecutor(max_workers=min(16, len(instances))) as pool:
         found = pool.map(lambda i: _asked(dict(as_client) | {"bootstrap.servers": str(i.bootstrap)}), instances)
-        return {instance.name: said for instance, said in zip(instances, found, strict=True)}
+        return unseen | {instance.name: said for instance, said in zip(instances, found, strict=True)}
 
 
 def _asked(chosen: Settings) -> str:

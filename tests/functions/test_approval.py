@@ -29,6 +29,7 @@ ASSESSED = {
         "standby_site": "west",
         "probes": [{"site": "east", "service": "kafka", "healthy": False, "why": "refused <script>"}],
     },
+    "known_unready": ["capacity:east fail 40 s ago: 1 instance"],
     "expected_loss": {"label": "estimated", "records": {"low": 900, "high": 1500}, "unknown_partitions": 2},
 }
 
@@ -110,7 +111,14 @@ def test_opening_the_link_shows_the_evidence_and_changes_nothing(asked: Any, cal
     for _ in range(3):
         page = call("answer_approval", asked)
     assert page["statusCode"] == 200
-    for shown in ("above the limit of 100", "900 to 1,500 records", "2 partitions unknown", "east to west", "Approve"):
+    for shown in (
+        "above the limit of 100",
+        "900 to 1,500 records",
+        "2 partitions unknown",
+        "east to west",
+        "capacity:east",
+        "Approve",
+    ):
         assert shown in page["body"]
     assert "<script>" not in page["body"] and "default-src 'none'" in page["headers"]["Content-Security-Policy"]
     assert states.taken == []

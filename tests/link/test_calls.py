@@ -119,13 +119,13 @@ def test_a_small_retry_after_is_honoured(rest: Scripted, link: KafkaRestLink, cl
     assert len(rest.asked) == 2 and len(clock.pauses) == 1
 
 
-@pytest.mark.parametrize("wait", ["7", "Fri, 01 Jan 2106 00:00:00 GMT"])
+@pytest.mark.parametrize("wait", ["1", "7", "Fri, 01 Jan 2106 00:00:00 GMT"])
 def test_a_long_retry_after_is_left_to_the_state_machine(rest: Scripted, link: KafkaRestLink, wait: str) -> None:
     rest.says(Reply(503, headers=(("retry-after", wait),)))
     with pytest.raises(LinkUnavailable) as error:
         link.mirrors()
     assert len(rest.asked) == 1
-    assert error.value.retry_after is not None and error.value.retry_after >= 7
+    assert error.value.retry_after is not None and error.value.retry_after >= 1
 
 
 def test_nonsense_as_retry_after_is_no_obstacle(rest: Scripted, link: KafkaRestLink) -> None:

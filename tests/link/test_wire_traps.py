@@ -59,6 +59,8 @@ def test_a_topic_without_a_row_of_its_own_is_not_taken_for_accepted(rest: Script
     rest.says(altered())
     assert [(row.topic, row.may_pass) for row in link.fail_over(["orders", "payments"])] == [("payments", True)]
     assert [row.rejection is None for row in link.truncate_and_restore(["orders", "payments"])] == [True, False]
+    rest.says(altered(error_code=400, error_message="no"))
+    assert [(row.topic, row.code) for row in link.promote(["orders", "payments"])] == [("orders", 400), ("payments", 0)]
 
 
 @pytest.mark.parametrize(

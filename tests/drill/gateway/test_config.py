@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from drill.gateway.config import BadGatewayConfig, from_environment, parse
-from drill.gateway.instance import route_of
+from drill.gateway.route import route_of
 from drill.process import ROOT
 
 

@@ -140,4 +140,4 @@ class DnsRejected(FailoverError):
 
 
 class CredentialsMissing(FailoverError):
-    """A secret the plan names does not exist, may not be read, or does not hold `key` and `secret`."""
+    """A secret the plan names does not exist, may not be read, or holds neither an API key nor an OAuth client."""

@@ -16,6 +16,8 @@ from failover.link import PENDING_STOPPED, STOPPED, Mirror, PartitionLag
 Proof = Literal["a fetch advanced", "the source answered"]
 _PROOFS: tuple[Proof, ...] = ("a fetch advanced", "the source answered")
 _KEPT_OF_PEAK = 0.9
+_APART_S = 1.0
+"""Samples closer together than this, of two samplers side by side, would make a rate of noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _next(before: Sample | None, lag: PartitionLag, since: float | None, proof: 
     if lag.records is None or lag.fetched_to is None:
         return before
     proven = proof == _PROOFS[1] or (before is not None and lag.fetched_to > before.seen)
-    if since is None or not proven or (before is not None and since <= before.at):
+    if since is None or not proven or (before is not None and since < before.at + _APART_S):
         return before and replace(before, seen=lag.fetched_to)
     return Sample(since, lag.records, lag.fetched_to, _rate(before, lag.fetched_to, since), proof, lag.fetched_to)
 

@@ -9,31 +9,21 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from failover.errors import BadPlan, UnknownSite
+from failover.plan_fleets import FLEET_KINDS, PlannedFleet
+from failover.plan_part import Endpoint, Host, Name, Part
 
 FENCED: Final = "fenced"
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})$")]
-Endpoint = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+:\d{1,5}(,[A-Za-z0-9_.-]+:\d{1,5})*$")]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __hash__(self) -> int:
-        """A part keys the clients that were made for it; pydantic's own hash can't do with a mapping inside."""
-        return hash(self.model_dump_json())
-
-
-class Kafka(_Part):
-    """A site's Kafka cluster. `credentials` names a secret in the controller's region: `{"key": …, "secret": …}`."""
+class Kafka(Part):
+    """A site's Kafka cluster. `credentials` names a secret in the controller's region (see `failover.credentials`)."""
 
     cluster_id: str = Field(min_length=1)
     bootstrap: Endpoint
@@ -42,34 +32,23 @@ class Kafka(_Part):
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
 
 
-class EcsFleet(_Part):
-    """A gateway fleet that is one ECS service, with a pre-registered task definition for each way it can be routed."""
-
-    name: Name
-    kind: Literal["ecs"]
-    cluster: str = Field(min_length=1)
-    service: str = Field(min_length=1)
-    bootstrap: Endpoint
-    task_definitions: dict[str, str]
-
-
-class Site(_Part):
+class Site(Part):
     """One side of the plan. `alarms` are the CloudWatch alarms that speak for or against it."""
 
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     kafka: Kafka
-    fleets: tuple[EcsFleet, ...] = Field(min_length=1)
+    fleets: tuple[PlannedFleet, ...] = Field(min_length=1)
     dns_target: Host
     alarms: tuple[str, ...] = ()
 
 
-class Link(_Part):
+class Link(Part):
     """A cluster link, of the same name on both clusters; the standby holds the mirrors."""
 
     name: str = Field(min_length=1)
 
 
-class Protect(_Part):
+class Protect(Part):
     """What the standby must have. `groups`: consumer groups whose offsets are synced and checked; `topics`: topics that
     must have a mirror, by name; empty: every topic of the active cluster that is not internal; `acls`: whether the ACLs
     must be the same."""
@@ -79,7 +58,7 @@ class Protect(_Part):
     acls: bool = False
 
 
-class Route53Record(_Part):
+class Route53Record(Part):
     """A record that is changed by UPSERT. `nameservers` (host or host:port): asked whether they answer the new target;
     by default those of the zone's delegation set."""
 
@@ -90,7 +69,7 @@ class Route53Record(_Part):
     nameservers: tuple[str, ...] = ()
 
 
-class Clients(_Part):
+class Clients(Part):
     """How `verify` goes the way a client goes."""
 
     credentials: str | None = None
@@ -98,7 +77,7 @@ class Clients(_Part):
     canary_topic: str = Field(default="failover-canary", min_length=1)
 
 
-class Policy(_Part):
+class Policy(Part):
     """When the controller may act by itself. Durations in seconds."""
 
     mode: Literal["automatic", "approve", "observe"] = "approve"
@@ -113,7 +92,7 @@ class Policy(_Part):
     on_offsets_ahead: Literal["report", "clamp"] = "report"
 
 
-class Plan(_Part):
+class Plan(Part):
     """A whole plan. Its name is its key everywhere."""
 
     name: Name
@@ -195,11 +174,12 @@ def parse_cached(text: str, name: str) -> Plan:
 def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.home not in plan.sites:
         yield "home", f"names no site of the plan ({', '.join(plan.sites)})"
-    routes = {*plan.sites, FENCED}
     owners: dict[str, str] = {}
     for name, site in plan.sites.items():
         for index, fleet in enumerate(site.fleets):
-            yield from _wrong_routes(f"sites.{name}.fleets[{index}].task_definitions", fleet.task_definitions, routes)
+            field, given, fenced = fleet.routes()
+            routes = {*plan.sites} | ({FENCED} if fenced else set())
+            yield from _wrong_routes(f"sites.{name}.fleets[{index}].{field}", given, routes)
         for index, alarm in enumerate(site.alarms):
             if alarm in owners:
                 yield f"sites.{name}.alarms[{index}]", f"speaks for site {owners[alarm]} too; an alarm has one site"
@@ -217,11 +197,12 @@ def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _wrong_routes(path: str, given: dict[str, str], wanted: set[str]) -> Iterator[tuple[str, str]]:
     for missing in sorted(wanted - given.keys()):
-        yield f"{path}.{missing}", "is missing: a fleet needs one for each site and one that is fenced"
+        one_more = " and one that is fenced" if FENCED in wanted else ""
+        yield f"{path}.{missing}", f"is missing: a fleet needs one for each site{one_more}"
     for extra in sorted(given.keys() - wanted):
         yield f"{path}.{extra}", f"is none of {', '.join(sorted(wanted))}"
     if len(set(given.values())) < len(given):
-        yield path, "names one task definition twice: a route could not be told from another"
+        yield path, "names one of them twice: a route could not be told from another"
 
 
 def _causes(error: ValidationError) -> Iterator[ErrorDetails]:
@@ -235,8 +216,8 @@ def _causes(error: ValidationError) -> Iterator[ErrorDetails]:
 
 def _path(location: tuple[str | int, ...]) -> str:
     path = ""
-    for part in location:
-        if part == "[key]":
+    for before, part in zip((None, *location), location, strict=False):
+        if part == "[key]" or (isinstance(before, int) and part in FLEET_KINDS):  # which kind it is, is no field
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path or "(document)"

@@ -8,30 +8,51 @@ from __future__ import annotations
 import functools
 import importlib
 from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Final, Literal, Protocol, cast
 
-from failover.plan import EcsFleet, Site
+from failover.plan import Site
+from failover.plan_fleets import PlannedFleet
+
+FenceKind = Literal["route", "scaled to zero"]
+"""Every request is answered with an error that clients retry; or there is no instance left to answer."""
 
 
 @dataclass(frozen=True)
 class Instance:
     """One gateway container. `bootstrap`: where the route can be reached on this instance alone, if known; `zone`: the
-    availability zone it runs in, if told."""
+    availability zone it runs in, if told; `config_id`: of the configuration it says it runs, if it says; `proof`: why
+    it is held to run the fleet's wanted configuration, or None: that is not proven."""
 
     name: str
     bootstrap: str | None
     zone: str | None = None
+    config_id: str | None = None
+    proof: str | None = None
 
 
 @dataclass(frozen=True)
 class FleetState:
     """What the fleet really is. `target`: the site its wanted configuration routes to, `fenced`, or None for neither.
-    `settled`: every instance runs that configuration and none of before is left."""
+    `settled`: every instance is proven to run that configuration and none of before is left. `stalled`: why it will not
+    settle by itself; routing it there again helps. `tier`: how a change of route reaches the instances. `fence_kind`:
+    how it is fenced, if it is."""
 
     target: str | None
     settled: bool
     instances: tuple[Instance, ...]
     detail: str
+    tier: str = "replace"
+    fence_kind: FenceKind | None = None
+    stalled: str | None = None
+
+    def is_at(self, target: str) -> bool:
+        """Whether it is routed there, and is or will be settled without another act."""
+        return self.target == target and self.stalled is None
+
+    @property
+    def unproven(self) -> list[str]:
+        """The names of the instances that are not proven to run the wanted configuration."""
+        return [instance.name for instance in self.instances if instance.proof is None]
 
 
 class Fleet(Protocol):
@@ -41,14 +62,15 @@ class Fleet(Protocol):
         """What the fleet is now."""
 
     def route(self, target: str) -> None:
-        """Point its route at a site's cluster, or fence it; returns before the instances have changed."""
+        """Point its route at a site's cluster, or fence it; returns before the instances have changed. If it is routed
+        there, and stalled, do what remains to be done."""
 
 
-_KINDS: Final = {"ecs": "failover.gateway.ecs:EcsService"}
+_KINDS: Final = {"ecs": "failover.gateway.ecs:EcsService", "cfk": "failover.gateway.cfk:CfkGateway"}
 
 
 @functools.cache
-def fleet_of(fleet: EcsFleet, region: str) -> Fleet:
+def fleet_of(fleet: PlannedFleet, region: str) -> Fleet:
     """The fleet a plan describes, in the region of its site."""
     module, _, name = _KINDS[fleet.kind].partition(":")
     return cast("Fleet", getattr(importlib.import_module(module), name)(fleet, region))

@@ -15,7 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from failover.aws import client, is_transient
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.gateway import FleetState, Instance
-from failover.plan import EcsFleet
+from failover.plan import FENCED
+from failover.plan_fleets import EcsFleet
 
 ALL_AT_ONCE: Final = {"minimumHealthyPercent": 0, "maximumPercent": 200}
 _DESCRIBED_AT_ONCE: Final = 100
@@ -53,7 +54,8 @@ class EcsService:
             raise FleetRejected(
                 f"the deployment of {self._where} failed: {primary.get('rolloutStateReason', 'no reason')}"
             )
-        return FleetState(target, settled, tuple(self._instance(task) for task in running), detail)
+        instances = tuple(self._instance(task, str(wanted)) for task in running)
+        return FleetState(target, settled, instances, detail, fence_kind="route" if target == FENCED else None)
 
     def route(self, target: str) -> None:
         """Deploy the task definition of that target, all tasks at once."""
@@ -68,13 +70,13 @@ class EcsService:
             deploymentConfiguration=ALL_AT_ONCE,
         )
 
-    def _instance(self, task: dict[str, Any]) -> Instance:
+    def _instance(self, task: dict[str, Any], wanted: str) -> Instance:
         name = str(task.get("taskArn", "")).rsplit("/", 1)[-1]
         port = self._fleet.bootstrap.rpartition(":")[2]
         address = _attached(task)
-        return Instance(
-            name, _bound(task) or (f"{address}:{port}" if address else None), task.get("availabilityZone") or None
-        )
+        bootstrap = _bound(task) or (f"{address}:{port}" if address else None)
+        proof = f"runs {wanted.rsplit('/', 1)[-1]}" if task.get("taskDefinitionArn") == wanted else None
+        return Instance(name, bootstrap, task.get("availabilityZone") or None, proof=proof)
 
     def _service(self) -> dict[str, Any]:
         answer = self._call(self._ecs.describe_services, cluster=self._fleet.cluster, services=[self._fleet.service])

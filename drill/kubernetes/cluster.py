@@ -1,0 +1,223 @@
+"""A Kubernetes cluster in one process: the API over HTTPS with a certificate of its own, controllers, CFK's operator.
+
+`python -m drill.kubernetes.cluster '<JSON of ClusterConfig>'` announces {endpoint, certificate_authority, control}.
+At `control`, over plain HTTP, what no cluster has: see `Doors`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import dataclasses
+import logging
+import socket
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import uvicorn
+from pydantic import BaseModel, ConfigDict
+
+from drill.kubernetes.api import Access, Api
+from drill.kubernetes.certificate import certificate
+from drill.kubernetes.cfk import Behaviour, Operator
+from drill.kubernetes.crds import KINDS, stored
+from drill.kubernetes.deployments import Deployments
+from drill.kubernetes.pods import Pods, Timing
+from drill.kubernetes.services import Services
+from drill.kubernetes.store import Store
+from drill.network import admin_http
+from drill.network.admin_http import Reply, as_json
+from drill.ports import LOOPBACK
+from drill.process import announce, configuration, exit_with_parent
+
+LOG = logging.getLogger(__name__)
+LOOK_EVERY_S: Final = 0.05
+
+
+class ClusterConfig(BaseModel):
+    """What the process is told. `access`: secret access key by access key id; `rules`: RBAC rules, as in a Role.
+
+    `licence` is what every licence Secret holds; `cfk`: the operator's release. Durations in seconds.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    namespace: str = "confluent"
+    log_dir: Path
+    manifests: list[dict[str, Any]] = []
+    access: dict[str, str]
+    rules: list[dict[str, Any]]
+    licence: str = "enterprise"
+    cfk: tuple[int, int] = (3, 3)
+    lag_s: float = 0.3
+    canary_s: float = 0.5
+    canary: Literal["passes", "waits", "crashes"] = "passes"
+    ready_after_s: float = 0.3
+    termination_s: float = 0.1
+    drain_s: float = 10.0
+
+
+class Server:
+    """The API server, which can be gone for a while; its port stays its own."""
+
+    def __init__(self, api: Api, certificate: Path, key: Path) -> None:
+        self._certificate, self._key = certificate, key
+        self._application = api.application()
+        listener = socket.create_server((LOOPBACK, 0))
+        self.port = int(listener.getsockname()[1])
+        self._start(listener)
+
+    def _start(self, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            self._application,
+            log_level="error",
+            lifespan="off",
+            timeout_graceful_shutdown=0,
+            ssl_certfile=self._certificate,
+            ssl_keyfile=self._key,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="api", daemon=True)
+        self._thread.start()
+
+    def gone(self) -> None:
+        """Refuse every connection, and close those that are there."""
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(5.0)
+
+    def back(self) -> None:
+        """Answer again."""
+        if not self._thread.is_alive():
+            self._start(socket.create_server((LOOPBACK, self.port), reuse_port=False))
+
+
+class Cluster:
+    """All of it, and the thread that lets its controllers look."""
+
+    def __init__(self, config: ClusterConfig) -> None:
+        self.store = Store()
+        timing = Timing(config.ready_after_s, termination=config.termination_s, drain=config.drain_s)
+        self.pods = Pods(self.store, config.log_dir, config.licence, timing)
+        self.operator = Operator(self.store, Behaviour(config.lag_s, config.canary_s, config.canary))
+        self.api = Api(
+            self.store, self.pods, config.namespace, Access(config.name, config.access, config.rules), config.cfk
+        )
+        self._controllers = (
+            self.pods,
+            self.operator,
+            Deployments(self.store, self.pods),
+            Services(self.store, self.pods),
+        )
+        self._over = threading.Event()
+        plurals = {kind.kind: kind.plural for kind in KINDS}
+        for manifest in config.manifests:
+            plural = plurals[manifest["kind"]]
+            self.store.create(plural, stored(plural, manifest, config.cfk))
+        self._thread = threading.Thread(target=self._run, name="controllers", daemon=True)
+
+    def start(self) -> None:
+        """Let the controllers look, again and again."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._over.wait(LOOK_EVERY_S):
+            for controller in self._controllers:
+                try:
+                    controller.look()
+                except Exception:
+                    LOG.exception("%s could not look", type(controller).__name__)
+
+
+class Doors:
+    """What a test or a drill does to a cluster: each door takes and gives JSON.
+
+    PUT /operator and /faults change fields of `Behaviour` and `Faults`; PUT /rules gives other RBAC rules, /stuck the
+    names of pods whose mount is never renewed, /api {"gone": bool}, /conditions and /annotations those of a Gateway.
+    GET /objects gives every object, /asked how often each verb was asked for on each resource.
+    """
+
+    def __init__(self, cluster: Cluster, server: Server) -> None:
+        self._cluster = cluster
+        self._server = server
+
+    def routes(self) -> admin_http.Routes:
+        """The doors by method and path."""
+        return {
+            ("PUT", "/operator"): self._operator,
+            ("PUT", "/faults"): self._faults,
+            ("PUT", "/rules"): self._rules,
+            ("PUT", "/stuck"): self._stuck,
+            ("PUT", "/api"): self._api,
+            ("PUT", "/conditions"): self._conditions,
+            ("PUT", "/annotations"): self._annotations,
+            ("GET", "/asked"): lambda _: as_json(self._cluster.api.asked),
+            ("GET", "/objects"): lambda _: as_json({k.plural: self._cluster.store.find(k.plural) for k in KINDS}),
+        }
+
+    def _operator(self, body: Any) -> Reply:
+        self._cluster.operator.behaviour = dataclasses.replace(self._cluster.operator.behaviour, **body)
+        return as_json(dataclasses.asdict(self._cluster.operator.behaviour))
+
+    def _faults(self, body: Any) -> Reply:
+        self._cluster.api.faults = dataclasses.replace(self._cluster.api.faults, **body)
+        return as_json(dataclasses.asdict(self._cluster.api.faults))
+
+    def _rules(self, body: Any) -> Reply:
+        self._cluster.api.access.rules = list(body)
+        return as_json(body)
+
+    def _stuck(self, body: Any) -> Reply:
+        self._cluster.pods.stuck = set(body)
+        return as_json(sorted(self._cluster.pods.stuck))
+
+    def _api(self, body: Any) -> Reply:
+        (self._server.gone if body["gone"] else self._server.back)()
+        return as_json(body)
+
+    def _conditions(self, body: Any) -> Reply:
+        with self._cluster.store.lock:
+            gateway = self._cluster.store.get("gateways", body["gateway"])
+            gateway.setdefault("status", {})["conditions"] = body["conditions"]
+            self._cluster.store.update("gateways", gateway, status=True)
+        return as_json(body)
+
+    def _annotations(self, body: Any) -> Reply:
+        with self._cluster.store.lock:
+            gateway = self._cluster.store.get("gateways", body["gateway"])
+            gateway["metadata"]["annotations"] = body["annotations"]
+            self._cluster.store.update("gateways", gateway)
+        return as_json(body)
+
+
+async def run(config: ClusterConfig) -> None:
+    """Serve until the process ends."""
+    cluster = Cluster(config)
+    with tempfile.TemporaryDirectory() as directory:
+        authority, chain, key = certificate(Path(directory))
+        server = Server(cluster.api, chain, key)
+        doors = await admin_http.serve(Doors(cluster, server).routes())
+        cluster.start()
+        announce(
+            {
+                "endpoint": f"https://{LOOPBACK}:{server.port}",
+                "certificate_authority": base64.b64encode(authority).decode(),
+                "control": f"http://{LOOPBACK}:{doors}",
+            }
+        )
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    config = configuration(ClusterConfig)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    exit_with_parent()
+    asyncio.run(run(config))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""A gateway fleet on Kubernetes as Confluent for Kubernetes runs it: the Gateway resource, and what belongs around it.
+
+Schema: https://github.com/confluentinc/confluent-kubernetes-examples/tree/master/gateway
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from failover.errors import UnknownSite
+from failover.gateway.cfk_state import certificate
+from failover.plan import Plan
+from failover.plan_fleets import CfkFleet
+from gateway.settings import Settings
+
+Manifest = dict[str, Any]
+API_VERSION: Final = "platform.confluent.io/v1beta1"
+IMAGE: Final = "confluentinc/confluent-gateway-for-cloud:1.4.0"
+INIT_IMAGE: Final = "confluentinc/confluent-init-container:3.3.0"
+LICENCE_SECRET: Final = "gateway-licences"  # noqa: S105 - its name
+
+
+def gateway_resource(plan: Plan, site: str, fleet: CfkFleet, settings: Settings, replicas: int = 3) -> Manifest:
+    """The Gateway of a site's fleet, routed to the site's own cluster, both clusters declared, hot reload on.
+
+    Its configId certifies the route, so that the controller can tell from the first day on who runs it.
+
+    Raises:
+        UnknownSite: if the plan has no such site.
+    """
+    plan.site(site)
+    if site not in fleet.domains:
+        raise UnknownSite(f"fleet {fleet.name!r} has no streaming domain for {site!r}")
+    home = fleet.domains[site]
+    spec: Manifest = {
+        "replicas": replicas,
+        "image": {"application": IMAGE, "init": INIT_IMAGE},
+        "hotReload": {"enabled": True},
+        "podTemplate": {"envVars": [_licence()]},
+        "streamingDomains": [_domain(plan, name, fleet, settings) for name in plan.sites],
+        "routes": [
+            {
+                "name": fleet.route,
+                "endpoint": plan.bootstrap,
+                "brokerIdentificationStrategy": _strategy(plan, settings),
+                "streamingDomain": {"name": home.name, "bootstrapServerId": home.bootstrap_server_id},
+                "security": {"auth": settings.auth},
+            }
+        ],
+    }
+    spec["configId"] = f"fo-{certificate(spec, 0)}-rendered"
+    metadata = {"name": fleet.gateway, "namespace": fleet.namespace}
+    return {"apiVersion": API_VERSION, "kind": "Gateway", "metadata": metadata, "spec": spec}
+
+
+def controller_rules(fleet: CfkFleet) -> list[Manifest]:
+    """What the failover controller may do in the fleet's namespace, and nothing else: the rules of a Role."""
+    return [
+        {
+            "apiGroups": ["platform.confluent.io"],
+            "resources": ["gateways"],
+            "resourceNames": [fleet.gateway],
+            "verbs": ["get", "patch"],
+        },
+        {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [fleet.gateway], "verbs": ["get"]},
+        # A list can't be narrowed by name; delete replaces what a hot reload does not reach.
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]},
+        {"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get"]},
+    ]
+
+
+def _domain(plan: Plan, name: str, fleet: CfkFleet, settings: Settings) -> Manifest:
+    kafka = plan.sites[name].kafka
+    domain = fleet.domains[name]
+    endpoint = f"{kafka.security_protocol}://{kafka.bootstrap}"
+    cluster: Manifest = {"bootstrapServers": [{"id": domain.bootstrap_server_id, "endpoint": endpoint}]}
+    if settings.strategy == "port":
+        first, last = settings.node_ids
+        cluster["nodeIdRanges"] = [{"name": "brokers", "start": first, "end": last}]
+    return {"name": domain.name, "type": "kafka", "kafkaCluster": cluster}
+
+
+def _strategy(plan: Plan, settings: Settings) -> Manifest:
+    strategy: Manifest = {"type": settings.strategy}
+    if settings.strategy == "host":
+        strategy["pattern"] = f"broker-$(nodeId).{plan.bootstrap}"
+    return strategy
+
+
+def _licence() -> Manifest:
+    return {
+        "name": "GATEWAY_LICENSES",
+        "valueFrom": {"secretKeyRef": {"name": LICENCE_SECRET, "key": "licenses.txt"}},
+    }

@@ -1,0 +1,142 @@
+"""A gateway that reloads in place: what changes, how clients are drained, and what is refused or ignored."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from confluent_kafka import Producer
+
+pytestmark = pytest.mark.slow
+CANNOT_BE_ANSWERED = struct.pack(">ihhih", 10, 3, 1, 7, -1)
+
+
+@pytest.fixture
+def watched(parts: Any, config: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[..., Any]:
+    """A gateway with two domains that watches its file: (gateway, apply), `apply` to change and replace the file."""
+
+    def make(bootstraps: dict[str, str], licence: str = "enterprise", **settings: Any) -> Any:
+        endpoint = parts.balancer().ready["port"]
+        document = config(f"127.0.0.1:{endpoint}", "127.0.0.1:9")
+        (domain,) = document["gateway"]["streamingDomains"]
+        domains = []
+        for name, bootstrap in bootstraps.items():
+            server = {"id": f"{name}-kafka", "endpoint": bootstrap}
+            cluster = domain["kafkaCluster"] | {"bootstrapServers": [server]}
+            domains.append(domain | {"name": name, "kafkaCluster": cluster})
+        document["gateway"]["streamingDomains"] = domains
+        file = tmp_path / "gateway.yaml"
+
+        def apply(config_id: str, target: str = "west", **more: Any) -> None:
+            document["gateway"]["configId"] = config_id
+            document["gateway"]["routes"][0] |= {
+                "streamingDomain": {"name": target, "bootstrapServerId": f"{target}-kafka"},
+                **more,
+            }
+            fresh = tmp_path / "fresh.yaml"
+            fresh.write_text(yaml.safe_dump(document))
+            fresh.replace(file)
+
+        apply("first", "east")
+        environment = {"GATEWAY_CONFIG_FILE": str(file), "GATEWAY_LICENSES": licence}
+        started = parts.start("drill.gateway.instance", {"hot_reload": True, **settings}, environment)
+        return started, apply
+
+    return make
+
+
+def config_id(parts: Any, gateway: Any) -> str:
+    return str(json.loads(parts.admin(gateway, "/config"))["configId"])
+
+
+def cluster_behind(gateway: Any) -> str:
+    bootstrap = f"127.0.0.1:{gateway.ready['routes']['orders']}"
+    return str(Producer({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(timeout=10).cluster_id)
+
+
+def test_a_route_moves_in_place_and_idle_clients_are_drained_at_once(watched: Any, parts: Any, eventually: Any) -> None:
+    east, west = parts.cluster(), parts.cluster()
+    gateway, apply = watched({"east": east.ready["bootstrap"], "west": west.ready["bootstrap"]})
+    assert cluster_behind(gateway) == east.ready["cluster_id"]
+    with socket.create_connection(("127.0.0.1", gateway.ready["routes"]["orders"])) as idle:
+        time.sleep(0.2)
+        apply("second")
+        started = time.monotonic()
+        assert idle.recv(1) == b""
+        assert time.monotonic() - started < 5
+    eventually(lambda: config_id(parts, gateway) == "second")
+    assert cluster_behind(gateway) == west.ready["cluster_id"]
+    metrics = parts.admin(gateway, "/metrics")
+    assert 'kroxylicious_reconfigure_total{outcome="success"} 1' in metrics
+    assert 'transitions_total{virtual_cluster="orders",from="serving",to="draining"} 1' in metrics
+    assert 'kroxylicious_virtual_cluster_state{virtual_cluster="orders",state="serving"} 1' in metrics
+    assert 'cause="drain_completed"} 1' in metrics
+
+
+def test_a_client_whose_request_is_never_answered_is_closed_by_force(watched: Any, parts: Any, eventually: Any) -> None:
+    """A dead upstream: requests under way are never answered, so the whole drain is waited for."""
+    west = parts.cluster()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        gateway, apply = watched(
+            {"east": f"127.0.0.1:{silent.getsockname()[1]}", "west": west.ready["bootstrap"]}, drain_timeout_s=1.0
+        )
+        with socket.create_connection(("127.0.0.1", gateway.ready["routes"]["orders"])) as client:
+            client.sendall(CANNOT_BE_ANSWERED)
+            upstream, _ = silent.accept()
+            upstream.recv(1)
+            apply("second")
+            started = time.monotonic()
+            assert client.recv(1) == b""
+            assert time.monotonic() - started > 0.8
+            upstream.close()
+    eventually(lambda: config_id(parts, gateway) == "second")
+    assert 'cause="drain_timeout"} 1' in parts.admin(gateway, "/metrics")
+
+
+def test_without_an_enterprise_licence_nothing_happens_and_nothing_is_said(watched: Any, parts: Any) -> None:
+    gateway, apply = watched({"east": "127.0.0.1:9", "west": "127.0.0.1:9"}, licence="trial")
+    apply("second")
+    time.sleep(1)
+    assert config_id(parts, gateway) == "first"
+    assert gateway.log.read_text() == ""
+
+
+def test_what_cannot_be_changed_in_place_is_rejected_and_not_counted(watched: Any, parts: Any, eventually: Any) -> None:
+    gateway, apply = watched({"east": "127.0.0.1:9", "west": "127.0.0.1:9"})
+    apply("second", name="another")
+    eventually(lambda: "reload rejected: routes were added or removed" in gateway.log.read_text())
+    assert config_id(parts, gateway) == "first"
+    assert "kroxylicious_reconfigure_total{" not in parts.admin(gateway, "/metrics")
+
+
+def test_a_fence_is_a_reload_and_lifted_by_one(watched: Any, parts: Any, eventually: Any) -> None:
+    east = parts.cluster()
+    gateway, apply = watched({"east": east.ready["bootstrap"], "west": "127.0.0.1:9"})
+    outcomes: list[Any] = []
+    bootstrap = f"127.0.0.1:{gateway.ready['routes']['orders']}"
+    apply("fenced", "east", fence={"scope": "ALL", "errorCode": "BROKER_NOT_AVAILABLE"})
+    eventually(lambda: config_id(parts, gateway) == "fenced")
+    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
+    producer.produce("orders", b"x", on_delivery=lambda error, _: outcomes.append(error))
+    assert producer.flush(2) == 1
+    apply("open", "east", fence=None)
+    eventually(lambda: config_id(parts, gateway) == "open")
+    assert cluster_behind(gateway) == east.ready["cluster_id"]
+
+
+@pytest.mark.parametrize(("version", "known"), [("1.2.0", False), ("1.3.0", True)])
+def test_config_is_served_from_1_3_on(parts: Any, config: Any, version: str, known: bool) -> None:
+    environment = {"GATEWAY_CONFIG": yaml.safe_dump(config("127.0.0.1:9092", "127.0.0.1:9"))}
+    gateway = parts.start("drill.gateway.instance", {"version": version}, environment)
+    if known:
+        assert config_id(parts, gateway) == "None"
+    else:
+        with pytest.raises(Exception, match="404"):
+            parts.admin(gateway, "/config")

@@ -1,0 +1,119 @@
+"""Gateway fleets on Kubernetes for the tests of the steps: a cluster a site, its pods real gateway processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from drill import orders
+from drill.process import Child, spawn
+from failover.plan import parse
+from failover.plan_fleets import CfkFleet
+from gateway.cfk import controller_rules, gateway_resource
+from gateway.settings import Settings
+
+ACCESS = {"test": "test"}
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A site's cluster with one fleet in it, as a test looks at it and troubles it."""
+
+    site: str
+    child: Child
+
+    def objects(self, plural: str) -> list[dict[str, Any]]:
+        """Every object of a kind, past the API."""
+        return list(httpx.get(f"{self.child.ready['control']}/objects").json()[plural])
+
+    @property
+    def gateway(self) -> dict[str, Any]:
+        """The Gateway resource."""
+        return self.objects("gateways")[0]
+
+    @property
+    def domain(self) -> str:
+        """The streaming domain its route leads to."""
+        return str(self.gateway["spec"]["routes"][0]["streamingDomain"]["name"])
+
+    def pods(self, ready: bool = True) -> list[str]:
+        """The names of its pods."""
+        conditions = {"type": "Ready", "status": "True"}
+        return [
+            pod["metadata"]["name"]
+            for pod in self.objects("pods")
+            if not ready or (conditions in pod["status"]["conditions"] and "deletionTimestamp" not in pod["metadata"])
+        ]
+
+    def patches(self) -> int:
+        """How often a Gateway was patched, tries without effect not counted."""
+        generation: int = self.gateway["metadata"]["generation"]
+        return generation - 1
+
+    def asked(self, what: str) -> int:
+        """How often a verb was asked for on a resource, as in `delete pods`."""
+        return int(httpx.get(f"{self.child.ready['control']}/asked").json().get(what, 0))
+
+    def trouble(self, door: str, body: Any) -> None:
+        """Use one of the cluster's doors."""
+        httpx.put(f"{self.child.ready['control']}/{door}", json=body, timeout=10).raise_for_status()
+
+
+@pytest.fixture
+def cfk(tmp_path: Path) -> Iterator[Callable[..., tuple[str, dict[str, Fleet]]]]:
+    """Makes clusters with a fleet each, routed to east: the plan's text, and the fleets by site.
+
+    `spec` changes the Gateways' specs; `upstream` is where each site's Kafka is; the rest goes to the clusters.
+    """
+    with ExitStack() as stack:
+
+        def make(
+            plan_text: str,
+            sites: tuple[str, ...] = ("west",),
+            instances: int = 2,
+            spec: Callable[[dict[str, Any]], None] | None = None,
+            **config: Any,
+        ) -> tuple[str, dict[str, Fleet]]:
+            document = yaml.safe_load(plan_text)
+            for site in ("east", "west"):
+                document["sites"][site]["fleets"] = [orders.cfk_fleet(site, f"127.0.0.1:{9100}")]
+            fleets: dict[str, Fleet] = {}
+            for site in sites:
+                plan = parse(yaml.safe_dump(document))
+                described = plan.site(site).fleets[0]
+                assert isinstance(described, CfkFleet)
+                manifest = gateway_resource(plan, "east", described, Settings(node_ids=(1, 3)), instances)
+                if spec is not None:
+                    spec(manifest["spec"])
+                settings = {
+                    "name": described.eks.name,
+                    "log_dir": str(tmp_path / f"kubernetes-{site}"),
+                    "manifests": [manifest],
+                    "access": ACCESS,
+                    "rules": controller_rules(described),
+                    "lag_s": 0.3,
+                    "canary_s": 0.2,
+                    "drain_s": 1.0,
+                    **config,
+                }
+                child = spawn("drill.kubernetes.cluster", settings, log=tmp_path / f"kubernetes-{site}.log")
+                stack.callback(child.stop)
+                fleets[site] = Fleet(site, child)
+                document["sites"][site]["fleets"][0]["eks"] |= {
+                    key: child.ready[key] for key in ("endpoint", "certificate_authority")
+                }
+            deadline = time.monotonic() + 30
+            while not all(len(fleet.pods()) == instances for fleet in fleets.values()):
+                assert time.monotonic() < deadline, "the pods did not come up"
+                time.sleep(0.05)
+            return yaml.safe_dump(document), fleets
+
+        yield make

@@ -1,0 +1,314 @@
+"""Fleets of Confluent for Kubernetes through the steps: hot reload, roll and replacement, each proven instance by
+instance, against an API server and an operator that mislead as the real ones do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from failover.errors import FleetRejected, FleetUnavailable, LeaseLost
+from failover.gateway import cfk_state
+from failover.ledger import Ledger
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+Make = Callable[..., Any]
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+READY = "platform.confluent.io/cluster-ready"
+OLD_FAILURE = {
+    "type": READY,
+    "status": "False",
+    "reason": "ApplyFailed",
+    "message": "of last week",
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+}
+
+
+@pytest.fixture
+def plan_text() -> str:
+    return (ROOT / "plans" / "orders.yaml").read_text()
+
+
+@pytest.fixture
+def start(cfk: Make, plan_text: str, deployed: Callable[..., Any], call: Call) -> Make:
+    """Clusters, and an execution that fails over from east to west: (execution, the standby's fleet or all)."""
+
+    def begin(**config: Any) -> Any:
+        text, fleets = cfk(plan_text, **config)
+        parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
+        deployed("ssm").put_parameter(**parameter, Overwrite=True)
+        begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+        return call("claim", begun)["execution"], fleets["west"] if "sites" not in config else fleets
+
+    return begin
+
+
+def switch(execution: Any, site: str = "west") -> dict[str, Any]:
+    return {"execution": execution, "site": site, "fleet": f"gateway-{site}"}
+
+
+def until(call: Call, step: str, request: dict[str, Any], limit_s: float = 30) -> dict[str, Any]:
+    deadline = time.monotonic() + limit_s
+    while (report := call(step, request))["status"] != "done":
+        assert time.monotonic() < deadline, report
+        time.sleep(0.05)
+    return report
+
+
+def never(call: Call, step: str, request: dict[str, Any], during_s: float = 2.5) -> dict[str, Any]:
+    """The last report of a step that is not done for so long."""
+    until_then = time.monotonic() + during_s
+    while time.monotonic() < until_then:
+        report = call(step, request)
+        assert report["status"] == "waiting", report
+        time.sleep(0.1)
+    return report
+
+
+def rolling(spec: dict[str, Any]) -> None:
+    """A Gateway of before hot reload: of an older image, without a licence."""
+    spec["image"]["application"] = "confluentinc/cpc-gateway:1.2.0-1-ubi9"
+    for field in ("hotReload", "configId", "podTemplate"):
+        spec.pop(field)
+
+
+def test_a_hot_reload_is_one_patch_and_done_when_every_pod_reports_its_id(start: Make, call: Call) -> None:
+    execution, fleet = start()
+    pods = fleet.pods()
+    assert call("switch_routes", switch(execution))["status"] == "waiting"
+    observed = until(call, "switch_routes", switch(execution))["observed"]
+    assert (observed["target"], observed["instances"], observed["unproven"]) == ("west", 2, [])
+    assert observed["tier"] == "hot reload"
+    assert (fleet.domain, fleet.pods()) == ("west", pods)
+    until(call, "switch_routes", switch(execution))
+    assert fleet.patches() == 1
+
+
+def test_a_fleet_that_certifies_the_wanted_route_already_is_not_touched(start: Make, call: Call) -> None:
+    """A fresh configId that the Gateway was rendered with is as good as one of the controller's own."""
+    execution, fleets = start(sites=("east",), instances=1)
+    request = switch(execution | {"to": "east", "from": "west"}, "east")
+    assert call("switch_routes", request)["status"] == "done"
+    assert fleets["east"].patches() == 0
+
+
+def test_a_route_that_somebody_moved_under_an_old_id_is_not_believed(start: Make, call: Call) -> None:
+    """Hot reload with an unchanged configId: whether a pod has reloaded can't be told, so it is applied anew."""
+
+    def moved(spec: dict[str, Any]) -> None:
+        spec["routes"][0]["streamingDomain"] = {"name": "west", "bootstrapServerId": "west-kafka"}
+
+    execution, fleet = start(spec=moved, instances=1)
+    dry = call("switch_routes", switch(execution | {"dry_run": True}))
+    assert dry["observed"]["would_route_to"] == "west" and "does not certify" in dry["observed"]["detail"]
+    assert call("switch_routes", switch(execution))["status"] == "waiting"
+    until(call, "switch_routes", switch(execution))
+    assert fleet.patches() == 1
+
+
+def test_a_patch_that_crashed_after_its_effect_is_not_repeated(
+    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution, fleet = start(instances=1)
+    with monkeypatch.context() as crash:
+        crash.setattr(Ledger, "record_step", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        with pytest.raises(MemoryError):
+            call("switch_routes", switch(execution))
+    until(call, "switch_routes", switch(execution))
+    assert fleet.patches() == 1
+
+
+def test_a_patch_whose_answer_never_came_is_not_repeated_and_a_conflict_is(start: Make, call: Call) -> None:
+    execution, fleet = start(instances=1)
+    fleet.trouble("faults", {"conflicts": 1})
+    with pytest.raises(FleetUnavailable, match="409"):
+        call("switch_routes", switch(execution))
+    assert fleet.domain == "east"
+    fleet.trouble("faults", {"hangs": 1})
+    with pytest.raises(FleetUnavailable, match="did not answer PATCH"):
+        call("switch_routes", switch(execution))
+    assert fleet.domain == "west"
+    until(call, "switch_routes", switch(execution))
+    assert fleet.patches() == 1
+
+
+def test_one_pod_that_never_reloads_is_named_and_then_replaced(
+    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution, fleet = start()
+    stuck, other = fleet.pods()
+    fleet.trouble("stuck", [stuck])
+    call("switch_routes", switch(execution))
+    assert never(call, "switch_routes", switch(execution))["observed"]["unproven"] == [stuck]
+    monkeypatch.setattr(cfk_state, "RELOAD_WITHIN_S", 1)
+    until(call, "switch_routes", switch(execution))
+    assert stuck not in fleet.pods(ready=False) and other in fleet.pods()
+    assert (fleet.patches(), fleet.asked("delete pods")) == (1, 1)
+
+
+def test_an_unlicensed_reload_is_not_believed_though_the_operator_reports_success(
+    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution, fleet = start(licence="trial")
+    before = fleet.pods()
+    call("switch_routes", switch(execution))
+    assert never(call, "switch_routes", switch(execution))["observed"]["unproven"] == before
+    reload = next(c for c in fleet.gateway["status"]["conditions"] if c["type"].endswith("hot-reload-status"))
+    assert (reload["status"], reload["reason"]) == ("True", "Succeeded")
+    monkeypatch.setattr(cfk_state, "RELOAD_WITHIN_S", 1)
+    until(call, "switch_routes", switch(execution))
+    assert not set(before) & set(fleet.pods(ready=False))
+    assert fleet.patches() == 1
+
+
+def test_a_fleet_without_a_licence_is_replaced_without_waiting_for_a_reload(start: Make, call: Call) -> None:
+    execution, fleet = start(spec=lambda spec: spec.pop("podTemplate"), instances=1)
+    before = fleet.pods()
+    observed = until(call, "switch_routes", switch(execution))["observed"]
+    assert observed["tier"] == "replace"
+    assert not set(before) & set(fleet.pods(ready=False))
+
+
+def test_a_fleet_that_knows_no_config_id_is_rolled_and_done_when_no_pod_of_before_is_left(
+    start: Make, call: Call
+) -> None:
+    execution, fleet = start(spec=rolling, cfk=(3, 2), ready_after_s=1.0)
+    before = fleet.pods()
+    call("switch_routes", switch(execution))
+    seen: set[str] = set()
+    deadline = time.monotonic() + 30
+    while (report := call("switch_routes", switch(execution)))["status"] != "done":
+        seen |= set(report["observed"]["unproven"])
+        assert time.monotonic() < deadline, report
+    assert seen == set(before)
+    assert report["observed"]["tier"] == "roll" and report["observed"]["instances"] == 2
+    assert not set(before) & set(fleet.pods(ready=False))
+    assert "configId" not in fleet.gateway["spec"] and fleet.patches() == 1
+
+
+def test_a_stale_failure_is_not_taken_for_an_answer_and_a_new_one_is_in_the_operators_words(
+    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cfk_state, "REFUSED_AFTER_S", 1)
+    execution, fleet = start(instances=1)
+    fleet.trouble("operator", {"lag_s": 2.5})
+    fleet.trouble("conditions", {"gateway": "gateway-west", "conditions": [OLD_FAILURE]})
+    never(call, "switch_routes", switch(execution), 2.0)
+    until(call, "switch_routes", switch(execution))
+    fleet.trouble("operator", {"lag_s": 0.1, "refuses": "secretRef gateway-tls not found"})
+    back = switch(execution | {"to": "east", "from": "west"})
+    assert call("switch_routes", back)["status"] == "waiting"
+    with pytest.raises(FleetRejected, match="secretRef gateway-tls not found"):
+        never(call, "switch_routes", back, 10)
+    assert fleet.patches() == 2
+
+
+def test_a_healthy_deployment_of_an_operator_that_does_nothing_proves_nothing(start: Make, call: Call) -> None:
+    execution, fleet = start(spec=rolling, cfk=(3, 2), instances=1)
+    fleet.trouble("operator", {"lag_s": 60})
+    call("switch_routes", switch(execution))
+    assert "not accepted" in never(call, "switch_routes", switch(execution))["observed"]["detail"]
+
+
+def test_a_canary_that_finds_no_room_is_waited_for_and_no_pod_is_lost_to_it(
+    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cfk_state, "RELOAD_WITHIN_S", 0)
+    execution, fleet = start(instances=1, canary="waits")
+    pods = fleet.pods()
+    call("switch_routes", switch(execution))
+    never(call, "switch_routes", switch(execution))
+    assert fleet.pods() == pods and fleet.asked("delete pods") == 0
+    fleet.trouble("operator", {"canary": "passes"})
+    until(call, "switch_routes", switch(execution))
+
+
+def test_a_crashed_canary_is_a_refusal(start: Make, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cfk_state, "REFUSED_AFTER_S", 1)
+    execution, _ = start(instances=1, canary="crashes")
+    call("switch_routes", switch(execution))
+    with pytest.raises(FleetRejected, match="ContainerCrashed"):
+        never(call, "switch_routes", switch(execution), 10)
+
+
+def test_a_blocked_operator_is_found_before_anything_is_changed(start: Make, call: Call, plan_text: str) -> None:
+    execution, fleet = start(instances=1)
+    fleet.trouble("annotations", {"gateway": "gateway-west", "annotations": {cfk_state.BLOCKED: "true"}})
+    with pytest.raises(FleetRejected, match="block-reconcile"):
+        call("switch_routes", switch(execution))
+    assert fleet.patches() == 0
+
+
+def test_the_lost_sites_fleet_is_fenced_by_its_route_and_lifted_in_the_same_edit_as_it_is_moved(
+    start: Make, call: Call
+) -> None:
+    execution, fleets = start(sites=("east",), instances=1)
+    east = fleets["east"]
+    report = until(call, "fence", {"execution": execution})
+    assert report["observed"]["fleets"] == {"gateway-east": "fenced"}
+    assert east.gateway["spec"]["routes"][0]["fence"] == {"scope": "ALL", "errorCode": "BROKER_NOT_AVAILABLE"}
+    until(call, "fence", {"execution": execution})
+    assert east.patches() == 1
+    until(call, "switch_routes", switch(execution, "east"))
+    assert "fence" not in east.gateway["spec"]["routes"][0] and east.domain == "west"
+    assert east.patches() == 2
+
+
+def test_where_no_fence_is_known_the_fleet_is_scaled_to_zero_and_said_to_be_and_comes_back_as_it_was(
+    start: Make, call: Call
+) -> None:
+    execution, fleets = start(sites=("east",), spec=rolling, cfk=(3, 1))
+    east = fleets["east"]
+    report = until(call, "fence", {"execution": execution})
+    assert report["observed"]["fleets"] == {"gateway-east": "fenced: scaled to zero"}
+    assert east.pods(ready=False) == []
+    observed = until(call, "switch_routes", switch(execution, "east"))["observed"]
+    assert (observed["instances"], east.domain, len(east.pods())) == (2, "west", 2)
+
+
+def test_what_is_missing_in_rbac_or_access_is_named(start: Make, call: Call) -> None:
+    execution, fleet = start(instances=1)
+    fleet.trouble("rules", [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}])
+    with pytest.raises(FleetRejected, match="cannot patch resource"):
+        call("switch_routes", switch(execution))
+    fleet.trouble("rules", [{"apiGroups": ["platform.confluent.io"], "resources": ["*"], "verbs": ["*"]}])
+    with pytest.raises(FleetRejected, match="cannot list resource"):
+        call("switch_routes", switch(execution))
+    assert fleet.patches() == 0
+
+
+def test_a_role_that_the_cluster_does_not_know_is_told_what_it_needs(start: Make, call: Call) -> None:
+    execution, _ = start(instances=1, access={"another": "key"})
+    with pytest.raises(FleetRejected, match="access entry"):
+        call("switch_routes", switch(execution))
+
+
+def test_an_api_that_is_gone_is_out_of_reach_for_a_fence_and_tried_again_for_the_standby(
+    start: Make, call: Call
+) -> None:
+    execution, fleets = start(sites=("east", "west"), instances=1)
+    for fleet in fleets.values():
+        fleet.trouble("api", {"gone": True})
+    assert "out of reach" in call("fence", {"execution": execution})["observed"]["fleets"]["gateway-east"]
+    best_effort = switch(execution, "east") | {"best_effort": True}
+    assert "out_of_reach" in call("switch_routes", best_effort)["observed"]
+    with pytest.raises(FleetUnavailable, match="did not answer GET"):
+        call("switch_routes", switch(execution))
+    fleets["west"].trouble("api", {"gone": False})
+    until(call, "switch_routes", switch(execution))
+
+
+def test_a_dry_run_patches_nothing_and_without_the_lease_nothing_is_asked(start: Make, call: Call) -> None:
+    execution, fleets = start(sites=("east", "west"), instances=1)
+    dry = call("claim", {"start": {"plan": "orders", "to": "standby", "dry_run": True}, "execution_name": "dry"})
+    assert call("switch_routes", switch(dry["execution"]))["observed"]["would_route_to"] == "west"
+    assert "would be fenced" in call("fence", {"execution": dry["execution"]})["observed"]["fleets"]["gateway-east"]
+    taking_over = {"plan": "orders", "to": "west", "epoch": 2, "supersedes": "orders-1-failover"}
+    call("claim", {"start": taking_over, "execution_name": "orders-2-failover"})
+    with pytest.raises(LeaseLost):
+        call("switch_routes", switch(execution))
+    assert {fleet.asked("patch gateways") for fleet in fleets.values()} == {0}

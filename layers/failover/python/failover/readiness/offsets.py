@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from failover.credentials import credentials
+from failover.credentials import Credentials, with_credentials
 from failover.errors import FailoverError, LinkRejected, LinkUnavailable
 from failover.kafka import settings
 from failover.kafka.offsets import committed
@@ -58,7 +58,11 @@ def _committed(plan: Plan, site: str, group: str, spots: list[tuple[str, int]]) 
     if rows is not None:
         return {(row.topic, row.partition): row.committed for row in rows if row.committed >= 0}
     kafka = plan.site(site).kafka
-    return committed(settings(kafka.bootstrap, kafka.security_protocol, credentials(kafka.credentials)), group, spots)
+
+    def ask(held: Credentials | None) -> Offsets:
+        return committed(settings(kafka.bootstrap, kafka.security_protocol, held), group, spots)
+
+    return with_credentials(kafka.credentials, ask)
 
 
 def _states(plan: Plan, site: str) -> dict[str, str]:

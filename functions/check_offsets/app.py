@@ -1,6 +1,7 @@
 """check_offsets: between promotion and DNS, before any client is let in. Record where each partition of the standby
 ends, the anchor of every later figure of loss; then look for committed offsets of the protected groups that are beyond
-that end: offsets are synced apart from records, and can be ahead of them. Policy says whether to clamp those."""
+that end: offsets are synced apart from records, and can be ahead of them. A consumer would go on from there and skip
+what is written until then, so they are clamped, unless policy says to report them only."""
 
 from __future__ import annotations
 
@@ -45,40 +46,48 @@ def check(request: Request, plan: Plan) -> Report:
 
 
 def _checked(request: Request, plan: Plan, as_controller: Settings) -> Report:
-    ends = _recorded_ends(request, plan, as_controller)
-    ahead = [
+    ends = log_ends(as_controller, _spots(request, plan))
+    _keep_first(request, ends)
+    ahead = _ahead(plan, request, as_controller, ends)
+    clamping = plan.policy.on_offsets_ahead == "clamp" and not request.execution.dry_run
+    refused = _clamp(as_controller, ahead) if clamping else []
+    left = _ahead(plan, request, as_controller, ends) if ahead and clamping else ahead
+    observed: dict[str, Any] = {
+        "partitions": len(ends),
+        "groups": list(plan.protect.groups),
+        "offset_sync_seconds": _offset_sync_seconds(plan, request.execution.to_site),
+        "ahead": list(map(str, left[:NAMED])),
+        "ahead_count": len(left),
+        "clamped": _clamped_before(request) + [str(each) for each in ahead if each not in left][:NAMED],
+        "refused": refused,
+    }
+    return waiting(**observed) if left and clamping and not refused else done(**observed)
+
+
+def _spots(request: Request, plan: Plan) -> list[Spot]:
+    execution = request.execution
+    known = _listed_now(plan, execution.to_site) if execution.dry_run else inventory(ledger(), execution)
+    return [(topic, number) for topic, entry in known.items() for number in entry.lags]
+
+
+def _keep_first(request: Request, ends: Mapping[Spot, int]) -> None:
+    """Keep the ends as this execution first saw them: later ones hold clients' own records."""
+    execution, book = request.execution, ledger()
+    if execution.dry_run or not ends or table(book, execution, "log-ends"):
+        return
+    rows: dict[str, list[tuple[int, int]]] = {}
+    for (topic, partition), end in sorted(ends.items()):
+        rows.setdefault(topic, []).append((partition, end))
+    keep_table(book, execution, "log-ends", rows)
+
+
+def _ahead(plan: Plan, request: Request, as_controller: Settings, ends: Mapping[Spot, int]) -> list[Ahead]:
+    return [
         Ahead(group, spot, offset, ends[spot])
         for group in plan.protect.groups
         for spot, offset in _committed(plan, request, as_controller, group, ends).items()
         if spot in ends and offset > ends[spot]
     ]
-    observed: dict[str, Any] = {
-        "partitions": len(ends),
-        "groups": list(plan.protect.groups),
-        "offset_sync_seconds": _offset_sync_seconds(plan, request.execution.to_site),
-        "ahead": list(map(str, ahead[:NAMED])),
-    }
-    if not ahead or plan.policy.on_offsets_ahead == "report" or request.execution.dry_run:
-        return done(**observed, ahead_count=len(ahead), clamped=_clamped_before(request))
-    refused = _clamp(as_controller, ahead)
-    if refused:
-        return done(**observed, ahead_count=len(ahead), clamped=_clamped_before(request), refused=refused)
-    return waiting(**observed, clamped=list(map(str, ahead[:NAMED])))
-
-
-def _recorded_ends(request: Request, plan: Plan, as_controller: Settings) -> dict[Spot, int]:
-    """The ends as this execution first saw them: a redrive must not take clients' own records for mirrored ones."""
-    execution, book = request.execution, ledger()
-    if kept := table(book, execution, "log-ends"):
-        return {(topic, int(partition)): end for topic, ends in kept.items() for partition, end in ends}
-    known = _listed_now(plan, execution.to_site) if execution.dry_run else inventory(book, execution)
-    found = log_ends(as_controller, [(topic, number) for topic, entry in known.items() for number in entry.lags])
-    rows: dict[str, list[tuple[int, int]]] = {}
-    for (topic, partition), end in sorted(found.items()):
-        rows.setdefault(topic, []).append((partition, end))
-    if rows and not execution.dry_run:
-        keep_table(book, execution, "log-ends", rows)
-    return found
 
 
 def _listed_now(plan: Plan, site: str) -> Inventory:

@@ -234,6 +234,7 @@ def committed_on_the_standby(sites: Sites) -> dict[int, int]:
     return {row.partition: row.offset for row in asked[orders.GROUP].result(10).topic_partitions}
 
 
+@pytest.mark.parametrize("policy", [{"on_offsets_ahead": "report"}])
 def test_offsets_beyond_the_data_are_reported_and_left_as_they_are(
     sites: Sites, execution: dict[str, Any], call: Call
 ) -> None:
@@ -245,14 +246,15 @@ def test_offsets_beyond_the_data_are_reported_and_left_as_they_are(
     assert committed_on_the_standby(sites) == {0: 500, 1: 0}
 
 
-@pytest.mark.parametrize("policy", [{"on_offsets_ahead": "clamp"}])
-def test_offsets_beyond_the_data_are_clamped_where_policy_says_so(
-    sites: Sites, execution: dict[str, Any], call: Call
+@pytest.mark.parametrize("dedicated", [True, False])
+def test_offsets_beyond_the_data_are_clamped_so_that_nothing_is_skipped(
+    sites: Sites, execution: dict[str, Any], call: Call, dedicated: bool
 ) -> None:
     until_done(call, "promote_mirrors", {"execution": execution})
     commit_beyond_the_end(sites)
-    assert call("check_offsets", {"execution": execution})["status"] == "waiting"
-    observed = call("check_offsets", {"execution": execution})["observed"]
+    httpx.put(f"{sites.rest.ready['control']}/cluster", json={"dedicated": dedicated}).raise_for_status()
+    observed = until_done(call, "check_offsets", {"execution": execution})["observed"]
+    assert (sites.asked("listKafkaConsumerLags") > 0, observed["refused"]) == (True, [])
     assert (observed["ahead"], observed["clamped"]) == ([], ["fulfilment orders[0] 500 > 0"])
     assert committed_on_the_standby(sites) == {0: 0, 1: 0}
 

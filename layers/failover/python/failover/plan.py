@@ -89,7 +89,7 @@ class Policy(Part):
     cooldown_seconds: int = Field(default=3600, ge=0)
     promotion_timeout_seconds: int = Field(default=120, ge=5, le=86_400)
     on_stuck_mirrors: Literal["stop", "go-on"] = "stop"
-    on_offsets_ahead: Literal["report", "clamp"] = "report"
+    on_offsets_ahead: Literal["clamp", "report"] = "clamp"
 
 
 class Plan(Part):

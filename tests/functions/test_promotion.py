@@ -37,8 +37,20 @@ class Rest:
     def post(self, path: str, **body: Any) -> None:
         httpx.post(f"{self.child.ready['control']}/{path}", json=body).raise_for_status()
 
-    def states(self) -> dict[str, str]:
-        return dict(httpx.get(f"{self.child.ready['control']}/link", timeout=20).json()["mirrors"])
+    def states(self, link: str = orders.LINK) -> dict[str, str]:
+        return dict(httpx.get(f"{self.child.ready['control']}/links/{link}", timeout=20).json()["mirrors"])
+
+    def create_link(self, name: str, *topics: str, prefix: str | None = None) -> None:
+        """A second link, with mirrors in the API only."""
+        url = f"{self.child.ready['url']}/kafka/v3/clusters/lkc-west01/links"
+        configs = {"cluster.link.prefix": prefix} if prefix else {}
+        body = {
+            "source_cluster_id": "lkc-east01",
+            "configs": [{"name": key, "value": value} for key, value in configs.items()],
+        }
+        query = {"link_name": name, "validate_link": "false"}
+        httpx.post(url, params=query, json=body, auth=(KEY, SECRET)).raise_for_status()
+        self.post("mirrors", link=name, topics=list(topics))
 
     def asked(self, operation: str = "updateKafkaMirrorTopicsFailover") -> int:
         counts = httpx.get(f"{self.child.ready['control']}/requests").json()
@@ -67,15 +79,20 @@ def policy() -> dict[str, Any]:
 
 
 @pytest.fixture
-def plan_text(rest: Rest, policy: dict[str, Any]) -> str:
+def plan_text(rest: Rest, policy: dict[str, Any], links: list[str]) -> str:
     nowhere = "127.0.0.1:9"
     addresses = {
         site: orders.SiteAddresses(f"lkc-{site}01", nowhere, rest.child.ready["url"], nowhere)
         for site in ("east", "west")
     }
-    return yaml.safe_dump(
-        orders.plan_document(addresses, client_bootstrap=nowhere, nameserver=nowhere, zone_id="Z1", policy=policy)
-    )
+    plan = orders.plan_document(addresses, client_bootstrap=nowhere, nameserver=nowhere, zone_id="Z1", policy=policy)
+    return yaml.safe_dump(plan | {"links": [{"name": link} for link in links]})
+
+
+@pytest.fixture
+def links() -> list[str]:
+    """The plan's links."""
+    return [orders.LINK]
 
 
 @pytest.fixture
@@ -132,6 +149,7 @@ def test_a_stuck_mirror_holds_no_other_back_and_stops_it_at_the_last_chance_with
     assert type(stopped.value).__name__ == "PromotionRejected"
     said = str(stopped.value)
     assert f"1 of {MIRRORS} mirrors" in said and "t0007 PENDING_STOPPED" in said and "go-on" in said
+    assert "t0007 PENDING_STOPPED, INTERNAL_ERROR The mirror topic can't be stopped" in said
 
 
 @pytest.mark.parametrize("policy", [{"on_stuck_mirrors": "go-on"}])
@@ -223,3 +241,26 @@ def test_a_dry_run_asks_for_validation_of_every_batch_and_changes_nothing(
     assert (report["status"], report["observed"]["would_promote"]) == ("done", MIRRORS)
     assert set(rest.states().values()) == {"ACTIVE"}
     assert rest.asked() == 3
+
+
+@pytest.mark.parametrize("links", [[orders.LINK, "payments-link"]])
+def test_every_link_of_the_plan_is_promoted_and_none_that_is_not(
+    rest: Rest, execution: dict[str, Any], call: Call, book: Ledger
+) -> None:
+    rest.create_link("payments-link", "payments")
+    rest.create_link("somebody-elses", "elsewhere")
+    observed = promote(call, execution)
+    assert observed["by_status"] == {"STOPPED": MIRRORS + 1}
+    assert rest.states("payments-link") == {"payments": "STOPPED"}
+    assert rest.states("somebody-elses") == {"elsewhere": "ACTIVE"}
+    assert inventory(book, Execution.model_validate(execution))["payments"].link == "payments-link"
+
+
+@pytest.mark.parametrize("links", [["prefixed"]])
+def test_a_link_with_a_prefix_is_refused_before_anything_is_changed(
+    rest: Rest, execution: dict[str, Any], call: Call
+) -> None:
+    rest.create_link("prefixed", "east.orders", prefix="east.")
+    observed = call("assess", {"execution": execution | {"manual": True}, "last_chance": True})["observed"]
+    assert (observed["verdict"], observed["evidence"]["prefixed_mirrors"]) == ("stand-down", 1)
+    assert rest.states("prefixed") == {"east.orders": "ACTIVE"}

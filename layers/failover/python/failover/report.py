@@ -85,8 +85,17 @@ def headline(report: dict[str, Any]) -> str:
         return f"{what}: walked through in {report['recovery_seconds']:.0f} s, nothing was changed"
     match report["outcome"]:
         case "succeeded":
-            return f"{what}: failed over in {report['recovery_seconds']:.0f} s"
+            return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"
         case "stood-down":
             return f"{what}: stood down, nothing was changed"
         case _:
             return f"{what}: FAILOVER STOPPED, a person is needed"
+
+
+def _stranded(loss: dict[str, Any] | None) -> str:
+    """The loss in a few words, which are never "0": nobody but the lost site knows it."""
+    records = (loss or {}).get("records")
+    if loss is None or records is None:
+        return "loss unknown"
+    unknown = f", {loss['unknown_partitions']} partitions unknown" if loss["unknown_partitions"] else ""
+    return f"{records['low']:,} to {records['high']:,} stranded (estimate){unknown}"

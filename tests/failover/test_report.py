@@ -1,0 +1,41 @@
+"""The controller's account in one line, as people read it first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from failover.report import headline
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    known = {"records": {"low": 200, "high": 1775}, "unknown_partitions": 0}
+    told = {"plan": "orders", "from": "east", "to": "west", "dry_run": False, "outcome": "succeeded"}
+    return told | {"recovery_seconds": 24.4, "loss": known} | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "orders east to west: failed over in 24 s, 200 to 1,775 stranded (estimate)"),
+        (
+            {"loss": {"records": {"low": 0, "high": 3}, "unknown_partitions": 2}},
+            "orders east to west: failed over in 24 s, 0 to 3 stranded (estimate), 2 partitions unknown",
+        ),
+        (
+            {"loss": {"records": None, "unknown_partitions": 12}},
+            "orders east to west: failed over in 24 s, loss unknown",
+        ),
+        ({"loss": None}, "orders east to west: failed over in 24 s, loss unknown"),
+        ({"outcome": "stood-down"}, "orders east to west: stood down, nothing was changed"),
+        ({"outcome": "failed"}, "orders east to west: FAILOVER STOPPED, a person is needed"),
+    ],
+)
+def test_the_subject_says_what_happened_and_what_it_may_have_cost(changes: dict[str, Any], said: str) -> None:
+    assert headline(report(**changes)) == said
+
+
+def test_the_subject_fits_a_notification_even_of_a_long_plan() -> None:
+    long = report(plan="p" * 40, loss={"records": {"low": 10**9, "high": 10**9}, "unknown_partitions": 0})
+    assert headline(long)[:100].startswith("p" * 40 + " east to west: failed over")

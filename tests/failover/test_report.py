@@ -27,6 +27,10 @@ def report(**changes: Any) -> dict[str, Any]:
             {"loss": {"records": None, "unknown_partitions": 12}},
             "orders east to west: failed over in 24 s, loss unknown",
         ),
+        (
+            {"loss": {"records": {"low": 0, "high": 0}, "unknown_partitions": 0}},
+            "orders east to west: failed over in 24 s, none expected to be stranded (estimate)",
+        ),
         ({"loss": None}, "orders east to west: failed over in 24 s, loss unknown"),
         ({"outcome": "stood-down"}, "orders east to west: stood down, nothing was changed"),
         ({"outcome": "failed"}, "orders east to west: FAILOVER STOPPED, a person is needed"),

@@ -98,4 +98,6 @@ def _stranded(loss: dict[str, Any] | None) -> str:
     if loss is None or records is None:
         return "loss unknown"
     unknown = f", {loss['unknown_partitions']} partitions unknown" if loss["unknown_partitions"] else ""
+    if not records["high"]:
+        return f"none expected to be stranded (estimate){unknown}"
     return f"{records['low']:,} to {records['high']:,} stranded (estimate){unknown}"

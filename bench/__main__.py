@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import drills, gateway_throughput, imports, promotion
+from bench import drills, gateway_throughput, imports, promotion, readiness
 from bench.result import Benchmark, NotMeasured, Result
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "imports": imports.measure,
     "gateway": gateway_throughput.results,
     "promotion": promotion.measure,
+    "readiness": readiness.measure,
     "drills": drills.measure,
 }
 RESULTS: Final = Path(__file__).resolve().parent / "results.json"

@@ -15,6 +15,7 @@ HOSTNAME: Final = "kafka.orders.example.com"
 ZONE: Final = "orders.example.com"
 TOPICS: Final = ("orders", "payments", "shipments")
 PARTITIONS: Final = 4
+CANARY: Final = "failover-canary"
 GROUP: Final = "fulfilment"
 LINK: Final = "orders-link"
 BROKERS: Final = 3
@@ -94,7 +95,7 @@ def plan_document(
             "ttl": TTL_S,
             "nameservers": [nameserver],
         },
-        "clients": {"security_protocol": "PLAINTEXT", "canary_topic": "failover-canary"},
+        "clients": {"security_protocol": "PLAINTEXT", "canary_topic": CANARY},
         "policy": {"mode": "automatic", "quorum": 2, "signal_max_age_seconds": 300} | policy,
     }
 

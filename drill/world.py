@@ -144,17 +144,17 @@ class World:
         return self._spawn("drill.network.balancer", {"site": site, "listen_ports": PORTS}, f"balancer-{site}")
 
     def _start_rest(self, site: str) -> Child:
-        cluster, remote = self._clusters[site].ready, self._clusters[HOME].ready
+        cluster, remote = self._clusters[site].ready, self._clusters[HOME if site == STANDBY else STANDBY].ready
         key, secret = orders.API_KEYS[site]
-        link = {
-            "name": orders.LINK,
-            "remote_cluster_id": remote["cluster_id"],
-            "remote_bootstrap": remote["bootstrap"],
-            "remote_raw_bootstrap": remote["raw_bootstrap"],
-            "interval_s": self.settings.link_interval_s,
-            "offset_sync_s": self.settings.offset_sync_s,
-            "groups": [orders.GROUP],
-        }
+        link = {"name": orders.LINK, "remote_cluster_id": remote["cluster_id"]}
+        if site == STANDBY:
+            link |= {
+                "remote_bootstrap": remote["bootstrap"],
+                "remote_raw_bootstrap": remote["raw_bootstrap"],
+                "interval_s": self.settings.link_interval_s,
+                "offset_sync_s": self.settings.offset_sync_s,
+                "groups": [orders.GROUP],
+            }
         config = {
             "site": site,
             "cluster_id": cluster["cluster_id"],
@@ -162,7 +162,8 @@ class World:
             "admin": cluster["admin"],
             "api_key": key,
             "api_secret": secret,
-            "link": link if site == STANDBY else None,
+            "link": link,
+            "topics": [orders.CANARY],
             "mirrors": [*TOPICS, *orders.more_topics(self.settings.more_topics)] if site == STANDBY else [],
             "rest_only_mirrors": {"count": self.settings.rest_only_mirrors if site == STANDBY else 0},
             "stop_delay_s": self.settings.stop_delay_s,

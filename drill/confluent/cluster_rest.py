@@ -22,6 +22,7 @@ from drill.confluent.config import Config
 from drill.confluent.control import Control
 from drill.confluent.door import Door
 from drill.confluent.faults import Faults
+from drill.confluent.kafka_topics import ensure_topics
 from drill.confluent.link_creation import LinkCreation
 from drill.confluent.linking import Linking
 from drill.confluent.links import Links
@@ -47,6 +48,8 @@ class StandIn:
         self.cluster = LocalCluster(local, config.groups)
         self.cluster.dedicated = config.dedicated
         self.cluster.make_up(rest_only.topics(config.rest_only_topics))
+        if local is not None:
+            ensure_topics(local, config.topics)
         self.acls = AclTable(config.acls)
         self.links, self.peers = Links(), Peers(config.peers)
         self.linking = Linking(config, local, self.cluster, self.acls, self.links, self.peers)

@@ -36,6 +36,7 @@ class Config(BaseModel):
     `raw_bootstrap`, `admin`: the brokers and their guard; with no brokers all topics are made up.
     `viewers`: keys, with their secrets, that may only read.
     `peers`: the control URLs of other clusters' stand-ins, by cluster id.
+    `topics`: made where they do not exist; no link has to do with them.
     `rest_only_mirrors`: topics under the link that exist in the API only; `rest_only_topics`: the same at their source.
     `groups`: consumer groups there may be, beside those of the link.
     `stop_delay_s`: how long a mirror stays PENDING_STOPPED; for all, or by topic ("*": the rest).
@@ -59,6 +60,7 @@ class Config(BaseModel):
     oauth: OAuthConfig = OAuthConfig()
     port: int = 0
     link: LinkConfig | None = None
+    topics: list[str] = []
     mirrors: list[str] = []
     rest_only_mirrors: RestOnly = RestOnly()
     rest_only_topics: RestOnly = RestOnly()

@@ -1,0 +1,127 @@
+"""Readiness of a whole world, by the deployed function and state machine: a healthy one is ready, down to the last dry
+run, which changed nothing; and when the active site is lost, that is what is told."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from drill import orders
+from drill.world import Settings, World
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.xdist_group("drill")]
+LIMIT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World(Settings(tmp_path_factory.mktemp("world"))) as world:
+        bootstrap = world.cluster(orders.HOME)["bootstrap"]
+        producer = Producer({"bootstrap.servers": bootstrap})
+        for topic in orders.TOPICS:
+            for partition in range(orders.PARTITIONS):
+                producer.produce(topic, b"an order", partition=partition)
+        assert producer.flush(20) == 0
+        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": orders.GROUP})
+        consumer.commit(offsets=[TopicPartition("orders", 0, 1)], asynchronous=False)
+        consumer.close()
+        yield world
+
+
+def invoked(world: World) -> dict[str, Any]:
+    """The answer of the deployed function."""
+    answer = world.aws("lambda").invoke(
+        FunctionName=world.resource("CheckReadiness"), Payload=json.dumps({"plan": orders.PLAN})
+    )
+    document = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, document
+    return dict(document)
+
+
+def checks(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {check["name"]: check for check in document["checks"]}
+
+
+def walked_through(world: World) -> str:
+    """A dry run by the deployed state machine, to its end; its status."""
+    states = world.aws("stepfunctions")
+    arn = states.start_execution(
+        stateMachineArn=world.resource("FailoverStateMachine"),
+        input=json.dumps({"plan": orders.PLAN, "to": "standby", "dry_run": True, "reason": "a test"}),
+    )["executionArn"]
+    _until(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING", "the end of the dry run")
+    return str(states.describe_execution(executionArn=arn)["status"])
+
+
+def _until(condition: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        time.sleep(0.2)
+
+
+def state_of(world: World) -> tuple[Any, ...]:
+    """What a failover would change."""
+    mirrors = world.promoted()
+    services = [
+        world.aws("ecs", orders.REGIONS[site]).describe_services(cluster="gateways", services=[f"gateway-{site}"])[
+            "services"
+        ][0]["taskDefinition"]
+        for site in orders.REGIONS
+    ]
+    records = world.aws("route53").list_resource_record_sets(HostedZoneId=world.zone_id)["ResourceRecordSets"]
+    ledger = world.aws("dynamodb").get_item(
+        TableName=world.resource("Ledger"), Key={"pk": {"S": f"plan#{orders.PLAN}"}, "sk": {"S": "state"}}
+    )
+    return mirrors, services, [each for each in records if each["Type"] == "CNAME"], ledger.get("Item")
+
+
+def test_a_healthy_world_is_ready_after_a_dry_run_that_changed_nothing(world: World) -> None:
+    before = state_of(world)
+    assert walked_through(world) == "SUCCEEDED"
+    assert state_of(world) == before
+    document = invoked(world)
+    _until(lambda: checks(invoked(world))["group-offsets"]["status"] == "pass", "the group's offsets")
+    document = invoked(world)
+    unready = [check for check in document["checks"] if check["status"] in ("fail", "unknown")]
+    assert document["ready"] and not unready, json.dumps(unready, indent=2)
+    warned = {check["name"]: check["evidence"] for check in document["checks"] if check["status"] == "warn"}
+    assert set(warned) <= {"link-tasks"}, warned
+    said = checks(document)["dry-run"]["evidence"][0]
+    for step in ("claim", "assess", "fence", "promote_mirrors", "switch_routes", "flip_dns", "verify"):
+        assert step in said
+    published = {
+        (metric["name"], metric["dimensions"].get("check")): [value for _, value in metric["values"]]
+        for metric in _report(world, "metrics")
+        if metric["name"] in ("CheckReady", "ReadinessFailures")
+    }
+    assert published["ReadinessFailures", None][-1] == 0
+    assert published["CheckReady", "promotion"][-1] == 1
+
+
+def test_a_lost_active_site_is_told_and_the_standbys_own_checks_stand(world: World) -> None:
+    before = checks(invoked(world))
+    world.lose(orders.HOME)
+    document = invoked(world)
+    after = checks(document)
+    assert not document["ready"]
+    for name in ("promotion", "links", "link-configs", "secrets", "lease", "dry-run", "canary-topic"):
+        assert after[name]["status"] == before[name]["status"], (after[name], before[name])
+    for name in ("mirror-coverage", "group-offsets", "acls"):
+        assert after[name]["status"] == "unknown", after[name]
+    for name in ("clients", "fleet-routes", "fleet-capacity", "fleet-instances"):
+        assert after[name]["status"] in ("fail", "unknown"), after[name]
+    told = [event["detail"] for event in world.events() if event["detail-type"] == "Readiness changed"]
+    changes = {(each["check"], each["before"], each["after"]) for each in told}
+    assert ("acls", "pass", "unknown") in changes
+    assert len({each["key"] for each in told}) == len(told)
+
+
+def _report(world: World, name: str) -> list[dict[str, Any]]:
+    return list(httpx.get(f"{world.endpoint}/drill/{name}").json())

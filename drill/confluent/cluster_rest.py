@@ -49,7 +49,7 @@ class StandIn:
         self.cluster.dedicated = config.dedicated
         self.cluster.make_up(rest_only.topics(config.rest_only_topics))
         if local is not None:
-            ensure_topics(local, config.topics)
+            ensure_topics(local, dict.fromkeys(config.topics))
         self.acls = AclTable(config.acls)
         self.links, self.peers = Links(), Peers(config.peers)
         self.linking = Linking(config, local, self.cluster, self.acls, self.links, self.peers)

@@ -36,7 +36,7 @@ def summary(reports: list[dict[str, Any]]) -> list[Result]:
     memory = max(number(report, "world.peak_memory_mb") for report in reports)
     return [
         Result("drill.alarm_to_dns", median("alarm_to_dns"), "s", 3),
-        Result("drill.rto", median("rto.total"), "s", 35),
+        Result("drill.rto", median("rto.total"), "s", 15),
         Result("drill.rto.detection", median("rto.detection"), "s", None),
         Result("drill.world_up", median("world.up_seconds"), "s", 10),
         Result("drill.peak_memory", memory, "MB", 1500),

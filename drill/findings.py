@@ -19,7 +19,7 @@ STANDBY_FLEET = f"switch_routes:gateway-{STANDBY}"
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm that said a site is lost, and when its event was there; seconds since 1970."""
+    """An alarm, or a vantage point, that said a site is lost, and when its event was there; seconds since 1970."""
 
     name: str
     at: float
@@ -44,20 +44,33 @@ class Findings:
         return self.execution.done_at(step) if self.execution else None
 
 
-def first_alarm(events: Sequence[Mapping[str, Any]], killed_at: float) -> Alarm | None:
-    """The first alarm against the lost site whose event came after the kill."""
-    for event in events:
-        detail = event.get("detail") or {}
-        name = str(detail.get("alarmName", ""))
-        of_lost_site = name.startswith((f"failover-{PLAN}-{HOME}-", f"kafka-{PLAN}-{HOME}-"))
-        if of_lost_site and event["at"] >= killed_at and detail["state"]["value"] == "ALARM":
-            return Alarm(name, float(event["at"]))
-    return None
+def words_of_loss(events: Sequence[Mapping[str, Any]], killed_at: float) -> list[Alarm]:
+    """Every alarm and every sighting after the kill that said the site is lost, in the order of their events."""
+    return [
+        Alarm(who, float(event["at"]))
+        for event in events
+        if event["at"] >= killed_at and (who := _says_lost(event.get("detail") or {}))
+    ]
+
+
+def set_off(words: Sequence[Alarm], execution: Execution | None) -> Alarm | None:
+    """The word on which the execution was started, the last one before; without an execution the first of all."""
+    before = [word for word in words if execution is not None and word.at <= execution.started]
+    return before[-1] if before else words[0] if words else None
+
+
+def _says_lost(detail: Mapping[str, Any]) -> str | None:
+    alarm = str(detail.get("alarmName", ""))
+    if alarm.startswith((f"failover-{PLAN}-{HOME}-", f"kafka-{PLAN}-{HOME}-")):
+        return alarm if detail["state"]["value"] == "ALARM" else None
+    view = detail.get("view") or {}
+    lost = any(p["site"] == HOME and p["service"] != "rest" and p["healthy"] is False for p in view.get("probes", ()))
+    return f"probe/{view['vantage']}" if lost and not view["ill"] else None
 
 
 def milestones(findings: Findings) -> Milestones:
     """When each part of the recovery was over. The name as resolvers saw it, the rest as the ledger has it."""
-    alarm = first_alarm(findings.events, findings.killed_at)
+    alarm = set_off(words_of_loss(findings.events, findings.killed_at), findings.execution)
     return Milestones(
         killed=findings.killed_at,
         alarm=alarm.at if alarm else None,
@@ -72,7 +85,7 @@ def run_of(scenario: Scenario, findings: Findings, rate: float) -> Run:
     """The run, as the report wants it."""
     execution = findings.execution
     steps = execution.steps if execution else ()
-    alarm = first_alarm(findings.events, findings.killed_at)
+    alarm = set_off(words_of_loss(findings.events, findings.killed_at), findings.execution)
     return Run(
         scenario=scenario.name,
         description=scenario.description,
@@ -95,7 +108,7 @@ def run_of(scenario: Scenario, findings: Findings, rate: float) -> Run:
             execution.document if execution else None, findings.loss_table if execution else None
         ),
         target_rate=rate,
-        moments=[Moment(at=alarm.at, name=f"event of {alarm.name}")] if alarm else [],
+        moments=[Moment(at=alarm.at, name=f"{alarm.name} says so")] if alarm else [],
         world={
             "up_seconds": round(findings.world_up_s, 2),
             "peak_memory_mb": round(findings.peak_memory_mb, 1),

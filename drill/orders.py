@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +10,8 @@ PLAN: Final = "orders"
 HOME: Final = "east"
 STANDBY: Final = "west"
 REGIONS: Final = {HOME: "us-east-2", STANDBY: "us-west-2"}
+THIRD_REGION: Final = "us-east-1"
+"""No site's: the other vantage point, and where Route 53's health checks have their metrics."""
 ACCOUNT: Final = "123456789012"
 HOSTNAME: Final = "kafka.orders.example.com"
 ZONE: Final = "orders.example.com"
@@ -77,7 +79,13 @@ class SiteAddresses:
 
 
 def plan_document(
-    sites: dict[str, SiteAddresses], *, client_bootstrap: str, nameserver: str, zone_id: str, policy: dict[str, Any]
+    sites: dict[str, SiteAddresses],
+    *,
+    client_bootstrap: str,
+    nameserver: str,
+    zone_id: str,
+    policy: dict[str, Any],
+    anchors: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The plan's document, as it would stand in YAML."""
     return {
@@ -88,6 +96,7 @@ def plan_document(
         "sites": {name: _site(name, addresses) for name, addresses in sites.items()},
         "links": [{"name": LINK}],
         "protect": {"groups": [GROUP], "topics": list(TOPICS)},
+        "anchors": list(anchors),
         "dns": {
             "kind": "route53-record",
             "hosted_zone_id": zone_id,
@@ -96,7 +105,7 @@ def plan_document(
             "nameservers": [nameserver],
         },
         "clients": {"security_protocol": "PLAINTEXT", "canary_topic": CANARY},
-        "policy": {"mode": "automatic", "quorum": 2, "signal_max_age_seconds": 300} | policy,
+        "policy": {"mode": "automatic", "fast_path": True} | policy,
     }
 
 
@@ -124,6 +133,6 @@ def _site(name: str, addresses: SiteAddresses) -> dict[str, Any]:
         "alarms": [
             f"failover-{PLAN}-{name}-kafka",
             f"failover-{PLAN}-{name}-gateway",
-            health_check_alarm(name),
+            {"name": health_check_alarm(name), "vantage": "route53"},
         ],
     }

@@ -15,7 +15,7 @@ from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
 from drill.clients.record_log import consumer_log, producer_log
 from drill.clients.stop import finish
 from drill.controller_account import ControllerAccount
-from drill.findings import Findings, first_alarm, run_of
+from drill.findings import Findings, run_of, words_of_loss
 from drill.memory import PeakMemory
 from drill.name_watch import NameWatch
 from drill.orders import HOME, STANDBY, TOPICS
@@ -128,11 +128,10 @@ class Rehearsal:
         deadline = time.time() + self._scenario.recovery_limit_s
         killed_at = self._stage.killed_at or 0.0
         while time.time() < deadline:
-            alarm = first_alarm(world.events(), killed_at)
-            if alarm is not None:
-                self._stage.say(f"alarm {alarm.name}: {HOME} is lost", alarm.at)
+            for word in words_of_loss(world.events(), killed_at):
+                self._stage.say(f"{word.name}: {HOME} is lost", word.at)
             execution = controller.failover()
-            self._stage.phase = "detecting the loss" if alarm is None else "failing over"
+            self._stage.phase = "detecting the loss" if execution is None else "failing over"
             show()
             if execution is not None and execution.status != "running" and self._acknowledged_again():
                 self._stage.say(f"{execution.name} {execution.status}")

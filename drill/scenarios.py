@@ -25,8 +25,14 @@ SCENARIOS: Final = {
     for scenario in (
         Scenario(
             "region-loss",
-            "The whole active site is killed: Kafka, REST, gateways, load balancer, and its region's AWS. Alarms at"
-            " CloudWatch's real timing; the controller decides and acts by itself.",
+            "The whole active site is killed: Kafka, REST, gateways, load balancer, and its region's AWS. Probes from"
+            " two regions agree; the controller decides and acts by itself.",
+        ),
+        Scenario(
+            "region-loss-seen-by-alarms",
+            "The same loss, but policy does not let probes decide alone: an alarm must stand, too, at CloudWatch's real"
+            " timing.",
+            policy={"fast_path": False},
         ),
         Scenario(
             "region-loss-seen-by-route53",

@@ -26,7 +26,7 @@ import yaml
 from botocore.config import Config
 
 from drill import orders
-from drill.orders import HOME, PLAN, REGIONS, STANDBY, TOPICS
+from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
 from drill.ports import LOOPBACK, free_ports
 from drill.process import ROOT, Child, spawn
 from gateway.config import gateway_config  # first: it puts the layer on the path
@@ -36,7 +36,7 @@ from failover.plan import parse  # isort: skip
 
 PORTS = 1 + orders.BROKERS
 ON_THE_WAY = (
-    "JudgeAlarm",
+    "Judge",
     "WatchSite",
     "SampleLag",
     "Claim",
@@ -50,7 +50,7 @@ ON_THE_WAY = (
     "Conclude",
 )
 """The functions of a failover that asks nobody: what a deployed stack's schedules keep warm."""
-ROUTE53_REGION = "us-east-1"
+SIGNALS_STACK = "failover-signals"
 SITES = (HOME, STANDBY)
 UP_TIMEOUT_S = 30.0
 
@@ -125,7 +125,8 @@ class World:
         self._deploy_fleets()
         self._deploy_plan()
         self._deploy_health_checks()
-        names = "&".join(f"function={self.resource(each)}" for each in ON_THE_WAY)
+        other_eyes = self.cloud.ready["stacks"][SIGNALS_STACK]["resources"]["WatchSite"]["ref"]
+        names = "&".join(f"function={each}" for each in (*map(self.resource, ON_THE_WAY), other_eyes))
         self._post(f"/drill/warm?{names}")
         if self.settings.watch:
             self._post("/drill/schedules/start")
@@ -176,6 +177,14 @@ class World:
             "account": orders.ACCOUNT,
             "template": str(self.settings.template),
             "parameters": self._parameters(),
+            "more_stacks": [
+                {
+                    "name": SIGNALS_STACK,
+                    "region": THIRD_REGION,
+                    "template": str(ROOT / "signals.yaml"),
+                    "parameters": self._signals_parameters(),
+                }
+            ],
             "python": sys.executable,
             "dependencies_path": [sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]],
             "log_dir": str(self.logs / "functions"),
@@ -240,17 +249,18 @@ class World:
         return yaml.safe_dump(gateway_config(plan, site, target, nodes), sort_keys=False)
 
     def _deploy_plan(self) -> None:
-        for site in SITES:
-            key, secret = orders.API_KEYS[site]
-            self.aws("secretsmanager").create_secret(
-                Name=f"failover/{PLAN}/{site}", SecretString=json.dumps({"key": key, "secret": secret})
-            )
-        self.aws("ssm").put_parameter(
-            Name=f"/failover/plans/{PLAN}", Value=yaml.safe_dump(self.plan, sort_keys=False), Type="String"
-        )
+        """Plan and secrets, where the controller is and where the other vantage point is."""
+        document = yaml.safe_dump(self.plan, sort_keys=False)
+        for region, stack in ((REGIONS[STANDBY], "failover"), (THIRD_REGION, SIGNALS_STACK)):
+            for site in SITES:
+                key, secret = orders.API_KEYS[site]
+                self.aws("secretsmanager", region).create_secret(
+                    Name=f"failover/{PLAN}/{site}", SecretString=json.dumps({"key": key, "secret": secret})
+                )
+            self.aws("ssm", region).put_parameter(Name=f"/{stack}/plans/{PLAN}", Value=document, Type="String")
 
     def _deploy_health_checks(self) -> None:
-        """A health check on each load balancer, its alarm in us-east-1, and a rule there that forwards the events."""
+        """A health check on each load balancer, and its alarm, which the signals stack forwards."""
         for site in SITES:
             port = self._balancers[site].ready["port"]
             endpoint = {
@@ -261,7 +271,7 @@ class World:
                 "FailureThreshold": 3,
             }
             check = self.aws("route53").create_health_check(CallerReference=site, HealthCheckConfig=endpoint)
-            self.aws("cloudwatch", ROUTE53_REGION).put_metric_alarm(
+            self.aws("cloudwatch", THIRD_REGION).put_metric_alarm(
                 AlarmName=orders.health_check_alarm(site),
                 Namespace="AWS/Route53",
                 MetricName="HealthCheckStatus",
@@ -272,16 +282,12 @@ class World:
                 Threshold=1,
                 ComparisonOperator="LessThanThreshold",
             )
-        pattern = {"source": ["aws.cloudwatch"], "detail": {"alarmName": list(map(orders.health_check_alarm, SITES))}}
-        events = self.aws("events", ROUTE53_REGION)
-        events.put_rule(Name="forward", EventPattern=json.dumps(pattern))
-        bus = f"arn:aws:events:{REGIONS[STANDBY]}:{orders.ACCOUNT}:event-bus/default"
-        events.put_targets(Rule="forward", Targets=[{"Id": "standby", "Arn": bus}])
 
     def _plan(self) -> dict[str, Any]:
         return orders.plan_document(
             {site: self.addresses(site) for site in SITES},
             client_bootstrap=self.client_bootstrap,
+            anchors=[self.endpoint.removeprefix("http://")],
             nameserver=self.nameserver,
             zone_id=self.zone_id,
             policy=self.settings.policy,
@@ -312,6 +318,10 @@ class World:
             "DryRunState": "DISABLED",
             "ReadinessState": "DISABLED",
         }
+
+    def _signals_parameters(self) -> dict[str, str]:
+        shared = ("PlanName", "SecretArns", "HealthCheckAlarmNames", "Runtime")
+        return {name: self._parameters()[name] for name in shared} | {"ControllerRegion": REGIONS[STANDBY]}
 
     def _fleets_serve(self) -> bool:
         for site in SITES:

@@ -88,6 +88,7 @@ def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.Monkey
     )
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     monkeypatch.setenv("PLANS_PATH", "/failover/plans")
+    monkeypatch.setenv("CONTROLLER_REGIONS", REGION)
     monkeypatch.setenv("STATE_MACHINE_ARN", machine["stateMachineArn"])
     monkeypatch.setenv("NOTIFICATION_TOPIC_ARN", aws("sns").create_topic(Name="notifications")["TopicArn"])
     return aws

@@ -1,7 +1,7 @@
 """AWS on one machine, in one process: moto's server with the bridges, and the stack of one template.
 
-`python -m drill.aws.cloud '<JSON of CloudConfig>'` announces {endpoint, outputs, resources, ignored}. What it is asked
-beside AWS's own APIs: see server.py.
+`python -m drill.aws.cloud '<JSON of CloudConfig>'` announces {endpoint, outputs, resources, ignored, stacks}.
+What it is asked beside AWS's own APIs: see server.py.
 """
 
 from __future__ import annotations
@@ -19,6 +19,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from drill.process import announce, configuration, exit_with_parent
 
 
+class StackConfig(BaseModel):
+    """One more stack, in a region of its own. `name` must be its alone: functions are found by their names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    region: str
+    template: Path
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
 class CloudConfig(BaseModel):
     """What the process is told. `region` is the stack's; every region answers on the same endpoint."""
 
@@ -30,6 +41,7 @@ class CloudConfig(BaseModel):
     stack_name: str = "failover"
     template: Path | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
+    more_stacks: list[StackConfig] = Field(default_factory=list)
     port: int = 0
     python: Path = Path(sys.executable)
     """The interpreter of the Lambda workers."""

@@ -6,6 +6,7 @@ import importlib
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moto.core.config import default_user_config
@@ -71,8 +72,12 @@ class Machine:
         )
         ready: dict[str, Any] = {"endpoint": self.endpoint}
         self._start_bridges()
-        if self.config.template is not None:
-            ready |= self._load()
+        config = self.config
+        if config.template is not None:
+            ready |= self._load(config.stack_name, config.region, config.template, config.parameters)
+        ready["stacks"] = {
+            more.name: self._load(more.name, more.region, more.template, more.parameters) for more in config.more_stacks
+        }
         repeat(lambda: measure_queues(self.metrics.add), QUEUES_EVERY_S, "queues")
         if self.config.schedules:
             self.schedules.start()
@@ -82,14 +87,13 @@ class Machine:
         """Until this process is ended by its parent."""
         threading.Event().wait()
 
-    def _load(self) -> dict[str, Any]:
-        assert self.config.template is not None
+    def _load(self, name: str, region: str, template: Path, parameters: dict[str, Any]) -> dict[str, Any]:
         stack = Stack(
-            self.config.template.resolve(),
-            self.config.parameters,
-            name=self.config.stack_name,
+            template.resolve(),
+            parameters,
+            name=name,
             account=self.config.account,
-            region=self.config.region,
+            region=region,
             clients=self.clients,
             runtime=self.runtime,
             dependencies_path=tuple(self.config.dependencies_path),

@@ -13,7 +13,7 @@ from drill.report.model import Report, Step
 
 FOLDER = Path(__file__).resolve().parent
 EXPLAINED = {
-    "detection": "the metrics and alarms notice",
+    "detection": "probes and alarms notice, for as long as policy says",
     "decision": "claim the plan, weigh the evidence",
     "promotion": "make the mirrors writable",
     "routes": "point the standby's gateways at its cluster",

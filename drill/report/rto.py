@@ -8,7 +8,7 @@ from drill.report.model import Rto
 
 PARTS = ("detection", "decision", "promotion", "routes", "dns", "clients")
 MARKS = {
-    "detection": "the alarm's event",
+    "detection": "the event that set it off",
     "decision": "the end of assess",
     "promotion": "the end of promote_mirrors",
     "routes": "the end of switch_routes on the standby's fleet",
@@ -31,7 +31,7 @@ class Milestones:
 
     @property
     def alarm_to_dns(self) -> float | None:
-        """Seconds from the alarm's event to the flipped name."""
+        """Seconds from the event that set the failover off to the flipped name."""
         return None if self.alarm is None or self.dns is None else round(self.dns - self.alarm, 3)
 
 

@@ -15,11 +15,12 @@ from failover.link import Mirror, by_status, prefixed, trailing
 from failover.link.of_plan import links_at
 from failover.loss_of_execution import expected_loss
 from failover.plan import Plan
-from failover.probes import probe_sites
+from failover.probes import look_around
 from failover.readiness.known import known_unready
+from failover.signals import seen_too, signals
 from failover.step import Report, Request, done, ledger, step, waiting
 
-ASK_AGAIN_S = 5
+ASK_AGAIN_S = 3
 
 
 class AssessRequest(Request):
@@ -33,22 +34,23 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     execution, book = request.execution, ledger()
     with ThreadPoolExecutor(max_workers=3) as pool:
         mirrors_read = pool.submit(_mirrors, plan, execution.to_site)
-        signals_read = pool.submit(still_standing, plan, book.signals(plan.name, execution.from_site))
-        probes = probe_sites(plan, (execution.from_site, execution.to_site))
-        by_link, signals = mirrors_read.result(), signals_read.result()
-    mirrors = [mirror for found in by_link.values() for mirror in found]
+        signals_read = pool.submit(lambda: still_standing(signals(book, plan.name)))
+        view = look_around(plan)
+        by_link, known = mirrors_read.result(), signals_read.result()
+    mirrors = [mirror for found in (by_link or {}).values() for mirror in found]
     evidence = Evidence(
         execution.from_site,
         execution.to_site,
-        tuple(signals),
-        probes,
+        seen_too(book, plan.name, known, view, plan.policy.probe_max_age_seconds),
+        view.probes,
         trailing(mirrors),
-        by_status(mirrors),
+        None if by_link is None else by_status(mirrors),
         prefixed(mirrors),
+        view.ill,
     )
     case = Case(evidence, plan.policy, book.state(plan.name, plan.home), execution.manual, time.time())
     decision = decide(case)
-    taken = {topic: entry for name, found in by_link.items() for topic, entry in listed(name, found).items()}
+    taken = {topic: entry for name, found in (by_link or {}).items() for topic, entry in listed(name, found).items()}
     observed = _document(evidence, decision) | {
         "expected_loss": expected_loss(book, execution, taken),
         "known_unready": list(known_unready(plan)),
@@ -65,12 +67,12 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     return done(**observed)
 
 
-def _mirrors(plan: Plan, site: str) -> dict[str, list[Mirror]]:
-    """The mirrors by link, or none where REST does not answer: the guards then find the standby unfit."""
+def _mirrors(plan: Plan, site: str) -> dict[str, list[Mirror]] | None:
+    """The mirrors by link, or None where REST does not answer: the guards then wait for it."""
     try:
         return {link.name: link.mirrors() for link in links_at(plan, site)}
     except (LinkUnavailable, LinkRejected):
-        return {}
+        return None
 
 
 def _document(evidence: Evidence, decision: Decision) -> dict[str, Any]:

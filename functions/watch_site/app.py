@@ -1,12 +1,14 @@
-"""watch_site: probe both sites from here, and publish what was seen as the metrics that the alarms stand on.
+"""watch_site: look at both sites from here, and say what was seen: to the judge at once, and as the metrics of alarms.
 
-Metrics go out as EMF at one-second resolution, so that alarms of 10-second periods can stand on them
+The sighting goes to the default bus of every region that has a controller. Metrics go out as EMF at one-second
+resolution, so that alarms of 10-second periods can stand on them
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
-A probe that failed itself publishes nothing: it is no vote. Nor does a controller that sees neither site: it is ill.
+A probe that failed itself publishes nothing: it is no vote. Nor does a vantage point that is cut off itself: it is ill.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
@@ -15,14 +17,17 @@ from pydantic import BaseModel, ConfigDict
 
 from failover.evidence import Probe
 from failover.plans import plan_named
-from failover.probes import probe_sites
+from failover.probes import look_around
 from failover.read import read
+from failover.sighting import tell
+
+LOOK_S = 3.0
 
 logger = Logger(service="failover")
 
 
 class WatchRequest(BaseModel):
-    """The plan whose sites to probe."""
+    """The plan whose sites to look at."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,23 +36,31 @@ class WatchRequest(BaseModel):
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Probe and publish; answers what was seen.
+    """Look and tell; answers what was seen, and what region's bus did not take it.
 
     Raises:
         MalformedEvent, UnknownPlan, BadPlan, ServiceUnavailable
     """
     plan = plan_named(read(WatchRequest, event).plan)
-    probes = probe_sites(plan, plan.sites)
-    blind = not any(probe.healthy for probe in probes)
-    if blind:
-        logger.warning("sees neither site, and takes itself to be ill", plan=plan.name)
+    view = look_around(plan, LOOK_S)
+    if view.ill:
+        logger.warning("no vote", plan=plan.name, vantage=view.vantage, why=view.ill)
     else:
-        for probe in probes:
-            _publish(plan.name, probe)
-    return {"plan": plan.name, "blind": blind, "probes": [_said(probe) for probe in probes]}
+        for probe in view.probes:
+            _publish(plan.name, view.vantage, probe)
+    untold = tell(plan.name, view, os.environ["CONTROLLER_REGIONS"].split(","))
+    if untold:
+        logger.warning("sighting not taken", plan=plan.name, vantage=view.vantage, regions=untold)
+    return {
+        "plan": plan.name,
+        "vantage": view.vantage,
+        "ill": view.ill,
+        "probes": [_said(probe) for probe in view.probes],
+        "untold": untold,
+    }
 
 
-def _publish(plan: str, probe: Probe) -> None:
+def _publish(plan: str, vantage: str, probe: Probe) -> None:
     if probe.healthy is None:
         return
     with single_metric(
@@ -60,6 +73,7 @@ def _publish(plan: str, probe: Probe) -> None:
         metric.add_dimension("plan", plan)
         metric.add_dimension("site", probe.site)
         metric.add_dimension("service", probe.service)
+        metric.add_dimension("vantage", vantage)
 
 
 def _said(probe: Probe) -> dict[str, Any]:

@@ -37,8 +37,9 @@ def build(out: Path, *arguments: str, **environment: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_template_is_valid_and_lints() -> None:
-    result = sam("validate", "--lint")
+@pytest.mark.parametrize("template", ["template.yaml", "signals.yaml"])
+def test_the_template_is_valid_and_lints(template: str) -> None:
+    result = sam("validate", "--lint", "--template", template)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -36,12 +36,12 @@ def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
 
 
 Loader.add_multi_constructor("!", _tag)
-TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader=Loader)
+TEMPLATE, SIGNALS = (yaml.load((ROOT / f"{name}.yaml").read_text(), Loader=Loader) for name in ("template", "signals"))
 RESOURCES = TEMPLATE["Resources"]
 
 
-def of_type(kind: str) -> dict[str, Any]:
-    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
+def of_type(kind: str, template: dict[str, Any] = TEMPLATE) -> dict[str, Any]:
+    return {name: each["Properties"] for name, each in template["Resources"].items() if each["Type"] == kind}
 
 
 def statements(function: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -117,7 +117,7 @@ def test_a_dead_probe_is_no_vote_and_alarms_stand_on_ten_seconds() -> None:
 
 
 def test_an_event_that_cannot_be_judged_is_not_lost() -> None:
-    judge = of_type("AWS::Serverless::Function")["JudgeAlarm"]
+    judge = of_type("AWS::Serverless::Function")["Judge"]
     assert judge["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
     for event in judge["Events"].values():
         assert "DeadLetterConfig" in event["Properties"]
@@ -125,10 +125,31 @@ def test_an_event_that_cannot_be_judged_is_not_lost() -> None:
 
 @pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.name)
 def test_every_substitution_of_a_state_machine_is_given_and_used(path: Path) -> None:
-    machine = next(
-        m for m in of_type("AWS::Serverless::StateMachine").values() if m["DefinitionUri"].endswith(path.name)
-    )
-    assert set(re.findall(r"\$\{(\w+)\}", path.read_text())) == set(machine["DefinitionSubstitutions"])
+    kind = "AWS::Serverless::StateMachine"
+    all_machines = [*of_type(kind).values(), *of_type(kind, SIGNALS).values()]
+    machines = [machine for machine in all_machines if machine["DefinitionUri"].endswith(path.name)]
+    assert machines
+    for machine in machines:
+        assert set(re.findall(r"\$\{(\w+)\}", path.read_text())) == set(machine["DefinitionSubstitutions"])
+
+
+def test_the_other_vantage_point_looks_with_the_same_eyes_and_may_do_nothing_but_look_and_tell() -> None:
+    (watch,) = of_type("AWS::Serverless::Function", SIGNALS).values()
+    own = of_type("AWS::Serverless::Function")["WatchSite"]
+    assert watch["CodeUri"] == own["CodeUri"]
+    assert set(own["Environment"]["Variables"]) <= set(watch["Environment"]["Variables"])
+    actions = {action for statement in statements(watch) for action in statement["Action"]}
+    assert actions == {"ssm:GetParameter", "secretsmanager:GetSecretValue", "events:PutEvents"}
+
+
+def test_every_sighting_and_every_alarm_of_the_plan_reaches_the_judge() -> None:
+    patterns = [
+        each["Properties"]["Pattern"] for each in of_type("AWS::Serverless::Function")["Judge"]["Events"].values()
+    ]
+    assert {(pattern["source"][0], pattern["detail-type"][0]) for pattern in patterns} == {
+        ("aws.cloudwatch", "CloudWatch Alarm State Change"),
+        ("kafka.failover", "Site Sighting"),
+    }
 
 
 @pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.name)

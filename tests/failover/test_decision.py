@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.decision import Case, decide, votes_for_loss
-from failover.evidence import Evidence, Lag, Probe, Signal
+from failover.decision import RULES, Case, decide, judge, votes_against
+from failover.evidence import Evidence, Lag, Probe, Signal, SignalKind, View, unbroken
 from failover.ledger import PlanState
 from failover.plan import Policy
 
 NOW = 1_000_000.0
-ALARM = Signal("east", "east-kafka", says_lost=True, at=NOW - 5, since=NOW - 25)
-AUTOMATIC = Policy(mode="automatic", quorum=2)
+ALARM = Signal("east", "east-kafka", says_lost=True, at=NOW - 5, since=NOW - 25, vantage="us-west-2")
+HERE = Signal("east", "probe/us-west-2", True, NOW - 1, NOW - 9, kind="probe", vantage="us-west-2")
+THERE = replace(HERE, source="probe/us-east-1", vantage="us-east-1")
+AUTOMATIC = Policy(mode="automatic", fast_path=True)
 
 
 def probe(site: str, service: str, healthy: bool | None) -> Probe:
@@ -24,7 +26,7 @@ def probe(site: str, service: str, healthy: bool | None) -> Probe:
 
 LOST = (probe("east", "kafka", False), probe("east", "gateway", False), probe("east", "rest", False))
 WELL = tuple(probe("west", service, True) for service in ("kafka", "gateway", "rest"))
-EVIDENCE = Evidence("east", "west", (ALARM,), LOST + WELL, Lag(3, 12, 0, 40, 9), {"ACTIVE": 3})
+EVIDENCE = Evidence("east", "west", (ALARM, HERE, THERE), LOST + WELL, Lag(3, 12, 0, 40, 9), {"ACTIVE": 3})
 REGION_LOSS = Case(EVIDENCE, AUTOMATIC, PlanState("east", 4, "orders-4-failover"), manual=False, now=NOW)
 
 
@@ -32,69 +34,166 @@ def with_evidence(**changes: object) -> Case:
     return replace(REGION_LOSS, evidence=replace(EVIDENCE, **changes))  # type: ignore[arg-type]
 
 
+def with_policy(**changes: object) -> Case:
+    return replace(REGION_LOSS, policy=AUTOMATIC.model_copy(update=changes))
+
+
+def before_start(case: Case) -> Case:
+    """The same, as the judge knows it: nobody holds the plan, nobody has looked yet."""
+    return replace(
+        case, state=replace(case.state, holder=None), evidence=replace(case.evidence, probes=(), mirrors_by_status=None)
+    )
+
+
 def test_a_lost_region_with_a_fit_standby_proceeds() -> None:
     decision = decide(REGION_LOSS)
     assert decision.verdict == "proceed"
-    assert decision.votes == ("east-kafka", "own probes (kafka, gateway, rest)")
+    assert decision.votes == ("east-kafka", "probe/us-west-2", "probe/us-east-1")
+    assert judge(before_start(REGION_LOSS)).verdict == "proceed"
 
 
 def test_one_vote_of_two_waits() -> None:
-    assert decide(with_evidence(signals=())).verdict == "wait"
+    decision = decide(with_evidence(signals=(THERE,)))
+    assert (decision.verdict, decision.why) == ("wait", "1 of 2 votes say east is lost")
+
+
+def test_votes_of_one_vantage_point_may_be_wrong_together() -> None:
+    decision = decide(with_evidence(signals=(ALARM, HERE)))
+    assert (decision.verdict, decision.guard) == ("wait", "too_few_vantage_points")
+    assert "as seen from us-west-2" in decision.why
+
+
+def test_a_vote_must_have_stood_for_as_long_as_policy_says() -> None:
+    young = replace(THERE, since=THERE.at - 2)
+    decision = decide(with_evidence(signals=(HERE, young)))
+    assert (decision.verdict, decision.why) == ("wait", "1 of 2 votes say east is lost, 1 more for less than 3 s")
+    assert decide(with_evidence(signals=(HERE, replace(young, since=THERE.at - 3)))).verdict == "proceed"
+
+
+def test_an_alarm_stands_until_it_changes_and_a_sight_only_as_long_as_it_was_seen() -> None:
+    fresh = replace(ALARM, since=NOW - 5, at=NOW - 5)
+    assert decide(with_evidence(signals=(fresh, THERE))).verdict == "proceed"
+    once = replace(HERE, since=NOW - 5, at=NOW - 5)
+    assert decide(with_evidence(signals=(once, THERE))).verdict == "wait"
+
+
+def test_without_the_fast_path_an_alarm_must_be_among_the_votes() -> None:
+    slow = with_policy(fast_path=False)
+    assert decide(slow).verdict == "proceed"
+    decision = decide(replace(slow, evidence=replace(EVIDENCE, signals=(HERE, THERE))))
+    assert (decision.verdict, decision.guard) == ("wait", "no_alarm")
 
 
 def test_a_site_that_answers_the_controllers_own_probes_is_not_failed_over_from() -> None:
     answers = tuple(probe("east", service, True) for service in ("kafka", "gateway", "rest"))
-    case = with_evidence(probes=answers + WELL, signals=(ALARM, replace(ALARM, source="east-gateway")))
-    assert decide(case).verdict == "wait"
-    assert "answers the controller's own probes" in decide(case).why
+    decision = decide(with_evidence(probes=answers + WELL))
+    assert decision.verdict == "wait"
+    assert "answers the controller's own probes" in decision.why
 
 
-def test_probes_that_failed_themselves_are_no_vote() -> None:
-    ill = tuple(probe("east", service, None) for service in ("kafka", "gateway", "rest"))
-    assert votes_for_loss(with_evidence(probes=ill + WELL)) == ["east-kafka"]
+def test_a_controller_that_is_cut_off_itself_waits() -> None:
+    decision = decide(with_evidence(ill="cut off itself: of 2 anchors it does not reach a, b"))
+    assert (decision.verdict, decision.guard) == ("wait", "ill")
 
 
-def test_a_signal_ages_out() -> None:
-    old = replace(ALARM, at=NOW - AUTOMATIC.signal_max_age_seconds - 1)
-    assert votes_for_loss(with_evidence(signals=(old,), probes=WELL)) == []
+def view(*healthy: bool | None, ill: str | None = None) -> View:
+    services = [(site, service) for site in ("east", "west") for service in ("kafka", "gateway", "rest")]
+    return View(
+        "us-east-1", NOW, tuple(probe(*each, answer) for each, answer in zip(services, healthy, strict=True)), ill
+    )
 
 
-@pytest.mark.parametrize("service", ["kafka", "rest"])
+def test_a_vantage_point_says_lost_of_a_site_whose_clients_it_sees_cut_off() -> None:
+    east, west = view(False, True, True, True, True, False).signals()
+    assert (east.says_lost, west.says_lost) == (True, False)
+    assert (east.source, east.vantage, east.why) == ("probe/us-east-1", "us-east-1", "kafka: no answer")
+    assert [signal.says_lost for signal in view(True, False, True, None, True, True).signals()] == [True, False]
+
+
+def test_an_ill_vantage_point_and_a_probe_that_failed_itself_say_nothing() -> None:
+    assert not any(signal.says_lost for signal in view(*[False] * 6, ill="sees nothing").signals())
+    assert not any(signal.says_lost for signal in view(None, None, None, True, True, True).signals())
+
+
+@pytest.mark.parametrize(
+    ("at", "lost", "since"),
+    [(NOW + 2, True, NOW - 9), (NOW + 30, True, NOW + 30), (NOW + 2, False, NOW + 2)],
+    ids=["goes on", "was silent in between", "changed its mind"],
+)
+def test_since_when_a_source_says_so_is_told_from_what_it_said_before(at: float, lost: bool, since: float) -> None:
+    before = Signal("east", "probe/a", True, NOW, NOW - 9, kind="probe")
+    assert unbroken(Signal("east", "probe/a", lost, at, at, kind="probe"), before, gap=15).since == since
+
+
+@pytest.mark.parametrize(("kind", "age"), [("alarm", 300), ("probe", 15)])
+def test_a_signal_ages_out(kind: SignalKind, age: float) -> None:
+    signal = replace(HERE, kind=kind, at=NOW - age, since=NOW - 900)
+    assert votes_against("east", with_evidence(signals=(signal,))) == [signal]
+    assert votes_against("east", with_evidence(signals=(replace(signal, at=NOW - age - 1),))) == []
+
+
+def test_a_signal_from_before_the_active_site_changed_is_no_vote() -> None:
+    case = replace(REGION_LOSS, state=replace(REGION_LOSS.state, changed_at=NOW - 3))
+    assert votes_against("east", case) == [HERE, THERE]
+
+
+def test_an_advisory_is_no_vote() -> None:
+    assert votes_against("east", with_evidence(signals=(replace(ALARM, kind="advisory"),))) == []
+
+
+def test_the_judge_starts_a_look_on_one_alarm_where_nobody_watches_and_waits_for_votes_where_somebody_does() -> None:
+    alone = before_start(with_evidence(signals=(ALARM,)))
+    assert judge(alone).verdict == "proceed"
+    well = replace(THERE, says_lost=False)
+    watched = replace(alone, evidence=replace(alone.evidence, signals=(ALARM, well)))
+    assert (judge(watched).verdict, judge(watched).guard) == ("wait", "too_few_votes")
+    gone = replace(alone, evidence=replace(alone.evidence, signals=(ALARM, replace(well, at=NOW - 60))))
+    assert judge(gone).verdict == "proceed"
+
+
+def test_the_judge_starts_nothing_for_no_vote_or_while_somebody_is_at_it() -> None:
+    assert judge(before_start(with_evidence(signals=()))).verdict == "wait"
+    held = replace(before_start(REGION_LOSS), state=PlanState("east", 4, "by-hand"))
+    assert judge(held).why == "by-hand is at it already"
+
+
+@pytest.mark.parametrize("service", ["kafka", "rest", "gateway"])
 @pytest.mark.parametrize("healthy", [False, None])
 @pytest.mark.parametrize("manual", [False, True])
-def test_a_standby_that_does_not_answer_is_never_failed_over_to(
+def test_a_standby_that_does_not_answer_for_a_moment_is_waited_for(
     service: str, healthy: bool | None, manual: bool
 ) -> None:
     probes = (*tuple(p for p in WELL if p.service != service), probe("west", service, healthy))
     decision = decide(replace(with_evidence(probes=LOST + probes), manual=manual))
-    assert decision.verdict == "stand-down"
+    assert decision.verdict == "wait"
     assert "west" in decision.why
 
 
-def test_a_controller_that_sees_nothing_at_all_stands_down() -> None:
-    blind = tuple(replace(p, healthy=False) for p in LOST + WELL)
-    assert decide(with_evidence(probes=blind)).verdict == "stand-down"
+def test_a_standby_that_as_many_call_lost_is_no_better() -> None:
+    west = tuple(replace(signal, site="west") for signal in (HERE, THERE))
+    assert decide(with_evidence(signals=(HERE, THERE, *west))).guard == "standby_lost_too"
+    assert decide(with_evidence(signals=(ALARM, HERE, THERE, *west))).verdict == "proceed"
 
 
-def test_a_standby_without_mirrors_is_never_failed_over_to() -> None:
+def test_mirrors_that_cannot_be_read_are_waited_for_and_a_standby_without_any_is_none() -> None:
+    assert decide(with_evidence(mirrors_by_status=None)).verdict == "wait"
     assert decide(with_evidence(mirrors_by_status={})).verdict == "stand-down"
+    assert decide(with_evidence(prefixed_mirrors=1)).verdict == "stand-down"
 
 
 def test_cooldown_after_a_change() -> None:
     case = replace(REGION_LOSS, state=replace(REGION_LOSS.state, changed_at=NOW - 60))
     assert decide(case).verdict == "stand-down"
     assert "cooldown" in decide(case).why
+    assert judge(before_start(case)).guard == "cooling_down"
     assert decide(replace(case, manual=True)).verdict == "proceed"
 
 
 def test_policy_observes_asks_and_limits() -> None:
-    assert decide(replace(REGION_LOSS, policy=Policy(mode="observe"))).verdict == "stand-down"
-    assert decide(replace(REGION_LOSS, policy=Policy(mode="approve"))).verdict == "ask"
-    limited = AUTOMATIC.model_copy(update={"rpo_limit_records": 39})
-    assert decide(replace(REGION_LOSS, policy=limited)).verdict == "ask"
-    assert (
-        decide(replace(REGION_LOSS, policy=AUTOMATIC.model_copy(update={"rpo_limit_records": 40}))).verdict == "proceed"
-    )
+    assert decide(with_policy(mode="observe")).verdict == "stand-down"
+    assert decide(with_policy(mode="approve")).verdict == "ask"
+    assert decide(with_policy(rpo_limit_records=39)).verdict == "ask"
+    assert decide(with_policy(rpo_limit_records=40)).verdict == "proceed"
 
 
 def test_an_unknown_lag_is_not_below_a_limit() -> None:
@@ -103,21 +202,33 @@ def test_an_unknown_lag_is_not_below_a_limit() -> None:
     assert decide(case).verdict == "ask"
 
 
+vantages = st.sampled_from(["us-west-2", "us-east-1", "route53"])
+sources = st.sampled_from("abcdef")
 signals = st.lists(
     st.builds(
         Signal,
-        site=st.just("east"),
-        source=st.sampled_from("abcdef"),
+        site=st.sampled_from(["east", "west"]),
+        source=sources,
         says_lost=st.booleans(),
-        at=st.floats(NOW - 1000, NOW),
-        since=st.just(NOW),
+        at=st.floats(NOW - 400, NOW),
+        since=st.floats(NOW - 400, NOW),
+        kind=st.sampled_from(["alarm", "probe", "advisory"]),
+        vantage=vantages,
     ),
-    max_size=6,
-    unique_by=lambda signal: signal.source,
+    max_size=8,
+    unique_by=lambda signal: (signal.site, signal.source),
 )
 health = st.sampled_from([True, False, None])
 probes = st.tuples(
     *[st.builds(probe, st.just(s), st.just(v), health) for s in ("east", "west") for v in ("kafka", "gateway", "rest")]
+)
+policies = st.builds(
+    Policy,
+    mode=st.sampled_from(["automatic", "approve", "observe"]),
+    quorum=st.integers(1, 4),
+    vantage_points=st.integers(1, 3),
+    hold_seconds=st.integers(0, 60),
+    fast_path=st.booleans(),
 )
 cases = st.builds(
     Case,
@@ -128,13 +239,16 @@ cases = st.builds(
         signals=signals.map(tuple),
         probes=probes,
         lag=st.none() | st.just(Lag(1, 4, 0, 10, 5)),
-        mirrors_by_status=st.sampled_from([{}, {"ACTIVE": 1}]),
+        mirrors_by_status=st.sampled_from([None, {}, {"ACTIVE": 1}]),
+        ill=st.sampled_from([None, None, "ill"]),
     ),
-    policy=st.builds(Policy, mode=st.sampled_from(["automatic", "approve", "observe"]), quorum=st.integers(1, 4)),
+    policy=policies,
     state=st.builds(PlanState, st.just("east"), st.integers(0, 9), changed_at=st.none() | st.floats(0, NOW)),
     manual=st.booleans(),
     now=st.just(NOW),
 )
+pressing = cases.map(lambda case: replace(case, evidence=replace(case.evidence, probes=LOST + WELL, ill=None)))
+"""Cases in which the site does not answer and the standby does, so that votes and policy alone decide."""
 
 
 @given(cases)
@@ -142,23 +256,42 @@ def test_it_never_proceeds_to_an_unproven_standby_and_always_says_why(case: Case
     decision = decide(case)
     assert decision.why
     if decision.verdict in ("proceed", "ask"):
-        west = {p.service: p.healthy for p in case.evidence.probes_of("west")}
-        assert west["kafka"] is True and west["rest"] is True
+        assert all(probe.healthy for probe in case.evidence.probes_of("west"))
         assert case.evidence.mirrors_by_status
 
 
-@given(cases)
-def test_without_a_person_it_proceeds_only_on_a_quorum_in_automatic_mode(case: Case) -> None:
+@given(cases | pressing)
+def test_without_a_person_it_proceeds_only_on_held_votes_of_a_quorum_in_automatic_mode(case: Case) -> None:
     decision = decide(case)
     if decision.verdict == "proceed" and not case.manual:
-        assert case.policy.mode == "automatic"
-        assert len(decision.votes) >= case.policy.quorum
+        policy = case.policy
+        assert policy.mode == "automatic"
+        votes = [s for s in case.evidence.signals if s.source in decision.votes and s.site == "east"]
+        assert all(vote.says_lost and vote.kind != "advisory" for vote in votes)
+        held = [v for v in votes if (v.at if v.kind == "probe" else NOW) - v.since >= policy.hold_seconds]
+        assert len(held) >= policy.quorum
+        assert len({vote.vantage for vote in held}) >= policy.vantage_points
+        assert policy.fast_path or any(vote.kind == "alarm" for vote in votes)
         assert any(p.healthy is not True for p in case.evidence.probes_of("east") if p.service != "rest")
 
 
-@given(cases, st.randoms())
+@given(cases | pressing, st.randoms())
 def test_the_order_of_the_evidence_does_not_matter(case: Case, random: object) -> None:
     shuffled = list(case.evidence.signals)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     again = replace(case, evidence=replace(case.evidence, signals=tuple(shuffled)))
     assert decide(again).verdict == decide(case).verdict
+
+
+@given(pressing)
+def test_one_more_vote_never_turns_a_yes_into_a_no(case: Case) -> None:
+    more = Signal("east", "one-more", True, NOW, NOW - 500, kind="alarm", vantage="another")
+    again = replace(case, evidence=replace(case.evidence, signals=(*case.evidence.signals, more)))
+    if decide(case).verdict in ("proceed", "ask"):
+        assert decide(again).verdict == decide(case).verdict
+
+
+def test_every_guard_is_asked_for_its_reason_and_none_twice() -> None:
+    guards = [rule.guard for rule in RULES]
+    assert len(set(guards)) == len(guards)
+    assert all(guard.__doc__ for guard in guards)

@@ -15,6 +15,7 @@ from failover.errors import DuplicateExecution, LeaseLost
 from failover.evidence import Signal
 from failover.execution import Execution
 from failover.ledger import Ledger
+from failover.signals import keep_signal, signals
 from failover.tables import keep_plan_table, keep_table, table
 
 
@@ -163,6 +164,25 @@ def test_signals_end_in_the_same_state_in_any_order(
     ledger: Ledger, events: list[tuple[float, bool]], source: int
 ) -> None:
     for at, says_lost in events:
-        ledger.record_signal("orders", Signal("east", f"alarm-{source}", says_lost, at, at))
-    kept = next(s for s in ledger.signals("orders", "east") if s.source == f"alarm-{source}")
+        keep_signal(ledger, "orders", Signal("east", f"alarm-{source}", says_lost, at, at), gap=15)
+    kept = next(s for s in signals(ledger, "orders") if s.source == f"alarm-{source}")
     assert (kept.at, kept.says_lost) == (40.0, False)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations([(40.0, True), (42.0, True), (44.0, True), (36.0, False)]), st.integers())
+def test_sights_in_any_order_never_seem_to_have_lasted_longer_than_they_did(
+    ledger: Ledger, sights: list[tuple[float, bool]], vantage: int
+) -> None:
+    for at, says_lost in sights:
+        keep_signal(ledger, "orders", Signal("east", f"probe/{vantage}", says_lost, at, at, kind="probe"), gap=15)
+    kept = next(s for s in signals(ledger, "orders") if s.source == f"probe/{vantage}")
+    assert (kept.at, kept.says_lost) == (44.0, True)
+    assert 40.0 <= kept.since <= 44.0
+
+
+def test_a_signal_is_read_as_it_was_kept(ledger: Ledger) -> None:
+    signal = Signal("west", "probe/us-east-1", True, 50.25, 50.25, "kafka: no answer", "probe", "us-east-1")
+    assert keep_signal(ledger, "orders", signal, gap=15) is True
+    assert keep_signal(ledger, "orders", signal, gap=15) is False
+    assert signals(ledger, "orders") == [signal]

@@ -106,7 +106,10 @@ def plan_text(sites: Sites, policy: dict[str, Any]) -> str:
             sites.east.ready["cluster_id"], "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9"
         ),
         "west": orders.SiteAddresses(
-            sites.west.ready["cluster_id"], sites.west.ready["bootstrap"], sites.rest.ready["url"], "127.0.0.1:9"
+            sites.west.ready["cluster_id"],
+            sites.west.ready["bootstrap"],
+            sites.rest.ready["url"],
+            sites.west.ready["bootstrap"].split(",")[0],  # a gateway that takes connections; nobody goes through it
         ),
     }
     document = orders.plan_document(
@@ -305,7 +308,9 @@ def test_one_vote_of_two_waits_and_stands_down_at_the_last_chance(
 
 def test_a_standby_that_is_gone_is_never_failed_over_to(sites: Sites, execution: dict[str, Any], call: Call) -> None:
     sites.west.kill()
-    report = call("assess", {"execution": execution | {"manual": True}})
+    asked = {"execution": execution | {"manual": True}}
+    assert call("assess", asked)["status"] == "waiting"
+    report = call("assess", asked | {"last_chance": True})
     assert report["observed"]["verdict"] == "stand-down"
     assert "standby west" in report["observed"]["why"]
 

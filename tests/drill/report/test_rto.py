@@ -66,7 +66,7 @@ def test_clients_that_are_faster_than_the_end_of_the_flip_cost_nothing() -> None
 def test_the_time_of_a_missing_milestone_is_within_the_next_part() -> None:
     rto, reasons = split_rto(Milestones(0, decided=21, promoted=23, routes=22, dns=24, first_acknowledged=25))
     assert (rto.detection, rto.decision) == (None, 21.0)
-    assert reasons == ("RTO, detection: the alarm's event was not seen; its time is within decision",)
+    assert reasons == ("RTO, detection: the event that set it off was not seen; its time is within decision",)
 
 
 def test_clients_that_never_came_back_have_no_total() -> None:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, Json
 from pydantic.alias_generators import to_camel
 
+from failover.evidence import Signal
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
@@ -61,6 +63,13 @@ class AlarmStateChange(_Part):
             return datetime.strptime(str(started), "%Y-%m-%dT%H:%M:%S.%f%z")
         except ValueError:
             return self.state.timestamp
+
+    def signal(self, site: str, vantage: str) -> Signal:
+        """What it says of the site it speaks for, as seen from that vantage point."""
+        silenced = self.silenced()
+        at, since = self.state.timestamp.timestamp(), self.since().timestamp()
+        lost = self.says_lost() and not silenced
+        return Signal(site, self.alarm_name, lost, at, since, silenced or self.reason(), "alarm", vantage)
 
     def reason(self) -> str:
         """Why the alarm changed, in CloudWatch's words."""

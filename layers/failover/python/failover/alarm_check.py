@@ -8,15 +8,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import client
 from failover.evidence import Signal
-from failover.plan import Plan
 
 
-def still_standing(plan: Plan, signals: list[Signal]) -> list[Signal]:
+def still_standing(signals: list[Signal]) -> list[Signal]:
     """The signals, each corrected by its alarm's state now where CloudWatch here knows the alarm (DescribeAlarms).
 
     An alarm of another region, or a CloudWatch that does not answer, leaves the signal as it was recorded.
     """
-    names = [signal.source for signal in signals]
+    names = [signal.source for signal in signals if signal.kind == "alarm" and signal.says_lost]
     if not names:
         return signals
     try:

@@ -1,14 +1,19 @@
 """The decision: pure functions from evidence, policy and the ledger's state to proceed, wait, ask, or stand down.
 
-Each guard returns a reason why the failover must not happen, or None. They are asked in order; the first reason wins.
+Each guard returns a reason why the failover must not happen, or None. They are asked in the order of `RULES`; the first
+reason wins. A reason that may pass in a moment is to wait, one that stays is to stand down.
+
+The same rules are asked twice: before an execution is started, on what the ledger has heard; and after it has claimed
+the plan, on what the controller then sees itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from failover.evidence import Evidence, Signal
+from failover.evidence import CARRY_CLIENTS, SERVICES, Evidence, Signal
 from failover.ledger import PlanState
 from failover.plan import Policy
 
@@ -17,11 +22,12 @@ Verdict = Literal["proceed", "ask", "wait", "stand-down"]
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict, why, and the votes it counts."""
+    """A verdict, why, the votes it counts, and the name of the guard that gave the reason ("" to proceed)."""
 
     verdict: Verdict
     why: str
     votes: tuple[str, ...] = ()
+    guard: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,51 +42,139 @@ class Case:
     now: float
 
 
+Guard = Callable[[Case], str | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A guard, and the verdict its reason leads to. `of_votes`: it asks who says that the site is lost.
+    `asked`: before an execution is started, after it has claimed the plan, or both times."""
+
+    guard: Guard
+    verdict: Verdict
+    asked: Literal["before", "after", "both"] = "both"
+    by_hand: bool = False
+    of_votes: bool = False
+
+
 def decide(case: Case) -> Decision:
-    """What to do in this case."""
-    votes = tuple(votes_for_loss(case))
-    for guard in (_paused, _cooling_down, _standby_unfit):
-        if reason := guard(case):
-            return Decision("stand-down", reason, votes)
-    if not case.manual:
-        if reason := _site_answers(case):
-            return Decision("wait", reason, votes)
-        if len(votes) < case.policy.quorum:
-            return Decision("wait", f"{len(votes)} of {case.policy.quorum} votes say {_lost(case)} is lost", votes)
-    if reason := _asks_a_person(case):
-        return Decision("ask", reason, votes)
-    return Decision(
-        "proceed", "started by hand" if case.manual else f"{_lost(case)} is lost: {', '.join(votes)}", votes
-    )
+    """What an execution that has claimed the plan is to do."""
+    return _decided(case, [rule for rule in RULES if rule.asked != "before" and (rule.by_hand or not case.manual)])
 
 
-def votes_for_loss(case: Case) -> list[str]:
-    """Who says that the site is lost: each fresh alarm that still stands, and the controller's own probes as one."""
-    votes = [signal.source for signal in case.evidence.signals if counts(signal, case.policy, case.now)]
-    failed = [probe.service for probe in case.evidence.probes_of(_lost(case)) if probe.healthy is False]
-    if {"kafka", "gateway"} & set(failed):
-        votes.append(f"own probes ({', '.join(failed)})")
-    return votes
+def judge(case: Case) -> Decision:
+    """Whether to start an execution: on the votes alone, or, if no vantage point looks at the site and one alarm is all
+    there will ever be, to have a look."""
+    rules = [rule for rule in RULES if rule.asked != "after"]
+    if not watched(case):
+        if not votes_against(_lost(case), case):
+            return Decision("wait", f"nothing says that {_lost(case)} is lost", guard="too_few_votes")
+        rules = [rule for rule in rules if not rule.of_votes]
+    return _decided(case, rules)
+
+
+def votes_against(site: str, case: Case) -> list[Signal]:
+    """The signals that count as votes that a site is lost; not those from before the active site changed."""
+    changed = case.state.changed_at or 0.0
+    return [s for s in case.evidence.signals if s.site == site and s.at > changed and counts(s, case.policy, case.now)]
 
 
 def counts(signal: Signal, policy: Policy, now: float) -> bool:
-    """Whether a signal is a vote: it says lost, and has not aged out."""
-    return signal.says_lost and now - signal.at <= policy.signal_max_age_seconds
+    """Whether a signal is a vote: it says lost, is no mere advice, and has not aged out."""
+    return signal.says_lost and signal.kind != "advisory" and _fresh(signal, policy, now)
+
+
+def watched(case: Case) -> bool:
+    """Whether a vantage point looks at the lost site now, and so will tell again in a moment."""
+    return any(s.kind == "probe" and _fresh(s, case.policy, case.now) for s in case.evidence.signals)
+
+
+def _decided(case: Case, rules: list[Rule]) -> Decision:
+    votes = tuple(vote.source for vote in votes_against(_lost(case), case))
+    for rule in rules:
+        if reason := rule.guard(case):
+            return Decision(rule.verdict, reason, votes, rule.guard.__name__)
+    return Decision(
+        "proceed", "started by hand" if case.manual else f"{_lost(case)} is lost: {', '.join(votes)}", votes
+    )
 
 
 def _lost(case: Case) -> str:
     return case.evidence.lost_site
 
 
-def _paused(case: Case) -> str | None:
-    if case.policy.mode == "observe" and not case.manual:
-        return "the plan's policy is to observe"
+def _fresh(signal: Signal, policy: Policy, now: float) -> bool:
+    limit = policy.probe_max_age_seconds if signal.kind == "probe" else policy.signal_max_age_seconds
+    return now - signal.at <= limit
+
+
+def _held(vote: Signal, case: Case) -> bool:
+    """Whether a vote has stood for long enough: an alarm stands until it changes, a probe as long as it was seen."""
+    until = vote.at if vote.kind == "probe" else case.now
+    return until - vote.since >= case.policy.hold_seconds
+
+
+# The guards, in the order they are asked.
+
+
+def observing(case: Case) -> str | None:
+    """Policy may be to look on only."""
+    return "the plan's policy is to observe" if case.policy.mode == "observe" else None
+
+
+def ill(case: Case) -> str | None:
+    """A controller that is cut off itself proves nothing."""
+    return f"the controller is {case.evidence.ill}" if case.evidence.ill else None
+
+
+def too_few_votes(case: Case) -> str | None:
+    """k of n, each of which has stood for as long as policy says."""
+    votes = votes_against(_lost(case), case)
+    held = [vote for vote in votes if _held(vote, case)]
+    if len(held) >= case.policy.quorum:
+        return None
+    young = len(votes) - len(held)
+    more = f", {young} more for less than {case.policy.hold_seconds} s" if young else ""
+    return f"{len(held)} of {case.policy.quorum} votes say {_lost(case)} is lost{more}"
+
+
+def too_few_vantage_points(case: Case) -> str | None:
+    """What is seen from one place may be wrong together."""
+    places = {vote.vantage or vote.source for vote in votes_against(_lost(case), case) if _held(vote, case)}
+    if len(places) >= case.policy.vantage_points:
+        return None
+    return (
+        f"{_lost(case)} is lost as seen from {', '.join(sorted(places)) or 'nowhere'};"
+        f" policy wants {case.policy.vantage_points} vantage points"
+    )
+
+
+def no_alarm(case: Case) -> str | None:
+    """Without the fast path an alarm must be among the votes."""
+    if case.policy.fast_path or any(vote.kind == "alarm" for vote in votes_against(_lost(case), case)):
+        return None
+    return "no alarm stands, and policy does not let probes decide alone"
+
+
+def site_answers(case: Case) -> str | None:
+    """The controller's own eyes have a veto."""
+    probes = [probe for probe in case.evidence.probes_of(_lost(case)) if probe.service in CARRY_CLIENTS]
+    if probes and all(probe.healthy for probe in probes):
+        return f"{_lost(case)} answers the controller's own probes"
     return None
 
 
-def _cooling_down(case: Case) -> str | None:
+def active_elsewhere(case: Case) -> str | None:
+    """A site that is not active has nothing to be failed over from."""
+    if _lost(case) == case.state.active:
+        return None
+    return f"{_lost(case)} is the standby; {case.state.active} is active"
+
+
+def cooling_down(case: Case) -> str | None:
+    """After a change of the active site people look first."""
     changed = case.state.changed_at
-    if case.manual or changed is None:
+    if changed is None:
         return None
     left = changed + case.policy.cooldown_seconds - case.now
     return (
@@ -90,36 +184,54 @@ def _cooling_down(case: Case) -> str | None:
     )
 
 
-def _standby_unfit(case: Case) -> str | None:
+def somebody_is_at_it(case: Case) -> str | None:
+    """One execution a plan at a time."""
+    return f"{case.state.holder} is at it already" if case.state.holder else None
+
+
+def standby_silent(case: Case) -> str | None:
+    """Nobody is led to a site that does not answer."""
     standby = case.evidence.standby_site
     probes = {probe.service: probe for probe in case.evidence.probes_of(standby)}
-    for service in ("kafka", "rest"):
+    for service in SERVICES:
         probe = probes.get(service)
         if probe is None or probe.healthy is not True:
             said = f": {probe.why}" if probe else ""
             return f"the {service} of the standby {standby} does not answer either{said}"
-    if not case.evidence.mirrors_by_status:
-        return f"the standby {standby} holds no mirror under the plan's links"
-    if case.evidence.prefixed_mirrors:
-        return (
-            f"{case.evidence.prefixed_mirrors} mirrors on {standby} are named otherwise than their source topics: a"
-            " link with a prefix is no standby, clients would not find their topics; make the link anew without one"
-        )
+    if case.evidence.mirrors_by_status is None:
+        return f"the mirrors on the standby {standby} can't be read"
     return None
 
 
-def _site_answers(case: Case) -> str | None:
-    probes = [probe for probe in case.evidence.probes_of(_lost(case)) if probe.service in ("kafka", "gateway")]
-    if probes and all(probe.healthy for probe in probes):
-        return f"{_lost(case)} answers the controller's own probes"
+def standby_lost_too(case: Case) -> str | None:
+    """A standby that as many call lost is no better than the active site."""
+    standby = case.evidence.standby_site
+    against = votes_against(standby, case)
+    if against and len(against) >= len(votes_against(_lost(case), case)):
+        return f"the standby {standby} is called lost too: {', '.join(vote.source for vote in against)}"
     return None
 
 
-def _asks_a_person(case: Case) -> str | None:
-    if case.manual:
+def standby_holds_no_mirror(case: Case) -> str | None:
+    """A cluster without the data is no standby."""
+    if case.evidence.mirrors_by_status:
         return None
-    if case.policy.mode == "approve":
-        return "the plan's policy is to ask a person"
+    return f"the standby {case.evidence.standby_site} holds no mirror under the plan's links"
+
+
+def standby_renames_topics(case: Case) -> str | None:
+    """Clients look for their topics by name."""
+    if not case.evidence.prefixed_mirrors:
+        return None
+    return (
+        f"{case.evidence.prefixed_mirrors} mirrors on {case.evidence.standby_site} are named otherwise than their"
+        " source topics: a link with a prefix is no standby, clients would not find their topics; make the link anew"
+        " without one"
+    )
+
+
+def lag_above_limit(case: Case) -> str | None:
+    """Policy may want a person to weigh the loss."""
     limit, lag = case.policy.rpo_limit_records, case.evidence.lag
     if limit is None:
         return None
@@ -127,6 +239,28 @@ def _asks_a_person(case: Case) -> str | None:
         return (
             f"the lag is not known for {lag.unknown_partitions if lag else 'any'} partition(s), and policy sets a limit"
         )
-    if lag.records > limit:
-        return f"the mirrors trail by {lag.records} records, above the limit of {limit}"
-    return None
+    return f"the mirrors trail by {lag.records} records, above the limit of {limit}" if lag.records > limit else None
+
+
+def a_person_decides(case: Case) -> str | None:
+    """Policy may want a person to decide each time."""
+    return "the plan's policy is to ask a person" if case.policy.mode == "approve" else None
+
+
+RULES: Final = (
+    Rule(observing, "stand-down"),
+    Rule(ill, "wait"),
+    Rule(too_few_votes, "wait", of_votes=True),
+    Rule(too_few_vantage_points, "wait", of_votes=True),
+    Rule(no_alarm, "wait", of_votes=True),
+    Rule(site_answers, "wait"),
+    Rule(active_elsewhere, "stand-down", by_hand=True),
+    Rule(cooling_down, "stand-down"),
+    Rule(somebody_is_at_it, "stand-down", asked="before"),
+    Rule(standby_silent, "wait", asked="after", by_hand=True),
+    Rule(standby_lost_too, "wait"),
+    Rule(standby_holds_no_mirror, "stand-down", asked="after", by_hand=True),
+    Rule(standby_renames_topics, "stand-down", asked="after", by_hand=True),
+    Rule(lag_above_limit, "ask", asked="after"),
+    Rule(a_person_decides, "ask", asked="after"),
+)

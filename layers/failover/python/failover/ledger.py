@@ -1,6 +1,6 @@
 """The ledger: one DynamoDB table that holds, per plan, the active site, the epoch, the lease, signals and executions.
 
-Keys: partition `plan#<name>`; sort `state`, `signal#<site>#<source>`, `execution#<name>`, `step#<execution>#<step>`,
+Keys: partition `plan#<name>`; sort `state`, `execution#<name>`, `step#<execution>#<step>`,
 `approval#<execution>`, and the tables of `tables.py`. Every change is a conditional write: of two that race, one wins
 and the other learns it. Writes of a step carry a check of the lease in the same transaction
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
@@ -18,7 +18,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import error_code, is_transient
 from failover.errors import DuplicateExecution, LeaseLost, LedgerUnavailable
-from failover.evidence import Signal
 from failover.execution import Execution
 
 DRY_RUN_KEPT_S = 30 * 86_400
@@ -236,6 +235,17 @@ class Ledger:
         """What a step of an execution last observed, by its sort key; empty if it was never called."""
         return [json.loads(item["observed"]) for item in self._query(plan, sort)]
 
+    def put_newer(self, plan: str, sort: str, values: Item, at: float) -> bool:
+        """Put an item unless one that is as new, or newer, is kept: late is never over new. Says whether it was put."""
+        return self._won(
+            self._dynamodb.put_item,
+            TableName=self._table,
+            Item=_values(_key(plan, sort) | values | {"at": _sortable(at)}),
+            ConditionExpression="attribute_not_exists(#at) OR #at < :at",
+            ExpressionAttributeNames={"#at": "at"},
+            ExpressionAttributeValues=_values({":at": _sortable(at)}),
+        )
+
     def kept(self, plan: str, prefix: str) -> list[Item]:
         """The items of a plan whose sort key begins so, in the order of their keys."""
         return list(self._query(plan, prefix))
@@ -308,34 +318,6 @@ class Ledger:
             item["to"],
             json.loads(item.get("document", "{}")),
         )
-
-    def record_signal(self, plan: str, signal: Signal) -> bool:
-        """Keep a signal unless a later one (by its own time) of the same source is kept; says whether it was kept."""
-        item = _key(plan, f"signal#{signal.site}#{signal.source}") | {
-            "site": signal.site,
-            "source": signal.source,
-            "says_lost": signal.says_lost,
-            "at": _sortable(signal.at),
-            "since": _sortable(signal.since),
-            "why": signal.why,
-        }
-        return self._won(
-            self._dynamodb.put_item,
-            TableName=self._table,
-            Item=_values(item),
-            ConditionExpression="attribute_not_exists(#at) OR #at < :at",
-            ExpressionAttributeNames={"#at": "at"},
-            ExpressionAttributeValues=_values({":at": _sortable(signal.at)}),
-        )
-
-    def signals(self, plan: str, site: str) -> list[Signal]:
-        """The last signal of every source that speaks for or against the site."""
-        return [
-            Signal(
-                item["site"], item["source"], item["says_lost"], float(item["at"]), float(item["since"]), item["why"]
-            )
-            for item in self._query(plan, f"signal#{site}#")
-        ]
 
     def _new_execution(self, execution: Execution) -> Item:
         item: Item = _key(execution.plan, f"execution#{execution.name}") | {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from failover.errors import BadPlan, UnknownSite
@@ -32,6 +32,19 @@ class Kafka(Part):
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
 
 
+class Alarm(Part):
+    """A CloudWatch alarm, by its name alone or with `vantage`: where from it sees the site, by default its own region.
+    Alarms and probes of one vantage point may be wrong together."""
+
+    name: str = Field(min_length=1)
+    vantage: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_name(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
+
+
 class Site(Part):
     """One side of the plan. `alarms` are the CloudWatch alarms that speak for or against it."""
 
@@ -39,7 +52,7 @@ class Site(Part):
     kafka: Kafka
     fleets: tuple[PlannedFleet, ...] = Field(min_length=1)
     dns_target: Host
-    alarms: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
 
 class Link(Part):
@@ -82,7 +95,11 @@ class Policy(Part):
 
     mode: Literal["automatic", "approve", "observe"] = "approve"
     quorum: int = Field(default=2, ge=1, le=10)
+    vantage_points: int = Field(default=2, ge=1, le=10)
+    hold_seconds: int = Field(default=3, ge=0, le=3600)
+    fast_path: bool = False
     signal_max_age_seconds: int = Field(default=300, ge=10)
+    probe_max_age_seconds: int = Field(default=15, ge=2)
     rpo_limit_records: int | None = Field(default=None, ge=0)
     approval_timeout_seconds: int = Field(default=900, ge=10, le=86_400)
     on_approval_timeout: Literal["stand-down", "proceed"] = "stand-down"
@@ -93,7 +110,8 @@ class Policy(Part):
 
 
 class Plan(Part):
-    """A whole plan. Its name is its key everywhere."""
+    """A whole plan. Its name is its key everywhere. `anchors`: endpoints outside of both sites; a vantage point that
+    does not reach most of them is cut off itself."""
 
     name: Name
     hostname: Host
@@ -102,6 +120,7 @@ class Plan(Part):
     sites: dict[Name, Site] = Field(min_length=2, max_length=2)
     links: tuple[Link, ...] = Field(min_length=1)
     protect: Protect = Protect()
+    anchors: tuple[Endpoint, ...] = ()
     dns: Route53Record
     clients: Clients = Clients()
     policy: Policy = Policy()
@@ -130,7 +149,14 @@ class Plan(Part):
 
     def site_of_alarm(self, alarm: str) -> str | None:
         """The name of the site that the alarm speaks for, or None."""
-        return next((name for name, site in self.sites.items() if alarm in site.alarms), None)
+        return next((site for site, named in self._alarms() if named.name == alarm), None)
+
+    def vantage_of_alarm(self, alarm: str, region: str) -> str:
+        """Where from an alarm of that region sees its site."""
+        return next((named.vantage for _, named in self._alarms() if named.name == alarm), None) or region
+
+    def _alarms(self) -> Iterator[tuple[str, Alarm]]:
+        return ((name, alarm) for name, site in self.sites.items() for alarm in site.alarms)
 
 
 def parse(text: str, name: str = "?") -> Plan:
@@ -181,9 +207,9 @@ def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
             routes = {*plan.sites} | ({FENCED} if fenced else set())
             yield from _wrong_routes(f"sites.{name}.fleets[{index}].{field}", given, routes)
         for index, alarm in enumerate(site.alarms):
-            if alarm in owners:
-                yield f"sites.{name}.alarms[{index}]", f"speaks for site {owners[alarm]} too; an alarm has one site"
-            owners[alarm] = name
+            if other := owners.get(alarm.name):
+                yield f"sites.{name}.alarms[{index}]", f"speaks for site {other} too; an alarm has one site"
+            owners[alarm.name] = name
         if len({fleet.name for fleet in site.fleets}) < len(site.fleets):
             yield f"sites.{name}.fleets", "has two fleets of one name"
     if len({link.name for link in plan.links}) < len(plan.links):

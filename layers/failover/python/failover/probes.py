@@ -1,26 +1,56 @@
-"""Probes: what the controller sees of a site itself, from where it runs. All services of all sites side by side."""
+"""Probes: what can be seen of the sites from here. All services of all sites side by side, and the way out of here."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 from failover.credentials import Credentials, with_credentials
-from failover.errors import FailoverError, KafkaUnavailable, LinkRejected, LinkUnavailable
-from failover.evidence import Probe
+from failover.errors import FailoverError, KafkaUnauthorized, KafkaUnavailable, LinkUnavailable, StandbyChanged
+from failover.evidence import CARRY_CLIENTS, SERVICES, Probe, View
 from failover.kafka import cluster_id, connectable, settings
 from failover.link.of_plan import cluster_at
 from failover.plan import Plan
 
-SERVICES = ("kafka", "gateway", "rest")
+LOOK_S = 4.0
+ANCHOR_S = 1.5
 
 
-def probe_sites(plan: Plan, sites: Iterable[str]) -> tuple[Probe, ...]:
-    """Probe Kafka, gateway and REST of each site, all at once; takes as long as the slowest, some 4 seconds at most."""
-    asked = [(site, service) for site in sites for service in SERVICES]
-    with ThreadPoolExecutor(max_workers=len(asked)) as pool:
-        return tuple(pool.map(lambda each: _probe(plan, *each), asked))
+def vantage() -> str:
+    """The name of the vantage point that this function looks from: by default its region."""
+    return os.environ.get("VANTAGE") or os.environ.get("AWS_REGION", "here")
+
+
+def look_around(plan: Plan, within: float = LOOK_S) -> View:
+    """Probe every service of every site, and the plan's anchors, all at once. What gives no answer within so many
+    seconds does not answer."""
+    at, started = time.time(), time.monotonic()
+    asked = [(site, service) for site in plan.sites for service in SERVICES]
+    pool = ThreadPoolExecutor(max_workers=len(asked) + 1 + len(plan.anchors))
+    anchors = {anchor: pool.submit(connectable, anchor, min(ANCHOR_S, within)) for anchor in plan.anchors}
+    looks = {each: pool.submit(_probe, plan, *each) for each in asked}
+    under_way: list[Future[Any]] = [*anchors.values(), *looks.values()]
+    wait(under_way, timeout=within - (time.monotonic() - started))
+    pool.shutdown(wait=False, cancel_futures=True)
+    probes = tuple(_answered(look, site, service, within) for (site, service), look in looks.items())
+    missed = [anchor for anchor, look in anchors.items() if not look.done() or look.result() is not None]
+    return View(vantage(), at, probes, _ill(probes, plan.anchors, missed))
+
+
+def _answered(look: Future[Probe], site: str, service: str, within: float) -> Probe:
+    return look.result() if look.done() else Probe(site, service, False, within, f"no answer within {within:g} s")
+
+
+def _ill(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:
+    """Why what is seen from here proves nothing, or None."""
+    if anchors and 2 * len(missed) >= len(anchors):
+        return f"cut off itself: of {len(anchors)} anchors it does not reach {', '.join(missed)}"
+    if not any(probe.healthy for probe in probes if probe.service in CARRY_CLIENTS):
+        return "ill: it sees neither site"
+    return None
 
 
 def _probe(plan: Plan, site: str, service: str) -> Probe:
@@ -30,7 +60,10 @@ def _probe(plan: Plan, site: str, service: str) -> Probe:
     try:
         why = ask[service](plan, site)
         healthy = why is None
-    except (KafkaUnavailable, LinkUnavailable, LinkRejected) as error:
+    except KafkaUnauthorized as error:
+        # Something answers there; a secret that was rotated is no loss of a site.
+        healthy, why = None, str(error)
+    except (KafkaUnavailable, LinkUnavailable) as error:
         healthy, why = False, str(error)
     except FailoverError as error:
         healthy, why = None, f"the probe itself failed: {error}"
@@ -43,8 +76,8 @@ def _kafka(plan: Plan, site: str) -> str | None:
     def ask(held: Credentials | None) -> str:
         return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, held))
 
-    found = with_credentials(kafka.credentials, ask)
-    return None if found == kafka.cluster_id else f"cluster {found} answers, not {kafka.cluster_id}"
+    _is_the_plans(with_credentials(kafka.credentials, ask), kafka.cluster_id)
+    return None
 
 
 def _gateway(plan: Plan, site: str) -> str | None:
@@ -55,5 +88,11 @@ def _gateway(plan: Plan, site: str) -> str | None:
 
 def _rest(plan: Plan, site: str) -> str | None:
     kafka = plan.site(site).kafka
-    found = cluster_at(plan, site).answers()
-    return None if found == kafka.cluster_id else f"cluster {found} answers, not {kafka.cluster_id}"
+    _is_the_plans(cluster_at(plan, site).answers(), kafka.cluster_id)
+    return None
+
+
+def _is_the_plans(found: str, named: str) -> None:
+    """A plan that is wrong about its clusters is no loss of one."""
+    if found != named:
+        raise StandbyChanged(f"cluster {found} answers, not {named}")

@@ -1,0 +1,95 @@
+"""judge: something was heard of a site. Keep it as a signal; if the signals speak against the active site, fail over.
+
+What is heard is a hint, never the decision: `assess` reads the evidence anew. The execution is named by plan and epoch,
+so an event delivered twice, and a second signal of the same outage, start nothing new. An event that can't be judged
+raises, and ends in the function's dead-letter queue.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
+
+from failover.aws import client, error_code, is_transient
+from failover.decision import Case, judge, votes_against
+from failover.errors import ServiceUnavailable
+from failover.evidence import Evidence, Signal
+from failover.execution import execution_name
+from failover.hearing import Heard, heard
+from failover.ledger import Ledger
+from failover.plan import Plan
+from failover.signals import keep_signal, signals
+
+logger = Logger(service="failover")
+metrics = Metrics(namespace="Failover", service="failover")
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Judge one EventBridge event; answers what was done for each plan it speaks of.
+
+    Raises:
+        MalformedEvent: if the event is none of those that speak of a site.
+        UnknownPlan, BadPlan: if no good plan is meant, but one that can't be read might be.
+        LedgerUnavailable, ServiceUnavailable: if AWS did not answer; Lambda calls again.
+    """
+    ledger = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
+    said = heard(event)
+    metrics.add_metric("SignalsJudged", MetricUnit.Count, max(1, sum(len(each.signals) for each in said.by_plan)))
+    if not said.by_plan:
+        logger.warning("no plan is meant", source=said.source, why=said.nobody)
+        return {"source": said.source, "judged": [], "why": said.nobody}
+    return {"source": said.source, "judged": [_judge(each, ledger) for each in said.by_plan]}
+
+
+def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
+    plan = said.plan
+    gap = plan.policy.probe_max_age_seconds
+    kept = [keep_signal(ledger, plan.name, signal, gap) for signal in said.signals]
+    known = tuple(signals(ledger, plan.name))
+    if said.often and not any(signal.says_lost for signal in known):
+        return {"plan": plan.name, "kept": all(kept), "started": None, "why": "all is well"}
+    state = ledger.state(plan.name, plan.home)
+    evidence = Evidence(state.active, plan.other(state.active), known)
+    case = Case(evidence, plan.policy, state, manual=False, now=time.time())
+    decision = judge(case)
+    started = _start(case, plan) if decision.verdict == "proceed" else None
+    answer = {"plan": plan.name, "kept": all(kept), "started": started, "why": decision.why}
+    logger.info("judged", extra={**answer, "votes": decision.votes, "heard": [_said(each) for each in said.signals]})
+    return answer
+
+
+def _start(case: Case, plan: Plan) -> str:
+    """StartExecution by a name that plan and epoch give; the same name again is the same execution
+    (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html)."""
+    epoch, lost = case.state.epoch + 1, case.evidence.lost_site
+    name = execution_name(plan.name, epoch, "failover")
+    since = min(vote.since for vote in votes_against(lost, case))
+    request = {"plan": plan.name, "kind": "failover", "from": lost, "to": plan.other(lost), "epoch": epoch}
+    try:
+        client("stepfunctions").start_execution(
+            stateMachineArn=os.environ["STATE_MACHINE_ARN"],
+            name=name,
+            input=json.dumps(request | {"outage_started_at": since}, sort_keys=True),
+        )
+    except ClientError as error:
+        if error_code(error) == "ExecutionAlreadyExists":
+            logger.info("already started", execution=name)
+            return name
+        if is_transient(error):
+            raise ServiceUnavailable(f"Step Functions did not start {name}: {error}") from error
+        raise
+    except BotoCoreError as error:
+        raise ServiceUnavailable(f"Step Functions did not start {name}: {error}") from error
+    return name
+
+
+def _said(signal: Signal) -> dict[str, Any]:
+    return {"site": signal.site, "source": signal.source, "lost": signal.says_lost, "at": signal.at, "why": signal.why}

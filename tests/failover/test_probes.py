@@ -1,0 +1,120 @@
+"""Looking around over real sockets: what a vantage point says of the sites, and when it does not trust its own eyes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import yaml
+
+from drill import orders
+from failover.errors import KafkaUnauthorized
+from failover.plan import Plan, parse
+from failover.probes import look_around
+from failover.sighting import tell
+
+NOBODY = "127.0.0.1:9"
+
+
+@pytest.fixture
+def mute() -> Iterator[Callable[[], str]]:
+    """Opens a port that takes connections and never says a word; its address."""
+    with ExitStack() as stack:
+
+        def listen() -> str:
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            return f"127.0.0.1:{listener.getsockname()[1]}"
+
+        yield listen
+
+
+def plan(east: str = NOBODY, west: str = NOBODY, anchors: tuple[str, ...] = ()) -> Plan:
+    """The drill's plan, everything of a site at one address, without credentials."""
+    sites = {site: orders.SiteAddresses(site, at, f"http://{at}", at) for site, at in (("east", east), ("west", west))}
+    document = orders.plan_document(
+        sites, client_bootstrap=NOBODY, nameserver=NOBODY, zone_id="Z1", policy={}, anchors=anchors
+    )
+    for site in document["sites"].values():
+        del site["kafka"]["credentials"]
+    return parse(yaml.safe_dump(document))
+
+
+def test_a_site_that_takes_connections_and_answers_nothing_does_not_answer(mute: Callable[[], str]) -> None:
+    started = time.monotonic()
+    view = look_around(plan(east=mute(), west=mute()), within=1.0)
+    assert time.monotonic() - started < 3
+    seen = {(probe.site, probe.service): probe.healthy for probe in view.probes}
+    assert seen == {(s, v): v == "gateway" for s in ("east", "west") for v in ("kafka", "gateway", "rest")}
+    assert [signal.says_lost for signal in view.signals()] == [True, True]
+    assert "no answer within 1 s" in view.signals()[0].why
+
+
+def test_who_sees_neither_site_is_ill_and_says_nothing() -> None:
+    view = look_around(plan())
+    assert view.ill == "ill: it sees neither site"
+    assert not any(signal.says_lost for signal in view.signals())
+
+
+@pytest.mark.parametrize(("reached", "missed", "ill"), [(3, 0, False), (2, 1, False), (1, 1, True), (0, 1, True)])
+def test_who_does_not_reach_most_of_the_anchors_is_cut_off_itself(
+    mute: Callable[[], str], reached: int, missed: int, ill: bool
+) -> None:
+    anchors = tuple(mute() for _ in range(reached)) + (NOBODY,) * missed
+    view = look_around(plan(west=mute(), anchors=anchors), within=1.0)
+    assert ("cut off itself" in (view.ill or "")) is ill
+    assert view.signals()[0].says_lost is not ill
+
+
+def test_refused_credentials_are_no_loss_of_a_site(mute: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> str:
+        raise KafkaUnauthorized("the key was rotated")
+
+    monkeypatch.setattr("failover.probes.cluster_id", refuse)
+    view = look_around(plan(east=mute(), west=mute()), within=1.0)
+    assert [probe.healthy for probe in view.probes if probe.service == "kafka"] == [None, None]
+    assert not any(signal.says_lost for signal in view.signals())
+
+
+def test_a_cluster_that_is_not_the_plans_is_no_loss_of_a_site(
+    mute: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failover.probes.cluster_id", lambda *_: "lkc-another")
+    view = look_around(plan(east=mute(), west=mute()), within=1.0)
+    kafka = next(probe for probe in view.probes if probe.service == "kafka")
+    assert (kafka.healthy, "lkc-another answers, not east" in kafka.why) == (None, True)
+
+
+def test_the_name_of_the_vantage_point_is_its_own_or_its_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.delenv("VANTAGE", raising=False)
+    assert look_around(plan()).vantage == "us-west-2"
+    monkeypatch.setenv("VANTAGE", "office")
+    assert look_around(plan()).vantage == "office"
+
+
+def test_a_sighting_is_on_the_bus_of_every_region_and_a_region_that_is_mute_holds_nothing_up(
+    aws: Any, mute: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues = {}
+    for region in ("us-east-2", "us-west-2"):
+        queue = aws("sqs", region).create_queue(QueueName="heard")["QueueUrl"]
+        arn = f"arn:aws:sqs:{region}:123456789012:heard"
+        aws("events", region).put_rule(Name="heard", EventPattern=json.dumps({"source": ["kafka.failover"]}))
+        aws("events", region).put_targets(Rule="heard", Targets=[{"Id": "queue", "Arn": arn}])
+        queues[region] = queue
+    view = look_around(plan())
+    assert tell("orders", view, list(queues)) == {}
+    for region, queue in queues.items():
+        (message,) = aws("sqs", region).receive_message(QueueUrl=queue)["Messages"]
+        heard = json.loads(message["Body"])
+        assert heard["detail-type"] == "Site Sighting"
+        assert heard["detail"]["view"]["ill"] == view.ill
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{mute()}")
+    started = time.monotonic()
+    assert set(tell("orders", view, ["eu-west-1"])) == {"eu-west-1"}
+    assert time.monotonic() - started < 3

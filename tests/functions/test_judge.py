@@ -1,0 +1,250 @@
+"""judge: one execution an outage, whatever EventBridge delivers; silence and rubbish start nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from failover.aws import client
+from failover.errors import BadPlan, MalformedEvent, UnknownPlan
+from failover.ledger import Ledger
+from failover.signals import signals
+
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+def written(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+
+
+def event(name: str, ago: float = 5.0) -> dict[str, Any]:
+    """A sample event, as if its alarm had changed so many seconds ago, ten seconds after its first bad data point."""
+    sample = dict(json.loads((EVENTS / f"{name}.json").read_text()))
+    state = sample["detail"]["state"]
+    state["timestamp"] = written(time.time() - ago)
+    if "startDate" in state.get("reasonData", ""):
+        data = json.loads(state["reasonData"]) | {"startDate": written(time.time() - ago - 10)}
+        state["reasonData"] = json.dumps(data)
+    return sample
+
+
+def sighting(vantage: str, lost: tuple[str, ...] = ("east",), ago: float = 0.0, **changes: Any) -> dict[str, Any]:
+    """What a vantage point saw of both sites."""
+    sample = dict(json.loads((EVENTS / "sighting.json").read_text()))
+    view = sample["detail"]["view"] | {"vantage": vantage, "at": time.time() - ago} | changes
+    view["probes"] = [probe | {"healthy": probe["site"] not in lost} for probe in view["probes"]]
+    sample["detail"]["view"] = view
+    return sample
+
+
+def executions(aws: Callable[..., Any]) -> list[str]:
+    machine = aws("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    return [run["name"] for run in aws("stepfunctions").list_executions(stateMachineArn=machine)["executions"]]
+
+
+def standing() -> dict[tuple[str, str], bool]:
+    """What each source last said of each site."""
+    known = signals(Ledger(client("dynamodb"), "ledger"), "orders")
+    return {(signal.site, signal.source): signal.says_lost for signal in known}
+
+
+def test_an_alarm_nobody_watches_beside_starts_one_execution_named_by_the_epoch(deployed: Any, call: Call) -> None:
+    answer = call("judge", event("alarm-metric"))
+    assert answer["judged"][0]["started"] == "orders-1-failover"
+    assert executions(deployed) == ["orders-1-failover"]
+    machine = deployed("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    run = deployed("stepfunctions").list_executions(stateMachineArn=machine)["executions"][0]
+    started = json.loads(deployed("stepfunctions").describe_execution(executionArn=run["executionArn"])["input"])
+    assert (started["from"], started["to"], started["epoch"]) == ("east", "west", 1)
+    assert time.time() - started["outage_started_at"] == pytest.approx(15, abs=5)
+
+
+def test_the_same_event_again_and_a_second_alarm_of_the_outage_are_the_same_execution(
+    deployed: Any, call: Call
+) -> None:
+    for name in ("alarm-metric", "alarm-metric", "alarm-route53-health-check", "alarm-composite"):
+        call("judge", event(name))
+    assert executions(deployed) == ["orders-1-failover"]
+
+
+def test_many_deliveries_at_once_start_one_execution(deployed: Any, call: Call, function: Any) -> None:
+    function("judge")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: call("judge", event("alarm-metric")), range(8)))
+    assert executions(deployed) == ["orders-1-failover"]
+
+
+def test_two_vantage_points_that_go_on_seeing_a_site_lost_start_a_failover(deployed: Any, call: Call) -> None:
+    for ago in (5.0, 3.0, 0.0):
+        for vantage in ("us-west-2", "us-east-1"):
+            assert executions(deployed) == []
+            answer = call("judge", sighting(vantage, ago=ago))
+    assert answer["judged"][0]["started"] == "orders-1-failover"
+    assert executions(deployed) == ["orders-1-failover"]
+
+
+def test_one_vantage_point_alone_starts_nothing_however_long_it_insists(deployed: Any, call: Call) -> None:
+    for ago in (60.0, 50.0, 40.0, 30.0, 20.0, 10.0, 0.0):
+        answer = call("judge", sighting("us-west-2", ago=ago))
+        call("judge", sighting("us-east-1", lost=(), ago=ago))
+    assert executions(deployed) == []
+    assert answer["judged"][0]["why"] == "1 of 2 votes say east is lost"
+
+
+def test_a_vantage_point_that_is_ill_takes_its_vote_back(deployed: Any, call: Call) -> None:
+    call("judge", sighting("us-east-1", ago=6))
+    assert standing()["east", "probe/us-east-1"] is True
+    call("judge", sighting("us-east-1", lost=("east", "west"), ill="cut off itself"))
+    assert standing()["east", "probe/us-east-1"] is False
+
+
+def test_probes_alone_start_nothing_where_policy_wants_an_alarm_too(deployed: Any, call: Call, plan_text: str) -> None:
+    slow = yaml.safe_load(plan_text)
+    slow["policy"]["fast_path"] = False
+    deployed("ssm").put_parameter(
+        Name="/failover/plans/orders", Value=yaml.safe_dump(slow), Type="String", Overwrite=True
+    )
+    for ago in (6.0, 3.0, 0.0):
+        for vantage in ("us-west-2", "us-east-1"):
+            call("judge", sighting(vantage, ago=ago))
+    assert executions(deployed) == []
+    call("judge", event("alarm-metric"))
+    assert executions(deployed) == ["orders-1-failover"]
+
+
+def test_all_being_well_is_kept_and_asks_for_no_judgement(deployed: Any, call: Call) -> None:
+    answer = call("judge", sighting("us-west-2", lost=()))
+    assert answer["judged"] == [{"plan": "orders", "kept": True, "started": None, "why": "all is well"}]
+    assert standing() == {("east", "probe/us-west-2"): False, ("west", "probe/us-west-2"): False}
+
+
+def test_a_sighting_that_comes_late_does_not_overwrite_a_newer_one(deployed: Any, call: Call) -> None:
+    call("judge", sighting("us-west-2", lost=()))
+    assert call("judge", sighting("us-west-2", ago=4))["judged"][0]["kept"] is False
+    assert standing()["east", "probe/us-west-2"] is False
+
+
+def test_a_watched_site_that_is_seen_well_is_not_failed_over_from_for_one_alarm(deployed: Any, call: Call) -> None:
+    call("judge", sighting("us-east-1", lost=()))
+    assert call("judge", event("alarm-metric"))["judged"][0]["why"] == "1 of 2 votes say east is lost"
+    assert executions(deployed) == []
+
+
+@pytest.mark.parametrize("name", ["alarm-suppressed", "alarm-muted", "alarm-ok"])
+def test_a_silenced_or_quiet_alarm_starts_nothing_and_is_no_vote(deployed: Any, call: Call, name: str) -> None:
+    answer = call("judge", event(name))
+    assert answer["judged"][0]["started"] is None
+    assert answer["judged"][0]["why"] == "nothing says that east is lost"
+    assert executions(deployed) == []
+    assert not any(standing().values())
+
+
+def test_an_alarm_of_no_plan_changes_nothing_and_says_so(deployed: Any, call: Call) -> None:
+    unknown = event("alarm-metric")
+    unknown["detail"]["alarmName"] = "somebody-elses"
+    answer = call("judge", unknown)
+    assert answer["judged"] == [] and "no plan names this alarm" in answer["why"]
+    assert executions(deployed) == []
+
+
+def test_an_alarm_on_the_standby_starts_nothing(deployed: Any, call: Call) -> None:
+    standby = event("alarm-metric")
+    standby["detail"]["alarmName"] = "failover-orders-west-kafka"
+    assert call("judge", standby)["judged"][0]["why"] == "nothing says that east is lost"
+    assert standing() == {("west", "failover-orders-west-kafka"): True}
+    assert executions(deployed) == []
+
+
+def test_nothing_is_started_while_an_execution_holds_the_lease(deployed: Any, call: Call) -> None:
+    call("claim", {"start": {"plan": "orders", "to": "west"}, "execution_name": "by-hand"})
+    assert "by-hand is at it already" in call("judge", event("alarm-metric"))["judged"][0]["why"]
+    assert executions(deployed) == []
+
+
+@pytest.mark.parametrize("name", ["alarm-metric", "alarm-metric-math", "alarm-composite", "alarm-multi-time-series"])
+def test_every_documented_shape_is_understood(deployed: Any, call: Call, name: str) -> None:
+    assert call("judge", event(name))["source"] == event(name)["detail"]["alarmName"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"source": "aws.cloudwatch"},
+        {"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification", "detail": {}},
+        {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "detail": {"alarmName": "a"}},
+        {"source": "aws.cloudwatch", "alarmArn": "arn:aws:cloudwatch:x", "alarmData": {"alarmName": "a"}},
+        {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "detail": None},
+        {"source": "kafka.failover", "detail-type": "Site Sighting", "detail": {"plan": "orders", "view": {}}},
+        {"source": "kafka.failover", "detail-type": "Site Sighting", "detail": {}},
+    ],
+)
+def test_a_malformed_event_raises_so_that_it_ends_in_the_dead_letter_queue(
+    deployed: Any, call: Call, broken: dict[str, Any]
+) -> None:
+    with pytest.raises(MalformedEvent):
+        call("judge", broken)
+    assert executions(deployed) == []
+
+
+def test_a_signal_from_the_future_would_silence_all_that_come_and_is_refused(deployed: Any, call: Call) -> None:
+    for future in (event("alarm-ok", ago=-3600), sighting("us-west-2", lost=(), ago=-3600)):
+        with pytest.raises(MalformedEvent, match="future"):
+            call("judge", future)
+    assert standing() == {}
+
+
+def test_a_sighting_of_an_unheard_of_plan_is_refused(deployed: Any, call: Call) -> None:
+    unknown = sighting("us-west-2")
+    unknown["detail"]["plan"] = "unheard-of"
+    with pytest.raises(UnknownPlan):
+        call("judge", unknown)
+
+
+def test_a_bad_plan_does_not_hide_a_good_one(deployed: Any, call: Call) -> None:
+    deployed("ssm").put_parameter(Name="/failover/plans/broken", Value="name: broken", Type="String")
+    assert call("judge", event("alarm-metric"))["judged"][0]["started"] == "orders-1-failover"
+
+
+def test_an_alarm_only_a_bad_plan_could_name_is_not_swallowed(deployed: Any, call: Call, plan_text: str) -> None:
+    broken = yaml.safe_load(plan_text)
+    del broken["home"]
+    deployed("ssm").put_parameter(
+        Name="/failover/plans/orders", Value=yaml.safe_dump(broken), Type="String", Overwrite=True
+    )
+    with pytest.raises(BadPlan, match="home: is missing"):
+        call("judge", event("alarm-metric"))
+
+
+def test_an_old_alarm_delivered_late_does_not_overwrite_a_newer_one(deployed: Any, call: Call) -> None:
+    call("judge", event("alarm-ok"))
+    judged = call("judge", event("alarm-metric", ago=60))["judged"][0]
+    assert judged["kept"] is False
+    assert judged["started"] is None
+    assert executions(deployed) == []
+
+
+def test_an_alarm_that_is_too_old_starts_nothing(deployed: Any, call: Call) -> None:
+    assert call("judge", event("alarm-metric", ago=400))["judged"][0]["why"] == "nothing says that east is lost"
+    assert executions(deployed) == []
+
+
+def test_an_event_whose_first_delivery_died_before_the_start_still_starts(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarm = event("alarm-metric")
+    with monkeypatch.context() as crash:
+        crash.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-west-2:123456789012:stateMachine:gone")
+        with pytest.raises(Exception):  # noqa: B017 - whatever ends the function
+            call("judge", alarm)
+    assert call("judge", alarm)["judged"][0]["started"] == "orders-1-failover"
+    assert executions(deployed) == ["orders-1-failover"]

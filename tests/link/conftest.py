@@ -224,29 +224,47 @@ class StandIn:
             assert time.monotonic() < deadline, f"{topic} is {found}, not one of {statuses}"
             time.sleep(0.05)
 
-
-@pytest.fixture(params=["recorded", "spec"])
-def wire(request: pytest.FixtureRequest) -> str:
-    """The shape of the stand-in's bodies."""
-    return str(request.param)
+    def know(self, other: StandIn) -> None:
+        """Let it reach another cluster."""
+        peers = {other.cluster.calls.cluster_id: other.rest.ready["control"]}
+        httpx.put(f"{self.rest.ready['control']}/peers", json=peers).raise_for_status()
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, wire: str) -> Iterator[StandIn]:
+def wire() -> str:
+    """The shape of the stand-in's bodies: "recorded", or "spec"."""
+    return "recorded"
+
+
+@pytest.fixture
+def start(tmp_path: Path, wire: str) -> Iterator[Callable[..., StandIn]]:
+    """Starts a stand-in without Kafka brokers; keywords change its configuration."""
+    started: list[Child] = []
+
+    def start(secret: HeldSecret | None = None, **changes: Any) -> StandIn:
+        config = {
+            "site": "west",
+            "cluster_id": CLUSTER,
+            "api_key": "KEY",
+            "api_secret": "s3cr3t-of-the-key",
+            "link": {"name": LINK, "remote_cluster_id": "lkc-east01", "interval_s": 0.1},
+            "stop_delay_s": 0.3,
+            "wire": wire,
+            **changes,
+        }
+        child = spawn("drill.confluent.cluster_rest", config, log=tmp_path / f"rest-{len(started)}.log")
+        started.append(child)
+        held = secret or HeldSecret(ApiKey("KEY", "s3cr3t-of-the-key"))
+        cluster = KafkaRestCluster(child.ready["url"], config["cluster_id"], held)  # type: ignore[arg-type]
+        return StandIn(child, cluster, KafkaRestLink(cluster, LINK))
+
+    yield start
+    for child in started:
+        child.stop()
+
+
+@pytest.fixture
+def stand_in(start: Callable[..., StandIn]) -> StandIn:
     """A link with the mirrors topic-0 (never fetched), topic-1 and topic-2 of three partitions each."""
-    config = {
-        "site": "west",
-        "cluster_id": CLUSTER,
-        "api_key": "KEY",
-        "api_secret": "s3cr3t-of-the-key",
-        "link": {"name": LINK, "remote_cluster_id": "lkc-east01", "interval_s": 0.1},
-        "rest_only_mirrors": {"count": 3, "pattern": "topic-{n}", "partitions": 3, "lag": 50, "unknown": 1},
-        "stop_delay_s": 0.3,
-        "wire": wire,
-        "unmanaged_row": True,
-    }
-    child = spawn("drill.confluent.cluster_rest", config, log=tmp_path / "rest.log")
-    secret = HeldSecret(ApiKey("KEY", "s3cr3t-of-the-key"))
-    cluster = KafkaRestCluster(child.ready["url"], CLUSTER, secret)  # type: ignore[arg-type]
-    yield StandIn(child, cluster, KafkaRestLink(cluster, LINK))
-    child.stop()
+    mirrors = {"count": 3, "pattern": "topic-{n}", "partitions": 3, "lag": 50, "unknown": 1}
+    return start(rest_only_mirrors=mirrors, unmanaged_row=True)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from failover.errors import LinkNotFound, LinkRejected, LinkUnavailable, LinkUncertain
+from failover.errors import LinkExists, LinkNotFound, LinkRejected, LinkUnavailable, LinkUncertain
 from failover.link import calls
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
 from tests.link.conftest import CLUSTER, LINK, Asked, Clock, HeldSecret, Reply, Scripted
@@ -197,7 +197,7 @@ def test_many_threads_share_one_client(rest: Scripted, link: KafkaRestLink) -> N
         (403, LinkRejected, "CloudClusterAdmin"),
         (404, LinkNotFound, "cluster_id and links of the plan"),
         (405, LinkRejected, "does not take this call"),
-        (409, LinkRejected, "there already"),
+        (409, LinkExists, "there already"),
         (302, LinkRejected, "see the message"),
     ],
 )

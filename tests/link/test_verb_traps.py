@@ -15,11 +15,6 @@ from tests.link.conftest import CLUSTER, HeldSecret, Reply, Scripted, StandIn
 FAILOVER, PROMOTE = "updateKafkaMirrorTopicsFailover", "updateKafkaMirrorTopicsPromote"
 
 
-@pytest.fixture(params=["recorded"])
-def wire(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def test_accepted_is_not_done(stand_in: StandIn) -> None:
     assert stand_in.link.fail_over(["topic-1"]) == []
     assert stand_in.link.mirror("topic-1").status == PENDING_STOPPED

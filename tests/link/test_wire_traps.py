@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from failover.errors import LinkNotFound, LinkRejected, LinkUnavailable, LinkUncertain
+from failover.errors import LinkExists, LinkNotFound, LinkRejected, LinkUnavailable, LinkUncertain
 from failover.link import Mirror, PartitionLag, trailing
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
 from tests.link.conftest import CLUSTER, LINK, Reply, Scripted, StandIn
@@ -27,6 +27,7 @@ def test_the_kind_of_an_answer_is_never_looked_at(rest: Scripted, link: KafkaRes
     assert link.fail_over(["orders"]) == []
 
 
+@pytest.mark.parametrize("wire", ["recorded", "spec"])
 def test_either_shape_of_the_wire_is_read(stand_in: StandIn) -> None:
     assert stand_in.link.fail_over(["topic-0"], validate_only=True) == []
     assert {found.topic for found in stand_in.link.mirrors()} == {"topic-0", "topic-1", "topic-2"}
@@ -191,21 +192,22 @@ def test_a_link_that_was_just_made_is_not_found_for_a_while(rest: Scripted, link
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "message"),
+    ("status", "code", "message", "kind"),
     [
-        (400, 40002, "Topic 'orders' already exists."),
-        (409, 40902, "A cluster link already exists with the provided link name"),
-        (400, 40035, "Topic renaming for mirroring not yet supported"),
-        (400, 40002, "Replication factor must be 3"),
-        (404, 404, "A cluster link already exists with the provided link name"),
+        (400, 40002, "Topic 'orders' already exists.", LinkExists),
+        (409, 40902, "A cluster link already exists with the provided link name", LinkExists),
+        (404, 404, "A cluster link already exists with the provided link name", LinkExists),
+        (400, 40035, "Topic renaming for mirroring not yet supported", LinkRejected),
+        (400, 40002, "Topic replication factor must be 3", LinkRejected),
     ],
 )
-def test_what_is_there_already_is_told_by_code_and_text(
-    rest: Scripted, link: KafkaRestLink, status: int, code: int, message: str
+def test_what_is_there_already_is_told_from_what_is_refused_by_code_and_text(
+    rest: Scripted, link: KafkaRestLink, status: int, code: int, message: str, kind: type[LinkRejected]
 ) -> None:
     rest.says(Reply(status, {"error_code": code, "message": message}))
     with pytest.raises(LinkRejected) as error:
         link.create_mirror("orders")
+    assert type(error.value) is kind
     assert (error.value.status, error.value.code) == (status, code) and message in str(error.value)
 
 
@@ -240,6 +242,7 @@ def test_fields_nobody_knows_are_no_matter(stand_in: StandIn) -> None:
     assert stand_in.link.fail_over(["topic-1"], validate_only=True) == []
 
 
+@pytest.mark.parametrize("wire", ["recorded", "spec"])
 def test_an_active_partition_that_was_never_fetched_is_unknown_not_without_lag(stand_in: StandIn) -> None:
     found = {mirror.topic: mirror for mirror in stand_in.link.mirrors()}
     assert found["topic-0"].status == "ACTIVE"

@@ -127,6 +127,10 @@ class LinkRejected(_OfCall, FailoverError):
     """The REST API refused the call: wrong credentials, missing permission, no such link."""
 
 
+class LinkExists(LinkRejected):
+    """What was to be made over REST is there already, as it was asked for or otherwise: look at it."""
+
+
 class LinkNotFound(LinkRejected):
     """What was asked for over REST is not there: a link, a mirror, a group's offsets."""
 

@@ -17,7 +17,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from failover.credentials import without
-from failover.errors import LinkNotFound, LinkRejected, LinkUnavailable, LinkUncertain
+from failover.errors import LinkExists, LinkNotFound, LinkRejected, LinkUnavailable, LinkUncertain
 from failover.link.oauth import NoToken
 
 Trouble = LinkUnavailable | LinkRejected
@@ -35,6 +35,8 @@ _NOT_BEGUN: Final = {425, 429}
 _TIMED_OUT: Final = 408
 _NOT_YET: Final = ("Unable to resolve cluster link information", "does not have a link named")
 """A 404 for a link that was just made (seen by confluentinc/kcp): it passes."""
+_EXISTS: Final = "already exists"
+"""Said with 409, with 400 (40002), and in the spec's example with 404."""
 _NAMED: Final = 3
 _SAID_AT_MOST: Final = 300
 _LOOK_FIRST: Final = " It may have been carried out all the same: read the real state before asking again."
@@ -106,10 +108,16 @@ def refused(call: Call, response: httpx.Response, body: bytes) -> Trouble:
     said = without(said, *call.secrets, response.request.headers.get("authorization", "").partition(" ")[2])
     told: dict[str, Any] = {"status": status, "code": code, "retry_after": _retry_after(response)}
     why = f"{call} answered {status} {said}".rstrip()
-    if status in _NOT_BEGUN or (status == httpx.codes.NOT_FOUND and any(text in said for text in _NOT_YET)):
+    if status == httpx.codes.NOT_FOUND and any(text in said for text in _NOT_YET):
+        return _unavailable(
+            call, f"{why}: a link that was just made is known a little later", carried_out=False, **told
+        )
+    if status in _NOT_BEGUN:
         return _unavailable(call, f"{why}: {_BUSY}", carried_out=False, **told)
     if status == _TIMED_OUT or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return _unavailable(call, f"{why}: {_BUSY}", carried_out=True, **told)
+    if status == httpx.codes.CONFLICT or _EXISTS in said:
+        return LinkExists(f"{why}: {_REMEDIES[httpx.codes.CONFLICT]}", **_of(call), **told)
     kind = LinkNotFound if status == httpx.codes.NOT_FOUND else LinkRejected
     return kind(f"{why}: {_REMEDIES.get(status, 'see the message')}", **_of(call), **told)
 

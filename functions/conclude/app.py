@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import client
 from failover.errors import FailoverError, LeaseLost, ServiceUnavailable
+from failover.execution import Execution
 from failover.ledger import Ledger
 from failover.loss_of_execution import known_loss
 from failover.notify import notify_once
@@ -75,8 +76,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=document)
     if request.outcome == "failed":
         raise FailoverStopped(
-            f"{execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}. The lease is kept."
-            f" Mend the cause and redrive the execution, or start another with supersedes={execution.name!r}"
+            f"{execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}. {_how_to_go_on(execution)}"
         )
     return {"outcome": request.outcome, "report": report}
 
@@ -93,13 +93,23 @@ def _loss(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
         return dict(kept.document.get("loss") or {})
 
 
+def _how_to_go_on(execution: Execution) -> str:
+    if execution.dry_run:
+        return "It was a dry run: nothing was changed. A failover would stop there, too"
+    return (
+        "The lease is kept. Mend the cause and redrive the execution, or start another with"
+        f" supersedes={execution.name!r}"
+    )
+
+
 def _redrives(document: dict[str, Any]) -> int:
     return int(document.get("redrives", 0))
 
 
 def _tell(request: ConcludeRequest, subject: str, document: dict[str, Any]) -> None:
+    """A dry run is no news, however it ends: check_readiness reads it, and tells once what became of it."""
     execution = request.execution
-    if execution.dry_run and request.outcome == "succeeded":
+    if execution.dry_run:
         return
     key = f"{execution.name}:{request.outcome}:{request.redrives}"
     notify_once(key=key, subject=subject, message=document)

@@ -215,3 +215,36 @@ def test_variables_of_an_inner_scope_have_names_of_their_own() -> None:
 
     for path in MACHINES:
         check(definition(path), set())
+
+
+def test_the_readiness_check_may_change_nothing_but_its_own_records() -> None:
+    reads = {
+        "ssm:GetParameter",
+        "secretsmanager:GetSecretValue",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "ecs:DescribeServices",
+        "ecs:ListTasks",
+        "ecs:DescribeTasks",
+        "eks:DescribeCluster",
+        "route53:ListResourceRecordSets",
+        "route53:GetHostedZone",
+        "route53:GetHealthCheck",
+        "route53:GetHealthCheckStatus",
+    }
+    records = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "sns:Publish", "events:PutEvents"}
+    for statement in statements(of_type("AWS::Serverless::Function")["CheckReadiness"]):
+        assert set(statement["Action"]) <= reads | records, statement
+
+
+def test_nobody_looking_at_readiness_is_an_alarm_too() -> None:
+    alarm = of_type("AWS::CloudWatch::Alarm")["ReadinessAlarm"]
+    assert (alarm["TreatMissingData"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("breaching", 0, 3)
+    assert {"Name": "service", "Value": "failover"} in alarm["Dimensions"]
+    assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "failover"
+
+
+def test_a_dry_run_that_stops_again_and_again_is_one_alarm() -> None:
+    alarm = of_type("AWS::CloudWatch::Alarm")["StoppedAlarm"]
+    assert TEMPLATE["Parameters"]["DryRunSchedule"]["Default"] == "rate(5 minutes)"
+    assert alarm["DatapointsToAlarm"] == 1 and alarm["Period"] * alarm["EvaluationPeriods"] > 5 * 60

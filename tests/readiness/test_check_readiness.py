@@ -255,6 +255,17 @@ def test_a_rest_api_that_is_down_makes_its_own_checks_unknown_and_no_other(
         assert after[name] == before[name], name
 
 
+@pytest.mark.parametrize("kind", ["html429", "malformed", "drop", "hang", "unknown_status"])
+def test_a_rest_api_in_trouble_is_never_taken_for_ready(sites: Sites, secrets: Any, call: Call, kind: str) -> None:
+    sites.control("west", "POST", "/faults", match="listKafkaMirrorTopicsUnderLink", kind=kind, times=None)
+    document = call("check_readiness", REQUEST)
+    found = statuses(document)
+    assert found["mirror-health"] in ("unknown", "fail"), evidence(document, "mirror-health")
+    assert found["mirror-coverage"] in ("unknown", "fail") and found["mirror-lag"] == "unknown"
+    assert found["links"] == found["link-configs"] == found["secrets"] == "pass"
+    assert document["took_seconds"] < 45
+
+
 def test_an_active_cluster_that_is_gone_leaves_what_the_standby_tells(sites: Sites, secrets: Any, call: Call) -> None:
     before = statuses(call("check_readiness", REQUEST))
     sites.rest["east"].kill()

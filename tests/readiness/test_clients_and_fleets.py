@@ -78,6 +78,12 @@ def test_a_fleet_is_routed_where_the_plan_says(
     assert judged(gateways.route("gateway-east", state, targets)).status == status
 
 
+def test_a_fleet_that_will_not_settle_by_itself_is_a_failure(judged: Judged) -> None:
+    state = FleetState("east", False, (), "1 of 2 pods", stalled="the operator refused the change")
+    made = judged(gateways.route("gateway-east", state, ("east",)))
+    assert made.status == "fail" and "refused" in made.evidence[0]
+
+
 def instances(*zones: str | None) -> tuple[Instance, ...]:
     return tuple(Instance(f"task-{number}", None, zone) for number, zone in enumerate(zones))
 

@@ -79,10 +79,7 @@ def consumers(checked: dict[str, Any], loss: dict[str, Any] | None) -> dict[str,
 
 def headline(report: dict[str, Any]) -> str:
     """One line for a notification's subject."""
-    lead = "Dry run: " if report["dry_run"] else ""
-    what = f"{lead}{report['plan']} {report['from']} to {report['to']}"
-    if report["dry_run"] and report["outcome"] == "succeeded":
-        return f"{what}: walked through in {report['recovery_seconds']:.0f} s, nothing was changed"
+    what = f"{report['plan']} {report['from']} to {report['to']}"
     match report["outcome"]:
         case "succeeded":
             return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"

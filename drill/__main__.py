@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import signal
 import sys
@@ -25,6 +26,14 @@ from drill.world import SITES, Settings, World, WorldNotUp
 
 REPORTS = Path("drill-reports")
 LOCAL_ENV = ROOT / "events" / "local-env.json"
+
+
+class FleetKind(enum.Enum):
+    """The kinds of gateway fleet that a world can have."""
+
+    ECS = "ecs"
+    CFK = "cfk"
+
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -53,6 +62,7 @@ def run(
     instances: Annotated[int, typer.Option(help="gateway containers a site", min=1)] = 2,
     template: Annotated[Path, typer.Option(help="the template, or .aws-sam/build/template.yaml")] = ROOT
     / "template.yaml",
+    fleet: Annotated[FleetKind, typer.Option(help="what the gateways run on")] = FleetKind.ECS,
 ) -> None:
     """Rehearse a scenario, and write its report. Exits with 1 if a client never recovered or a figure is missing."""
     console = Console()
@@ -62,7 +72,12 @@ def run(
     chosen = SCENARIOS[scenario]
     directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}").absolute()
     settings = Settings(
-        directory, instances=instances, template=template.absolute(), policy=chosen.policy, watch=chosen.watch
+        directory,
+        instances=instances,
+        fleet=fleet.value,
+        template=template.absolute(),
+        policy=chosen.policy,
+        watch=chosen.watch,
     )
     try:
         with view(console) as shown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ GROUP: Final = "fulfilment"
 LINK: Final = "orders-link"
 BROKERS: Final = 3
 TTL_S: Final = 1
+FleetInPlan = Callable[[str, str], dict[str, Any]]
 API_KEYS: Final = {HOME: ("DRILLEAST", "east-secret"), STANDBY: ("DRILLWEST", "west-secret")}
 
 
@@ -54,12 +55,24 @@ def _suffix(target: str) -> str:
     return target if target == "fenced" else f"to-{target}"
 
 
-def cfk_fleet(site: str, balancer: str, eks: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """A site's fleet on Kubernetes. `eks`: `endpoint` and `certificate_authority` of the cluster."""
+def ecs_fleet(site: str, balancer: str) -> dict[str, Any]:
+    """A site's fleet on ECS."""
+    return {
+        "name": f"gateway-{site}",
+        "kind": "ecs",
+        "cluster": "gateways",
+        "service": f"gateway-{site}",
+        "bootstrap": balancer,
+        "task_definitions": {target: task_definition(site, target) for target in (HOME, STANDBY, "fenced")},
+    }
+
+
+def cfk_fleet(site: str, balancer: str) -> dict[str, Any]:
+    """A site's fleet on Kubernetes; where its cluster is, has to be added."""
     return {
         "name": f"gateway-{site}",
         "kind": "cfk",
-        "eks": {"name": f"eks-{site}", **(eks or {})},
+        "eks": {"name": f"eks-{site}"},
         "namespace": "confluent",
         "gateway": f"gateway-{site}",
         "route": PLAN,
@@ -86,14 +99,15 @@ def plan_document(
     zone_id: str,
     policy: dict[str, Any],
     anchors: Sequence[str] = (),
+    fleet: FleetInPlan = ecs_fleet,
 ) -> dict[str, Any]:
-    """The plan's document, as it would stand in YAML."""
+    """The plan's document, as it would stand in YAML. `fleet`: given a site and its load balancer, the site's fleet."""
     return {
         "name": PLAN,
         "hostname": HOSTNAME,
         "bootstrap": client_bootstrap,
         "home": HOME,
-        "sites": {name: _site(name, addresses) for name, addresses in sites.items()},
+        "sites": {name: _site(name, addresses, fleet) for name, addresses in sites.items()},
         "links": [{"name": LINK}],
         "protect": {"groups": [GROUP], "topics": list(TOPICS)},
         "anchors": list(anchors),
@@ -109,7 +123,7 @@ def plan_document(
     }
 
 
-def _site(name: str, addresses: SiteAddresses) -> dict[str, Any]:
+def _site(name: str, addresses: SiteAddresses, fleet: FleetInPlan) -> dict[str, Any]:
     return {
         "region": REGIONS[name],
         "kafka": {
@@ -119,16 +133,7 @@ def _site(name: str, addresses: SiteAddresses) -> dict[str, Any]:
             "credentials": f"failover/{PLAN}/{name}",
             "security_protocol": "PLAINTEXT",
         },
-        "fleets": [
-            {
-                "name": f"gateway-{name}",
-                "kind": "ecs",
-                "cluster": "gateways",
-                "service": f"gateway-{name}",
-                "bootstrap": addresses.balancer,
-                "task_definitions": {target: task_definition(name, target) for target in (HOME, STANDBY, "fenced")},
-            }
-        ],
+        "fleets": [fleet(name, addresses.balancer)],
         "dns_target": dns_target(name),
         "alarms": [
             f"failover-{PLAN}-{name}-kafka",

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import boto3
 import httpx
@@ -26,13 +26,10 @@ import yaml
 from botocore.config import Config
 
 from drill import orders
+from drill.fleets import CfkFleets, EcsFleets, Fleets
 from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
 from drill.ports import LOOPBACK, free_ports
 from drill.process import ROOT, Child, spawn
-from gateway.config import gateway_config  # first: it puts the layer on the path
-from gateway.settings import Settings as GatewaySettings
-
-from failover.plan import parse  # isort: skip
 
 PORTS = 1 + orders.BROKERS
 ON_THE_WAY = (
@@ -66,6 +63,7 @@ class Settings:
 
     directory: Path
     instances: int = 2
+    fleet: Literal["ecs", "cfk"] = "ecs"
     template: Path = ROOT / "template.yaml"
     link_interval_s: float = 0.4
     offset_sync_s: float = 3.0
@@ -122,7 +120,7 @@ class World:
         self.nameserver = f"{LOOPBACK}:{self.dns.ready['port']}"
         self.edge = self._spawn("drill.network.edge", self._edge_config(), "edge")
         self.plan = self._plan()
-        self._deploy_fleets()
+        self.fleets.deploy(self.plan, {site: self._balancers[site].ready["admin"] for site in SITES})
         self._deploy_plan()
         self._deploy_health_checks()
         other_eyes = self.cloud.ready["stacks"][SIGNALS_STACK]["resources"]["WatchSite"]["ref"]
@@ -142,7 +140,9 @@ class World:
         return self._spawn("drill.kafka.cluster", {"site": site, "brokers": orders.BROKERS}, f"kafka-{site}")
 
     def _start_balancer(self, site: str) -> Child:
-        return self._spawn("drill.network.balancer", {"site": site, "listen_ports": PORTS}, f"balancer-{site}")
+        # Through kube-proxy connections stay until their pod is gone; ECS has the load balancer end them.
+        config = {"site": site, "listen_ports": PORTS, "connection_termination": self.settings.fleet == "ecs"}
+        return self._spawn("drill.network.balancer", config, f"balancer-{site}")
 
     def _start_rest(self, site: str) -> Child:
         cluster, remote = self._clusters[site].ready, self._clusters[HOME if site == STANDBY else STANDBY].ready
@@ -217,37 +217,6 @@ class World:
         )
         return zone_id
 
-    def _deploy_fleets(self) -> None:
-        """Both sites' fleets, each routed to the active site: whichever fleet a client is led to, it works."""
-        for site in SITES:
-            ecs = self.aws("ecs", REGIONS[site])
-            ecs.create_cluster(clusterName="gateways")
-            for target in (*SITES, "fenced"):
-                ecs.register_task_definition(
-                    family=orders.task_family(site, target),
-                    containerDefinitions=[
-                        {
-                            "name": "gateway",
-                            "image": "confluentinc/confluent-gateway-for-cloud",
-                            "memory": 4096,
-                            "environment": [{"name": "GATEWAY_CONFIG", "value": self._gateway_config(site, target)}],
-                        }
-                    ],
-                )
-            ecs.create_service(
-                cluster="gateways",
-                serviceName=f"gateway-{site}",
-                taskDefinition=orders.task_definition(site, HOME),
-                desiredCount=self.settings.instances,
-                deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 200},
-                tags=[{"key": "drill:balancer", "value": self._balancers[site].ready["admin"]}],
-            )
-
-    def _gateway_config(self, site: str, target: str) -> str:
-        plan = parse(yaml.safe_dump(self.plan))
-        nodes = GatewaySettings(node_ids=(1, orders.BROKERS))
-        return yaml.safe_dump(gateway_config(plan, site, target, nodes), sort_keys=False)
-
     def _deploy_plan(self) -> None:
         """Plan and secrets, where the controller is and where the other vantage point is."""
         document = yaml.safe_dump(self.plan, sort_keys=False)
@@ -257,7 +226,9 @@ class World:
                 self.aws("secretsmanager", region).create_secret(
                     Name=f"failover/{PLAN}/{site}", SecretString=json.dumps({"key": key, "secret": secret})
                 )
-            self.aws("ssm", region).put_parameter(Name=f"/{stack}/plans/{PLAN}", Value=document, Type="String")
+            self.aws("ssm", region).put_parameter(
+                Name=f"/{stack}/plans/{PLAN}", Value=document, Type="String", Tier="Intelligent-Tiering"
+            )
 
     def _deploy_health_checks(self) -> None:
         """A health check on each load balancer, and its alarm, which the signals stack forwards."""
@@ -291,6 +262,7 @@ class World:
             nameserver=self.nameserver,
             zone_id=self.zone_id,
             policy=self.settings.policy,
+            fleet=self.fleets.in_plan,
         )
 
     def addresses(self, site: str) -> orders.SiteAddresses:
@@ -333,6 +305,13 @@ class World:
     # What a rehearsal does to the world, and asks of it.
 
     @cached_property
+    def fleets(self) -> Fleets:
+        """The gateway fleets."""
+        if self.settings.fleet == "cfk":
+            return CfkFleets(self._spawn, self.settings.instances, self.logs)
+        return EcsFleets(partial(self.aws, "ecs"), self.settings.instances)
+
+    @cached_property
     def endpoint(self) -> str:
         """Where the AWS account answers."""
         return str(self.cloud.ready["endpoint"])
@@ -363,20 +342,21 @@ class World:
         self._clusters[site].kill()
         self._rest[site].kill()
         self._post(f"/drill/regions/{REGIONS[site]}/lose")
-        self._balancers[site].kill()
+        for child in (*self.fleets.processes(site), self._balancers[site]):
+            child.kill()
         self.lost_at[site] = at
         return at
 
     def freeze(self, site: str) -> None:
         """Stop everything of a site in its tracks, and lose its region's AWS: a loss that it can come back from."""
-        for child in (self._clusters[site], self._rest[site], self._balancers[site]):
+        for child in (self._clusters[site], self._rest[site], *self.fleets.processes(site), self._balancers[site]):
             child.process.send_signal(signal.SIGSTOP)
         self._post(f"/drill/regions/{REGIONS[site]}/lose")
 
     def thaw(self, site: str) -> None:
         """Let a frozen site go on where it was."""
         self._post(f"/drill/regions/{REGIONS[site]}/restore")
-        for child in (self._clusters[site], self._rest[site], self._balancers[site]):
+        for child in (self._clusters[site], self._rest[site], *self.fleets.processes(site), self._balancers[site]):
             child.process.send_signal(signal.SIGCONT)
 
     def rest_control(self, site: str) -> str:

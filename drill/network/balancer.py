@@ -1,6 +1,6 @@
 """A network load balancer: one listener a port, each with a target group; round robin over the registered targets.
 
-Connection termination is on: when a target is deregistered, its connections are closed. A target that refuses a
+With connection termination on, a target's connections are closed when it is deregistered. A target that refuses a
 connection is passed over, as an unhealthy one is.
 """
 
@@ -32,12 +32,14 @@ class BalancerConfig(BaseModel):
 
     site: str
     listen_ports: int = Field(ge=1)
+    connection_termination: bool = True
 
 
 class Balancer:
     """Targets, and the connections to each."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection_termination: bool) -> None:
+        self._terminates = connection_termination
         self._targets: list[Target] = []
         self._spliced: dict[Target, set[Splice]] = {}
         self._turns: dict[int, Iterator[int]] = {}
@@ -65,7 +67,7 @@ class Balancer:
         """PUT: the whole set of targets, each a list of ports in the listeners' order."""
         targets = [tuple(int(port) for port in target) for target in body["targets"]]
         for gone in set(self._targets) - set(targets):
-            for splice in self._spliced.pop(gone, set()):
+            for splice in self._spliced.pop(gone, set()) if self._terminates else ():
                 splice.end()
         self._targets = targets
         return self.show(None)
@@ -85,7 +87,7 @@ class Balancer:
 
 async def run(config: BalancerConfig) -> None:
     """Listen and serve."""
-    balancer = Balancer()
+    balancer = Balancer(config.connection_termination)
     listeners = listen_on(config.listen_ports)
     admin = await admin_http.serve({("PUT", "/targets"): balancer.put_targets, ("GET", "/targets"): balancer.show})
     announce({"port": port_of(listeners[0]), "admin": f"http://{LOOPBACK}:{admin}"})

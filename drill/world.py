@@ -286,6 +286,7 @@ class World:
             "EcsServiceArns": "*",
             "EcsClusterArns": "*",
             "EcsTaskRoleArns": "*",
+            "EksClusterArns": "*",
             "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
             "DryRunState": "DISABLED",
             "ReadinessState": "DISABLED",

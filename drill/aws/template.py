@@ -123,7 +123,7 @@ class Stack:
         """
         if logical_id in self.resources:
             return self.resources[logical_id]
-        described = self._template["Resources"].get(logical_id)
+        described = self._template["Resources"].get(logical_id) or self._generated(logical_id)
         if described is None:
             raise TemplateError(f"the template has nothing named {logical_id!r}")
         if logical_id in self._creating:
@@ -138,6 +138,11 @@ class Stack:
         finally:
             self._creating.pop()
         return self.resources[logical_id]
+
+    def _generated(self, logical_id: str) -> dict[str, Any] | None:
+        """The role that SAM makes for a function, which a template may refer to: `<function>Role`."""
+        function = self._template["Resources"].get(logical_id.removesuffix("Role"), {})
+        return {"Type": "AWS::IAM::Role"} if function.get("Type") == "AWS::Serverless::Function" else None
 
     def client(self, service: str) -> Any:
         return self.clients.of(service, self.region)

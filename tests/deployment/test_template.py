@@ -93,6 +93,24 @@ def test_only_the_step_that_flips_the_name_may_change_dns_and_only_that_name() -
     assert names["route53:ChangeResourceRecordSetsNormalizedRecordNames"] == [{"Ref": "ClientHostname"}]
 
 
+def test_a_cluster_of_kubernetes_may_only_be_found_and_only_by_those_who_look_at_fleets() -> None:
+    may = {
+        name: statement
+        for name, each in of_type("AWS::Serverless::Function").items()
+        for statement in statements(each)
+        if any(action.startswith("eks:") for action in statement["Action"])
+    }
+    looking = {
+        name
+        for name, each in of_type("AWS::Serverless::Function").items()
+        if any("ecs:DescribeServices" in statement["Action"] for statement in statements(each))
+    }
+    assert set(may) == looking
+    for statement in may.values():
+        assert statement["Action"] == ["eks:DescribeCluster"] and statement["Resource"] == {"Ref": "EksClusterArns"}
+    assert all(f"{name}Role.Arn" in str(TEMPLATE["Outputs"]["FleetRoleArns"]) for name in looking)
+
+
 def test_no_function_may_write_iam_or_deploy() -> None:
     for each in of_type("AWS::Serverless::Function").values():
         for statement in statements(each):

@@ -37,10 +37,11 @@ class Drill:
         return [line.split(" ") for line in text.splitlines() if line.startswith(f"{kind} ")]
 
 
-@pytest.fixture(scope="module")
-def drill(tmp_path_factory: pytest.TempPathFactory) -> Drill:
+@pytest.fixture(scope="module", params=["ecs", "cfk"])
+def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drill:
+    """The drill, with the gateways on ECS and on Kubernetes."""
     reports = tmp_path_factory.mktemp("drill")
-    command = [sys.executable, "-m", "drill", "run", "region-loss", "--reports", str(reports)]
+    command = [sys.executable, "-m", "drill", "run", "region-loss", "--fleet", request.param, "--reports", str(reports)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     latest = reports / "latest"
     assert latest.is_symlink(), ran.stdout + ran.stderr

@@ -5,6 +5,7 @@ Codes and texts of the refusals are our choice; that these are the reasons is do
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ class BothSides:
     def __init__(self, cluster: LocalCluster, mirroring: Mirroring) -> None:
         self._cluster = cluster
         self._mirroring = mirroring
+        self._restoring = threading.Lock()
 
     def reverse(
         self, book: LinkBook, source: Source, verb: Verb, topics: Collection[str], *, validate_only: bool
@@ -52,7 +54,12 @@ class BothSides:
         Raises:
             KafkaException, GuardUnreachable
         """
-        names = list(dict.fromkeys(topics))
+        with self._restoring:
+            return self._truncate_and_restore(book, source, list(dict.fromkeys(topics)), validate_only)
+
+    def _truncate_and_restore(
+        self, book: LinkBook, source: Source, names: list[str], validate_only: bool
+    ) -> tuple[Row, ...]:
         remote, here = self._remote(book, source), self._cluster.log_ends(names)
         in_use = self._groups_in_use()
         rows = {topic: self._restored(book, topic, remote, here.get(topic), in_use) for topic in names}

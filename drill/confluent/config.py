@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from drill.confluent.acls import Acl
 from drill.confluent.auth import OAuthConfig
 from drill.confluent.mirror_bodies import Flavour
-from drill.confluent.mirrors import Timings
+from drill.confluent.mirrors import Timings, Unverified
 from drill.confluent.rest_only import RestOnly
 from drill.confluent.shapes import Wire
 
@@ -45,7 +45,8 @@ class Config(BaseModel):
     `settle_s`: how long a new link does not know itself.
     `latency_s`: how late every answer comes.
     `dedicated`: whether the cluster is of the type that tells lags of groups.
-    `dry_run_counts`: whether the dry run of a restore counts what it would truncate.
+    `dry_run_counts`, `promote_refused`, `escalation_refused`: what is not known of real clusters, and may be either
+    way: whether the dry run of a restore counts what it would truncate, and `mirrors.Unverified`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -59,6 +60,7 @@ class Config(BaseModel):
     viewers: dict[str, str] = {}
     oauth: OAuthConfig = OAuthConfig()
     port: int = 0
+    control_port: int = 0
     link: LinkConfig | None = None
     topics: list[str] = []
     mirrors: list[str] = []
@@ -70,6 +72,8 @@ class Config(BaseModel):
     step_s: float = Field(default=0.2, ge=0)
     auto_create_s: float = Field(default=5.0, gt=0)
     latency_s: float = Field(default=0.0, ge=0)
+    promote_refused: bool = False
+    escalation_refused: bool = False
     settle_s: float = Field(default=0.0, ge=0)
     dry_run_counts: bool = True
     peers: dict[str, str] = {}
@@ -77,6 +81,9 @@ class Config(BaseModel):
     wire: Wire = "recorded"
     flavour: Flavour = "cloud"
     unmanaged_row: bool = False
+
+    def unverified(self) -> Unverified:
+        return Unverified(self.promote_refused, self.escalation_refused)
 
     def timings(self, link: LinkConfig) -> Timings:
         """How long a link's mirrors take from state to state."""

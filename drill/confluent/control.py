@@ -40,6 +40,7 @@ from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirroring import Mirroring
 from drill.confluent.mirrors import TransitionError
 from drill.confluent.peers import Peers
+from drill.confluent.verbs import Refusal
 
 _STUCK = TransitionError("INTERNAL_ERROR", "The mirror topic can't be stopped")
 
@@ -51,16 +52,20 @@ class _Asked(BaseModel):
 class LinkFaults(_Asked):
     """Faults of a link; what is left out stays as it is.
 
-    `reachable` false cuts the way to the source, which may be well; `stuck` topics never become STOPPED (a list, or
-    each with the code of its `mirror_state_transition_errors`); `fail` names topics and the `mirror_topic_error` they
-    fail with; `error` is a `link_error` that the whole link fails with (NO_ERROR: it is well again); `lag` sets how far
-    topics of the API only trail, in records a partition ("*": all of them); `offsets_ahead`: groups' offsets are synced
-    so far beyond the mirrors' log ends at least, for partitions that the group has committed an offset of at all.
+    `reachable` false: the way to the source is cut; the source itself may be well.
+    `stuck`: topics that never become STOPPED; a list, or each with the code of its `mirror_state_transition_errors`.
+    `fail`: topics, and the `mirror_topic_error` they fail with.
+    `refuse`: topics that every verb is refused for, and with what message.
+    `error`: a `link_error` that the whole link fails with; NO_ERROR: it is well again.
+    `lag`: how far topics of the API only trail, in records a partition; "*": all of them.
+    `offsets_ahead`: groups' offsets are synced so far beyond the mirrors' log ends at least, for partitions that the
+    group has committed an offset of at all.
     """
 
     reachable: bool | None = None
     stuck: list[str] | dict[str, str] | None = None
     fail: dict[str, str] | None = None
+    refuse: dict[str, str] | None = None
     error: str | None = None
     lag: dict[str, int] | None = None
     offsets_ahead: int | None = Field(default=None, ge=0)
@@ -208,6 +213,8 @@ def _break(book: LinkBook, asked: LinkFaults) -> None:
         book.cut_path(not asked.reachable)
     if asked.offsets_ahead is not None:
         book.offsets_ahead = asked.offsets_ahead
+    if asked.refuse is not None:
+        book.refused = {topic: Refusal(400, message) for topic, message in asked.refuse.items()}
     if asked.stuck is not None:
         codes = asked.stuck if isinstance(asked.stuck, dict) else dict.fromkeys(asked.stuck, _STUCK.code)
         stuck = {topic: TransitionError(code, _STUCK.message) for topic, code in codes.items()}

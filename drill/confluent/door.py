@@ -154,9 +154,9 @@ async def serve_aside(app: ASGIApp, listener: socket.socket) -> None:
     await _Server(app).serve(sockets=[listener])
 
 
-def listen() -> socket.socket:
-    """A listening socket on a port of its own."""
-    with _bound(0) as holder:
+def listen(port: int = 0) -> socket.socket:
+    """A listening socket; with `port` 0 on any that is free."""
+    with _bound(port) as holder:
         return _listening(int(holder.getsockname()[1]))
 
 

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -33,8 +33,14 @@ Kind = Literal[
     "malformed",  # applied; 200 with half of the JSON
     "extra_fields",  # applied; fields nobody knows in every object
     "unknown_status",  # applied; a `mirror_status` nobody knows
+    "unknown_enums",  # applied; in every field whose values may become more, one that nobody knows
 ]
-_APPLIED: Final = {"delay", "timeout_after_apply", "drop_after_apply", "malformed", "extra_fields", "unknown_status"}
+_NOT_APPLIED: Final = {"html429", "status", "hang", "drop"}
+
+_ENUMS: Final = frozenset(
+    {"mirror_status", "mirror_topic_error", "link_state", "link_error", "state", "state_category", "error_code"}
+)
+"""The spec's extensible enums in what is read of links and mirrors (an `error_code` only where it is a word)."""
 
 TOO_MANY_REQUESTS: Final = (
     '<html> <head> <meta http-equiv="Content-Type" content="text/html;charset=utf-8"/> '
@@ -183,7 +189,7 @@ def too_many_requests(request: Request) -> Response:
 
 
 async def _faulty(fault: Fault, request: Request, handler: Handler) -> Response:
-    if fault.kind in _APPLIED:
+    if fault.kind not in _NOT_APPLIED:
         return await _after_applying(fault, await handler(request))
     match fault.kind:
         case "html429":
@@ -210,13 +216,17 @@ async def _after_applying(fault: Fault, response: Response) -> Response:
         case "extra_fields":
             return _rewritten(response, lambda row: {"x_added_later": {"y": [1, None]}, **row})
         case "unknown_status":
-            return _rewritten(response, _teleported)
+            return _rewritten(response, lambda row: _teleported(row, {"mirror_status"}))
+        case "unknown_enums":
+            return _rewritten(response, lambda row: _teleported(row, _ENUMS))
         case _:
             return CutConnection(started=True)
 
 
-def _teleported(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "mirror_status": "PENDING_TELEPORT"} if "mirror_status" in row else row
+def _teleported(row: dict[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    return {
+        name: "PENDING_TELEPORT" if name in fields and isinstance(value, str) else value for name, value in row.items()
+    }
 
 
 def _rewritten(response: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:

@@ -16,7 +16,7 @@ from drill.confluent.verbs import Refusal
 
 class LinkBook:
     """One link. `offsets_ahead`: how far beyond a mirror's log end the offsets of groups are synced at least, as if the
-    records that they stand for had not arrived."""
+    records that they stand for had not arrived; `refused`: topics that every verb is refused for."""
 
     def __init__(
         self, link: Link, configs: LinkConfigs, cluster_id: str, remote_cluster_id: str | None, clock: Clock = time.time
@@ -30,6 +30,7 @@ class LinkBook:
         self.closed = threading.Event()
         self.created = clock()
         self.offsets_ahead = 0
+        self.refused: Mapping[str, Refusal] = {}
         self.task_errors: dict[str, tuple[TransitionError, ...]] = {}
         self._lock = threading.Lock()
         self._link = link
@@ -70,7 +71,7 @@ class LinkBook:
     ) -> tuple[Row, ...]:
         """Ask a verb of topics; with `validate_only` the answer is the same and nothing changes."""
         with self._lock:
-            link, rows = verbs.alter(self._link, verb, topics, self.clock(), refused)
+            link, rows = verbs.alter(self._link, verb, topics, self.clock(), {**refused, **self.refused})
             if not validate_only:
                 self._link = link
         self.asked.set()

@@ -88,7 +88,8 @@ class Linking:
         return like.model_copy(update=changed)
 
     def _prepared(self, link: LinkConfig, configs: LinkConfigs, mirrors: Iterable[Mirror]) -> tuple[LinkBook, Source]:
-        state = Link(link.name, {}, self._config.timings(link), prefix=configs.prefix).put(*mirrors)
+        timings, unverified = self._config.timings(link), self._config.unverified()
+        state = Link(link.name, {}, timings, unverified, prefix=configs.prefix).put(*mirrors)
         book = LinkBook(state, configs, self._config.cluster_id, link.remote_cluster_id)
         has_wire = self._local is not None and bool(link.remote_raw_bootstrap)
         admin = admin_client(link.remote_raw_bootstrap) if has_wire else None

@@ -14,6 +14,8 @@ from drill.confluent.groups import committed, listed_groups, state_of
 from drill.confluent.kafka_topics import REPLICATION_FACTOR, delete_topic, ensure_topics, grow_topic
 from drill.confluent.replication import Spot, end_offsets
 
+_INACTIVE = frozenset({"EMPTY", "DEAD", "UNKNOWN"})
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -191,7 +193,7 @@ class LocalCluster:
     def candidates(self) -> list[str]:
         """The names of groups there may be, here or at the source of a link."""
         with self._lock:
-            return sorted(self._kept.groups)
+            return sorted(self._kept.groups | self._kept.states.keys())
 
     def group_names(self) -> list[str]:
         """The names of all groups there may be."""
@@ -220,9 +222,13 @@ class LocalCluster:
             for name in (name for name, state in states.items() if state is None):
                 self._kept.states.pop(name, None)
 
+    def said_to_be_active(self, groups: Collection[str]) -> list[str]:
+        """Which of these groups have members because the drill says so."""
+        return [group for group in groups if self._kept.states.get(group, "EMPTY") not in _INACTIVE]
+
     def active(self, groups: Collection[str]) -> list[str]:
         """Which of these groups have members."""
-        return [group for group in groups if self.group_state(group) not in ("EMPTY", "DEAD", "UNKNOWN")]
+        return [group for group in groups if self.group_state(group) not in _INACTIVE]
 
     def _brokers(self) -> AdminClient | None:
         if not self.reachable:

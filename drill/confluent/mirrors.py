@@ -149,6 +149,18 @@ class Timings:
 
 
 @dataclass(frozen=True)
+class Unverified:
+    """What nobody has seen a real cluster do, so that both ways must be expected.
+
+    `promote_refused`: a promote while the source is lost, which else is accepted and stays pending.
+    `escalation_refused`: a failover of a mirror that is PENDING_STOPPED already, which else takes over.
+    """
+
+    promote_refused: bool = False
+    escalation_refused: bool = False
+
+
+@dataclass(frozen=True)
 class Link:
     """A cluster link as its destination sees it.
 
@@ -159,6 +171,7 @@ class Link:
     name: str
     mirrors: Mapping[str, Mirror]
     timings: Timings = Timings()
+    unverified: Unverified = Unverified()
     last_reached: float | None = None
     unreached_since: float | None = None
     prefix: str = ""

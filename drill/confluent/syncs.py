@@ -15,7 +15,7 @@ from drill.confluent.link_book import LinkBook
 from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirroring import Mirroring
 from drill.confluent.mirrors import Mirror, TransitionError
-from drill.confluent.offset_sync import GroupOffsets
+from drill.confluent.offset_sync import IN_USE, GroupOffsets
 from drill.confluent.peers import PeerRefused, PeerUnreachable
 from drill.confluent.replication import Hurry, Spot
 from drill.confluent.source import Source, SourceUnreachable
@@ -91,12 +91,11 @@ class Syncs:
             return False  # what is not known is no reason not to sync
 
     def _offsets_of(self, of: Collection[Mirror], hurry: Hurry) -> Errors:
-        if self._offsets is None:
-            return ()
         book = self._book
         known = book.configs.synced_groups(self._cluster.candidates())
         prefix = book.configs.prefix if book.configs.flag(link_configs.GROUP_PREFIX) else ""
         groups = {prefix + group: group for group in known}
+        held = self._cluster.said_to_be_active(groups)
         beyond: dict[Spot, int] = {}
         if book.offsets_ahead:
             beyond = {
@@ -104,7 +103,11 @@ class Syncs:
                 for mirror in of
                 for number, partition in enumerate(mirror.partitions)
             }
-        return self._offsets.sync(groups, spots(of), hurry, beyond)
+        in_use = tuple(TransitionError(IN_USE, f"Consumer group '{group}' is active") for group in held)
+        if self._offsets is None:
+            return in_use
+        free = {group: at_source for group, at_source in groups.items() if group not in held}
+        return in_use + self._offsets.sync(free, spots(of), hurry, beyond)
 
     def _sync_acls(self) -> Errors:
         filters, peer = self._book.configs.synced_acls(), self._source.peer()

@@ -10,10 +10,9 @@ from drill.confluent.mirrors import Cut, Link, Mirror, Partition, Row, Status, S
 
 ALLOWED: Mapping[Verb, frozenset[Status]] = MappingProxyType(
     {
-        # Failover always completes: from everything that is not stopped (also from PENDING_STOPPED: our choice, it is
-        # how a stuck promote is escalated).
+        # Failover always completes: from everything that is not stopped (also from PENDING_STOPPED, see Unverified).
         Verb.FAILOVER: frozenset(Status) - {Status.STOPPED},
-        # A promote with the source down is accepted and stays PENDING_STOPPED (our choice of the two possible).
+        # A promote with the source down is accepted and stays PENDING_STOPPED (see Unverified).
         Verb.PROMOTE: frozenset({Status.ACTIVE, Status.PAUSED, Status.SOURCE_UNAVAILABLE, Status.PENDING_STOPPED}),
         Verb.PAUSE: frozenset({Status.ACTIVE, Status.SOURCE_UNAVAILABLE, Status.PAUSED}),
         Verb.RESUME: frozenset({Status.PAUSED}),
@@ -52,9 +51,20 @@ def _altered(link: Link, verb: Verb, topic: str, now: float, refusal: Refusal | 
     reversing = stopping is not None and stopping.verb.reverses and verb is not Verb.FAILOVER
     if mirror.status not in ALLOWED[verb] or reversing:
         return Row(topic, mirror, 400, f"Cannot {verb} mirror topic '{topic}' in state {mirror.status}")
+    refusal = refusal or _unverified(link, verb, mirror)
     if refusal is not None:
         return Row(topic, mirror, refusal.code, refusal.message)
     return Row(topic, _asked(link, mirror, verb, now))
+
+
+def _unverified(link: Link, verb: Verb, mirror: Mirror) -> Refusal | None:
+    """A refusal that a real cluster may or may not give; codes and texts are our choice."""
+    if verb is Verb.PROMOTE and link.unverified.promote_refused and link.unreached_since is not None:
+        return Refusal(400, f"The source of mirror topic '{mirror.topic}' cannot be reached")
+    pending = mirror.status is Status.PENDING_STOPPED
+    if verb is Verb.FAILOVER and link.unverified.escalation_refused and pending:
+        return Refusal(400, f"Mirror topic '{mirror.topic}' is being stopped already")
+    return None
 
 
 def _asked(link: Link, mirror: Mirror, verb: Verb, now: float) -> Mirror:

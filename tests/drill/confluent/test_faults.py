@@ -91,6 +91,26 @@ def test_fields_and_states_nobody_knows(west: Any) -> None:
     assert west.status() == "ACTIVE"
 
 
+def test_words_nobody_knows_wherever_the_spec_leaves_room(west: Any) -> None:
+    west.fault(kind="unknown_enums", times=None)
+    link = west.http.get("/links/orders-link", params={"include_tasks": "true"}).json()
+    assert link["link_state"] == link["link_error"] == link["tasks"][0]["state"] == "PENDING_TELEPORT"
+    assert west.mirror()["mirror_topic_error"] == west.status() == "PENDING_TELEPORT"
+    assert west.verb("failover", ["nope"])[0]["error_code"] == 404, "a number stays what it is"
+
+
+def test_a_verb_can_be_refused_for_some_topics(west: Any) -> None:
+    west.break_link(refuse={"orders": "Topic authorization failed."})
+    rows = west.verb("failover", ["orders", "payments"])
+    assert [(row["error_code"], row["error_message"]) for row in rows] == [
+        (400, "Topic authorization failed."),
+        (None, None),
+    ]
+    assert west.status("orders") == "ACTIVE"
+    west.break_link(refuse={})
+    assert west.verb("failover", ["orders"])[0]["error_code"] is None
+
+
 def test_a_fault_that_does_not_exist_is_refused(west: Any) -> None:
     assert west.control.post("/faults", json={"kind": "earthquake"}).status_code == 422
     assert west.control.post("/faults", json={"kind": "drop", "tmies": 2}).status_code == 422

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from drill.confluent import transitions, verbs
-from drill.confluent.mirrors import Cut, Link, LinkState, Mirror, Partition, Status, Timings, TransitionError, Verb
+from drill.confluent.mirrors import (
+    Cut,
+    Link,
+    LinkState,
+    Mirror,
+    Partition,
+    Status,
+    Timings,
+    TransitionError,
+    Unverified,
+    Verb,
+)
 from drill.confluent.verbs import Refusal
 
 TIMINGS = Timings(
@@ -98,6 +111,17 @@ def test_a_promote_of_a_lost_source_is_stuck_with_errors_until_a_failover() -> N
     stopping = link.mirrors["orders"].stopping
     assert stopping is not None and [error.code for error in stopping.errors] == ["TIMEOUT_ERROR"]
     assert transitions.ready_to_stop(asked(link, Verb.FAILOVER, now=200.0), 202.0) == ("orders",)
+
+
+def test_what_is_not_known_of_real_clusters_can_be_either_way() -> None:
+    strict = replace(a_link(), unverified=Unverified(promote_refused=True, escalation_refused=True))
+    assert verbs.alter(strict, Verb.PROMOTE, ["orders"], 1.0)[1][0].code is None, "the source is there"
+    lost = transitions.unreached(strict, 1.0)
+    assert verbs.alter(lost, Verb.PROMOTE, ["orders"], 2.0)[1][0].code == 400
+    stuck = asked(strict, Verb.PROMOTE)
+    assert verbs.alter(stuck, Verb.FAILOVER, ["orders"], 101.0)[1][0].code == 400
+    again = asked(asked(strict, Verb.FAILOVER), Verb.FAILOVER)
+    assert again.mirrors["orders"].status is Status.PENDING_STOPPED, "what is under way is no escalation"
 
 
 def test_a_promote_does_not_undo_a_failover_under_way() -> None:

@@ -179,6 +179,17 @@ def test_offsets_can_be_synced_further_than_the_data(
     assert (row["current_offset"], row["log_end_offset"], row["lag"]) == (15, 10, -5)
 
 
+def test_a_group_that_is_said_to_be_active_is_skipped(pair: Callable[..., Any], eventually: Any) -> None:
+    pair = pair(west={"link": {"groups": ["fulfilment", "other"], "offset_sync_s": 0.1}})
+    assert pair.west.task("ConsumerOffsetSync")["state"] == "ACTIVE"
+    pair.west.control.put("/cluster", json={"groups": {"fulfilment": "STABLE"}}).raise_for_status()
+    errors = eventually(lambda: pair.west.task("ConsumerOffsetSync")["errors"])
+    assert [error["error_code"] for error in errors] == ["CONSUMER_GROUP_IN_USE_ERROR"]
+    assert pair.west.task("ConsumerOffsetSync")["state"] == "IN_ERROR"
+    pair.west.control.put("/cluster", json={"groups": {"fulfilment": None}}).raise_for_status()
+    eventually(lambda: pair.west.task("ConsumerOffsetSync")["state"] == "ACTIVE")
+
+
 def test_a_stuck_mirror_says_why(pair: Callable[..., Any], eventually: Any) -> None:
     pair = pair()
     pair.west.break_link(stuck={"t0": "CLUSTER_AUTHORIZATION_ERROR"})

@@ -38,9 +38,9 @@ class Door:
     """One port and its server. Used within one event loop."""
 
     def __init__(self, port: int = 0, latency_s: float = 0.0) -> None:
-        # Bound and never listening: the port stays ours while the door is shut, and a connection is refused.
-        self._holder = _bound(port)
-        self._listener = _listening(self.port)
+        self._listener = listen(port)
+        self.port = int(self._listener.getsockname()[1])
+        self._holder: socket.socket | None = None
         self._server: _Server | None = None
         self._shut_until = 0.0
         self._down: Down | None = None
@@ -50,17 +50,16 @@ class Door:
         self._limit = _Limit()
         self.latency_s = latency_s
 
-    @property
-    def port(self) -> int:
-        return int(self._holder.getsockname()[1])
-
     async def serve(self, app: ASGIApp) -> None:
         """Serve, whenever the door is open, for ever."""
         while True:
             self._server = _Server(app)
             await self._server.serve(sockets=[self._listener])
             await self._opened.wait()
-            self._listener = _listening(self.port)
+            self._listener = listen(self.port)
+            if self._holder is not None:
+                self._holder.close()
+                self._holder = None
 
     def set(self, conditions: Conditions) -> None:
         """Change what is named."""
@@ -101,6 +100,8 @@ class Door:
         self._opened.clear()
         self._reopen = asyncio.get_running_loop().call_later(seconds, self._open)
         if how == "refuse" and self._server is not None:
+            # Bound and not listening: the port stays ours while the door is shut, and a connection is refused.
+            self._holder = self._holder or _bound(self.port)
             self._server.stop_now()
 
     def _open(self) -> None:
@@ -156,11 +157,6 @@ async def serve_aside(app: ASGIApp, listener: socket.socket) -> None:
 
 def listen(port: int = 0) -> socket.socket:
     """A listening socket; with `port` 0 on any that is free."""
-    with _bound(port) as holder:
-        return _listening(int(holder.getsockname()[1]))
-
-
-def _listening(port: int) -> socket.socket:
     listener = _bound(port)
     listener.listen(512)
     return listener

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import drills, gateway_throughput, imports, promotion, readiness
+from bench import drills, gateway_throughput, imports, promotion, readiness, simulated_year
 from bench.result import Benchmark, NotMeasured, Result
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
@@ -23,6 +23,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "gateway": gateway_throughput.results,
     "promotion": promotion.measure,
     "readiness": readiness.measure,
+    "year": simulated_year.measure,
     "drills": drills.measure,
 }
 RESULTS: Final = Path(__file__).resolve().parent / "results.json"

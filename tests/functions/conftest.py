@@ -71,7 +71,8 @@ class Fleet:
 def cfk(tmp_path: Path) -> Iterator[Callable[..., tuple[str, dict[str, Fleet]]]]:
     """Makes clusters with a fleet each, routed to east: the plan's text, and the fleets by site.
 
-    `spec` changes the Gateways' specs; `upstream` is where each site's Kafka is; the rest goes to the clusters.
+    `spec` changes the Gateways' specs; `balancer` is the admin of the load balancer before them; the rest goes to the
+    clusters.
     """
     with ExitStack() as stack:
 
@@ -80,6 +81,7 @@ def cfk(tmp_path: Path) -> Iterator[Callable[..., tuple[str, dict[str, Fleet]]]]
             sites: tuple[str, ...] = ("west",),
             instances: int = 2,
             spec: Callable[[dict[str, Any]], None] | None = None,
+            balancer: str | None = None,
             **config: Any,
         ) -> tuple[str, dict[str, Fleet]]:
             document = yaml.safe_load(plan_text)
@@ -93,10 +95,15 @@ def cfk(tmp_path: Path) -> Iterator[Callable[..., tuple[str, dict[str, Fleet]]]]
                 manifest = gateway_resource(plan, "east", described, Settings(node_ids=(1, 3)), instances)
                 if spec is not None:
                     spec(manifest["spec"])
+                service = {
+                    "kind": "Service",
+                    "metadata": {"name": "kafka", "annotations": {"drill/balancer": balancer}},
+                    "spec": {"selector": {"app": described.gateway}},
+                }
                 settings = {
                     "name": described.eks.name,
                     "log_dir": str(tmp_path / f"kubernetes-{site}"),
-                    "manifests": [manifest],
+                    "manifests": [manifest, *([service] if balancer else [])],
                     "access": ACCESS,
                     "rules": controller_rules(described),
                     "lag_s": 0.3,

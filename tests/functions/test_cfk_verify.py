@@ -1,0 +1,130 @@
+"""verify on a fleet of Confluent for Kubernetes: what the pods' configuration proves, and what only Kafka can."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from drill import orders
+from drill.process import Child, spawn
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Site:
+    """The standby with its Kafka cluster, and the load balancer that the client hostname leads to."""
+
+    kafka: Child
+    balancer: Child
+
+
+@pytest.fixture
+def standby(tmp_path: Path) -> Iterator[Site]:
+    with ExitStack() as stack:
+
+        def start(module: str, **config: Any) -> Child:
+            child = spawn(module, config, log=tmp_path / f"{module}.log")
+            stack.callback(child.stop)
+            return child
+
+        balancer = start("drill.network.balancer", site="west", listen_ports=4, connection_termination=False)
+        yield Site(start("drill.kafka.cluster", site="west"), balancer)
+
+
+@pytest.fixture
+def plan_text(standby: Site) -> str:
+    """Both sites lead to the one cluster there is; only the standby's is asked."""
+    balancer = f"127.0.0.1:{standby.balancer.ready['port']}"
+    kafka = standby.kafka.ready
+    addresses = {
+        "east": orders.SiteAddresses("lkc-east", "127.0.0.1:9", "http://127.0.0.1:9", balancer),
+        "west": orders.SiteAddresses(kafka["cluster_id"], kafka["bootstrap"], "http://127.0.0.1:9", balancer),
+    }
+    document = orders.plan_document(
+        addresses, client_bootstrap=balancer, nameserver="127.0.0.1:9", zone_id="Z", policy={}
+    )
+    return yaml.safe_dump(document)
+
+
+@pytest.fixture
+def begin(deployed: Callable[..., Any], call: Call) -> Callable[[str], dict[str, Any]]:
+    """Begins a failover of a plan."""
+
+    def claim(text: str) -> dict[str, Any]:
+        parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
+        deployed("ssm").put_parameter(**parameter, Overwrite=True)
+        begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+        return dict(call("claim", begun)["execution"])
+
+    return claim
+
+
+def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 40) -> dict[str, Any]:
+    deadline = time.monotonic() + limit_s
+    while (report := call(step, request))["status"] != "done":
+        assert time.monotonic() < deadline, report
+        time.sleep(0.1)
+    return report
+
+
+def test_a_ready_pod_that_reports_the_right_id_proves_nothing_while_its_upstream_is_dead(
+    cfk: Any, plan_text: str, standby: Site, begin: Any, call: Call
+) -> None:
+    text, fleets = cfk(plan_text, balancer=standby.balancer.ready["admin"])
+    execution = begin(text)
+    switch = {"execution": execution, "site": "west", "fleet": "gateway-west"}
+    until_done(call, "switch_routes", switch)
+    proven = until_done(call, "verify", {"execution": execution})["observed"]["proven"]
+    cluster = standby.kafka.ready["cluster_id"]
+    assert {f"instance {pod} is on {cluster}" for pod in fleets["west"].pods()} <= set(proven)
+    standby.kafka.kill()
+    assert call("switch_routes", switch)["status"] == "done"
+    report = call("verify", {"execution": execution})
+    assert report["status"] == "waiting"
+    for pod in fleets["west"].pods():
+        assert any(each.startswith(f"instance {pod} is on no cluster") for each in report["observed"]["unproven"])
+
+
+def test_an_api_that_is_gone_leaves_its_instances_unproven_and_the_rest_is_still_said(
+    cfk: Any, plan_text: str, standby: Site, begin: Any, call: Call
+) -> None:
+    text, fleets = cfk(plan_text, instances=1, balancer=standby.balancer.ready["admin"])
+    execution = begin(text)
+    until_done(call, "switch_routes", {"execution": execution, "site": "west", "fleet": "gateway-west"})
+    until_done(call, "verify", {"execution": execution})
+    fleets["west"].trouble("api", {"gone": True})
+    observed = call("verify", {"execution": execution})["observed"]
+    assert any("the client hostname leads to" in each for each in observed["proven"])
+    assert any("gateway-west" in each and "did not answer" in each for each in observed["unproven"])
+
+
+def test_an_endpoint_that_the_plan_leaves_out_is_asked_of_eks(
+    cfk: Any, plan_text: str, deployed: Any, begin: Any, call: Call
+) -> None:
+    from moto.eks.models import eks_backends
+
+    text, fleets = cfk(plan_text, instances=1)
+    document = yaml.safe_load(text)
+    known = document["sites"]["west"]["fleets"][0]["eks"]
+    deployed("eks", "us-west-2").create_cluster(
+        name=known["name"], roleArn="arn:aws:iam::123456789012:role/eks", resourcesVpcConfig={"subnetIds": ["subnet-1"]}
+    )
+    cluster = eks_backends["123456789012"]["us-west-2"].clusters[known["name"]]
+    cluster.endpoint, cluster.certificate_authority = known["endpoint"], {"data": known["certificate_authority"]}
+    assert base64.b64decode(known["certificate_authority"]).startswith(b"-----BEGIN CERTIFICATE")
+    for site in ("east", "west"):
+        for name in ("endpoint", "certificate_authority"):
+            document["sites"][site]["fleets"][0]["eks"].pop(name, None)
+    execution = begin(yaml.safe_dump(document))
+    until_done(call, "switch_routes", {"execution": execution, "site": "west", "fleet": "gateway-west"})
+    assert fleets["west"].domain == "west"

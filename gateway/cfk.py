@@ -10,7 +10,7 @@ from typing import Any, Final
 from failover.errors import UnknownSite
 from failover.gateway.cfk_state import certificate
 from failover.plan import Plan
-from failover.plan_fleets import CfkFleet
+from failover.plan_fleets import CfkBlueGreenFleet, CfkFleet
 from gateway.settings import Settings
 
 Manifest = dict[str, Any]
@@ -66,6 +66,19 @@ def controller_rules(fleet: CfkFleet) -> list[Manifest]:
         # A list can't be narrowed by name; delete replaces what a hot reload does not reach.
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]},
         {"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get"]},
+    ]
+
+
+def blue_green_rules(fleet: CfkBlueGreenFleet) -> list[Manifest]:
+    """The same for a fleet in two colours: both Gateways, and the selector of the Service."""
+    gateways = sorted(fleet.gateways.values())
+    first, deployments, *rest = controller_rules(fleet.gateway(next(iter(fleet.gateways))))
+    services = {"apiGroups": [""], "resources": ["services"], "resourceNames": [fleet.service]}
+    return [
+        first | {"resourceNames": gateways},
+        deployments | {"resourceNames": gateways},
+        services | {"verbs": ["get", "patch"]},
+        *rest,
     ]
 
 

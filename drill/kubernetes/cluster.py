@@ -1,4 +1,4 @@
-"""A Kubernetes cluster in one process: the API over HTTPS with a certificate of its own, controllers, CFK's operator.
+"""A Kubernetes cluster in one process: the API over HTTPS with a certificate of its own, controllers, the operators.
 
 `python -m drill.kubernetes.cluster '<JSON of ClusterConfig>'` announces {endpoint, certificate_authority, control}.
 At `control`, over plain HTTP, what no cluster has: see `Doors`.
@@ -25,6 +25,7 @@ from drill.kubernetes.certificate import certificate
 from drill.kubernetes.cfk import Behaviour, Operator
 from drill.kubernetes.crds import KINDS, stored
 from drill.kubernetes.deployments import Deployments
+from drill.kubernetes.kroxylicious import Kroxylicious
 from drill.kubernetes.pods import Pods, Timing
 from drill.kubernetes.services import Services
 from drill.kubernetes.store import Store
@@ -109,6 +110,7 @@ class Cluster:
         self._controllers = (
             self.pods,
             self.operator,
+            Kroxylicious(self.store, config.lag_s),
             Deployments(self.store, self.pods),
             Services(self.store, self.pods),
         )

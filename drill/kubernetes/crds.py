@@ -39,6 +39,10 @@ KINDS: Final = (
     Kind("apps", "v1", "deployments", "Deployment"),
     Kind("apps", "v1", "replicasets", "ReplicaSet"),
     Kind("platform.confluent.io", "v1beta1", "gateways", "Gateway"),
+    Kind("kroxylicious.io", "v1alpha1", "kafkaproxies", "KafkaProxy"),
+    Kind("kroxylicious.io", "v1alpha1", "kafkaproxyingresses", "KafkaProxyIngress"),
+    Kind("kroxylicious.io", "v1alpha1", "kafkaservices", "KafkaService"),
+    Kind("kroxylicious.io", "v1alpha1", "virtualkafkaclusters", "VirtualKafkaCluster"),
 )
 
 
@@ -48,7 +52,16 @@ def stored(plural: str, given: Object, cfk: Version) -> Object:
     Raises:
         Invalid
     """
-    return _gateway(given, cfk) if plural == "gateways" else given
+    if plural == "gateways":
+        return _gateway(given, cfk)
+    if plural == "kafkaproxies":
+        spec = {"replicas": 1} | (given.get("spec") or {})
+        if not isinstance(spec["replicas"], int) or spec["replicas"] < 0:
+            raise Invalid("spec.replicas: Invalid value: should be greater than or equal to 0")
+        return given | {"spec": spec}
+    if plural == "virtualkafkaclusters" and not given.get("spec", {}).get("targetKafkaServiceRef", {}).get("name"):
+        raise Invalid("spec.targetKafkaServiceRef.name: Required value")
+    return given
 
 
 def _gateway(given: Object, cfk: Version) -> Object:

@@ -96,3 +96,55 @@ def test_rubbish_is_refused_and_never_crashes(rubbish: object) -> None:
 def test_a_site_the_plan_does_not_have_is_refused_with_those_it_has() -> None:
     with pytest.raises(UnknownSite, match="east and west"):
         load_plan(ORDERS).site("north")
+
+
+EKS = {"name": "eks-east", "endpoint": "https://1.gr7.us-east-2.eks.amazonaws.com", "certificate_authority": "LS0t"}
+DOMAINS = {site: {"name": site, "bootstrap_server_id": "sasl"} for site in ("east", "west")}
+ON_KUBERNETES: dict[str, dict[str, Any]] = {
+    "cfk": {"gateway": "gateway-east", "route": "orders", "domains": DOMAINS},
+    "cfk-blue-green": {
+        "service": "kafka",
+        "gateways": {"east": "blue", "west": "green"},
+        "route": "orders",
+        "domains": DOMAINS,
+    },
+    "kroxylicious": {"proxy": "gateway", "virtual_cluster": "orders", "services": {"east": "e", "west": "w"}},
+}
+
+
+def with_fleet(kind: str, **changed: Any) -> str:
+    common = {"name": "gateway-east", "kind": kind, "eks": EKS, "namespace": "confluent", "bootstrap": "gw:9092"}
+    plan = document()
+    plan["sites"]["east"]["fleets"] = [common | ON_KUBERNETES.get(kind, {}) | changed]
+    return yaml.safe_dump(plan)
+
+
+@pytest.mark.parametrize("kind", ON_KUBERNETES)
+def test_a_site_may_have_fleets_of_any_kind(kind: str) -> None:
+    (fleet,) = parse(with_fleet(kind)).site("east").fleets
+    assert fleet.kind == kind and hash(fleet) == hash(parse(with_fleet(kind)).site("east").fleets[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "path"),
+    [
+        ("cfk", {"eks": {"name": "eks-east", "endpoint": EKS["endpoint"]}}, "eks"),
+        ("cfk", {"eks": EKS | {"endpoint": "http://plain"}}, "eks.endpoint"),
+        ("cfk", {"domains": {"east": DOMAINS["east"]}}, "domains.west"),
+        ("cfk", {"domains": {"east": DOMAINS["east"], "west": DOMAINS["east"]}}, "domains"),
+        ("cfk", {"domains": DOMAINS | {"fenced": {"name": "x", "bootstrap_server_id": "y"}}}, "domains.fenced"),
+        ("cfk", {"gateway": "Not A Name"}, "gateway"),
+        ("cfk-blue-green", {"gateways": {"east": "blue", "west": "blue"}}, "gateways"),
+        ("kroxylicious", {"services": {"east": "e", "west": "w", "mars": "m"}}, "services.mars"),
+        ("kroxylicious", {"task_definitions": {}}, "task_definitions"),
+        ("nomad", {}, ""),
+    ],
+)
+def test_a_wrong_field_of_a_fleet_is_named_by_its_path_without_its_kind(
+    kind: str, changed: dict[str, Any], path: str
+) -> None:
+    assert paths(with_fleet(kind, **changed)) == {f"sites.east.fleets[0]{'.' if path else ''}{path}"}
+
+
+def test_a_kroxylicious_fleet_may_have_a_service_that_leads_nowhere() -> None:
+    parse(with_fleet("kroxylicious", services={"east": "e", "west": "w", "fenced": "nowhere"}))

@@ -68,59 +68,82 @@ class Fleet:
 
 
 @pytest.fixture
-def cfk(tmp_path: Path) -> Iterator[Callable[..., tuple[str, dict[str, Fleet]]]]:
+def kubernetes(tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
+    """Starts a site's cluster with manifests in it, waits for so many Ready pods, and tells the plan where it is."""
+    with ExitStack() as stack:
+
+        def start(
+            document: dict[str, Any],
+            site: str,
+            manifests: list[dict[str, Any]],
+            rules: list[dict[str, Any]],
+            pods: int,
+            **config: Any,
+        ) -> Fleet:
+            settings = {
+                "name": f"eks-{site}",
+                "log_dir": str(tmp_path / f"kubernetes-{site}"),
+                "manifests": manifests,
+                "access": ACCESS,
+                "rules": rules,
+                "lag_s": 0.3,
+                "canary_s": 0.2,
+                "drain_s": 1.0,
+                **config,
+            }
+            child = spawn("drill.kubernetes.cluster", settings, log=tmp_path / f"kubernetes-{site}.log")
+            stack.callback(child.stop)
+            document["sites"][site]["fleets"][0]["eks"] |= {
+                key: child.ready[key] for key in ("endpoint", "certificate_authority")
+            }
+            fleet = Fleet(site, child)
+            deadline = time.monotonic() + 30
+            while len(fleet.pods()) != pods:
+                assert time.monotonic() < deadline, "the pods did not come up"
+                time.sleep(0.05)
+            return fleet
+
+        yield start
+
+
+@pytest.fixture
+def cfk(kubernetes: Callable[..., Fleet]) -> Callable[..., tuple[str, dict[str, Fleet]]]:
     """Makes clusters with a fleet each, routed to east: the plan's text, and the fleets by site.
 
     `spec` changes the Gateways' specs; `balancer` is the admin of the load balancer before them; the rest goes to the
     clusters.
     """
-    with ExitStack() as stack:
 
-        def make(
-            plan_text: str,
-            sites: tuple[str, ...] = ("west",),
-            instances: int = 2,
-            spec: Callable[[dict[str, Any]], None] | None = None,
-            balancer: str | None = None,
-            **config: Any,
-        ) -> tuple[str, dict[str, Fleet]]:
-            document = yaml.safe_load(plan_text)
-            for site in ("east", "west"):
-                document["sites"][site]["fleets"] = [orders.cfk_fleet(site, f"127.0.0.1:{9100}")]
-            fleets: dict[str, Fleet] = {}
-            for site in sites:
-                plan = parse(yaml.safe_dump(document))
-                described = plan.site(site).fleets[0]
-                assert isinstance(described, CfkFleet)
-                manifest = gateway_resource(plan, "east", described, Settings(node_ids=(1, 3)), instances)
-                if spec is not None:
-                    spec(manifest["spec"])
-                service = {
-                    "kind": "Service",
-                    "metadata": {"name": "kafka", "annotations": {"drill/balancer": balancer}},
-                    "spec": {"selector": {"app": described.gateway}},
-                }
-                settings = {
-                    "name": described.eks.name,
-                    "log_dir": str(tmp_path / f"kubernetes-{site}"),
-                    "manifests": [manifest, *([service] if balancer else [])],
-                    "access": ACCESS,
-                    "rules": controller_rules(described),
-                    "lag_s": 0.3,
-                    "canary_s": 0.2,
-                    "drain_s": 1.0,
-                    **config,
-                }
-                child = spawn("drill.kubernetes.cluster", settings, log=tmp_path / f"kubernetes-{site}.log")
-                stack.callback(child.stop)
-                fleets[site] = Fleet(site, child)
-                document["sites"][site]["fleets"][0]["eks"] |= {
-                    key: child.ready[key] for key in ("endpoint", "certificate_authority")
-                }
-            deadline = time.monotonic() + 30
-            while not all(len(fleet.pods()) == instances for fleet in fleets.values()):
-                assert time.monotonic() < deadline, "the pods did not come up"
-                time.sleep(0.05)
-            return yaml.safe_dump(document), fleets
+    def make(
+        plan_text: str,
+        sites: tuple[str, ...] = ("west",),
+        instances: int = 2,
+        spec: Callable[[dict[str, Any]], None] | None = None,
+        balancer: str | None = None,
+        **config: Any,
+    ) -> tuple[str, dict[str, Fleet]]:
+        document = yaml.safe_load(plan_text)
+        for site in ("east", "west"):
+            document["sites"][site]["fleets"] = [orders.cfk_fleet(site, f"127.0.0.1:{9100}")]
+        fleets: dict[str, Fleet] = {}
+        for site in sites:
+            plan = parse(yaml.safe_dump(document))
+            described = plan.site(site).fleets[0]
+            assert isinstance(described, CfkFleet)
+            manifest = gateway_resource(plan, "east", described, Settings(node_ids=(1, 3)), instances)
+            if spec is not None:
+                spec(manifest["spec"])
+            manifests = [manifest, *([service(described.gateway, balancer)] if balancer else [])]
+            fleets[site] = kubernetes(document, site, manifests, controller_rules(described), instances, **config)
+        return yaml.safe_dump(document), fleets
 
-        yield make
+    return make
+
+
+def service(selected: str, balancer: str) -> dict[str, Any]:
+    """A Service behind a load balancer, given by its admin, that selects a Gateway's pods."""
+    return {
+        "kind": "Service",
+        "metadata": {"name": "kafka", "annotations": {"drill/balancer": balancer}},
+        "spec": {"selector": {"app": selected}},
+    }

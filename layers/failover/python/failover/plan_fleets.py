@@ -72,5 +72,63 @@ class CfkFleet(Part):
         return "domains", {site: f"{it.name}/{it.bootstrap_server_id}" for site, it in self.domains.items()}, False
 
 
-PlannedFleet = Annotated[EcsFleet | CfkFleet, Field(discriminator="kind")]
-FLEET_KINDS: Final = ("ecs", "cfk")
+class CfkBlueGreenFleet(Part):
+    """Two Gateways of Confluent for Kubernetes, one routed to each site for good, behind one Service whose selector
+    leads clients to one of them. Whatever can be said of both is said once."""
+
+    name: Name
+    kind: Literal["cfk-blue-green"]
+    eks: Eks
+    namespace: Namespace
+    service: ObjectName
+    gateways: dict[str, ObjectName]
+    route: str = Field(min_length=1)
+    bootstrap: Endpoint
+    domains: dict[str, Domain]
+
+    def routes(self) -> Routes:
+        """By Gateway."""
+        return "gateways", dict(self.gateways), False
+
+    def gateway(self, site: str) -> CfkFleet:
+        """The Gateway for a site, as a fleet of its own."""
+        return CfkFleet(
+            name=self.name,
+            kind="cfk",
+            eks=self.eks,
+            namespace=self.namespace,
+            gateway=self.gateways[site],
+            route=self.route,
+            bootstrap=self.bootstrap,
+            domains=self.domains,
+        )
+
+    @model_validator(mode="after")
+    def _same_sites(self) -> Self:
+        if self.domains.keys() != self.gateways.keys():
+            raise ValueError("domains and gateways must name the same sites")
+        return self
+
+
+class KroxyliciousFleet(Part):
+    """A gateway fleet that is one KafkaProxy of Kroxylicious, with a virtual cluster that leads to a KafkaService for
+    each site; `services.fenced`, if there is one, leads nowhere. `port`: of the bootstrap on a pod itself, where the
+    controller can ask that without TLS for another name."""
+
+    name: Name
+    kind: Literal["kroxylicious"]
+    eks: Eks
+    namespace: Namespace
+    proxy: ObjectName
+    virtual_cluster: ObjectName
+    bootstrap: Endpoint
+    services: dict[str, ObjectName]
+    port: int | None = Field(default=None, ge=1, le=65_535)
+
+    def routes(self) -> Routes:
+        """By KafkaService."""
+        return "services", dict(self.services), "fenced" in self.services
+
+
+PlannedFleet = Annotated[EcsFleet | CfkFleet | CfkBlueGreenFleet | KroxyliciousFleet, Field(discriminator="kind")]
+FLEET_KINDS: Final = ("ecs", "cfk", "cfk-blue-green", "kroxylicious")

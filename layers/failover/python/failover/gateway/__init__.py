@@ -13,8 +13,8 @@ from typing import Final, Literal, Protocol, cast
 from failover.plan import Site
 from failover.plan_fleets import PlannedFleet
 
-FenceKind = Literal["route", "scaled to zero"]
-"""Every request is answered with an error that clients retry; or there is no instance left to answer."""
+FenceKind = Literal["route", "leads nowhere", "scaled to zero"]
+"""Every request is answered with an error that clients retry; or no broker answers; or no instance is left."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,12 @@ class Fleet(Protocol):
         there, and stalled, do what remains to be done."""
 
 
-_KINDS: Final = {"ecs": "failover.gateway.ecs:EcsService", "cfk": "failover.gateway.cfk:CfkGateway"}
+_KINDS: Final = {
+    "ecs": "failover.gateway.ecs:EcsService",
+    "cfk": "failover.gateway.cfk:CfkGateway",
+    "cfk-blue-green": "failover.gateway.blue_green:BlueGreenGateways",
+    "kroxylicious": "failover.gateway.kroxylicious:KroxyliciousCluster",
+}
 
 
 @functools.cache

@@ -14,11 +14,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from failover.errors import FleetRejected, FleetUnavailable
+from failover.errors import FleetRejected
 from failover.gateway import FleetState
 from failover.gateway.cfk_state import BLOCKED, ROLL, Told, View, config_id, hot_reload, told
 from failover.gateway.change import Change, change_of, conditions_of, digests
-from failover.gateway.kubernetes import Api, EksApi, Object, PatchRefused
+from failover.gateway.guarded import patched
+from failover.gateway.kubernetes import Api, EksApi, Object
 from failover.gateway.pods import carries_clients
 from failover.plan import FENCED
 from failover.plan_fleets import CfkFleet
@@ -64,15 +65,25 @@ class CfkGateway:
             return
         self._patch(view, target)
 
+    def empty(self) -> None:
+        """Scale it to zero, so that every connection to it ends; a route brings back the instances there were."""
+        view = self._view()
+        if not view.scaled_to_zero:
+            self._sent(view, view.spec | {"replicas": 0}, FENCED)
+
     def _patch(self, view: View, target: str) -> None:
         """The patch, tried without effect first: a server that does not know a field drops it without an error."""
         wanted = self._wanted(view, target)
-        stored = self._sent(view, self._operations(view, wanted, target), dry_run=True)
+        stored = self._sent(view, wanted, target, dry_run=True)
         if target == FENCED and wanted["replicas"] and not stored["spec"]["routes"][view.index].get("fence"):
             wanted = copy.deepcopy(view.spec) | {"replicas": 0}
         elif wanted.get("configId") is not None and stored["spec"].get("configId") != wanted["configId"]:
             wanted.pop("configId")
-        self._sent(view, self._operations(view, wanted, target))
+        self._sent(view, wanted, target)
+
+    def _sent(self, view: View, wanted: dict[str, Any], target: str, *, dry_run: bool = False) -> Object:
+        operations, change = self._operations(view, wanted, target), self._change(view, wanted, target)
+        return patched(self._api, GATEWAYS, view.gateway, operations, change, dry_run=dry_run)
 
     def _wanted(self, view: View, target: str) -> dict[str, Any]:
         """The spec as it shall be."""
@@ -110,7 +121,7 @@ class CfkGateway:
             operations.append({"op": "add", "path": "/spec/replicas", "value": wanted["replicas"]})
         if wanted.get("configId") != view.spec.get("configId"):
             operations.append({"op": "add", "path": "/spec/configId", "value": wanted["configId"]})
-        return operations + self._change(view, wanted, target).operations(view.gateway)
+        return operations
 
     @staticmethod
     def _change(view: View, wanted: dict[str, Any], target: str) -> Change:
@@ -124,17 +135,6 @@ class CfkGateway:
             conditions=digests(conditions_of(view.gateway)),
             replicas=view.spec.get("replicas", 1) or (last.replicas if last is not None else None),
         )
-
-    def _sent(self, view: View, operations: list[dict[str, Any]], *, dry_run: bool = False) -> Object:
-        try:
-            return self._api.patch(GATEWAYS, self._fleet.gateway, operations, dry_run=dry_run)
-        except PatchRefused as error:
-            now = self._api.get(GATEWAYS, self._fleet.gateway)
-            routes = [route.get("name") for route in (now.get("spec") or {}).get("routes", [])]
-            moved = routes[view.index : view.index + 1] != [self._fleet.route]
-            if moved or change_of(now) != change_of(view.gateway):
-                raise FleetUnavailable(f"{self._where} was changed by somebody else meanwhile") from None
-            raise FleetRejected(f"{self._where}: {error}") from None
 
     def _view(self) -> View:
         """The Gateway first: what is read after it is not older than the spec it is held against."""

@@ -14,7 +14,7 @@ from failover.aws import client
 from failover.errors import DuplicateExecution, LeaseLost
 from failover.evidence import Signal
 from failover.execution import Execution
-from failover.ledger import Ledger
+from failover.ledger import Ledger, Outcome
 from failover.signals import keep_signal, signals
 from failover.tables import keep_plan_table, keep_table, table
 
@@ -109,6 +109,103 @@ def test_success_moves_the_active_site_and_releases_the_lease_once(ledger: Ledge
     assert ledger.state("orders", "east") == first
     kept = ledger.execution("orders", "orders-1-failover")
     assert kept is not None and (kept.status, kept.document) == ("succeeded", {"n": 1})
+
+
+def crash_once(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """The next call of a method of the ledger dies before it does anything."""
+    original = getattr(Ledger, method)
+
+    def die(*_: object, **__: object) -> None:
+        monkeypatch.setattr(Ledger, method, original)
+        raise MemoryError("the container is gone")
+
+    monkeypatch.setattr(Ledger, method, die)
+
+
+def test_a_claim_that_crashed_between_its_writes_is_taken_up(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    crash_once(monkeypatch, "_begin")
+    with pytest.raises(MemoryError):
+        ledger.claim(execution(), "east")
+    with pytest.raises(DuplicateExecution):
+        ledger.claim(execution(2), "east")
+    ledger.claim(execution(), "east")
+    ledger.conclude(execution(), "succeeded", {})
+    assert ledger.state("orders", "east").active == "west"
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "stood-down"])
+def test_a_conclusion_that_crashed_before_the_release_is_taken_up(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, outcome: Outcome
+) -> None:
+    ledger.claim(execution(), "east")
+    crash_once(monkeypatch, "_release")
+    with pytest.raises(MemoryError):
+        ledger.conclude(execution(), outcome, {"n": 1})
+    assert ledger.state("orders", "east").holder == "orders-1-failover"
+    ledger.conclude(execution(), outcome, {"n": 2})
+    state = ledger.state("orders", "east")
+    assert (state.active, state.holder) == ("west" if outcome == "succeeded" else "east", None)
+    assert len(state.failovers) == (outcome == "succeeded")
+    ledger.claim(execution(2), "east")
+    ledger.conclude(execution(), outcome, {"n": 3})
+    ledger.hold(execution(2))
+
+
+def test_an_execution_that_is_superseded_while_it_concludes_changes_no_site(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.claim(execution(1), "east")
+    hold = Ledger.hold
+
+    def held_and_then_superseded(self: Ledger, held: Execution) -> None:
+        hold(self, held)
+        monkeypatch.setattr(Ledger, "hold", hold)
+        self.claim(execution(2), "east", supersedes="orders-1-failover")
+
+    monkeypatch.setattr(Ledger, "hold", held_and_then_superseded)
+    with pytest.raises(LeaseLost):
+        ledger.conclude(execution(1), "succeeded", {})
+    state = ledger.state("orders", "east")
+    assert (state.active, state.holder) == ("east", "orders-2-failover")
+    kept = ledger.execution("orders", "orders-1-failover")
+    assert kept is not None and kept.status == "superseded"
+
+
+def test_a_superseded_execution_is_told_so_in_its_record(ledger: Ledger) -> None:
+    ledger.claim(execution(1), "east")
+    ledger.claim(execution(2), "east", supersedes="orders-1-failover")
+    kept = ledger.execution("orders", "orders-1-failover")
+    assert kept is not None and (kept.status, kept.document) == ("superseded", {"superseded_by": "orders-2-failover"})
+
+
+def test_a_name_is_used_once(ledger: Ledger) -> None:
+    ledger.claim(execution(1, "by-hand"), "east")
+    ledger.conclude(execution(1, "by-hand"), "stood-down", {})
+    with pytest.raises(DuplicateExecution, match="before"):
+        ledger.claim(execution(2, "by-hand"), "east")
+
+
+def test_a_pause_stands_until_it_is_ended_also_of_a_plan_that_never_was_claimed(ledger: Ledger) -> None:
+    ledger.pause("orders", "anna: we look first")
+    assert ledger.state("orders", "east").paused == "anna: we look first"
+    ledger.claim(execution(), "east")
+    ledger.conclude(execution(), "succeeded", {})
+    assert ledger.state("orders", "east").paused == "anna: we look first"
+    ledger.resume("orders")
+    assert ledger.state("orders", "east").paused is None
+
+
+def test_the_ledger_asks_for_nothing_that_a_global_table_with_strong_consistency_lacks(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise AssertionError("such a table has no transactions")
+
+    monkeypatch.setattr(client("dynamodb"), "transact_write_items", refuse)
+    ledger.claim(execution(), "east")
+    ledger.record_step(execution(), "fence", "done", {}, 1.0)
+    ledger.keep(execution(), "approval#orders-1-failover", {"token": "t"})
+    ledger.conclude(execution(), "succeeded", {})
 
 
 def test_a_failure_keeps_the_lease(ledger: Ledger) -> None:

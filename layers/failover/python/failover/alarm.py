@@ -64,12 +64,12 @@ class AlarmStateChange(_Part):
         except ValueError:
             return self.state.timestamp
 
-    def signal(self, site: str, vantage: str) -> Signal:
-        """What it says of the site it speaks for, as seen from that vantage point."""
+    def signal(self, site: str, vantage: str, region: str) -> Signal:
+        """What it says of the site it speaks for, as seen from that vantage point; the alarm lives in `region`."""
         silenced = self.silenced()
         at, since = self.state.timestamp.timestamp(), self.since().timestamp()
         lost = self.says_lost() and not silenced
-        return Signal(site, self.alarm_name, lost, at, since, silenced or self.reason(), "alarm", vantage)
+        return Signal(site, self.alarm_name, lost, at, since, silenced or self.reason(), "alarm", vantage, region)
 
     def reason(self) -> str:
         """Why the alarm changed, in CloudWatch's words."""

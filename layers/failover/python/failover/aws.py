@@ -33,6 +33,7 @@ _BUSY = {
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "ReplicatedWriteConflictException",
     "RequestTimeout",
     "ServerException",
     "ServiceUnavailable",

@@ -15,8 +15,9 @@ from typing import Final, Literal
 
 from failover.evidence import CARRY_CLIENTS, SERVICES, Evidence, Signal
 from failover.ledger import PlanState
-from failover.plan import Policy
+from failover.policy import Policy
 
+DAY_S: Final = 86_400.0
 Verdict = Literal["proceed", "ask", "wait", "stand-down"]
 
 
@@ -32,7 +33,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Case:
-    """One question to decide. `manual`: a person started it, so votes and policy's mode are not asked, the standby is.
+    """One question to decide. `manual`: a person started it, so votes are not asked, the standby is.
     `now`: seconds since 1970."""
 
     evidence: Evidence
@@ -48,24 +49,26 @@ Guard = Callable[[Case], str | None]
 @dataclass(frozen=True)
 class Rule:
     """A guard, and the verdict its reason leads to. `of_votes`: it asks who says that the site is lost.
-    `asked`: before an execution is started, after it has claimed the plan, or both times."""
+    `asked`: before an execution is started, after it has claimed the plan, or both times.
+    `started_by`: whose executions it guards; before a start nobody but a signal asks."""
 
     guard: Guard
     verdict: Verdict
     asked: Literal["before", "after", "both"] = "both"
-    by_hand: bool = False
+    started_by: Literal["signals", "a person", "anyone"] = "signals"
     of_votes: bool = False
 
 
 def decide(case: Case) -> Decision:
     """What an execution that has claimed the plan is to do."""
-    return _decided(case, [rule for rule in RULES if rule.asked != "before" and (rule.by_hand or not case.manual)])
+    other = "signals" if case.manual else "a person"
+    return _decided(case, [rule for rule in RULES if rule.asked != "before" and rule.started_by != other])
 
 
 def judge(case: Case) -> Decision:
     """Whether to start an execution: on the votes alone, or, if no vantage point looks at the site and one alarm is all
     there will ever be, to have a look."""
-    rules = [rule for rule in RULES if rule.asked != "after"]
+    rules = [rule for rule in RULES if rule.asked != "after" and rule.started_by != "a person"]
     if not watched(case):
         if not votes_against(_lost(case), case):
             return Decision("wait", f"nothing says that {_lost(case)} is lost", guard="too_few_votes")
@@ -80,8 +83,13 @@ def votes_against(site: str, case: Case) -> list[Signal]:
 
 
 def counts(signal: Signal, policy: Policy, now: float) -> bool:
-    """Whether a signal is a vote: it says lost, is no mere advice, and has not aged out."""
-    return signal.says_lost and signal.kind != "advisory" and _fresh(signal, policy, now)
+    """Whether a signal is a vote: it says lost, policy listens to it, it is no mere advice, and it has not aged out."""
+    return (
+        signal.says_lost
+        and signal.kind != "advisory"
+        and policy.listens_to(signal.source)
+        and _fresh(signal, policy, now)
+    )
 
 
 def watched(case: Case) -> bool:
@@ -120,6 +128,22 @@ def _held(vote: Signal, case: Case) -> bool:
 def observing(case: Case) -> str | None:
     """Policy may be to look on only."""
     return "the plan's policy is to observe" if case.policy.mode == "observe" else None
+
+
+def refused_by_hand(case: Case) -> str | None:
+    """Policy may leave it to the signals."""
+    return "the plan's policy refuses what is started by hand" if case.policy.by_hand == "refuse" else None
+
+
+def paused(case: Case) -> str | None:
+    """People may have stopped it for a while."""
+    return f"the plan is paused: {case.state.paused}" if case.state.paused else None
+
+
+def maintained(case: Case) -> str | None:
+    """What goes away during maintenance was most likely taken away."""
+    until = case.policy.maintained_until(case.now)
+    return f"a window of maintenance is open until {until:%Y-%m-%d %H:%M %Z}" if until else None
 
 
 def ill(case: Case) -> str | None:
@@ -184,6 +208,14 @@ def cooling_down(case: Case) -> str | None:
     )
 
 
+def too_often(case: Case) -> str | None:
+    """What fails over again and again is broken in another way."""
+    today = [at for at in case.state.failovers if case.now - at < DAY_S]
+    if len(today) < case.policy.max_failovers_a_day:
+        return None
+    return f"{len(today)} failovers in the last 24 hours are as many as policy allows"
+
+
 def somebody_is_at_it(case: Case) -> str | None:
     """One execution a plan at a time."""
     return f"{case.state.holder} is at it already" if case.state.holder else None
@@ -243,24 +275,30 @@ def lag_above_limit(case: Case) -> str | None:
 
 
 def a_person_decides(case: Case) -> str | None:
-    """Policy may want a person to decide each time."""
+    """Policy may want a person to decide each time, or a second one what a first one started."""
+    if case.manual:
+        return "the plan's policy is to ask a second person" if case.policy.by_hand == "approve" else None
     return "the plan's policy is to ask a person" if case.policy.mode == "approve" else None
 
 
 RULES: Final = (
     Rule(observing, "stand-down"),
+    Rule(refused_by_hand, "stand-down", asked="after", started_by="a person"),
+    Rule(paused, "stand-down"),
+    Rule(maintained, "stand-down"),
     Rule(ill, "wait"),
     Rule(too_few_votes, "wait", of_votes=True),
     Rule(too_few_vantage_points, "wait", of_votes=True),
     Rule(no_alarm, "wait", of_votes=True),
     Rule(site_answers, "wait"),
-    Rule(active_elsewhere, "stand-down", by_hand=True),
+    Rule(active_elsewhere, "stand-down", started_by="anyone"),
     Rule(cooling_down, "stand-down"),
+    Rule(too_often, "stand-down"),
     Rule(somebody_is_at_it, "stand-down", asked="before"),
-    Rule(standby_silent, "wait", asked="after", by_hand=True),
+    Rule(standby_silent, "wait", asked="after", started_by="anyone"),
     Rule(standby_lost_too, "wait"),
-    Rule(standby_holds_no_mirror, "stand-down", asked="after", by_hand=True),
-    Rule(standby_renames_topics, "stand-down", asked="after", by_hand=True),
+    Rule(standby_holds_no_mirror, "stand-down", asked="after", started_by="anyone"),
+    Rule(standby_renames_topics, "stand-down", asked="after", started_by="anyone"),
     Rule(lag_above_limit, "ask", asked="after"),
-    Rule(a_person_decides, "ask", asked="after"),
+    Rule(a_person_decides, "ask", asked="after", started_by="anyone"),
 )

@@ -19,6 +19,7 @@ class Signal:
 
     `at`: when it said so, by its own clock; `since`: from when on it says so without a break. Seconds since 1970.
     `vantage`: where from it was seen; what is seen from one vantage point may be wrong together.
+    `region`: where an alarm lives, to be asked again.
     `kind`: an advisory tells people something, and is no vote.
     """
 
@@ -30,6 +31,7 @@ class Signal:
     why: str = ""
     kind: SignalKind = "alarm"
     vantage: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True)

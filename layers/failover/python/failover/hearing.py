@@ -77,7 +77,7 @@ def _alarm(envelope: _Envelope) -> Said:
     change = read(AlarmStateChange, envelope.detail)
     name, plans = change.alarm_name, deployed_plans()
     found = [
-        Heard(plan, (change.signal(site, plan.vantage_of_alarm(name, envelope.region)),))
+        Heard(plan, (change.signal(site, plan.vantage_of_alarm(name, envelope.region), envelope.region),))
         for plan in plans.values()
         if isinstance(plan, Plan) and (site := plan.site_of_alarm(name))
     ]

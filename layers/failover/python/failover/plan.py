@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from failover.errors import BadPlan, UnknownSite
 from failover.plan_fleets import FLEET_KINDS, PlannedFleet
 from failover.plan_part import Endpoint, Host, Name, Part
+from failover.policy import Policy
 
 FENCED: Final = "fenced"
 
@@ -88,25 +89,6 @@ class Clients(Part):
     credentials: str | None = None
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
     canary_topic: str = Field(default="failover-canary", min_length=1)
-
-
-class Policy(Part):
-    """When the controller may act by itself. Durations in seconds."""
-
-    mode: Literal["automatic", "approve", "observe"] = "approve"
-    quorum: int = Field(default=2, ge=1, le=10)
-    vantage_points: int = Field(default=2, ge=1, le=10)
-    hold_seconds: int = Field(default=3, ge=0, le=3600)
-    fast_path: bool = False
-    signal_max_age_seconds: int = Field(default=300, ge=10)
-    probe_max_age_seconds: int = Field(default=15, ge=2)
-    rpo_limit_records: int | None = Field(default=None, ge=0)
-    approval_timeout_seconds: int = Field(default=900, ge=10, le=86_400)
-    on_approval_timeout: Literal["stand-down", "proceed"] = "stand-down"
-    cooldown_seconds: int = Field(default=3600, ge=0)
-    promotion_timeout_seconds: int = Field(default=120, ge=5, le=86_400)
-    on_stuck_mirrors: Literal["stop", "go-on"] = "stop"
-    on_offsets_ahead: Literal["clamp", "report"] = "clamp"
 
 
 class Plan(Part):

@@ -34,6 +34,7 @@ def _keep(book: Ledger, plan: str, signal: Signal) -> bool:
         "why": signal.why,
         "kind": signal.kind,
         "vantage": signal.vantage,
+        "region": signal.region,
     }
     return book.put_newer(plan, _sort(signal), values, signal.at)
 
@@ -54,6 +55,7 @@ def signals(book: Ledger, plan: str, prefix: str = "signal#") -> list[Signal]:
             item["why"],
             item.get("kind", "alarm"),
             item.get("vantage", ""),
+            item.get("region", ""),
         )
         for item in book.kept(plan, prefix)
     ]

@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Any, Final
 
 from failover.execution import Execution
-from failover.ledger import Item, Ledger
+from failover.items import Item
+from failover.ledger import Ledger
 
 ROWS_AN_ITEM: Final = 1000
 

@@ -1,0 +1,85 @@
+"""Alarms read again: only one that stands now, and that nobody silenced since, is still a vote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from failover.alarm_check import still_standing
+from failover.aws import client
+from failover.evidence import Signal, SignalKind
+
+
+def signal(name: str = "east-kafka", region: str = "us-west-2", kind: SignalKind = "alarm") -> Signal:
+    return Signal("east", name, True, 10.0, 5.0, "2 of 3 datapoints", kind, region, region)
+
+
+@pytest.fixture
+def alarm(aws: Callable[..., Any]) -> Callable[..., None]:
+    """Puts a metric alarm, in a state."""
+
+    def put(name: str = "east-kafka", state: str = "ALARM", region: str = "us-west-2", actions: bool = True) -> None:
+        aws("cloudwatch", region).put_metric_alarm(
+            AlarmName=name,
+            Namespace="Failover",
+            MetricName="SiteHealthy",
+            Statistic="Minimum",
+            Period=10,
+            EvaluationPeriods=3,
+            Threshold=1,
+            ComparisonOperator="LessThanThreshold",
+            ActionsEnabled=actions,
+        )
+        aws("cloudwatch", region).set_alarm_state(AlarmName=name, StateValue=state, StateReason="told to")
+
+    return put
+
+
+def test_an_alarm_that_stands_stays_a_vote(alarm: Callable[..., None]) -> None:
+    alarm()
+    assert still_standing([signal()]) == [signal()]
+
+
+@pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])
+def test_an_alarm_that_went_back_is_none(alarm: Callable[..., None], state: str) -> None:
+    alarm(state=state)
+    (again,) = still_standing([signal()])
+    assert (again.says_lost, again.why) == (False, f"the alarm is {state} again")
+
+
+def test_an_alarm_is_asked_for_where_it_lives(alarm: Callable[..., None]) -> None:
+    alarm("health-check", state="OK", region="us-east-1")
+    alarm("east-kafka")
+    here, there = still_standing([signal(), signal("health-check", "us-east-1")])
+    assert (here.says_lost, there.says_lost) == (True, False)
+
+
+def test_an_alarm_whose_actions_were_disabled_is_none(alarm: Callable[..., None]) -> None:
+    alarm(actions=False)
+    (again,) = still_standing([signal()])
+    assert (again.says_lost, again.why) == (False, "the alarm's actions are disabled")
+
+
+def test_an_alarm_that_is_suppressed_or_muted_by_now_is_none(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"AlarmName": "east-kafka", "StateValue": "ALARM", "ActionsEnabled": True}
+    cloudwatch = client("cloudwatch", "us-west-2", attempts=1)
+    monkeypatch.setattr(cloudwatch, "describe_alarms", lambda **_: {"MetricAlarms": [], "CompositeAlarms": [said]})
+    rules = {"AlarmMuteRuleSummaries": [{"AlarmMuteRuleArn": "arn:mute"}]}
+    monkeypatch.setattr(cloudwatch, "list_alarm_mute_rules", lambda **_: rules)
+    assert still_standing([signal()])[0].why == "the alarm is muted by arn:mute"
+    said["ActionsSuppressedBy"] = "Alarm"
+    assert still_standing([signal()])[0].why == "the alarm's actions are suppressed: Alarm"
+
+
+def test_a_cloudwatch_that_does_not_answer_leaves_the_signal_as_it_was(
+    aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert still_standing([signal()]) == [signal()]
+
+
+def test_only_alarms_are_asked_for(aws: Any) -> None:
+    others = [signal("probe/us-east-1", kind="probe"), signal("health", kind="advisory")]
+    assert still_standing(others) == others

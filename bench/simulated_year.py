@@ -23,7 +23,7 @@ from bench.result import Result
 from failover.decision import Case, decide, judge
 from failover.evidence import SERVICES, Evidence, Probe, Signal, View, unbroken, with_newer
 from failover.ledger import PlanState
-from failover.plan import Policy
+from failover.policy import Policy
 
 YEAR_S: Final = 365 * 86_400.0
 ROUND_S: Final = 2.0

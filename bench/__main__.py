@@ -15,12 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import drills, gateway_throughput, imports, promotion, readiness, simulated_year
+from bench import drills, fleets, gateway_throughput, imports, promotion, readiness, simulated_year
 from bench.result import Benchmark, NotMeasured, Result
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "imports": imports.measure,
     "gateway": gateway_throughput.results,
+    "fleets": fleets.measure,
     "promotion": promotion.measure,
     "readiness": readiness.measure,
     "year": simulated_year.measure,

@@ -75,6 +75,7 @@ class Api:
     cfk: Version
     faults: Faults = field(default_factory=Faults)
     asked: dict[str, int] = field(default_factory=dict)
+    _to_pods: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=PROXY_TIMEOUT_S, verify=False))
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -205,7 +206,7 @@ class Api:
         try:
             if address is None:
                 raise httpx.ConnectError(f"dial tcp 127.0.0.1:{port}: connect: connection refused")
-            answer = httpx.get(f"{address}/{request.path_params['path']}", timeout=PROXY_TIMEOUT_S)
+            answer = self._to_pods.get(f"{address}/{request.path_params['path']}")
         except httpx.HTTPError as error:
             raise Refusal(503, "ServiceUnavailable", f"error trying to reach service: {error}") from None
         return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))

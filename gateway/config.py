@@ -158,5 +158,5 @@ def _check(plan: Plan, settings: Settings) -> None:
             "gateway.strategy 'host' tells brokers apart by TLS server name, but clients.security_protocol of plan "
             f"{plan.name!r} is PLAINTEXT: use the strategy 'port', or TLS"
         )
-    for site in settings.ecs:
+    for site in (*settings.ecs, *settings.kubernetes):
         plan.site(site)

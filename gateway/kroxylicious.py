@@ -5,27 +5,27 @@ Fields: https://github.com/kroxylicious/kroxylicious, kroxylicious-kubernetes-ap
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from failover.plan import FENCED, Plan
 from failover.plan_fleets import KroxyliciousFleet
-from gateway.settings import Settings
+from gateway.kubernetes import ANNOTATIONS, Manifest, controller_access, disruption_budget
+from gateway.settings import OnKubernetes, Settings
 
-Manifest = dict[str, Any]
 API_VERSION: Final = "kroxylicious.io/v1alpha1"
 NOWHERE: Final = "fenced.invalid:9092"
 INGRESS: Final = "clients"
 
 
-def kroxylicious_resources(
-    plan: Plan, site: str, fleet: KroxyliciousFleet, settings: Settings, replicas: int = 3
-) -> list[Manifest]:
+def kroxylicious_resources(plan: Plan, site: str, fleet: KroxyliciousFleet, settings: Settings) -> list[Manifest]:
     """The resources of a site's fleet, its virtual cluster leading to the site's own cluster.
 
     Raises:
         UnknownSite: if the plan has no such site.
     """
     plan.site(site)
+    place = settings.kubernetes.get(site, OnKubernetes())
+    infrastructure = {"infrastructure": {"annotations": dict(ANNOTATIONS[place.cloud])}}
     tls = plan.clients.security_protocol != "PLAINTEXT"
     ingress: Manifest = {"ingressRef": {"name": INGRESS}}
     if tls:
@@ -39,8 +39,8 @@ def kroxylicious_resources(
     else:
         access = {"clusterIP": {"protocol": "TCP"}}
     return [
-        _resource(fleet, "KafkaProxy", fleet.proxy, {"replicas": replicas}),
-        _resource(fleet, "KafkaProxyIngress", INGRESS, {"proxyRef": {"name": fleet.proxy}, **access}),
+        _resource(fleet, "KafkaProxy", fleet.proxy, {"replicas": place.replicas}),
+        _resource(fleet, "KafkaProxyIngress", INGRESS, {"proxyRef": {"name": fleet.proxy}, **access, **infrastructure}),
         *(
             _resource(fleet, "KafkaService", name, _service(plan, target, settings))
             for target, name in fleet.services.items()
@@ -55,6 +55,17 @@ def kroxylicious_resources(
                 "ingresses": [ingress],
             },
         ),
+    ]
+
+
+def around(site: str, fleet: KroxyliciousFleet, settings: Settings) -> list[Manifest]:
+    """What stands around them; the operator makes the Services by itself."""
+    place = settings.kubernetes.get(site, OnKubernetes())
+    labels = {"app.kubernetes.io/name": "kroxylicious", "app.kubernetes.io/instance": fleet.proxy}
+    rules = controller_rules(fleet)
+    return [
+        disruption_budget(fleet.proxy, fleet.namespace, labels),
+        *controller_access(f"{fleet.name}-failover", fleet.namespace, rules, place.controller_group),
     ]
 
 

@@ -1,7 +1,7 @@
 """Write what the gateway fleets of a plan run on: `python -m gateway.render plans/orders.yaml --out gateway/rendered`.
 
-For each fleet: its configuration for each target, named as the task definition that carries it, and the parameters
-of `ecs.yaml`.
+For each fleet on ECS: its configuration for each target, named as the task definition that carries it, and the
+parameters of `ecs.yaml`. For each fleet on Kubernetes: its resources.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from failover.errors import Refused
 from failover.plan import FENCED, Plan, load_plan
-from failover.plan_fleets import EcsFleet
+from failover.plan_fleets import CfkBlueGreenFleet, CfkFleet, EcsFleet, KroxyliciousFleet
+from gateway.cfk import blue_green_resources, cfk_resources
 from gateway.config import (
     CLUSTER_LOGIN_TEMPLATE,
     Config,
@@ -25,10 +26,16 @@ from gateway.config import (
     secret_prefix,
     targets,
 )
+from gateway.kroxylicious import around, kroxylicious_resources
+from gateway.kubernetes import Manifest
 from gateway.settings import BadSettings, Settings, load_settings
 
 # An ECS service takes five target groups: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/nlb.html
 ECS_PORTS: Final = 5
+NO_AUTOSCALER: Final = """\
+# No HorizontalPodAutoscaler: the operator owns the Deployment, and takes back what one makes of its replicas. Scale
+# by spec.replicas of the resource below, to what a peak needs with one zone lost, and not during a failover.
+"""
 
 
 def family(fleet: str, target: str) -> str:
@@ -46,13 +53,36 @@ def render(plan: Plan, settings: Settings) -> dict[str, str]:
     for site, described in plan.sites.items():
         configs = {target: gateway_config(plan, site, target, settings) for target in targets(plan)}
         for fleet in described.fleets:
+            if not isinstance(fleet, EcsFleet):
+                files[f"{fleet.name}.kubernetes.yaml"] = as_manifests(kubernetes_resources(plan, site, fleet, settings))
+                continue
             files |= {f"{family(fleet.name, target)}.yaml": as_yaml(config) for target, config in configs.items()}
-            if isinstance(fleet, EcsFleet) and len(listening_ports(configs[site])) <= ECS_PORTS:
+            if len(listening_ports(configs[site])) <= ECS_PORTS:
                 parameters = ecs_parameters(plan, site, fleet, configs, settings)
                 files[f"{fleet.name}.parameters.json"] = json.dumps({"Parameters": parameters}, indent=2) + "\n"
     if settings.auth == "swap":
         files["cluster.jaas.conf"] = CLUSTER_LOGIN_TEMPLATE
     return files
+
+
+def kubernetes_resources(
+    plan: Plan, site: str, fleet: CfkFleet | CfkBlueGreenFleet | KroxyliciousFleet, settings: Settings
+) -> list[Manifest]:
+    """All that a fleet on Kubernetes is made of, but for its Secrets.
+
+    Raises:
+        BadSettings, UnknownSite: if plan and settings do not fit together.
+    """
+    if isinstance(fleet, CfkFleet):
+        return cfk_resources(plan, site, fleet, settings)
+    if isinstance(fleet, CfkBlueGreenFleet):
+        return blue_green_resources(plan, site, fleet, settings)
+    return [*kroxylicious_resources(plan, site, fleet, settings), *around(site, fleet, settings)]
+
+
+def as_manifests(manifests: list[Manifest]) -> str:
+    """The text for `kubectl apply`."""
+    return NO_AUTOSCALER + yaml.safe_dump_all(manifests, sort_keys=False, width=120, explicit_start=True)
 
 
 def ecs_parameters(
@@ -109,7 +139,9 @@ def main(
         raise _failed(f"can't write to {out}: {error.strerror}") from None
     for name in files:
         typer.echo(out / name)
-    if not any(name.endswith(".json") for name in files):
+    if any(isinstance(fleet, EcsFleet) for site in plan.sites.values() for fleet in site.fleets) and not any(
+        name.endswith(".json") for name in files
+    ):
         typer.echo(
             f"No ECS parameters: an ECS service takes {ECS_PORTS} ports, a bootstrap and {ECS_PORTS - 1} node ids. "
             "Narrow gateway.node_ids, or take gateway.strategy: host.",

@@ -21,6 +21,17 @@ class BadSettings(ValueError):
     """The settings can't be used, or do not fit the plan; the message says which field and what to write instead."""
 
 
+class OnKubernetes(BaseModel):
+    """What a site's fleet on Kubernetes needs beside the plan. `controller_group`: the Kubernetes group that the access
+    entries of the controller's roles name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replicas: int = Field(default=3, ge=1)
+    cloud: Literal["aws", "gcp", "azure"] = "aws"
+    controller_group: str = Field(default="kafka-failover", min_length=1)
+
+
 class Settings(BaseModel):
     """The mapping `gateway:` of a settings file; the README describes every field.
 
@@ -37,6 +48,7 @@ class Settings(BaseModel):
     keystore: str = f"{FILES}/keystore.pem"
     truststore: str = PUBLIC_AUTHORITIES
     ecs: dict[str, EcsParameters] = {}
+    kubernetes: dict[str, OnKubernetes] = {}
 
 
 def load_settings(path: Path | None) -> Settings:

@@ -168,7 +168,7 @@ def config_map(gateway: Object) -> str:
 
 
 def rendered(gateway: Object) -> dict[str, Any]:
-    """The container's configuration that a Gateway describes.
+    """The container's configuration that a Gateway describes, without TLS, which the gateway stand-in has not.
 
     Raises:
         Refused: if a route leads to a domain or a bootstrap server that is not declared.
@@ -182,14 +182,18 @@ def rendered(gateway: Object) -> dict[str, Any]:
         to = route["streamingDomain"]
         if to["bootstrapServerId"] not in declared.get(to["name"], ()):
             raise Refused(f"route {route['name']!r}: no bootstrap server {to['bootstrapServerId']!r} of {to['name']!r}")
-    domains = [
-        domain | {"kafkaCluster": {"name": domain["name"], **domain["kafkaCluster"]}}
-        for domain in spec["streamingDomains"]
-    ]
-    config = {"name": gateway["metadata"]["name"], "streamingDomains": domains, "routes": spec["routes"]}
+    routes = [route | {"security": {"auth": route.get("security", {}).get("auth")}} for route in spec["routes"]]
+    domains = [_domain(domain) for domain in spec["streamingDomains"]]
+    config = {"name": gateway["metadata"]["name"], "streamingDomains": domains, "routes": routes}
     if spec.get("configId") is not None:
         config["configId"] = spec["configId"]
     return {"gateway": config}
+
+
+def _domain(domain: Object) -> Object:
+    cluster = domain["kafkaCluster"]
+    servers = [{"id": server["id"], "endpoint": server["endpoint"]} for server in cluster["bootstrapServers"]]
+    return domain | {"kafkaCluster": {"name": domain["name"], **cluster, "bootstrapServers": servers}}
 
 
 def pod_template(gateway: Object, spec: Object) -> Object:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from failover.errors import FleetRejected, FleetUnavailable, LeaseLost
 from failover.gateway import cfk_state
@@ -108,6 +109,27 @@ def test_a_route_that_somebody_moved_under_an_old_id_is_not_believed(start: Make
     assert call("switch_routes", switch(execution))["status"] == "waiting"
     until(call, "switch_routes", switch(execution))
     assert fleet.patches() == 1
+
+
+def test_a_route_that_swaps_credentials_gets_those_of_its_new_domain_in_the_same_edit(
+    cfk: Make, plan_text: str, deployed: Callable[..., Any], call: Call
+) -> None:
+    def swaps(spec: dict[str, Any]) -> None:
+        spec["routes"][0]["security"]["secretStore"] = "east-store"
+
+    text, fleets = cfk(plan_text, instances=1, spec=swaps)
+    document = yaml.safe_load(text)
+    for site in document["sites"].values():
+        for target, domain in site["fleets"][0]["domains"].items():
+            domain["secret_store"] = f"{target}-store"
+    text = yaml.safe_dump(document)
+    parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
+    deployed("ssm").put_parameter(**parameter, Overwrite=True)
+    begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    execution = call("claim", begun)["execution"]
+    until(call, "switch_routes", switch(execution))
+    assert fleets["west"].domain == "west" and fleets["west"].patches() == 1
+    assert fleets["west"].gateway["spec"]["routes"][0]["security"]["secretStore"] == "west-store"
 
 
 def test_a_patch_that_crashed_after_its_effect_is_not_repeated(

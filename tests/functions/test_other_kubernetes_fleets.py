@@ -19,12 +19,13 @@ from failover.plan import parse
 from failover.plan_fleets import CfkBlueGreenFleet, KroxyliciousFleet
 from gateway.cfk import blue_green_rules, gateway_resource
 from gateway.kroxylicious import controller_rules, kroxylicious_resources
-from gateway.settings import Settings
+from gateway.settings import OnKubernetes, Settings
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
-NODES = Settings(node_ids=(1, 3))
+TWO = {site: OnKubernetes(replicas=2) for site in ("east", "west")}
+NODES = Settings(node_ids=(1, 3), kubernetes=TWO)
 COMMON = {"eks": {"name": "eks-west"}, "namespace": "confluent", "bootstrap": "127.0.0.1:9100"}
 DOMAINS = {site: {"name": site, "bootstrap_server_id": "kafka"} for site in ("east", "west")}
 COLOURS = {
@@ -187,7 +188,7 @@ def open_source(kubernetes: Callable[..., Any], document: dict[str, Any]) -> Cal
         plan = parse(yaml.safe_dump(document))
         (fleet,) = plan.site("west").fleets
         assert isinstance(fleet, KroxyliciousFleet)
-        manifests = kroxylicious_resources(plan, "east", fleet, NODES, 2)
+        manifests = kroxylicious_resources(plan, "east", fleet, NODES)
         return kubernetes(document, "west", manifests, controller_rules(fleet), 2, **config)
 
     return start

@@ -49,10 +49,12 @@ class Eks(Part):
 
 
 class Domain(Part):
-    """A streaming domain of a gateway, and which of its bootstrap servers."""
+    """A streaming domain of a gateway, and which of its bootstrap servers. `secret_store`: whose credentials the route
+    swaps in for it, where it swaps."""
 
     name: str = Field(min_length=1)
     bootstrap_server_id: str = Field(min_length=1)
+    secret_store: str | None = Field(default=None, min_length=1)
 
 
 class CfkFleet(Part):

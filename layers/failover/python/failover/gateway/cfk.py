@@ -100,6 +100,8 @@ class CfkGateway:
                 raise FleetRejected(f"{self._where} has no streaming domain for {target!r} in the plan")
             route["streamingDomain"] = {"name": domain.name, "bootstrapServerId": domain.bootstrap_server_id}
             route.pop("fence", None)
+            if domain.secret_store is not None:
+                route["security"] = route.get("security", {}) | {"secretStore": domain.secret_store}
         last = change_of(view.gateway)
         if wanted["replicas"] == 0:
             wanted["replicas"] = (last.replicas if last is not None else None) or 1
@@ -113,6 +115,8 @@ class CfkGateway:
         operations: list[dict[str, Any]] = [{"op": "test", "path": f"{route}/name", "value": self._fleet.route}]
         if target != FENCED:
             operations.append({"op": "add", "path": f"{route}/streamingDomain", "value": changed["streamingDomain"]})
+        if changed.get("security") != present.get("security"):
+            operations.append({"op": "add", "path": f"{route}/security", "value": changed["security"]})
         if changed.get("fence"):
             operations.append({"op": "add", "path": f"{route}/fence", "value": changed["fence"]})
         elif present.get("fence"):

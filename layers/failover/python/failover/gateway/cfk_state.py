@@ -104,14 +104,12 @@ class View:
         if self.scaled_to_zero or self.route.get("fence"):
             return FENCED
         to = self.route.get("streamingDomain") or {}
-        return next(
-            (
-                site
-                for site, domain in self.fleet.domains.items()
-                if (domain.name, domain.bootstrap_server_id) == (to.get("name"), to.get("bootstrapServerId"))
-            ),
-            None,
-        )
+        leads = (to.get("name"), to.get("bootstrapServerId"))
+        store = (self.route.get("security") or {}).get("secretStore")
+        for site, domain in self.fleet.domains.items():
+            if (domain.name, domain.bootstrap_server_id) == leads and domain.secret_store in (None, store):
+                return site
+        return None
 
     @property
     def fence_kind(self) -> FenceKind | None:
@@ -281,7 +279,8 @@ def certificate(spec: Mapping[str, Any], index: int) -> str:
         for server in domain.get("kafkaCluster", {}).get("bootstrapServers", [])
         if server.get("id") == to.get("bootstrapServerId")
     ]
-    leads = [route.get("name"), to.get("name"), servers, bool(route.get("fence"))]
+    store = (route.get("security") or {}).get("secretStore")
+    leads = [route.get("name"), to.get("name"), servers, store, bool(route.get("fence"))]
     return hashlib.sha256(json.dumps(leads).encode()).hexdigest()[:16]
 
 

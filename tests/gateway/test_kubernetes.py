@@ -1,0 +1,149 @@
+"""What is rendered for fleets on Kubernetes: whole, spread over zones, and with no more rights than are needed."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from failover.gateway.cfk_state import certifies
+from failover.plan import Plan, parse
+from gateway.kubernetes import ANNOTATIONS
+from gateway.parity import differences, facts_of
+from gateway.render import render
+from gateway.settings import BadSettings, Settings
+
+from failover.gateway import FleetState, Instance  # isort: skip
+
+ORDERS = Path(__file__).resolve().parents[2] / "plans" / "orders.yaml"
+COMMON = {"name": "gateway-west", "eks": {"name": "eks-west"}, "namespace": "kafka", "bootstrap": "gw:9092"}
+DOMAINS = {site: {"name": site, "bootstrap_server_id": f"{site}-kafka"} for site in ("east", "west")}
+KINDS: dict[str, dict[str, Any]] = {
+    "cfk": {"gateway": "gw", "route": "orders", "domains": DOMAINS},
+    "cfk-blue-green": {
+        "service": "clients",
+        "gateways": {"east": "blue", "west": "green"},
+        "route": "orders",
+        "domains": DOMAINS,
+    },
+    "kroxylicious": {
+        "proxy": "gw",
+        "virtual_cluster": "orders",
+        "services": {"east": "east", "west": "west", "fenced": "nowhere"},
+    },
+}
+
+
+def plan_with(kind: str) -> Plan:
+    document = yaml.safe_load(ORDERS.read_text())
+    document["sites"]["west"]["fleets"] = [{"kind": kind, **COMMON, **copy.deepcopy(KINDS[kind])}]
+    return parse(yaml.safe_dump(document))
+
+
+def manifests(kind: str, **settings: Any) -> list[dict[str, Any]]:
+    text = render(plan_with(kind), Settings(**settings))["gateway-west.kubernetes.yaml"]
+    assert text.startswith("# No HorizontalPodAutoscaler")
+    return list(yaml.safe_load_all(text))
+
+
+def of_kind(kind: str, rendered: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in rendered if each["kind"] == kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_is_in_the_fleets_namespace_and_called_once(kind: str) -> None:
+    rendered = manifests(kind)
+    assert {each["metadata"]["namespace"] for each in rendered} == {"kafka"}
+    names = [(each["kind"], each["metadata"]["name"]) for each in rendered]
+    assert len(set(names)) == len(names)
+    assert {"PodDisruptionBudget", "Role", "RoleBinding"} <= {each["kind"] for each in rendered}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_controller_may_do_nothing_to_anything_else(kind: str) -> None:
+    (role,) = of_kind("Role", manifests(kind))
+    (binding,) = of_kind("RoleBinding", manifests(kind, kubernetes={"west": {"controller_group": "ours"}}))
+    for rule in role["rules"]:
+        assert "*" not in {*rule["verbs"], *rule["resources"], *rule["apiGroups"]}
+        assert "resourceNames" in rule or set(rule["resources"]) <= {"pods", "pods/proxy"}
+        assert not {"secrets", "configmaps", "pods/exec", "pods/log"} & set(rule["resources"])
+        assert not {"create", "update", "deletecollection", "watch"} & set(rule["verbs"])
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert [subject["name"] for subject in binding["subjects"]] == ["ours"]
+
+
+def test_a_gateway_certifies_its_own_sites_route_and_is_spread_over_zones() -> None:
+    (gateway,) = of_kind("Gateway", manifests("cfk", kubernetes={"west": {"replicas": 6}}))
+    spec = gateway["spec"]
+    assert spec["routes"][0]["streamingDomain"] == {"name": "west", "bootstrapServerId": "west-kafka"}
+    assert certifies(spec["configId"], spec, 0) and spec["replicas"] == 6
+    zones, _ = spec["podTemplate"]["topologySpreadConstraints"]
+    assert (zones["topologyKey"], zones["whenUnsatisfiable"]) == ("topology.kubernetes.io/zone", "DoNotSchedule")
+    assert zones["labelSelector"]["matchLabels"] == {"app": "gw", "platform.confluent.io/type": "gateway"}
+    assert spec["routes"][0]["security"]["client"] == {"tls": {"secretRef": "gw-tls"}}
+
+
+@pytest.mark.parametrize("cloud", ANNOTATIONS)
+def test_the_load_balancer_has_a_port_for_each_node_and_the_annotations_of_its_cloud(cloud: Any) -> None:
+    settings: dict[str, Any] = {"node_ids": (0, 5), "kubernetes": {"west": {"cloud": cloud}}}
+    (service,) = of_kind("Service", manifests("cfk", **settings))
+    assert [port["port"] for port in service["spec"]["ports"]] == list(range(9092, 9099))
+    assert service["metadata"]["annotations"] == dict(ANNOTATIONS[cloud])
+    (ingress,) = of_kind("KafkaProxyIngress", manifests("kroxylicious", **settings))
+    assert ingress["spec"]["infrastructure"]["annotations"] == dict(ANNOTATIONS[cloud])
+
+
+def test_two_colours_have_one_service_that_leads_to_the_sites_own() -> None:
+    rendered = manifests("cfk-blue-green")
+    to = {
+        each["metadata"]["name"]: each["spec"]["routes"][0]["streamingDomain"]["name"]
+        for each in of_kind("Gateway", rendered)
+    }
+    assert to == {"blue": "east", "green": "west"}
+    (service,) = of_kind("Service", rendered)
+    assert (service["metadata"]["name"], service["spec"]["selector"]["app"]) == ("clients", "green")
+
+
+def test_a_virtual_cluster_leads_to_its_own_site_and_every_service_is_there() -> None:
+    rendered = manifests("kroxylicious")
+    (cluster,) = of_kind("VirtualKafkaCluster", rendered)
+    assert cluster["spec"]["targetKafkaServiceRef"] == {"name": "west"}
+    services = {
+        each["metadata"]["name"]: each["spec"]["bootstrapServers"] for each in of_kind("KafkaService", rendered)
+    }
+    assert services["nowhere"] == "fenced.invalid:9092" and services.keys() == {"east", "west", "nowhere"}
+    assert cluster["spec"]["proxyRef"] == {"name": of_kind("KafkaProxy", rendered)[0]["metadata"]["name"]}
+
+
+def test_what_is_not_rendered_is_said() -> None:
+    with pytest.raises(BadSettings, match="not rendered for Kubernetes"):
+        render(plan_with("cfk"), Settings(auth="swap"))
+
+
+def test_parity_names_each_fact_that_differs_and_nothing_that_must() -> None:
+    plan = plan_with("cfk")
+    (gateway,) = of_kind("Gateway", manifests("cfk"))
+    west = gateway["spec"]
+    east = copy.deepcopy(west)
+    east["routes"][0]["streamingDomain"] = {"name": "east", "bootstrapServerId": "east-kafka"}
+    east["routes"][0]["security"]["client"]["tls"]["secretRef"] = "another-tls"
+    east["configId"] = "fo-another"
+    state = FleetState("west", True, (Instance("a", None, "1a"), Instance("b", None, "1b")), "", "hot reload")
+    assert plan.home == "east"
+    assert differences(facts_of("cfk", state, east), facts_of("cfk", state, west)) == []
+    east["image"]["application"] = "confluentinc/cpc-gateway:1.2.0"
+    east["hotReload"] = False
+    east["streamingDomains"][0]["kafkaCluster"]["nodeIdRanges"][0]["end"] = 17
+    fewer = FleetState("west", True, (Instance("a", None, "1a"),), "", "roll")
+    found = differences(facts_of("cfk", fewer, east), facts_of("cfk", state, west))
+    assert {each.partition(":")[0] for each in found} == {
+        "how a route is changed",
+        "instances",
+        "instances by zone",
+        "image",
+        "hot reload",
+        "streaming domain east",
+    }

@@ -8,6 +8,7 @@ from typing import Any
 
 from failover.alarm_check import still_standing
 from failover.decision import Case, Decision, decide
+from failover.decisions import record_of, settle
 from failover.errors import LinkRejected, LinkUnavailable
 from failover.evidence import Evidence
 from failover.inventory import keep_inventory, listed
@@ -50,6 +51,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     )
     case = Case(evidence, plan.policy, book.state(plan.name, plan.home), execution.manual, time.time())
     decision = decide(case)
+    settle(book, record_of(plan.name, case, decision, execution.name))
     taken = {topic: entry for name, found in (by_link or {}).items() for topic, entry in listed(name, found).items()}
     observed = _document(evidence, decision) | {
         "expected_loss": expected_loss(book, execution, taken),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -17,7 +18,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import client, error_code, is_transient
-from failover.decision import Case, judge, votes_against
+from failover.decision import Case, held_back, judge, votes_against
+from failover.decisions import DecisionRecord, record_of, settle
 from failover.errors import ServiceUnavailable
 from failover.evidence import Evidence, Signal
 from failover.execution import execution_name
@@ -61,9 +63,30 @@ def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     case = Case(evidence, plan.policy, state, manual=False, now=time.time())
     decision = judge(case)
     started = _start(case, plan) if decision.verdict == "proceed" else None
+    record = record_of(
+        plan.name, case, decision, "judge", tuple(dict.fromkeys(s.source for s in said.signals)), started
+    )
+    settle(ledger, record)
+    if held_back(case, decision):
+        _tell_people(record, state.epoch)
     answer = {"plan": plan.name, "kept": all(kept), "started": started, "why": decision.why}
     logger.info("judged", extra={**answer, "votes": decision.votes, "heard": [_said(each) for each in said.signals]})
     return answer
+
+
+def _tell_people(record: DecisionRecord, epoch: int) -> None:
+    """A site is lost and nothing is done about it: once an hour at most for each reason."""
+    # Rarely needed, and slow to import: a judgement does not wait for it.
+    from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
+
+    from failover.notify import notify_once
+
+    with suppress(IdempotencyAlreadyInProgressError):
+        notify_once(
+            key=f"held-back:{record.plan}:{epoch}:{record.decision.guard}:{int(record.at // 3600)}",
+            subject=f"{record.site} of {record.plan} is lost, and nothing is done: {record.decision.why}",
+            message=record.as_document(),
+        )
 
 
 def _start(case: Case, plan: Plan) -> str:

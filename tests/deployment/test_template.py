@@ -167,6 +167,7 @@ def test_every_sighting_and_every_alarm_of_the_plan_reaches_the_judge() -> None:
     assert {(pattern["source"][0], pattern["detail-type"][0]) for pattern in patterns} == {
         ("aws.cloudwatch", "CloudWatch Alarm State Change"),
         ("kafka.failover", "Site Sighting"),
+        ("aws.health", "AWS Health Event"),
     }
 
 

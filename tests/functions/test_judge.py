@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from failover.aws import client
+from failover.decisions import decisions
 from failover.errors import BadPlan, MalformedEvent, UnknownPlan
 from failover.ledger import Ledger
 from failover.signals import signals
@@ -119,6 +120,115 @@ def test_probes_alone_start_nothing_where_policy_wants_an_alarm_too(deployed: An
     assert executions(deployed) == []
     call("judge", event("alarm-metric"))
     assert executions(deployed) == ["orders-1-failover"]
+
+
+def health_event(status: str = "open", region: str = "us-east-2", **changes: Any) -> dict[str, Any]:
+    sample = dict(json.loads((EVENTS / "aws-health.json").read_text()))
+    sample["detail"] |= {"statusCode": status, "eventRegion": region, **changes}
+    return sample
+
+
+def incident(
+    status: str = "investigating", name: str = "Elevated errors in us-east-2", **changes: Any
+) -> dict[str, Any]:
+    sample = dict(json.loads((EVENTS / "confluent-status.json").read_text()))
+    sample["detail"]["incident"] |= {"status": status, "name": name, **changes}
+    return sample
+
+
+@pytest.mark.parametrize("advice", [health_event(), incident()])
+def test_an_advisory_is_kept_of_the_site_it_names_and_is_no_vote(
+    deployed: Any, call: Call, advice: dict[str, Any]
+) -> None:
+    answer = call("judge", advice)
+    assert answer["judged"][0]["why"] == "nothing says that east is lost"
+    assert list(standing().items()) == [(("east", next(iter(standing()))[1]), True)]
+    assert executions(deployed) == []
+
+
+def test_an_advisory_that_is_over_says_so_whatever_comes_late(deployed: Any, call: Call) -> None:
+    call("judge", health_event("closed", lastUpdatedTime="Mon, 23 Nov 2026 10:00:00 GMT"))
+    call("judge", health_event("open", lastUpdatedTime="Mon, 23 Nov 2026 09:00:00 GMT"))
+    call("judge", incident("resolved"))
+    assert set(standing().values()) == {False} and len(standing()) == 2
+
+
+def test_an_advisory_of_other_regions_or_of_none_is_nobodys_or_of_both_sites(deployed: Any, call: Call) -> None:
+    assert call("judge", health_event(region="eu-west-1"))["judged"] == []
+    call("judge", incident(name="Elevated errors everywhere"))
+    assert {site for site, _ in standing()} == {"east", "west"}
+
+
+def decided() -> list[tuple[str, str, str]]:
+    records = decisions(Ledger(client("dynamodb"), "ledger"), "orders", 50)
+    return [(record.by, record.decision.verdict, record.decision.guard) for record in records]
+
+
+def test_every_evaluation_is_kept_with_its_reason_and_evidence_also_those_that_did_nothing(
+    deployed: Any, call: Call
+) -> None:
+    call("judge", sighting("us-west-2", lost=(), ago=10))
+    call("judge", event("alarm-ok"))
+    for ago in (5.0, 0.0):
+        for vantage in ("us-west-2", "us-east-1"):
+            call("judge", sighting(vantage, ago=ago))
+    assert decided() == [
+        ("judge", "proceed", ""),
+        *[("judge", "wait", "too_few_votes")] * 4,
+    ]
+    last = decisions(Ledger(client("dynamodb"), "ledger"), "orders", 1)[0]
+    assert last.started == "orders-1-failover" and last.on == ("probe/us-east-1",)
+    assert {signal["source"] for signal in last.evidence["signals"]} >= {"probe/us-west-2", "probe/us-east-1"}
+
+
+@pytest.fixture
+def told(deployed: Any) -> Callable[[], list[dict[str, Any]]]:
+    """The events of decisions, and the messages to people, since it was last asked."""
+    sqs, region = deployed("sqs"), "us-west-2"
+    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = f"arn:aws:sqs:{region}:123456789012:told"
+    pattern = {"source": ["kafka.failover"], "detail-type": ["Failover Decision"]}
+    deployed("events").put_rule(Name="told", EventPattern=json.dumps(pattern))
+    deployed("events").put_targets(Rule="told", Targets=[{"Id": "queue", "Arn": arn}])
+    topic = deployed("sns").list_topics()["Topics"][0]["TopicArn"]
+    deployed("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+
+    def read() -> list[dict[str, Any]]:
+        found = []
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            found += [json.loads(message["Body"]) for message in messages]
+            for message in messages:
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    return read
+
+
+def test_systems_are_told_of_a_decision_that_is_another_than_the_last(
+    deployed: Any, call: Call, told: Callable[[], list[dict[str, Any]]]
+) -> None:
+    for ago in (6.0, 5.0, 4.0, 0.0):
+        for vantage in ("us-west-2", "us-east-1"):
+            call("judge", sighting(vantage, ago=ago))
+    details = [each["detail"] for each in told()]
+    assert [(each["verdict"], each["guard"], each["started"]) for each in details] == [
+        ("wait", "too_few_votes", None),
+        ("proceed", "", "orders-1-failover"),
+    ]
+
+
+def test_people_are_told_once_that_a_site_is_lost_and_policy_holds_the_failover_back(
+    deployed: Any, call: Call, told: Callable[[], list[dict[str, Any]]]
+) -> None:
+    Ledger(client("dynamodb"), "ledger").pause("orders", "anna: we look first")
+    for ago in (6.0, 5.0, 2.0, 1.0, 0.0):
+        for vantage in ("us-west-2", "us-east-1"):
+            call("judge", sighting(vantage, ago=ago))
+    messages = [each for each in told() if "detail" not in each]
+    assert [(each["guard"], each["why"]) for each in messages] == [
+        ("paused", "the plan is paused: anna: we look first")
+    ]
+    assert executions(deployed) == []
 
 
 def test_all_being_well_is_kept_and_asks_for_no_judgement(deployed: Any, call: Call) -> None:

@@ -76,6 +76,12 @@ def judge(case: Case) -> Decision:
     return _decided(case, rules)
 
 
+def held_back(case: Case, decision: Decision) -> bool:
+    """Whether the votes ask for a failover, and nothing but policy, a pause or what was done before holds it back."""
+    standing_down = decision.verdict == "stand-down" and decision.guard != somebody_is_at_it.__name__
+    return standing_down and not any(rule.guard(case) for rule in RULES if rule.of_votes)
+
+
 def votes_against(site: str, case: Case) -> list[Signal]:
     """The signals that count as votes that a site is lost; not those from before the active site changed."""
     changed = case.state.changed_at or 0.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from failover.advisory import HealthEvent, StatusIncident
 from failover.alarm import AlarmStateChange
 from failover.errors import BadPlan, MalformedEvent
 from failover.evidence import Signal
@@ -93,7 +94,25 @@ def _sighting(envelope: _Envelope) -> Said:
     return Said(f"probe/{sighting.view.vantage}", (Heard(plan, signals, often=True),))
 
 
+def _health(envelope: _Envelope) -> Said:
+    event = read(HealthEvent, envelope.detail)
+    return _advised(event.event_type_code, lambda plan: event.signals(plan, envelope.region))
+
+
+def _status(envelope: _Envelope) -> Said:
+    incident = read(StatusIncident, envelope.detail)
+    return _advised(incident.incident.name, incident.signals)
+
+
+def _advised(source: str, signals_of: Callable[[Plan], Iterable[Signal]]) -> Said:
+    plans = [plan for plan in deployed_plans().values() if isinstance(plan, Plan)]
+    found = [Heard(plan, signals) for plan in plans if (signals := tuple(signals_of(plan)))]
+    return Said(source, tuple(found), "no plan has a site there")
+
+
 _READERS: dict[tuple[str, str], Callable[[_Envelope], Said]] = {
     ("aws.cloudwatch", "CloudWatch Alarm State Change"): _alarm,
     ("kafka.failover", "Site Sighting"): _sighting,
+    ("aws.health", "AWS Health Event"): _health,
+    ("confluent.status", "Confluent Status"): _status,
 }

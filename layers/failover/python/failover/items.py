@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,8 +31,15 @@ class Items:
         answer = _asked(self._dynamodb.get_item, **self._on(plan, sort), ConsistentRead=True)
         return _plain(answer["Item"]) if "Item" in answer else None
 
-    def query(self, plan: str, prefix: str, *, newest_first: bool = False) -> Iterator[Item]:
+    def query(self, plan: str, prefix: str) -> Iterator[Item]:
         """The items whose sort key begins so, in the order of their keys."""
+        return self._query(plan, prefix, {})
+
+    def newest(self, plan: str, prefix: str, most: int) -> list[Item]:
+        """So many items whose sort key begins so, the last key first."""
+        return list(islice(self._query(plan, prefix, {"ScanIndexForward": False, "Limit": most}), most))
+
+    def _query(self, plan: str, prefix: str, how: Item) -> Iterator[Item]:
         start: Item = {}
         while True:
             answer = _asked(
@@ -39,8 +47,8 @@ class Items:
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
                 ExpressionAttributeValues=_values({":pk": f"plan#{plan}", ":prefix": prefix}),
-                ScanIndexForward=not newest_first,
                 ConsistentRead=True,
+                **how,
                 **start,
             )
             yield from (_plain(item) for item in answer["Items"])

@@ -219,6 +219,10 @@ class Ledger:
         """The items of a plan whose sort key begins so, in the order of their keys."""
         return list(self._items.query(plan, prefix))
 
+    def newest(self, plan: str, prefix: str, most: int) -> list[Item]:
+        """So many items of a plan whose sort key begins so, the last key first."""
+        return self._items.newest(plan, prefix, most)
+
     def keep_approval_token(self, execution: Execution, token: str) -> None:
         """Keep the task token that an approval needs; it is in no message and no log.
 

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from failover.evidence import Signal, View, unbroken, with_newer
 from failover.ledger import Ledger
 
+ADVISORY_KEPT_S = 30 * 86_400
+"""Each incident is a source of its own, and says nothing more once it is over."""
+
 
 def keep_signal(book: Ledger, plan: str, signal: Signal, gap: float) -> bool:
     """Keep a signal unless a later one, by its own time, of the same source is kept; says whether it was kept.
@@ -35,7 +38,7 @@ def _keep(book: Ledger, plan: str, signal: Signal) -> bool:
         "kind": signal.kind,
         "vantage": signal.vantage,
         "region": signal.region,
-    }
+    } | ({"expires": int(signal.at) + ADVISORY_KEPT_S} if signal.kind == "advisory" else {})
     return book.put_newer(plan, _sort(signal), values, signal.at)
 
 

@@ -1,0 +1,96 @@
+"""The operator's commands: `python -m failover --table LEDGER decisions|state|pause|resume PLAN`.
+
+AWS credentials and region as for the AWS CLI. Approving is in the README; starting is Step Functions' own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+from failover.aws import client
+from failover.decisions import DecisionRecord, decisions
+from failover.errors import FailoverError
+from failover.ledger import Ledger
+from failover.signals import signals
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 if it was done."""
+    asked = _parser().parse_args(arguments)
+    book = Ledger(client("dynamodb"), asked.table)
+    try:
+        print(
+            {"decisions": _decisions, "state": _state, "pause": _pause, "resume": _resume}[asked.command](book, asked)
+        )
+    except FailoverError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m failover", description=__doc__)
+    parser.add_argument("--table", default=os.environ.get("LEDGER_TABLE", "failover-ledger"), help="the ledger's table")
+    commands = parser.add_subparsers(dest="command", required=True)
+    asked = commands.add_parser("decisions", help="the latest decisions, also those to do nothing, the last one first")
+    asked.add_argument("plan")
+    asked.add_argument("--most", type=int, default=20, help="how many")
+    asked.add_argument("--json", action="store_true", help="whole, with their evidence, one a line")
+    asked = commands.add_parser("state", help="where the plan stands, and what each source last said")
+    asked.add_argument("plan")
+    asked = commands.add_parser("pause", help="start nothing by itself until it is resumed")
+    asked.add_argument("plan")
+    asked.add_argument("--why", required=True)
+    asked.add_argument("--by", default=getpass.getuser())
+    asked = commands.add_parser("resume", help="end a pause")
+    asked.add_argument("plan")
+    return parser
+
+
+def _decisions(book: Ledger, asked: argparse.Namespace) -> str:
+    found = decisions(book, asked.plan, asked.most)
+    if asked.json:
+        return "\n".join(json.dumps(each.as_document() | {"evidence": each.evidence}) for each in found)
+    return "\n".join(map(_line, found)) or f"nothing was decided of {asked.plan} yet"
+
+
+def _line(record: DecisionRecord) -> str:
+    started = f"; started {record.started}" if record.started else ""
+    return f"{_written(record.at)}  {record.by:<20}  {record.decision.verdict:<10}  {record.decision.why}{started}"
+
+
+def _state(book: Ledger, asked: argparse.Namespace) -> str:
+    state = book.state(asked.plan, "(home)")
+    lines = [
+        f"active   {state.active}, epoch {state.epoch}",
+        f"lease    {state.holder or 'free'}",
+        f"paused   {state.paused or 'no'}",
+        f"changed  {_written(state.changed_at) if state.changed_at else 'never'}",
+    ]
+    for signal in sorted(signals(book, asked.plan), key=lambda signal: (signal.site, signal.source)):
+        said = "lost" if signal.says_lost else "not lost"
+        lines.append(f"signal   {signal.site}  {signal.source:<32}  {said:<8}  {_written(signal.at)}  {signal.why}")
+    return "\n".join(lines)
+
+
+def _pause(book: Ledger, asked: argparse.Namespace) -> str:
+    book.pause(asked.plan, f"{asked.by}: {asked.why}")
+    return f"{asked.plan} is paused: nothing is started by itself until it is resumed"
+
+
+def _resume(book: Ledger, asked: argparse.Namespace) -> str:
+    book.resume(asked.plan)
+    return f"{asked.plan} goes on"
+
+
+def _written(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The operator's commands, run as an operator runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from failover.__main__ import main
+from failover.aws import client
+from failover.decision import Case, Decision
+from failover.decisions import keep_decision, record_of
+from failover.evidence import Evidence, Signal
+from failover.ledger import Ledger, PlanState
+from failover.policy import Policy
+from failover.signals import keep_signal
+
+CASE = Case(Evidence("east", "west"), Policy(), PlanState("east", 0), manual=False, now=1_795_426_265.0)
+
+
+@pytest.fixture
+def book(deployed: Callable[..., Any]) -> Ledger:
+    return Ledger(client("dynamodb"), "ledger")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["--table", "ledger", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_decisions_are_told_the_last_one_first_in_a_sentence_each(
+    book: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "nothing was decided" in run(capsys, "decisions", "orders")
+    for second, why in enumerate(("1 of 2 votes say east is lost", "east is lost: a, b")):
+        case = Case(CASE.evidence, CASE.policy, CASE.state, manual=False, now=CASE.now + second)
+        keep_decision(book, record_of("orders", case, Decision("wait", why), "judge"))
+    lines = run(capsys, "decisions", "orders").splitlines()
+    assert lines[0] == "2026-11-23 09:31:06Z  judge                 wait        east is lost: a, b"
+    assert len(lines) == 2
+    assert len(run(capsys, "decisions", "orders", "--most", "1").splitlines()) == 1
+    assert '"evidence": {"lost_site": "east"' in run(capsys, "decisions", "orders", "--json")
+
+
+def test_a_pause_is_seen_in_the_state_and_ended(book: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    keep_signal(book, "orders", Signal("east", "failover-orders-east-kafka", True, CASE.now, CASE.now, "2 of 3"), 15)
+    run(capsys, "pause", "orders", "--why", "we look first", "--by", "anna")
+    shown = run(capsys, "state", "orders")
+    assert "paused   anna: we look first" in shown
+    assert "failover-orders-east-kafka" in shown and "2 of 3" in shown
+    run(capsys, "resume", "orders")
+    assert "paused   no" in run(capsys, "state", "orders")
+
+
+def test_a_ledger_that_does_not_answer_is_said_in_a_line(
+    book: Ledger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    client.cache_clear()
+    assert main(["--table", "ledger", "state", "orders"]) == 1
+    assert capsys.readouterr().err.startswith("LedgerUnavailable: the ledger did not answer")

@@ -24,6 +24,7 @@ from moto.server import ThreadedMotoServer
 from bench.imports import LAYER, ROOT, install_dependencies
 from bench.result import NotMeasured
 from drill import orders
+from drill.aws import atomic_items
 from drill.process import Child, spawn
 
 REGION: Final = orders.REGIONS[orders.STANDBY]
@@ -47,6 +48,7 @@ event = json.loads(sys.argv[1])
 def aws() -> Iterator[str]:
     """A moto server with an empty ledger and the sites' secrets; its endpoint."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    atomic_items.install()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -51,8 +51,8 @@ class CloudConfig(BaseModel):
     """sys.path entries that come last for every function, as the packages of Lambda's runtime do."""
     function_environment: dict[str, str] = Field(default_factory=dict)
     """Variables of every function, below the template's."""
-    idle_workers: int = 2
-    """How many workers of a function are kept for later; more are ended after use."""
+    concurrency: int = 2
+    """How many invocations of one function run at a time; more wait."""
     async_retry_delays_s: list[float] = Field(default_factory=lambda: [60.0, 120.0])
     event_copies: int = 1
     """How often each event is delivered to each target; AWS promises at least once."""

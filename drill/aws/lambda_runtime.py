@@ -2,7 +2,7 @@
 
 A worker sees what a function sees on Lambda and nothing of the drill: its own code first, then its layers' `python`
 directories, then the standard library; the template's environment and Lambda's own variables. The pool of a function
-grows with its concurrency.
+grows with its concurrency, up to a limit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -208,10 +208,12 @@ class Worker:
 class LambdaRuntime:
     """Every function, its pool of workers, and what was invoked. Safe to use from any thread."""
 
-    def __init__(self, surroundings: Surroundings, metrics: MetricSink, *, idle_workers: int = 2) -> None:
+    def __init__(self, surroundings: Surroundings, metrics: MetricSink, *, concurrency: int = 2) -> None:
+        """`concurrency`: how many invocations of one function run at a time; further ones wait, as asynchronous ones do
+        on Lambda."""
         self._surroundings = surroundings
         self._metrics = metrics
-        self._idle_workers = idle_workers
+        self._slots = defaultdict[str, threading.Semaphore](lambda: threading.Semaphore(concurrency))
         self._functions: dict[str, Function] = {}
         self._idle: dict[str, list[Worker]] = {}
         self._busy: set[Worker] = set()
@@ -254,12 +256,13 @@ class LambdaRuntime:
         function = self.find(name_or_arn)
         request_id = request_id or str(uuid.uuid4())
         start, clock = time.time(), time.perf_counter()
-        worker, cold, invoked = self._take(function)
-        if invoked is None:
-            try:
-                invoked = worker.call(event or b"{}", request_id)
-            finally:
-                self._give_back(worker)
+        with self._slots[function.name]:
+            worker, cold, invoked = self._take(function)
+            if invoked is None:
+                try:
+                    invoked = worker.call(event or b"{}", request_id)
+                finally:
+                    self._give_back(worker)
         duration_ms = (time.perf_counter() - clock) * 1000
         self._invocations.append(Invocation(function.name, request_id, start, duration_ms, cold, invoked.error))
         return invoked
@@ -306,15 +309,11 @@ class LambdaRuntime:
         return worker, True, failed
 
     def _give_back(self, worker: Worker) -> None:
-        """Keep it for the next invocation, unless it died or enough of its kind idle already (memory)."""
+        """Keep it for the next invocation, unless it died."""
         with self._lock:
             self._busy.discard(worker)
-            idle = self._idle[worker.function.name]
-            keep = worker.alive and len(idle) < self._idle_workers
-            if keep:
-                idle.append(worker)
-        if not keep:
-            worker.close()
+            if worker.alive:
+                self._idle[worker.function.name].append(worker)
 
     def _on_line(self, function: str, line: str) -> None:
         log = self._logs[function]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.config import default_user_config
 
-from drill.aws import step_functions
+from drill.aws import atomic_items, step_functions
 from drill.aws.clients import Clients
 from drill.aws.cloudwatch import QUEUES_EVERY_S, feed, measure_queues, repeat
 from drill.aws.events import EventBus, put_service_event
@@ -46,7 +46,7 @@ class Machine:
             runtime_path=tuple(config.runtime_path),
             environment=config.function_environment,
         )
-        self.runtime = LambdaRuntime(surroundings, self.metrics.add, idle_workers=config.idle_workers)
+        self.runtime = LambdaRuntime(surroundings, self.metrics.add, concurrency=config.concurrency)
         self.targets = Targets(self.clients, self.regions)
         self.invoker = AsyncInvoker(self.runtime, self.targets.send, config.async_retry_delays_s)
         self.targets.invoke_async = self.invoker.accept
@@ -55,6 +55,7 @@ class Machine:
 
     def start(self) -> dict[str, Any]:
         """Answer, create the stack, start what acts on its own. Gives the ready line."""
+        atomic_items.install()
         self.bus.install()
         step_functions.install(self.clients, self.metrics.add)
         feed(self.metrics.add)

@@ -17,6 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from drill import orders
+from drill.decision.endings import TABLE
+from drill.decision.scene import SceneStuck
+from drill.decision.stories import STAGES, play
 from drill.process import ROOT, ChildFailed
 from drill.rehearsal import Rehearsal, RehearsalFailed
 from drill.report import write_report
@@ -52,6 +55,8 @@ def scenarios() -> None:
     table = Table("scenario", "what happens", box=None)
     for scenario in SCENARIOS.values():
         table.add_row(scenario.name, scenario.description)
+    for row in TABLE:
+        table.add_row(f"decide: {row.scenario}", row.happens)
     Console().print(table)
 
 
@@ -95,6 +100,25 @@ def run(
 
 
 @app.command()
+def decide(reports: Annotated[Path, typer.Option(help="where logs go")] = REPORTS) -> None:
+    """Play the scenarios of the decision, and hold each against its row of the table. Exits with 1 if one differs."""
+    console = Console()
+    expected = {row.scenario: row.ending for row in TABLE}
+    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-decide").absolute()
+    wrong = 0
+    try:
+        for number, stage in enumerate(STAGES.values()):
+            for name, ending in play(stage, directory / str(number)):
+                wrong += ending != expected[name]
+                said = "as written" if ending == expected[name] else f"not as written: {ending}"
+                console.print(f"{name:<18} {said}", markup=False)
+    except (SceneStuck, WorldNotUp, ChildFailed) as error:
+        console.print(f"the scenarios could not be played: {error}", style="red", markup=False)
+        raise typer.Exit(1) from None
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
 def up() -> None:
     """Keep a world running, and print where it can be reached, until Ctrl-C. Writes events/local-env.json."""
     console = Console()
@@ -125,7 +149,7 @@ def local_environment(world: World) -> dict[str, dict[str, str]]:
             "AWS_DEFAULT_REGION": orders.REGIONS[orders.STANDBY],
             "AWS_ACCESS_KEY_ID": "drill",
             "AWS_SECRET_ACCESS_KEY": "drill",
-            "LEDGER_TABLE": world.resource("Ledger"),
+            "LEDGER_TABLE": world.ledger_table,
             "PLANS_PATH": "/failover/plans",
             "STATE_MACHINE_ARN": world.resource("FailoverStateMachine"),
             "NOTIFICATION_TOPIC_ARN": world.resource("Notifications"),

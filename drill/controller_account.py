@@ -24,7 +24,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of the ledger."""
+    """One execution of the ledger; `controller`: the region it runs in."""
 
     name: str
     epoch: int
@@ -32,6 +32,7 @@ class Execution:
     started: float
     document: dict[str, Any]
     steps: tuple[Step, ...]
+    controller: str
 
     def done_at(self, step: str) -> float | None:
         """When a step reported done, or None."""
@@ -47,7 +48,7 @@ class ControllerAccount:
 
     def active_site(self) -> str | None:
         """The active site, or None while no execution ever claimed the plan."""
-        items = self._items("state")
+        items = self.items("state")
         return str(items[0]["active"]) if items else None
 
     def executions(self) -> list[Execution]:
@@ -60,8 +61,9 @@ class ControllerAccount:
                 float(item["started_at"]),
                 json.loads(item.get("document", "{}")),
                 self._steps(item["name"]),
+                item["controller"],
             )
-            for item in self._items("execution#")
+            for item in self.items("execution#")
         ]
         return sorted(found, key=lambda execution: execution.started)
 
@@ -72,11 +74,11 @@ class ControllerAccount:
 
     def approval_token(self, execution: str) -> str:
         """The task token that an execution waits for."""
-        return str(self._items(f"approval#{execution}")[0]["token"])
+        return str(self.items(f"approval#{execution}")[0]["token"])
 
     def loss_table(self, execution: str) -> dict[tuple[str, int], dict[str, Any]]:
         """What the controller knows of each partition's loss, by topic and partition."""
-        rows = [json.loads(gzip.decompress(item["rows"])) for item in self._items(f"table#{execution}#loss#")]
+        rows = [json.loads(gzip.decompress(item["rows"])) for item in self.items(f"table#{execution}#loss#")]
         return {
             (each["topic"], int(each["partition"])): each
             for part in rows
@@ -94,11 +96,12 @@ class ControllerAccount:
                 float(item["reported_at"]),
                 json.loads(item["observed"]),
             )
-            for item in self._items(f"step#{execution}#")
+            for item in self.items(f"step#{execution}#")
         ]
         return tuple(sorted(steps, key=lambda step: step.started))
 
-    def _items(self, prefix: str) -> list[dict[str, Any]]:
+    def items(self, prefix: str) -> list[dict[str, Any]]:
+        """The plan's items whose sort key begins so, as plain values."""
         answer = self._dynamodb.query(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",

@@ -59,7 +59,7 @@ class Rehearsal:
         with PeakMemory() as memory, World(self._settings) as world, ExitStack() as clients:
             self._stage.say(f"the world is up after {world.up_seconds:.1f} s")
             watch = clients.enter_context(NameWatch(orders.HOSTNAME, world.nameserver))
-            controller = ControllerAccount(world.aws("dynamodb"), world.resource("Ledger"))
+            controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
             show = partial(self._stage.show, world, controller, watch)
             producer, consumer = self._start_clients(world, clients, show)
             self._walk_dry(world, show)

@@ -25,7 +25,7 @@ import httpx
 import yaml
 from botocore.config import Config
 
-from drill import orders
+from drill import orders, stacks
 from drill.fleets import CfkFleets, EcsFleets, Fleets
 from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
 from drill.ports import LOOPBACK, free_ports
@@ -47,7 +47,6 @@ ON_THE_WAY = (
     "Conclude",
 )
 """The functions of a failover that asks nobody: what a deployed stack's schedules keep warm."""
-SIGNALS_STACK = "failover-signals"
 SITES = (HOME, STANDBY)
 UP_TIMEOUT_S = 30.0
 
@@ -59,7 +58,8 @@ class WorldNotUp(RuntimeError):
 @dataclass(frozen=True)
 class Settings:
     """What can be chosen of a world. Durations in seconds. `more_topics`: mirrored on the wire, beside those that the
-    clients use; `rest_only_mirrors`: mirrors that exist in the REST API only."""
+    clients use; `rest_only_mirrors`: mirrors that exist in the REST API only; `controllers`: one, in the standby's
+    region, or two, in each site's."""
 
     directory: Path
     instances: int = 2
@@ -72,6 +72,7 @@ class Settings:
     watch: bool = True
     more_topics: int = 0
     rest_only_mirrors: int = 0
+    controllers: Literal[1, 2] = 1
     say: Callable[[str], None] = lambda _: None
 
 
@@ -123,7 +124,7 @@ class World:
         self.fleets.deploy(self.plan, {site: self._balancers[site].ready["admin"] for site in SITES})
         self._deploy_plan()
         self._deploy_health_checks()
-        other_eyes = self.cloud.ready["stacks"][SIGNALS_STACK]["resources"]["WatchSite"]["ref"]
+        other_eyes = self.resource("WatchSite", stacks.SIGNALS)
         names = "&".join(f"function={each}" for each in (*map(self.resource, ON_THE_WAY), other_eyes))
         self._post(f"/drill/warm?{names}")
         if self.settings.watch:
@@ -176,15 +177,8 @@ class World:
             "region": REGIONS[STANDBY],
             "account": orders.ACCOUNT,
             "template": str(self.settings.template),
-            "parameters": self._parameters(),
-            "more_stacks": [
-                {
-                    "name": SIGNALS_STACK,
-                    "region": THIRD_REGION,
-                    "template": str(ROOT / "signals.yaml"),
-                    "parameters": self._signals_parameters(),
-                }
-            ],
+            "parameters": stacks.parameters(self.settings.controllers),
+            "more_stacks": stacks.more(self.settings.template, self.settings.controllers),
             "python": sys.executable,
             "dependencies_path": [sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]],
             "log_dir": str(self.logs / "functions"),
@@ -220,7 +214,7 @@ class World:
     def _deploy_plan(self) -> None:
         """Plan and secrets, where the controller is and where the other vantage point is."""
         document = yaml.safe_dump(self.plan, sort_keys=False)
-        for region, stack in ((REGIONS[STANDBY], "failover"), (THIRD_REGION, SIGNALS_STACK)):
+        for stack, region in stacks.with_plan(self.settings.controllers).items():
             for site in SITES:
                 key, secret = orders.API_KEYS[site]
                 self.aws("secretsmanager", region).create_secret(
@@ -272,29 +266,6 @@ class World:
         return orders.SiteAddresses(
             cluster["cluster_id"], cluster["bootstrap"], self._rest[site].ready["url"], balancer
         )
-
-    def _parameters(self) -> dict[str, str]:
-        """The stack's parameters. Those that only policies name are given as what they could be: moto has no IAM."""
-        return {
-            "PlanName": PLAN,
-            "HomeSite": HOME,
-            "StandbySite": STANDBY,
-            "ClientHostname": orders.HOSTNAME,
-            "HostedZoneId": "ZDRILL",
-            "SecretArns": "*",
-            "HealthCheckAlarmNames": ",".join(map(orders.health_check_alarm, SITES)),
-            "EcsServiceArns": "*",
-            "EcsClusterArns": "*",
-            "EcsTaskRoleArns": "*",
-            "EksClusterArns": "*",
-            "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
-            "DryRunState": "DISABLED",
-            "ReadinessState": "DISABLED",
-        }
-
-    def _signals_parameters(self) -> dict[str, str]:
-        shared = ("PlanName", "SecretArns", "HealthCheckAlarmNames", "Runtime")
-        return {name: self._parameters()[name] for name in shared} | {"ControllerRegion": REGIONS[STANDBY]}
 
     def _fleets_serve(self) -> bool:
         for site in SITES:
@@ -348,6 +319,11 @@ class World:
         self.lost_at[site] = at
         return at
 
+    def lose_cluster(self, site: str) -> None:
+        """Kill the site's Kafka cluster and its REST API; its gateways and its region's AWS stay."""
+        self._clusters[site].kill()
+        self._rest[site].kill()
+
     def freeze(self, site: str) -> None:
         """Stop everything of a site in its tracks, and lose its region's AWS: a loss that it can come back from."""
         for child in (self._clusters[site], self._rest[site], *self.fleets.processes(site), self._balancers[site]):
@@ -364,9 +340,15 @@ class World:
         """Where the drill reaches the REST API's stand-in of a site, to trouble it."""
         return str(self._rest[site].ready["control"])
 
-    def resource(self, logical_id: str) -> str:
-        """What `!Ref` gives for a resource of the template."""
-        return str(self.cloud.ready["resources"][logical_id]["ref"])
+    def resource(self, logical_id: str, stack: str = stacks.CONTROLLER) -> str:
+        """What `!Ref` gives for a resource of the template, or of another stack's."""
+        of = self.cloud.ready if stack == stacks.CONTROLLER else self.cloud.ready["stacks"][stack]
+        return str(of["resources"][logical_id]["ref"])
+
+    @property
+    def ledger_table(self) -> str:
+        """The name of the controller's ledger, or of both controllers'."""
+        return str(self.cloud.ready["outputs"]["LedgerTable"])
 
     def promoted(self, site: str = STANDBY) -> dict[str, dict[str, int]]:
         """Each mirror's log end offsets at the moment it was made writable."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from moto.dynamodb.models import dynamodb_backends
+
+from drill.aws.intrinsics import TemplateError
 from drill.aws.template import Creator, Resource, Stack
 
 _QUEUE_ATTRIBUTES = (
@@ -45,6 +48,27 @@ def table(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource
     if "TimeToLiveSpecification" in properties:
         dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
     return Resource("AWS::DynamoDB::Table", name, {"Arn": stack.arn("dynamodb", f"table/{name}")})
+
+
+def global_table(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    """One table that every replica's region shares: what is written in one is read in the other at once, as with
+    multi-Region strong consistency.
+
+    Source: "How DynamoDB global tables work", Amazon DynamoDB developer guide: such a table has two replicas and a
+    witness, or three replicas, and no TTL.
+    """
+    regions = [replica["Region"] for replica in properties["Replicas"]]
+    witnesses = [witness["Region"] for witness in properties.get("GlobalTableWitnesses", [])]
+    if properties.get("MultiRegionConsistency") != "STRONG" or len({*regions, *witnesses}) != 3 or len(regions) < 2:
+        raise TemplateError(f"{logical_id}: the drill shares a table of strong consistency in three regions only")
+    if "TimeToLiveSpecification" in properties or "LocalSecondaryIndexes" in properties:
+        raise TemplateError(f"{logical_id}: a table with multi-Region strong consistency has no TTL and no local index")
+    kept = {key: value for key, value in properties.items() if key != "TimeToLiveSpecification"}
+    made = table(stack, logical_id, kept)
+    backends = dynamodb_backends[stack.account]
+    for region in regions:
+        backends[region].tables[made.ref] = backends[stack.region].tables[made.ref]
+    return Resource("AWS::DynamoDB::GlobalTable", made.ref, made.attributes)
 
 
 def topic(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
@@ -168,6 +192,7 @@ def secret(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resourc
 CREATORS: dict[str, Creator] = {
     "AWS::CloudWatch::Alarm": alarm,
     "AWS::CloudWatch::CompositeAlarm": composite_alarm,
+    "AWS::DynamoDB::GlobalTable": global_table,
     "AWS::DynamoDB::Table": table,
     "AWS::Events::EventBus": bus,
     "AWS::Events::Rule": rule,

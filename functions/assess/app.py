@@ -20,6 +20,7 @@ from failover.probes import look_around
 from failover.readiness.known import known_unready
 from failover.signals import seen_too, signals
 from failover.step import Report, Request, done, ledger, step, waiting
+from failover.turn import controllers, here, others_turn
 
 ASK_AGAIN_S = 3
 
@@ -49,7 +50,8 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         prefixed(mirrors),
         view.ill,
     )
-    case = Case(evidence, plan.policy, book.state(plan.name, plan.home), execution.manual, time.time())
+    turn = others_turn(plan, execution.from_site, here(), controllers())
+    case = Case(evidence, plan.policy, book.state(plan.name, plan.home), execution.manual, time.time(), turn)
     decision = decide(case)
     settle(book, record_of(plan.name, case, decision, execution.name))
     taken = {topic: entry for name, found in (by_link or {}).items() for topic, entry in listed(name, found).items()}

@@ -12,13 +12,14 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict, Field
 
-from failover.errors import WrongDirection
+from failover.errors import DuplicateExecution, WrongDirection
 from failover.execution import Execution, Kind
 from failover.ledger import PlanState
 from failover.plan import Plan
 from failover.plans import plan_named
 from failover.read import read
 from failover.step import ledger, logger, metrics
+from failover.turn import here
 
 
 class Start(BaseModel):
@@ -68,11 +69,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     state = book.state(plan.name, plan.home)
     if start.dry_run and start.to == "standby":
         start = start.model_copy(update={"to": plan.other(state.active)})
+    if start.epoch is not None and start.epoch <= state.epoch and state.holder != name:
+        raise DuplicateExecution(f"epoch {start.epoch} of plan {plan.name!r} was used: the ledger is at {state.epoch}")
     _check_direction(plan, start, state, claimed=state.holder == name)
     execution = Execution(
         plan=plan.name,
         epoch=_epoch(start, name, state),
         name=name,
+        controller=here(),
         kind=start.kind,
         from_site=plan.other(start.to),
         to_site=start.to,

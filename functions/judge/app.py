@@ -27,9 +27,14 @@ from failover.hearing import Heard, heard
 from failover.ledger import Ledger
 from failover.plan import Plan
 from failover.signals import keep_signal, signals
+from failover.turn import controllers, here, others_turn
+
+ALL_WELL_S = 60.0
+"""Sights come every second or two. That all is well is evaluated and kept once a minute by each container."""
 
 logger = Logger(service="failover")
 metrics = Metrics(namespace="Failover", service="failover")
+_all_well: dict[str, float] = {}
 
 
 @metrics.log_metrics
@@ -53,20 +58,22 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     plan = said.plan
-    gap = plan.policy.probe_max_age_seconds
+    gap, now = plan.policy.probe_max_age_seconds, time.time()
     kept = [keep_signal(ledger, plan.name, signal, gap) for signal in said.signals]
     known = tuple(signals(ledger, plan.name))
-    if said.often and not any(signal.says_lost for signal in known):
+    well = not any(signal.says_lost for signal in known)
+    if said.often and well and now - _all_well.get(plan.name, 0.0) < ALL_WELL_S:
         return {"plan": plan.name, "kept": all(kept), "started": None, "why": "all is well"}
     state = ledger.state(plan.name, plan.home)
     evidence = Evidence(state.active, plan.other(state.active), known)
-    case = Case(evidence, plan.policy, state, manual=False, now=time.time())
+    turn = others_turn(plan, state.active, here(), controllers())
+    case = Case(evidence, plan.policy, state, manual=False, now=now, others_turn=turn)
     decision = judge(case)
     started = _start(case, plan) if decision.verdict == "proceed" else None
-    record = record_of(
-        plan.name, case, decision, "judge", tuple(dict.fromkeys(s.source for s in said.signals)), started
-    )
+    on = tuple(dict.fromkeys(signal.source for signal in said.signals))
+    record = record_of(plan.name, case, decision, f"judge/{here()}", on, started)
     settle(ledger, record)
+    _all_well[plan.name] = now if well else 0.0
     if held_back(case, decision):
         _tell_people(record, state.epoch)
     answer = {"plan": plan.name, "kept": all(kept), "started": started, "why": decision.why}

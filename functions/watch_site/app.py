@@ -8,7 +8,6 @@ A probe that failed itself publishes nothing: it is no vote. Nor does a vantage 
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
@@ -20,6 +19,7 @@ from failover.plans import plan_named
 from failover.probes import look_around
 from failover.read import read
 from failover.sighting import tell
+from failover.turn import controllers
 
 LOOK_S = 3.0
 
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     else:
         for probe in view.probes:
             _publish(plan.name, view.vantage, probe)
-    untold = tell(plan.name, view, os.environ["CONTROLLER_REGIONS"].split(","))
+    untold = tell(plan.name, view, controllers())
     if untold:
         logger.warning("sighting not taken", plan=plan.name, vantage=view.vantage, regions=untold)
     return {

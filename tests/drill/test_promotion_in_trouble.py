@@ -31,7 +31,7 @@ class Failover:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.account = ControllerAccount(world.aws("dynamodb"), world.resource("Ledger"))
+        self.account = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
         self._states = world.aws("stepfunctions")
         self._arn = ""
 

@@ -77,7 +77,7 @@ def state_of(world: World) -> tuple[Any, ...]:
     ]
     records = world.aws("route53").list_resource_record_sets(HostedZoneId=world.zone_id)["ResourceRecordSets"]
     ledger = world.aws("dynamodb").get_item(
-        TableName=world.resource("Ledger"), Key={"pk": {"S": f"plan#{orders.PLAN}"}, "sk": {"S": "state"}}
+        TableName=world.ledger_table, Key={"pk": {"S": f"plan#{orders.PLAN}"}, "sk": {"S": "state"}}
     )
     return mirrors, services, [each for each in records if each["Type"] == "CNAME"], ledger.get("Item")
 

@@ -34,13 +34,14 @@ class Decision:
 @dataclass(frozen=True)
 class Case:
     """One question to decide. `manual`: a person started it, so votes are not asked, the standby is.
-    `now`: seconds since 1970."""
+    `now`: seconds since 1970. `others_turn`: why another controller is to act for this site, if one is."""
 
     evidence: Evidence
     policy: Policy
     state: PlanState
     manual: bool
     now: float
+    others_turn: str | None = None
 
 
 Guard = Callable[[Case], str | None]
@@ -78,8 +79,9 @@ def judge(case: Case) -> Decision:
 
 def held_back(case: Case, decision: Decision) -> bool:
     """Whether the votes ask for a failover, and nothing but policy, a pause or what was done before holds it back."""
-    standing_down = decision.verdict == "stand-down" and decision.guard != somebody_is_at_it.__name__
-    return standing_down and not any(rule.guard(case) for rule in RULES if rule.of_votes)
+    if case.others_turn or decision.guard == somebody_is_at_it.__name__:
+        return False
+    return decision.verdict == "stand-down" and not any(rule.guard(case) for rule in RULES if rule.of_votes)
 
 
 def votes_against(site: str, case: Case) -> list[Signal]:
@@ -184,6 +186,11 @@ def no_alarm(case: Case) -> str | None:
     if case.policy.fast_path or any(vote.kind == "alarm" for vote in votes_against(_lost(case), case)):
         return None
     return "no alarm stands, and policy does not let probes decide alone"
+
+
+def not_its_turn(case: Case) -> str | None:
+    """Of two controllers one acts."""
+    return case.others_turn
 
 
 def site_answers(case: Case) -> str | None:
@@ -296,6 +303,7 @@ RULES: Final = (
     Rule(too_few_votes, "wait", of_votes=True),
     Rule(too_few_vantage_points, "wait", of_votes=True),
     Rule(no_alarm, "wait", of_votes=True),
+    Rule(not_its_turn, "stand-down"),
     Rule(site_answers, "wait"),
     Rule(active_elsewhere, "stand-down", started_by="anyone"),
     Rule(cooling_down, "stand-down"),

@@ -1,8 +1,13 @@
-"""Decisions in the ledger: every evaluation, with one sentence why and its evidence, also those that did nothing."""
+"""Decisions in the ledger: every evaluation, with one sentence why and its evidence, also those that did nothing.
+
+The same decision again and again, as while a site stays lost for days, is one record for an hour, with the evidence
+of the first time, how often it was taken, and until when.
+"""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import uuid
@@ -15,17 +20,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import client
 from failover.decision import Case, Decision
-from failover.items import sortable
+from failover.items import Item, sortable
 from failover.ledger import Ledger
 
 logger = Logger(service="failover")
 KEPT_S: Final = 90 * 86_400
+RUN_S: Final = 3600
+"""For how long the same decision is counted in one record."""
 
 
 @dataclass(frozen=True)
 class DecisionRecord:
-    """One evaluation. `at`: seconds since 1970; `by`: judge, or the execution whose `assess` it was; `on`: the sources
-    whose word was the occasion; `started`: the execution that was started."""
+    """An evaluation, and the same again: `times` in all, from `at` to `until`, seconds since 1970. `by`: the judge, or
+    the execution whose `assess` it was; `on`: the sources whose word was the occasion; `started`: the execution it
+    started. `on`, `evidence` and the sentence why are of the first time."""
 
     plan: str
     at: float
@@ -35,6 +43,8 @@ class DecisionRecord:
     on: tuple[str, ...] = ()
     started: str | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
+    times: int = 1
+    until: float | None = None
 
     def as_document(self) -> dict[str, Any]:
         """The form it has in an event."""
@@ -49,6 +59,8 @@ class DecisionRecord:
             "votes": list(self.decision.votes),
             "on": list(self.on),
             "started": self.started,
+            "times": self.times,
+            "until": self.at if self.until is None else self.until,
         }
 
 
@@ -60,8 +72,8 @@ def record_of(
     return DecisionRecord(plan, case.now, by, case.evidence.lost_site, decision, on, started, evidence)
 
 
-def keep_decision(book: Ledger, record: DecisionRecord) -> None:
-    """Keep it for 90 days.
+def keep_decision(book: Ledger, record: DecisionRecord) -> str:
+    """Keep it for 90 days; answers its sort key.
 
     Raises:
         LedgerUnavailable
@@ -70,24 +82,32 @@ def keep_decision(book: Ledger, record: DecisionRecord) -> None:
     packed = gzip.compress(json.dumps(document, default=str, separators=(",", ":")).encode(), mtime=0)
     sort = f"decision#{sortable(record.at)}#{uuid.uuid4().hex[:8]}"
     book.put(record.plan, sort, {"record": packed, "expires": int(record.at) + KEPT_S})
+    return sort
 
 
 def settle(book: Ledger, record: DecisionRecord) -> None:
-    """Keep a decision, count it, and tell other systems if it is another one than the last.
+    """Keep a decision, count it, and tell other systems if it is another one than the last of the same judge.
 
     The event is told once at most, by best effort: who needs every decision asks the ledger.
 
     Raises:
         LedgerUnavailable
     """
-    last = next(iter(decisions(book, record.plan, 1)), None)
-    keep_decision(book, record)
+    place, gist = f"last-decision#{record.by}", _gist(record)
+    last = book.item(record.plan, place) or {"gist": "", "since": "0", "sort": "", "revision": 0}
+    same = last["gist"] == gist
+    if same and record.at - float(last["since"]) < RUN_S:
+        book.count(record.plan, last["sort"], {"until": str(record.at), "expires": int(record.at) + KEPT_S}, "again")
+    else:
+        sort = keep_decision(book, record)
+        run = {"gist": gist, "since": str(record.at), "sort": sort, "expires": int(record.at) + KEPT_S}
+        first = book.replace(record.plan, place, run, last["revision"])
+        if first and not same:
+            _tell(record)
     with single_metric(name="Decisions", unit=MetricUnit.Count, value=1, namespace="Failover") as metric:
         metric.add_dimension("plan", record.plan)
         metric.add_dimension("verdict", record.decision.verdict)
         metric.add_dimension("guard", record.decision.guard or "none")
-    if last is None or _gist(last) != _gist(record):
-        _tell(record)
 
 
 def decisions(book: Ledger, plan: str, most: int = 20) -> list[DecisionRecord]:
@@ -96,11 +116,14 @@ def decisions(book: Ledger, plan: str, most: int = 20) -> list[DecisionRecord]:
     Raises:
         LedgerUnavailable
     """
-    return [_read(item["record"]) for item in book.newest(plan, "decision#", most)]
+    return [_read(item) for item in book.newest(plan, "decision#", most)]
 
 
-def _gist(record: DecisionRecord) -> tuple[str | None, ...]:
-    return record.by, record.site, record.decision.verdict, record.decision.guard, record.started
+def _gist(record: DecisionRecord) -> str:
+    """What makes it another decision; the numbers in its sentence do not."""
+    decision = record.decision
+    told = [record.site, decision.verdict, decision.guard, sorted(decision.votes), record.started]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _tell(record: DecisionRecord) -> None:
@@ -116,8 +139,8 @@ def _tell(record: DecisionRecord) -> None:
         logger.warning("the decision is kept, and not told", why=f"{type(error).__name__}: {error}")
 
 
-def _read(packed: bytes) -> DecisionRecord:
-    document = json.loads(gzip.decompress(packed))
+def _read(item: Item) -> DecisionRecord:
+    document = json.loads(gzip.decompress(item["record"]))
     return DecisionRecord(
         document["plan"],
         document["at"],
@@ -127,4 +150,6 @@ def _read(packed: bytes) -> DecisionRecord:
         tuple(document["on"]),
         document["started"],
         document["evidence"],
+        1 + item.get("again", 0),
+        float(item["until"]) if "until" in item else document["at"],
     )

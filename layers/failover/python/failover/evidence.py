@@ -33,6 +33,11 @@ class Signal:
     vantage: str = ""
     region: str = ""
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it replaces if it is newer: the word of the same source; alarms of two regions may have one name."""
+        return self.site, self.source, self.region
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -111,7 +116,7 @@ def unbroken(signal: Signal, before: Signal | None, gap: float) -> Signal:
 
 
 def with_newer(signals: Iterable[Signal], newer: Iterable[Signal]) -> tuple[Signal, ...]:
-    """The signals, with newer ones in the place of those of the same source and site."""
-    found = {(signal.site, signal.source): signal for signal in signals}
-    found |= {(signal.site, signal.source): signal for signal in newer}
+    """The signals, with newer ones in the place of those of the same source."""
+    found = {signal.key: signal for signal in signals}
+    found |= {signal.key: signal for signal in newer}
     return tuple(found.values())

@@ -17,6 +17,7 @@ class Execution(BaseModel):
     plan: str
     epoch: int = Field(ge=1)
     name: str
+    controller: str = Field(default="", description="the region that it runs in; there may be a controller in two")
     kind: Kind
     from_site: str = Field(alias="from")
     to_site: str = Field(alias="to")

@@ -25,8 +25,9 @@ Outcome = Literal["succeeded", "stood-down", "failed"]
 
 @dataclass(frozen=True)
 class PlanState:
-    """Where a plan stands. `holder` is the execution that holds the lease, under `epoch`. `paused`: by whom and why.
-    `failovers`: when those of the last day succeeded. Times: seconds since 1970."""
+    """Where a plan stands. `holder` is the execution that holds the lease, under `epoch`; `controller`: the region it runs
+    in, since each of two controllers may run one of that name. `paused`: by whom and why. `failovers`: when those of the
+    last day succeeded. Times: seconds since 1970."""
 
     active: str
     epoch: int
@@ -34,6 +35,12 @@ class PlanState:
     changed_at: float | None = None
     paused: str | None = None
     failovers: tuple[float, ...] = ()
+    controller: str = ""
+
+    def held_by(self, execution: Execution) -> bool:
+        """Whether that very execution holds the lease."""
+        wanted = (execution.name, execution.epoch, execution.controller)
+        return (self.holder, self.epoch, self.controller) == wanted
 
 
 @dataclass(frozen=True)
@@ -83,12 +90,12 @@ class Ledger:
         """
         plan, name = execution.plan, execution.name
         state = self.state(plan, home)
-        if state.holder == name and state.epoch == execution.epoch:
+        if state.held_by(execution):
             self._begin(execution)
             return
         if state.holder is not None and state.holder != supersedes:
             raise DuplicateExecution(
-                f"{state.holder} holds the lease of plan {plan!r} (epoch {state.epoch}): let it end, redrive"
+                f"{_holder(state)} holds the lease of plan {plan!r} (epoch {state.epoch}): let it end, redrive"
                 f" it, or, once it can't go on, start with supersedes={state.holder!r}"
             )
         if execution.epoch != state.epoch + 1:
@@ -98,15 +105,16 @@ class Ledger:
         if self._items.get(plan, f"execution#{name}") is not None:
             raise DuplicateExecution(f"there was an execution {name!r} of plan {plan!r} before")
         given = {":epoch": execution.epoch, ":seen": state.epoch, ":holder": name, ":active": state.active}
+        given |= {":controller": execution.controller}
         free = "attribute_not_exists(holder)" if state.holder is None else "holder = :superseded"
         won = self._items.update(
             plan,
             "state",
-            "SET epoch = :epoch, holder = :holder, active = if_not_exists(active, :active)",
+            "SET epoch = :epoch, holder = :holder, controller = :controller, active = if_not_exists(active, :active)",
             given | ({":superseded": state.holder} if state.holder else {}),
             f"(attribute_not_exists(epoch) OR epoch = :seen) AND {free}",
         )
-        if not won and self.state(plan, home).holder != name:
+        if not won and not self.state(plan, home).held_by(execution):
             raise DuplicateExecution(f"another execution claimed plan {plan!r} first")
         self._begin(execution)
         if state.holder is not None:
@@ -124,9 +132,9 @@ class Ledger:
         """
         if execution.dry_run:
             return
-        item = self._items.get(execution.plan, "state") or {}
-        if item.get("holder") != execution.name or item.get("epoch") != execution.epoch:
-            raise _lease_lost(execution, item.get("holder"), item.get("epoch"))
+        state = self.state(execution.plan, execution.from_site)
+        if not state.held_by(execution):
+            raise _lease_lost(execution, state)
 
     def record_step(
         self, execution: Execution, step: str, status: str, observed: dict[str, Any], started: float
@@ -202,6 +210,16 @@ class Ledger:
             "SET " + ", ".join(f"#{name} = :{name}" for name in values),
             {f":{name}": value for name, value in values.items()},
             f"attribute_exists(pk) AND attribute_not_exists(#{next(iter(values))})",
+        )
+
+    def count(self, plan: str, sort: str, values: Item, counter: str) -> None:
+        """Raise a counter of an item by one, and set fields of it; an item that is not there stays so."""
+        self._items.update(
+            plan,
+            sort,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in values) + f" ADD #{counter} :one",
+            {f":{name}": value for name, value in values.items()} | {":one": 1},
+            "attribute_exists(pk)",
         )
 
     def replace(self, plan: str, sort: str, values: Item, revision: int) -> bool:
@@ -289,6 +307,7 @@ class Ledger:
         """The record of an execution; again: nothing."""
         item: Item = {
             "name": execution.name,
+            "controller": execution.controller,
             "epoch": execution.epoch,
             "kind": execution.kind,
             "status": "running",
@@ -321,11 +340,16 @@ def _plan_state(item: Item | None, home: str) -> PlanState:
         float(changed) if changed else None,
         item.get("paused"),
         tuple(json.loads(item.get("failovers", "[]"))),
+        item.get("controller", ""),
     )
 
 
-def _lease_lost(execution: Execution, holder: object = None, epoch: object = None) -> LeaseLost:
-    held = f"; {holder} holds it under epoch {epoch}" if holder else ""
+def _holder(state: PlanState) -> str:
+    return f"{state.holder} in {state.controller}" if state.controller else str(state.holder)
+
+
+def _lease_lost(execution: Execution, state: PlanState | None = None) -> LeaseLost:
+    held = f"; {_holder(state)} holds it under epoch {state.epoch}" if state and state.holder else ""
     return LeaseLost(
         f"{execution.name} no longer holds the lease of plan {execution.plan!r} under epoch {execution.epoch}{held}:"
         " it changes nothing any more"

@@ -25,7 +25,7 @@ def keep_signal(book: Ledger, plan: str, signal: Signal, gap: float) -> bool:
 
 
 def _sort(signal: Signal) -> str:
-    return f"signal#{signal.site}#{signal.source}"
+    return "#".join(("signal", *filter(None, signal.key)))
 
 
 def _keep(book: Ledger, plan: str, signal: Signal) -> bool:
@@ -78,5 +78,5 @@ def seen_too(book: Ledger, plan: str, known: Iterable[Signal], view: View, gap: 
 
 
 def _unbroken(signal: Signal, known: Iterable[Signal], gap: float) -> Signal:
-    before = (each for each in known if (each.site, each.source) == (signal.site, signal.source))
+    before = (each for each in known if each.key == signal.key)
     return unbroken(signal, next(before, None), gap)

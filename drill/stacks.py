@@ -1,0 +1,64 @@
+"""The stacks that are deployed to the drill's AWS account: the controller's, or one in each site's region with a ledger
+that they share, and the other vantage point's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from drill import orders
+from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION
+from drill.process import ROOT
+
+CONTROLLER: Final = "failover"
+OTHER: Final = "failover-other"
+LEDGER: Final = "failover-ledger"
+SIGNALS: Final = "failover-signals"
+
+
+def with_plan(controllers: int) -> dict[str, str]:
+    """The stacks that read the plan, with their regions."""
+    stacks = {CONTROLLER: REGIONS[STANDBY], SIGNALS: THIRD_REGION}
+    return stacks | ({OTHER: REGIONS[HOME]} if controllers == 2 else {})
+
+
+def more(template: Path, controllers: int) -> list[dict[str, Any]]:
+    """The stacks beside the controller's, in the order they are deployed."""
+
+    def stack(name: str, region: str, path: Path, parameters: dict[str, str]) -> dict[str, Any]:
+        return {"name": name, "region": region, "template": str(path), "parameters": parameters}
+
+    shared = ("PlanName", "SecretArns", "HealthCheckAlarmNames", "Runtime", "OtherControllerRegion")
+    given = {key: value for key, value in parameters(controllers).items() if key in shared}
+    signals = stack(SIGNALS, THIRD_REGION, ROOT / "signals.yaml", given | {"ControllerRegion": REGIONS[STANDBY]})
+    if controllers == 1:
+        return [signals]
+    regions = {"OtherRegion": REGIONS[HOME], "WitnessRegion": THIRD_REGION, "TableName": LEDGER}
+    other = parameters(controllers) | {"OtherControllerRegion": REGIONS[STANDBY]}
+    return [
+        signals,
+        stack(LEDGER, REGIONS[STANDBY], ROOT / "ledger.yaml", regions),
+        stack(OTHER, REGIONS[HOME], template, other),
+    ]
+
+
+def parameters(controllers: int) -> dict[str, str]:
+    """The controller's parameters. Those that only policies name are given as what they could be: moto has no IAM."""
+    another = {"OtherControllerRegion": REGIONS[HOME], "LedgerTable": LEDGER} if controllers == 2 else {}
+    return another | {
+        "PlanName": PLAN,
+        "HomeSite": HOME,
+        "StandbySite": STANDBY,
+        "ClientHostname": orders.HOSTNAME,
+        "HostedZoneId": "ZDRILL",
+        "SecretArns": "*",
+        "HealthCheckAlarmNames": ",".join(map(orders.health_check_alarm, (HOME, STANDBY))),
+        "EcsServiceArns": "*",
+        "EcsClusterArns": "*",
+        "EcsTaskRoleArns": "*",
+        "EksClusterArns": "*",
+        "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+        "DryRunState": "DISABLED",
+        "ReadinessState": "DISABLED",
+    }

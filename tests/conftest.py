@@ -89,6 +89,7 @@ def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.Monkey
         definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
         roleArn="arn:aws:iam::123456789012:role/states",
     )
+    monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     monkeypatch.setenv("PLANS_PATH", "/failover/plans")
     monkeypatch.setenv("CONTROLLER_REGIONS", REGION)

@@ -14,10 +14,11 @@ import pytest
 import yaml
 
 from failover.aws import client
-from failover.decisions import decisions
+from failover.decisions import DecisionRecord, decisions
 from failover.errors import BadPlan, MalformedEvent, UnknownPlan
 from failover.ledger import Ledger
 from failover.signals import signals
+from tests.conftest import Context
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -159,9 +160,8 @@ def test_an_advisory_of_other_regions_or_of_none_is_nobodys_or_of_both_sites(dep
     assert {site for site, _ in standing()} == {"east", "west"}
 
 
-def decided() -> list[tuple[str, str, str]]:
-    records = decisions(Ledger(client("dynamodb"), "ledger"), "orders", 50)
-    return [(record.by, record.decision.verdict, record.decision.guard) for record in records]
+def kept() -> list[DecisionRecord]:
+    return decisions(Ledger(client("dynamodb"), "ledger"), "orders", 50)
 
 
 def test_every_evaluation_is_kept_with_its_reason_and_evidence_also_those_that_did_nothing(
@@ -172,11 +172,15 @@ def test_every_evaluation_is_kept_with_its_reason_and_evidence_also_those_that_d
     for ago in (5.0, 0.0):
         for vantage in ("us-west-2", "us-east-1"):
             call("judge", sighting(vantage, ago=ago))
-    assert decided() == [
-        ("judge", "proceed", ""),
-        *[("judge", "wait", "too_few_votes")] * 4,
+    nobody, one, both = (), ("probe/us-west-2",), ("probe/us-east-1", "probe/us-west-2")
+    assert [(each.decision.verdict, tuple(sorted(each.decision.votes)), each.times) for each in kept()] == [
+        ("proceed", both, 1),
+        ("wait", both, 2),
+        ("wait", one, 1),
+        ("wait", nobody, 2),
     ]
-    last = decisions(Ledger(client("dynamodb"), "ledger"), "orders", 1)[0]
+    last = kept()[0]
+    assert {each.by for each in kept()} == {"judge/us-west-2"}
     assert last.started == "orders-1-failover" and last.on == ("probe/us-east-1",)
     assert {signal["source"] for signal in last.evidence["signals"]} >= {"probe/us-west-2", "probe/us-east-1"}
 
@@ -213,8 +217,10 @@ def test_systems_are_told_of_a_decision_that_is_another_than_the_last(
     details = [each["detail"] for each in told()]
     assert [(each["verdict"], each["guard"], each["started"]) for each in details] == [
         ("wait", "too_few_votes", None),
+        ("wait", "too_few_votes", None),
         ("proceed", "", "orders-1-failover"),
     ]
+    assert [len(each["votes"]) for each in details] == [1, 2, 2]
 
 
 def test_people_are_told_once_that_a_site_is_lost_and_policy_holds_the_failover_back(
@@ -231,9 +237,18 @@ def test_people_are_told_once_that_a_site_is_lost_and_policy_holds_the_failover_
     assert executions(deployed) == []
 
 
-def test_all_being_well_is_kept_and_asks_for_no_judgement(deployed: Any, call: Call) -> None:
-    answer = call("judge", sighting("us-west-2", lost=()))
-    assert answer["judged"] == [{"plan": "orders", "kept": True, "started": None, "why": "all is well"}]
+def test_that_all_is_well_is_judged_and_kept_once_a_minute_until_it_is_not(deployed: Any, function: Any) -> None:
+    judge = function("judge").handler
+
+    def hears(*lost: str, ago: float) -> str:
+        return str(judge(sighting("us-west-2", lost, ago), Context())["judged"][0]["why"])
+
+    assert hears(ago=4) == "0 of 2 votes say east is lost"
+    assert [hears(ago=3), hears(ago=2)] == ["all is well"] * 2
+    assert [(each.decision.votes, each.times) for each in kept()] == [((), 1)]
+    hears("east", ago=1)
+    assert hears(ago=0) == "0 of 2 votes say east is lost", "that it is well again is news"
+    assert [(each.decision.votes, each.times) for each in kept()] == [((), 1), (("probe/us-west-2",), 1), ((), 1)]
     assert standing() == {("east", "probe/us-west-2"): False, ("west", "probe/us-west-2"): False}
 
 

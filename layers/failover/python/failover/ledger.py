@@ -25,9 +25,9 @@ Outcome = Literal["succeeded", "stood-down", "failed"]
 
 @dataclass(frozen=True)
 class PlanState:
-    """Where a plan stands. `holder` is the execution that holds the lease, under `epoch`; `controller`: the region it runs
-    in, since each of two controllers may run one of that name. `paused`: by whom and why. `failovers`: when those of the
-    last day succeeded. Times: seconds since 1970."""
+    """Where a plan stands. `holder` is the execution that holds the lease, under `epoch`; `controller`: the region it
+    runs in, since each of two controllers may run one of that name. `paused`: by whom and why. `failovers`: when those
+    of the last day succeeded. Times: seconds since 1970."""
 
     active: str
     epoch: int

@@ -26,6 +26,7 @@ CHECKERS: Final = 3
 HEALTHY_SHARE: Final = 0.18
 CONNECT_S: Final = 4.0
 METRIC_EVERY_S: Final = 60.0
+CALCULATED: Final = "CALCULATED"
 
 
 @dataclass
@@ -74,16 +75,18 @@ class HealthChecks:
         """Check from now on."""
         threading.Thread(target=self._run, name="health-checks", daemon=True).start()
 
-    def healthy(self, health_check_id: str) -> bool | None:
-        """Whether an endpoint is healthy, or None for an unknown check."""
-        check = self._checks.get(health_check_id)
-        return check.healthy() if check else None
+    def statuses(self) -> dict[str, bool]:
+        """What each health check says now, as the name servers hear it."""
+        described = self._described()
+        return {identity: self._says(identity, described) for identity in described}
 
     def look(self) -> None:
         """Ask the endpoints that are due; every minute tell the metric."""
         now = self._clock()
-        described = {each.id: each for region in route53_backends[self._account].values() for each in _all(region)}
+        described = self._described()
         for identity, health_check in described.items():
+            if health_check.type_ == CALCULATED:
+                continue
             interval = float(health_check.request_interval)
             new = Check([Checker(now + n * interval / CHECKERS) for n in range(CHECKERS)])
             for checker in self._checks.setdefault(identity, new).checkers:
@@ -93,10 +96,22 @@ class HealthChecks:
                     checker.saw(answered=answered, threshold=int(health_check.failure_threshold))
         if now >= self._next_metric:
             self._next_metric = now + METRIC_EVERY_S
-            for identity, health_check in described.items():
-                healthy = self._checks[identity].healthy(inverted=_true(health_check.inverted))
+            for identity in described:
+                healthy = self._says(identity, described)
                 dimensions = {"HealthCheckId": identity}
                 self._sink(MetricDatum("AWS/Route53", "HealthCheckStatus", dimensions, float(healthy)))
+
+    def _described(self) -> dict[str, Any]:
+        return {each.id: each for region in route53_backends[self._account].values() for each in _all(region)}
+
+    def _says(self, identity: str, described: dict[str, Any]) -> bool:
+        """A check that no checker looked at yet is healthy, or if it is inverted, not."""
+        health_check = described[identity]
+        inverted = _true(health_check.inverted)
+        if health_check.type_ != CALCULATED:
+            return self._checks[identity].healthy(inverted=inverted) if identity in self._checks else not inverted
+        healthy = sum(self._says(child, described) for child in health_check.children or () if child in described)
+        return (healthy >= int(health_check.health_threshold)) != inverted
 
     def _run(self) -> None:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ class Machine:
         self.targets.invoke_async = self.invoker.accept
         self.bus = EventBus(self.targets, self.regions, copies=config.event_copies)
         self.schedules = Schedules(self.bus, self.regions)
+        self._health: Callable[[], dict[str, bool]] = dict
 
     def start(self) -> dict[str, Any]:
         """Answer, create the stack, start what acts on its own. Gives the ready line."""
@@ -61,6 +62,7 @@ class Machine:
         feed(self.metrics.add)
         reports = {
             "events": self.bus.seen,
+            "health-checks": lambda: self._health(),
             "invocations": self.runtime.invocations,
             "metrics": self.metrics.report,
             "regions": self.regions.lost,
@@ -121,7 +123,9 @@ class Machine:
             yield alarms.AlarmEvaluator(config.account, self.metrics, self._put_event, self.regions)
         if config.health_checks:
             health_checks: Any = importlib.import_module("drill.aws.health_checks")
-            yield health_checks.HealthChecks(config.account, self.metrics.add)
+            checks = health_checks.HealthChecks(config.account, self.metrics.add)
+            self._health = checks.statuses
+            yield checks
         if config.ecs:
             ecs: Any = importlib.import_module("drill.aws.ecs")
             yield ecs.EcsBridge(config.account, self.regions, config.log_dir, config.ecs_start_delay_s)

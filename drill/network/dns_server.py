@@ -1,14 +1,17 @@
 """A DNS server for the zone that Route 53 holds: authoritative, over UDP and TCP, its answers read through the API.
 
 The zone is read beside the answering, so that no question waits for the API; when the API does not answer, the last
-answers stand. Route 53's data plane outlives its control plane, too.
+answers stand. Route 53's data plane outlives its control plane, too: what health checks say is heard on another way.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Final
+from urllib.request import urlopen
 
 import boto3
 from botocore.config import Config
@@ -21,16 +24,20 @@ from drill.ports import LOOPBACK, free_ports
 from drill.process import announce, configuration, exit_with_parent
 
 READ_AGAIN_S: Final = 0.1
+HEALTH: Final = "/drill/health-checks"
 DATA: Final[dict[str, Any]] = {"A": A, "AAAA": AAAA, "CNAME": CNAME, "NS": NS}
 
 
 class DnsConfig(BaseModel):
-    """What the process is told. `propagation_s`: how long after a change it is answered."""
+    """What the process is told. `propagation_s`: how long after a change it is answered; `health_url`: where it hears
+    what health checks say; `records_url`: where another provider than Route 53 tells its records."""
 
     aws_endpoint: str
     zone_id: str
     region: str = "us-east-1"
     propagation_s: float = 0.0
+    health_url: str | None = None
+    records_url: str | None = None
 
 
 class Zone:
@@ -46,14 +53,24 @@ class Zone:
             config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}),
         )
         self._config = config
+        self._healthy: dict[str, bool] = {}
         self._answered: list[dict[str, Any]] = []
         self._seen: list[dict[str, Any]] = []
         self._seen_at = 0.0
         self.origin = ""
 
-    def records(self) -> list[dict[str, Any]]:
-        """The record sets that are answered now."""
-        return self._answered
+    def records(self, name: str) -> list[dict[str, Any]]:
+        """The record sets of a name that are answered now, by their routing policy and its health checks."""
+        named = [each for each in self._answered if _plain(each["Name"]) == name]
+        by_weight = sorted((each for each in named if each.get("Weight")), key=lambda each: -int(each["Weight"]))
+        primary = [each for each in named if each.get("Failover") == "PRIMARY"]
+        secondary = [each for each in named if each.get("Failover") == "SECONDARY"]
+        simple = [each for each in named if "SetIdentifier" not in each]
+        return simple + by_weight[:1] + (secondary if self._fails(primary) and not self._fails(secondary) else primary)
+
+    def _fails(self, records: list[dict[str, Any]]) -> bool:
+        """Whether there is none, or its health check says no."""
+        return not any(self._healthy.get(each.get("HealthCheckId", ""), True) for each in records)
 
     def start(self) -> None:
         """Read once, then again and again."""
@@ -66,16 +83,28 @@ class Zone:
             self._read()
 
     def _read(self) -> None:
+        config = self._config
+        with suppress(OSError, ValueError):
+            self._healthy = _told(config.health_url or config.aws_endpoint + HEALTH)
         try:
-            answer: Any = self._route53.list_resource_record_sets(HostedZoneId=self._config.zone_id)
-        except (BotoCoreError, ClientError):
+            found = _told(config.records_url) if config.records_url else self._of_route53()
+        except (BotoCoreError, ClientError, OSError, ValueError):
             return
-        found = answer["ResourceRecordSets"]
         if found != self._seen:
             self._seen, self._seen_at = found, time.monotonic()
         if not self._answered or time.monotonic() - self._seen_at >= self._config.propagation_s:
             self._answered = self._seen
         self.origin = next((each["Name"] for each in found if each["Type"] == "SOA"), self.origin)
+
+    def _of_route53(self) -> list[dict[str, Any]]:
+        answer: Any = self._route53.list_resource_record_sets(HostedZoneId=self._config.zone_id)
+        found: list[dict[str, Any]] = answer["ResourceRecordSets"]
+        return found
+
+
+def _told(url: str) -> Any:
+    with urlopen(url, timeout=1.0) as answer:
+        return json.load(answer)
 
 
 class Resolver(BaseResolver):  # type: ignore[misc]
@@ -90,8 +119,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]
         reply.header.aa, reply.header.ra = 1, 0
         name = str(request.q.qname).lower().rstrip(".")
         kind = QTYPE[request.q.qtype]
-        records = self._zone.records()
-        named = [each for each in records if _plain(each["Name"]) == name]
+        named = self._zone.records(name)
         for each in named:
             if each["Type"] in (kind, "CNAME") or kind == "ANY":
                 _answer(reply, request.q.qname, each)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from failover.dns import client_name_of
+from failover.dns import canonical, client_name_of
 from failover.plan import Plan
 from failover.step import Report, Request, done, ledger, step, waiting
 
 
 def flip(request: Request, plan: Plan) -> Report:
     """Look at record and answers; change the record if it is another; done when every name server asked answers it."""
-    name, target = client_name_of(plan), plan.site(request.execution.to_site).dns_target
+    site = request.execution.to_site
+    name, target = client_name_of(plan), plan.site(site).dns_target
+    if name is None:
+        return done(hostname=plan.hostname, why="the plan has no name to flip")
     change = _change_under_way(request)
     state = name.look(change)
-    if not request.execution.dry_run and not state.leads_to(target) and change is None:
-        change = name.point_at(target)
+    if not request.execution.dry_run and state.record != canonical(target):
+        change = name.lead_to(site)
         state = name.look(change)
     observed: dict[str, Any] = {
         "hostname": plan.hostname,
         "record": state.record,
         "answers": state.answers,
         "change": change,
+        "unreached": list(state.unreached),
     }
     if request.execution.dry_run:
         return done(**observed, would_point_at=target)

@@ -67,14 +67,14 @@ def test_an_endpoint_that_dies_is_unhealthy_after_three_failures_of_the_checkers
     server, clock = listening(), Clock()
     checking, told = checks(endpoint(server.getsockname()[1]), clock)
     checking.look()
-    assert checking.healthy("hc-1") is True
+    assert checking.statuses() == {"hc-1": True}
     assert (told[0].namespace, told[0].name, told[0].value) == ("AWS/Route53", "HealthCheckStatus", 1.0)
     server.close()
     states = []
     for second in range(1, 61):
         clock.now = float(second)
         checking.look()
-        states.append(checking.healthy("hc-1"))
+        states.append(checking.statuses()["hc-1"])
     assert states[10] is True
     assert states[-1] is False
     assert told[-1].value == 0.0

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from failover.errors import BadPlan, UnknownSite
 from failover.plan_fleets import FLEET_KINDS, PlannedFleet
+from failover.plan_name import NAME_KINDS, PlannedName
 from failover.plan_part import Endpoint, Host, Name, Part
 from failover.policy import Policy
 
@@ -72,17 +73,6 @@ class Protect(Part):
     acls: bool = False
 
 
-class Route53Record(Part):
-    """A record that is changed by UPSERT. `nameservers` (host or host:port): asked whether they answer the new target;
-    by default those of the zone's delegation set."""
-
-    kind: Literal["route53-record"]
-    hosted_zone_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$")
-    type: Literal["CNAME"] = "CNAME"
-    ttl: int = Field(default=5, ge=0, le=300)
-    nameservers: tuple[str, ...] = ()
-
-
 class Clients(Part):
     """How `verify` goes the way a client goes."""
 
@@ -103,7 +93,7 @@ class Plan(Part):
     links: tuple[Link, ...] = Field(min_length=1)
     protect: Protect = Protect()
     anchors: tuple[Endpoint, ...] = ()
-    dns: Route53Record
+    dns: PlannedName
     clients: Clients = Clients()
     policy: Policy = Policy()
 
@@ -184,18 +174,29 @@ def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "home", f"names no site of the plan ({', '.join(plan.sites)})"
     owners: dict[str, str] = {}
     for name, site in plan.sites.items():
-        for index, fleet in enumerate(site.fleets):
-            field, given, fenced = fleet.routes()
-            routes = {*plan.sites} | ({FENCED} if fenced else set())
-            yield from _wrong_routes(f"sites.{name}.fleets[{index}].{field}", given, routes)
+        yield from _contradictions_of_fleets(plan, name, site)
         for index, alarm in enumerate(site.alarms):
             if other := owners.get(alarm.name):
                 yield f"sites.{name}.alarms[{index}]", f"speaks for site {other} too; an alarm has one site"
             owners[alarm.name] = name
-        if len({fleet.name for fleet in site.fleets}) < len(site.fleets):
-            yield f"sites.{name}.fleets", "has two fleets of one name"
     if len({link.name for link in plan.links}) < len(plan.links):
         yield "links", "names one link twice"
+    yield from _same_on_both_sites(plan)
+    for field in ("controls", "endpoints", "alias_zones"):
+        if (by_site := getattr(plan.dns, field, None)) and by_site.keys() != plan.sites.keys():
+            yield f"dns.{field}", f"must name each site of the plan ({', '.join(plan.sites)}) and no other"
+
+
+def _contradictions_of_fleets(plan: Plan, name: str, site: Site) -> Iterator[tuple[str, str]]:
+    for index, fleet in enumerate(site.fleets):
+        field, given, fenced = fleet.routes()
+        routes = {*plan.sites} | ({FENCED} if fenced else set())
+        yield from _wrong_routes(f"sites.{name}.fleets[{index}].{field}", given, routes)
+    if len({fleet.name for fleet in site.fleets}) < len(site.fleets):
+        yield f"sites.{name}.fleets", "has two fleets of one name"
+
+
+def _same_on_both_sites(plan: Plan) -> Iterator[tuple[str, str]]:
     first, second = plan.sites
     if plan.sites[first].kafka.cluster_id == plan.sites[second].kafka.cluster_id:
         yield f"sites.{second}.kafka.cluster_id", f"is the cluster of site {first} too"
@@ -225,7 +226,8 @@ def _causes(error: ValidationError) -> Iterator[ErrorDetails]:
 def _path(location: tuple[str | int, ...]) -> str:
     path = ""
     for before, part in zip((None, *location), location, strict=False):
-        if part == "[key]" or (isinstance(before, int) and part in FLEET_KINDS):  # which kind it is, is no field
+        kind = (isinstance(before, int) and part in FLEET_KINDS) or (before == "dns" and part in NAME_KINDS)
+        if part == "[key]" or kind:  # which kind it is, is no field
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path or "(document)"

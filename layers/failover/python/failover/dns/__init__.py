@@ -1,4 +1,4 @@
-"""The port to the DNS provider: where the client hostname points, and pointing it elsewhere.
+"""The port to the DNS provider: where the client hostname leads, and leading it elsewhere.
 
 A new provider is one file with a class that fits `ClientName`, its part of the plan, and one line in `_KINDS`.
 """
@@ -15,13 +15,18 @@ from failover.plan import Plan
 
 @dataclass(frozen=True)
 class NameState:
-    """What the provider holds (`record`, with its `ttl` in seconds) and what each name server that was asked really
-    answers."""
+    """What the provider holds and what is really answered.
+
+    `record`: the target that the provider was told, None if it is neither of the sites' or was told half; `answers`: by
+    name server that was asked; `in_sync`: whether the provider is through with the change; `ttl` in seconds;
+    `unreached`: what of the provider could not be asked, though enough of it could.
+    """
 
     record: str | None
     answers: dict[str, str]
     in_sync: bool
     ttl: int | None = None
+    unreached: tuple[str, ...] = ()
 
     def leads_to(self, target: str) -> bool:
         """Whether the record and every answer are this target."""
@@ -29,14 +34,25 @@ class NameState:
         return self.record == wanted and bool(self.answers) and set(self.answers.values()) == {wanted}
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """Something that would keep the name from being flipped, or from staying where it was flipped to."""
+
+    what: str
+    remedy: str
+
+
 class ClientName(Protocol):
     """The client hostname. Methods raise `DnsUnavailable` if repeating may help, and `DnsRejected` if not."""
 
     def look(self, change: str | None) -> NameState:
-        """Where it points. `change`: the id that `point_at` gave, to ask whether it is in sync everywhere."""
+        """Where it leads. `change`: the id that `lead_to` gave, to ask whether it is in sync everywhere."""
 
-    def point_at(self, target: str) -> str:
-        """Point it at a target; returns the id of the change before it is in sync."""
+    def lead_to(self, site: str) -> str:
+        """Lead it to a site; returns the id of the change before it is in sync."""
+
+    def obstacles(self, active: str) -> list[Obstacle]:
+        """What readiness should tell, while that site is active; unlike the others it may ask any control plane."""
 
 
 def canonical(name: str) -> str:
@@ -44,11 +60,24 @@ def canonical(name: str) -> str:
     return name.rstrip(".").lower()
 
 
-_KINDS: Final = {"route53-record": "failover.dns.route53_record:Route53ClientName"}
+def targets_of(plan: Plan) -> dict[str, str]:
+    """Where the name leads for each site."""
+    return {name: canonical(site.dns_target) for name, site in plan.sites.items()}
+
+
+_KINDS: Final = {
+    "route53-record": "failover.dns.route53_record:Route53Name",
+    "route53-health-check": "failover.dns.route53_health_check:BeaconName",
+    "arc-routing-control": "failover.dns.arc_routing_control:RoutingControlName",
+    "cloud-dns": "failover.dns.cloud_dns:CloudDnsName",
+    "traffic-manager": "failover.dns.traffic_manager:TrafficManagerName",
+}
 
 
 @functools.lru_cache(maxsize=128)
-def client_name_of(plan: Plan) -> ClientName:
-    """The client hostname of a plan, at its DNS provider."""
+def client_name_of(plan: Plan) -> ClientName | None:
+    """The client hostname of a plan, at its DNS provider; None if there is no name to flip."""
+    if plan.dns.kind == "none":
+        return None
     module, _, name = _KINDS[plan.dns.kind].partition(":")
-    return cast("ClientName", getattr(importlib.import_module(module), name)(plan.hostname, plan.dns))
+    return cast("ClientName", getattr(importlib.import_module(module), name)(plan, plan.dns))

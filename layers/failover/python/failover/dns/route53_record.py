@@ -1,106 +1,130 @@
-"""A simple Route 53 record, changed by UPSERT (https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html)
+"""Records of Route 53, changed by UPSERT (https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html)
 and proven by the zone's own name servers, as resolvers will ask them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
-import dns.exception
-import dns.message
-import dns.query
-import dns.rdatatype
-import dns.resolver
-from botocore.exceptions import BotoCoreError, ClientError
+from failover.dns import NameState, Obstacle, canonical, targets_of
+from failover.dns.answers import ask
+from failover.dns.route53 import Zone, target_of
+from failover.errors import DnsRejected
+from failover.plan import Plan
+from failover.plan_name import Route53Record
 
-from failover.aws import client, error_code, is_transient
-from failover.dns import NameState, canonical
-from failover.errors import DnsRejected, DnsUnavailable
-from failover.plan import Route53Record
-
-ASKED_S = 1.0
+WEIGHT: Final = 100
 
 
-class Route53ClientName:
-    """A `ClientName` that is one record of a Route 53 zone."""
+class Route53Name:
+    """A `ClientName` that is records of a Route 53 zone: one, or one for each site."""
 
-    def __init__(self, hostname: str, record: Route53Record, route53: Any = None) -> None:
-        self._hostname = canonical(hostname)
-        self._record = record
-        self._route53 = route53 if route53 is not None else client("route53")
-        self._servers: tuple[str, ...] = record.nameservers
+    def __init__(self, plan: Plan, described: Route53Record, route53: Any = None) -> None:
+        self._hostname = canonical(plan.hostname)
+        self._targets = targets_of(plan)
+        self._described = described
+        self._type = "A" if described.type == "alias" else "CNAME"
+        self._zone = Zone(described.hosted_zone_id, route53)
+        self._servers: tuple[str, ...] = described.nameservers
 
     def look(self, change: str | None) -> NameState:
-        """The record in the zone, GetChange of `change`, and what each name server answers."""
-        in_sync = True
-        if change is not None:
-            in_sync = self._call(self._route53.get_change, Id=change)["ChangeInfo"]["Status"] == "INSYNC"
-        record, ttl = self._held()
-        return NameState(record, self._answers(), in_sync, ttl)
+        """The records in the zone, GetChange of `change`, and what each name server answers."""
+        in_sync = change is None or self._zone.in_sync(change)
+        held = self._held()
+        ttl = max((int(each["TTL"]) for each in held if "TTL" in each), default=None)
+        return NameState(self._led_to(held), self._answers(), in_sync, ttl)
 
-    def point_at(self, target: str) -> str:
-        """UPSERT the record; the id of the change."""
-        records = {
-            "Name": self._hostname,
-            "Type": self._record.type,
-            "TTL": self._record.ttl,
-            "ResourceRecords": [{"Value": canonical(target)}],
-        }
-        answer = self._call(
-            self._route53.change_resource_record_sets,
-            HostedZoneId=self._record.hosted_zone_id,
-            ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": records}]},
-        )
-        return str(answer["ChangeInfo"]["Id"])
+    def lead_to(self, site: str) -> str:
+        """UPSERT the records that differ, in one change; its id."""
+        held = self._held()
+        match self._described.routing:
+            case "simple":
+                wanted = [self._simple(self._targets[site])]
+            case "weighted":
+                wanted = [_weighing(each, WEIGHT if target_of(each) == self._targets[site] else 0) for each in held]
+            case "failover":
+                wanted = self._primary_of(held, self._targets[site])
+        differing = [each for each in wanted if each not in held]
+        return self._zone.upsert(differing or wanted)
 
-    def _held(self) -> tuple[str | None, int | None]:
-        answer = self._call(
-            self._route53.list_resource_record_sets,
-            HostedZoneId=self._record.hosted_zone_id,
-            StartRecordName=self._hostname,
-            StartRecordType=self._record.type,
-            MaxItems="1",
-        )
-        for found in answer["ResourceRecordSets"]:
-            if canonical(found["Name"]) == self._hostname and found["Type"] == self._record.type:
-                if "SetIdentifier" in found:
-                    raise DnsRejected(
-                        f"{self._hostname} has a routing policy; a route53-record must be a simple record"
-                    )
-                return canonical(found["ResourceRecords"][0]["Value"]), found.get("TTL")
-        return None, None
+    def obstacles(self, active: str) -> list[Obstacle]:
+        """Records that Route 53 would lead elsewhere by itself."""
+        checked = [each for each in self._held() if each.get("HealthCheckId")]
+        return [
+            Obstacle(
+                f"the record {each.get('SetIdentifier')} of {self._hostname} has a health check: Route 53 moves clients"
+                " by itself, before the standby is writable, and back",
+                "have simple or weighted records, or kind: route53-health-check",
+            )
+            for each in checked
+        ] + [
+            Obstacle(
+                f"the record of {self._hostname} evaluates its target's health: Route 53 may lead clients elsewhere",
+                "set EvaluateTargetHealth to false",
+            )
+            for each in self._held()
+            if each.get("AliasTarget", {}).get("EvaluateTargetHealth") and "SetIdentifier" in each
+        ]
+
+    def _held(self) -> list[dict[str, Any]]:
+        """The records, as the plan says that they are.
+
+        Raises:
+            DnsRejected: if they are otherwise.
+        """
+        held = self._zone.records(self._hostname, self._type)
+        routing = self._described.routing
+        found = {"weighted" if "Weight" in e else "failover" if "Failover" in e else "simple" for e in held}
+        if any("SetIdentifier" in each and not {"Weight", "Failover"} & each.keys() for each in held):
+            found = {"another"}
+        if found and found != {routing}:
+            raise DnsRejected(f"{self._hostname} has {', '.join(sorted(found))} routing; the plan says {routing}")
+        if routing != "simple" and {target_of(each) for each in held} != set(self._targets.values()):
+            raise DnsRejected(
+                f"{self._hostname} must have one {routing} record for each of {', '.join(self._targets.values())}"
+            )
+        return held
+
+    def _led_to(self, held: list[dict[str, Any]]) -> str | None:
+        """The target that the records lead to, if they lead to one."""
+        match self._described.routing:
+            case "simple":
+                leading = held
+            case "weighted":
+                leading = [each for each in held if each["Weight"] > 0]
+            case "failover":
+                leading = [each for each in held if each["Failover"] == "PRIMARY"]
+        return target_of(leading[0]) if len(leading) == 1 else None
+
+    def _simple(self, target: str) -> dict[str, Any]:
+        if self._described.type == "CNAME":
+            value = {"TTL": self._described.ttl, "ResourceRecords": [{"Value": target}]}
+            return {"Name": self._hostname, "Type": "CNAME", **value}
+        site = next(site for site, of_site in self._targets.items() if of_site == target)
+        zone = self._described.alias_zones[site]
+        alias = {"HostedZoneId": zone, "DNSName": target, "EvaluateTargetHealth": False}
+        return {"Name": self._hostname, "Type": "A", "AliasTarget": alias}
+
+    def _primary_of(self, held: list[dict[str, Any]], target: str) -> list[dict[str, Any]]:
+        """The pair with the roles as they have to be. The identifiers stay, what they lead to changes places: Route 53
+        has no more than one PRIMARY of a name, so roles could not be exchanged one by one."""
+        leads = ("ResourceRecords", "AliasTarget", "HealthCheckId", "TTL")
+        primary, secondary = sorted(held, key=lambda each: str(each["Failover"]))
+        if target_of(primary) == target:
+            return held
+
+        def exchanged(kept: dict[str, Any], taken: dict[str, Any]) -> dict[str, Any]:
+            rest = {key: value for key, value in kept.items() if key not in leads}
+            return rest | {key: taken[key] for key in leads if key in taken}
+
+        return [exchanged(primary, secondary), exchanged(secondary, primary)]
 
     def _answers(self) -> dict[str, str]:
         if not self._servers:
-            zone = self._call(self._route53.get_hosted_zone, Id=self._record.hosted_zone_id)
-            self._servers = tuple(zone.get("DelegationSet", {}).get("NameServers", ()))
-        with ThreadPoolExecutor(max_workers=max(1, len(self._servers))) as pool:
-            return dict(zip(self._servers, pool.map(self._ask, self._servers), strict=True))
+            self._servers = self._zone.name_servers()
+        kind = "A" if self._type == "A" else "CNAME"
+        return ask(self._servers, self._hostname, kind, self._targets)
 
-    def _ask(self, server: str) -> str:
-        host, _, port = server.partition(":")
-        question = dns.message.make_query(self._hostname, self._record.type)
-        try:
-            address = (
-                host if host.replace(".", "").isdigit() else str(dns.resolver.resolve(host, "A", lifetime=ASKED_S)[0])
-            )
-            answer = dns.query.udp(question, address, timeout=ASKED_S, port=int(port or 53))
-        except (dns.exception.DNSException, OSError) as error:
-            return f"no answer ({type(error).__name__})"
-        for found in answer.answer:
-            if found.rdtype == dns.rdatatype.from_text(self._record.type):
-                return canonical(str(next(iter(found)).target))
-        return "no such record"
 
-    def _call(self, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
-        try:
-            return operation(**arguments)
-        except (ClientError, BotoCoreError) as error:
-            if is_transient(error):
-                raise DnsUnavailable(f"Route 53 gave no answer for {self._hostname}: {error}") from error
-            code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-            raise DnsRejected(
-                f"Route 53 refused {self._hostname} in zone {self._record.hosted_zone_id}: {code}"
-            ) from error
+def _weighing(record: dict[str, Any], weight: int) -> dict[str, Any]:
+    return record | {"Weight": weight}

@@ -278,9 +278,13 @@ def _clusters_of(plan: Plan, instances: tuple[Instance, ...]) -> dict[str, str |
 
 
 def _client_name(looks: Looks) -> Iterator[Finding]:
-    plan = looks.plan
-    target = plan.site(looks.active).dns_target
-    yield from client_name.leads_to(plan.hostname, target, plan.dns.ttl, looks.client_name())
+    plan, state = looks.plan, looks.client_name()
+    if state is None:
+        yield ok(f"the plan has no name to flip: clients reach {plan.bootstrap} on either site")
+        return
+    yield from client_name.leads_to(plan.hostname, plan.site(looks.active).dns_target, plan.dns.ttl_wanted, state)
+    for obstacle in looks.name_obstacles():
+        yield fail(obstacle.what, obstacle.remedy)
 
 
 def _lease(looks: Looks) -> Iterator[Finding]:

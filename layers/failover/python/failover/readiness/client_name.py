@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from failover.dns import NameState, canonical
-from failover.readiness import Finding, fail, ok, unknown
+from failover.readiness import Finding, fail, ok, unknown, warn
 
 
-def leads_to(hostname: str, target: str, ttl: int, state: NameState) -> Iterator[Finding]:
-    """Whether record and answers lead to the target, within the plan's TTL."""
+def leads_to(hostname: str, target: str, ttl: int | None, state: NameState) -> Iterator[Finding]:
+    """Whether record and answers lead to the target, within the plan's TTL, if it names one."""
     wanted = canonical(target)
     if state.record != wanted:
         yield fail(
@@ -26,6 +26,10 @@ def leads_to(hostname: str, target: str, ttl: int, state: NameState) -> Iterator
             f"of {len(state.answers)} name servers {len(silent)} do not answer",
             "let the controller ask them: UDP port 53",
         )
+    for what in state.unreached:
+        yield warn(f"out of reach: {what}", "a flip would go without it")
+    if ttl is None:
+        return
     if state.ttl is None:
         yield unknown(f"the TTL of {hostname} is not told", "look at the record")
     elif state.ttl > ttl:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from failover.dns import NameState, client_name_of
+from failover.dns import NameState, Obstacle, client_name_of
 from failover.gateway import FleetState, Instance, fleet_of
 from failover.lag import Watch
 from failover.ledger import ExecutionRecord, Ledger, PlanState
@@ -124,6 +124,13 @@ class Looks:
         return tuple(i for fleet in self.plan.site(site).fleets for i in self.fleet(site, fleet.name).instances)
 
     @_once
-    def client_name(self) -> NameState:
-        """Where the client hostname points, and what name servers answer."""
-        return client_name_of(self.plan).look(None)
+    def client_name(self) -> NameState | None:
+        """Where the client hostname leads, and what name servers answer; None if there is no name to flip."""
+        name = client_name_of(self.plan)
+        return name.look(None) if name else None
+
+    @_once
+    def name_obstacles(self) -> list[Obstacle]:
+        """What would keep the name from being flipped."""
+        name = client_name_of(self.plan)
+        return name.obstacles(self.active) if name else []

@@ -1,0 +1,75 @@
+"""What name servers really answer: asked themselves, since a resolver may remember what was true before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Literal
+
+import dns.exception
+import dns.message
+import dns.name
+import dns.query
+import dns.rdatatype
+import dns.resolver
+
+from failover.dns import canonical
+from failover.errors import DnsUnavailable
+
+ASKED_S: Final = 1.0
+Kind = Literal["CNAME", "A"]
+
+
+def servers_of(hostname: str) -> tuple[str, ...]:
+    """The name servers of the zone that a name is in, by DNS itself: no provider's control plane is needed.
+
+    Raises:
+        DnsUnavailable
+    """
+    try:
+        zone = dns.resolver.zone_for_name(hostname, lifetime=2 * ASKED_S)
+        return tuple(sorted(canonical(str(found)) for found in dns.resolver.resolve(zone, "NS", lifetime=ASKED_S)))
+    except (dns.exception.DNSException, OSError) as error:
+        raise DnsUnavailable(f"the name servers of {hostname} can't be found: {type(error).__name__}") from error
+
+
+def ask(servers: Sequence[str], hostname: str, kind: Kind, targets: Mapping[str, str]) -> dict[str, str]:
+    """What each server (host or host:port) answers: a CNAME's target; of addresses, whose of `targets` they are."""
+    of_targets = _addresses_of(targets) if kind == "A" else {}
+    with ThreadPoolExecutor(max_workers=max(1, len(servers))) as pool:
+        found = pool.map(lambda server: _ask(server, hostname, kind, of_targets), servers)
+        return dict(zip(servers, found, strict=True))
+
+
+def _ask(server: str, hostname: str, kind: Kind, of_targets: Mapping[str, frozenset[str]]) -> str:
+    host, _, port = server.partition(":")
+    question = dns.message.make_query(hostname, kind)
+    try:
+        address = host if host.replace(".", "").isdigit() else next(iter(_addresses(host)))
+        answer = dns.query.udp(question, address, timeout=ASKED_S, port=int(port or 53))
+    except (dns.exception.DNSException, OSError) as error:
+        return f"no answer ({type(error).__name__})"
+    wanted = dns.rdatatype.from_text(kind)
+    values = [canonical(str(each)) for found in answer.answer if found.rdtype == wanted for each in found]
+    if not values:
+        return "no such record"
+    if kind == "CNAME":
+        return values[0]
+    whose = [target for target, addresses in of_targets.items() if addresses.issuperset(values)]
+    return whose[0] if len(whose) == 1 else ", ".join(sorted(values))
+
+
+def _addresses_of(targets: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    with ThreadPoolExecutor(max_workers=max(1, len(targets))) as pool:
+        return dict(zip(targets.values(), pool.map(_addresses_or_none, targets.values()), strict=True))
+
+
+def _addresses_or_none(host: str) -> frozenset[str]:
+    try:
+        return _addresses(host)
+    except (dns.exception.DNSException, OSError):
+        return frozenset()
+
+
+def _addresses(host: str) -> frozenset[str]:
+    return frozenset(str(each) for each in dns.resolver.resolve(host, "A", lifetime=ASKED_S))

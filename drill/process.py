@@ -25,6 +25,8 @@ from pydantic import BaseModel
 
 Model = TypeVar("Model", bound=BaseModel)
 ROOT = Path(__file__).resolve().parent.parent
+SPARING = {"MALLOC_ARENA_MAX": "1"}
+"""Where the C library keeps a pool of memory a thread (glibc), one pool will do: there are dozens of processes."""
 
 
 class ChildFailed(RuntimeError):
@@ -123,7 +125,7 @@ def spawn(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=sink,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **(env or {})},
+            env={**os.environ, **SPARING, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **(env or {})},
         )
     line = _first_line(process.stdout, time.monotonic() + timeout_s)
     if not line:

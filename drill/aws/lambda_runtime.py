@@ -25,8 +25,11 @@ from typing import IO, Any
 
 from drill.aws.emf import metrics_of
 from drill.aws.metrics import MetricSink
+from drill.process import SPARING
 
 WORKER = Path(__file__).with_name("lambda_worker.py")
+IDLE_S = 3.0
+"""The last one used is used next, so that a burst's others soon idle."""
 INIT_TIMEOUT_S = 30.0
 """Lambda gives an init phase 10 s of a full vCPU; this machine is shared by the whole drill."""
 
@@ -104,6 +107,7 @@ class Worker:
 
     def __init__(self, function: Function, surroundings: Surroundings, on_line: Callable[[str], None]) -> None:
         self.function = function
+        self.idle_since = 0.0
         path = [function.code, *function.layers, *surroundings.runtime_path]
         # -S and -s keep the interpreter's own site-packages out, -P the worker's directory: no package is there that a
         # layer does not bring.
@@ -309,11 +313,17 @@ class LambdaRuntime:
         return worker, True, failed
 
     def _give_back(self, worker: Worker) -> None:
-        """Keep it for the next invocation, unless it died."""
+        """Keep it for the next invocation, unless it died; of several, one that has long been idle is ended (memory)."""
+        now = time.monotonic()
         with self._lock:
             self._busy.discard(worker)
+            idle = self._idle[worker.function.name]
             if worker.alive:
-                self._idle[worker.function.name].append(worker)
+                worker.idle_since = now
+                idle.append(worker)
+            spare = idle.pop(0) if len(idle) > 1 and now - idle[0].idle_since > IDLE_S else None
+        if spare is not None:
+            spare.close()
 
     def _on_line(self, function: str, line: str) -> None:
         log = self._logs[function]
@@ -330,6 +340,7 @@ def _environment(function: Function, surroundings: Surroundings, path: list[Path
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
+        **SPARING,
         "PYTHONPATH": os.pathsep.join(str(entry) for entry in path),
         "LAMBDA_TASK_ROOT": str(function.code),
         "_HANDLER": function.handler,

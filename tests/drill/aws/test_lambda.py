@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from drill.aws.lambda_runtime import IDLE_S
+
 from .conftest import Aws, eventually
 
 
@@ -137,6 +139,19 @@ def test_two_calls_run_side_by_side_and_more_wait_for_them(aws: Aws) -> None:
     assert len(calls) == 4
     assert sorted(call["duration_ms"] >= 900 for call in calls) == [False, False, True, True]
     assert len(aws.drill("workers")["test-Step"]) <= 2
+
+
+@pytest.mark.slow
+def test_what_a_burst_started_is_ended_once_it_has_long_been_idle(aws: Aws) -> None:
+    calls = [threading.Thread(target=lambda: aws.invoke("test-Step", {"act": "sleep", "seconds": 0.5})) for _ in "12"]
+    for each in calls:
+        each.start()
+    for each in calls:
+        each.join()
+    assert len(aws.drill("workers")["test-Step"]) == 2
+    time.sleep(IDLE_S)
+    used = aws.invoke("test-Step", {})[1]["pid"]
+    assert aws.drill("workers")["test-Step"] == [used]
 
 
 def test_an_event_invocation_is_tried_again_and_then_sent_to_its_destination(aws: Aws) -> None:

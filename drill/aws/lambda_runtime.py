@@ -313,7 +313,7 @@ class LambdaRuntime:
         return worker, True, failed
 
     def _give_back(self, worker: Worker) -> None:
-        """Keep it for the next invocation, unless it died; of several, one that has long been idle is ended (memory)."""
+        """Keep it for the next invocation, unless it died; of several, one long idle is ended (memory)."""
         now = time.monotonic()
         with self._lock:
             self._busy.discard(worker)

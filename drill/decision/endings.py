@@ -13,8 +13,8 @@ class Ending:
 
     `executions`: the outcome of each that was started in it, by whichever controller; one that was not let to claim the
     plan is a duplicate. `active`: the site that is active
-    by the ledger, and that the client hostname leads to; `mirrors`: of the standby; `judged`: the judge's last word, as
-    verdict and guard. The lease is free.
+    by the ledger, and that the client hostname leads to; `mirrors`: of the standby; `judged`: the judge's last word
+    about the site that was active at its beginning, as verdict and guard. The lease is free.
     """
 
     executions: tuple[str, ...]
@@ -86,8 +86,8 @@ TABLE: Final = (
     ),
     Row(
         "second-start",
-        "then the other controller is made to start the same execution, too",
-        Ending(("duplicate",), "west", "STOPPED", "proceed; the other: stand-down: not_its_turn"),
+        "then the other controller is made to start the same execution, too, and both look at west",
+        Ending(("duplicate",), "west", "STOPPED", "wait: too_few_votes; the other: wait: too_few_votes"),
     ),
 )
 

@@ -46,12 +46,14 @@ class Scene:
             self._controllers[THERE] = stacks.OTHER
         self._eyes = self._controllers | {THIRD: stacks.SIGNALS}
         self._before: set[str] = set()
+        self._judged_site = HOME
 
     # What happens.
 
     def begins(self) -> None:
-        """A new story: what was started until now is not its doing."""
+        """A new story: what was started until now is not its doing, and it is about the site that is active now."""
         self._before = set(self._runs())
+        self._judged_site = self._account.active_site() or HOME
 
     def look(self, *regions: str) -> None:
         """All or some vantage points look at the sites now; back once every judge has judged what they saw."""
@@ -174,10 +176,12 @@ class Scene:
         return next((item.get("holder") for item in self._account.items("state")), None)
 
     def _judged(self) -> str:
-        """The last word of each judge; that an execution is at it already is none."""
+        """The last word of each judge about the story's site; that an execution is at it already is none. An alarm may
+        have a judge look at the new active site before the story has ended."""
         said: dict[str, str] = {}
         for record in map(_record, self._account.items("decision#")):
-            if record["by"].startswith("judge/") and record["guard"] != BUSY:
+            about_it = record["site"] == self._judged_site
+            if about_it and record["by"].startswith("judge/") and record["guard"] != BUSY:
                 said[record["by"]] = ": ".join(filter(None, (record["verdict"], record["guard"])))
         words = [said.get(f"judge/{region}", "nothing") for region in self._controllers]
         return "; the other: ".join(words)

@@ -94,6 +94,7 @@ def _two_controllers(scene: Scene) -> None:
 
 def _second_start(scene: Scene) -> None:
     scene.start(THERE, f"{PLAN}-1-failover", 1)
+    scene.look(HERE, THERE, THIRD)
 
 
 def _both_look_twice(scene: Scene) -> None:

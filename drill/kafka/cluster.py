@@ -15,8 +15,9 @@ from confluent_kafka import Producer
 from kio.schema.errors import ErrorCode
 from pydantic import BaseModel, Field
 
+from drill.kafka.codec import read_request
 from drill.kafka.membership import Membership
-from drill.kafka.messages import PRODUCE, read_request
+from drill.kafka.messages import PRODUCE
 from drill.kafka.proxy import Route, serve
 from drill.kafka.refusal import refusal
 from drill.network import admin_http

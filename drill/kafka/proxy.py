@@ -12,16 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from drill.kafka.addresses import brokers_in, names_brokers, readdressed
 from drill.kafka.frames import Frames
-from drill.kafka.messages import (
-    API_VERSIONS,
-    PRODUCE,
-    awaits_answer,
-    brokers_in,
-    metadata_request,
-    names_brokers,
-    readdressed,
-)
+from drill.kafka.messages import API_VERSIONS, PRODUCE, awaits_answer, metadata_request
 from drill.network.splice import CONNECT_S, Address, Bytes, Splice, accept, connect
 
 LOG = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from typing import Any, Final
 from kio.index import UnknownAPIKey, UnknownEntity, load_response_schema
 from kio.schema.errors import ErrorCode
 
-from drill.kafka.messages import FIND_COORDINATOR, METADATA, OFFSET_COMMIT, PRODUCE, read_request, response_to
+from drill.kafka.codec import read_request, response_to
+from drill.kafka.messages import FIND_COORDINATOR, METADATA, OFFSET_COMMIT, PRODUCE
 from drill.network.splice import Bytes
 
 _EMPTY: Final[dict[str, Any]] = {

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
-from drill.kafka.messages import PRODUCE, framed, written
+from drill.kafka.codec import written
+from drill.kafka.messages import PRODUCE, framed
 from drill.kafka.refusal import _filled, _item
 from drill.process import Child, spawn
 

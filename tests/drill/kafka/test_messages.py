@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+import typing
+import uuid
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from kio.schema.errors import ErrorCode
 from kio.schema.index import schema_name_map
 from kio.serial import entity_reader
 
+from drill.kafka.addresses import NAMES_BROKERS, UnknownVersion, names_brokers, readdressed
+from drill.kafka.codec import response_to, written
 from drill.kafka.messages import (
     API_VERSIONS,
     DESCRIBE_CLUSTER,
@@ -22,10 +26,6 @@ from drill.kafka.messages import (
     PRODUCE,
     awaits_answer,
     framed,
-    names_brokers,
-    readdressed,
-    response_to,
-    written,
 )
 from drill.kafka.proxy import NodeOutOfRange, Route
 from drill.kafka.refusal import NoErrorAnswer, _filled, _item, refusal
@@ -101,6 +101,44 @@ def test_every_address_is_the_advertised_one_and_nothing_else_changes(api_key: i
     assert repr(decoded(api_key, version, bytes(changed))) == text
     assert learned.items() <= {1: ("kafka", 9001), 2: ("kafka", 9002)}.items()
     assert learned
+
+
+@pytest.mark.parametrize(("api_key", "version"), [each for each in NAMING if each[0] in (PRODUCE, FETCH)])
+@pytest.mark.parametrize("moved", [True, False])
+def test_brokers_are_found_behind_partitions_of_any_content(api_key: int, version: int, moved: bool) -> None:
+    """Records, errors of single records, aborted transactions, and tagged fields of a partition stand before them."""
+    schema = load_response_schema(api_key, version)
+    topic = _item(schema, "responses")
+    array = "partitions" if api_key == FETCH else "partition_responses"
+    partition = _item(topic, array)
+    leader = typing.get_type_hints(partition)["current_leader"](leader_id=2, leader_epoch=7)
+    content: dict[str, Any] = {"current_leader": leader}
+    if api_key == FETCH:
+        aborted = _filled(_item(partition, "aborted_transactions"), ErrorCode.none)
+        content |= {"records": b"r" * 300, "aborted_transactions": (aborted, aborted)}
+    else:
+        wrong = _filled(_item(partition, "record_errors"), ErrorCode.none, batch_index_error_message="no")
+        content |= {"record_errors": (wrong, wrong), "error_message": "because"}
+    partitions = (_filled(partition, ErrorCode.none, **content), _filled(partition, ErrorCode.none))
+    name = {"name": "orders"} if "name" in topic.__dataclass_fields__ else {"topic_id": uuid.uuid4()}
+    node = _item(schema, "node_endpoints")
+    named = tuple(_filled(node, ErrorCode.none, node_id=n, host="kafka", port=9000 + n, rack="r") for n in (1, 2))
+    topics = (_filled(topic, ErrorCode.none, **name, **{array: partitions}),) * 2
+    message = _filled(schema, ErrorCode.none, responses=topics, node_endpoints=named if moved else ())
+    frame = response_to(request(api_key, version), schema, message)
+    changed = readdressed(api_key, version, frame, lambda n: ("g" * 200, 100 + n), lambda *_: None)
+    text = repr(message)
+    for n in (1, 2):
+        text = text.replace(f"'kafka', port={9000 + n}", f"'{'g' * 200}', port={100 + n}")
+    assert repr(decoded(api_key, version, bytes(changed))) == text
+    assert (changed is frame) is not moved
+
+
+def test_every_version_that_is_known_elsewhere_has_a_layout() -> None:
+    for api_key, (_, newest) in NAMES_BROKERS.items():
+        assert newest == max(version for _, version in versions(api_key))
+        with pytest.raises(UnknownVersion):
+            readdressed(api_key, newest + 1, b"", lambda _: ("", 0), lambda *_: None)
 
 
 def test_an_answer_that_names_no_broker_is_the_same_frame() -> None:

@@ -83,6 +83,7 @@ def run(
         template=template.absolute(),
         policy=chosen.policy,
         watch=chosen.watch,
+        name=chosen.name_held_by,
     )
     try:
         with view(console) as shown:

@@ -118,6 +118,9 @@ class Rehearsal:
         self._stage.say("a dry run of the failover went through; nothing was changed")
 
     def _lose(self, world: World) -> float:
+        for service in self._scenario.without:
+            world.lose_service(service)
+            self._stage.say(f"{service}'s API answers nobody any more")
         killed_at = world.lose(HOME)
         self._stage.traffic.killed_at = killed_at
         self._stage.say(f"site {HOME} is lost: everything of it is killed", killed_at)

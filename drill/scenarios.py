@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from drill.client_name import NameKind
+
 
 @dataclass(frozen=True)
 class Scenario:
     """A story. Durations in seconds: traffic before the kill, the longest wait for recovery, traffic after it.
-    `watch`: whether the stack's own probes run."""
+    `watch`: whether the stack's own probes run; `name_held_by`: how the client hostname is held; `without`: services of
+    AWS that are lost everywhere a moment before, by their signing names."""
 
     name: str
     description: str
@@ -17,6 +20,8 @@ class Scenario:
     recovery_limit_s: float = 120.0
     traffic_after_s: float = 4.0
     watch: bool = True
+    name_held_by: NameKind = "route53-record"
+    without: tuple[str, ...] = ()
     policy: dict[str, Any] = field(default_factory=dict)
 
 
@@ -40,6 +45,13 @@ SCENARIOS: Final = {
             " a minute's metric in us-east-1 whose events are forwarded. The slow path.",
             recovery_limit_s=300.0,
             watch=False,
+        ),
+        Scenario(
+            "route53-control-plane-down",
+            "The same loss while Route 53's API answers nobody. The client hostname is held by a health check, which"
+            " beacons in two regions switch: name servers hear of it without the API.",
+            name_held_by="route53-health-check",
+            without=("route53",),
         ),
     )
 }

@@ -26,6 +26,7 @@ import yaml
 from botocore.config import Config
 
 from drill import orders, stacks
+from drill.client_name import NameKind, hold_name
 from drill.fleets import CfkFleets, EcsFleets, Fleets
 from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
 from drill.ports import LOOPBACK, free_ports
@@ -64,6 +65,7 @@ class Settings:
     directory: Path
     instances: int = 2
     fleet: Literal["ecs", "cfk"] = "ecs"
+    name: NameKind = "route53-record"
     template: Path = ROOT / "template.yaml"
     link_interval_s: float = 0.4
     offset_sync_s: float = 3.0
@@ -115,12 +117,13 @@ class World:
             self.cloud = cloud.result()
         self.settings.say("AWS account and both clusters are up")
         self.zone_id = self._create_zone()
+        held = hold_name(self.settings.name, self.aws, self.zone_id, self.endpoint)
         self.dns = self._spawn(
             "drill.network.dns_server", {"aws_endpoint": self.endpoint, "zone_id": self.zone_id}, "dns"
         )
         self.nameserver = f"{LOOPBACK}:{self.dns.ready['port']}"
         self.edge = self._spawn("drill.network.edge", self._edge_config(), "edge")
-        self.plan = self._plan()
+        self.plan = self._plan() | {"dns": held | {"nameservers": [self.nameserver]}}
         self.fleets.deploy(self.plan, {site: self._balancers[site].ready["admin"] for site in SITES})
         self._deploy_plan()
         self._deploy_health_checks()
@@ -199,17 +202,7 @@ class World:
 
     def _create_zone(self) -> str:
         zone = self.aws("route53").create_hosted_zone(Name=orders.ZONE, CallerReference=str(time.time()))
-        zone_id = str(zone["HostedZone"]["Id"]).rsplit("/", 1)[-1]
-        record = {
-            "Name": orders.HOSTNAME,
-            "Type": "CNAME",
-            "TTL": orders.TTL_S,
-            "ResourceRecords": [{"Value": orders.dns_target(HOME)}],
-        }
-        self.aws("route53").change_resource_record_sets(
-            HostedZoneId=zone_id, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
-        )
-        return zone_id
+        return str(zone["HostedZone"]["Id"]).rsplit("/", 1)[-1]
 
     def _deploy_plan(self) -> None:
         """Plan and secrets, where the controller is and where the other vantage point is."""
@@ -323,6 +316,10 @@ class World:
         """Kill the site's Kafka cluster and its REST API; its gateways and its region's AWS stay."""
         self._clusters[site].kill()
         self._rest[site].kill()
+
+    def lose_service(self, service: str) -> None:
+        """Lose one of AWS's services everywhere, by its signing name; what it had set up stays."""
+        self._post(f"/drill/services/{service}/lose")
 
     def freeze(self, site: str) -> None:
         """Stop everything of a site in its tracks, and lose its region's AWS: a loss that it can come back from."""

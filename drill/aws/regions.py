@@ -1,4 +1,4 @@
-"""Which regions are lost: their endpoints are dead, and nothing in them acts."""
+"""Which regions are lost, and which services everywhere: their endpoints are dead, and nothing in them acts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ class Regions:
 
     def __init__(self) -> None:
         self._lost: dict[str, frozenset[str]] = {}
+        self._services: set[str] = set()
         self._lock = threading.Lock()
 
     def lose(self, region: str, keep: Iterable[str] = ()) -> None:
@@ -25,6 +26,10 @@ class Regions:
         with self._lock:
             self._lost[region] = frozenset(keep)
 
+    def lose_service(self, service: str) -> None:
+        """Lose a service (signing name) in every region: the control plane of a global one."""
+        self._services.add(service)
+
     def restore(self, region: str) -> None:
         with self._lock:
             self._lost.pop(region, None)
@@ -35,6 +40,8 @@ class Regions:
             return {region: sorted(kept) for region, kept in self._lost.items()}
 
     def is_lost(self, region: str, service: str) -> bool:
+        if service in self._services:
+            return True
         kept = self._lost.get(region)
         return kept is not None and service not in kept
 

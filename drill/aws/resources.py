@@ -8,7 +8,7 @@ from typing import Any
 from moto.dynamodb.models import dynamodb_backends
 
 from drill.aws.intrinsics import TemplateError
-from drill.aws.template import Creator, Resource, Stack
+from drill.aws.template import BUCKET_POLICY, Creator, Resource, Stack
 
 _QUEUE_ATTRIBUTES = (
     "ContentBasedDeduplication",
@@ -177,6 +177,33 @@ def health_check(stack: Stack, logical_id: str, properties: dict[str, Any]) -> R
     )
 
 
+def record_set(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    kept = ("Failover", "HealthCheckId", "Name", "SetIdentifier", "Type", "Weight")
+    records = [{"Value": value} for value in properties["ResourceRecords"]]
+    described = {key: properties[key] for key in kept if key in properties}
+    described |= {"TTL": int(properties["TTL"]), "ResourceRecords": records}
+    change = {"Action": "CREATE", "ResourceRecordSet": described}
+    stack.client("route53").change_resource_record_sets(
+        HostedZoneId=properties["HostedZoneId"], ChangeBatch={"Changes": [change]}
+    )
+    return Resource("AWS::Route53::RecordSet", properties["Name"])
+
+
+def bucket(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    name = properties.get("BucketName", f"{stack.physical_name(logical_id)}-{stack.region}".lower())
+    # us-east-1 is where a bucket is when nothing is said, and it can't be said.
+    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": stack.region}}
+    stack.client("s3").create_bucket(Bucket=name, **({} if stack.region == "us-east-1" else elsewhere))
+    domain = f"{name}.s3.{stack.region}.amazonaws.com"
+    return Resource("AWS::S3::Bucket", name, {"Arn": f"arn:aws:s3:::{name}", "RegionalDomainName": domain})
+
+
+def bucket_policy(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    policy = json.dumps(properties["PolicyDocument"])
+    stack.client("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=policy)
+    return Resource(BUCKET_POLICY, properties["Bucket"])
+
+
 def secret(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
     """A secret whose content Secrets Manager makes up, as GenerateSecretString says."""
     name = properties.get("Name", stack.physical_name(logical_id))
@@ -197,6 +224,9 @@ CREATORS: dict[str, Creator] = {
     "AWS::Events::EventBus": bus,
     "AWS::Events::Rule": rule,
     "AWS::Route53::HealthCheck": health_check,
+    "AWS::Route53::RecordSet": record_set,
+    "AWS::S3::Bucket": bucket,
+    BUCKET_POLICY: bucket_policy,
     "AWS::SNS::Subscription": subscription,
     "AWS::SNS::Topic": topic,
     "AWS::SQS::Queue": queue,

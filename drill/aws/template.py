@@ -34,6 +34,8 @@ IGNORED = {
     "AWS::Scheduler::ScheduleGroup": "scheduler",
 }
 """Resource types that nothing of the drill looks at, with their ARN's service: they get names and ARNs, and no more."""
+BUCKET_POLICY = "AWS::S3::BucketPolicy"
+_POLICIES = ("Policies", "PolicyDocument", "Role")
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,10 @@ class Stack:
         section = self._template.get("Globals", {}).get(kind.removeprefix("AWS::Serverless::"), {})
         unresolved = merged(section, own) if kind.startswith("AWS::Serverless::") else own
         # A function's policies name what it may touch, which may well be what is created by it; IAM is not played.
+        # A bucket's is, as S3 heeds it.
+        left_out = () if kind == BUCKET_POLICY else _POLICIES
         resolved: dict[str, Any] = self.intrinsics.resolve(
-            {key: value for key, value in unresolved.items() if key not in ("Policies", "PolicyDocument", "Role")}
+            {key: value for key, value in unresolved.items() if key not in left_out}
         )
         return resolved
 

@@ -93,6 +93,19 @@ def test_only_the_step_that_flips_the_name_may_change_dns_and_only_that_name() -
     assert names["route53:ChangeResourceRecordSetsNormalizedRecordNames"] == [{"Ref": "ClientHostname"}]
 
 
+def test_beacons_are_set_by_the_same_step_and_by_no_other() -> None:
+    may = {
+        name: statement["Action"]
+        for name, each in of_type("AWS::Serverless::Function").items()
+        for statement in statements(each)
+        if any(action.startswith("s3:") for action in statement["Action"])
+    }
+    assert may == {
+        "FlipDns": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+        "CheckReadiness": ["s3:GetObject"],
+    }
+
+
 def test_a_cluster_of_kubernetes_may_only_be_found_and_only_by_those_who_look_at_fleets() -> None:
     may = {
         name: statement
@@ -249,7 +262,7 @@ def test_the_readiness_check_may_change_nothing_but_its_own_records() -> None:
         "route53:ListResourceRecordSets",
         "route53:GetHostedZone",
         "route53:GetHealthCheck",
-        "route53:GetHealthCheckStatus",
+        "s3:GetObject",
     }
     records = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "sns:Publish", "events:PutEvents"}
     for statement in statements(of_type("AWS::Serverless::Function")["CheckReadiness"]):

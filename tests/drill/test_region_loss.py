@@ -37,11 +37,18 @@ class Drill:
         return [line.split(" ") for line in text.splitlines() if line.startswith(f"{kind} ")]
 
 
-@pytest.fixture(scope="module", params=["ecs", "cfk"])
+RUNS = {
+    "ecs": ("region-loss", "--fleet", "ecs"),
+    "cfk": ("region-loss", "--fleet", "cfk"),
+    "without-route53": ("route53-control-plane-down",),
+}
+
+
+@pytest.fixture(scope="module", params=RUNS.values(), ids=RUNS)
 def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drill:
-    """The drill, with the gateways on ECS and on Kubernetes."""
+    """The drill, with the gateways on ECS and on Kubernetes, and with nobody to ask for another record."""
     reports = tmp_path_factory.mktemp("drill")
-    command = [sys.executable, "-m", "drill", "run", "region-loss", "--fleet", request.param, "--reports", str(reports)]
+    command = [sys.executable, "-m", "drill", "run", *request.param, "--reports", str(reports)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     latest = reports / "latest"
     assert latest.is_symlink(), ran.stdout + ran.stderr

@@ -153,7 +153,7 @@ def _take_away(beacon: Beacon) -> bool:
 
 def _s3(beacon: Beacon, operation: str, **more: Any) -> None:
     try:
-        getattr(client("s3", beacon.region), operation)(Bucket=beacon.bucket, Key=beacon.key, **more)
+        getattr(client("s3", beacon.region, attempts=1), operation)(Bucket=beacon.bucket, Key=beacon.key, **more)
     except (ClientError, BotoCoreError) as error:
         if is_transient(error):
             raise DnsUnavailable(f"S3 in {beacon.region} gave no answer for {beacon.bucket}: {error}") from error

@@ -4,6 +4,7 @@ else GATEWAY_CONFIG_TEMPLATE (https://github.com/confluentinc/gateway-images/blo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +27,11 @@ def address(endpoint: str) -> tuple[str, int]:
     if not host or "," in host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise ValueError(f"must be one host:port, not {endpoint!r}")
     return host, int(port)
+
+
+def protocol(endpoint: str) -> str | None:
+    """What stands before `://`, if anything does."""
+    return endpoint.partition("://")[0] if "://" in endpoint else None
 
 
 def _checked(endpoint: str) -> str:
@@ -117,8 +123,8 @@ class Strategy(_Part):
 
     @model_validator(mode="after")
     def _names_the_node(self) -> Self:
-        if self.type == "host" and "$(nodeId)" not in (self.pattern or ""):
-            raise ValueError("the strategy 'host' needs a pattern that holds $(nodeId)")
+        if self.type == "host" and not re.fullmatch(r"[^:]*\$\(nodeId\)[^:]*(:[0-9]{1,5})?", self.pattern or ""):
+            raise ValueError("the strategy 'host' needs a pattern that holds $(nodeId), then perhaps a port")
         return self
 
 

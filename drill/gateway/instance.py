@@ -111,17 +111,16 @@ class Instance:
 
         Raises:
             ReloadRejected: if another is under way, or the change is none that can be made in place.
+        BadGatewayConfig: if a changed route can't be served.
         """
         if self._reloading:
             raise ReloadRejected("another reload is under way")
         changed = self._changed(gateway)
+        routes = {name: route_of(gateway, config, self._served[name].swaps) for name, config in changed.items()}
         self._reloading = True
         try:
             outcomes = await asyncio.gather(
-                *(
-                    self._served[name].replace(route_of(gateway, config), self._settings.drain_timeout_s)
-                    for name, config in changed.items()
-                ),
+                *(self._served[name].replace(route, self._settings.drain_timeout_s) for name, route in routes.items()),
                 return_exceptions=True,
             )
         finally:
@@ -164,7 +163,8 @@ class Instance:
         return as_json({"configId": self._gateway.config_id, "appliedAt": self._applied_at.isoformat()})
 
     def _metrics(self, _: Any) -> Reply:
-        return 200, "text/plain; version=0.0.4; charset=utf-8", exposition(self._served, self._reconfigured)
+        text = exposition(self._served, self._reconfigured, self._gateway.admin.common_tags)
+        return 200, "text/plain; version=0.0.4; charset=utf-8", text
 
 
 def _stamp(path: Path) -> Stamp:

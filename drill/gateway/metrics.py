@@ -1,47 +1,83 @@
 """A gateway's metrics in Prometheus's text format, under the engine's names.
 
-They are those of Kroxylicious's monitoring documentation (con-prometheus-metrics-proxy.adoc).
+Those that begin with `kroxylicious_` are in Kroxylicious's documentation (con-prometheus-metrics-proxy.adoc); no label
+names the cluster that a route leads to. Those of auth swaps exist only where there is one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from drill.gateway.route import STATES, Served
+from drill.kafka.proxy import Node, Route
+
+ByNode = Callable[[Route], Counter[Node]]
 
 
-def exposition(routes: Mapping[str, Served], reconfigured: Counter[str]) -> bytes:
-    """The whole text. `reconfigured`: how many reloads ended in each outcome."""
-    return ("\n".join(_samples(routes.values(), reconfigured)) + "\n").encode()
+def exposition(routes: Mapping[str, Served], reconfigured: Counter[str], tags: Mapping[str, str]) -> bytes:
+    """The whole text. `reconfigured`: how many reloads ended in each outcome; `tags`: labels of every sample."""
+    return ("\n".join(_Exposition(list(routes.values()), tags).lines(reconfigured)) + "\n").encode()
 
 
-def _samples(routes: Iterable[Served], reconfigured: Counter[str]) -> Iterator[str]:
-    routes = list(routes)
-    yield "# TYPE kroxylicious_client_to_proxy_active_connections gauge"
-    for each in routes:
-        yield _sample("client_to_proxy_active_connections", each.route.clients, virtual_cluster=each.name)
-    yield "# TYPE kroxylicious_proxy_to_server_active_connections gauge"
-    for each in routes:
-        yield _sample("proxy_to_server_active_connections", each.route.upstreams, virtual_cluster=each.name)
-    yield "# TYPE kroxylicious_client_to_proxy_disconnects_total counter"
-    for each in routes:
-        for cause, count in sorted(each.route.disconnects.items()):
-            yield _sample("client_to_proxy_disconnects_total", count, virtual_cluster=each.name, cause=cause)
-    yield "# TYPE kroxylicious_virtual_cluster_state gauge"
-    for each in routes:
-        for state in STATES:
-            yield _sample("virtual_cluster_state", int(each.state == state), virtual_cluster=each.name, state=state)
-    yield "# TYPE kroxylicious_virtual_cluster_transitions_total counter"
-    for each in routes:
-        for (before, after), count in sorted(each.transitions.items()):
-            labels = {"virtual_cluster": each.name, "from": before, "to": after}
-            yield _sample("virtual_cluster_transitions_total", count, **labels)
-    yield "# TYPE kroxylicious_reconfigure_total counter"
-    for outcome, count in sorted(reconfigured.items()):
-        yield _sample("reconfigure_total", count, outcome=outcome)
+@dataclass(frozen=True)
+class _Exposition:
+    routes: list[Served]
+    tags: Mapping[str, str]
+
+    def lines(self, reconfigured: Counter[str]) -> Iterator[str]:
+        yield from self._by_node("client_to_proxy_active_connections", "gauge", lambda route: route.clients)
+        yield from self._by_node("proxy_to_server_active_connections", "gauge", lambda route: route.upstreams)
+        yield from self._by_node("client_to_proxy_connections_total", "counter", lambda route: route.counts.connected)
+        yield from self._by_node("proxy_to_server_connections_total", "counter", lambda route: route.counts.reached)
+        yield from self._by_node("client_to_proxy_errors_total", "counter", lambda route: route.counts.refused)
+        yield from self._by_node("proxy_to_server_errors_total", "counter", lambda route: route.counts.unreached)
+        yield "# TYPE kroxylicious_client_to_proxy_disconnects_total counter"
+        for each in self.routes:
+            for cause, count in sorted(each.route.counts.disconnects.items()):
+                yield self._sample("client_to_proxy_disconnects_total", count, virtual_cluster=each.name, cause=cause)
+        yield "# TYPE kroxylicious_virtual_cluster_state gauge"
+        for each in self.routes:
+            for state in STATES:
+                is_it = int(each.state == state)
+                yield self._sample("virtual_cluster_state", is_it, virtual_cluster=each.name, state=state)
+        yield "# TYPE kroxylicious_virtual_cluster_transitions_total counter"
+        for each in self.routes:
+            for (before, after), count in sorted(each.transitions.items()):
+                labels = {"virtual_cluster": each.name, "from": before, "to": after}
+                yield self._sample("virtual_cluster_transitions_total", count, **labels)
+        yield "# TYPE kroxylicious_reconfigure_total counter"
+        for outcome, count in sorted(reconfigured.items()):
+            yield self._sample("reconfigure_total", count, outcome=outcome)
+        if swaps := [each.swaps for each in self.routes if each.swaps_credentials]:
+            yield from self._swapped("client_auth_total", sum((each.clients for each in swaps), Counter()))
+            yield from self._swapped("cluster_auth_total", sum((each.cluster for each in swaps), Counter()))
+            name = "gateway_authswap_secret_store_latency_seconds"
+            yield f"# TYPE {name} summary"
+            yield self._line(f"{name}_count", sum(each.lookups for each in swaps), {})
+            yield self._line(f"{name}_sum", sum(each.lookup_seconds for each in swaps), {})
+
+    def _by_node(self, name: str, kind: str, counted: ByNode) -> Iterator[str]:
+        yield f"# TYPE kroxylicious_{name} {kind}"
+        for each in self.routes:
+            counts = {None: 0} | counted(each.route)
+            for node, count in sorted(counts.items(), key=lambda item: -1 if item[0] is None else item[0]):
+                label = "bootstrap" if node is None else str(node)
+                yield self._sample(name, count, virtual_cluster=each.name, node_id=label)
+
+    def _swapped(self, name: str, results: Counter[str]) -> Iterator[str]:
+        yield f"# TYPE gateway_authswap_{name} counter"
+        for result in ("success", "failure"):
+            yield self._line(f"gateway_authswap_{name}", results[result], {"result": result})
+
+    def _sample(self, name: str, value: int, **labels: str) -> str:
+        return self._line(f"kroxylicious_{name}", value, labels)
+
+    def _line(self, name: str, value: float, labels: Mapping[str, str]) -> str:
+        shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in {**labels, **self.tags}.items())
+        return f"{name}{{{shown}}} {value}" if shown else f"{name} {value}"
 
 
-def _sample(name: str, value: int, **labels: str) -> str:
-    shown = ",".join(f'{label}="{text}"' for label, text in labels.items())
-    return f"kroxylicious_{name}{{{shown}}} {value}"
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -9,11 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from drill.gateway.config import BadGatewayConfig, Gateway, RouteConfig, address
+from drill.gateway.certificates import towards_clients, towards_cluster
+from drill.gateway.config import BadGatewayConfig, Gateway, RouteConfig, Ssl, address, protocol
+from drill.gateway.nodes import Nodes, nodes_of
+from drill.gateway.secrets import Credentials, SwapCounts
+from drill.gateway.swap import Swap
 from drill.kafka import proxy
+from drill.kafka.connection import Gate, Open
+from drill.network import tls
 from drill.network.listeners import listen_on, port_of
 from drill.ports import NoPortsFree
 
@@ -21,31 +30,44 @@ LOG = logging.getLogger(__name__)
 STATES: Final = ("initializing", "serving", "draining", "failed", "stopped")
 
 
-def route_of(gateway: Gateway, config: RouteConfig) -> proxy.Route:
-    """A route as the proxy serves it.
+def route_of(gateway: Gateway, config: RouteConfig, counts: SwapCounts | None = None) -> proxy.Route:
+    """A route as the proxy serves it; `counts` are told of its auth swaps.
 
     Raises:
-        BadGatewayConfig: for what this stand-in does not do.
+        BadGatewayConfig: if files it names can't be used, or for what this stand-in does not do.
     """
     cluster, server = gateway.cluster_of(config)
-    if config.security.auth != "passthrough":
-        raise BadGatewayConfig(
-            f"route {config.name!r}: security.auth 'swap' is not done by this stand-in; use passthrough"
-        )
-    if config.strategy.type != "port":
-        raise BadGatewayConfig(
-            f"route {config.name!r}: strategy 'host' needs TLS, which this stand-in has not; use port"
-        )
-    if config.security.ssl is not None or server.ssl is not None:
-        raise BadGatewayConfig(f"route {config.name!r}: this stand-in has no TLS; leave ssl out on both sides of it")
-    host, first = address(config.endpoint)
-    advertised = {node: (host, first + 1 + index) for index, node in enumerate(cluster.node_ids())}
-    route = proxy.Route(address(server.endpoint), advertised)
-    if config.fence is not None:
-        from drill.gateway.fence import fenced  # all it takes to answer any request is long to import
-
-        route.wants, route.answer = (lambda _: True), fenced
+    nodes = nodes_of(config, cluster)
+    gate = _gate(gateway, config, counts or SwapCounts())
+    route = proxy.Route(address(server.endpoint), nodes.advertise, nodes.ports, gate)
+    if config.security.ssl is not None:
+        route.enter = _secured(towards_clients(config.security.ssl), nodes)
+    if server.ssl is not None or protocol(server.endpoint) in ("SSL", "SASL_SSL"):
+        context = towards_cluster(server.ssl or Ssl())
+        route.reach = lambda broker: tls.reach(broker, context)
     return route
+
+
+def _gate(gateway: Gateway, config: RouteConfig, counts: SwapCounts) -> Callable[[], Gate]:
+    login: Callable[[], Gate] = Open
+    if config.security.auth == "swap":
+        login = partial(Swap, Credentials(gateway, config, counts))
+    if config.fence is None:
+        return login
+    from drill.gateway.fence import Fence  # all it takes to answer any request is long to import
+
+    return lambda: Fence(login())
+
+
+def _secured(context: ssl.SSLContext, nodes: Nodes) -> proxy.Enter:
+    names = nodes.names
+    server = tls.Server(context, names.is_known if names else lambda _: True)
+
+    async def enter(client: socket.socket, node: proxy.Node) -> tuple[socket.socket, proxy.Node]:
+        secured, name = await server.accept(client)
+        return secured, names.node(name) if names else node
+
+    return enter
 
 
 class Served:
@@ -57,7 +79,9 @@ class Served:
 
     def __init__(self, gateway: Gateway, config: RouteConfig, host: str, first_port: int) -> None:
         self.name = config.name
-        self.route = route_of(gateway, config)
+        self.swaps_credentials = config.security.auth == "swap"
+        self.swaps = SwapCounts()
+        self.route = route_of(gateway, config, self.swaps)
         self.state = "initializing"
         self.transitions: Counter[tuple[str, str]] = Counter()
         self._host = host
@@ -71,10 +95,9 @@ class Served:
 
     def start(self) -> None:
         """Take clients."""
-        nodes = (None, *sorted(self.route.advertised))
         self._serving = [
             asyncio.create_task(proxy.serve(self.route, listener, node))
-            for listener, node in zip(self._listeners, nodes, strict=True)
+            for listener, node in zip(self._listeners, self.route.ports, strict=True)
         ]
         self._move("serving")
 
@@ -93,7 +116,7 @@ class Served:
             listener.close()
         await proxy.drain(self.route, drain_timeout_s)
         self._move("initializing")
-        route.disconnects.update(self.route.disconnects)
+        route.counts = self.route.counts
         self.route = route
         try:
             self._listeners = self._bound(first)
@@ -104,7 +127,7 @@ class Served:
 
     def _bound(self, first_port: int) -> list[socket.socket]:
         try:
-            return listen_on(1 + len(self.route.advertised), self._host, first_port)
+            return listen_on(len(self.route.ports), self._host, first_port)
         except NoPortsFree as error:
             raise BadGatewayConfig(f"route {self.name!r}: {error}") from None
 

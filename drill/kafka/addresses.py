@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from drill.kafka.messages import DESCRIBE_CLUSTER, FETCH, FIND_COORDINATOR, METADATA, PRODUCE, framed
+from drill.kafka.varint import as_varint, varint
 from drill.network.splice import Address, Bytes
 
 Advertise = Callable[[int], Address]
@@ -64,7 +65,7 @@ def readdressed(api_key: int, version: int, frame: Bytes, advertise: Advertise, 
     return answer.changed()
 
 
-def brokers_in(frame: bytes) -> dict[int, Address]:
+def brokers_in(frame: Bytes) -> dict[int, Address]:
     """The brokers in the answer to `messages.metadata_request`."""
     brokers: dict[int, Address] = {}
     answer = _Answer(frame, False, lambda _: ("", 0), brokers.__setitem__)
@@ -104,14 +105,8 @@ class _Answer:
         return value
 
     def varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._frame[self._at]
-            self._at += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
-            shift += 7
+        value, self._at = varint(self._frame, self._at)
+        return value
 
     def items(self) -> range:
         """The indices of an array, none if it is null, which follow here."""
@@ -166,10 +161,10 @@ class _Answer:
                 self.broker(rack=True)
                 self.tags()
             size += sum(len(instead) - (end - start) for start, end, instead in self._edits[before:])
-            self._edits.insert(before, (begin, inside, _as_varint(size)))
+            self._edits.insert(before, (begin, inside, as_varint(size)))
 
     def _string(self, data: bytes) -> bytes:
-        return (_as_varint(len(data) + 1) if self._flexible else _INT16.pack(len(data))) + data
+        return (as_varint(len(data) + 1) if self._flexible else _INT16.pack(len(data))) + data
 
 
 def _produce(answer: _Answer, version: int) -> None:
@@ -244,15 +239,6 @@ def _describe_cluster(answer: _Answer, version: int) -> None:
         if version >= 2:
             answer.skip(1)
         answer.tags()
-
-
-def _as_varint(value: int) -> bytes:
-    written = bytearray()
-    while value > 0x7F:
-        written.append(value & 0x7F | 0x80)
-        value >>= 7
-    written.append(value)
-    return bytes(written)
 
 
 # For each: how it is walked, and from which version on it is flexible.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import ssl
 import sys
 from typing import Any
 
@@ -16,11 +18,13 @@ from kio.schema.errors import ErrorCode
 from pydantic import BaseModel, Field
 
 from drill.kafka.codec import read_request
+from drill.kafka.connection import Answered, Open, Verdict
+from drill.kafka.login import Login
 from drill.kafka.membership import Membership
 from drill.kafka.messages import PRODUCE
-from drill.kafka.proxy import Route, serve
+from drill.kafka.proxy import Enter, Node, Route, from_table, serve
 from drill.kafka.refusal import refusal
-from drill.network import admin_http
+from drill.network import admin_http, tls
 from drill.network.admin_http import Reply, as_json
 from drill.network.listeners import listen_on, port_of
 from drill.network.splice import Bytes
@@ -28,18 +32,27 @@ from drill.ports import LOOPBACK
 from drill.process import announce, configuration, exit_with_parent
 
 
+class Certificate(BaseModel):
+    """Files in PEM: the chain that is shown, and its key."""
+
+    chain: str
+    key: str
+
+
 class ClusterConfig(BaseModel):
-    """What the process is told."""
+    """What the process is told. `logins`: the passwords of its users, who then must log in with SASL/PLAIN."""
 
     site: str
     brokers: int = Field(default=3, ge=1)
+    tls: Certificate | None = None
+    logins: dict[str, str] = {}
 
 
 class ReadOnlyTopic(ConnectionError):
     """A write to a mirror topic that awaits no answer; a broker closes the connection."""
 
 
-class Guard:
+class Guard(Open):
     """What a real cluster refuses and the mock does not: writes to mirror topics, and strangers in a group."""
 
     def __init__(self) -> None:
@@ -50,8 +63,8 @@ class Guard:
         """Whether a request must be looked at."""
         return (api_key == PRODUCE and bool(self.read_only)) or self._members.wants(api_key)
 
-    def answer(self, api_key: int, version: int, frame: Bytes) -> bytes | None:
-        """The refusal of a write to a mirror topic, or of a member of another cluster's group; else None.
+    def request(self, api_key: int, version: int, frame: Bytes) -> Verdict:
+        """Refuse a write to a mirror topic, or a member of another cluster's group.
 
         Raises:
             ReadOnlyTopic: if the writer awaits no answer.
@@ -59,13 +72,13 @@ class Guard:
         request = read_request(api_key, version, frame)
         if api_key != PRODUCE:
             stranger = self._members.is_stranger(api_key, request)
-            return refusal(api_key, version, frame, ErrorCode.unknown_member_id) if stranger else None
+            return Answered(refusal(api_key, version, frame, ErrorCode.unknown_member_id)) if stranger else None
         refused = self.read_only.intersection(topic.name for topic in request.topic_data)
         if not refused:
             return None
         if request.acks == 0:
             raise ReadOnlyTopic(f"a write with acks=0 to the mirror {', '.join(sorted(refused))}")
-        return refusal(api_key, version, frame, ErrorCode.invalid_request)
+        return Answered(refusal(api_key, version, frame, ErrorCode.invalid_request))
 
     def replace(self, body: Any) -> Reply:
         """PUT: the whole set."""
@@ -80,6 +93,17 @@ class Guard:
         return as_json({"topics": sorted(self.read_only)})
 
 
+def _secured(certificate: Certificate) -> Enter:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    server = tls.Server(context)
+
+    async def enter(client: socket.socket, node: Node) -> tuple[socket.socket, Node]:
+        return (await server.accept(client))[0], node
+
+    return enter
+
+
 async def run(config: ClusterConfig) -> None:
     """Start the cluster, then its guard, and serve until the process ends."""
     mock = Producer({"test.mock.num.brokers": config.brokers, "bootstrap.servers": "mock", "log_level": 3})
@@ -88,7 +112,10 @@ async def run(config: ClusterConfig) -> None:
     bootstrap, *brokers = listen_on(1 + len(nodes))
     advertised = {node: (LOOPBACK, port_of(port)) for node, port in zip(sorted(nodes), brokers, strict=True)}
     guard = Guard()
-    route = Route(nodes[min(nodes)], advertised, guard.wants, guard.answer, dict(nodes))
+    route = Route(nodes[min(nodes)], from_table(advertised), nodes=dict(nodes))
+    route.gate = (lambda: Login(config.logins, guard)) if config.logins else (lambda: guard)
+    if config.tls is not None:
+        route.enter = _secured(config.tls)
     admin = await admin_http.serve(
         {("PUT", "/read-only-topics"): guard.replace, ("GET", "/read-only-topics"): guard.show}
     )

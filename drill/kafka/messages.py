@@ -18,9 +18,14 @@ OFFSET_COMMIT: Final = 8
 FIND_COORDINATOR: Final = 10
 HEARTBEAT: Final = 12
 SYNC_GROUP: Final = 14
+SASL_HANDSHAKE: Final = 17
 API_VERSIONS: Final = 18
+SASL_AUTHENTICATE: Final = 36
 DESCRIBE_CLUSTER: Final = 60
 CONSUMER_GROUP_HEARTBEAT: Final = 68
+
+BEFORE_LOGIN: Final = frozenset({API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE})
+"""What a client asks before it is logged in."""
 
 
 CLIENT_ID: Final = 12  # where a request's client id begins: after size, api key, version and correlation id

@@ -1,228 +1,126 @@
-"""A proxy for Kafka connections: forwards frames untouched, and rewrites only the broker addresses in the few answers
-that hold them. A hook may answer a request in the cluster's place."""
+"""A proxy for Kafka connections: a route's clients on one side, a cluster's brokers on the other."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
-import struct
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from drill.kafka.addresses import brokers_in, names_brokers, readdressed
-from drill.kafka.frames import Frames
-from drill.kafka.messages import API_VERSIONS, PRODUCE, awaits_answer, metadata_request
-from drill.network.splice import CONNECT_S, Address, Bytes, Splice, accept, connect
+from drill.kafka.connection import Connection, Gate, Open
+from drill.network.splice import Address, Splice, accept, connect
 
-LOG = logging.getLogger(__name__)
-REQUEST: Final = struct.Struct(">ihhi")
-RESPONSE: Final = struct.Struct(">ii")
 LOOK_S: Final = 0.01
 
-Wants = Callable[[int], bool]
-"""Whether a request of an api key must be shown to the hook; it is gathered whole for that."""
-Answer = Callable[[int, int, Bytes], "bytes | None"]
-"""The hook: given api key, version and frame of a request, the frame that answers it, or None to forward it."""
+Node = int | None
+"""A node's id; None: the bootstrap."""
+Advertise = Callable[[int], Address]
+Enter = Callable[[socket.socket, Node], Awaitable[tuple[socket.socket, Node]]]
+"""Takes a client in that came to a node's port: its connection, and the node it really asks for."""
+Reach = Callable[[Address], Awaitable[socket.socket]]
+"""Makes a connection to a broker."""
 
 
 class NodeOutOfRange(RuntimeError):
     """A broker whose id the route has no address for."""
 
 
-def nothing(_: int) -> bool:
-    """A hook that wants no request."""
-    return False
+async def as_it_comes(client: socket.socket, node: Node) -> tuple[socket.socket, Node]:
+    """A client without TLS is known by the port it came to."""
+    return client, node
 
 
-def forwarded(_key: int, _version: int, _frame: Bytes) -> bytes | None:
-    """A hook that answers no request."""
-    return None
+def from_table(table: Mapping[int, Address]) -> Advertise:
+    """Addresses that are given for each node id; any other breaks the route, in the engine's words."""
+
+    def advertise(node: int) -> Address:
+        try:
+            return table[node]
+        except KeyError:
+            raise NodeOutOfRange(
+                f"Cannot generate node address for node id {node}: the route has {sorted(table)}"
+            ) from None
+
+    return advertise
 
 
 @dataclass
 class Route:
-    """Where a proxy forwards to, and what it advertises: clients reach node `n` at `advertised[n]`."""
+    """Where a proxy forwards to, and what it advertises: clients reach node `n` at `advertise(n)`.
+
+    `ports`: what each of its listening ports stands for.
+    """
 
     upstream: Address
-    advertised: Mapping[int, Address]
-    wants: Wants = nothing
-    answer: Answer = forwarded
+    advertise: Advertise
+    ports: tuple[Node, ...] = (None,)
+    gate: Callable[[], Gate] = Open
+    enter: Enter = as_it_comes
+    reach: Reach = connect
     nodes: dict[int, Address] = field(default_factory=dict)
-    clients: int = 0
-    upstreams: int = 0
+    clients: Counter[Node] = field(default_factory=Counter)
+    upstreams: Counter[Node] = field(default_factory=Counter)
     closing: bool = False
     connections: set[Connection] = field(default_factory=set)
+    counts: Counts = field(default_factory=lambda: Counts())
+
+    def learn(self, nodes: Mapping[int, Address]) -> None:
+        """Keep where nodes really are."""
+        self.nodes.update(nodes)
+
+
+@dataclass
+class Counts:
+    """What has happened to a route's connections, by node or by cause."""
+
+    connected: Counter[Node] = field(default_factory=Counter)
+    reached: Counter[Node] = field(default_factory=Counter)
+    refused: Counter[Node] = field(default_factory=Counter)
+    unreached: Counter[Node] = field(default_factory=Counter)
     disconnects: Counter[str] = field(default_factory=Counter)
 
-    def advertise(self, node: int) -> Address:
-        """The address a client is told for a node.
 
-        Raises:
-            NodeOutOfRange: in the engine's words.
-        """
-        try:
-            return self.advertised[node]
-        except KeyError:
-            raise NodeOutOfRange(
-                f"Cannot generate node address for node id {node}: the route has {sorted(self.advertised)}"
-            ) from None
-
-    def learn(self, node: int, address: Address) -> None:
-        """Keep where a node really is."""
-        self.nodes[node] = address
-
-    async def address_of(self, node: int | None) -> Address:
-        """Where to forward to: the bootstrap server for None, else the node; the cluster is asked if it is not known.
-
-        Raises:
-            OSError: if the cluster does not answer, or has no such node.
-        """
-        if node is None:
-            return self.upstream
-        if node not in self.nodes:
-            self.nodes |= await asyncio.wait_for(ask_brokers(self.upstream), CONNECT_S)
-        if node not in self.nodes:
-            raise ConnectionRefusedError(f"the cluster at {self.upstream} has no node {node}")
-        return self.nodes[node]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request that waits for its turn: to be answered by the cluster, or with `answer`."""
-
-    api_key: int
-    version: int
-    answer: bytes | None = None
-
-
-class Connection:
-    """What is asked and answered on one client's connection.
-
-    Kafka answers in the order of the requests, so an answer of the hook waits until those before it are answered.
-    """
-
-    def __init__(self, route: Route, splice: Splice) -> None:
-        self._route = route
-        self._asked: dict[int, Asked] = {}
-        self._splice = splice
-        self._responses = Frames(self._response)
-        splice.requests.through = Frames(self._request)
-        splice.responses.through = self._responses
-
-    @property
-    def in_flight(self) -> bool:
-        """Whether a request waits for its answer."""
-        return bool(self._asked)
-
-    def stop_reading(self) -> None:
-        """Take no more requests."""
-        self._splice.requests.pause()
-
-    def end(self, cause: str) -> None:
-        """Close it."""
-        self._splice.end(cause)
-
-    def _request(self, frame: memoryview) -> int | Bytes | None:
-        if len(frame) < REQUEST.size:
-            return REQUEST.size
-        size: int
-        size, api_key, version, correlation = REQUEST.unpack_from(frame)
-        if api_key != API_VERSIONS and self._route.wants(api_key):
-            if len(frame) < 4 + size:
-                return 4 + size
-            answer = self._route.answer(api_key, version, frame)
-            if answer is not None:
-                self._answer(correlation, Asked(api_key, version, answer), answer)
-                return b""
-        if api_key == PRODUCE:
-            awaits = awaits_answer(version, frame)
-            if not isinstance(awaits, bool):
-                return awaits
-            if not awaits:
-                return None
-        self._asked[correlation] = Asked(api_key, version)
-        return None
-
-    def _answer(self, correlation: int, asked: Asked, answer: bytes) -> None:
-        if self._asked:
-            self._asked[correlation] = asked
-        elif self._responses.amid:
-            self._responses.after_this(answer)
-        else:
-            self._splice.responses.write(answer)
-
-    def _response(self, frame: memoryview) -> int | Bytes | None:
-        if len(frame) < RESPONSE.size:
-            return RESPONSE.size
-        size: int
-        size, correlation = RESPONSE.unpack_from(frame)
-        asked = self._asked.get(correlation)
-        if asked is None:
-            return None
-        changed: Bytes | None = None
-        if names_brokers(asked.api_key, asked.version):
-            if len(frame) < 4 + size:
-                return 4 + size
-            changed = readdressed(asked.api_key, asked.version, frame, self._route.advertise, self._route.learn)
-            if changed is frame:
-                changed = None  # so that it is not copied
-        del self._asked[correlation]
-        self._release()
-        return changed
-
-    def _release(self) -> None:
-        """Let the hook's answers go whose turn it is."""
-        while self._asked:
-            first, asked = next(iter(self._asked.items()))
-            if asked.answer is None:
-                return
-            self._responses.after_this(asked.answer)
-            del self._asked[first]
-
-
-async def ask_brokers(bootstrap: Address) -> dict[int, Address]:
-    """The brokers of the cluster that answers at an address.
-
-    Raises:
-        OSError: if it does not answer.
-    """
-    loop = asyncio.get_running_loop()
-    with await connect(bootstrap) as sock:
-        await loop.sock_sendall(sock, metadata_request(1))
-        frame = b""
-        while len(frame) < 4 or len(frame) < 4 + int.from_bytes(frame[:4], "big"):
-            more = await loop.sock_recv(sock, 65_536)
-            if not more:
-                raise ConnectionResetError(f"the cluster at {bootstrap} closed the connection instead of an answer")
-            frame += more
-        return brokers_in(frame)
-
-
-async def serve(route: Route, listener: socket.socket, node: int | None) -> None:
-    """Serve clients of a route on one port: of its bootstrap (`node` None), or of one node. Does not return."""
+async def serve(route: Route, listener: socket.socket, port_of: Node) -> None:
+    """Serve clients of a route on one port: of its bootstrap (None), or of one node. Does not return."""
 
     async def carry(client: socket.socket) -> None:
-        route.clients += 1
         try:
-            upstream = await connect(await route.address_of(node))
-            if route.closing:
-                upstream.close()
-                return
-            route.upstreams += 1
-            splice = Splice(client, upstream)
-            connection = Connection(route, splice)
-            route.connections.add(connection)
-            try:
-                await splice.run()
-            finally:
-                route.connections.discard(connection)
-                route.disconnects[splice.cause] += 1
-                route.upstreams -= 1
+            client, node = await route.enter(client, port_of)
+        except OSError:
+            route.counts.refused[port_of] += 1
+            raise
+        route.counts.connected[node] += 1
+        route.clients[node] += 1
+        try:
+            with client:
+                await forward(client, node)
         finally:
-            route.clients -= 1
+            route.clients[node] -= 1
+
+    async def forward(client: socket.socket, node: Node) -> None:
+        learning = node is not None and node not in route.nodes
+        address = route.upstream if node is None or learning else route.nodes[node]
+        try:
+            upstream = await route.reach(address)
+        except OSError:
+            route.counts.unreached[node] += 1
+            raise
+        if route.closing:
+            upstream.close()
+            return
+        route.counts.reached[node] += 1
+        route.upstreams[node] += 1
+        splice = Splice(client, upstream)
+        connection = Connection(route, route.gate(), splice, learning)
+        route.connections.add(connection)
+        try:
+            await splice.run()
+        finally:
+            route.connections.discard(connection)
+            route.counts.disconnects[splice.cause] += 1
+            route.upstreams[node] -= 1
 
     await accept(listener, carry)
 

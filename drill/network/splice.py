@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -25,6 +26,7 @@ Through = Callable[[memoryview], Bytes]
 CHUNK: Final = 256 * 1024
 CONNECT_S: Final = 3.0
 REST_S: Final = 0.1
+LATER: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 def as_it_is(data: memoryview) -> Bytes:
@@ -81,7 +83,7 @@ class Flow:
         buffer = self._spare.pop() if self._spare else memoryview(bytearray(CHUNK))
         try:
             size = self._source.recv_into(buffer)
-        except (BlockingIOError, InterruptedError):
+        except LATER:
             self._spare.append(buffer)
             return
         except OSError:
@@ -124,7 +126,7 @@ class Flow:
     def _send(self, data: Bytes) -> int:
         try:
             return self._sink.send(data)
-        except (BlockingIOError, InterruptedError):
+        except LATER:
             return 0
         except OSError:
             self._finish()
@@ -163,6 +165,9 @@ class Splice:
             self.requests.stop()
             self.responses.stop()
             for each in self._sockets:
+                if isinstance(each, ssl.SSLSocket):
+                    with contextlib.suppress(OSError, ValueError):
+                        each.unwrap()  # tells the other side that this is no accident; its answer is not waited for
                 each.close()
 
 

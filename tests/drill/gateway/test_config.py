@@ -14,6 +14,7 @@ import yaml
 
 from drill.gateway.config import BadGatewayConfig, from_environment, parse
 from drill.gateway.route import route_of
+from drill.gateway.secrets import Credentials, SwapCounts
 from drill.process import ROOT
 
 
@@ -49,13 +50,15 @@ def test_ports_are_compacted_in_the_order_of_node_ids(document: dict[str, Any]) 
     document["gateway"]["streamingDomains"][0]["kafkaCluster"]["nodeIdRanges"] = ranges
     gateway = parse(yaml.safe_dump(document))
     route = route_of(gateway, gateway.routes[0])
-    assert route.advertised == {7: ("127.0.0.1", 9093), 100: ("127.0.0.1", 9094), 101: ("127.0.0.1", 9095)}
+    told = {node: route.advertise(node) for node in (7, 100, 101)}
+    assert told == {7: ("127.0.0.1", 9093), 100: ("127.0.0.1", 9094), 101: ("127.0.0.1", 9095)}
+    assert route.ports == (None, 7, 100, 101)
 
 
 def test_nodes_0_to_2_without_ranges(document: dict[str, Any]) -> None:
     del document["gateway"]["streamingDomains"][0]["kafkaCluster"]["nodeIdRanges"]
     gateway = parse(yaml.safe_dump(document))
-    assert sorted(route_of(gateway, gateway.routes[0]).advertised) == [0, 1, 2]
+    assert route_of(gateway, gateway.routes[0]).ports == (None, 0, 1, 2)
 
 
 def test_every_documented_key_is_known(document: dict[str, Any]) -> None:
@@ -90,8 +93,8 @@ def test_every_documented_key_is_known(document: dict[str, Any]) -> None:
         "commonTags": {"a": "b"},
     }
     parsed = parse(yaml.safe_dump(document))
-    with pytest.raises(BadGatewayConfig, match="swap"):
-        route_of(parsed, parsed.routes[0])
+    with pytest.raises(BadGatewayConfig, match="clientAuth: can't read its JAAS file"):
+        Credentials(parsed, parsed.routes[0], SwapCounts())
 
 
 def _set(document: dict[str, Any], path: str, value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -184,10 +185,13 @@ def test_a_dead_upstream_closes_clients_connections(way: Any, parts: Any, eventu
     cluster, gateway, _, bootstrap = way()
     producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
     producer.list_topics(timeout=20)
-    name = 'kroxylicious_client_to_proxy_active_connections{virtual_cluster="orders"} '
 
     def connections() -> int:
-        return int(parts.admin(gateway, "/metrics").partition(name)[2].splitlines()[0])
+        samples = re.findall(r"^kroxylicious_client_to_proxy_active_connections\{.*\} (\d+)$", metrics(), re.MULTILINE)
+        return sum(map(int, samples))
+
+    def metrics() -> str:
+        return str(parts.admin(gateway, "/metrics"))
 
     assert eventually(connections) > 0
     cluster.kill()

@@ -27,7 +27,7 @@ from drill.kafka.messages import (
     awaits_answer,
     framed,
 )
-from drill.kafka.proxy import NodeOutOfRange, Route
+from drill.kafka.proxy import NodeOutOfRange, from_table
 from drill.kafka.refusal import NoErrorAnswer, _filled, _item, refusal
 
 NAMES = {
@@ -156,7 +156,7 @@ def test_answers_before_kip_951_are_not_looked_at() -> None:
 
 def test_a_node_out_of_range_breaks_the_route_in_the_engines_words() -> None:
     with pytest.raises(NodeOutOfRange, match="Cannot generate node address for node id 3"):
-        Route(("kafka", 9092), {1: ("gw", 1), 2: ("gw", 2)}).advertise(3)
+        from_table({1: ("gw", 1), 2: ("gw", 2)})(3)
 
 
 @pytest.mark.parametrize(("api_key", "version"), versions(PRODUCE))

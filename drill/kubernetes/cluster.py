@@ -21,7 +21,6 @@ import uvicorn
 from pydantic import BaseModel, ConfigDict
 
 from drill.kubernetes.api import Access, Api
-from drill.kubernetes.certificate import certificate
 from drill.kubernetes.cfk import Behaviour, Operator
 from drill.kubernetes.crds import KINDS, stored
 from drill.kubernetes.deployments import Deployments
@@ -31,6 +30,7 @@ from drill.kubernetes.services import Services
 from drill.kubernetes.store import Store
 from drill.network import admin_http
 from drill.network.admin_http import Reply, as_json
+from drill.network.certificate import certificate
 from drill.ports import LOOPBACK
 from drill.process import announce, configuration, exit_with_parent
 

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from tests.drill.gateway.clients import consumer, read
 
 pytestmark = pytest.mark.slow
 
@@ -29,28 +31,6 @@ def way(parts: Any, config: Any) -> Callable[..., Any]:
         return cluster, gateway, balancer, bootstrap
 
     return make
-
-
-def consumer(bootstrap: str, **settings: Any) -> Consumer:
-    return Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "fulfilment",
-            "auto.offset.reset": "earliest",
-            "log_level": 0,
-            **settings,
-        }
-    )
-
-
-def read(kafka: Consumer, count: int, timeout_s: float = 40.0) -> list[Message]:
-    messages: list[Message] = []
-    deadline = time.monotonic() + timeout_s
-    while len(messages) < count and time.monotonic() < deadline:
-        message = kafka.poll(0.2)
-        if message is not None and message.error() is None:
-            messages.append(message)
-    return messages
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])

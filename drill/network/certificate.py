@@ -17,18 +17,19 @@ from cryptography.x509.oid import NameOID
 from drill.ports import LOOPBACK
 
 
-def certificate(directory: Path) -> tuple[bytes, Path, Path]:
-    """The authority's certificate (PEM), and the files of the server's certificate and key."""
+def certificate(directory: Path, *names: str) -> tuple[bytes, Path, Path]:
+    """The authority's certificate (PEM), and the files of the server's certificate and key. `names`: its own, too."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "drill authority")])
     authority = (
         _begun(name, name, authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
+    hosts = [x509.IPAddress(ipaddress.ip_address(LOOPBACK)), *map(x509.DNSName, names)]
     server = (
-        _begun(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")]), name, key.public_key())
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK))]), critical=False)
+        _begun(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "drill")]), name, key.public_key())
+        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     chain, secret = directory / "server.pem", directory / "server.key"

@@ -198,7 +198,7 @@ def test_a_fleet_without_a_licence_is_replaced_without_waiting_for_a_reload(star
 def test_a_fleet_that_knows_no_config_id_is_rolled_and_done_when_no_pod_of_before_is_left(
     start: Make, call: Call
 ) -> None:
-    execution, fleet = start(spec=rolling, cfk=(3, 2), ready_after_s=1.0)
+    execution, fleet = start(spec=rolling, cfk=(3, 2), ready_after_s=1.0, termination_s=1.5)
     before = fleet.pods()
     call("switch_routes", switch(execution))
     seen: set[str] = set()

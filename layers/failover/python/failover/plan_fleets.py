@@ -15,6 +15,8 @@ from failover.plan_part import Endpoint, Name, Part
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 """The name of a Kubernetes object."""
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Instances = Annotated[int, Field(ge=1, le=1000)]
+"""How many instances a fleet that was scaled to zero comes back with, where nothing tells how many there were."""
 Routes = tuple[str, dict[str, str], bool]
 
 
@@ -68,6 +70,7 @@ class CfkFleet(Part):
     route: str = Field(min_length=1)
     bootstrap: Endpoint
     domains: dict[str, Domain]
+    instances: Instances = 3
 
     def routes(self) -> Routes:
         """By streaming domain."""
@@ -87,6 +90,7 @@ class CfkBlueGreenFleet(Part):
     route: str = Field(min_length=1)
     bootstrap: Endpoint
     domains: dict[str, Domain]
+    instances: Instances = 3
 
     def routes(self) -> Routes:
         """By Gateway."""
@@ -103,6 +107,7 @@ class CfkBlueGreenFleet(Part):
             route=self.route,
             bootstrap=self.bootstrap,
             domains=self.domains,
+            instances=self.instances,
         )
 
     @model_validator(mode="after")
@@ -125,6 +130,7 @@ class KroxyliciousFleet(Part):
     virtual_cluster: ObjectName
     bootstrap: Endpoint
     services: dict[str, ObjectName]
+    instances: Instances = 3
     port: int | None = Field(default=None, ge=1, le=65_535)
 
     def routes(self) -> Routes:

@@ -104,7 +104,7 @@ class CfkGateway:
                 route["security"] = route.get("security", {}) | {"secretStore": domain.secret_store}
         last = change_of(view.gateway)
         if wanted["replicas"] == 0:
-            wanted["replicas"] = (last.replicas if last is not None else None) or 1
+            wanted["replicas"] = (last.replicas if last is not None else None) or self._fleet.instances
         if hot_reload(wanted):
             wanted["configId"] = config_id(wanted, view.index)
         return wanted
@@ -156,7 +156,7 @@ class CfkGateway:
 
     def _ask(self, pod: str) -> Told:
         config = self._api.ask_pod(pod, CONFIG_PORT, "config")
-        metrics = self._api.ask_pod(pod, ADMIN_PORT, "metrics")
+        metrics = self._api.ask_pod(pod, ADMIN_PORT, "metrics") if config[0] else config  # who is silent is asked once
         return told(config, metrics, self._fleet.route)
 
 

@@ -183,7 +183,7 @@ class KroxyliciousCluster:
             patched(self._api, CLUSTERS, view.cluster, operations, self._change(view, target))
         if view.replicas == 0:  # only now: no instance shall come up that leads to where it led before
             last = change_of(view.proxy)
-            self._scale(view, (last.replicas if last is not None else None) or 1)
+            self._scale(view, (last.replicas if last is not None else None) or self._fleet.instances)
 
     def _scale(self, view: View, replicas: int) -> None:
         operations = [{"op": "add", "path": "/spec/replicas", "value": replicas}]

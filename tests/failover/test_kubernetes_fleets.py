@@ -1,0 +1,195 @@
+"""What Kubernetes says is judged without a call: rubbish proves nothing, and what is lost holds nothing up."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failover.gateway.cfk_state import Told, View, certifies, config_id, told
+from failover.gateway.change import ANNOTATION, Change, change_of, digests, is_new, since
+from failover.gateway.pods import bootstrap_of, carries_clients, rolled_out
+from failover.plan_fleets import CfkFleet, Domain, Eks
+
+NOW = 1_800_000_000.0
+READY = [{"type": "Ready", "status": "True"}]
+FLEET = CfkFleet(
+    name="gateway-west",
+    kind="cfk",
+    eks=Eks(name="eks-west"),
+    namespace="kafka",
+    gateway="gw",
+    route="orders",
+    bootstrap="gw:9092",
+    domains={site: Domain(name=site, bootstrap_server_id="kafka") for site in ("east", "west")},
+)
+
+
+def at(seconds: float) -> str:
+    return datetime.fromtimestamp(NOW + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def spec(target: str = "west", **more: Any) -> dict[str, Any]:
+    server = {"id": "kafka", "endpoint": "kafka:9092"}
+    domains = [{"name": site, "kafkaCluster": {"bootstrapServers": [server]}} for site in ("east", "west")]
+    domain = {"name": target, "bootstrapServerId": "kafka"}
+    made: dict[str, Any] = {
+        "replicas": 1,
+        "hotReload": True,
+        "streamingDomains": domains,
+        "routes": [{"name": "orders", "endpoint": "kafka:9092", "streamingDomain": domain}],
+        **more,
+    }
+    return {"configId": config_id(made, 0)} | made
+
+
+def pod(name: str = "a", **status: Any) -> dict[str, Any]:
+    metadata = {"name": name, "uid": f"uid-{name}"}
+    return {
+        "metadata": metadata,
+        "spec": {"containers": []},
+        "status": {"conditions": READY, "podIP": "10.0.0.1"} | status,
+    }
+
+
+def view(answers: dict[str, Told], pods: list[dict[str, Any]], gateway_spec: dict[str, Any] | None = None) -> View:
+    gateway = {
+        "metadata": {"name": "gw", "generation": 3},
+        "spec": gateway_spec or spec(),
+        "status": {"observedGeneration": 3},
+    }
+    counts = {name: len(pods) for name in ("replicas", "updatedReplicas", "availableReplicas")}
+    deployment = {
+        "metadata": {"generation": 1},
+        "spec": {"replicas": len(pods)},
+        "status": {"observedGeneration": 1, **counts},
+    }
+    return View(FLEET, gateway, deployment, tuple(pods), answers, NOW)
+
+
+@pytest.mark.parametrize(
+    ("changed", "carries"),
+    [
+        ({}, True),
+        ({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}, False),
+        ({"status": {"conditions": READY, "phase": "Failed"}}, False),
+        ({"deletionTimestamp": at(20)}, True),
+        ({"deletionTimestamp": at(-1)}, False),
+    ],
+)
+def test_a_pod_carries_clients_until_it_is_gone_or_its_time_is_over(changed: dict[str, Any], carries: bool) -> None:
+    some = pod()
+    some["status"] = changed.pop("status", some["status"])
+    some["metadata"] |= changed
+    assert carries_clients(some, NOW) is carries
+
+
+def test_a_pod_is_reached_at_its_node_where_it_is_published_there_else_at_itself() -> None:
+    some = pod()
+    assert bootstrap_of(some, 9092) == "10.0.0.1:9092"
+    some["spec"]["containers"] = [{"ports": [{"containerPort": 9092, "hostPort": 31000}]}]
+    some["status"]["hostIP"] = "10.9.9.9"
+    assert bootstrap_of(some, 9092) == "10.9.9.9:31000"
+    assert bootstrap_of(some, 9093) == "10.0.0.1:9093"
+    assert bootstrap_of({"metadata": {}, "spec": {}}, 9092) is None
+
+
+@pytest.mark.parametrize("missing", ["replicas", "updatedReplicas", "availableReplicas", "observedGeneration"])
+def test_a_deployment_has_not_rolled_out_while_a_count_is_missing(missing: str) -> None:
+    status = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}
+    deployment = {"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status}
+    assert rolled_out(deployment)
+    assert not rolled_out(deployment | {"status": {key: value for key, value in status.items() if key != missing}})
+    assert not rolled_out(deployment | {"spec": {"replicas": 4}})
+
+
+@given(st.binary(max_size=60))
+def test_no_rubbish_on_config_or_metrics_is_an_id(body: bytes) -> None:
+    answer = told((200, body), (200, body), "orders")
+    assert answer.config_id is None
+    assert told((500, body), (0, b""), "orders") == Told()
+
+
+@given(st.one_of(st.none(), st.integers(), st.lists(st.text()), st.dictionaries(st.text(), st.integers())))
+def test_an_id_is_a_text(value: Any) -> None:
+    assert told((200, json.dumps({"configId": value}).encode()), (0, b""), "orders").config_id is None
+
+
+def test_an_image_without_config_is_told_from_a_pod_that_does_not_answer() -> None:
+    assert told((404, b""), (0, b""), "orders").knows_ids is False
+    assert told((503, b""), (0, b""), "orders").knows_ids is None
+    assert told((0, b""), (0, b""), "orders").knows_ids is None
+
+
+def test_metrics_tell_the_state_of_the_route_in_whatever_order_their_labels_are() -> None:
+    metrics = (
+        b'kroxylicious_virtual_cluster_state{state="serving",virtual_cluster="other"} 1\n'
+        b'kroxylicious_virtual_cluster_state{state="serving",virtual_cluster="orders"} 0\n'
+        b'kroxylicious_virtual_cluster_state{virtual_cluster="orders",state="failed"} 1.0\n'
+    )
+    assert told((0, b""), (200, metrics), "orders").state == "failed"
+    assert told((0, b""), (200, metrics), "unheard-of").state is None
+
+
+def test_an_id_certifies_where_its_route_leads_and_nothing_else() -> None:
+    west = spec()
+    assert certifies(west["configId"], west, 0)
+    assert west["configId"] != spec()["configId"]
+    for moved in (
+        spec("east"),
+        spec(streamingDomains=[]),
+        spec(routes=[west["routes"][0] | {"fence": {"scope": "ALL"}}]),
+        spec(routes=[west["routes"][0] | {"security": {"secretStore": "other"}}]),
+    ):
+        assert not certifies(west["configId"], moved, 0)
+    assert not certifies("None", west, 0) and not certifies("", west, 0)
+
+
+def test_a_route_that_has_failed_proves_nothing_though_its_id_is_right() -> None:
+    wanted = spec()
+    right = Told(True, wanted["configId"], "serving")
+    assert view({"a": right}, [pod()], wanted).settled
+    for wrong in (
+        Told(True, wanted["configId"], "failed"),
+        Told(True, wanted["configId"], "draining"),
+        Told(True, "fo-old", "serving"),
+        Told(None, None, None),
+    ):
+        mixed = view({"a": right, "b": wrong}, [pod(), pod("b")], wanted)
+        assert not mixed.settled
+        assert [instance.proof is None for instance in mixed.instances] == [False, True]
+
+
+def test_no_pod_at_all_is_not_settled() -> None:
+    assert not view({}, []).settled
+
+
+@given(st.text(max_size=80))
+def test_an_annotation_that_is_no_change_is_none(text: str) -> None:
+    assert change_of({"metadata": {"annotations": {ANNOTATION: text}}}) is None
+
+
+def test_a_change_is_read_as_it_was_written_and_guards_what_was_read() -> None:
+    change = Change("fo-1", "west", "roll", NOW, ("u1",), {"Ready": "abc"}, 3)
+    bare = {"metadata": {"name": "gw", "resourceVersion": "7"}}
+    version, added = change.operations(bare)
+    assert version == {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}
+    carrying = {"metadata": {"annotations": added["value"]}}
+    assert change_of(carrying) == change
+    test, _ = Change("fo-2", "east", "roll", NOW).operations(carrying)
+    assert (test["op"], test["value"]) == ("test", added["value"][ANNOTATION])
+
+
+def test_a_condition_is_new_if_anything_it_says_is_and_speaks_from_then_on() -> None:
+    old = {"type": "Ready", "status": "False", "reason": "ApplyFailed", "message": "a", "lastTransitionTime": at(-900)}
+    change = Change("fo-1", "west", "roll", NOW, conditions=digests([old]))
+    assert not is_new(old | {"lastProbeTime": at(5)}, change)
+    assert is_new(old | {"message": "b"}, change)
+    assert is_new(old | {"type": "Other"}, change)
+    assert since(old, change) == NOW
+    assert since(old | {"lastTransitionTime": at(10)}, change) == NOW + 10
+    assert since(old | {"lastTransitionTime": "yesterday"}, change) == NOW

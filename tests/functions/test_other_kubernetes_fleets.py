@@ -35,6 +35,7 @@ COLOURS = {
     "gateways": {"east": "blue", "west": "green"},
     "route": "orders",
     "domains": DOMAINS,
+    "instances": 1,
     **COMMON,
 }
 OPEN_SOURCE = {

@@ -94,25 +94,30 @@ def test_a_replica_more_or_less_is_a_pod_more_or_less_and_none_of_the_others_is_
 def test_a_service_leads_new_connections_to_ready_pods_and_old_ones_stay_until_their_pod_is_gone(
     make: Callable[..., Cluster], balancer: Child
 ) -> None:
-    other = manifest()
-    other["metadata"] = {"name": "other", "namespace": "confluent"}
-    service = {
-        "kind": "Service",
-        "metadata": {"name": "clients", "annotations": {"drill/balancer": balancer.ready["admin"]}},
-        "spec": {"selector": {"app": "gw"}},
-    }
-    cluster = make(manifests=[manifest(), other, service])
-    cluster.eventually(lambda: len(cluster.pods()) == 2 and all(map(_ready, cluster.pods())))
+    with socket.create_server(("127.0.0.1", 0)) as kafka:  # a connection to a dead upstream would end at once
+        upstream = {"id": "kafka", "endpoint": f"127.0.0.1:{kafka.getsockname()[1]}"}
+        domain = {"name": "east", "type": "kafka", "kafkaCluster": {"bootstrapServers": [upstream]}}
+        gateways = [manifest(streamingDomains=[domain]) for _ in range(2)]
+        gateways[1]["metadata"] = {"name": "other", "namespace": "confluent"}
+        service = {
+            "kind": "Service",
+            "metadata": {"name": "clients", "annotations": {"drill/balancer": balancer.ready["admin"]}},
+            "spec": {"selector": {"app": "gw"}},
+        }
+        cluster = make(manifests=[*gateways, service])
+        cluster.eventually(lambda: len(cluster.pods()) == 2 and all(map(_ready, cluster.pods())))
 
-    def targets() -> list[list[int]]:
-        return list(httpx.get(f"{balancer.ready['admin']}/targets").json()["targets"])
+        def targets() -> list[list[int]]:
+            return list(httpx.get(f"{balancer.ready['admin']}/targets").json()["targets"])
 
-    (before,) = cluster.eventually(targets)
-    with socket.socket() as silent, socket.create_connection(("127.0.0.1", balancer.ready["port"])) as client:
-        assert silent.fileno() >= 0
-        client.settimeout(1)
-        patch = [{"op": "replace", "path": "/spec/selector/app", "value": "other"}]
-        cluster.patch(patch, "/api/v1/namespaces/confluent/services/clients").raise_for_status()
-        cluster.eventually(lambda: targets() not in ([before], []))
-        with pytest.raises(TimeoutError):
-            client.recv(1)
+        (before,) = cluster.eventually(targets)
+        with socket.create_connection(("127.0.0.1", balancer.ready["port"])) as client, kafka.accept()[0]:
+            select_other = [{"op": "replace", "path": "/spec/selector/app", "value": "other"}]
+            cluster.patch(select_other, "/api/v1/namespaces/confluent/services/clients").raise_for_status()
+            cluster.eventually(lambda: targets() not in ([before], []))
+            client.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+            client.settimeout(10)
+            cluster.patch([{"op": "add", "path": "/spec/replicas", "value": 0}]).raise_for_status()
+            assert client.recv(1) == b""

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import drills, fleets, gateway_throughput, imports, promotion, readiness, simulated_year
+from bench import drills, fleets, gateway_throughput, imports, promotion, readiness, signals, simulated_year
 from bench.result import Benchmark, NotMeasured, Result
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
@@ -24,6 +24,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "fleets": fleets.measure,
     "promotion": promotion.measure,
     "readiness": readiness.measure,
+    "signals": signals.measure,
     "year": simulated_year.measure,
     "drills": drills.measure,
 }

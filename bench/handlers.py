@@ -24,7 +24,7 @@ from moto.server import ThreadedMotoServer
 from bench.imports import LAYER, ROOT, install_dependencies
 from bench.result import NotMeasured
 from drill import orders
-from drill.aws import atomic_items
+from drill.aws import dynamodb
 from drill.process import Child, spawn
 
 REGION: Final = orders.REGIONS[orders.STANDBY]
@@ -48,7 +48,7 @@ event = json.loads(sys.argv[1])
 def aws() -> Iterator[str]:
     """A moto server with an empty ledger and the sites' secrets; its endpoint."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    atomic_items.install()
+    dynamodb.install()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -110,7 +110,9 @@ def deploy_plan(endpoint: str, rest: Mapping[str, Child], **changed: Any) -> Non
     )
 
 
-def run(endpoint: str, function: str, script: str, event: dict[str, Any]) -> tuple[dict[str, Any], float]:
+def run(
+    endpoint: str, function: str, script: str, event: dict[str, Any], **environment: str
+) -> tuple[dict[str, Any], float]:
     """Run a script that calls the handler with the event: the JSON of its last line, and its peak memory in MB, looked
     at every 10 ms. What the system keeps as a peak of its own is no use here: a child begins with that of its parent.
 
@@ -121,7 +123,7 @@ def run(endpoint: str, function: str, script: str, event: dict[str, Any]) -> tup
     command = [sys.executable, "-S", "-c", CONTEXT + script, json.dumps(event)]
     with tempfile.TemporaryFile("w+") as out:
         process = psutil.Popen(
-            command, cwd=folder, env=_environment(endpoint, folder), stdout=out, stderr=subprocess.STDOUT
+            command, cwd=folder, env=_environment(endpoint, folder) | environment, stdout=out, stderr=subprocess.STDOUT
         )
         peak = 0
         while process.poll() is None:

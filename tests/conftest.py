@@ -42,9 +42,9 @@ def aws_endpoint() -> Iterator[str]:
     from moto.core.config import default_user_config
     from moto.server import ThreadedMotoServer
 
-    from drill.aws import atomic_items
+    from drill.aws import dynamodb
 
-    atomic_items.install()
+    dynamodb.install()
     default_user_config["stepfunctions"] = {"execute_state_machine": False}
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.config import default_user_config
 
-from drill.aws import atomic_items, step_functions
+from drill.aws import dynamodb, step_functions
 from drill.aws.clients import Clients
 from drill.aws.cloudwatch import QUEUES_EVERY_S, feed, measure_queues, repeat
 from drill.aws.events import EventBus, put_service_event
@@ -56,7 +56,7 @@ class Machine:
 
     def start(self) -> dict[str, Any]:
         """Answer, create the stack, start what acts on its own. Gives the ready line."""
-        atomic_items.install()
+        dynamodb.install()
         self.bus.install()
         step_functions.install(self.clients, self.metrics.add)
         feed(self.metrics.add)

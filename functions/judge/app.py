@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -59,12 +60,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     plan = said.plan
     gap, now = plan.policy.probe_max_age_seconds, time.time()
-    kept = [keep_signal(ledger, plan.name, signal, gap) for signal in said.signals]
-    known = tuple(signals(ledger, plan.name))
+    with ThreadPoolExecutor() as pool:
+        kept = list(pool.map(lambda signal: keep_signal(ledger, plan.name, signal, gap), said.signals))
+        standing = pool.submit(ledger.state, plan.name, plan.home)
+        known = tuple(signals(ledger, plan.name))
+        state = standing.result()
     well = not any(signal.says_lost for signal in known)
     if said.often and well and now - _all_well.get(plan.name, 0.0) < ALL_WELL_S:
         return {"plan": plan.name, "kept": all(kept), "started": None, "why": "all is well"}
-    state = ledger.state(plan.name, plan.home)
     evidence = Evidence(state.active, plan.other(state.active), known)
     turn = others_turn(plan, state.active, here(), controllers())
     case = Case(evidence, plan.policy, state, manual=False, now=now, others_turn=turn)

@@ -202,6 +202,18 @@ class Ledger:
         condition = "attribute_not_exists(#at) OR #at < :at"
         return self._items.put(plan, sort, values | {"at": when}, condition, {":at": when})
 
+    def prolong(self, plan: str, sort: str, same: Item, values: Item, at: float, gap: float) -> bool:
+        """Renew the time of an item that has the same and is at most `gap` seconds older, and set its values; says
+        whether there was one."""
+        given = {f":{name}": value for name, value in (same | values).items()}
+        return self._items.update(
+            plan,
+            sort,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in ("at", *values)),
+            given | {":at": sortable(at), ":oldest": sortable(at - gap)},
+            " AND ".join([*(f"#{name} = :{name}" for name in same), "#at < :at", "#at >= :oldest"]),
+        )
+
     def add_once(self, plan: str, sort: str, values: Item) -> bool:
         """Add fields to an item that exists and has none of them; says whether that was done, once and for all."""
         return self._items.update(

@@ -19,8 +19,9 @@ def keep_signal(book: Ledger, plan: str, signal: Signal, gap: float) -> bool:
     Raises:
         LedgerUnavailable
     """
-    if signal.kind == "probe" and signal.says_lost:
-        signal = _unbroken(signal, signals(book, plan, _sort(signal)), gap)
+    still = signal.kind == "probe" and signal.says_lost
+    if still and book.prolong(plan, _sort(signal), {"says_lost": True}, {"why": signal.why}, signal.at, gap):
+        return True
     return _keep(book, plan, signal)
 
 

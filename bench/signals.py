@@ -1,0 +1,149 @@
+"""A bad minute: 1,000 signals for 100 plans, out of order, some of them twice, judged by the handler itself against a
+ledger in moto. Every source's last word is in the ledger, and no plan is started twice, or the numbers are none.
+
+One container takes them all, one after the other; on AWS they would be several. The ledger is a server on this machine:
+its own time is in every judgement.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from bench.handlers import aws, client, run
+from bench.result import NotMeasured, Result
+from drill import orders
+
+PLANS: Final = 100
+SEED: Final = 7
+P99_MS: Final = 50
+MINUTE_S: Final = 60
+NOWHERE: Final = "127.0.0.1:9"
+EVENTS: Final = Path(__file__).resolve().parent.parent / "events"
+VANTAGE_POINTS: Final = (orders.REGIONS[orders.STANDBY], orders.THIRD_REGION)
+_ALARM: Final = "alarm of "
+"""Stands for the plan's own name in an alarm's."""
+SIGHTINGS_AGO_S: Final = (6.0, 3.0, 0.0)
+
+_DRIVE: Final = """
+from datetime import datetime, timezone
+
+milliseconds, begun = [], time.perf_counter()
+for line in open(event["signals"]):
+    ago, heard = json.loads(line)
+    at = time.time() - ago
+    if "view" in heard["detail"]:
+        heard["detail"]["view"]["at"] = at
+    else:
+        written = datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+        heard["detail"]["state"] |= {"timestamp": written, "reasonData": json.dumps({"startDate": written})}
+    started = time.perf_counter()
+    app.handler(heard, Context())
+    milliseconds.append(1000 * (time.perf_counter() - started))
+print("\\n" + json.dumps({"milliseconds": milliseconds, "seconds": time.perf_counter() - begun}))
+"""
+
+
+def measure() -> list[Result]:
+    """Milliseconds a judgement, and seconds for all of them.
+
+    Raises:
+        NotMeasured: if a source's last word is not in the ledger, or a plan was started twice.
+    """
+    names = [f"orders-{number:02}" for number in range(PLANS)]
+    signals = [each for name in names for each in _signals(name)]
+    random.Random(SEED).shuffle(signals)
+    with aws() as endpoint, tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+        for name in names:
+            document = yaml.safe_dump(_plan(name))
+            client(endpoint, "ssm").put_parameter(Name=f"/failover/plans/{name}", Value=document, Type="String")
+        machine = client(endpoint, "stepfunctions").create_state_machine(
+            name="failover",
+            definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
+            roleArn=f"arn:aws:iam::{orders.ACCOUNT}:role/states",
+        )["stateMachineArn"]
+        file.writelines(json.dumps(each) + "\n" for each in signals)
+        file.flush()
+        told, _ = run(endpoint, "judge", _DRIVE, {"signals": file.name}, STATE_MACHINE_ARN=machine)
+        started = _check(endpoint, machine, names)
+    took = told["milliseconds"]
+    return [
+        Result("signals.judged", len(took), "signals", 1000, at_least=True),
+        Result("signals.all", told["seconds"], "s", MINUTE_S),
+        Result("signals.judge_median", statistics.median(took), "ms", None),
+        Result("signals.judge_p99", statistics.quantiles(took, n=100)[98], "ms", P99_MS),
+        Result("signals.plans_started", started, "plans", None),
+        Result("signals.judge_first", took[0], "ms", None),
+    ]
+
+
+def _plan(name: str) -> dict[str, Any]:
+    addresses = {
+        site: orders.SiteAddresses(f"lkc-{site}01", NOWHERE, f"http://{NOWHERE}", NOWHERE) for site in orders.REGIONS
+    }
+    document = orders.plan_document(
+        addresses, client_bootstrap=NOWHERE, nameserver=NOWHERE, zone_id="Z1", policy={"hold_seconds": 3}
+    )
+    for site, each in document["sites"].items():
+        each["alarms"] = [_alarm_name(name, site, service) for service in ("kafka", "gateway")]
+    return document | {"name": name, "hostname": f"kafka.{name}.example.com"}
+
+
+def _signals(name: str) -> list[tuple[float, dict[str, Any]]]:
+    """Ten of a plan, with how long ago each was: two alarms, one of them told twice, one of the other site; three
+    sights from each of two vantage points."""
+    told = [(5.0, _alarm(name, orders.HOME, service)) for service in ("kafka", "gateway", "kafka")]
+    told.append((5.0, _alarm(name, orders.STANDBY, "kafka", "OK")))
+    return told + [(ago, _sighting(name, vantage)) for vantage in VANTAGE_POINTS for ago in SIGHTINGS_AGO_S]
+
+
+def _alarm_name(name: str, site: str, service: str) -> str:
+    return f"failover-{name}-{site}-{service}"
+
+
+def _alarm(name: str, site: str, service: str, value: str = "ALARM") -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / "alarm-metric.json").read_text())
+    event["detail"]["alarmName"] = _alarm_name(name, site, service)
+    event["detail"]["state"]["value"] = value
+    return event
+
+
+def _sighting(name: str, vantage: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / "sighting.json").read_text())
+    event["detail"]["plan"] = name
+    event["detail"]["view"]["vantage"] = vantage
+    return event
+
+
+def _check(endpoint: str, machine: str, names: list[str]) -> int:
+    """How many plans were started: those whose last words came in an order that had stood for long enough.
+
+    Raises:
+        NotMeasured: if a source's last word is missing, or a plan was started twice.
+    """
+    wanted = {
+        *((orders.HOME, _ALARM + service) for service in ("kafka", "gateway")),
+        (orders.STANDBY, _ALARM + "kafka"),
+        *((site, f"probe/{vantage}") for site in orders.REGIONS for vantage in VANTAGE_POINTS),
+    }
+    pages = client(endpoint, "dynamodb").get_paginator("scan").paginate(TableName="ledger")
+    items = [item for page in pages for item in page["Items"] if item["sk"]["S"].startswith("signal#")]
+    known: dict[str, set[tuple[str, str]]] = {name: set() for name in names}
+    for item in items:
+        name = item["pk"]["S"].rpartition("#")[2]
+        site, source = item["site"]["S"], item["source"]["S"]
+        known[name].add((site, _ALARM + source.rpartition("-")[2] if source.startswith("failover-") else source))
+    if missing := {name: wanted - heard for name, heard in known.items() if wanted - heard}:
+        raise NotMeasured(f"signals are not in the ledger: {missing}")
+    pages = client(endpoint, "stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine)
+    started = Counter(run["name"] for page in pages for run in page["executions"])
+    if started - Counter(f"{name}-1-failover" for name in names):
+        raise NotMeasured(f"more than one execution a plan: {started}")
+    return len(started)

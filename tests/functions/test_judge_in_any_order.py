@@ -90,7 +90,9 @@ def test_no_order_of_events_leads_to_two_failovers_of_one_epoch(
     ssm.put_parameter(Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True)
     reached = Counter[int]()
 
-    @settings(max_examples=25 if most > 1 else 10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    examples = 25 if most > 1 else 10
+
+    @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(story=stories())
     def holds(story: list[Told | None]) -> None:
         _forget(deployed)

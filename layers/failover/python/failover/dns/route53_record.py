@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from failover.dns import NameState, Obstacle, canonical, targets_of
-from failover.dns.answers import ask
+from failover.dns.answers import Kind, ask
 from failover.dns.route53 import Zone, target_of
 from failover.errors import DnsRejected
 from failover.plan import Plan
@@ -122,7 +122,7 @@ class Route53Name:
     def _answers(self) -> dict[str, str]:
         if not self._servers:
             self._servers = self._zone.name_servers()
-        kind = "A" if self._type == "A" else "CNAME"
+        kind: Kind = "A" if self._type == "A" else "CNAME"
         return ask(self._servers, self._hostname, kind, self._targets)
 
 

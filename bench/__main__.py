@@ -15,12 +15,29 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import drills, fleets, gateway_throughput, imports, promotion, readiness, signals, simulated_year
+from bench import (
+    drills,
+    fleets,
+    gateway_flip,
+    gateway_integrity,
+    gateway_latency,
+    gateway_start,
+    gateway_throughput,
+    imports,
+    promotion,
+    readiness,
+    signals,
+    simulated_year,
+)
 from bench.result import Benchmark, NotMeasured, Result
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "imports": imports.measure,
     "gateway": gateway_throughput.results,
+    "gateway-integrity": gateway_integrity.measure,
+    "gateway-latency": gateway_latency.measure,
+    "gateway-flip": gateway_flip.measure,
+    "gateway-start": gateway_start.measure,
     "fleets": fleets.measure,
     "promotion": promotion.measure,
     "readiness": readiness.measure,

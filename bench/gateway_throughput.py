@@ -7,25 +7,18 @@ the numbers. Producer, gateway and cluster share its processors.
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
-import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from bench.gateway_world import World, world
 from bench.result import NotMeasured, Result
-from drill.ports import free_ports
-from drill.process import spawn
 
 RECORD: Final = b"\xa5" * 1024
 RECORDS: Final = 500_000
 TOPIC: Final = "throughput"
 ROUNDS: Final = 5
-BROKERS: Final = 3
 
 
 class NotDelivered(RuntimeError):
@@ -39,68 +32,33 @@ def results() -> list[Result]:
         NotMeasured: if a record was not acknowledged.
     """
     try:
-        rates = measure()
+        with world("east") as here:
+            rates = measure(here)
     except NotDelivered as error:
         raise NotMeasured(str(error)) from error
     return [
         Result("gateway.throughput.direct", rates["direct_mb_s"], "MB/s", None),
         Result("gateway.throughput.through", rates["gateway_mb_s"], "MB/s", None),
-        Result("gateway.throughput.share", 100 * rates["ratio"], "%", 50, at_least=True),
+        Result("gateway.throughput.share", 100 * rates["ratio"], "%", 65, at_least=True),
     ]
 
 
-def measure(records: int = RECORDS, rounds: int = ROUNDS) -> dict[str, float]:
+def measure(here: World, records: int = RECORDS, rounds: int = ROUNDS) -> dict[str, float]:
     """`direct_mb_s` and `gateway_mb_s`: medians of the rounds, in 10^6 bytes a second; `ratio`: the median of theirs.
 
     Raises:
         NotDelivered: if a record was not acknowledged.
     """
     rates: dict[str, list[float]] = {"direct": [], "gateway": []}
-    with _bootstraps() as bootstraps:
-        for bootstrap in bootstraps.values():
-            _rate(bootstrap, records // 10)
-        for _ in range(rounds):
-            for way, bootstrap in bootstraps.items():
-                rates[way].append(_rate(bootstrap, records))
+    ways = {"direct": here.clusters["east"], "gateway": here.gateway}
+    for bootstrap in ways.values():
+        _rate(bootstrap, records // 10)
+    for _ in range(rounds):
+        for way, bootstrap in ways.items():
+            rates[way].append(_rate(bootstrap, records))
     direct, gateway = statistics.median(rates["direct"]), statistics.median(rates["gateway"])
     ratios = [through / straight for through, straight in zip(rates["gateway"], rates["direct"], strict=True)]
     return {"direct_mb_s": direct, "gateway_mb_s": gateway, "ratio": statistics.median(ratios)}
-
-
-@contextmanager
-def _bootstraps() -> Iterator[dict[str, str]]:
-    """A cluster, and a gateway in front of it: where each is bootstrapped from."""
-    with tempfile.TemporaryDirectory() as logs:
-        cluster = spawn("drill.kafka.cluster", {"site": "bench", "brokers": BROKERS}, log=Path(logs) / "kafka.log")
-        try:
-            raw = str(cluster.ready["raw_bootstrap"])
-            endpoint = f"127.0.0.1:{free_ports(1 + BROKERS)}"
-            environment = {"GATEWAY_CONFIG": yaml.safe_dump(_gateway_config(raw.split(",")[0], endpoint))}
-            settings = {"own_ports": True}
-            gateway = spawn("drill.gateway.instance", settings, log=Path(logs) / "gateway.log", env=environment)
-            try:
-                yield {"direct": raw, "gateway": endpoint}
-            finally:
-                gateway.stop()
-        finally:
-            cluster.stop()
-
-
-def _gateway_config(bootstrap: str, endpoint: str) -> dict[str, object]:
-    cluster = {
-        "name": "bench",
-        "bootstrapServers": [{"id": "all", "endpoint": bootstrap}],
-        "nodeIdRanges": [{"name": "brokers", "start": 1, "end": BROKERS}],
-    }
-    route = {
-        "name": "bench",
-        "endpoint": endpoint,
-        "brokerIdentificationStrategy": {"type": "port"},
-        "streamingDomain": {"name": "bench", "bootstrapServerId": "all"},
-        "security": {"auth": "passthrough"},
-    }
-    domain = {"name": "bench", "type": "kafka", "kafkaCluster": cluster}
-    return {"gateway": {"name": "bench", "streamingDomains": [domain], "routes": [route]}}
 
 
 def _rate(bootstrap: str, records: int) -> float:
@@ -143,8 +101,3 @@ def _written(bootstrap: str) -> int:
         return sum(high for _, high in ends)
     finally:
         consumer.close()
-
-
-if __name__ == "__main__":
-    for name, value in measure().items():
-        print(f"{name:14} {value:8.2f}")

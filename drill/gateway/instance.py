@@ -9,6 +9,7 @@ without a word.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -188,6 +189,7 @@ def main() -> None:
     except BadGatewayConfig as error:
         sys.stderr.write(f"the gateway can't start: {error}\n")
         sys.exit(1)
+    gc.freeze()  # what is there now stays to the end: no client waits while it is looked through
     asyncio.run(instance.run(watched, seen))
 
 

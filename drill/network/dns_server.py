@@ -126,7 +126,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]
         if not reply.rr:
             if not named:
                 reply.header.rcode = RCODE.NXDOMAIN
-            origin = self._zone.origin or "."
+            origin = self._zone.origin or "invalid."
             reply.add_auth(RR(origin, QTYPE.SOA, rdata=SOA(f"ns.{origin}", f"hostmaster.{origin}"), ttl=5))
         return reply
 

@@ -10,14 +10,15 @@ from failover.step import Report, Request, done, ledger, step, waiting
 
 
 def flip(request: Request, plan: Plan) -> Report:
-    """Look at record and answers; change the record if it is another; done when every name server asked answers it."""
+    """Look at record and answers; change the record if it is another and no change is under way; done when every name
+    server that is asked answers it."""
     site = request.execution.to_site
     name, target = client_name_of(plan), plan.site(site).dns_target
     if name is None:
         return done(hostname=plan.hostname, why="the plan has no name to flip")
     change = _change_under_way(request)
     state = name.look(change)
-    if not request.execution.dry_run and state.record != canonical(target):
+    if not request.execution.dry_run and state.record != canonical(target) and state.in_sync:
         change = name.lead_to(site)
         state = name.look(change)
     observed: dict[str, Any] = {

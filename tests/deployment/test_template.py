@@ -78,7 +78,8 @@ def test_a_function_may_touch_only_what_is_the_plans(name: str) -> None:
     for statement in statements(of_type("AWS::Serverless::Function")[name]):
         assert not any(action.endswith(":*") or action == "*" for action in statement["Action"]), statement
         if statement["Resource"] == "*":
-            assert statement["Action"] == ["ecs:ListTasks", "ecs:DescribeTasks"] and "Condition" in statement
+            assert statement["Action"] in (["ecs:ListTasks", "ecs:DescribeTasks"], ["sts:GetWebIdentityToken"])
+            assert "Condition" in statement
 
 
 def test_only_the_step_that_flips_the_name_may_change_dns_and_only_that_name() -> None:
@@ -106,6 +107,24 @@ def test_beacons_are_set_by_the_same_step_and_by_no_other() -> None:
     }
 
 
+def test_who_holds_the_name_is_toggled_by_the_step_that_flips_it_and_told_by_nobody_else() -> None:
+    may: dict[str, set[str]] = {}
+    for name, each in of_type("AWS::Serverless::Function").items():
+        for statement in statements(each):
+            for action in statement["Action"]:
+                if action.startswith(("route53-recovery-cluster:", "sts:")):
+                    may.setdefault(name, set()).add(action)
+                if action.startswith("sts:"):
+                    assert statement["Condition"]["ForAllValues:StringEquals"] == {
+                        "sts:IdentityTokenAudience": {"Ref": "OtherCloud"}
+                    }
+    look = {"route53-recovery-cluster:GetRoutingControlState", "sts:GetWebIdentityToken"}
+    assert may == {
+        "FlipDns": look | {"route53-recovery-cluster:UpdateRoutingControlStates"},
+        "CheckReadiness": look,
+    }
+
+
 def test_a_cluster_of_kubernetes_may_only_be_found_and_only_by_those_who_look_at_fleets() -> None:
     may = {
         name: statement
@@ -128,7 +147,8 @@ def test_no_function_may_write_iam_or_deploy() -> None:
     for each in of_type("AWS::Serverless::Function").values():
         for statement in statements(each):
             for action in statement["Action"]:
-                assert action.split(":")[0] not in ("cloudformation", "lambda", "sts")
+                assert action.split(":")[0] not in ("cloudformation", "lambda")
+                assert not action.startswith("sts:") or action == "sts:GetWebIdentityToken"
                 assert not action.startswith("iam:") or action == "iam:PassRole"
 
 
@@ -263,6 +283,8 @@ def test_the_readiness_check_may_change_nothing_but_its_own_records() -> None:
         "route53:GetHostedZone",
         "route53:GetHealthCheck",
         "s3:GetObject",
+        "route53-recovery-cluster:GetRoutingControlState",
+        "sts:GetWebIdentityToken",
     }
     records = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "sns:Publish", "events:PutEvents"}
     for statement in statements(of_type("AWS::Serverless::Function")["CheckReadiness"]):

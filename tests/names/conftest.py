@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,14 @@ import pytest
 import yaml
 
 from drill import orders
+from drill.names.held import Held, held_by_cloud_dns, held_by_routing_controls, held_by_traffic_manager
+from drill.names.served import no_faults, served
+from drill.names.web_identity import operations as web_identity_operations
 from drill.process import spawn
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+SITES = ("east", "west")
 EAST, WEST = orders.dns_target("east"), orders.dns_target("west")
-
-
-@dataclass
-class Held:
-    """How a test's name is held. `dns`: the plan's part; `server`: what the DNS server is told beside where AWS is."""
-
-    dns: dict[str, Any]
-    server: dict[str, Any] = field(default_factory=dict)
 
 
 @pytest.fixture
@@ -36,6 +31,32 @@ def zone(aws: Callable[..., Any]) -> str:
     """An empty zone."""
     zone = aws("route53").create_hosted_zone(Name=orders.ZONE, CallerReference="tests")["HostedZone"]["Id"]
     return str(zone.rsplit("/", 1)[-1])
+
+
+@pytest.fixture
+def web_identity(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """STS says to other clouds who the controller is."""
+    with served(web_identity_operations(), no_faults()) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
+        yield
+
+
+@pytest.fixture
+def on_cloud_dns(aws: Any, web_identity: None) -> Iterator[Held]:
+    with held_by_cloud_dns() as held:
+        yield held
+
+
+@pytest.fixture
+def on_traffic_manager(aws: Any, web_identity: None, request: pytest.FixtureRequest) -> Iterator[Held]:
+    with held_by_traffic_manager(getattr(request, "param", "priority")) as held:
+        yield held
+
+
+@pytest.fixture
+def on_routing_controls(aws: Any) -> Iterator[Held]:
+    with held_by_routing_controls() as held:
+        yield held
 
 
 @pytest.fixture
@@ -83,8 +104,7 @@ def name_server(aws_endpoint: str, zone: str, held: Held, checkers: str, tmp_pat
 @pytest.fixture
 def plan_text(held: Held, name_server: str, zone: str) -> str:
     addresses = {
-        site: orders.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
-        for site in ("east", "west")
+        site: orders.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9") for site in SITES
     }
     document = orders.plan_document(
         addresses, client_bootstrap="127.0.0.1:9092", nameserver=name_server, zone_id=zone, policy={}
@@ -114,10 +134,15 @@ def client_name(deployed: Any) -> Callable[[], Any]:
 
 
 def answered(name_server: str, kind: str = "CNAME") -> list[str]:
-    """What a resolver would be told now."""
+    """What a resolver would be told now, as far as this name server knows."""
     host, _, port = name_server.partition(":")
-    answer = dns.query.udp(dns.message.make_query(orders.HOSTNAME, kind), host, port=int(port), timeout=2.0)
-    return sorted(str(each).rstrip(".") for records in answer.answer for each in records)
+    name, told = orders.HOSTNAME, list[str]()
+    while True:
+        answer = dns.query.udp(dns.message.make_query(name, kind), host, port=int(port), timeout=2.0)
+        found = sorted(str(each).rstrip(".") for records in answer.answer for each in records)
+        if len(found) != 1:
+            return found or told
+        (name,) = told = found
 
 
 def until_done(call: Call, request: dict[str, Any], limit_s: float = 20.0) -> dict[str, Any]:

@@ -9,17 +9,29 @@ from typing import Any
 import pytest
 
 from drill.client_name import hold_by_records, hold_name, record
+from drill.names.held import Held
 from failover.dns import ClientName
 from failover.ledger import Ledger
-from tests.names.conftest import EAST, WEST, Call, Held, answered, until_done
+from tests.names.conftest import EAST, WEST, Call, answered, until_done
 
 pytestmark = pytest.mark.slow
-Hold = Callable[[], Held]
+Hold = Callable[[]]
 
 
-@pytest.fixture(params=["simple", "weighted", "failover", "health-check"])
+ROUTE53 = ("simple", "weighted", "failover", "health-check")
+OTHERS = {
+    "cloud-dns": "on_cloud_dns",
+    "traffic-manager": "on_traffic_manager",
+    "routing-controls": "on_routing_controls",
+}
+
+
+@pytest.fixture(params=[*ROUTE53, *OTHERS])
 def held(request: pytest.FixtureRequest, aws: Callable[..., Any], aws_endpoint: str, zone: str) -> Held:
     """The name, leading to east."""
+    if request.param in OTHERS:
+        other: Held = request.getfixturevalue(OTHERS[request.param])
+        return other
     if request.param == "health-check":
         return Held(hold_name("route53-health-check", aws, zone, aws_endpoint))
     records = {

@@ -47,15 +47,16 @@ _BUSY = {
 
 
 @functools.cache
-def client(service: str, region: str | None = None, attempts: int = 2) -> Any:
-    """One client a service and region, kept as long as the container. Connect 2 s, read 3 s, `attempts` in all."""
+def client(service: str, region: str | None = None, attempts: int = 2, endpoint: str | None = None) -> Any:
+    """One client a service and region, kept as long as the container. Connect 2 s, read 3 s, `attempts` in all.
+    `endpoint`: the URL of one that is not the region's own."""
     config = Config(
         connect_timeout=2,
         read_timeout=3,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
     )
-    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+    return boto3.client(service, region_name=region, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
 
 
 def error_code(error: ClientError) -> str:

@@ -1,0 +1,110 @@
+"""Routing controls of Amazon Application Recovery Controller, one a site: both are changed in one update, at whichever
+of the cluster's five Regional endpoints answers
+(https://docs.aws.amazon.com/routing-control/latest/APIReference/API_UpdateRoutingControlStates.html). The records'
+health checks are theirs, and Route 53's name servers hear of them without its control plane.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from failover.aws import client, error_code, is_transient
+from failover.dns import NameState, Obstacle, canonical, targets_of
+from failover.dns.answers import ask, servers_of
+from failover.errors import DnsRejected, DnsUnavailable
+from failover.plan import Plan
+from failover.plan_name import ArcRoutingControl, ClusterEndpoint
+
+SERVICE: Final = "route53-recovery-cluster"
+ENDPOINTS: Final = 5
+
+
+class RoutingControlName:
+    """A `ClientName` that follows two routing controls."""
+
+    def __init__(self, plan: Plan, described: ArcRoutingControl) -> None:
+        self._hostname = canonical(plan.hostname)
+        self._targets = targets_of(plan)
+        self._described = described
+        self._endpoints = list(described.cluster_endpoints)
+        self._servers: tuple[str, ...] = described.nameservers
+
+    def look(self, change: str | None) -> NameState:
+        """Which control is on, and what name servers answer. An update is in force when it is answered."""
+        states = {
+            site: self._ask("get_routing_control_state", RoutingControlArn=arn).get("RoutingControlState")
+            for site, arn in self._described.controls.items()
+        }
+        if None in states.values():
+            raise DnsUnavailable(f"ARC told half of the routing controls of {self._hostname}")
+        on = [site for site, state in states.items() if state == "On"]
+        if not self._servers:
+            self._servers = servers_of(self._hostname)
+        answers = ask(self._servers, self._hostname, "CNAME", self._targets)
+        return NameState(self._targets[on[0]] if len(on) == 1 else None, answers, True)
+
+    def lead_to(self, site: str) -> str:
+        """The site's control on and the other off, in one update, which safety rules may refuse."""
+        entries = [
+            {"RoutingControlArn": arn, "RoutingControlState": "On" if of_site == site else "Off"}
+            for of_site, arn in self._described.controls.items()
+        ]
+        override = self._described.safety_rules_to_override
+        more = {"SafetyRulesToOverride": list(override)} if override else {}
+        self._ask("update_routing_control_states", UpdateRoutingControlStateEntries=entries, **more)
+        return f"{site} is on"
+
+    def obstacles(self, active: str) -> list[Obstacle]:
+        """Endpoints that are not in the plan or do not answer, and rules that nobody would keep to."""
+        found = []
+        if len(self._endpoints) < ENDPOINTS:
+            found.append(
+                Obstacle(
+                    f"the plan has {len(self._endpoints)} of the cluster's {ENDPOINTS} endpoints",
+                    "list them all: aws route53-recovery-control-config describe-cluster",
+                )
+            )
+        for endpoint in self._described.cluster_endpoints:
+            try:
+                self._ask_at(endpoint, "get_routing_control_state", RoutingControlArn=self._described.controls[active])
+            except (DnsUnavailable, DnsRejected) as error:
+                found.append(Obstacle(f"{endpoint.region}: {error}", "let the controller reach all five"))
+        if self._described.safety_rules_to_override:
+            found.append(Obstacle("safety rules are overridden by the plan", "override them in an emergency only"))
+        return found
+
+    def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """The answer of the first endpoint that has one; it is asked first the next time.
+
+        Raises:
+            DnsUnavailable: if none has.
+            DnsRejected: if one refuses; the others are of the same mind.
+        """
+        silent = []
+        for endpoint in tuple(self._endpoints):
+            try:
+                answer = self._ask_at(endpoint, operation, **arguments)
+            except DnsUnavailable as error:
+                silent.append(f"{endpoint.region}: {error}")
+                continue
+            self._endpoints.remove(endpoint)
+            self._endpoints.insert(0, endpoint)
+            return answer
+        raise DnsUnavailable(f"no endpoint of the ARC cluster answers: {'; '.join(silent)}")
+
+    def _ask_at(self, endpoint: ClusterEndpoint, operation: str, **arguments: Any) -> dict[str, Any]:
+        at = client(SERVICE, endpoint.region, attempts=1, endpoint=endpoint.endpoint)
+        try:
+            return dict(getattr(at, operation)(**arguments))
+        except (ClientError, BotoCoreError) as error:
+            if is_transient(error):
+                raise DnsUnavailable(f"no answer ({type(error).__name__})") from error
+            code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
+            if code == "ConflictException":
+                raise DnsRejected(
+                    f"ARC refused the routing controls of {self._hostname}, as a safety rule says: {error}. Change the"
+                    " rule, or for this once name it under dns.safety_rules_to_override"
+                ) from error
+            raise DnsRejected(f"ARC refused {operation} for {self._hostname}: {code}: {error}") from error

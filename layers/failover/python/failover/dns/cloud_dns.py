@@ -1,0 +1,123 @@
+"""A CNAME of Google Cloud DNS, changed by one Change of deletions and additions, which all come true or none
+(https://cloud.google.com/dns/docs/reference/rest/v1/changes/create), and proven by the zone's own name servers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from failover.dns import NameState, Obstacle, canonical, targets_of
+from failover.dns.answers import ask
+from failover.dns.rest_api import RestApi, Token, request, token_from
+from failover.dns.web_identity import web_identity
+from failover.errors import DnsRejected, DnsUnavailable
+from failover.plan import Plan
+from failover.plan_name import CloudDns
+
+PROVIDER: Final = "Cloud DNS"
+SCOPE: Final = "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
+SCOPE_TO_IMPERSONATE: Final = "https://www.googleapis.com/auth/iam"
+IMPERSONATED_S: Final = 3600
+
+
+class CloudDnsName:
+    """A `ClientName` that is one record of a managed zone."""
+
+    def __init__(self, plan: Plan, described: CloudDns) -> None:
+        self._hostname = canonical(plan.hostname)
+        self._targets = targets_of(plan)
+        self._described = described
+        self._api = RestApi(PROVIDER, lambda: sign_in(described))
+        zone = f"projects/{described.project}/managedZones/{described.managed_zone}"
+        self._zone = f"{described.api}/dns/v1/{zone}"
+        self._servers: tuple[str, ...] = described.nameservers
+
+    def look(self, change: str | None) -> NameState:
+        """The record, the state of `change`, and what each name server answers."""
+        in_sync = change is None or self._api.ask("GET", f"{self._zone}/changes/{change}").json()["status"] == "done"
+        held = self._held()
+        if not self._servers:
+            self._servers = tuple(map(canonical, self._api.ask("GET", self._zone).json().get("nameServers", ())))
+        answers = ask(self._servers, self._hostname, "CNAME", self._targets)
+        if held is None:
+            return NameState(None, answers, in_sync)
+        values = [canonical(value) for value in held.get("rrdatas", ())]
+        return NameState(values[0] if len(values) == 1 else None, answers, in_sync, int(held["ttl"]))
+
+    def lead_to(self, site: str) -> str:
+        """Create the change that puts the wanted record in the place of the one that is there; its id. What is deleted
+        must be there exactly so: if somebody changed it meanwhile, nothing happens."""
+        held = self._held()
+        wanted = {
+            "name": f"{self._hostname}.",
+            "type": "CNAME",
+            "ttl": self._described.ttl,
+            "rrdatas": [f"{self._targets[site]}."],
+        }
+        deletions = [{key: held[key] for key in wanted}] if held else []
+        answer = self._api.ask("POST", f"{self._zone}/changes", {"additions": [wanted], "deletions": deletions})
+        return str(answer.json()["id"])
+
+    def obstacles(self, active: str) -> list[Obstacle]:
+        """A zone that is not the hostname's."""
+        zone = canonical(self._api.ask("GET", self._zone).json().get("dnsName", ""))
+        if self._hostname == zone or self._hostname.endswith(f".{zone}"):
+            return []
+        return [
+            Obstacle(f"{self._hostname} is not in the zone {zone}", "name the managed zone that the hostname is in"),
+        ]
+
+    def _held(self) -> dict[str, Any] | None:
+        """The record.
+
+        Raises:
+            DnsRejected: if Cloud DNS chooses among several by itself.
+        """
+        found = self._api.ask("GET", f"{self._zone}/rrsets?name={self._hostname}.&type=CNAME").json().get("rrsets", [])
+        held: dict[str, Any] | None = next(iter(found), None)
+        if held is not None and held.get("routingPolicy"):
+            raise DnsRejected(f"{self._hostname} has a routing policy: Cloud DNS would lead clients by itself")
+        return held
+
+
+def sign_in(described: CloudDns) -> Token:
+    """The controller's AWS role as it is known in Google Cloud: its web identity, exchanged
+    (https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token), and if the plan has a service account, an
+    access token of that one.
+
+    Raises:
+        DnsUnavailable, DnsRejected
+    """
+    account = described.service_account
+    exchanged = token_from(
+        PROVIDER,
+        f"{described.sts_api}/v1/token",
+        {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "subject_token": web_identity(described.audience),
+            "audience": described.audience,
+            "scope": SCOPE_TO_IMPERSONATE if account else SCOPE,
+        },
+    )
+    return _as_service_account(described, account, exchanged) if account else exchanged
+
+
+def _as_service_account(described: CloudDns, account: str, known_as: Token) -> Token:
+    """https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken"""
+    answer = request(
+        PROVIDER,
+        "POST",
+        f"{described.iam_api}/v1/projects/-/serviceAccounts/{account}:generateAccessToken",
+        json={"scope": [SCOPE], "lifetime": f"{IMPERSONATED_S}s"},
+        headers={"Authorization": f"Bearer {known_as.value}"},
+    )
+    if answer.status_code >= 500 or answer.status_code == 429:
+        raise DnsUnavailable(f"{PROVIDER} gave no token of {account}: HTTP {answer.status_code}")
+    if not answer.is_success:
+        raise DnsRejected(
+            f"the controller may not act as {account}: HTTP {answer.status_code}; grant it"
+            " roles/iam.workloadIdentityUser on that account"
+        )
+    return Token(str(answer.json()["accessToken"]), known_as.expires)

@@ -1,0 +1,78 @@
+"""What a plan may say of its client hostname, and what is refused, by field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from failover.errors import BadPlan
+from failover.plan import parse
+from failover.plan_name import NAME_KINDS
+
+ROOT = Path(__file__).resolve().parents[2]
+ENDPOINTS = [
+    {"endpoint": f"https://{n}.route53-recovery-cluster.us-west-2.amazonaws.com/v1", "region": "us-west-2"}
+    for n in "abcde"
+]
+ARN = "arn:aws:route53-recovery-control::123456789012:controlpanel/c/routingcontrol/"
+DESCRIBED: dict[str, dict[str, Any]] = {
+    "route53-record": {"hosted_zone_id": "Z1", "routing": "weighted"},
+    "route53-health-check": {
+        "hosted_zone_id": "Z1",
+        "beacons": [{"bucket": "beacon-west", "key": "orders", "region": "us-west-2"}],
+    },
+    "arc-routing-control": {
+        "cluster_endpoints": ENDPOINTS,
+        "controls": {"east": f"{ARN}east", "west": f"{ARN}west"},
+    },
+    "cloud-dns": {
+        "project": "orders-prod",
+        "managed_zone": "orders",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/aws/providers/aws",
+    },
+    "traffic-manager": {
+        "subscription": "00000000-0000-0000-0000-000000000001",
+        "resource_group": "gateways",
+        "profile": "orders",
+        "endpoints": {"east": "ExternalEndpoints/east", "west": "ExternalEndpoints/west"},
+        "tenant": "example.com",
+        "client_id": "00000000-0000-0000-0000-000000000002",
+    },
+    "none": {},
+}
+
+
+def plan(kind: str, **changed: Any) -> str:
+    document = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text())
+    return yaml.safe_dump(document | {"dns": {"kind": kind, **DESCRIBED[kind], **changed}})
+
+
+@pytest.mark.parametrize("kind", NAME_KINDS)
+def test_each_kind_is_read(kind: str) -> None:
+    assert parse(plan(kind)).dns.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "field"),
+    [
+        ("route53-record", {"type": "alias"}, "alias_zones"),
+        ("route53-record", {"ttl": 3600}, "ttl"),
+        ("route53-record", {"routing": "latency"}, "routing"),
+        ("route53-health-check", {"beacons": []}, "beacons"),
+        ("arc-routing-control", {"controls": {"east": f"{ARN}east", "north": f"{ARN}north"}}, "controls"),
+        ("arc-routing-control", {"cluster_endpoints": ["not a URL"]}, "cluster_endpoints"),
+        ("cloud-dns", {"project": "../another"}, "project"),
+        ("cloud-dns", {"api": "ftp://dns"}, "api"),
+        ("traffic-manager", {"endpoints": {"east": "ExternalEndpoints/east"}}, "endpoints"),
+        ("traffic-manager", {"endpoints": {"east": "a", "north": "b"}}, "endpoints"),
+        ("traffic-manager", {"by": "weight"}, "by"),
+        ("none", {"ttl": 5}, "ttl"),
+    ],
+)
+def test_what_can_not_be_is_refused_by_its_field(kind: str, changed: dict[str, Any], field: str) -> None:
+    with pytest.raises(BadPlan) as refused:
+        parse(plan(kind, **changed))
+    assert field in str(refused.value)

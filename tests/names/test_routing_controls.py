@@ -1,0 +1,87 @@
+"""ARC's routing controls: any endpoint will do, both controls change at once, and safety rules are kept to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from drill.confluent.faults import Fault
+from drill.names.arc import RULE
+from drill.names.held import Held
+from failover.dns import ClientName
+from failover.errors import DnsRejected, DnsUnavailable
+from tests.names.conftest import EAST, WEST, Call, answered, until_done
+
+pytestmark = pytest.mark.slow
+Name = Callable[[], ClientName]
+
+
+@pytest.fixture
+def held(on_routing_controls: Held) -> Held:
+    return on_routing_controls
+
+
+def test_an_update_whose_answer_is_lost_ends_as_one(
+    execution: dict[str, Any], call: Call, held: Held, name_server: str
+) -> None:
+    """The first two answers are those of the look before it, the third is the update's."""
+    held.faults.arm(Fault(kind="extra_fields", times=2))
+    held.faults.arm(Fault(kind="timeout_after_apply", seconds=0))
+    until_done(call, {"execution": execution})
+    assert answered(name_server) == [WEST]
+    assert sorted(held.stand_in.states.values()) == ["Off", "On"]
+
+
+def test_a_safety_rule_that_says_no_stands(execution: dict[str, Any], call: Call, held: Held, name_server: str) -> None:
+    held.stand_in.at_least_on = 2
+    before = dict(held.stand_in.states)
+    with pytest.raises(DnsRejected, match="as a safety rule says"):
+        call("flip_dns", {"execution": execution})
+    assert (held.stand_in.states, answered(name_server)) == (before, [EAST])
+
+
+def test_a_rule_that_the_plan_overrides_is_overridden_and_readiness_says_so(
+    execution: dict[str, Any], call: Call, held: Held, plan_text: str, deployed: Any, client_name: Name
+) -> None:
+    held.stand_in.at_least_on = 2
+    plan = yaml.safe_load(plan_text)
+    plan["dns"]["safety_rules_to_override"] = [RULE]
+    deployed("ssm").put_parameter(
+        Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True
+    )
+    _forget_plans()
+    until_done(call, {"execution": execution})
+    assert any("overridden" in each.what for each in client_name().obstacles("west"))
+
+
+def test_with_no_endpoint_left_nothing_is_claimed(
+    execution: dict[str, Any], call: Call, held: Held, name_server: str
+) -> None:
+    held.faults.arm(Fault(kind="status", status=503, times=None))
+    with pytest.raises(DnsUnavailable, match=r"no endpoint of the ARC cluster answers: us-east-1.*ap-southeast-2"):
+        call("flip_dns", {"execution": execution})
+    held.faults.clear()
+    until_done(call, {"execution": execution})
+
+
+def test_each_endpoint_that_does_not_answer_is_found_before_it_is_needed(
+    deployed: Any, held: Held, client_name: Name
+) -> None:
+    found = [each.what for each in client_name().obstacles("east")]
+    assert [each.partition(":")[0] for each in found] == ["us-east-1", "us-west-2"]
+
+
+def test_a_control_that_is_not_there_is_told(deployed: Any, held: Held, client_name: Name) -> None:
+    held.stand_in.states.popitem()
+    with pytest.raises(DnsRejected, match="ResourceNotFoundException"):
+        client_name().look(None)
+
+
+def _forget_plans() -> None:
+    """As a new container does."""
+    from failover import plans
+
+    plans._store.cache_clear()

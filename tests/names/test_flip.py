@@ -15,7 +15,6 @@ from failover.ledger import Ledger
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
 
 pytestmark = pytest.mark.slow
-Hold = Callable[[]]
 
 
 ROUTE53 = ("simple", "weighted", "failover", "health-check")

@@ -24,6 +24,7 @@ from bench import (
     gateway_start,
     gateway_throughput,
     imports,
+    names,
     promotion,
     readiness,
     signals,
@@ -42,6 +43,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "promotion": promotion.measure,
     "readiness": readiness.measure,
     "signals": signals.measure,
+    "names": names.measure,
     "year": simulated_year.measure,
     "drills": drills.measure,
 }

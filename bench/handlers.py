@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
+import httpx
 import psutil
 import yaml
 from moto.server import ThreadedMotoServer
@@ -53,6 +54,7 @@ def aws() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
+    httpx.post(f"{endpoint}/moto-api/reset")
     client(endpoint, "dynamodb").create_table(
         TableName="ledger",
         BillingMode="PAY_PER_REQUEST",

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 
 import uvicorn
 from pydantic import BaseModel, ConfigDict
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from drill.kubernetes.api import Access, Api
 from drill.kubernetes.cfk import Behaviour, Operator
@@ -67,14 +68,22 @@ class Server:
 
     def __init__(self, api: Api, certificate: Path, key: Path) -> None:
         self._certificate, self._key = certificate, key
-        self._application = api.application()
+        self.serve(api)
         listener = socket.create_server((LOOPBACK, 0))
         self.port = int(listener.getsockname()[1])
         self._start(listener)
 
+    def serve(self, api: Api) -> None:
+        """Answer for this one from now on."""
+        self._application: ASGIApp = api.application()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._application(scope, receive, send)
+
     def _start(self, listener: socket.socket) -> None:
         config = uvicorn.Config(
-            self._application,
+            self._answer,
+            interface="asgi3",
             log_level="error",
             lifespan="off",
             timeout_graceful_shutdown=0,
@@ -125,6 +134,12 @@ class Cluster:
         """Let the controllers look, again and again."""
         self._thread.start()
 
+    def close(self) -> None:
+        """End every pod."""
+        self._over.set()
+        self._thread.join(5.0)
+        self.pods.close()
+
     def _run(self) -> None:
         while not self._over.wait(LOOK_EVERY_S):
             for controller in self._controllers:
@@ -139,6 +154,7 @@ class Doors:
 
     PUT /operator and /faults change fields of `Behaviour` and `Faults`; PUT /rules gives other RBAC rules, /stuck the
     names of pods whose mount is never renewed, /api {"gone": bool}, /conditions and /annotations those of a Gateway.
+    PUT /cluster makes it another one, from its `ClusterConfig`, at the same addresses.
     GET /objects gives every object, /asked how often each verb was asked for on each resource.
     """
 
@@ -149,6 +165,7 @@ class Doors:
     def routes(self) -> admin_http.Routes:
         """The doors by method and path."""
         return {
+            ("PUT", "/cluster"): self._anew,
             ("PUT", "/operator"): self._operator,
             ("PUT", "/faults"): self._faults,
             ("PUT", "/rules"): self._rules,
@@ -159,6 +176,15 @@ class Doors:
             ("GET", "/asked"): lambda _: as_json(self._cluster.api.asked),
             ("GET", "/objects"): lambda _: as_json({k.plural: self._cluster.store.find(k.plural) for k in KINDS}),
         }
+
+    def _anew(self, body: Any) -> Reply:
+        config = ClusterConfig.model_validate(body)
+        self._cluster.close()
+        self._cluster = Cluster(config)
+        self._server.serve(self._cluster.api)
+        self._server.back()
+        self._cluster.start()
+        return as_json({"name": config.name})
 
     def _operator(self, body: Any) -> Reply:
         self._cluster.operator.behaviour = dataclasses.replace(self._cluster.operator.behaviour, **body)

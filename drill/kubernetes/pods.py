@@ -80,7 +80,7 @@ class Pods:
         for running in self._running.values():
             self._finish_start(running)
             if running.child is not None:
-                running.child.stop()
+                running.child.kill()
 
     def start(self, owner: Object, labels: dict[str, str], template: dict[str, Any]) -> None:
         """Make a pod of a ReplicaSet's template."""

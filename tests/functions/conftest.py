@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -67,43 +68,59 @@ class Fleet:
         httpx.put(f"{self.child.ready['control']}/{door}", json=body, timeout=10).raise_for_status()
 
 
-@pytest.fixture
-def kubernetes(tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
-    """Starts a site's cluster with manifests in it, waits for so many Ready pods, and tells the plan where it is."""
+@pytest.fixture(scope="session")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Child]]:
+    """The process of each site's cluster: one for all tests, since it is long to start."""
+    logs = tmp_path_factory.mktemp("kubernetes")
     with ExitStack() as stack:
 
-        def start(
-            document: dict[str, Any],
-            site: str,
-            manifests: list[dict[str, Any]],
-            rules: list[dict[str, Any]],
-            pods: int,
-            **config: Any,
-        ) -> Fleet:
-            settings = {
-                "name": f"eks-{site}",
-                "log_dir": str(tmp_path / f"kubernetes-{site}"),
-                "manifests": manifests,
-                "access": ACCESS,
-                "rules": rules,
-                "lag_s": 0.3,
-                "canary_s": 0.2,
-                "drain_s": 1.0,
-                **config,
-            }
-            child = spawn("drill.kubernetes.cluster", settings, log=tmp_path / f"kubernetes-{site}.log")
+        @functools.cache
+        def of(site: str) -> Child:
+            nothing = {"name": site, "log_dir": str(logs), "access": {}, "rules": []}
+            child = spawn("drill.kubernetes.cluster", nothing, log=logs / f"{site}.log")
             stack.callback(child.stop)
-            document["sites"][site]["fleets"][0]["eks"] |= {
-                key: child.ready[key] for key in ("endpoint", "certificate_authority")
-            }
-            fleet = Fleet(site, child)
-            deadline = time.monotonic() + 30
-            while len(fleet.pods()) != pods:
-                assert time.monotonic() < deadline, "the pods did not come up"
-                time.sleep(0.05)
-            return fleet
+            return child
 
-        yield start
+        yield of
+
+
+@pytest.fixture
+def kubernetes(clusters: Callable[[str], Child], tmp_path: Path) -> Callable[..., Fleet]:
+    """Makes a site's cluster with manifests in it, waits for so many Ready pods, and tells the plan where it is."""
+
+    def start(
+        document: dict[str, Any],
+        site: str,
+        manifests: list[dict[str, Any]],
+        rules: list[dict[str, Any]],
+        pods: int,
+        **config: Any,
+    ) -> Fleet:
+        settings = {
+            "name": f"eks-{site}",
+            "log_dir": str(tmp_path / f"kubernetes-{site}"),
+            "manifests": manifests,
+            "access": ACCESS,
+            "rules": rules,
+            "lag_s": 0.15,
+            "canary_s": 0.1,
+            "ready_after_s": 0.05,
+            "drain_s": 1.0,
+            **config,
+        }
+        child = clusters(site)
+        fleet = Fleet(site, child)
+        fleet.trouble("cluster", settings)
+        document["sites"][site]["fleets"][0]["eks"] |= {
+            key: child.ready[key] for key in ("endpoint", "certificate_authority")
+        }
+        deadline = time.monotonic() + 30
+        while len(fleet.pods()) != pods:
+            assert time.monotonic() < deadline, "the pods did not come up"
+            time.sleep(0.02)
+        return fleet
+
+    return start
 
 
 @pytest.fixture

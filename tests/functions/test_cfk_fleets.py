@@ -60,7 +60,7 @@ def until(call: Call, step: str, request: dict[str, Any], limit_s: float = 30) -
     return report
 
 
-def never(call: Call, step: str, request: dict[str, Any], during_s: float = 2.5) -> dict[str, Any]:
+def never(call: Call, step: str, request: dict[str, Any], during_s: float = 1.0) -> dict[str, Any]:
     """The last report of a step that is not done for so long."""
     until_then = time.monotonic() + during_s
     while time.monotonic() < until_then:
@@ -198,7 +198,7 @@ def test_a_fleet_without_a_licence_is_replaced_without_waiting_for_a_reload(star
 def test_a_fleet_that_knows_no_config_id_is_rolled_and_done_when_no_pod_of_before_is_left(
     start: Make, call: Call
 ) -> None:
-    execution, fleet = start(spec=rolling, cfk=(3, 2), ready_after_s=1.0, termination_s=1.5)
+    execution, fleet = start(spec=rolling, cfk=(3, 2), ready_after_s=0.5, termination_s=1.0)
     before = fleet.pods()
     call("switch_routes", switch(execution))
     seen: set[str] = set()
@@ -217,9 +217,9 @@ def test_a_stale_failure_is_not_taken_for_an_answer_and_a_new_one_is_in_the_oper
 ) -> None:
     monkeypatch.setattr(cfk_state, "REFUSED_AFTER_S", 1)
     execution, fleet = start(instances=1)
-    fleet.trouble("operator", {"lag_s": 2.5})
+    fleet.trouble("operator", {"lag_s": 1.5})
     fleet.trouble("conditions", {"gateway": "gateway-west", "conditions": [OLD_FAILURE]})
-    never(call, "switch_routes", switch(execution), 2.0)
+    never(call, "switch_routes", switch(execution), 1.2)
     until(call, "switch_routes", switch(execution))
     fleet.trouble("operator", {"lag_s": 0.1, "refuses": "secretRef gateway-tls not found"})
     back = switch(execution | {"to": "east", "from": "west"})

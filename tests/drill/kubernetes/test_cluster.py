@@ -7,14 +7,13 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from drill.process import spawn
+from drill.process import Child, spawn
 from failover.gateway.eks import token
 
 pytestmark = pytest.mark.slow
@@ -99,26 +98,37 @@ class Cluster:
         return seen
 
 
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    directory = tmp_path_factory.mktemp("kubernetes")
+    nothing = {"name": "eks", "log_dir": str(directory), "access": {}, "rules": []}
+    child = spawn("drill.kubernetes.cluster", nothing, log=directory / "cluster.log")
+    yield child
+    child.stop()
+
+
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
-    with ExitStack() as stack:
+def make(process: Child, tmp_path: Path) -> Callable[..., Cluster]:
+    """Makes the cluster another one, in the process that is there."""
 
-        def start(gateway: dict[str, Any] | None = None, **config: Any) -> Cluster:
-            settings = {
-                "name": "eks",
-                "log_dir": str(tmp_path / "pods"),
-                "manifests": [gateway or manifest()],
-                "access": {"test": "test"},
-                "rules": EVERYTHING,
-                **config,
-            }
-            child = spawn("drill.kubernetes.cluster", settings, log=tmp_path / "cluster.log")
-            stack.callback(child.stop)
-            cluster = Cluster(child.ready)
-            cluster.eventually(lambda: cluster.pods() and _ready(cluster.pods()[0]))
-            return cluster
+    def start(gateway: dict[str, Any] | None = None, **config: Any) -> Cluster:
+        settings = {
+            "name": "eks",
+            "log_dir": str(tmp_path / "pods"),
+            "manifests": [gateway or manifest()],
+            "access": {"test": "test"},
+            "rules": EVERYTHING,
+            "lag_s": 0.2,
+            "canary_s": 0.2,
+            "ready_after_s": 0.1,
+            **config,
+        }
+        cluster = Cluster(process.ready)
+        cluster.trouble("cluster", settings)
+        cluster.eventually(lambda: cluster.pods() and _ready(cluster.pods()[0]))
+        return cluster
 
-        yield start
+    return start
 
 
 def _ready(pod: dict[str, Any]) -> bool:

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from drill.process import Child, spawn
-from tests.drill.kubernetes.test_cluster import DEPLOYMENTS, PODS, Cluster, _ready, make, manifest
+from tests.drill.kubernetes.test_cluster import DEPLOYMENTS, PODS, Cluster, _ready, make, manifest, process
 
-__all__ = ["make"]
+__all__ = ["make", "process"]
 pytestmark = pytest.mark.slow
 KROXYLICIOUS = "/apis/kroxylicious.io/v1alpha1/namespaces/confluent"
 CLUSTER = f"{KROXYLICIOUS}/virtualkafkaclusters/orders"

@@ -8,9 +8,10 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -23,6 +24,8 @@ from drill.decision.stories import STAGES, play
 from drill.process import ROOT, ChildFailed
 from drill.rehearsal import Rehearsal, RehearsalFailed
 from drill.report import write_report
+from drill.rerouting import endings as rerouting
+from drill.rerouting import stories as rerouting_stories
 from drill.scenarios import SCENARIOS
 from drill.terminal import print_summary, view
 from drill.world import SITES, Settings, World, WorldNotUp
@@ -57,6 +60,8 @@ def scenarios() -> None:
         table.add_row(scenario.name, scenario.description)
     for row in TABLE:
         table.add_row(f"decide: {row.scenario}", row.happens)
+    for each in rerouting.TABLE:
+        table.add_row(f"reroute: {each.scenario} ({each.fleet})", each.happens)
     Console().print(table)
 
 
@@ -103,16 +108,40 @@ def run(
 @app.command()
 def decide(reports: Annotated[Path, typer.Option(help="where logs go")] = REPORTS) -> None:
     """Play the scenarios of the decision, and hold each against its row of the table. Exits with 1 if one differs."""
-    console = Console()
-    expected = {row.scenario: row.ending for row in TABLE}
     directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-decide").absolute()
+    expected = {row.scenario: row.ending for row in TABLE}
+    _hold_against(
+        (name, expected[name], ending)
+        for number, stage in enumerate(STAGES.values())
+        for name, ending in play(stage, directory / str(number))
+    )
+
+
+@app.command()
+def reroute(
+    fleet: Annotated[FleetKind | None, typer.Option(help="only what the gateways run on; by default, all")] = None,
+    reports: Annotated[Path, typer.Option(help="where logs go")] = REPORTS,
+) -> None:
+    """Play the scenarios of the fleets, and hold each against its row of the table. Exits with 1 if one differs."""
+    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-reroute").absolute()
+    expected = {(row.scenario, row.fleet): row.ending for row in rerouting.TABLE}
+    _hold_against(
+        (f"{name} ({stage.fleet})", expected[name, stage.fleet], ending)
+        for number, stage in enumerate(rerouting_stories.STAGES.values())
+        if fleet is None or stage.fleet == fleet.value
+        for name, ending in rerouting_stories.play(stage, directory / str(number))
+    )
+
+
+def _hold_against(played: Iterable[tuple[str, Any, Any]]) -> NoReturn:
+    """Say of each scenario whether it ended as it is written: its name, the ending in the table, the one it had."""
+    console = Console()
     wrong = 0
     try:
-        for number, stage in enumerate(STAGES.values()):
-            for name, ending in play(stage, directory / str(number)):
-                wrong += ending != expected[name]
-                said = "as written" if ending == expected[name] else f"not as written: {ending}"
-                console.print(f"{name:<18} {said}", markup=False)
+        for name, expected, ending in played:
+            wrong += ending != expected
+            said = "as written" if ending == expected else f"not as written: {ending}"
+            console.print(f"{name:<24} {said}", markup=False)
     except (SceneStuck, WorldNotUp, ChildFailed) as error:
         console.print(f"the scenarios could not be played: {error}", style="red", markup=False)
         raise typer.Exit(1) from None

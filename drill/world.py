@@ -27,7 +27,7 @@ from botocore.config import Config
 
 from drill import orders, stacks
 from drill.client_name import NameKind, hold_name
-from drill.fleets import CfkFleets, EcsFleets, Fleets
+from drill.fleets import CfkFleets, EcsFleets, FleetKind, Fleets
 from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
 from drill.ports import LOOPBACK, free_ports
 from drill.process import ROOT, Child, spawn
@@ -60,11 +60,14 @@ class WorldNotUp(RuntimeError):
 class Settings:
     """What can be chosen of a world. Durations in seconds. `more_topics`: mirrored on the wire, beside those that the
     clients use; `rest_only_mirrors`: mirrors that exist in the REST API only; `controllers`: one, in the standby's
-    region, or two, in each site's."""
+    region, or two, in each site's; `fleet_fields`, `kubernetes`: more fields of each fleet in the plan, and of the
+    Kubernetes clusters' configuration."""
 
     directory: Path
     instances: int = 2
-    fleet: Literal["ecs", "cfk"] = "ecs"
+    fleet: FleetKind = "ecs"
+    fleet_fields: dict[str, Any] = field(default_factory=dict)
+    kubernetes: dict[str, Any] = field(default_factory=dict)
     name: NameKind = "route53-record"
     template: Path = ROOT / "template.yaml"
     link_interval_s: float = 0.4
@@ -273,8 +276,9 @@ class World:
     def fleets(self) -> Fleets:
         """The gateway fleets."""
         if self.settings.fleet == "cfk":
-            return CfkFleets(self._spawn, self.settings.instances, self.logs)
-        return EcsFleets(partial(self.aws, "ecs"), self.settings.instances)
+            extra = self.settings.fleet_fields, self.settings.kubernetes
+            return CfkFleets(self._spawn, self.settings.instances, self.logs, *extra)
+        return EcsFleets(partial(self.aws, "ecs"), self.settings.instances, self._post)
 
     @cached_property
     def endpoint(self) -> str:
@@ -316,6 +320,11 @@ class World:
         """Kill the site's Kafka cluster and its REST API; its gateways and its region's AWS stay."""
         self._clusters[site].kill()
         self._rest[site].kill()
+
+    def hang_cluster(self, site: str) -> None:
+        """Stop the site's Kafka cluster and its REST API in their tracks: connections stay, nothing is answered."""
+        for child in (self._clusters[site], self._rest[site]):
+            child.process.send_signal(signal.SIGSTOP)
 
     def lose_service(self, service: str) -> None:
         """Lose one of AWS's services everywhere, by its signing name; what it had set up stays."""

@@ -37,7 +37,7 @@ class ServiceTask(Task):
     """A task that is in the state its process is in; moto would move it on whenever it is described. And moto knows no
     zones."""
 
-    availability_zone = ""
+    availability_zone: str = ""
 
     def advance(self) -> None:
         """Stay."""
@@ -148,6 +148,7 @@ class EcsBridge:
         if self._regions.is_lost(region, "ecs"):
             self._lose(fleet)
             return
+        self._lose_zones(fleet)
         self._collect(backend, service, fleet)
         of_now = [task for task in fleet.tasks if task.definition == service.task_definition]
         of_before = [task for task in fleet.tasks if task.definition != service.task_definition]
@@ -165,7 +166,7 @@ class EcsBridge:
             cluster, definition, None, {}, backend, group=f"service:{service.name}", launch_type="FARGATE"
         )
         task.last_status = "PENDING"
-        task.availability_zone = _emptiest_zone(fleet)
+        task.availability_zone = self._emptiest_zone(fleet)
         environment = {e["name"]: e["value"] for e in definition.container_definitions[0].get("environment", [])}
         backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
         fleet.tasks.append(Running(task, self._pool.submit(self._spawn, service.name, task.id, environment)))
@@ -210,6 +211,17 @@ class EcsBridge:
         self._register(service, fleet)
         for running in surplus:
             _end(running)
+
+    def _lose_zones(self, fleet: Fleet) -> None:
+        for running in fleet.tasks:
+            if running.child is not None and self._regions.is_zone_lost(running.task.availability_zone):
+                running.child.kill()
+
+    def _emptiest_zone(self, fleet: Fleet) -> str:
+        """Where ECS starts a task: in the zone of the region that has the fewest of the service's."""
+        zones = [running.task.availability_zone for running in fleet.tasks]
+        there = (f"{fleet.region}{letter}" for letter in "abc")
+        return min((zone for zone in there if not self._regions.is_zone_lost(zone)), key=zones.count)
 
     def _lose(self, fleet: Fleet) -> None:
         for running in fleet.tasks:
@@ -265,12 +277,6 @@ class EcsBridge:
         primary = deployments[0]
         complete = len(deployments) == 1 and primary["runningCount"] >= service.desired_count
         primary["rolloutState"] = "COMPLETED" if complete else "IN_PROGRESS"
-
-
-def _emptiest_zone(fleet: Fleet) -> str:
-    """Where ECS starts a task: in the zone of the region that has the fewest of the service's."""
-    zones = [str(running.task.availability_zone) for running in fleet.tasks]
-    return min((f"{fleet.region}{letter}" for letter in "abc"), key=zones.count)
 
 
 def _surplus(service: Service, of_now: list[Running], of_before: list[Running]) -> list[Running]:

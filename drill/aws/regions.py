@@ -15,6 +15,7 @@ class Regions:
     def __init__(self) -> None:
         self._lost: dict[str, frozenset[str]] = {}
         self._services: set[str] = set()
+        self._zones: set[str] = set()
         self._lock = threading.Lock()
 
     def lose(self, region: str, keep: Iterable[str] = ()) -> None:
@@ -29,6 +30,13 @@ class Regions:
     def lose_service(self, service: str) -> None:
         """Lose a service (signing name) in every region: the control plane of a global one."""
         self._services.add(service)
+
+    def lose_zone(self, zone: str) -> None:
+        """Lose one availability zone of a region."""
+        self._zones.add(zone)
+
+    def is_zone_lost(self, zone: str) -> bool:
+        return zone in self._zones
 
     def restore(self, region: str) -> None:
         with self._lock:

@@ -23,6 +23,7 @@ _FUNCTIONS = "/2015-03-31/functions"
 _INVOKE = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)/invocations")
 _FUNCTION = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)(?P<configuration>/configuration)?")
 _REGION = re.compile(r"/drill/regions/(?P<region>[a-z0-9-]+)/(?P<act>lose|restore)")
+_ZONE = re.compile(r"/drill/zones/(?P<zone>[a-z0-9-]+)/lose")
 _SERVICE = re.compile(r"/drill/services/(?P<service>[a-z0-9-]+)/lose")
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -38,6 +39,7 @@ class Door:
     POST /drill/warm[?function=<name>&function=…], which answers when those (or all) have a worker;
     POST /drill/schedules/start, if the configuration left them off;
     POST /drill/regions/<region>/lose[?keep=<signing name>&keep=…] and /restore;
+    POST /drill/zones/<availability zone>/lose: what runs in it;
     POST /drill/services/<signing name>/lose, in every region.
     """
 
@@ -78,6 +80,10 @@ class Door:
             else:
                 self._regions.restore(region["region"])
             return 200, self._regions.lost()
+        zone = _ZONE.fullmatch(path)
+        if method == "POST" and zone:
+            self._regions.lose_zone(zone["zone"])
+            return 200, {}
         service = _SERVICE.fullmatch(path)
         if method == "POST" and service:
             self._regions.lose_service(service["service"])

@@ -86,6 +86,7 @@ class Served:
         self.transitions: Counter[tuple[str, str]] = Counter()
         self._host = host
         self._listeners = self._bound(first_port)
+        self._first_port = self.ports[0]
         self._serving: list[asyncio.Task[None]] = []
 
     @property
@@ -107,7 +108,7 @@ class Served:
         Raises:
             BadGatewayConfig: if its ports can't be bound; the route is failed, and takes no client any more.
         """
-        first = self.ports[0]
+        first = self._first_port
         self._move("draining")
         for task in self._serving:
             task.cancel()

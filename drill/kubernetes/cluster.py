@@ -61,6 +61,7 @@ class ClusterConfig(BaseModel):
     ready_after_s: float = 0.3
     termination_s: float = 0.1
     drain_s: float = 10.0
+    zones: list[str] = []
 
 
 class Server:
@@ -111,7 +112,7 @@ class Cluster:
     def __init__(self, config: ClusterConfig) -> None:
         self.store = Store()
         timing = Timing(config.ready_after_s, termination=config.termination_s, drain=config.drain_s)
-        self.pods = Pods(self.store, config.log_dir, config.licence, timing)
+        self.pods = Pods(self.store, config.log_dir, config.licence, timing, config.zones)
         self.operator = Operator(self.store, Behaviour(config.lag_s, config.canary_s, config.canary))
         self.api = Api(
             self.store, self.pods, config.namespace, Access(config.name, config.access, config.rules), config.cfk
@@ -153,7 +154,8 @@ class Doors:
     """What a test or a drill does to a cluster: each door takes and gives JSON.
 
     PUT /operator and /faults change fields of `Behaviour` and `Faults`; PUT /rules gives other RBAC rules, /stuck the
-    names of pods whose mount is never renewed, /api {"gone": bool}, /conditions and /annotations those of a Gateway.
+    names of pods whose mount is never renewed, /lost-zones those of zones, /api {"gone": bool}, /conditions and
+    /annotations those of a Gateway.
     PUT /cluster makes it another one, from its `ClusterConfig`, at the same addresses.
     GET /objects gives every object, /asked how often each verb was asked for on each resource.
     """
@@ -170,6 +172,7 @@ class Doors:
             ("PUT", "/faults"): self._faults,
             ("PUT", "/rules"): self._rules,
             ("PUT", "/stuck"): self._stuck,
+            ("PUT", "/lost-zones"): self._lost_zones,
             ("PUT", "/api"): self._api,
             ("PUT", "/conditions"): self._conditions,
             ("PUT", "/annotations"): self._annotations,
@@ -201,6 +204,10 @@ class Doors:
     def _stuck(self, body: Any) -> Reply:
         self._cluster.pods.stuck = set(body)
         return as_json(sorted(self._cluster.pods.stuck))
+
+    def _lost_zones(self, body: Any) -> Reply:
+        self._cluster.pods.lost_zones = set(body)
+        return as_json(body)
 
     def _api(self, body: Any) -> Reply:
         (self._server.gone if body["gone"] else self._server.back)()

@@ -11,6 +11,7 @@ import itertools
 import logging
 import re
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ GRACE_S: Final = 30
 ADMIN_PORT: Final = 9190
 CONFIG_PORT: Final = 9180
 CONFIG_MAP: Final = "gateway.yaml"
+ZONE: Final = "topology.kubernetes.io/zone"
 _VERSION: Final = re.compile(r":(\d+\.\d+\.\d+)")
 
 
@@ -62,9 +64,10 @@ class Timing:
 
 
 class Pods:
-    """The pods of a cluster. Not safe to use from several threads; `stuck`: pods whose mount is never renewed."""
+    """The pods of a cluster, spread over its zones. Not safe to use from several threads; `stuck`: pods whose mount is
+    never renewed; `lost_zones`: what runs in them is ended, and nothing is started there."""
 
-    def __init__(self, store: Store, directory: Path, licence: str, timing: Timing) -> None:
+    def __init__(self, store: Store, directory: Path, licence: str, timing: Timing, zones: Sequence[str] = ()) -> None:
         self._store = store
         self._directory = directory
         self._licence = licence
@@ -72,7 +75,9 @@ class Pods:
         self._running: dict[str, Running] = {}
         self._numbers = itertools.count(1)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="pod")
+        self._zones = zones
         self.stuck: set[str] = set()
+        self.lost_zones: set[str] = set()
 
     def close(self) -> None:
         """End every process."""
@@ -86,6 +91,7 @@ class Pods:
         """Make a pod of a ReplicaSet's template."""
         name = f"{owner['metadata']['name']}-{next(self._numbers):05d}"
         spec = dict(template["spec"])
+        zone = {ZONE: self._emptiest_zone()} if self._zones else {}
         self._store.create(
             "pods",
             {
@@ -93,7 +99,7 @@ class Pods:
                 "kind": "Pod",
                 "metadata": {
                     "name": name,
-                    "labels": labels,
+                    "labels": labels | zone,
                     "ownerReferences": [{"kind": "ReplicaSet", "name": owner["metadata"]["name"], "controller": True}],
                 },
                 "spec": spec,
@@ -123,6 +129,8 @@ class Pods:
         now = time.monotonic()
         for running in list(self._running.values()):
             self._finish_start(running)
+            if running.child is not None and self._zone_of(running.pod) in self.lost_zones:
+                running.child.kill()
             gone = running.starting is None and (running.child is None or not running.child.alive)
             if gone or (running.ends_at is not None and now >= running.ends_at and running.starting is None):
                 if running.child is not None:
@@ -133,6 +141,14 @@ class Pods:
             self._renew(running)
             if running.child is not None and now >= running.up_at + self._timing.ready_after:
                 self._tell(running, ready=True)
+
+    def _zone_of(self, pod: str) -> str | None:
+        labels: dict[str, str] = self._store.get("pods", pod)["metadata"]["labels"]
+        return labels.get(ZONE)
+
+    def _emptiest_zone(self) -> str:
+        taken = [self._zone_of(pod) for pod in self._running]
+        return min((zone for zone in self._zones if zone not in self.lost_zones), key=taken.count)
 
     def address(self, name: str, port: int) -> str | None:
         """Where a pod's own HTTP port really is; None where nobody listens."""

@@ -85,8 +85,9 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 
 
 @pytest.fixture
-def kubernetes(clusters: Callable[[str], Child], tmp_path: Path) -> Callable[..., Fleet]:
+def kubernetes(clusters: Callable[[str], Child], tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
     """Makes a site's cluster with manifests in it, waits for so many Ready pods, and tells the plan where it is."""
+    made: list[Fleet] = []
 
     def start(
         document: dict[str, Any],
@@ -110,6 +111,7 @@ def kubernetes(clusters: Callable[[str], Child], tmp_path: Path) -> Callable[...
         }
         child = clusters(site)
         fleet = Fleet(site, child)
+        made.append(fleet)
         fleet.trouble("cluster", settings)
         document["sites"][site]["fleets"][0]["eks"] |= {
             key: child.ready[key] for key in ("endpoint", "certificate_authority")
@@ -120,15 +122,17 @@ def kubernetes(clusters: Callable[[str], Child], tmp_path: Path) -> Callable[...
             time.sleep(0.02)
         return fleet
 
-    return start
+    yield start
+    for fleet in made:
+        fleet.trouble("cluster", {"name": fleet.site, "log_dir": str(tmp_path), "access": {}, "rules": []})
 
 
 @pytest.fixture
 def cfk(kubernetes: Callable[..., Fleet]) -> Callable[..., tuple[str, dict[str, Fleet]]]:
     """Makes clusters with a fleet each, routed to east: the plan's text, and the fleets by site.
 
-    `spec` changes the Gateways' specs; `balancer` is the admin of the load balancer before them; the rest goes to the
-    clusters.
+    `spec` changes the Gateways' specs; `fleet` adds to what the plan says of each; `balancer` is the admin of the load
+    balancer before them; the rest goes to the clusters.
     """
 
     def make(
@@ -137,11 +141,12 @@ def cfk(kubernetes: Callable[..., Fleet]) -> Callable[..., tuple[str, dict[str, 
         instances: int = 2,
         spec: Callable[[dict[str, Any]], None] | None = None,
         balancer: str | None = None,
+        fleet: dict[str, Any] | None = None,
         **config: Any,
     ) -> tuple[str, dict[str, Fleet]]:
         document = yaml.safe_load(plan_text)
         for site in ("east", "west"):
-            document["sites"][site]["fleets"] = [orders.cfk_fleet(site, f"127.0.0.1:{9100}")]
+            document["sites"][site]["fleets"] = [orders.cfk_fleet(site, "127.0.0.1:9100") | (fleet or {})]
         fleets: dict[str, Fleet] = {}
         for site in sites:
             plan = parse(yaml.safe_dump(document))

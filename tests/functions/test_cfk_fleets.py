@@ -158,30 +158,24 @@ def test_a_patch_whose_answer_never_came_is_not_repeated_and_a_conflict_is(start
     assert fleet.patches() == 1
 
 
-def test_one_pod_that_never_reloads_is_named_and_then_replaced(
-    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    execution, fleet = start()
+def test_one_pod_that_never_reloads_is_named_and_then_replaced(start: Make, call: Call) -> None:
+    execution, fleet = start(fleet={"reload_within_seconds": 2})
     stuck, other = fleet.pods()
     fleet.trouble("stuck", [stuck])
     call("switch_routes", switch(execution))
     assert never(call, "switch_routes", switch(execution))["observed"]["unproven"] == [stuck]
-    monkeypatch.setattr(cfk_state, "RELOAD_WITHIN_S", 1)
     until(call, "switch_routes", switch(execution))
     assert stuck not in fleet.pods(ready=False) and other in fleet.pods()
     assert (fleet.patches(), fleet.asked("delete pods")) == (1, 1)
 
 
-def test_an_unlicensed_reload_is_not_believed_though_the_operator_reports_success(
-    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    execution, fleet = start(licence="trial")
+def test_an_unlicensed_reload_is_not_believed_though_the_operator_reports_success(start: Make, call: Call) -> None:
+    execution, fleet = start(licence="trial", fleet={"reload_within_seconds": 2})
     before = fleet.pods()
     call("switch_routes", switch(execution))
     assert never(call, "switch_routes", switch(execution))["observed"]["unproven"] == before
     reload = next(c for c in fleet.gateway["status"]["conditions"] if c["type"].endswith("hot-reload-status"))
     assert (reload["status"], reload["reason"]) == ("True", "Succeeded")
-    monkeypatch.setattr(cfk_state, "RELOAD_WITHIN_S", 1)
     until(call, "switch_routes", switch(execution))
     assert not set(before) & set(fleet.pods(ready=False))
     assert fleet.patches() == 1
@@ -236,14 +230,11 @@ def test_a_healthy_deployment_of_an_operator_that_does_nothing_proves_nothing(st
     assert "not accepted" in never(call, "switch_routes", switch(execution))["observed"]["detail"]
 
 
-def test_a_canary_that_finds_no_room_is_waited_for_and_no_pod_is_lost_to_it(
-    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cfk_state, "RELOAD_WITHIN_S", 0)
-    execution, fleet = start(instances=1, canary="waits")
+def test_a_canary_that_finds_no_room_is_waited_for_and_no_pod_is_lost_to_it(start: Make, call: Call) -> None:
+    execution, fleet = start(instances=1, canary="waits", fleet={"reload_within_seconds": 1})
     pods = fleet.pods()
     call("switch_routes", switch(execution))
-    never(call, "switch_routes", switch(execution))
+    never(call, "switch_routes", switch(execution), 1.5)
     assert fleet.pods() == pods and fleet.asked("delete pods") == 0
     fleet.trouble("operator", {"canary": "passes"})
     until(call, "switch_routes", switch(execution))

@@ -31,8 +31,6 @@ BLOCKED: Final = "platform.confluent.io/block-reconcile"
 LICENCE: Final = "GATEWAY_LICENSES"
 REFUSED_AFTER_S: Final = 30
 """How long a failure must stand to be taken for the operator's answer; it may fail for a moment, and try again."""
-RELOAD_WITHIN_S: Final = 60
-"""By when a pod has reloaded that ever will: 2 to 14 s were measured, and a drain takes up to 10 s more."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +206,7 @@ class View:
         change = self.change
         if change is None or self.settled or self.scaled_to_zero or not hot_reload(self.spec) or not self.promoted:
             return ()
-        if change.tier == HOT_RELOAD and self.now < change.at + RELOAD_WITHIN_S:
+        if change.tier == HOT_RELOAD and self.now < change.at + self.fleet.reload_within_seconds:
             return ()
         return tuple(
             pod

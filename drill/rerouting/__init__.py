@@ -1,0 +1,1 @@
+"""What becomes of gateway fleets, and of the clients connected to them, when a part of the world fails."""

@@ -1,0 +1,126 @@
+"""The table: every scenario of the fleets, and how it must end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from drill.fleets import FleetKind
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What there is to see once a scenario is over.
+
+    `executions`: the outcome of each that was started in it; `active`: the site that is active by the ledger, and that
+    the client hostname leads to; `fleets`: by site, whether the controller has rerouted its fleet, by which tier, and
+    how many of the instances of before are left; `clients`: what became of connections, old and new.
+    """
+
+    executions: tuple[str, ...]
+    active: str
+    fleets: str
+    clients: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario with one kind of fleet: its name, what happens in it, and its ending."""
+
+    scenario: str
+    fleet: FleetKind
+    happens: str
+    ending: Ending
+
+
+NOTHING: Final = ()
+DONE: Final = ("succeeded",)
+ZONE: Final = "one of east's three availability zones is lost"
+STALE: Final = "east's cluster hangs; its gateways hold clients' connections with requests that nobody answers"
+REGION: Final = "the whole of east is lost, the API of its fleet with it"
+TO_WEST: Final = "6 of 6 new ones led to west"
+WITHOUT_FAILOVER: Final = Ending(
+    NOTHING,
+    "east",
+    "east: as it was, 2 of 3 instances of before; west: as it was, 3 of 3 instances of before",
+    "6 of 6 new ones led to east",
+)
+REPLACED: Final = "west: to west by replace, 0 of {0} instances of before"
+RELOADED: Final = "west: to west by hot reload, {0} of {0} instances of before"
+TABLE: Final = (
+    Row("zone-lost", "ecs", ZONE, WITHOUT_FAILOVER),
+    Row("zone-lost", "cfk", ZONE, WITHOUT_FAILOVER),
+    Row(
+        "stale-connections",
+        "ecs",
+        STALE,
+        Ending(
+            DONE,
+            "west",
+            f"east: to west by replace, 0 of 3 instances of before; {REPLACED.format(3)}",
+            f"6 of 6 stale connections ended, {TO_WEST}",
+        ),
+    ),
+    Row(
+        "stale-connections",
+        "cfk",
+        STALE,
+        Ending(
+            DONE,
+            "west",
+            f"east: to west by hot reload, 3 of 3 instances of before; {RELOADED.format(3)}",
+            f"6 of 6 stale connections ended, {TO_WEST}",
+        ),
+    ),
+    Row(
+        "fleet-api-gone",
+        "ecs",
+        REGION,
+        Ending(DONE, "west", f"east: out of reach; {REPLACED.format(2)}", TO_WEST),
+    ),
+    Row(
+        "fleet-api-gone",
+        "cfk",
+        REGION,
+        Ending(DONE, "west", f"east: out of reach; {RELOADED.format(2)}", TO_WEST),
+    ),
+    Row(
+        "one-never-reloads",
+        "cfk",
+        "east's cluster is lost; one of west's two pods never sees its new configuration, and is replaced",
+        Ending(
+            DONE,
+            "west",
+            "east: to west by hot reload, 2 of 2 instances of before;"
+            " west: to west by hot reload, 1 of 2 instances of before",
+            TO_WEST,
+        ),
+    ),
+    Row(
+        "unlicensed",
+        "cfk",
+        "east's cluster is lost; the operator reports success, but no pod's licence allows a hot reload",
+        Ending(
+            DONE,
+            "west",
+            "east: to west by hot reload, 0 of 2 instances of before;"
+            " west: to west by hot reload, 0 of 2 instances of before",
+            TO_WEST,
+        ),
+    ),
+)
+
+
+def as_markdown(rows: Iterable[Row] = TABLE) -> str:
+    """The table as the documentation shows it."""
+    lines = [
+        "| scenario | fleet | what happens | executions | active site, name | fleets | clients |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        end = row.ending
+        started = ", ".join(end.executions) or "none"
+        told = (f"`{row.scenario}`", row.fleet, row.happens, started, end.active, end.fleets, end.clients)
+        lines.append(f"| {' | '.join(told)} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,32 @@
+"""Every scenario of the fleets ends as the table says, played with the deployed functions and state machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drill.rerouting.endings import TABLE, as_markdown
+from drill.rerouting.stories import STAGES, Stage, play
+
+ROOT = Path(__file__).resolve().parents[2]
+ENDINGS = {(row.scenario, row.fleet): row.ending for row in TABLE}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.xdist_group("drill")
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_every_scenario_ends_as_it_is_written(stage: Stage, tmp_path: Path) -> None:
+    ended = dict(play(stage, tmp_path))
+    assert ended == {name: ENDINGS[name, stage.fleet] for name in stage.stories}
+
+
+def test_every_row_of_the_table_is_played_and_no_story_is_without_a_row() -> None:
+    played = [(name, stage.fleet) for stage in STAGES.values() for name in stage.stories]
+    assert sorted(played) == sorted(ENDINGS)
+    assert len(TABLE) == len(ENDINGS)
+
+
+def test_the_documentation_shows_the_table_that_is_asserted() -> None:
+    assert as_markdown() in (ROOT / "docs" / "scenarios.md").read_text()

@@ -122,13 +122,21 @@ class Resolver(BaseResolver):  # type: ignore[misc]
         named = self._zone.records(name)
         for each in named:
             if each["Type"] in (kind, "CNAME") or kind == "ANY":
-                _answer(reply, request.q.qname, each)
+                for records in self._leads_to(each):
+                    _answer(reply, request.q.qname, records)
         if not reply.rr:
             if not named:
                 reply.header.rcode = RCODE.NXDOMAIN
             origin = self._zone.origin or "invalid."
             reply.add_auth(RR(origin, QTYPE.SOA, rdata=SOA(f"ns.{origin}", f"hostmaster.{origin}"), ttl=5))
         return reply
+
+    def _leads_to(self, records: dict[str, Any]) -> list[dict[str, Any]]:
+        """The records, or what an alias stands for in this zone, with its TTL."""
+        if "AliasTarget" not in records:
+            return [records]
+        found = self._zone.records(_plain(records["AliasTarget"]["DNSName"]))
+        return [each for each in found if each["Type"] == records["Type"]]
 
 
 def _answer(reply: DNSRecord, name: Any, records: dict[str, Any]) -> None:

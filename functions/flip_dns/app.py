@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from failover.dns import canonical, client_name_of
+from failover.dns.answers import ask_resolvers
 from failover.plan import Plan
 from failover.step import Report, Request, done, ledger, step, waiting
 
@@ -30,7 +31,9 @@ def flip(request: Request, plan: Plan) -> Report:
     }
     if request.execution.dry_run:
         return done(**observed, would_point_at=target)
-    return done(**observed) if state.leads_to(target) and state.in_sync else waiting(**observed)
+    if not (state.leads_to(target) and state.in_sync):
+        return waiting(**observed)
+    return done(**observed, resolvers=ask_resolvers(plan))
 
 
 def _change_under_way(request: Request) -> str | None:

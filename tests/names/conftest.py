@@ -133,6 +133,21 @@ def client_name(deployed: Any) -> Callable[[], Any]:
     return of_plan
 
 
+@pytest.fixture
+def described_too(deployed: Any, plan_text: str) -> Callable[..., None]:
+    """Deploys the plan with more said of its name; a new container reads it."""
+
+    def deploy(**more: Any) -> None:
+        from failover import plans
+
+        plan = yaml.safe_load(plan_text)
+        text = yaml.safe_dump(plan | {"dns": plan["dns"] | more})
+        deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+        plans._store.cache_clear()
+
+    return deploy
+
+
 def answered(name_server: str, kind: str = "CNAME") -> list[str]:
     """What a resolver would be told now, as far as this name server knows."""
     host, _, port = name_server.partition(":")

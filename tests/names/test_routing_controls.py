@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
 from drill.confluent.faults import Fault
 from drill.names.arc import RULE
@@ -44,15 +43,10 @@ def test_a_safety_rule_that_says_no_stands(execution: dict[str, Any], call: Call
 
 
 def test_a_rule_that_the_plan_overrides_is_overridden_and_readiness_says_so(
-    execution: dict[str, Any], call: Call, held: Held, plan_text: str, deployed: Any, client_name: Name
+    execution: dict[str, Any], call: Call, held: Held, described_too: Callable[..., None], client_name: Name
 ) -> None:
     held.stand_in.at_least_on = 2
-    plan = yaml.safe_load(plan_text)
-    plan["dns"]["safety_rules_to_override"] = [RULE]
-    deployed("ssm").put_parameter(
-        Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True
-    )
-    _forget_plans()
+    described_too(safety_rules_to_override=[RULE])
     until_done(call, {"execution": execution})
     assert any("overridden" in each.what for each in client_name().obstacles("west"))
 
@@ -78,10 +72,3 @@ def test_a_control_that_is_not_there_is_told(deployed: Any, held: Held, client_n
     held.stand_in.states.popitem()
     with pytest.raises(DnsRejected, match="ResourceNotFoundException"):
         client_name().look(None)
-
-
-def _forget_plans() -> None:
-    """As a new container does."""
-    from failover import plans
-
-    plans._store.cache_clear()

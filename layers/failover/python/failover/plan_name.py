@@ -15,9 +15,11 @@ Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 
 
 class _Answered(Part):
-    """`nameservers` (host or host:port): asked whether they answer the new target; by default those of the zone."""
+    """`nameservers` (host or host:port): asked whether they answer the new target; by default those of the zone.
+    `resolvers`: asked too once they do, as clients are; what they still remember is told, and not waited for."""
 
     nameservers: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
 
     @property
     def ttl_wanted(self) -> int | None:
@@ -127,6 +129,11 @@ class NoName(Part):
     """Clients reach the gateways without a name that would have to be flipped."""
 
     kind: Literal["none"]
+
+    @property
+    def resolvers(self) -> tuple[str, ...]:
+        """Nobody is asked for no name."""
+        return ()
 
     @property
     def ttl_wanted(self) -> int | None:

@@ -13,10 +13,12 @@ import dns.query
 import dns.rdatatype
 import dns.resolver
 
-from failover.dns import canonical
+from failover.dns import canonical, targets_of
 from failover.errors import DnsUnavailable
+from failover.plan import Plan
 
 ASKED_S: Final = 1.0
+CNAME: Final = dns.rdatatype.CNAME
 Kind = Literal["CNAME", "A"]
 
 
@@ -41,6 +43,19 @@ def ask(servers: Sequence[str], hostname: str, kind: Kind, targets: Mapping[str,
         return dict(zip(servers, found, strict=True))
 
 
+def ask_resolvers(plan: Plan) -> dict[str, str]:
+    """Which target each of the plan's resolvers leads a client to now, or what it says instead. It may remember what
+    was true before, for as long as the TTL was."""
+    if not plan.dns.resolvers:
+        return {}
+    targets, hostname = targets_of(plan), canonical(plan.hostname)
+    alias = getattr(plan.dns, "type", "CNAME") == "alias"
+    of_targets = _addresses_of(targets) if alias else dict.fromkeys(targets.values(), frozenset[str]())
+    with ThreadPoolExecutor(max_workers=len(plan.dns.resolvers)) as pool:
+        found = pool.map(lambda resolver: _ask(resolver, hostname, "A", of_targets), plan.dns.resolvers)
+        return dict(zip(plan.dns.resolvers, found, strict=True))
+
+
 def _ask(server: str, hostname: str, kind: Kind, of_targets: Mapping[str, frozenset[str]]) -> str:
     host, _, port = server.partition(":")
     question = dns.message.make_query(hostname, kind)
@@ -49,6 +64,9 @@ def _ask(server: str, hostname: str, kind: Kind, of_targets: Mapping[str, frozen
         answer = dns.query.udp(question, address, timeout=ASKED_S, port=int(port or 53))
     except (dns.exception.DNSException, OSError) as error:
         return f"no answer ({type(error).__name__})"
+    on_the_way = {canonical(str(each)) for found in answer.answer if found.rdtype == CNAME for each in found}
+    if passed := on_the_way & of_targets.keys():
+        return passed.pop()
     wanted = dns.rdatatype.from_text(kind)
     values = [canonical(str(each)) for found in answer.answer if found.rdtype == wanted for each in found]
     if not values:

@@ -14,6 +14,10 @@ import pytest
 import yaml
 from confluent_kafka import Producer
 
+from drill.kafka.messages import metadata_request
+from drill.ports import free_ports
+from drill.process import ChildFailed
+
 pytestmark = pytest.mark.slow
 CANNOT_BE_ANSWERED = struct.pack(">ihhih", 10, 3, 1, 7, -1)
 
@@ -140,3 +144,110 @@ def test_config_is_served_from_1_3_on(parts: Any, config: Any, version: str, kno
     else:
         with pytest.raises(Exception, match="404"):
             parts.admin(gateway, "/config")
+
+
+@pytest.fixture
+def pair(parts: Any, config: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[..., Any]:
+    """A gateway with the routes `orders` and `payments`, from port `first` and 10 ports further: (gateway, apply).
+
+    `wide` has five nodes where the other domains have three.
+    """
+
+    def make(bootstraps: dict[str, str], first: int) -> Any:
+        document = config(f"127.0.0.1:{first}", "127.0.0.1:9")
+        gateway = document["gateway"]
+        (domain,), (route,) = gateway["streamingDomains"], gateway["routes"]
+        gateway["streamingDomains"] = []
+        for name, bootstrap in bootstraps.items():
+            cluster = dict(domain["kafkaCluster"]) | {"bootstrapServers": [{"id": "kafka", "endpoint": bootstrap}]}
+            if name == "wide":
+                cluster["nodeIdRanges"] = [{"name": "brokers", "start": 1, "end": 5}]
+            gateway["streamingDomains"].append(domain | {"name": name, "kafkaCluster": cluster})
+        first_domain = next(iter(bootstraps))
+        gateway["routes"] = [
+            route
+            | {
+                "name": name,
+                "endpoint": f"127.0.0.1:{port}",
+                "streamingDomain": {"name": first_domain, "bootstrapServerId": "kafka"},
+            }
+            for name, port in (("orders", first), ("payments", first + 10))
+        ]
+        file = tmp_path / "gateway.yaml"
+
+        def apply(config_id: str, orders_to: str = first_domain) -> None:
+            gateway["configId"] = config_id
+            gateway["routes"][0]["streamingDomain"] = {"name": orders_to, "bootstrapServerId": "kafka"}
+            fresh = tmp_path / "fresh.yaml"
+            fresh.write_text(yaml.safe_dump(document))
+            fresh.replace(file)
+
+        apply("first")
+        environment = {"GATEWAY_CONFIG_FILE": str(file), "GATEWAY_LICENSES": "enterprise"}
+        settings = {"hot_reload": True, "own_ports": True, "drain_timeout_s": 1.0}
+        return parts.start("drill.gateway.instance", settings, environment), apply
+
+    return make
+
+
+def test_a_route_moves_and_the_other_does_not_notice(parts: Any, pair: Any, eventually: Any) -> None:
+    east, west = parts.cluster(), parts.cluster()
+    first = free_ports(14)
+    gateway, apply = pair({"east": east.ready["bootstrap"], "west": west.ready["bootstrap"]}, first)
+    with (
+        socket.create_connection(("127.0.0.1", first + 10), 10) as stays,
+        socket.create_connection(("127.0.0.1", first), 10) as moves,
+    ):
+        for client in (stays, moves):
+            client.sendall(metadata_request(1))
+            assert client.recv(65_536)
+        apply("second", "west")
+        assert moves.recv(1) == b""
+        eventually(lambda: config_id(parts, gateway) == "second")
+        stays.sendall(metadata_request(2))
+        assert stays.recv(65_536)[4:8] == (2).to_bytes(4, "big")
+    metrics = parts.admin(gateway, "/metrics")
+    assert 'transitions_total{virtual_cluster="orders",from="serving",to="draining"} 1' in metrics
+    assert 'transitions_total{virtual_cluster="payments",from="serving",to="draining"}' not in metrics
+
+
+def test_a_route_that_has_no_room_for_more_nodes_fails_and_the_other_goes_on(
+    parts: Any, pair: Any, eventually: Any
+) -> None:
+    """Ranges of another size change the set of ports: here one of the new ones is taken."""
+    east, wide = parts.cluster(), parts.cluster()
+    first = free_ports(14)
+    with socket.create_server(("127.0.0.1", first + 5)):
+        gateway, apply = pair({"east": east.ready["bootstrap"], "wide": wide.ready["bootstrap"]}, first)
+        apply("second", "wide")
+        failed = 'kroxylicious_virtual_cluster_state{virtual_cluster="orders",state="failed"} 1'
+        eventually(lambda: failed in parts.admin(gateway, "/metrics"))
+    metrics = parts.admin(gateway, "/metrics")
+    assert 'kroxylicious_reconfigure_total{outcome="partial_failure"} 1' in metrics
+    assert 'kroxylicious_virtual_cluster_state{virtual_cluster="payments",state="serving"} 1' in metrics
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", first), 5)
+    bootstrap = f"127.0.0.1:{first + 10}"
+    metadata = Producer({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(timeout=10)
+    assert metadata.cluster_id == east.ready["cluster_id"]
+
+
+def test_the_ports_of_a_wider_range_are_there_after_the_move(parts: Any, pair: Any, eventually: Any) -> None:
+    east, wide = parts.cluster(), parts.start("drill.kafka.cluster", {"site": "test", "brokers": 5})
+    first = free_ports(14)
+    gateway, apply = pair({"east": east.ready["bootstrap"], "wide": wide.ready["bootstrap"]}, first)
+    apply("second", "wide")
+    eventually(lambda: config_id(parts, gateway) == "second")
+    metadata = Producer({"bootstrap.servers": f"127.0.0.1:{first}", "log_level": 0}).list_topics(timeout=10)
+    assert {node: broker.port for node, broker in metadata.brokers.items()} == {n: first + n for n in range(1, 6)}
+
+
+def test_routes_beyond_those_of_a_trial_need_a_licence(parts: Any, config: Any) -> None:
+    document = config("127.0.0.1:9092", "127.0.0.1:9")
+    (route,) = document["gateway"]["routes"]
+    document["gateway"]["routes"] = [route | {"name": f"r{n}"} for n in range(5)]
+    environment = {"GATEWAY_CONFIG": yaml.safe_dump(document)}
+    with pytest.raises(ChildFailed, match="5 routes need a licence"):
+        parts.start("drill.gateway.instance", {}, environment)
+    licensed = parts.start("drill.gateway.instance", {}, environment | {"GATEWAY_LICENSES": "any"})
+    assert len(licensed.ready["routes"]) == 5

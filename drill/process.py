@@ -25,8 +25,9 @@ from pydantic import BaseModel
 
 Model = TypeVar("Model", bound=BaseModel)
 ROOT = Path(__file__).resolve().parent.parent
-SPARING = {"MALLOC_ARENA_MAX": "1"}
-"""Where the C library keeps a pool of memory a thread (glibc), one pool will do: there are dozens of processes."""
+SPARING = {"MALLOC_ARENA_MAX": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+"""Where the C library keeps a pool of memory a thread (glibc), one pool will do: there are dozens of processes. And
+pydantic, in search of plugins, reads the metadata of every package that is installed; none is a plugin."""
 
 
 class ChildFailed(RuntimeError):

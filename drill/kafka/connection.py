@@ -10,14 +10,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from drill.kafka.addresses import brokers_in, names_brokers, readdressed
+from drill.kafka.addresses import NAMES_BROKERS, brokers_in, names_brokers, readdressed
+from drill.kafka.api_versions import at_most
 from drill.kafka.frames import Frames
-from drill.kafka.messages import BEFORE_LOGIN, METADATA, PRODUCE, awaits_answer, metadata_request
+from drill.kafka.messages import API_VERSIONS, BEFORE_LOGIN, METADATA, PRODUCE, awaits_answer, metadata_request
 from drill.network.splice import Address, Bytes, Splice
 
 LOG = logging.getLogger(__name__)
 REQUEST: Final = struct.Struct(">ihhi")
 RESPONSE: Final = struct.Struct(">ii")
+# Clients must not speak a version whose answer can't be read here: the engine tells them of none, either.
+NEWEST: Final = {api_key: newest for api_key, (_, newest) in NAMES_BROKERS.items()}
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ class Connection:
             return None
         changed: Bytes | None = None
         named, seen = names_brokers(asked.api_key, asked.version), asked.api_key in self._gate.sees
-        if named or seen:
+        if named or seen or asked.api_key == API_VERSIONS:
             if len(frame) < 4 + size:
                 return 4 + size
             changed = frame
@@ -193,6 +196,8 @@ class Connection:
                 return b""
             if named:
                 changed = readdressed(asked.api_key, asked.version, frame, self._network.advertise, self._learn)
+            elif asked.api_key == API_VERSIONS:
+                changed = at_most(asked.version, frame, NEWEST)
             if seen:
                 changed = self._gate.response(asked.api_key, asked.version, changed)
             if changed is frame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from drill.kafka import sasl
+from drill.kafka.api_versions import with_apis
 from drill.kafka.connection import Answered, Gate, Verdict
 from drill.kafka.messages import API_VERSIONS, BEFORE_LOGIN, SASL_AUTHENTICATE, SASL_HANDSHAKE
 from drill.network.splice import Bytes
@@ -42,5 +43,5 @@ class Login:
 
     def response(self, api_key: int, version: int, frame: Bytes) -> Bytes:
         if api_key == API_VERSIONS:
-            return sasl.with_login(version, frame)
+            return with_apis(version, frame, sasl.SERVED)
         return self._then.response(api_key, version, frame)

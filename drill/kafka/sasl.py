@@ -20,7 +20,8 @@ FLEXIBLE: Final = 2  # from this version of SaslAuthenticate on
 UNSUPPORTED_MECHANISM: Final = 33
 AUTHENTICATION_FAILED: Final = 58
 WRONG_LOGIN: Final = "Authentication failed: Invalid username or password"
-_SERVED: Final = ((SASL_HANDSHAKE, 0, 1), (SASL_AUTHENTICATE, 0, 2))
+SERVED: Final = ((SASL_HANDSHAKE, 0, 1), (SASL_AUTHENTICATE, 0, 2))
+"""The messages of a login, each with its oldest and newest version."""
 
 
 class BadLogin(ConnectionError):
@@ -92,19 +93,3 @@ def user_of(token: bytes, logins: Mapping[str, str]) -> str | None:
     if known is None or not hmac.compare_digest(known.encode(), password):
         return None
     return user.decode()
-
-
-def with_login(version: int, frame: Bytes) -> Bytes:
-    """An ApiVersions answer that also names the messages of a login. A refused version is answered in version 0."""
-    if bytes(frame[8:10]) != b"\0\0":
-        version = 0
-    at = 10
-    if version >= 3:
-        size, begin = varint(frame, at)
-        entries = b"".join(struct.pack(">hhh", *each) + b"\0" for each in _SERVED)
-        count = as_varint(size + len(_SERVED))
-    else:
-        begin = at + 4
-        entries = b"".join(struct.pack(">hhh", *each) for each in _SERVED)
-        count = (int.from_bytes(frame[at:begin], "big") + len(_SERVED)).to_bytes(4, "big")
-    return framed(b"".join((frame[4:at], count, entries, frame[begin:])))

@@ -6,6 +6,8 @@ import hashlib
 import json
 import random
 import re
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +15,13 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from kio.index import load_response_schema
+from kio.schema.errors import ErrorCode
+from kio.serial import entity_reader
 
+from drill.kafka.codec import response_to
+from drill.kafka.messages import FETCH, PRODUCE, framed
+from drill.kafka.refusal import _filled, _item
 from tests.drill.gateway.clients import consumer, read
 
 pytestmark = pytest.mark.slow
@@ -208,3 +216,23 @@ def test_the_admin_server_tells_configuration_and_state(way: Any, parts: Any) ->
     assert 'kroxylicious_virtual_cluster_state{virtual_cluster="orders",state="serving"} 1' in metrics
     assert 'kroxylicious_virtual_cluster_state{virtual_cluster="orders",state="failed"} 0' in metrics
     assert "kroxylicious_proxy_to_server_active_connections" in metrics
+
+
+@pytest.mark.parametrize("api_key", [PRODUCE, FETCH])
+def test_brokers_in_the_answer_to_a_write_or_read_are_the_routes(parts: Any, config: Any, api_key: int) -> None:
+    """A leader that moved (KIP-951). The mock moves none, so a broker is played that answers so."""
+    schema = load_response_schema(api_key, 16 if api_key == FETCH else 10)
+    node = _filled(_item(schema, "node_endpoints"), ErrorCode.none, node_id=3, host="b3.example.com", port=9)
+    message = _filled(schema, ErrorCode.none, responses=(), node_endpoints=(node,))
+    asked = framed(struct.pack(">hhih", api_key, schema.__version__, 7, 2) + b"me\0" + b"\0\xff\xff" + bytes(40))
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        gateway = parts.gateway(config("gw.example.com:9092", f"127.0.0.1:{broker.getsockname()[1]}"))
+        with socket.create_connection(("127.0.0.1", gateway.ready["routes"]["orders"]), 10) as client:
+            client.sendall(asked)
+            upstream, _ = broker.accept()
+            with upstream:
+                assert upstream.recv(len(asked), socket.MSG_WAITALL) == asked
+                upstream.sendall(response_to(asked, schema, message))
+                answer = client.recv(65_536)
+    told, _ = entity_reader(schema)(answer, 9)
+    assert [(each.node_id, each.host, each.port) for each in told.node_endpoints] == [(3, "gw.example.com", 9095)]

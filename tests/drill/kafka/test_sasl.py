@@ -12,6 +12,7 @@ from kio.schema.errors import ErrorCode
 from kio.serial import entity_reader
 
 from drill.kafka import sasl
+from drill.kafka.api_versions import at_most, with_apis
 from drill.kafka.codec import read_request, response_to, written
 from drill.kafka.messages import API_VERSIONS, SASL_AUTHENTICATE, SASL_HANDSHAKE, framed
 from drill.kafka.refusal import _filled, _item
@@ -91,6 +92,24 @@ def test_what_a_cluster_can_do_is_told_with_the_login(version: int, count: int) 
     item = _item(schema, "api_keys")
     keys = tuple(_filled(item, ErrorCode.none, api_key=n, max_version=3) for n in range(count))
     frame = response_to(request(API_VERSIONS, version), schema, _filled(schema, ErrorCode.none, api_keys=keys))
-    told = decoded(API_VERSIONS, version, sasl.with_login(version, frame)).api_keys
+    told = decoded(API_VERSIONS, version, with_apis(version, frame, sasl.SERVED)).api_keys
     assert {(each.api_key, each.max_version) for each in told if each.api_key in (17, 36)} >= {(17, 1), (36, 2)}
     assert [each.api_key for each in told[2:]] == list(range(count))
+
+
+@pytest.mark.parametrize("version", [0, 1, 2, 3, 4])
+def test_versions_that_are_not_understood_are_not_told(version: int) -> None:
+    schema = load_response_schema(API_VERSIONS, version)
+    item = _item(schema, "api_keys")
+    keys = tuple(_filled(item, ErrorCode.none, api_key=n, min_version=1, max_version=n + 5) for n in range(10))
+    whole = _filled(schema, ErrorCode.none, api_keys=keys)
+    frame = response_to(request(API_VERSIONS, version), schema, whole)
+    told = decoded(API_VERSIONS, version, bytes(at_most(version, frame, {3: 7, 9: 20})))
+    assert {each.api_key: each.max_version for each in told.api_keys} == {n: n + 5 for n in range(10)} | {3: 7}
+    assert at_most(version, frame, {9: 14}) is frame
+
+
+def test_the_refusal_of_a_version_is_left_as_it_is() -> None:
+    frame = bytes.fromhex("000000110000000700230100120000000200000000")  # the mock's
+    assert at_most(4, frame, {18: 0}) is frame
+    assert with_apis(4, frame, sasl.SERVED) is frame

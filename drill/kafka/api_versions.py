@@ -1,0 +1,69 @@
+"""What a cluster can do, as it tells clients in its answer to ApiVersions (https://kafka.apache.org/protocol).
+
+The header of that answer never has tags. An answer that refuses the version of the request is left as it is: it tells
+only which one to ask in (the mock's own is not laid out as any version is).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from drill.kafka.messages import framed
+from drill.kafka.varint import as_varint, varint
+from drill.network.splice import Bytes
+
+FLEXIBLE: Final = 3
+_ERROR: Final = 8
+_COUNT: Final = 10
+_ENTRY: Final = struct.Struct(">hhh")
+
+
+def with_apis(version: int, frame: Bytes, apis: Iterable[tuple[int, int, int]]) -> Bytes:
+    """The answer with more in it: each an api key, its oldest and its newest version."""
+    if _refuses(frame):
+        return frame
+    flexible, count, begin = _entries(version, frame)
+    more = [_ENTRY.pack(*each) + b"\0" * flexible for each in apis]
+    count += len(more)
+    told = as_varint(count + 1) if flexible else count.to_bytes(4, "big")
+    return framed(b"".join((frame[4:_COUNT], told, *more, frame[begin:])))
+
+
+def at_most(version: int, frame: Bytes, newest: Mapping[int, int]) -> Bytes:
+    """The answer without versions beyond the `newest` of an api key; the very frame if it has none."""
+    if _refuses(frame):
+        return frame
+    flexible, count, at = _entries(version, frame)
+    changed: bytearray | None = None
+    for _ in range(count):
+        api_key, oldest, latest = _ENTRY.unpack_from(frame, at)
+        if latest > newest.get(api_key, latest):
+            changed = bytearray(frame) if changed is None else changed
+            _ENTRY.pack_into(changed, at, api_key, oldest, newest[api_key])
+        at += _ENTRY.size
+        if flexible:
+            at = _past_tags(frame, at)
+    return frame if changed is None else changed
+
+
+def _entries(version: int, frame: Bytes) -> tuple[bool, int, int]:
+    """Whether the answer is flexible, how many entries it has, and where they begin."""
+    if version < FLEXIBLE:
+        return False, int.from_bytes(frame[_COUNT : _COUNT + 4], "big"), _COUNT + 4
+    size, begin = varint(frame, _COUNT)
+    return True, size - 1, begin
+
+
+def _refuses(frame: Bytes) -> bool:
+    return bytes(frame[_ERROR:_COUNT]) != b"\0\0"
+
+
+def _past_tags(frame: Bytes, at: int) -> int:
+    tags, at = varint(frame, at)
+    for _ in range(tags):
+        _, at = varint(frame, at)
+        size, at = varint(frame, at)
+        at += size
+    return at

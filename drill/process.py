@@ -19,11 +19,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="BaseModel")
 ROOT = Path(__file__).resolve().parent.parent
 SPARING = {"MALLOC_ARENA_MAX": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
 """Where the C library keeps a pool of memory a thread (glibc), one pool will do: there are dozens of processes. And
@@ -44,9 +45,18 @@ def configuration(model: type[Model]) -> Model:
     Raises:
         SystemExit: if there is no argument.
     """
+    return model.model_validate_json(argument(model.__name__))
+
+
+def argument(kind: str) -> str:
+    """The process's first argument, JSON of that kind.
+
+    Raises:
+        SystemExit: if there is none.
+    """
     if len(sys.argv) != 2:
-        raise SystemExit(f"usage: python -m <module> '<JSON of {model.__name__}>'")
-    return model.model_validate_json(sys.argv[1])
+        raise SystemExit(f"usage: python -m <module> '<JSON of {kind}>'")
+    return sys.argv[1]
 
 
 def announce(ready: Mapping[str, Any]) -> None:

@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Final, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from drill.gateway.shape import Misfit, read
+
+_CONFIG_ID: Final = re.compile(r"[a-zA-Z0-9._:-]{1,64}")
+_PATTERN: Final = re.compile(r"[^:]*\$\(nodeId\)[^:]*(:[0-9]{1,5})?")
 
 
 class BadGatewayConfig(ValueError):
@@ -34,219 +39,237 @@ def protocol(endpoint: str) -> str | None:
     return endpoint.partition("://")[0] if "://" in endpoint else None
 
 
-def _checked(endpoint: str) -> str:
-    address(endpoint)
-    return endpoint
-
-
-Endpoint = Annotated[str, AfterValidator(_checked)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Store(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Store:
     """A truststore or a keystore."""
 
     type: str | None = None
     location: str | None = None
     password: Secret | None = None
-    key_password: Secret | None = Field(default=None, alias="keyPassword")
+    key_password: Secret | None = None
 
 
-class Secret(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Secret:
     """A password: the file that holds it, or itself."""
 
     file: str | None = None
     value: str | None = None
 
 
-class Ssl(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Ssl:
     """TLS of one side of the gateway."""
 
-    ignore_trust: bool = Field(default=False, alias="ignoreTrust")
+    ignore_trust: bool = False
     truststore: Store | None = None
     keystore: Store | None = None
-    client_auth: str | None = Field(default=None, alias="clientAuth")
+    client_auth: str | None = None
 
 
-class BootstrapServer(_Part):
+@dataclass(frozen=True, kw_only=True)
+class BootstrapServer:
     """`endpoint` is one `host:port`, with an optional `PROTOCOL://` before it."""
 
     id: str
-    endpoint: Endpoint
+    endpoint: str
     ssl: Ssl | None = None
 
+    def __post_init__(self) -> None:
+        address(self.endpoint)
 
-class NodeIdRange(_Part):
+
+@dataclass(frozen=True, kw_only=True)
+class NodeIdRange:
     """Node ids from `start` to `end`, both in it."""
 
     name: str
-    start: int = Field(ge=0)
-    end: int = Field(ge=0)
+    start: int
+    end: int
 
-    @model_validator(mode="after")
-    def _runs_upwards(self) -> Self:
+    def __post_init__(self) -> None:
+        if self.start < 0:
+            raise ValueError(f"node id range {self.name!r} starts below 0")
         if self.end < self.start:
             raise ValueError(f"node id range {self.name!r} ends before it starts: {self.start} to {self.end}")
-        return self
 
 
-class KafkaCluster(_Part):
+@dataclass(frozen=True, kw_only=True)
+class KafkaCluster:
     """A cluster and the ids its brokers may have."""
 
     name: str
-    bootstrap_servers: tuple[BootstrapServer, ...] = Field(alias="bootstrapServers", min_length=1)
-    node_id_ranges: tuple[NodeIdRange, ...] = Field(
-        default=(NodeIdRange(name="default", start=0, end=2),), alias="nodeIdRanges"
-    )
+    bootstrap_servers: tuple[BootstrapServer, ...]
+    node_id_ranges: tuple[NodeIdRange, ...] = (NodeIdRange(name="default", start=0, end=2),)
+
+    def __post_init__(self) -> None:
+        if not self.bootstrap_servers:
+            raise ValueError("bootstrapServers must have at least 1 server")
 
     def node_ids(self) -> list[int]:
         """Every node id of the ranges, in order."""
         return sorted({node for each in self.node_id_ranges for node in range(each.start, each.end + 1)})
 
 
-class StreamingDomain(_Part):
+@dataclass(frozen=True, kw_only=True)
+class StreamingDomain:
     """A cluster that routes can lead to."""
 
     name: str
     type: Literal["kafka"]
-    kafka_cluster: KafkaCluster = Field(alias="kafkaCluster")
+    kafka_cluster: KafkaCluster
 
 
-class Strategy(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
     """How a client tells brokers apart: a port each, or a host name each (which needs TLS)."""
 
     type: Literal["port", "host"]
     pattern: str | None = None
 
-    @model_validator(mode="after")
-    def _names_the_node(self) -> Self:
-        if self.type == "host" and not re.fullmatch(r"[^:]*\$\(nodeId\)[^:]*(:[0-9]{1,5})?", self.pattern or ""):
+    def __post_init__(self) -> None:
+        if self.type == "host" and not _PATTERN.fullmatch(self.pattern or ""):
             raise ValueError("the strategy 'host' needs a pattern that holds $(nodeId), then perhaps a port")
-        return self
 
 
-class DomainReference(_Part):
+@dataclass(frozen=True, kw_only=True)
+class DomainReference:
     """The domain a route leads to, and which of its bootstrap servers."""
 
     name: str
-    bootstrap_server_id: str = Field(alias="bootstrapServerId")
+    bootstrap_server_id: str
 
 
-class JaasConfig(_Part):
+@dataclass(frozen=True, kw_only=True)
+class JaasConfig:
     """The file that holds a JAAS configuration."""
 
     file: str
 
 
-class OAuth(_Part):
+@dataclass(frozen=True, kw_only=True)
+class OAuth:
     """Where tokens come from."""
 
-    token_endpoint_uri: str = Field(alias="tokenEndpointUri")
+    token_endpoint_uri: str
 
 
-class Sasl(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Sasl:
     """How one side of a swap authenticates."""
 
     mechanism: str
-    callback_handler_class: str | None = Field(default=None, alias="callbackHandlerClass")
-    jaas_config: JaasConfig | None = Field(default=None, alias="jaasConfig")
-    connections_max_reauth_ms: int | None = Field(default=None, alias="connectionsMaxReauthMs")
+    callback_handler_class: str | None = None
+    jaas_config: JaasConfig | None = None
+    connections_max_reauth_ms: int | None = None
     oauth: OAuth | None = None
 
 
-class Authentication(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Authentication:
     """One side of a swap."""
 
     sasl: Sasl
 
 
-class SwapConfig(_Part):
+@dataclass(frozen=True, kw_only=True)
+class SwapConfig:
     """Whose credentials come in, and where those come from that go on."""
 
-    client_auth: Authentication = Field(alias="clientAuth")
-    secret_store: str = Field(alias="secretStore")
-    cluster_auth: Authentication = Field(alias="clusterAuth")
+    client_auth: Authentication
+    secret_store: str
+    cluster_auth: Authentication
 
 
-class SecretProvider(_Part):
+@dataclass(frozen=True, kw_only=True)
+class SecretProvider:
     """A kind of secret store, and its own settings."""
 
     type: Literal["VAULT", "AWS", "AZURE"]
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = field(default_factory=dict)
 
 
-class SecretStore(_Part):
+@dataclass(frozen=True, kw_only=True)
+class SecretStore:
     """Where a swap finds credentials."""
 
     name: str
     provider: SecretProvider
 
 
-class Security(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Security:
     """What the gateway does with a client's credentials."""
 
     auth: Literal["passthrough", "swap"] = "passthrough"
     ssl: Ssl | None = None
-    swap_config: SwapConfig | None = Field(default=None, alias="swapConfig")
+    swap_config: SwapConfig | None = None
 
 
-class Fence(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Fence:
     """Answer every request with an error that clients retry."""
 
     scope: Literal["ALL"] = "ALL"
-    error_code: Literal["BROKER_NOT_AVAILABLE"] = Field(default="BROKER_NOT_AVAILABLE", alias="errorCode")
+    error_code: Literal["BROKER_NOT_AVAILABLE"] = "BROKER_NOT_AVAILABLE"
 
 
-class RouteConfig(_Part):
+@dataclass(frozen=True, kw_only=True)
+class RouteConfig:
     """One route: where clients come, and where they are led."""
 
     name: str
-    endpoint: Endpoint
-    strategy: Strategy = Field(alias="brokerIdentificationStrategy")
-    streaming_domain: DomainReference = Field(alias="streamingDomain")
+    endpoint: str
+    strategy: Strategy = field(metadata={"name": "brokerIdentificationStrategy"})
+    streaming_domain: DomainReference
     security: Security = Security()
     fence: Fence | None = None
 
+    def __post_init__(self) -> None:
+        address(self.endpoint)
 
-class Endpoints(_Part):
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
     """What the admin server shows."""
 
     metrics: bool = True
 
 
-class Admin(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Admin:
     """The admin server."""
 
-    bind_address: str = Field(default="0.0.0.0", alias="bindAddress")
+    bind_address: str = "0.0.0.0"
     port: int = 9190
     endpoints: Endpoints = Endpoints()
-    jvm_metrics: tuple[str, ...] = Field(default=(), alias="jvmMetrics")
-    common_tags: dict[str, str] = Field(default_factory=dict, alias="commonTags")
+    jvm_metrics: tuple[str, ...] = ()
+    common_tags: dict[str, str] = field(default_factory=dict)
 
 
-class Gateway(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
     """The whole configuration, under the key `gateway`."""
 
     name: str
-    streaming_domains: tuple[StreamingDomain, ...] = Field(alias="streamingDomains", min_length=1)
-    routes: tuple[RouteConfig, ...] = Field(min_length=1)
-    secret_stores: tuple[SecretStore, ...] = Field(default=(), alias="secretStores")
+    streaming_domains: tuple[StreamingDomain, ...]
+    routes: tuple[RouteConfig, ...]
+    secret_stores: tuple[SecretStore, ...] = ()
     admin: Admin = Admin()
     # Where a container's configuration holds it is not documented; `GET /config` tells it.
-    config_id: str | None = Field(default=None, alias="configId", pattern=r"^[a-zA-Z0-9._:-]{1,64}$")
+    config_id: str | None = None
 
-    @model_validator(mode="after")
-    def _names_each_once(self) -> Self:
+    def __post_init__(self) -> None:
+        if self.config_id is not None and not _CONFIG_ID.fullmatch(self.config_id):
+            raise ValueError(f"configId {self.config_id!r} must match {_CONFIG_ID.pattern}")
         for kind, names in (
             ("streaming domain", [each.name for each in self.streaming_domains]),
             ("route", [each.name for each in self.routes]),
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"more than one {kind} is called {', '.join(twice)}")
-        return self
+        if not self.streaming_domains or not self.routes:
+            raise ValueError("streamingDomains and routes must have at least 1 each")
 
     def cluster_of(self, route: RouteConfig) -> tuple[KafkaCluster, BootstrapServer]:
         """The cluster and the bootstrap server a route leads to.
@@ -263,7 +286,8 @@ class Gateway(_Part):
         raise BadGatewayConfig(f"route {route.name!r} leads to {named!r}, which no streamingDomain has")
 
 
-class _Document(_Part):
+@dataclass(frozen=True, kw_only=True)
+class _Document:
     gateway: Gateway
 
 
@@ -289,12 +313,12 @@ def parse(text: str) -> Gateway:
         BadGatewayConfig: naming every wrong field.
     """
     try:
-        gateway = _Document.model_validate(yaml.safe_load(text)).gateway
+        gateway = read(_Document, yaml.safe_load(text)).gateway
     except yaml.YAMLError as error:
         raise BadGatewayConfig(f"the configuration is not YAML: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        lines = (f"  {'.'.join(map(str, problem['loc'])) or '(all)'}: {problem['msg']}" for problem in error.errors())
-        raise BadGatewayConfig("wrong fields in the configuration:\n" + "\n".join(lines)) from None
+    except Misfit as error:
+        lines = "".join(f"\n  {problem}" for problem in error.problems)
+        raise BadGatewayConfig(f"wrong fields in the configuration:{lines}") from None
     for route in gateway.routes:
         cluster, _ = gateway.cluster_of(route)
         last = address(route.endpoint)[1] + len(cluster.node_ids())

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-
-from pydantic import BaseModel
 
 from drill.gateway.config import BadGatewayConfig, Gateway, RouteConfig, address, from_environment
 from drill.gateway.metrics import exposition
@@ -27,7 +27,7 @@ from drill.gateway.route import Served, route_of
 from drill.network import admin_http
 from drill.network.admin_http import Reply, as_json
 from drill.ports import LOOPBACK
-from drill.process import announce, configuration, exit_with_parent
+from drill.process import announce, argument, exit_with_parent
 
 LOG = logging.getLogger(__name__)
 ENTERPRISE: Final = "enterprise"
@@ -40,7 +40,8 @@ Stamp = tuple[int, int]
 """What tells one version of a file from the next."""
 
 
-class InstanceConfig(BaseModel):
+@dataclass(frozen=True)
+class InstanceConfig:
     """What the process is told beside its environment. Durations in seconds.
 
     With `own_ports` it listens on the ports of the routes' endpoints, as the container does inside; else on free ones.
@@ -178,7 +179,7 @@ def _stamp(path: Path) -> Stamp:
 
 
 def main() -> None:
-    settings = configuration(InstanceConfig)
+    settings = InstanceConfig(**json.loads(argument("InstanceConfig")))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     exit_with_parent()
     file = os.environ.get("GATEWAY_CONFIG_FILE")

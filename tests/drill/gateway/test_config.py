@@ -159,3 +159,11 @@ def test_the_container_ends_with_status_1_and_says_why(environment: dict[str, st
     )
     assert gateway.wait(30) == 1
     assert gateway.stderr is not None and said in gateway.stderr.read()
+
+
+def test_a_gateway_starts_without_what_takes_long_to_import() -> None:
+    """A fleet is switched when its new gateways are there, and this is most of what that takes."""
+    heavy = {"boto3", "hypothesis", "kio", "pydantic"}
+    program = f"import sys, drill.gateway.instance; print({heavy} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == "set()\n"

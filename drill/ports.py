@@ -7,6 +7,8 @@ import random
 import socket
 
 LOOPBACK = "127.0.0.1"
+LOWEST = 20_000
+HIGHEST = 32_000  # from 32,768 on, Linux gives ports to outgoing connections; macOS from 49,152 on
 
 
 class NoPortsFree(OSError):
@@ -20,7 +22,7 @@ def free_ports(count: int) -> int:
         NoPortsFree: after 200 tries.
     """
     for _ in range(200):
-        first = random.randrange(20_000, 55_000)
+        first = random.randrange(LOWEST, HIGHEST - count)
         with contextlib.ExitStack() as held:
             try:
                 for port in range(first, first + count):

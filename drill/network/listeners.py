@@ -9,10 +9,8 @@ import random
 import socket
 from typing import Final
 
-from drill.ports import LOOPBACK, NoPortsFree
+from drill.ports import HIGHEST, LOOPBACK, LOWEST, NoPortsFree
 
-LOWEST: Final = 20_000
-HIGHEST: Final = 32_000  # from 32,768 on, Linux gives ports to outgoing connections; macOS from 49,152 on
 TRIES: Final = 200
 BACKLOG: Final = 512
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from drill import orders
+from drill.network.certificate import certificate
 from failover.errors import KafkaUnauthorized
+from failover.kafka import connectable
 from failover.plan import Plan, parse
 from failover.probes import look_around
 from failover.sighting import tell
@@ -33,12 +38,38 @@ def mute() -> Iterator[Callable[[], str]]:
         yield listen
 
 
-def plan(east: str = NOBODY, west: str = NOBODY, anchors: tuple[str, ...] = ()) -> Plan:
+@pytest.fixture
+def secured(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Opens a port that ends TLS handshakes, if `wants_ours` only those of clients with a certificate; its address."""
+    _, chain, key = certificate(tmp_path, "localhost")
+    with ExitStack() as stack:
+
+        def listen(wants_ours: bool = False) -> str:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(chain, key)
+            if wants_ours:
+                context.verify_mode, context.maximum_version = ssl.CERT_REQUIRED, ssl.TLSVersion.TLSv1_2
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def serve() -> None:
+                with suppress(OSError):
+                    while True:
+                        with suppress(ssl.SSLError):
+                            context.wrap_socket(listener.accept()[0], server_side=True).close()
+
+            threading.Thread(target=serve, daemon=True).start()
+            return f"127.0.0.1:{listener.getsockname()[1]}"
+
+        yield listen
+
+
+def plan(east: str = NOBODY, west: str = NOBODY, anchors: tuple[str, ...] = (), clients: str = "PLAINTEXT") -> Plan:
     """The drill's plan, everything of a site at one address, without credentials."""
     sites = {site: orders.SiteAddresses(site, at, f"http://{at}", at) for site, at in (("east", east), ("west", west))}
     document = orders.plan_document(
         sites, client_bootstrap=NOBODY, nameserver=NOBODY, zone_id="Z1", policy={}, anchors=anchors
     )
+    document["clients"]["security_protocol"] = clients
     for site in document["sites"].values():
         del site["kafka"]["credentials"]
     return parse(yaml.safe_dump(document))
@@ -52,6 +83,18 @@ def test_a_site_that_takes_connections_and_answers_nothing_does_not_answer(mute:
     assert seen == {(s, v): v == "gateway" for s in ("east", "west") for v in ("kafka", "gateway", "rest")}
     assert [signal.says_lost for signal in view.signals()] == [True, True]
     assert "no answer within 1 s" in view.signals()[0].why
+
+
+def test_a_load_balancer_that_takes_connections_for_nobody_ends_no_handshake(
+    mute: Callable[[], str], secured: Callable[..., str]
+) -> None:
+    view = look_around(plan(east=mute(), west=secured(), clients="SASL_SSL"), within=3.0)
+    seen = {probe.site: probe.healthy for probe in view.probes if probe.service == "gateway"}
+    assert seen == {"east": False, "west": True}
+
+
+def test_a_gateway_that_wants_our_certificate_is_there(secured: Callable[..., str]) -> None:
+    assert connectable(secured(wants_ours=True), tls=True) is None
 
 
 def test_who_sees_neither_site_is_ill_and_says_nothing() -> None:

@@ -81,8 +81,11 @@ def _kafka(plan: Plan, site: str) -> str | None:
 
 
 def _gateway(plan: Plan, site: str) -> str | None:
-    """Any fleet that takes connections will do; what it routes to is the fleet's own look."""
-    why = [connectable(fleet.bootstrap) for fleet in plan.site(site).fleets]
+    """Any fleet that takes connections, as its clients have them, will do; what it routes to is the fleet's own look: a
+    standby's fleet may lead to the very cluster that is lost. A load balancer may take a connection for nobody, and
+    ends no TLS handshake."""
+    tls = plan.clients.security_protocol.endswith("SSL")
+    why = [connectable(fleet.bootstrap, tls=tls) for fleet in plan.site(site).fleets]
     return None if None in why else "; ".join(each for each in why if each)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import socket
+import ssl
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -55,18 +57,30 @@ def _oidc(oauth: OAuthClient) -> dict[str, str | int | bool]:
     return chosen
 
 
-def connectable(bootstrap: str, timeout: float = 2.0) -> str | None:
-    """None if one of the addresses takes a TCP connection within `timeout` seconds, otherwise why none does."""
+def connectable(bootstrap: str, timeout: float = 2.0, tls: bool = False) -> str | None:
+    """None if one of the addresses takes a TCP connection, and with `tls` ends a handshake, within `timeout` seconds
+    each, otherwise why none does. Whose certificate it is does not matter here: that somebody is there does."""
     why = []
     for address in bootstrap.split(","):
         host, _, port = address.rpartition(":")
         try:
-            socket.create_connection((host, int(port)), timeout).close()
+            with socket.create_connection((host, int(port)), timeout) as connection:
+                if tls:
+                    _anyones().wrap_socket(connection, server_hostname=host).close()
         except OSError as error:
+            if isinstance(error, ssl.SSLError) and "ALERT" in str(error.reason):
+                return None
             why.append(f"{address}: {error}")
         else:
             return None
     return "; ".join(why)
+
+
+@functools.cache
+def _anyones() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def cluster_id(chosen: Settings, timeout: float = 3.0) -> str:

@@ -1,72 +1,158 @@
-"""verify: prove that clients can work. Through the client hostname: the right cluster, a canary record written and read
-back; and no gateway instance of the standby still on another cluster."""
+"""verify: prove that clients can work. Through the client hostname and through each fleet of the standby: the right
+cluster, and a canary record written and read back. Of each instance, asked itself: that it runs the wanted route, that
+it is on the right cluster, and that meanwhile no swap of credentials failed on it. What is left of the lost site's
+fleets is told, and holds nothing up."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-from failover.credentials import Credentials, credentials, with_credentials
-from failover.errors import FailoverError, FleetUnavailable, KafkaUnavailable
-from failover.gateway import Instance, fleets_of
+from failover.credentials import Credentials, with_credentials
+from failover.errors import FailoverError, FleetRejected, FleetUnavailable, KafkaUnavailable
+from failover.gateway import Fleet, FleetState, Instance, fleets_of
 from failover.kafka import Settings, cluster_id, settings, write_and_read_back
-from failover.plan import Plan
+from failover.plan import Plan, Site
 from failover.step import Report, Request, done, step, waiting
+
+ASKED_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that was looked at: in words, and whether it is as it has to be."""
+
+    said: str
+    holds: bool = True
 
 
 def verify(request: Request, plan: Plan) -> Report:
     """Done when everything is proven; what is not yet is said in `unproven`."""
-    standby = plan.site(request.execution.to_site)
-    wanted = standby.kafka.cluster_id
-    bootstrap = standby.fleets[0].bootstrap if request.execution.dry_run else plan.bootstrap
-    secret = plan.clients.credentials
-    unproven: list[str] = []
-    proven: list[str] = []
+    execution = request.execution
+    standby, fleets = plan.site(execution.to_site), fleets_of(plan.site(execution.to_site))
+    client = Client(plan, standby.kafka.cluster_id, writes=not execution.dry_run)
+    ways = {f"fleet {fleet.name}": fleet.bootstrap for fleet in standby.fleets}
+    if not execution.dry_run:
+        ways["the client hostname"] = plan.bootstrap
+    with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
+        left_behind = pool.submit(_left_behind, plan.site(execution.from_site), execution.to_site)
+        through = [pool.submit(client.passes, where, bootstrap) for where, bootstrap in ways.items()]
+        states = dict(zip((name for name, _ in fleets), pool.map(_look, fleets), strict=True))
+        asked = [
+            pool.submit(client.asks, instance)
+            for state in states.values()
+            if isinstance(state, FleetState)
+            for instance in state.instances
+        ]
+        found = [each for name, state in states.items() for each in _routed(name, state, execution.to_site)]
+        found += [each for way in through for each in way.result()]
+        found += [each.result() for each in asked]
+        swapping = [(name, fleet) for name, fleet in fleets if _auth_failures(states[name])]
+        after = dict(zip((name for name, _ in swapping), pool.map(_look, swapping), strict=True))
+        found += [each for name, state in after.items() for each in _swaps(states[name], state)]
+    proven = [each.said for each in found if each.holds]
+    unproven = [each.said for each in found if not each.holds]
+    left = left_behind.result()
+    if execution.dry_run:
+        return done(proven=proven, would_still_have_to_prove=unproven, left_behind=left)
+    if unproven:
+        return waiting(proven=proven, unproven=unproven, left_behind=left)
+    return done(proven=proven, left_behind=left)
 
-    def as_client(held: Credentials | None) -> Settings:
-        return settings(bootstrap, plan.clients.security_protocol, held)
 
-    try:
-        found = with_credentials(secret, lambda held: cluster_id(as_client(held)))
-        _same(found, wanted, "through the client hostname")
-        proven.append(f"the client hostname leads to {wanted}")
-        if not request.execution.dry_run:
-            partition, offset = write_and_read_back(as_client(credentials(secret)), plan.clients.canary_topic)
-            proven.append(f"canary written and read back at {plan.clients.canary_topic}[{partition}]@{offset}")
-    except KafkaUnavailable as error:
-        unproven.append(str(error))
-    for name, found in _instances(plan, request.execution.to_site, as_client(credentials(secret))).items():
-        (proven if found == wanted else unproven).append(f"instance {name} is on {found}")
-    if request.execution.dry_run:
-        return done(proven=proven, would_still_have_to_prove=unproven)
-    return waiting(proven=proven, unproven=unproven) if unproven else done(proven=proven)
+@dataclass(frozen=True)
+class Client:
+    """What a client of the plan can do, who should be led to the cluster `wanted`. `writes`: canary records, too."""
 
+    plan: Plan
+    wanted: str
+    writes: bool
 
-def _same(found: str, wanted: str, where: str) -> None:
-    if found != wanted:
-        raise KafkaUnavailable(f"{where} cluster {found} answers, not {wanted}")
+    def passes(self, where: str, bootstrap: str) -> list[Found]:
+        """Through a route: which cluster answers, and if a canary record can be written and read back."""
+        topic = self.plan.clients.canary_topic
 
+        def ask(held: Credentials | None) -> list[Found]:
+            chosen = self._settings(bootstrap, held)
+            if (found := cluster_id(chosen)) != self.wanted:
+                return [Found(f"through {where} cluster {found} answers, not {self.wanted}", False)]
+            led = Found(f"{where} leads to {self.wanted}")
+            if not self.writes:
+                return [led]
+            partition, offset = write_and_read_back(chosen, topic)
+            return [led, Found(f"canary written and read back through {where} at {topic}[{partition}]@{offset}")]
 
-def _instances(plan: Plan, site: str, as_client: Settings) -> dict[str, str]:
-    """The cluster each instance is on, asked of the instance itself, not through the balancer."""
-    instances: list[Instance] = []
-    unseen: dict[str, str] = {}
-    for name, fleet in fleets_of(plan.site(site)):
         try:
-            instances += [instance for instance in fleet.look().instances if instance.bootstrap]
-        except FleetUnavailable as error:
-            unseen[f"(any of {name})"] = f"a cluster nobody knows: {error}"
-    if not instances:
-        return unseen
-    with ThreadPoolExecutor(max_workers=min(16, len(instances))) as pool:
-        found = pool.map(lambda i: _asked(dict(as_client) | {"bootstrap.servers": str(i.bootstrap)}), instances)
-        return unseen | {instance.name: said for instance, said in zip(instances, found, strict=True)}
+            return with_credentials(self.plan.clients.credentials, ask)
+        except KafkaUnavailable as error:
+            return [Found(f"through {where}: {error}", False)]
+
+    def asks(self, instance: Instance) -> Found:
+        """An instance itself, not through the load balancer: which cluster it is on, and if it is one of before."""
+        bootstrap, name = instance.bootstrap, f"instance {instance.name}"
+        if instance.proof is None:
+            return Found(f"{name} is not proven to run the wanted route", False)
+        if bootstrap is None:
+            return Found(f"{name} could not be asked: its address is not known", False)
+        try:
+            found = with_credentials(
+                self.plan.clients.credentials, lambda held: cluster_id(self._settings(bootstrap, held))
+            )
+        except FailoverError as error:
+            return Found(f"{name} is on no cluster that answers ({error})", False)
+        return Found(f"{name} is on {found}", found == self.wanted)
+
+    def _settings(self, bootstrap: str, held: Credentials | None) -> Settings:
+        return settings(bootstrap, self.plan.clients.security_protocol, held)
 
 
-def _asked(chosen: Settings) -> str:
+def _look(fleet: tuple[str, Fleet]) -> FleetState | FleetUnavailable:
     try:
-        return cluster_id(chosen)
-    except FailoverError as error:
-        return f"no cluster that answers ({error})"
+        return fleet[1].look()
+    except FleetUnavailable as error:
+        return error
+
+
+def _routed(name: str, state: FleetState | FleetUnavailable, wanted: str) -> Iterator[Found]:
+    """Whether a fleet is routed to where it has to be, and has an instance at all."""
+    if isinstance(state, FleetUnavailable):
+        yield Found(f"fleet {name} is out of reach, and its instances with it: {state}", False)
+    elif state.target != wanted:
+        yield Found(f"fleet {name} is routed to {state.target or 'what the plan does not name'}", False)
+    elif not state.instances:
+        yield Found(f"fleet {name} has no instance: {state.detail}", False)
+
+
+def _auth_failures(state: FleetState | FleetUnavailable) -> Mapping[str, int]:
+    """How many swaps of credentials have failed, by instance, where the instance tells."""
+    instances = state.instances if isinstance(state, FleetState) else ()
+    return {each.name: each.auth_failures for each in instances if each.auth_failures is not None}
+
+
+def _swaps(before: FleetState | FleetUnavailable, after: FleetState | FleetUnavailable) -> Iterator[Found]:
+    """Whether swaps of credentials failed while the fleet was asked."""
+    then = _auth_failures(before)
+    for name, failures in _auth_failures(after).items():
+        if failures > then.get(name, failures):
+            yield Found(f"instance {name}: {failures - then[name]} swaps of credentials failed meanwhile", False)
+        elif name in then:
+            yield Found(f"instance {name}: no swap of credentials failed meanwhile")
+
+
+def _left_behind(site: Site, wanted: str) -> dict[str, str]:
+    """What is left of the fleets of the lost site, by name."""
+    told = {}
+    for name, fleet in fleets_of(site):
+        try:
+            state = fleet.look()
+        except (FleetUnavailable, FleetRejected) as error:
+            told[name] = f"out of reach: {error}"
+        else:
+            where = f"routed to {state.target or 'what the plan does not name'}"
+            old = f", not proven: {', '.join(state.unproven)}" if state.unproven else ""
+            told[name] = f"{where}, {len(state.instances)} instances{old if state.target == wanted else ''}"
+    return told
 
 
 handler = step("verify", Request, verify)

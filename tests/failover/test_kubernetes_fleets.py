@@ -135,6 +135,25 @@ def test_metrics_tell_the_state_of_the_route_in_whatever_order_their_labels_are(
     assert told((0, b""), (200, metrics), "unheard-of").state is None
 
 
+@pytest.mark.parametrize(
+    ("metrics", "failures"),
+    [
+        (b"", None),
+        (b'gateway_authswap_client_auth_total{result="success"} 7.0\n', None),
+        (
+            b'gateway_authswap_client_auth_total{result="failure"} 2.0\n'
+            b'gateway_authswap_client_auth_total{result="success"} 7.0\n'
+            b'gateway_authswap_cluster_auth_total{gateway="a",result="failure"} 1\n',
+            3,
+        ),
+        (b'gateway_authswap_client_auth_total{result="failure"} 1.2E7\n', 12_000_000),
+        (b'gateway_authswap_client_auth_total{result="failure"} NaN\n', None),
+    ],
+)
+def test_metrics_tell_how_many_swaps_of_credentials_have_failed(metrics: bytes, failures: int | None) -> None:
+    assert told((0, b""), (200, metrics), "orders").auth_failures == failures
+
+
 def test_an_id_certifies_where_its_route_leads_and_nothing_else() -> None:
     west = spec()
     assert certifies(west["configId"], west, 0)

@@ -315,6 +315,15 @@ def test_an_api_that_is_gone_is_out_of_reach_for_a_fence_and_tried_again_for_the
     until(call, "switch_routes", switch(execution))
 
 
+def test_a_lost_cluster_that_eks_tells_nothing_of_is_out_of_reach_and_stops_no_failover(
+    start: Make, call: Call
+) -> None:
+    execution, _ = start(instances=1)  # of east the plan leaves out where it is
+    assert "out of reach" in call("fence", {"execution": execution})["observed"]["fleets"]["gateway-east"]
+    best_effort = switch(execution, "east") | {"best_effort": True}
+    assert "DescribeCluster" in call("switch_routes", best_effort)["observed"]["out_of_reach"]
+
+
 def test_a_dry_run_patches_nothing_and_without_the_lease_nothing_is_asked(start: Make, call: Call) -> None:
     execution, fleets = start(sites=("east", "west"), instances=1)
     dry = call("claim", {"start": {"plan": "orders", "to": "standby", "dry_run": True}, "execution_name": "dry"})

@@ -27,6 +27,12 @@ class Site:
     kafka: Child
     balancer: Child
 
+    @property
+    def before_fleet(self) -> dict[str, Any]:
+        """For the fixture `cfk`: the load balancer before the fleet, and that the plan knows it."""
+        bootstrap = f"127.0.0.1:{self.balancer.ready['port']}"
+        return {"balancer": self.balancer.ready["admin"], "fleet": {"bootstrap": bootstrap}}
+
 
 @pytest.fixture
 def standby(tmp_path: Path) -> Iterator[Site]:
@@ -80,13 +86,14 @@ def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 
 def test_a_ready_pod_that_reports_the_right_id_proves_nothing_while_its_upstream_is_dead(
     cfk: Any, plan_text: str, standby: Site, begin: Any, call: Call
 ) -> None:
-    text, fleets = cfk(plan_text, balancer=standby.balancer.ready["admin"])
+    text, fleets = cfk(plan_text, **standby.before_fleet)
     execution = begin(text)
     switch = {"execution": execution, "site": "west", "fleet": "gateway-west"}
     until_done(call, "switch_routes", switch)
     proven = until_done(call, "verify", {"execution": execution})["observed"]["proven"]
     cluster = standby.kafka.ready["cluster_id"]
     assert {f"instance {pod} is on {cluster}" for pod in fleets["west"].pods()} <= set(proven)
+    assert f"canary written and read back through fleet gateway-west at {orders.CANARY}" in " ".join(proven)
     standby.kafka.kill()
     assert call("switch_routes", switch)["status"] == "done"
     report = call("verify", {"execution": execution})
@@ -98,7 +105,7 @@ def test_a_ready_pod_that_reports_the_right_id_proves_nothing_while_its_upstream
 def test_an_api_that_is_gone_leaves_its_instances_unproven_and_the_rest_is_still_said(
     cfk: Any, plan_text: str, standby: Site, begin: Any, call: Call
 ) -> None:
-    text, fleets = cfk(plan_text, instances=1, balancer=standby.balancer.ready["admin"])
+    text, fleets = cfk(plan_text, instances=1, **standby.before_fleet)
     execution = begin(text)
     until_done(call, "switch_routes", {"execution": execution, "site": "west", "fleet": "gateway-west"})
     until_done(call, "verify", {"execution": execution})
@@ -106,6 +113,48 @@ def test_an_api_that_is_gone_leaves_its_instances_unproven_and_the_rest_is_still
     observed = call("verify", {"execution": execution})["observed"]
     assert any("the client hostname leads to" in each for each in observed["proven"])
     assert any("gateway-west" in each and "did not answer" in each for each in observed["unproven"])
+
+
+def test_an_instance_of_before_is_unproven_and_a_lost_fleet_is_told_and_holds_nothing_up(
+    cfk: Any, plan_text: str, standby: Site, begin: Any, call: Call
+) -> None:
+    text, fleets = cfk(plan_text, **standby.before_fleet)
+    execution = begin(text)
+    dry = call("verify", {"execution": execution | {"dry_run": True}})["observed"]
+    assert "fleet gateway-west is routed to east" in dry["would_still_have_to_prove"]
+    stuck, _ = fleets["west"].pods()
+    fleets["west"].trouble("stuck", [stuck])
+    call("switch_routes", {"execution": execution, "site": "west", "fleet": "gateway-west"})
+    unproven = f"instance {stuck} is not proven to run the wanted route"
+    deadline = time.monotonic() + 20
+    while (report := call("verify", {"execution": execution}))["observed"].get("unproven") != [unproven]:
+        assert time.monotonic() < deadline, report
+    assert report["status"] == "waiting"
+    assert report["observed"]["left_behind"]["gateway-east"].startswith("out of reach")
+
+
+def test_a_swap_of_credentials_that_fails_while_the_fleet_is_asked_is_no_proof(
+    cfk: Any, plan_text: str, standby: Site, begin: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from failover.gateway.kubernetes import EksApi
+
+    text, fleets = cfk(plan_text, instances=1, **standby.before_fleet)
+    execution = begin(text)
+    until_done(call, "switch_routes", {"execution": execution, "site": "west", "fleet": "gateway-west"})
+    (pod,) = fleets["west"].pods()
+    failures = iter((4, 5, 5, 5))
+    asked = EksApi.ask_pod
+
+    def swapping(api: EksApi, name: str, port: int, path: str) -> tuple[int, bytes]:
+        status, body = asked(api, name, port, path)
+        if path == "metrics":
+            body += f'gateway_authswap_cluster_auth_total{{result="failure"}} {next(failures)}\n'.encode()
+        return status, body
+
+    monkeypatch.setattr(EksApi, "ask_pod", swapping)
+    observed = call("verify", {"execution": execution})["observed"]
+    assert observed["unproven"] == [f"instance {pod}: 1 swaps of credentials failed meanwhile"]
+    assert call("verify", {"execution": execution})["status"] == "done"
 
 
 def test_an_endpoint_that_the_plan_leaves_out_is_asked_of_eks(

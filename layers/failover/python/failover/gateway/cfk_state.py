@@ -36,26 +36,27 @@ REFUSED_AFTER_S: Final = 30
 @dataclass(frozen=True)
 class Told:
     """What a pod says of itself. `knows_ids`: whether it has `/config`; None if it did not answer. `state`: of its
-    route, if its metrics tell."""
+    route, and `auth_failures`, of swaps, if its metrics tell."""
 
     knows_ids: bool | None = None
     config_id: str | None = None
     state: str | None = None
+    auth_failures: int | None = None
 
 
 def told(config: tuple[int, bytes], metrics: tuple[int, bytes], route: str) -> Told:
     """What the answers to `/config` and `/metrics` say."""
-    state = _state(metrics[1], route) if metrics[0] == 200 else None
+    state, failures = _measured(metrics[1], route) if metrics[0] == 200 else (None, None)
     if config[0] == 404:
-        return Told(False, None, state)
+        return Told(False, None, state, failures)
     try:
         document = json.loads(config[1]) if config[0] == 200 else None
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        return Told(None, None, state)
+        return Told(None, None, state, failures)
     config_id = document.get("configId")
-    return Told(True, config_id if isinstance(config_id, str) else None, state)
+    return Told(True, config_id if isinstance(config_id, str) else None, state, failures)
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ class View:
                 zone_of(pod),
                 self.answers[pod["metadata"]["name"]].config_id,
                 self.proof(pod),
+                self.answers[pod["metadata"]["name"]].auth_failures,
             )
             for pod in self.carrying
         )
@@ -302,9 +304,22 @@ def is_failure(condition: Mapping[str, Any]) -> bool:
 _STATE: Final = re.compile(r"^kroxylicious_virtual_cluster_state\{([^}]*)\}\s+1(?:\.0)?$", re.MULTILINE)
 
 
-def _state(metrics: bytes, route: str) -> str | None:
-    """The state of a route's virtual cluster; not every release tells."""
-    for match in _STATE.finditer(metrics.decode(errors="replace")):
+_AUTH_FAILURES: Final = re.compile(
+    r'^gateway_authswap_(?:client|cluster)_auth_total\{[^}]*result="failure"[^}]*\}\s+(\d+(?:\.\d*)?(?:E\d+)?)$',
+    re.MULTILINE,
+)
+
+
+def _measured(metrics: bytes, route: str) -> tuple[str | None, int | None]:
+    """The state of a route's virtual cluster, and how many swaps of credentials have failed; not every release tells
+    the one, and only gateways that swap tell the other."""
+    text = metrics.decode(errors="replace")
+    failures = [int(float(count)) for count in _AUTH_FAILURES.findall(text)]
+    return _state(text, route), sum(failures) if failures else None
+
+
+def _state(metrics: str, route: str) -> str | None:
+    for match in _STATE.finditer(metrics):
         labels = dict(re.findall(r'(\w+)="([^"]*)"', match[1]))
         if labels.get("virtual_cluster") == route:
             return labels.get("state")

@@ -6,6 +6,7 @@ or the answer may be another one soon, and `FleetRejected` with the server's own
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -66,8 +67,12 @@ class EksApi:
     def __init__(self, eks: Eks, region: str, namespace: str) -> None:
         self.where = f"EKS cluster {eks.name} in {region}"
         self._eks, self._region, self._namespace = eks, region, namespace
-        server = api_server(eks, region)
-        self._http = httpx.Client(
+
+    @functools.cached_property
+    def _http(self) -> httpx.Client:
+        # Not before it is asked: a cluster that EKS tells nothing of is one out of reach, and no fleet less.
+        server = api_server(self._eks, self._region)
+        return httpx.Client(
             base_url=server.endpoint, verify=trust(server), timeout=TIMEOUT, limits=_LIMITS, trust_env=False
         )
 

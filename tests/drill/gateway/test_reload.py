@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from drill.kafka.messages import metadata_request
 from drill.ports import free_ports
 from drill.process import ChildFailed
+from tests.drill.gateway.clients import consumer, read
 
 pytestmark = pytest.mark.slow
 CANNOT_BE_ANSWERED = struct.pack(">ihhih", 10, 3, 1, 7, -1)
@@ -251,3 +252,44 @@ def test_routes_beyond_those_of_a_trial_need_a_licence(parts: Any, config: Any) 
         parts.start("drill.gateway.instance", {}, environment)
     licensed = parts.start("drill.gateway.instance", {}, environment | {"GATEWAY_LICENSES": "any"})
     assert len(licensed.ready["routes"]) == 5
+
+
+def test_a_change_that_can_not_be_served_is_rejected_and_the_route_goes_on(
+    watched: Any, parts: Any, eventually: Any
+) -> None:
+    east = parts.cluster()
+    gateway, apply = watched({"east": east.ready["bootstrap"], "west": "127.0.0.1:9"})
+    keystore = {"type": "PEM", "location": "/does/not/exist"}
+    apply("second", security={"auth": "passthrough", "ssl": {"keystore": keystore}})
+    eventually(lambda: "reload rejected: the keystore /does/not/exist can't be used" in gateway.log.read_text())
+    assert config_id(parts, gateway) == "first"
+    assert cluster_behind(gateway) == east.ready["cluster_id"]
+
+
+def test_a_transaction_ends_with_its_cluster_and_the_next_one_is_as_good_as_any(
+    pair: Any, parts: Any, eventually: Any
+) -> None:
+    """Transactions do not move: one that is open at a flip is lost, and said so; a producer that begins anew works."""
+    east, west = parts.cluster(), parts.cluster()
+    first = free_ports(14)
+    gateway, apply = pair({"east": east.ready["bootstrap"], "west": west.ready["bootstrap"]}, first)
+    bootstrap = f"127.0.0.1:{first}"
+    settings = {"bootstrap.servers": bootstrap, "transactional.id": "t", "log_level": 0}
+    producer = Producer(settings)
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce("orders", b"open")
+    producer.flush(20)
+    apply("second", "west")
+    eventually(lambda: config_id(parts, gateway) == "second")
+    with pytest.raises(KafkaException):
+        producer.commit_transaction(10)
+    again = Producer(settings)
+    again.init_transactions(20)
+    again.begin_transaction()
+    again.produce("orders", b"done")
+    again.commit_transaction(20)
+    kafka = consumer(bootstrap, **{"isolation.level": "read_committed"})
+    kafka.subscribe(["orders"])
+    assert [message.value() for message in read(kafka, 1)] == [b"done"]
+    kafka.close()

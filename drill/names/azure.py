@@ -1,7 +1,9 @@
 """Azure Traffic Manager's profiles, and the token endpoint of Microsoft Entra ID.
 
-https://learn.microsoft.com/rest/api/trafficmanager/profiles: a PATCH's `endpoints` take the place of all there were; of
-the enabled ones the first by priority is answered. A long write is answered 202 with an Azure-AsyncOperation.
+https://learn.microsoft.com/rest/api/trafficmanager/endpoints/update: a PATCH of an endpoint changes the properties it
+has, one of a profile may not have endpoints (https://github.com/Azure/azure-sdk-for-net/issues/43949), and no two have
+the same priority. Of the enabled ones the first by priority is answered. A long write is answered 202 with an
+Azure-AsyncOperation (https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ PROFILE_PATH: Final = (
 @dataclass
 class TrafficManagerStandIn:
     """One profile. `operation_s`: how long a write takes; 0: it is done when it is answered. `hostname` is a CNAME of
-    the profile's own name `fqdn`."""
+    the profile's own name `fqdn`. `fails`: the next write comes to nothing."""
 
     profile: str
     fqdn: str
@@ -42,6 +44,7 @@ class TrafficManagerStandIn:
     fails: bool = False
     _told: list[Document] = field(default_factory=list)
     _operations: dict[str, float] = field(default_factory=dict)
+    _failed: set[str] = field(default_factory=set)
     _tokens: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -52,7 +55,8 @@ class TrafficManagerStandIn:
         return [
             ("token", "POST", "/{tenant}/oauth2/v2.0/token", self._token),
             ("Profiles_Get", "GET", PROFILE_PATH, self._get),
-            ("Profiles_Update", "PATCH", PROFILE_PATH, self._update),
+            ("Profiles_Update", "PATCH", PROFILE_PATH, self._update_profile),
+            ("Endpoints_Update", "PATCH", PROFILE_PATH + "/{kind}/{endpoint}", self._update),
             ("operation", "GET", "/operations/{operation}", self._operation),
             ("records", "GET", "/records", self._records),
         ]
@@ -72,29 +76,51 @@ class TrafficManagerStandIn:
     async def _get(self, request: Request) -> Response:
         return self._refusal(request) or JSONResponse(self._shown())
 
+    async def _update_profile(self, request: Request) -> Response:
+        if refusal := self._refusal(request):
+            return refusal
+        changed = (await request.json()).get("properties", {})
+        if "endpoints" in changed:
+            said = (
+                "The 'endpoints' property cannot be specified when updating a profile using PATCH. Please use PUT to"
+                " update the profile instead."
+            )
+            return _error(400, "BadRequest", said)
+        self.method = changed.get("trafficRoutingMethod", self.method)
+        return JSONResponse(self._shown())
+
     async def _update(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
-        endpoints = (await request.json())["properties"]["endpoints"]
-        priorities = [each["properties"]["priority"] for each in endpoints]
-        if len(priorities) != len(set(priorities)):
-            return _error(400, "BadRequest", "The priority is used by another endpoint of the profile.")
+        wanted = f"{request.path_params['kind']}/{request.path_params['endpoint']}".lower()
+        found = [each for each in self.endpoints if _path_of(each) == wanted]
+        if not found:
+            return _error(404, "NotFound", f"The endpoint {wanted} does not exist.")
+        changed = {**found[0], "properties": found[0]["properties"] | (await request.json())["properties"]}
+        others = {each["properties"]["priority"] for each in self.endpoints if each is not found[0]}
+        if changed["properties"]["priority"] in others or not 1 <= changed["properties"]["priority"] <= 1000:
+            return _error(400, "BadRequest", "The priority is used by another endpoint of the profile, or is none.")
+        fails, self.fails = self.fails, False
+        if not fails:
+            self.endpoints = [changed if each is found[0] else each for each in self.endpoints]
         if not self.operation_s:
-            self.endpoints = endpoints
-            return JSONResponse(self._shown())
+            return JSONResponse(changed)
         operation = str(uuid4())
         self._operations[operation] = time.monotonic() + self.operation_s
-        if not self.fails:
-            self.endpoints = endpoints
+        if fails:
+            self._failed.add(operation)
         where = f"{request.base_url}operations/{operation}"
-        return JSONResponse(self._shown(), 202, headers={"Azure-AsyncOperation": where, "Retry-After": "1"})
+        return JSONResponse(changed, 202, headers={"Azure-AsyncOperation": where, "Retry-After": "1"})
 
     async def _operation(self, request: Request) -> Response:
         if not self._is_known(request):
             return _error(401, "InvalidAuthenticationToken", "The access token is invalid.")
-        if time.monotonic() < self._operations[request.path_params["operation"]]:
+        operation = request.path_params["operation"]
+        if operation not in self._operations:
+            return _error(404, "NotFound", f"The operation {operation} was not found.")
+        if time.monotonic() < self._operations[operation]:
             return JSONResponse({"status": "InProgress"})
-        if self.fails:
+        if operation in self._failed:
             error = {"code": "InternalServerError", "message": "The write did not go through."}
             return JSONResponse({"status": "Failed", "error": error})
         return JSONResponse({"status": "Succeeded"})
@@ -133,6 +159,10 @@ def endpoint(name: str, target: str, priority: int, **more: Any) -> Document:
     properties = {"target": target, "priority": priority, "weight": 1, "endpointStatus": "Enabled", **more}
     kind = "Microsoft.Network/trafficManagerProfiles/externalEndpoints"
     return {"name": name, "type": kind, "properties": properties}
+
+
+def _path_of(endpoint: Document) -> str:
+    return f"{endpoint['type'].rpartition('/')[2]}/{endpoint['name']}".lower()
 
 
 def _cname(name: str, targets: list[str]) -> Document:

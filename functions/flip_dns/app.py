@@ -28,6 +28,7 @@ def flip(request: Request, plan: Plan) -> Report:
         "answers": state.answers,
         "change": change,
         "unreached": list(state.unreached),
+        "failed": list(state.failed),
     }
     if request.execution.dry_run:
         return done(**observed, would_point_at=target)

@@ -16,7 +16,7 @@ from tests.names.conftest import EAST, WEST, Call, answered, until_done
 pytestmark = pytest.mark.slow
 Name = Callable[[], ClientName]
 KINDS = {"cloud-dns": "on_cloud_dns", "traffic-manager": "on_traffic_manager"}
-WRITES = {"cloud-dns": "changes.create", "traffic-manager": "Profiles_Update"}
+WRITES = {"cloud-dns": "changes.create", "traffic-manager": "Endpoints_Update"}
 
 
 @pytest.fixture(params=KINDS)

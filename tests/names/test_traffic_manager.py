@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from drill.confluent.faults import Fault
 from drill.names.azure import endpoint
 from drill.names.held import Held
 from failover.dns import ClientName
-from failover.errors import DnsRejected
+from failover.errors import DnsRejected, DnsUnavailable
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
 
 pytestmark = pytest.mark.slow
@@ -24,16 +25,53 @@ def held(on_traffic_manager: Held) -> Held:
     return on_traffic_manager
 
 
-@pytest.mark.parametrize("on_traffic_manager", ["priority", "status"], indirect=True)
-def test_both_endpoints_are_written_at_once_and_the_others_stay_as_they_were(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+@pytest.mark.parametrize(
+    ("on_traffic_manager", "writes"), [("priority", 1), ("status", 2)], indirect=["on_traffic_manager"]
+)
+def test_only_what_has_to_change_is_written(
+    execution: dict[str, Any], call: Call, held: Held, name_server: str, writes: int
 ) -> None:
     third = endpoint("lab", "lab.orders.example.com", 9, endpointStatus="Disabled", geoMapping=["WORLD"])
     held.stand_in.endpoints.append(copy.deepcopy(third))
     until_done(call, {"execution": execution})
     assert answered(name_server) == [WEST]
     assert third in held.stand_in.endpoints and len(held.stand_in.endpoints) == 3
-    assert held.faults.counts()["Profiles_Update"]["count"] == 1
+    assert held.faults.counts()["Endpoints_Update"]["count"] == writes
+
+
+def test_priorities_change_places_again_and_again(deployed: Any, held: Held, client_name: Name) -> None:
+    name, seen = client_name(), set()
+    held.stand_in.operation_s = 0.0
+    for to, target in [("west", WEST), ("east", EAST)] * 4:
+        name.lead_to(to)
+        assert name.look(None).record == target
+        seen |= {each["properties"]["priority"] for each in held.stand_in.endpoints}
+    assert held.faults.counts()["Endpoints_Update"]["count"] == 8
+    assert seen == {1, 2, 3}
+
+
+@pytest.mark.parametrize("on_traffic_manager", ["status"], indirect=True)
+def test_a_status_that_was_written_half_is_written_whole(
+    execution: dict[str, Any], call: Call, held: Held, name_server: str
+) -> None:
+    held.faults.arm(Fault(match="ExternalEndpoints/east", kind="status", status=503))
+    with pytest.raises(DnsUnavailable):
+        call("flip_dns", {"execution": execution})
+    assert {each["properties"]["endpointStatus"] for each in held.stand_in.endpoints} == {"Enabled"}
+    until_done(call, {"execution": execution})
+    assert answered(name_server) == [WEST]
+
+
+def test_an_endpoint_of_others_in_the_way_is_told(
+    execution: dict[str, Any], call: Call, held: Held, client_name: Name
+) -> None:
+    held.stand_in.endpoints[0]["properties"]["priority"] = 5
+    held.stand_in.endpoints[1]["properties"]["priority"] = 6
+    held.stand_in.endpoints.append(endpoint("lab", "lab.orders.example.com", 1))
+    assert client_name().look(None).record is None
+    assert any("another enabled endpoint, lab" in each.what for each in client_name().obstacles("east"))
+    with pytest.raises(DnsRejected, match="not the plan's"):
+        call("flip_dns", {"execution": execution})
 
 
 def test_a_write_that_is_done_when_it_is_answered_needs_no_polling(
@@ -44,10 +82,30 @@ def test_a_write_that_is_done_when_it_is_answered_needs_no_polling(
     assert "operation" not in held.faults.counts()
 
 
-def test_a_write_that_fails_later_is_told(execution: dict[str, Any], call: Call, held: Held) -> None:
+def test_a_write_that_fails_later_is_told_and_made_again(
+    execution: dict[str, Any], call: Call, held: Held, client_name: Name
+) -> None:
     held.stand_in.fails = True
-    with pytest.raises(DnsRejected, match="The write did not go through"):
-        until_done(call, {"execution": execution})
+    first = call("flip_dns", {"execution": execution})
+    deadline = time.monotonic() + 10
+    while not (state := client_name().look(first["observed"]["change"])).in_sync:
+        assert time.monotonic() < deadline
+    assert "The write did not go through" in state.failed[0] and state.record == EAST
+    until_done(call, {"execution": execution})
+    assert held.faults.counts()["Endpoints_Update"]["count"] == 2
+
+
+def test_an_operation_that_nobody_remembers_is_over(deployed: Any, held: Held, client_name: Name) -> None:
+    assert client_name().look(f"{held.dns['api']}/operations/of-long-ago").in_sync
+
+
+def test_an_answer_that_can_not_be_read_may_pass(
+    execution: dict[str, Any], call: Call, held: Held, name_server: str
+) -> None:
+    held.faults.arm(Fault(match="Profiles_Get", kind="malformed"))
+    with pytest.raises(DnsUnavailable, match="can't be read"):
+        call("flip_dns", {"execution": execution})
+    until_done(call, {"execution": execution})
 
 
 def test_a_token_is_sent_to_nobody_but_the_api(deployed: Any, held: Held, client_name: Name) -> None:

@@ -19,7 +19,8 @@ class NameState:
 
     `record`: the target that the provider was told, None if it is neither of the sites' or was told half; `answers`: by
     name server that was asked; `in_sync`: whether the provider is through with the change; `ttl` in seconds;
-    `unreached`: what of the provider could not be asked, though enough of it could.
+    `unreached`: what of the provider could not be asked, though enough of it could; `failed`: what the provider says of
+    a change that came to nothing.
     """
 
     record: str | None
@@ -27,6 +28,7 @@ class NameState:
     in_sync: bool
     ttl: int | None = None
     unreached: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     def leads_to(self, target: str) -> bool:
         """Whether the record and every answer are this target."""

@@ -36,15 +36,22 @@ class RestApi:
         self._sign_in = sign_in
         self._token: Token | None = None
 
-    def ask(self, method: str, url: str, body: Any = None) -> httpx.Response:
-        """One request, which is sent twice only if its token was refused."""
+    def ask(self, method: str, url: str, body: Any = None, *, forgotten: bool = False) -> httpx.Response:
+        """One request, which is sent twice only if its token was refused. `forgotten`: 404 is an answer, too."""
         answer = request(self._provider, method, url, json=body, headers=self._bearer())
         if answer.status_code == UNAUTHORIZED:
             self._token = None
             answer = request(self._provider, method, url, json=body, headers=self._bearer())
-        if not answer.is_success:
+        if not answer.is_success and not (forgotten and answer.status_code == httpx.codes.NOT_FOUND):
             raise _told_apart(self._provider, answer)
         return answer
+
+    def read(self, url: str, *fields: str) -> dict[str, Any]:
+        """What is at the URL, which has these fields."""
+        said = document(self.ask("GET", url))
+        if missing := [field for field in fields if field not in said]:
+            raise DnsUnavailable(f"{self._provider} answered what can't be read, without {', '.join(missing)}")
+        return said
 
     def _bearer(self) -> dict[str, str]:
         if self._token is None or time.time() > self._token.expires - MARGIN_S:
@@ -57,7 +64,7 @@ def token_from(provider: str, url: str, form: dict[str, str]) -> Token:
     answer = request(provider, "POST", url, data=form)
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code in LATER:
         raise DnsUnavailable(f"{provider} gave no token: HTTP {answer.status_code}")
-    said = _document(answer)
+    said = document(answer)
     if not answer.is_success or not isinstance(said.get("access_token"), str):
         code = said.get("error")
         why = code if isinstance(code, str) else f"HTTP {answer.status_code}"
@@ -101,12 +108,13 @@ def _told_apart(provider: str, answer: httpx.Response) -> Exception:
 
 def reason(answer: httpx.Response) -> str:
     """What an error's body says, as Google and Azure both write it: `{"error": {"code": …, "message": …}}`."""
-    error = _document(answer).get("error")
+    error = document(answer).get("error")
     said = f"{error.get('code')}: {error.get('message')}" if isinstance(error, dict) else answer.reason_phrase
     return said[:_SAID_AT_MOST]
 
 
-def _document(answer: httpx.Response) -> dict[str, Any]:
+def document(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer's body; an empty one, if it is none."""
     try:
         said = answer.json()
     except ValueError:

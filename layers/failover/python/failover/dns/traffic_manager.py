@@ -1,6 +1,8 @@
-"""A profile of Azure Traffic Manager that the client hostname is a CNAME of. One write of the profile changes both
-endpoints' priority or status (https://learn.microsoft.com/rest/api/trafficmanager/profiles/update); the proof is what
-Traffic Manager's own name servers answer for the profile.
+"""A profile of Azure Traffic Manager that the client hostname is a CNAME of. Only endpoints are written, each by itself
+and only what has to change (https://learn.microsoft.com/rest/api/trafficmanager/endpoints/update): a PATCH of the
+profile may not hold endpoints (https://github.com/Azure/azure-sdk-for-net/issues/43949), and there is no ETag, so that a
+PUT of it would undo what somebody else changes meanwhile. The proof is what Traffic Manager's own name servers answer
+for the profile.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import httpx
 
 from failover.dns import NameState, Obstacle, canonical, targets_of
 from failover.dns.answers import ask, servers_of
-from failover.dns.rest_api import RestApi, Token, token_from
+from failover.dns.rest_api import RestApi, Token, document, token_from
 from failover.dns.web_identity import web_identity
 from failover.errors import DnsRejected
 from failover.plan import Plan
@@ -21,10 +23,12 @@ from failover.plan_name import TrafficManager
 PROVIDER: Final = "Traffic Manager"
 VERSION: Final = "2022-04-01"
 AUDIENCE: Final = "api://AzureADTokenExchange"
-DONE: Final = {"succeeded"}
 FAILED: Final = {"failed", "canceled"}
+OVER: Final = {"succeeded", *FAILED}
 AT_ONCE: Final = "at-once"
-"""Stands for the operation of a write that was answered when it was done."""
+"""Stands for the operations of writes that were answered when they were done."""
+LAST_PRIORITY: Final = 1000
+Endpoint = dict[str, Any]
 
 
 class TrafficManagerName:
@@ -36,38 +40,70 @@ class TrafficManagerName:
         self._described = described
         self._api = RestApi(PROVIDER, lambda: sign_in(described))
         group = f"subscriptions/{described.subscription}/resourceGroups/{described.resource_group}"
-        profile = f"{group}/providers/Microsoft.Network/trafficManagerProfiles/{described.profile}"
-        self._profile = f"{described.api}/{profile}?api-version={VERSION}"
+        self._profile = (
+            f"{described.api}/{group}/providers/Microsoft.Network/trafficManagerProfiles/{described.profile}"
+        )
         self._servers: tuple[str, ...] = described.nameservers
 
     def look(self, change: str | None) -> NameState:
-        """The endpoints, the state of the operation `change`, and what each name server answers for the profile."""
-        in_sync = change in (None, AT_ONCE) or self._is_over(str(change))
+        """The endpoints, the state of the operations `change`, and what each name server answers for the profile."""
+        operations = [] if change in (None, AT_ONCE) else [self._operation(each) for each in str(change).split()]
+        failed = tuple(str(each.get("error")) for each in operations if _status_of(each) in FAILED)
         profile = self._read()
         fqdn = canonical(profile["dnsConfig"]["fqdn"])
         if not self._servers:
             self._servers = servers_of(fqdn)
         answers = ask(self._servers, fqdn, "CNAME", self._targets)
-        leading = self._leading(self._endpoints(profile))
-        return NameState(
-            self._targets[leading] if leading else None, answers, in_sync, int(profile["dnsConfig"]["ttl"])
-        )
+        leading = self._leading(profile)
+        record = self._targets[leading] if leading else None
+        in_sync = all(_status_of(each) in OVER for each in operations)
+        return NameState(record, answers, in_sync, int(profile["dnsConfig"]["ttl"]), failed=failed)
 
     def lead_to(self, site: str) -> str:
-        """Write both endpoints at once; the operation's URL. The other endpoints are written as they were read: a write
-        replaces them all."""
+        """Write what differs of the endpoints; the operations' URLs. The site's own comes first: there is always one
+        that is answered."""
         profile = self._read()
         endpoints = self._endpoints(profile)
-        first, second = sorted(int(each["properties"].get("priority", 0)) for each in endpoints.values())
-        for of_site, endpoint in endpoints.items():
-            leads = of_site == site
-            if self._described.by == "priority":
-                endpoint["properties"] |= {"priority": first if leads else second, "endpointStatus": "Enabled"}
-            else:
-                endpoint["properties"]["endpointStatus"] = "Enabled" if leads else "Disabled"
-        answer = self._api.ask("PATCH", self._profile, {"properties": {"endpoints": profile["endpoints"]}})
+        wanted = self._by_priority(profile, site) if self._described.by == "priority" else _by_status(endpoints, site)
+        operations = []
+        for of_site in sorted(endpoints, key=lambda each: each != site):
+            held = endpoints[of_site]["properties"]
+            differing = {key: value for key, value in wanted.get(of_site, {}).items() if held.get(key) != value}
+            if differing:
+                operations.append(self._write(self._described.endpoints[of_site], differing))
+        return " ".join(filter(None, operations)) or AT_ONCE
+
+    def _by_priority(self, profile: dict[str, Any], site: str) -> dict[str, dict[str, Any]]:
+        """What makes the site the first, by one write: no two endpoints may have the same priority, so the two can't
+        change places one after the other. It goes before all others, or the one before it behind them.
+
+        Raises:
+            DnsRejected: if an endpoint that is not the plan's is in the way.
+        """
+        endpoints = self._endpoints(profile)
+        other = next(each for each in endpoints if each != site)
+        enabled = {"endpointStatus": "Enabled"}
+        before = [_priority(each) for each in profile["endpoints"] if each is not endpoints[site]]
+        first = _priority(endpoints[site])
+        if first < min(before):
+            return {site: enabled}
+        if min(before) > 1:
+            return {site: enabled | {"priority": min(before) - 1}}
+        others = [each for each in profile["endpoints"] if each not in (endpoints[site], endpoints[other])]
+        rest = [_priority(each) for each in others if _is_enabled(each)]
+        last = max([first, *before]) + 1
+        if first > min([LAST_PRIORITY, *rest]) or last > LAST_PRIORITY:
+            raise DnsRejected(
+                f"the profile {self._described.profile} has an endpoint before that of {site} which is not the plan's:"
+                " give it a later priority"
+            )
+        return {site: enabled, other: {"priority": last}}
+
+    def _write(self, endpoint: str, properties: dict[str, Any]) -> str | None:
+        """Change these properties of an endpoint and nothing else; the operation's URL, if it goes on."""
+        answer = self._api.ask("PATCH", f"{self._profile}/{endpoint}?api-version={VERSION}", {"properties": properties})
         told = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location")
-        return self._of_this_api(told) if told and answer.status_code == httpx.codes.ACCEPTED else AT_ONCE
+        return self._of_this_api(told) if told and answer.status_code == httpx.codes.ACCEPTED else None
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """What would keep the profile from leading where it is told to, or have it lead elsewhere by itself."""
@@ -87,7 +123,14 @@ class TrafficManagerName:
                 f"the profile {self._described.profile} routes by {method}: it leads clients by itself",
                 "have it route by Priority",
             )
-        for site, endpoint in self._endpoints(profile).items():
+        endpoints = self._endpoints(profile)
+        for each in profile["endpoints"]:
+            if _is_enabled(each) and each not in endpoints.values():
+                yield Obstacle(
+                    f"the profile {self._described.profile} has another enabled endpoint, {each['name']}",
+                    "take it out: the plan's sites are all that clients may be led to",
+                )
+        for site, endpoint in endpoints.items():
             if self._described.by == "priority" and endpoint["properties"].get("alwaysServe") != "Enabled":
                 yield Obstacle(
                     f"the endpoint of {site} is probed: when a probe fails, clients are led away before the other site"
@@ -96,9 +139,11 @@ class TrafficManagerName:
                 )
 
     def _read(self) -> dict[str, Any]:
-        return dict(self._api.ask("GET", self._profile).json()["properties"])
+        read = self._api.read(f"{self._profile}?api-version={VERSION}", "properties")
+        profile: dict[str, Any] = read["properties"]
+        return profile
 
-    def _endpoints(self, profile: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    def _endpoints(self, profile: dict[str, Any]) -> dict[str, Endpoint]:
         """The plan's endpoints by site, as they are in the profile.
 
         Raises:
@@ -116,20 +161,22 @@ class TrafficManagerName:
             found[site] = endpoint
         return found
 
-    def _leading(self, endpoints: dict[str, dict[str, Any]]) -> str | None:
+    def _leading(self, profile: dict[str, Any]) -> str | None:
         """The site that clients are led to, if it is one."""
-        enabled = [site for site, each in endpoints.items() if each["properties"].get("endpointStatus") == "Enabled"]
-        if self._described.by == "status":
-            return enabled[0] if len(enabled) == 1 else None
-        return min(enabled, key=lambda site: int(endpoints[site]["properties"]["priority"]), default=None)
+        endpoints = self._endpoints(profile)
+        enabled = sorted((each for each in profile["endpoints"] if _is_enabled(each)), key=_priority)
+        leading = [site for site, each in endpoints.items() if enabled and each is enabled[0]]
+        if self._described.by == "status" and all(map(_is_enabled, endpoints.values())):
+            return None
+        return leading[0] if leading else None
 
-    def _is_over(self, operation: str) -> bool:
-        answer = self._api.ask("GET", self._of_this_api(operation))
-        said = answer.json() if answer.content else {}
-        status = str(said.get("status") or ("" if answer.status_code == httpx.codes.ACCEPTED else "Succeeded")).lower()
-        if status in FAILED:
-            raise DnsRejected(f"{PROVIDER} could not change {self._described.profile}: {said.get('error') or status}")
-        return status in DONE
+    def _operation(self, url: str) -> dict[str, Any]:
+        """What is told of an operation. One that nobody remembers is over: the endpoints are looked at anyway."""
+        answer = self._api.ask("GET", self._of_this_api(url), forgotten=True)
+        if answer.status_code == httpx.codes.ACCEPTED:
+            return {"status": "InProgress"}
+        said = document(answer)
+        return said if answer.is_success and "status" in said else {"status": "Succeeded"}
 
     def _of_this_api(self, url: str) -> str:
         """The URL; a token is sent to nobody else than the API.
@@ -141,6 +188,22 @@ class TrafficManagerName:
         if (told.scheme, told.host, told.port) != (wanted.scheme, wanted.host, wanted.port):
             raise DnsRejected(f"{PROVIDER} tells of an operation at {told.host}, which is not asked")
         return url
+
+
+def _by_status(endpoints: dict[str, Endpoint], site: str) -> dict[str, dict[str, Any]]:
+    return {each: {"endpointStatus": "Enabled" if each == site else "Disabled"} for each in endpoints}
+
+
+def _status_of(operation: dict[str, Any]) -> str:
+    return str(operation["status"]).lower()
+
+
+def _is_enabled(endpoint: Endpoint) -> bool:
+    return bool(endpoint["properties"].get("endpointStatus") == "Enabled")
+
+
+def _priority(endpoint: Endpoint) -> int:
+    return int(endpoint["properties"].get("priority") or LAST_PRIORITY)
 
 
 def sign_in(described: TrafficManager) -> Token:

@@ -33,7 +33,7 @@ _REASONS: Final = {
 @dataclass
 class CloudDnsStandIn:
     """One zone. `operation_s`: how long a change is pending; `audience`: the workload identity provider's name;
-    `account`: the service account whose token the API wants, if it wants one."""
+    `account`: the service account whose token the API wants, if it wants one; `lacking`: its missing permissions."""
 
     zone: str
     dns_name: str
@@ -41,6 +41,8 @@ class CloudDnsStandIn:
     account: str | None = None
     operation_s: float = 0.0
     nameservers: tuple[str, ...] = ()
+    visibility: str = "public"
+    lacking: frozenset[str] = frozenset()
     rrsets: list[Document] = field(default_factory=list, init=False)
     _told: list[Document] = field(default_factory=list)
     _changes: list[tuple[float, Document]] = field(default_factory=list)
@@ -56,6 +58,7 @@ class CloudDnsStandIn:
         return [
             ("token", "POST", "/v1/token", self._token),
             ("generateAccessToken", "POST", "/v1/projects/-/serviceAccounts/{account}", self._account_token),
+            ("managedZones.testIamPermissions", "POST", f"{ZONE_PATH}:testIamPermissions", self._test_permissions),
             ("managedZones.get", "GET", ZONE_PATH, self._get_zone),
             ("resourceRecordSets.list", "GET", f"{ZONE_PATH}/rrsets", self._list),
             ("changes.create", "POST", f"{ZONE_PATH}/changes", self._create),
@@ -91,8 +94,15 @@ class CloudDnsStandIn:
         return JSONResponse({"accessToken": token, "expireTime": "2099-01-01T00:00:00Z"})
 
     async def _get_zone(self, request: Request) -> Response:
+        zone = {"name": self.zone, "dnsName": self.dns_name, "nameServers": self.nameservers}
         return self._refusal(request) or JSONResponse(
-            {"kind": "dns#managedZone", "name": self.zone, "dnsName": self.dns_name, "nameServers": self.nameservers}
+            {"kind": "dns#managedZone", **zone, "visibility": self.visibility}
+        )
+
+    async def _test_permissions(self, request: Request) -> Response:
+        asked = (await request.json())["permissions"]
+        return self._refusal(request) or JSONResponse(
+            {"permissions": [each for each in asked if each not in self.lacking]}
         )
 
     async def _list(self, request: Request) -> Response:

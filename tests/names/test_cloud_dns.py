@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from drill.confluent.faults import Fault
 from drill.names.held import Held
 from failover.dns import ClientName
 from failover.errors import DnsRejected, DnsUnavailable
-from tests.names.conftest import EAST, Call
+from tests.names.conftest import EAST, Call, until_done
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +35,32 @@ def test_a_zone_that_the_hostname_is_not_in_is_found(
     held.stand_in.dns_name = "another.example."
     (obstacle,) = client_name().obstacles("east")
     assert "not in the zone another.example" in obstacle.what
+
+
+def test_a_permission_that_a_flip_will_need_and_a_zone_that_is_not_public_are_found(
+    deployed: Any, held: Held, client_name: Callable[[], ClientName]
+) -> None:
+    assert client_name().obstacles("east") == []
+    held.stand_in.lacking, held.stand_in.visibility = frozenset({"dns.changes.create"}), "private"
+    private, lacking = client_name().obstacles("east")
+    assert "not public" in private.what
+    assert "lacks dns.changes.create on" in lacking.what and "roles/dns.admin" in lacking.remedy
+
+
+def test_a_change_that_nobody_remembers_is_over(
+    deployed: Any, held: Held, client_name: Callable[[], ClientName]
+) -> None:
+    assert client_name().look("999").in_sync
+
+
+def test_what_can_not_be_read_may_pass(execution: dict[str, Any], call: Call, held: Held, name_server: str) -> None:
+    for operation in ("generateAccessToken", "resourceRecordSets.list"):
+        held.faults.arm(Fault(match=operation, kind="malformed"))
+        with pytest.raises(DnsUnavailable, match="can't be read"):
+            call("flip_dns", {"execution": execution})
+    held.faults.arm(Fault(match="changes.create", kind="malformed"))
+    until_done(call, {"execution": execution})
+    assert held.faults.counts()["changes.create"]["count"] == 1
 
 
 def test_a_record_that_somebody_else_changed_in_between_is_not_written_over(

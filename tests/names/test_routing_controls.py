@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from drill.confluent.faults import Fault
-from drill.names.arc import RULE
 from drill.names.held import Held
 from failover.dns import ClientName
 from failover.errors import DnsRejected, DnsUnavailable
@@ -40,15 +39,6 @@ def test_a_safety_rule_that_says_no_stands(execution: dict[str, Any], call: Call
     with pytest.raises(DnsRejected, match="as a safety rule says"):
         call("flip_dns", {"execution": execution})
     assert (held.stand_in.states, answered(name_server)) == (before, [EAST])
-
-
-def test_a_rule_that_the_plan_overrides_is_overridden_and_readiness_says_so(
-    execution: dict[str, Any], call: Call, held: Held, described_too: Callable[..., None], client_name: Name
-) -> None:
-    held.stand_in.at_least_on = 2
-    described_too(safety_rules_to_override=[RULE])
-    until_done(call, {"execution": execution})
-    assert any("overridden" in each.what for each in client_name().obstacles("west"))
 
 
 def test_with_no_endpoint_left_nothing_is_claimed(

@@ -89,7 +89,6 @@ class ArcRoutingControl(_Answered):
     kind: Literal["arc-routing-control"]
     cluster_endpoints: tuple[ClusterEndpoint, ...] = Field(min_length=1, max_length=5)
     controls: dict[Name, str] = Field(min_length=2, max_length=2)
-    safety_rules_to_override: tuple[str, ...] = ()
 
 
 class CloudDns(_Answered):

@@ -6,6 +6,7 @@ health checks are theirs, and Route 53's name servers hear of them without its c
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -46,18 +47,17 @@ class RoutingControlName:
         return NameState(self._targets[on[0]] if len(on) == 1 else None, answers, True)
 
     def lead_to(self, site: str) -> str:
-        """The site's control on and the other off, in one update, which safety rules may refuse."""
+        """The site's control on and the other off, in one update. Safety rules may refuse it, and are never overridden:
+        that is for a person who knows why."""
         entries = [
             {"RoutingControlArn": arn, "RoutingControlState": "On" if of_site == site else "Off"}
             for of_site, arn in self._described.controls.items()
         ]
-        override = self._described.safety_rules_to_override
-        more = {"SafetyRulesToOverride": list(override)} if override else {}
-        self._ask("update_routing_control_states", UpdateRoutingControlStateEntries=entries, **more)
+        self._ask("update_routing_control_states", UpdateRoutingControlStateEntries=entries)
         return f"{site} is on"
 
     def obstacles(self, active: str) -> list[Obstacle]:
-        """Endpoints that are not in the plan or do not answer, and rules that nobody would keep to."""
+        """Endpoints that are not in the plan or do not answer."""
         found = []
         if len(self._endpoints) < ENDPOINTS:
             found.append(
@@ -66,14 +66,17 @@ class RoutingControlName:
                     "list them all: aws route53-recovery-control-config describe-cluster",
                 )
             )
-        for endpoint in self._described.cluster_endpoints:
+        control = self._described.controls[active]
+
+        def trouble_at(endpoint: ClusterEndpoint) -> Obstacle | None:
             try:
-                self._ask_at(endpoint, "get_routing_control_state", RoutingControlArn=self._described.controls[active])
+                self._ask_at(endpoint, "get_routing_control_state", RoutingControlArn=control)
             except (DnsUnavailable, DnsRejected) as error:
-                found.append(Obstacle(f"{endpoint.region}: {error}", "let the controller reach all five"))
-        if self._described.safety_rules_to_override:
-            found.append(Obstacle("safety rules are overridden by the plan", "override them in an emergency only"))
-        return found
+                return Obstacle(f"{endpoint.region}: {error}", "let the controller reach all five")
+            return None
+
+        with ThreadPoolExecutor(max_workers=ENDPOINTS) as pool:
+            return found + [each for each in pool.map(trouble_at, self._described.cluster_endpoints) if each]
 
     def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """The answer of the first endpoint that has one; it is asked first the next time.
@@ -104,7 +107,7 @@ class RoutingControlName:
             code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
             if code == "ConflictException":
                 raise DnsRejected(
-                    f"ARC refused the routing controls of {self._hostname}, as a safety rule says: {error}. Change the"
-                    " rule, or for this once name it under dns.safety_rules_to_override"
+                    f"ARC refused the routing controls of {self._hostname}, as a safety rule says: {error}. Look why"
+                    " the rule is there, change it or have a person override it, and redrive"
                 ) from error
             raise DnsRejected(f"ARC refused {operation} for {self._hostname}: {code}: {error}") from error

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import httpx
+
 from failover.dns import NameState, Obstacle, canonical, targets_of
 from failover.dns.answers import ask
-from failover.dns.rest_api import RestApi, Token, request, token_from
+from failover.dns.rest_api import RestApi, Token, document, request, token_from
 from failover.dns.web_identity import web_identity
 from failover.errors import DnsRejected, DnsUnavailable
 from failover.plan import Plan
@@ -18,6 +20,15 @@ PROVIDER: Final = "Cloud DNS"
 SCOPE: Final = "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
 SCOPE_TO_IMPERSONATE: Final = "https://www.googleapis.com/auth/iam"
 IMPERSONATED_S: Final = 3600
+NEEDED: Final = (
+    "dns.changes.create",
+    "dns.changes.get",
+    "dns.resourceRecordSets.create",
+    "dns.resourceRecordSets.delete",
+    "dns.resourceRecordSets.list",
+    "dns.resourceRecordSets.update",
+)
+"""What `lead_to` and `look` need (https://cloud.google.com/dns/docs/access-control)."""
 
 
 class CloudDnsName:
@@ -34,10 +45,10 @@ class CloudDnsName:
 
     def look(self, change: str | None) -> NameState:
         """The record, the state of `change`, and what each name server answers."""
-        in_sync = change is None or self._api.ask("GET", f"{self._zone}/changes/{change}").json()["status"] == "done"
+        in_sync = not change or self._is_done(change)
         held = self._held()
         if not self._servers:
-            self._servers = tuple(map(canonical, self._api.ask("GET", self._zone).json().get("nameServers", ())))
+            self._servers = tuple(map(canonical, self._api.read(self._zone, "nameServers")["nameServers"]))
         answers = ask(self._servers, self._hostname, "CNAME", self._targets)
         if held is None:
             return NameState(None, answers, in_sync)
@@ -45,8 +56,8 @@ class CloudDnsName:
         return NameState(values[0] if len(values) == 1 else None, answers, in_sync, int(held["ttl"]))
 
     def lead_to(self, site: str) -> str:
-        """Create the change that puts the wanted record in the place of the one that is there; its id. What is deleted
-        must be there exactly so: if somebody changed it meanwhile, nothing happens."""
+        """Create the change that puts the wanted record in the place of the one that is there; its id, if it is told.
+        What is deleted must be there exactly so: if somebody changed it meanwhile, nothing happens."""
         held = self._held()
         wanted = {
             "name": f"{self._hostname}.",
@@ -56,16 +67,34 @@ class CloudDnsName:
         }
         deletions = [{key: held[key] for key in wanted}] if held else []
         answer = self._api.ask("POST", f"{self._zone}/changes", {"additions": [wanted], "deletions": deletions})
-        return str(answer.json()["id"])
+        return str(document(answer).get("id", ""))
 
     def obstacles(self, active: str) -> list[Obstacle]:
-        """A zone that is not the hostname's."""
-        zone = canonical(self._api.ask("GET", self._zone).json().get("dnsName", ""))
-        if self._hostname == zone or self._hostname.endswith(f".{zone}"):
-            return []
-        return [
-            Obstacle(f"{self._hostname} is not in the zone {zone}", "name the managed zone that the hostname is in"),
-        ]
+        """A zone that is not the hostname's or nobody can ask, and permissions that a flip will need."""
+        zone = self._api.read(self._zone, "dnsName")
+        found, domain = [], canonical(zone["dnsName"])
+        if self._hostname != domain and not self._hostname.endswith(f".{domain}"):
+            found.append(
+                Obstacle(
+                    f"{self._hostname} is not in the zone {domain}", "name the managed zone that the hostname is in"
+                )
+            )
+        if zone.get("visibility", "public") != "public":
+            found.append(Obstacle(f"the zone {domain} is not public", "name the public zone: clients resolve by it"))
+        asked = self._api.ask("POST", f"{self._zone}:testIamPermissions", {"permissions": list(NEEDED)})
+        if missing := sorted(set(NEEDED) - set(document(asked).get("permissions", ()))):
+            found.append(
+                Obstacle(
+                    f"the controller lacks {', '.join(missing)} on the zone {domain}",
+                    "grant its identity, or the service account that it acts as, roles/dns.admin on the zone",
+                )
+            )
+        return found
+
+    def _is_done(self, change: str) -> bool:
+        """Whether every name server has the change. One that nobody remembers is: the record is looked at anyway."""
+        answer = self._api.ask("GET", f"{self._zone}/changes/{change}", forgotten=True)
+        return answer.status_code == httpx.codes.NOT_FOUND or document(answer).get("status") == "done"
 
     def _held(self) -> dict[str, Any] | None:
         """The record.
@@ -73,7 +102,7 @@ class CloudDnsName:
         Raises:
             DnsRejected: if Cloud DNS chooses among several by itself.
         """
-        found = self._api.ask("GET", f"{self._zone}/rrsets?name={self._hostname}.&type=CNAME").json().get("rrsets", [])
+        found = self._api.read(f"{self._zone}/rrsets?name={self._hostname}.&type=CNAME", "rrsets")["rrsets"]
         held: dict[str, Any] | None = next(iter(found), None)
         if held is not None and held.get("routingPolicy"):
             raise DnsRejected(f"{self._hostname} has a routing policy: Cloud DNS would lead clients by itself")
@@ -120,4 +149,6 @@ def _as_service_account(described: CloudDns, account: str, known_as: Token) -> T
             f"the controller may not act as {account}: HTTP {answer.status_code}; grant it"
             " roles/iam.workloadIdentityUser on that account"
         )
-    return Token(str(answer.json()["accessToken"]), known_as.expires)
+    if not isinstance(token := document(answer).get("accessToken"), str):
+        raise DnsUnavailable(f"{PROVIDER} answered what can't be read, without a token of {account}")
+    return Token(token, known_as.expires)

@@ -1,6 +1,6 @@
 """A profile of Azure Traffic Manager that the client hostname is a CNAME of. Only endpoints are written, each by itself
 and only what has to change (https://learn.microsoft.com/rest/api/trafficmanager/endpoints/update): a PATCH of the
-profile may not hold endpoints (https://github.com/Azure/azure-sdk-for-net/issues/43949), and there is no ETag, so that a
+profile may not hold endpoints (https://github.com/Azure/azure-sdk-for-net/issues/43949), and there is no ETag, so a
 PUT of it would undo what somebody else changes meanwhile. The proof is what Traffic Manager's own name servers answer
 for the profile.
 """

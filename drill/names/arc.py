@@ -7,6 +7,8 @@ is an assertion that at least so many controls are On.
 from __future__ import annotations
 
 import json
+import math
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,11 +23,14 @@ RULE: Final = "arn:aws:route53-recovery-control::123456789012:controlpanel/c0/sa
 
 @dataclass
 class RoutingControls:
-    """The controls' states by their ARNs, the record sets that they are the health of, and what the rule asserts."""
+    """The controls' states by their ARNs, the record sets that they are the health of, and what the rule asserts.
+    `wait_s`: for how long after an update the rule refuses another one (a rule's WaitPeriodMs)."""
 
     states: dict[str, str]
     records: list[Document]
     at_least_on: int = 1
+    wait_s: float = 0.0
+    _updated_at: float = -math.inf
 
     def operations(self) -> list[Operation]:
         """One endpoint's API."""
@@ -59,7 +64,9 @@ class RoutingControls:
         states = self.states | wanted
         if list(states.values()).count("On") < self.at_least_on and RULE not in overridden:
             return _error(409, "ConflictException", f"the safety rule {RULE} is not kept")
-        self.states = states
+        if time.monotonic() - self._updated_at < self.wait_s:
+            return _error(409, "ConflictException", f"the wait period of the safety rule {RULE} is not over")
+        self.states, self._updated_at = states, time.monotonic()
         return JSONResponse({})
 
     async def _records(self, request: Request) -> Response:

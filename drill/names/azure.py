@@ -31,7 +31,8 @@ PROFILE_PATH: Final = (
 @dataclass
 class TrafficManagerStandIn:
     """One profile. `operation_s`: how long a write takes; 0: it is done when it is answered. `hostname` is a CNAME of
-    the profile's own name `fqdn`. `fails`: the next write comes to nothing."""
+    the profile's own name `fqdn`. `fails`: the next write comes to nothing;
+    `actions`: what the application may do."""
 
     profile: str
     fqdn: str
@@ -42,6 +43,7 @@ class TrafficManagerStandIn:
     ttl: int = 1
     operation_s: float = 0.0
     fails: bool = False
+    actions: tuple[str, ...] = ("*/read", "Microsoft.Network/trafficManagerProfiles/*")
     _told: list[Document] = field(default_factory=list)
     _operations: dict[str, float] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
@@ -57,6 +59,7 @@ class TrafficManagerStandIn:
             ("Profiles_Get", "GET", PROFILE_PATH, self._get),
             ("Profiles_Update", "PATCH", PROFILE_PATH, self._update_profile),
             ("Endpoints_Update", "PATCH", PROFILE_PATH + "/{kind}/{endpoint}", self._update),
+            ("permissions", "GET", PROFILE_PATH + "/providers/Microsoft.Authorization/permissions", self._permissions),
             ("operation", "GET", "/operations/{operation}", self._operation),
             ("records", "GET", "/records", self._records),
         ]
@@ -111,6 +114,10 @@ class TrafficManagerStandIn:
             self._failed.add(operation)
         where = f"{request.base_url}operations/{operation}"
         return JSONResponse(changed, 202, headers={"Azure-AsyncOperation": where, "Retry-After": "1"})
+
+    async def _permissions(self, request: Request) -> Response:
+        rights = {"actions": list(self.actions), "notActions": []}
+        return self._refusal(request) or JSONResponse({"value": [rights]})
 
     async def _operation(self, request: Request) -> Response:
         if not self._is_known(request):

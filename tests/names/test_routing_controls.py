@@ -27,10 +27,23 @@ def test_an_update_whose_answer_is_lost_ends_as_one(
 ) -> None:
     """The first two answers are those of the look before it, the third is the update's."""
     held.faults.arm(Fault(kind="extra_fields", times=2))
-    held.faults.arm(Fault(kind="timeout_after_apply", seconds=0))
+    held.faults.arm(Fault(kind="timeout_after_apply", seconds=10))
     until_done(call, {"execution": execution})
     assert answered(name_server) == [WEST]
     assert sorted(held.stand_in.states.values()) == ["Off", "On"]
+
+
+def test_a_rule_that_refuses_a_second_update_so_soon_does_not_stop_the_first(
+    execution: dict[str, Any], call: Call, held: Held, name_server: str
+) -> None:
+    """The update is carried out where its answer is lost; the next endpoint that is asked refuses it."""
+    held.stand_in.wait_s = 60.0
+    held.faults.arm(Fault(kind="extra_fields", times=2))
+    held.faults.arm(Fault(kind="timeout_after_apply", seconds=10))
+    with pytest.raises(DnsUnavailable, match="looked at again"):
+        call("flip_dns", {"execution": execution})
+    until_done(call, {"execution": execution})
+    assert answered(name_server) == [WEST]
 
 
 def test_a_safety_rule_that_says_no_stands(execution: dict[str, Any], call: Call, held: Held, name_server: str) -> None:

@@ -134,6 +134,12 @@ def test_what_would_lead_clients_by_itself_is_found(deployed: Any, held: Held, c
     assert len(found) == 2 and "routes by Performance" in found[0] and "east is probed" in found[1]
 
 
+def test_a_right_that_a_flip_will_need_is_found(deployed: Any, held: Held, client_name: Name) -> None:
+    held.stand_in.actions = ("*/read", "Microsoft.Network/trafficManagerProfiles/azureEndpoints/*")
+    (obstacle,) = client_name().obstacles("east")
+    assert "lacks microsoft.network/trafficmanagerprofiles/externalendpoints/write" in obstacle.what
+
+
 def test_a_hostname_that_is_no_name_of_the_profile_is_found(
     deployed: Any, held: Held, client_name: Name, name_server: str
 ) -> None:

@@ -64,6 +64,15 @@ def test_a_safety_rule_refuses_the_whole_update_and_is_named(held: Held) -> None
     assert states(held, 2) == ["On", "Off"]
 
 
+def test_a_rule_refuses_another_update_within_its_wait_period(held: Held) -> None:
+    """https://docs.aws.amazon.com/recovery-cluster/latest/api/assertionrule.html: WaitPeriodMs."""
+    held.stand_in.wait_s = 60.0
+    update(held, 2, east="Off", west="On")
+    with pytest.raises(ClientError, match="wait period"):
+        update(held, 3, east="On", west="Off")
+    assert states(held, 2) == ["Off", "On"]
+
+
 def test_of_five_endpoints_one_is_dead_and_one_is_ill(held: Held) -> None:
     with pytest.raises(EndpointConnectionError):
         states(held, 0)

@@ -82,7 +82,8 @@ class RoutingControlName:
         """The answer of the first endpoint that has one; it is asked first the next time.
 
         Raises:
-            DnsUnavailable: if none has.
+            DnsUnavailable: if none has, or one refuses what another may have carried out without an answer: for some
+                seconds after an update a safety rule refuses the next, even the same.
             DnsRejected: if one refuses; the others are of the same mind.
         """
         silent = []
@@ -92,10 +93,18 @@ class RoutingControlName:
             except DnsUnavailable as error:
                 silent.append(f"{endpoint.region}: {error}")
                 continue
-            self._endpoints.remove(endpoint)
-            self._endpoints.insert(0, endpoint)
+            except DnsRejected as error:
+                self._ask_first(endpoint)
+                if silent:
+                    raise DnsUnavailable(f"it has to be looked at again: {error}; {'; '.join(silent)}") from error
+                raise
+            self._ask_first(endpoint)
             return answer
         raise DnsUnavailable(f"no endpoint of the ARC cluster answers: {'; '.join(silent)}")
+
+    def _ask_first(self, endpoint: ClusterEndpoint) -> None:
+        self._endpoints.remove(endpoint)
+        self._endpoints.insert(0, endpoint)
 
     def _ask_at(self, endpoint: ClusterEndpoint, operation: str, **arguments: Any) -> dict[str, Any]:
         at = client(SERVICE, endpoint.region, attempts=1, endpoint=endpoint.endpoint)

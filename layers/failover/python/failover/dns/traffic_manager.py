@@ -7,7 +7,8 @@ for the profile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import httpx
@@ -22,6 +23,7 @@ from failover.plan_name import TrafficManager
 
 PROVIDER: Final = "Traffic Manager"
 VERSION: Final = "2022-04-01"
+RIGHTS_VERSION: Final = "2022-04-01"
 AUDIENCE: Final = "api://AzureADTokenExchange"
 FAILED: Final = {"failed", "canceled"}
 OVER: Final = {"succeeded", *FAILED}
@@ -107,7 +109,7 @@ class TrafficManagerName:
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """What would keep the profile from leading where it is told to, or have it lead elsewhere by itself."""
-        return list(self._obstacles(self._read()))
+        return [*self._obstacles(self._read()), *self._missing_rights()]
 
     def _obstacles(self, profile: dict[str, Any]) -> Iterator[Obstacle]:
         fqdn = canonical(profile["dnsConfig"]["fqdn"])
@@ -136,6 +138,18 @@ class TrafficManagerName:
                     f"the endpoint of {site} is probed: when a probe fails, clients are led away before the other site"
                     " is writable, and back",
                     "set alwaysServe, or have the plan say by: status",
+                )
+
+    def _missing_rights(self) -> Iterator[Obstacle]:
+        """https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource"""
+        url = f"{self._profile}/providers/Microsoft.Authorization/permissions?api-version={RIGHTS_VERSION}"
+        rights = self._api.read(url, "value")["value"]
+        for kind in sorted({name.partition("/")[0] for name in self._described.endpoints.values()}):
+            action = f"Microsoft.Network/trafficManagerProfiles/{kind}/write".lower()
+            if not any(_covers(each["actions"], action) and not _covers(each["notActions"], action) for each in rights):
+                yield Obstacle(
+                    f"the controller lacks {action} on the profile {self._described.profile}",
+                    "assign its application the role Traffic Manager Contributor there",
                 )
 
     def _read(self) -> dict[str, Any]:
@@ -196,6 +210,10 @@ def _by_status(endpoints: dict[str, Endpoint], site: str) -> dict[str, dict[str,
 
 def _status_of(operation: dict[str, Any]) -> str:
     return str(operation["status"]).lower()
+
+
+def _covers(patterns: Sequence[str], action: str) -> bool:
+    return any(fnmatchcase(action, each.lower()) for each in patterns)
 
 
 def _is_enabled(endpoint: Endpoint) -> bool:

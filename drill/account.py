@@ -69,7 +69,8 @@ class Account:
 
     `consumed` counts receptions, `duplicates` the receptions of a record beyond its first. A record is out of order if
     it is first received after a record of the same partition that was produced later. `never_consumed` is in the
-    standby's log and was not received. `stored_twice` is in the standby's log more than once: produced again by a
+    standby's log and was not received. `in_flight`: sent before the kill and not acknowledged by the lost site, whose
+    log may hold it nevertheless. `stored_twice` is in the standby's log more than once: produced again by a
     client that did not get the lost site's acknowledgement.
     """
 
@@ -82,6 +83,7 @@ class Account:
     undecided: int | None
     lost: int | None
     lost_but_consumed: int | None
+    in_flight: int | None
     consumed: int | None
     consumed_from_lost_site: int | None
     consumed_from_standby: int | None
@@ -137,6 +139,7 @@ def account(
         undecided=len(matching.undecided) if producer.sent else None,
         lost=_sum(p.lost for p in partitions),
         lost_but_consumed=_sum(p.lost_but_consumed for p in partitions) if received else None,
+        in_flight=matching.in_flight(),
         consumed=len(consumer.received) or None,
         consumed_from_lost_site=_minus(len(consumer.received), consumed_from_standby) if received else None,
         consumed_from_standby=None if consumed_from_standby is None or not received else len(consumed_from_standby),
@@ -215,6 +218,14 @@ class _Matching:
             first_acknowledged_by_standby=_earliest(by_standby),
             resumed=None if by_standby is None else any(a.n in received_numbers for a in by_standby),
         )
+
+    def in_flight(self) -> int | None:
+        """How many records were on their way at the kill; None if the clusters can't be told apart."""
+        if self.acknowledged_by_standby is None:
+            return None
+        by_standby = {a.n for a in self.acknowledged_by_standby}
+        by_lost_site = {a.n for a in self._producer.acknowledged} - by_standby
+        return sum(s.at <= self._killed_at and s.n not in by_lost_site for s in self._producer.sent)
 
     def rates(self) -> tuple[Second, ...]:
         """Every second of the run, those without a record too; none if the clusters can't be told apart."""

@@ -51,11 +51,12 @@ class NameWatch:
 
     def _watch(self) -> None:
         while not self._over.wait(self._interval_s):
-            target = self._ask()
+            target = self.ask()
             if not self._changes or self._changes[-1].target != target:
                 self._changes.append(Answer(time.time(), target))
 
-    def _ask(self) -> str | None:
+    def ask(self) -> str | None:
+        """Where the name leads, asked once; None if nothing answers."""
         try:
             answer = dns.query.udp(self._question, self._server, timeout=1.0, port=self._port)
         except (dns.exception.DNSException, OSError):

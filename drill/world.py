@@ -28,6 +28,7 @@ from botocore.config import Config
 from drill import orders, stacks
 from drill.client_name import NameKind, hold_name
 from drill.fleets import CfkFleets, EcsFleets, FleetKind, Fleets
+from drill.name_watch import NameWatch
 from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
 from drill.ports import LOOPBACK, free_ports
 from drill.process import ROOT, Child, spawn
@@ -136,6 +137,7 @@ class World:
         if self.settings.watch:
             self._post("/drill/schedules/start")
         self._wait_for("both fleets serve", self._fleets_serve)
+        self._wait_for(f"the client hostname leads to {HOME}", self._name_leads_home)
         self.settings.say("gateway fleets, DNS and controller are up")
 
     def _start_cloud_after_balancers(self, pool: ThreadPoolExecutor) -> Child:
@@ -262,6 +264,10 @@ class World:
         return orders.SiteAddresses(
             cluster["cluster_id"], cluster["bootstrap"], self._rest[site].ready["url"], balancer
         )
+
+    def _name_leads_home(self) -> bool:
+        """A health check that is inverted fails until checkers have found that it does not."""
+        return NameWatch(orders.HOSTNAME, self.nameserver).ask() == orders.dns_target(HOME)
 
     def _fleets_serve(self) -> bool:
         for site in SITES:

@@ -125,7 +125,8 @@ def _loss(controller: ControllerFigures, account: Account) -> Loss:
     return Loss(
         measured=account.lost,
         estimated=estimated,
-        estimate_holds=None if estimated is None else estimated.holds(account.lost),
+        estimate_holds=None if estimated is None else estimated.holds(account.lost, account.in_flight or 0),
+        in_flight=account.in_flight,
         estimate_basis=controller.estimate_basis,
         unknown_partitions=controller.unknown_partitions,
         consumed_before=account.lost_but_consumed,

@@ -49,9 +49,9 @@ class Range(_Part):
     low: int
     high: int
 
-    def holds(self, figure: int | None) -> bool | None:
-        """Whether the figure is within; None if there is no figure."""
-        return None if figure is None else self.low <= figure <= self.high
+    def holds(self, least: int | None, more: int = 0) -> bool | None:
+        """Whether a figure that is `least`, or up to so many `more`, may be within; None if there is no figure."""
+        return None if least is None else self.low <= least + more and least <= self.high
 
 
 class Observed(_Part):
@@ -84,11 +84,13 @@ class PartitionLoss(_Part):
 class Loss(_Part):
     """Stranded records: counted by matching logs (`measured`), and as the controller estimated them.
 
+    `in_flight`: records that were on their way at the kill; the lost site's log may hold them, unacknowledged.
     `consumed_before`: stranded records that the consumer had read before the site was lost. `estimate_holds`: whether
-    the measured figure is within the estimated range.
+    the measured figure, with as many of those in flight as may be, is within the estimated range.
     """
 
     measured: int | None
+    in_flight: int | None
     estimated: Range | None
     estimate_holds: bool | None
     estimate_basis: str

@@ -97,7 +97,11 @@ def name_server(aws_endpoint: str, zone: str, held: Held, checkers: str, tmp_pat
     """Where the DNS server answers; it is authoritative for what `held` set up."""
     config = {"aws_endpoint": aws_endpoint, "zone_id": zone, "health_url": checkers} | held.server
     server = spawn("drill.network.dns_server", config, log=tmp_path / "dns.log")
-    yield f"127.0.0.1:{server.ready['port']}"
+    where, deadline = f"127.0.0.1:{server.ready['port']}", time.monotonic() + 10
+    while answered(where) == [WEST]:  # A new health check that is inverted fails until checkers have looked.
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield where
     server.stop()
 
 

@@ -246,3 +246,25 @@ def test_empty_logs_measure_nothing() -> None:
     assert figures == (None,) * 6
     assert len(found.unmeasured) == 2
     assert not found.recovered
+
+
+@given(runs, st.integers(0, 5))
+def test_what_was_on_its_way_at_the_kill_is_what_the_lost_site_had_not_acknowledged(
+    run: list[Partition], late: int
+) -> None:
+    producer, consumer, standby, promoted = played(run)
+    on_their_way = tuple(
+        dataclasses.replace(each, at=KILL) if number < late else each
+        for number, each in enumerate(sorted(producer.sent, key=lambda each: -each.n))
+    )
+    found = account(
+        dataclasses.replace(producer, sent=on_their_way),
+        consumer,
+        standby,
+        killed_at=KILL,
+        promoted=promoted,
+        writable_at=WRITABLE,
+    )
+    by_lost_site = {a.n for a in producer.acknowledged if a.at < KILL}
+    assert found.in_flight == sum(each.at <= KILL and each.n not in by_lost_site for each in on_their_way)
+    assert accounted(run).in_flight == 0

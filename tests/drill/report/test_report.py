@@ -14,6 +14,7 @@ import pytest
 from drill.account import account
 from drill.clients.record_log import ConsumerLog, ProducerLog
 from drill.report import Report, Run, controller_figures, report_of, write_report
+from drill.report.model import Range
 from drill.report.rto import Milestones
 
 PROMISED = {
@@ -198,3 +199,10 @@ def test_a_step_that_never_ended_is_shown(tmp_path: Path, sample: ModuleType) ->
     steps = [*run.steps[:4], run.steps[4].model_copy(update={"ended": None, "status": "waiting"})]
     write_report(tmp_path, report_of(dataclasses.replace(run, steps=steps), sample.measured()))
     assert "never ended" in html(tmp_path)
+
+
+def test_an_estimate_holds_if_records_that_were_on_their_way_may_make_it_so() -> None:
+    estimate = Range(low=10, high=20)
+    assert estimate.holds(10) is estimate.holds(20) is estimate.holds(8, 2) is True
+    assert estimate.holds(8, 1) is estimate.holds(21, 5) is False
+    assert estimate.holds(None) is None

@@ -99,6 +99,17 @@ def test_an_api_that_hangs_is_given_up_in_time_and_stays_unchanged(
     assert writes(held, write) == 0
 
 
+def test_a_token_that_can_not_be_read_may_be_better_the_next_time(
+    execution: dict[str, Any], call: Call, held: Held, name_server: str
+) -> None:
+    held.faults.arm(Fault(match="token", kind="malformed"))
+    with pytest.raises(DnsUnavailable, match="can't be read") as unread:
+        call("flip_dns", {"execution": execution})
+    assert no_token_in(str(unread.value))
+    until_done(call, {"execution": execution})
+    assert answered(name_server) == [WEST]
+
+
 def test_nothing_stands_in_the_way_of_a_name_that_is_as_it_should_be(
     deployed: Any, client_name: Name, held: Held
 ) -> None:

@@ -65,7 +65,9 @@ def token_from(provider: str, url: str, form: dict[str, str]) -> Token:
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code in LATER:
         raise DnsUnavailable(f"{provider} gave no token: HTTP {answer.status_code}")
     said = document(answer)
-    if not answer.is_success or not isinstance(said.get("access_token"), str):
+    if answer.is_success and not isinstance(said.get("access_token"), str):
+        raise DnsUnavailable(f"{provider} answered what can't be read, without a token")
+    if not answer.is_success:
         code = said.get("error")
         why = code if isinstance(code, str) else f"HTTP {answer.status_code}"
         raise DnsRejected(

@@ -154,8 +154,7 @@ class TrafficManagerName:
 
     def _read(self) -> dict[str, Any]:
         read = self._api.read(f"{self._profile}?api-version={VERSION}", "properties")
-        profile: dict[str, Any] = read["properties"]
-        return profile
+        return {"endpoints": [], **read["properties"]}
 
     def _endpoints(self, profile: dict[str, Any]) -> dict[str, Endpoint]:
         """The plan's endpoints by site, as they are in the profile.

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from bench import (
     drills,
+    ecs_fleets,
     fleets,
     gateway_flip,
     gateway_integrity,
@@ -40,6 +41,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "gateway-flip": gateway_flip.measure,
     "gateway-start": gateway_start.measure,
     "fleets": fleets.measure,
+    "ecs-fleets": ecs_fleets.measure,
     "promotion": promotion.measure,
     "readiness": readiness.measure,
     "signals": signals.measure,

@@ -44,8 +44,10 @@ def measure() -> list[Result]:
         site: orders.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
         for site in orders.REGIONS
     }
-    bootstrap = {"client_bootstrap": "127.0.0.1:9092", "nameserver": "127.0.0.1:9", "zone_id": "Z1"}
-    plan = parse(yaml.safe_dump(orders.plan_document(nowhere, policy={}, **bootstrap)))
+    document = orders.plan_document(
+        nowhere, client_bootstrap="127.0.0.1:9092", nameserver="127.0.0.1:9", zone_id="Z1", policy={}
+    )
+    plan = parse(yaml.safe_dump(document))
     (fleet,) = plan.site(SITE).fleets
     if not isinstance(fleet, EcsFleet):
         raise NotMeasured(f"the fleet is of kind {fleet.kind}")

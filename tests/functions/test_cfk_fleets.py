@@ -13,7 +13,10 @@ import yaml
 
 from failover.errors import FleetRejected, FleetUnavailable, LeaseLost
 from failover.gateway import cfk_state
+from failover.gateway.cfk import CfkGateway
 from failover.ledger import Ledger
+from failover.plan import parse
+from failover.plan_fleets import CfkFleet
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 Make = Callable[..., Any]
@@ -254,6 +257,20 @@ def test_a_blocked_operator_is_found_before_anything_is_changed(start: Make, cal
     with pytest.raises(FleetRejected, match="block-reconcile"):
         call("switch_routes", switch(execution))
     assert fleet.patches() == 0
+
+
+def test_what_would_keep_a_fleet_from_being_routed_is_known_beforehand(cfk: Make, plan_text: str) -> None:
+    text, fleets = cfk(plan_text, instances=1)
+    described = parse(text).site("west").fleets[0]
+    assert isinstance(described, CfkFleet)
+    assert CfkGateway(described, "us-west-2").obstacles() == []
+    fleets["west"].trouble("annotations", {"gateway": "gateway-west", "annotations": {cfk_state.BLOCKED: "true"}})
+    document = yaml.safe_load(text)
+    document["sites"]["west"]["fleets"][0]["domains"]["west"]["bootstrap_server_id"] = "nobody"
+    misnamed = parse(yaml.safe_dump(document)).site("west").fleets[0]
+    assert isinstance(misnamed, CfkFleet)
+    blocked, undeclared = CfkGateway(misnamed, "us-west-2").obstacles()
+    assert "block-reconcile" in blocked.what and "west/nobody" in undeclared.what
 
 
 def test_the_lost_sites_fleet_is_fenced_by_its_route_and_lifted_in_the_same_edit_as_it_is_moved(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from failover.dns import NameState
-from failover.gateway import FleetState, Instance
+from failover.gateway import FleetState, Instance, Obstacle
 from failover.link import Acl, Rejection
 from failover.plan import Plan
 from failover.readiness import acls, client_name, credentials, gateways
@@ -82,6 +82,12 @@ def test_a_fleet_that_will_not_settle_by_itself_is_a_failure(judged: Judged) -> 
     state = FleetState("east", False, (), "1 of 2 pods", stalled="the operator refused the change")
     made = judged(gateways.route("gateway-east", state, ("east",)))
     assert made.status == "fail" and "refused" in made.evidence[0]
+
+
+def test_what_would_keep_a_fleet_from_being_routed_is_a_failure(judged: Judged) -> None:
+    assert list(gateways.unobstructed("gateway-east", [])) == []
+    made = judged(gateways.unobstructed("gateway-east", [Obstacle("the operator is blocked", "unblock it")]))
+    assert (made.status, made.remedy) == ("fail", "unblock it") and "blocked" in made.evidence[0]
 
 
 def instances(*zones: str | None) -> tuple[Instance, ...]:

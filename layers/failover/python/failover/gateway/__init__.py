@@ -57,6 +57,14 @@ class FleetState:
         return [instance.name for instance in self.instances if instance.proof is None]
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """Something that would keep a fleet from being routed, or its instances from being asked."""
+
+    what: str
+    remedy: str
+
+
 class Fleet(Protocol):
     """One fleet. Methods raise `FleetUnavailable` if repeating may help, and `FleetRejected` if not."""
 
@@ -66,6 +74,9 @@ class Fleet(Protocol):
     def route(self, target: str) -> None:
         """Point its route at a site's cluster, or fence it; returns before the instances have changed. If it is routed
         there, and stalled, do what remains to be done."""
+
+    def obstacles(self) -> list[Obstacle]:
+        """What readiness should tell; it is asked long before a failover, and may ask for more than a look does."""
 
 
 _KINDS: Final = {

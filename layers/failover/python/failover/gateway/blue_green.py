@@ -13,7 +13,7 @@ import uuid
 from typing import Final
 
 from failover.errors import FleetRejected
-from failover.gateway import FleetState
+from failover.gateway import FleetState, Obstacle
 from failover.gateway.cfk import PODS, CfkGateway
 from failover.gateway.change import Change, change_of
 from failover.gateway.guarded import patched
@@ -75,6 +75,10 @@ class BlueGreenGateways:
             self._move(service, selected, target)
         else:
             self._gateway(self._other(selected)).empty()
+
+    def obstacles(self) -> list[Obstacle]:
+        """Those of each Gateway to its own site's cluster."""
+        return [each for site in self._fleet.gateways for each in self._gateway(site).obstacles()]
 
     def _move(self, service: Object, selected: str, target: str) -> None:
         before, after = self._fleet.gateways[selected], self._fleet.gateways[target]

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from failover.errors import FleetRejected
-from failover.gateway import FleetState
+from failover.gateway import FleetState, Obstacle
 from failover.gateway.cfk_state import BLOCKED, ROLL, Told, View, config_id, hot_reload, told
 from failover.gateway.change import Change, change_of, conditions_of, digests
 from failover.gateway.guarded import patched
@@ -64,6 +64,25 @@ class CfkGateway:
                 self._api.delete(PODS, pod["metadata"]["name"])
             return
         self._patch(view, target)
+
+    def obstacles(self) -> list[Obstacle]:
+        """An operator that is told not to act, or a domain of the plan that the Gateway does not declare."""
+        view = self._view()
+        found = []
+        if view.blocked:
+            found.append(
+                Obstacle(f"{self._where} has the annotation {BLOCKED}", "remove it: the operator does not act")
+            )
+        declared = {
+            (domain.get("name"), server.get("id"))
+            for domain in view.spec.get("streamingDomains") or []
+            for server in (domain.get("kafkaCluster") or {}).get("bootstrapServers") or []
+        }
+        for target, domain in self._fleet.domains.items():
+            if (domain.name, domain.bootstrap_server_id) not in declared:
+                what = f"{self._where} declares no streaming domain {domain.name}/{domain.bootstrap_server_id}"
+                found.append(Obstacle(f"{what}, which the plan has for {target}", "declare it, or correct the plan"))
+        return found
 
     def empty(self) -> None:
         """Scale it to zero, so that every connection to it ends; a route brings back the instances there were."""

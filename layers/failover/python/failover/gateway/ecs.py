@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import client, is_transient
 from failover.errors import FleetRejected, FleetUnavailable
-from failover.gateway import FleetState, Instance
+from failover.gateway import FleetState, Instance, Obstacle
 from failover.plan import FENCED
 from failover.plan_fleets import EcsFleet
 
@@ -54,7 +54,8 @@ class EcsService:
             raise FleetRejected(
                 f"the deployment of {self._where} failed: {primary.get('rolloutStateReason', 'no reason')}"
             )
-        instances = tuple(self._instance(task, str(wanted)) for task in running)
+        port = _route_port(service) or int(self._fleet.bootstrap.rpartition(":")[2])
+        instances = tuple(_instance(task, str(wanted), port) for task in running)
         return FleetState(target, settled, instances, detail, fence_kind="route" if target == FENCED else None)
 
     def route(self, target: str) -> None:
@@ -70,13 +71,13 @@ class EcsService:
             deploymentConfiguration=ALL_AT_ONCE,
         )
 
-    def _instance(self, task: dict[str, Any], wanted: str) -> Instance:
-        name = str(task.get("taskArn", "")).rsplit("/", 1)[-1]
-        port = self._fleet.bootstrap.rpartition(":")[2]
-        address = _attached(task)
-        bootstrap = _bound(task) or (f"{address}:{port}" if address else None)
-        proof = f"runs {wanted.rsplit('/', 1)[-1]}" if task.get("taskDefinitionArn") == wanted else None
-        return Instance(name, bootstrap, task.get("availabilityZone") or None, proof=proof)
+    def obstacles(self) -> list[Obstacle]:
+        """Another one than ECS itself deploys the service: it refuses UpdateService then."""
+        controller = (self._service().get("deploymentController") or {}).get("type", "ECS")
+        if controller == "ECS":
+            return []
+        what = f"{self._where} is deployed by {controller}: its task definition can't be changed by UpdateService"
+        return [Obstacle(what, "make the service anew, with the deployment controller ECS")]
 
     def _service(self) -> dict[str, Any]:
         answer = self._call(self._ecs.describe_services, cluster=self._fleet.cluster, services=[self._fleet.service])
@@ -109,6 +110,19 @@ class EcsService:
             if is_transient(error):
                 raise FleetUnavailable(f"no answer for {self._where}: {error}") from error
             raise FleetRejected(f"{self._where}: {error}") from error
+
+
+def _instance(task: dict[str, Any], wanted: str, port: int) -> Instance:
+    name = str(task.get("taskArn", "")).rsplit("/", 1)[-1]
+    address = _attached(task)
+    bootstrap = _bound(task) or (f"{address}:{port}" if address else None)
+    proof = f"runs {wanted.rsplit('/', 1)[-1]}" if task.get("taskDefinitionArn") == wanted else None
+    return Instance(name, bootstrap, task.get("availabilityZone") or None, proof=proof)
+
+
+def _route_port(service: dict[str, Any]) -> int | None:
+    """The route's bootstrap port on a task: the first of those that load balancers lead to, one a broker after it."""
+    return min((int(each["containerPort"]) for each in service.get("loadBalancers") or []), default=None)
 
 
 def _bound(task: dict[str, Any]) -> str | None:

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from failover.errors import FleetRejected
-from failover.gateway import FenceKind, FleetState, Instance
+from failover.gateway import FenceKind, FleetState, Instance, Obstacle
 from failover.gateway.cfk import DEPLOYMENTS, PODS
 from failover.gateway.cfk_state import REFUSED_AFTER_S
 from failover.gateway.change import Change, change_of, conditions_of, since
@@ -164,6 +164,10 @@ class KroxyliciousCluster:
         if view.refused is not None:
             raise FleetRejected(f"the operator refused {self._where}: {view.refused}")
         return FleetState(view.target, view.settled, view.instances, view.detail, TIER, fence_kind=view.fence_kind)
+
+    def obstacles(self) -> list[Obstacle]:
+        """None: the operator itself tells of a KafkaService that is not there."""
+        return []
 
     def route(self, target: str) -> None:
         """Lead the virtual cluster to another KafkaService, or have no instance at all."""

@@ -247,6 +247,7 @@ def _routes(looks: Looks) -> Iterator[Finding]:
         for fleet in looks.plan.site(site).fleets:
             try:
                 yield from gateways.route(fleet.name, looks.fleet(site, fleet.name), targets)
+                yield from gateways.unobstructed(fleet.name, looks.fleet_obstacles(site, fleet.name))
             except FailoverError as error:
                 yield unreadable(error)
 

@@ -3,9 +3,9 @@ whether the instances really are on the cluster they should be on. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from failover.gateway import FleetState, Instance
+from failover.gateway import FleetState, Instance, Obstacle
 from failover.readiness import Finding, fail, listed, ok, unknown, warn
 
 
@@ -25,6 +25,12 @@ def route(name: str, state: FleetState, targets: tuple[str, ...]) -> Iterator[Fi
         )
     else:
         yield ok(f"fleet {name} is routed to {state.target}: {state.detail}")
+
+
+def unobstructed(name: str, obstacles: Iterable[Obstacle]) -> Iterator[Finding]:
+    """Whether anything would keep a fleet from being routed."""
+    for obstacle in obstacles:
+        yield fail(f"fleet {name}: {obstacle.what}", obstacle.remedy)
 
 
 def capacity(site: str, instances: tuple[Instance, ...], needed: int) -> Iterator[Finding]:

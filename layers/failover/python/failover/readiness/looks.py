@@ -12,7 +12,8 @@ from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from failover.dns import NameState, Obstacle, client_name_of
-from failover.gateway import FleetState, Instance, fleet_of
+from failover.gateway import Fleet, FleetState, Instance, fleet_of
+from failover.gateway import Obstacle as FleetObstacle
 from failover.lag import Watch
 from failover.ledger import ExecutionRecord, Ledger, PlanState
 from failover.link import LinkFacts, Mirror, Topic
@@ -116,8 +117,15 @@ class Looks:
     @_once
     def fleet(self, site: str, name: str) -> FleetState:
         """A fleet of a site."""
+        return self._fleet(site, name).look()
+
+    def fleet_obstacles(self, site: str, name: str) -> list[FleetObstacle]:
+        """What would keep a fleet from being routed."""
+        return self._fleet(site, name).obstacles()
+
+    def _fleet(self, site: str, name: str) -> Fleet:
         described = next(fleet for fleet in self.plan.site(site).fleets if fleet.name == name)
-        return fleet_of(described, self.plan.site(site).region).look()
+        return fleet_of(described, self.plan.site(site).region)
 
     def instances(self, site: str) -> tuple[Instance, ...]:
         """Every healthy instance of a site's fleets."""

@@ -2,7 +2,8 @@
 client's first acknowledged record.
 
 The clients are producers of default settings, at work all the time. The route moves there and back; both clusters are
-up, so that nothing but the flip is in their way.
+up, and guarded as in the drill, so that nothing but the flip is in their way: the bare mock turns away who comes in a
+crowd.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def measure() -> list[Result]:
     Raises:
         NotMeasured: if a flip does not take place, or clients did not work before it.
     """
-    with world("east", "west") as here:
+    with world("east", "west", guarded=True) as here:
         clients = _Clients(here.gateway)
         try:
             took = [seconds for to in ("west", "east") * (ROUNDS // 2) for seconds in _flip(here, clients, to)]

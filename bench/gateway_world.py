@@ -25,7 +25,7 @@ _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True)
 class World:
-    """`clusters`: where each is bootstrapped from, without the drill's guard; `gateway`: the route's endpoint."""
+    """`clusters`: where each is bootstrapped from; `gateway`: the route's endpoint."""
 
     clusters: dict[str, str]
     gateway: str
@@ -56,8 +56,8 @@ class World:
 
 
 @contextmanager
-def world(*clusters: str) -> Iterator[World]:
-    """A gateway that leads to the first of these clusters.
+def world(*clusters: str, guarded: bool = False) -> Iterator[World]:
+    """A gateway that leads to the first of these clusters: they are the bare mock, or `guarded` as in the drill.
 
     Raises:
         NotMeasured: if they do not start.
@@ -69,7 +69,7 @@ def world(*clusters: str) -> Iterator[World]:
             for name in clusters:
                 settings = {"site": name, "brokers": BROKERS}
                 children.append(spawn("drill.kafka.cluster", settings, log=Path(directory) / f"{name}.log"))
-                bootstraps[name] = str(children[-1].ready["raw_bootstrap"])
+                bootstraps[name] = str(children[-1].ready["bootstrap" if guarded else "raw_bootstrap"])
             endpoint = f"127.0.0.1:{free_ports(1 + BROKERS)}"
             file = Path(directory) / "gateway.yaml"
             file.write_text(config(bootstraps, endpoint, clusters[0]))

@@ -11,7 +11,8 @@ import logging
 import socket
 import ssl
 import sys
-from typing import Any
+from collections import defaultdict
+from typing import Any, Final
 
 from confluent_kafka import Producer
 from kio.schema.errors import ErrorCode
@@ -27,9 +28,11 @@ from drill.kafka.refusal import refusal
 from drill.network import admin_http, tls
 from drill.network.admin_http import Reply, as_json
 from drill.network.listeners import listen_on, port_of
-from drill.network.splice import Bytes
+from drill.network.splice import Address, Bytes, connect
 from drill.ports import LOOPBACK
 from drill.process import announce, configuration, exit_with_parent
+
+TURN_S: Final = 0.003
 
 
 class Certificate(BaseModel):
@@ -93,6 +96,24 @@ class Guard(Open):
         return as_json({"topics": sorted(self.read_only)})
 
 
+class Turns:
+    """Connections to the mock's brokers, one after the other. Their listeners let five wait; who comes when more do is
+    turned away by the operating system, and tries again after a second."""
+
+    def __init__(self) -> None:
+        self._turns: defaultdict[Address, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def reach(self, broker: Address) -> socket.socket:
+        """Connect when it is this one's turn.
+
+        Raises:
+            OSError: as `connect` does.
+        """
+        async with self._turns[broker]:
+            await asyncio.sleep(TURN_S)
+            return await connect(broker)
+
+
 def _secured(certificate: Certificate) -> Enter:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.chain, certificate.key)
@@ -112,7 +133,7 @@ async def run(config: ClusterConfig) -> None:
     bootstrap, *brokers = listen_on(1 + len(nodes))
     advertised = {node: (LOOPBACK, port_of(port)) for node, port in zip(sorted(nodes), brokers, strict=True)}
     guard = Guard()
-    route = Route(nodes[min(nodes)], from_table(advertised), nodes=dict(nodes))
+    route = Route(nodes[min(nodes)], from_table(advertised), reach=Turns().reach, nodes=dict(nodes))
     route.gate = (lambda: Login(config.logins, guard)) if config.logins else (lambda: guard)
     if config.tls is not None:
         route.enter = _secured(config.tls)

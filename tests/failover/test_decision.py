@@ -91,6 +91,15 @@ def test_a_site_that_answers_the_controllers_own_probes_is_not_failed_over_from(
     assert "answers the controller's own probes" in decision.why
 
 
+@pytest.mark.parametrize(("canary", "verdict"), [(True, "wait"), (None, "wait"), (False, "proceed")])
+def test_a_canary_that_fails_takes_the_veto_away_and_one_that_can_not_tell_does_not(
+    canary: bool | None, verdict: str
+) -> None:
+    answers = tuple(probe("east", service, True) for service in ("kafka", "gateway", "rest"))
+    told = (probe("east", "canary", canary), probe("west", "canary", None))
+    assert decide(with_evidence(probes=answers + WELL + told)).verdict == verdict
+
+
 def test_a_controller_that_is_cut_off_itself_waits() -> None:
     decision = decide(with_evidence(ill="cut off itself: of 2 anchors it does not reach a, b"))
     assert (decision.verdict, decision.guard) == ("wait", "ill")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from failover.evidence import CARRY_CLIENTS, SERVICES, Evidence, Signal
+from failover.evidence import CANARY, CARRY_CLIENTS, SERVICES, Evidence, Signal
 from failover.ledger import PlanState
 from failover.policy import Policy
 
@@ -195,7 +195,8 @@ def not_its_turn(case: Case) -> str | None:
 
 def site_answers(case: Case) -> str | None:
     """The controller's own eyes have a veto."""
-    probes = [probe for probe in case.evidence.probes_of(_lost(case)) if probe.service in CARRY_CLIENTS]
+    told = [p for p in case.evidence.probes_of(_lost(case)) if p.service != CANARY or p.healthy is not None]
+    probes = [probe for probe in told if probe.service in CARRY_CLIENTS]
     if probes and all(probe.healthy for probe in probes):
         return f"{_lost(case)} answers the controller's own probes"
     return None

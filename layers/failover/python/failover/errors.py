@@ -139,6 +139,10 @@ class FleetRejected(FailoverError):
     """The fleet's control plane refused the change, or the plan names no route for the wanted site."""
 
 
+class CanarySaysNothing(FailoverError):
+    """A canary record could not be sent the way it must go, so that it tells nothing of the site."""
+
+
 class DnsRejected(FailoverError):
     """The DNS provider refused the change, or the zone is not the plan's."""
 

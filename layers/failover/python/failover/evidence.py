@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 SERVICES = ("kafka", "gateway", "rest")
-CARRY_CLIENTS = frozenset({"kafka", "gateway"})
+CANARY = "canary"
+"""A record through the site's own gateway; probed where the plan says so."""
+CARRY_CLIENTS = frozenset({"kafka", "gateway", CANARY})
 """Clients can't work without these; a site whose REST API alone is silent is not lost."""
 
 SignalKind = Literal["alarm", "probe", "advisory"]

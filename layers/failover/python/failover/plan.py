@@ -74,11 +74,13 @@ class Protect(Part):
 
 
 class Clients(Part):
-    """How `verify` goes the way a client goes."""
+    """How `verify` goes the way a client goes. `canary_probe`: whether every look at the sites goes it, too, with a
+    record each."""
 
     credentials: str | None = None
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
     canary_topic: str = Field(default="failover-canary", min_length=1)
+    canary_probe: bool = False
 
 
 class Plan(Part):

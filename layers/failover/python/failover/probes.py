@@ -9,14 +9,23 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from failover.credentials import Credentials, with_credentials
-from failover.errors import FailoverError, KafkaUnauthorized, KafkaUnavailable, LinkUnavailable, StandbyChanged
-from failover.evidence import CARRY_CLIENTS, SERVICES, Probe, View
-from failover.kafka import cluster_id, connectable, settings
+from failover.errors import (
+    CanarySaysNothing,
+    FailoverError,
+    KafkaUnauthorized,
+    KafkaUnavailable,
+    LinkUnavailable,
+    StandbyChanged,
+)
+from failover.evidence import CANARY, CARRY_CLIENTS, SERVICES, Probe, View
+from failover.kafka import cluster_id, connectable, leads_to, settings, write_and_read_back
 from failover.link.of_plan import cluster_at
 from failover.plan import Plan
 
 LOOK_S = 4.0
 ANCHOR_S = 1.5
+CANARY_FOUND_S, CANARY_S = 1.0, 1.5
+"""Together less than a look takes."""
 
 
 def vantage() -> str:
@@ -28,7 +37,8 @@ def look_around(plan: Plan, within: float = LOOK_S) -> View:
     """Probe every service of every site, and the plan's anchors, all at once. What gives no answer within so many
     seconds does not answer."""
     at, started = time.time(), time.monotonic()
-    asked = [(site, service) for site in plan.sites for service in SERVICES]
+    services = (*SERVICES, CANARY) if plan.clients.canary_probe else SERVICES
+    asked = [(site, service) for site in plan.sites for service in services]
     pool = ThreadPoolExecutor(max_workers=len(asked) + 1 + len(plan.anchors))
     anchors = {anchor: pool.submit(connectable, anchor, min(ANCHOR_S, within)) for anchor in plan.anchors}
     looks = {each: pool.submit(_probe, plan, *each) for each in asked}
@@ -41,7 +51,9 @@ def look_around(plan: Plan, within: float = LOOK_S) -> View:
 
 
 def _answered(look: Future[Probe], site: str, service: str, within: float) -> Probe:
-    return look.result() if look.done() else Probe(site, service, False, within, f"no answer within {within:g} s")
+    if look.done():
+        return look.result()
+    return Probe(site, service, None if service == CANARY else False, within, f"no answer within {within:g} s")
 
 
 def _ill(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:
@@ -55,7 +67,12 @@ def _ill(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str])
 
 def _probe(plan: Plan, site: str, service: str) -> Probe:
     started = time.monotonic()
-    ask: dict[str, Callable[[Plan, str], str | None]] = {"kafka": _kafka, "gateway": _gateway, "rest": _rest}
+    ask: dict[str, Callable[[Plan, str], str | None]] = {
+        "kafka": _kafka,
+        "gateway": _gateway,
+        "rest": _rest,
+        CANARY: _canary,
+    }
     healthy: bool | None
     try:
         why = ask[service](plan, site)
@@ -86,6 +103,37 @@ def _gateway(plan: Plan, site: str) -> str | None:
     ends no TLS handshake."""
     tls = plan.clients.security_protocol.endswith("SSL")
     why = [connectable(fleet.bootstrap, tls=tls) for fleet in plan.site(site).fleets]
+    return None if None in why else "; ".join(each for each in why if each)
+
+
+def _canary(plan: Plan, site: str) -> str | None:
+    """A record through the site's gateway, written and read back. It tells of the site only if that gateway leads to
+    the site's own cluster, and the topic is there: else the other probes must tell."""
+    topic, wanted = plan.clients.canary_topic, plan.site(site).kafka.cluster_id
+    why = []
+    for fleet in plan.site(site).fleets:
+
+        def ask(held: Credentials | None, bootstrap: str = fleet.bootstrap) -> str | None:
+            chosen = settings(bootstrap, plan.clients.security_protocol, held)
+            try:
+                found = leads_to(chosen, topic, CANARY_FOUND_S)
+            except KafkaUnauthorized:
+                raise
+            except KafkaUnavailable as error:
+                raise CanarySaysNothing(f"{bootstrap} leads to no cluster now: {error}") from error
+            if found != wanted:
+                raise CanarySaysNothing(
+                    f"{bootstrap} leads to {found or f'a cluster without {topic}'}, not to {wanted}"
+                )
+            try:
+                write_and_read_back(chosen, topic, CANARY_S)
+            except KafkaUnauthorized:
+                raise
+            except KafkaUnavailable as error:
+                return str(error)
+            return None
+
+        why.append(with_credentials(plan.clients.credentials, ask))
     return None if None in why else "; ".join(each for each in why if each)
 
 

@@ -19,6 +19,7 @@ from failover.errors import KafkaUnauthorized, KafkaUnavailable
 Settings = Mapping[str, str | int | bool]
 
 _REFUSED = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
+_NOT_ALLOWED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 
 
 def settings(bootstrap: str, security_protocol: str, credentials: Credentials | None) -> dict[str, str | int | bool]:
@@ -103,6 +104,22 @@ def cluster_id(chosen: Settings, timeout: float = 3.0) -> str:
     return str(found)
 
 
+def leads_to(chosen: Settings, topic: str, timeout: float = 1.0) -> str | None:
+    """The id of the cluster that is behind an address and has the topic, or None.
+
+    Raises:
+        KafkaUnauthorized: if the credentials are refused.
+        KafkaUnavailable: if nobody answers within `timeout` seconds.
+    """
+    admin = Admin(chosen)
+    try:
+        found = admin.client.list_topics(topic, timeout=timeout)
+    except KafkaException as error:
+        raise admin.trouble(f"gave no metadata: {error.args[0]}") from error
+    there = found.topics.get(topic)
+    return str(found.cluster_id) if there is not None and there.error is None else None
+
+
 def write_and_read_back(chosen: Settings, topic: str, timeout: float = 8.0) -> tuple[int, int]:
     """Write a canary record and read that very record back; its partition and offset.
 
@@ -136,6 +153,8 @@ def _write(chosen: Settings, topic: str, canary: bytes, deadline: float) -> Mess
     if not answers:
         raise _trouble(chosen, said, f"acknowledged no canary record for {topic} in time")
     error, message = answers[0]
+    if error is not None and error.code() in _NOT_ALLOWED:
+        raise KafkaUnauthorized(f"the canary may not be written to {topic}: {error}")
     if error is not None:
         raise _trouble(chosen, said, f"refused the canary record for {topic}: {error}")
     return message

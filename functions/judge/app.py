@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws import client, error_code, is_transient
 from failover.decision import Case, held_back, judge, votes_against
-from failover.decisions import DecisionRecord, record_of, settle
+from failover.decisions import DecisionRecord, last_decision, record_of, settle
 from failover.errors import ServiceUnavailable
 from failover.evidence import Evidence, Signal
 from failover.execution import execution_name
@@ -60,11 +60,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     plan = said.plan
     gap, now = plan.policy.probe_max_age_seconds, time.time()
+    by = f"judge/{here()}"
     with ThreadPoolExecutor() as pool:
-        kept = list(pool.map(lambda signal: keep_signal(ledger, plan.name, signal, gap), said.signals))
         standing = pool.submit(ledger.state, plan.name, plan.home)
+        before = pool.submit(last_decision, ledger, plan.name, by)
+        kept = list(pool.map(lambda signal: keep_signal(ledger, plan.name, signal, gap), said.signals))
         known = tuple(signals(ledger, plan.name))
-        state = standing.result()
+        state, last = standing.result(), before.result()
     well = not any(signal.says_lost for signal in known)
     if said.often and well and now - _all_well.get(plan.name, 0.0) < ALL_WELL_S:
         return {"plan": plan.name, "kept": all(kept), "started": None, "why": "all is well"}
@@ -74,8 +76,8 @@ def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     decision = judge(case)
     started = _start(case, plan) if decision.verdict == "proceed" else None
     on = tuple(dict.fromkeys(signal.source for signal in said.signals))
-    record = record_of(plan.name, case, decision, f"judge/{here()}", on, started)
-    settle(ledger, record)
+    record = record_of(plan.name, case, decision, by, on, started)
+    settle(ledger, record, last)
     _all_well[plan.name] = now if well else 0.0
     if held_back(case, decision):
         _tell_people(record, state.epoch)

@@ -25,6 +25,7 @@ from failover.ledger import Ledger
 
 logger = Logger(service="failover")
 KEPT_S: Final = 90 * 86_400
+_LAST: Final = "last-decision#"
 RUN_S: Final = 3600
 """For how long the same decision is counted in one record."""
 
@@ -85,16 +86,26 @@ def keep_decision(book: Ledger, record: DecisionRecord) -> str:
     return sort
 
 
-def settle(book: Ledger, record: DecisionRecord) -> None:
-    """Keep a decision, count it, and tell other systems if it is another one than the last of the same judge.
-
-    The event is told once at most, by best effort: who needs every decision asks the ledger.
+def last_decision(book: Ledger, plan: str, by: str) -> Item:
+    """What is kept of the last decision of a judge, for the next one to be compared with.
 
     Raises:
         LedgerUnavailable
     """
-    place, gist = f"last-decision#{record.by}", _gist(record)
-    last = book.item(record.plan, place) or {"gist": "", "since": "0", "sort": "", "revision": 0}
+    return book.item(plan, f"{_LAST}{by}") or {"gist": "", "since": "0", "sort": "", "revision": 0}
+
+
+def settle(book: Ledger, record: DecisionRecord, last: Item | None = None) -> None:
+    """Keep a decision, count it, and tell other systems if it is another one than the last of the same judge.
+
+    `last`: that one, if it was asked for already. The event is told once at most, by best effort: who needs every
+    decision asks the ledger.
+
+    Raises:
+        LedgerUnavailable
+    """
+    place, gist = f"{_LAST}{record.by}", _gist(record)
+    last = last or last_decision(book, record.plan, record.by)
     same = last["gist"] == gist
     if same and record.at - float(last["since"]) < RUN_S:
         book.count(record.plan, last["sort"], {"until": str(record.at), "expires": int(record.at) + KEPT_S}, "again")

@@ -80,6 +80,11 @@ TABLE: Final = (
         Ending(("succeeded",), "west", "STOPPED", "proceed"),
     ),
     Row(
+        "route53-control-plane-down",
+        "the same while Route 53's API answers nobody; beacons hold the name",
+        Ending(("succeeded",), "west", "STOPPED", "proceed"),
+    ),
+    Row(
         "two-controllers",
         "east's cluster is lost; a controller in each site's region, on one ledger, hears and judges the same at once",
         Ending(("succeeded",), "west", "STOPPED", "proceed; the other: stand-down: not_its_turn"),

@@ -20,6 +20,7 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 from drill import orders, stacks
 from drill.controller_account import ControllerAccount
 from drill.decision.endings import Ending
+from drill.name_watch import NameWatch
 from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION
 from drill.world import World
 
@@ -193,10 +194,8 @@ class Scene:
             return "gone with the cluster"
         return ", ".join(sorted(set(site["mirrors"].values())))
 
-    def _name(self) -> str:
-        records = self.world.aws("route53").list_resource_record_sets(HostedZoneId=self.world.zone_id)
-        (record,) = (each for each in records["ResourceRecordSets"] if each["Type"] == "CNAME")
-        return str(record["ResourceRecords"][0]["Value"])
+    def _name(self) -> str | None:
+        return NameWatch(orders.HOSTNAME, self.world.nameserver).ask()
 
     def _report(self, name: str) -> Any:
         return httpx.get(f"{self.world.endpoint}/drill/{name}", timeout=30).json()

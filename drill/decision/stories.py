@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from drill.client_name import NameKind
 from drill.decision.endings import Ending
 from drill.decision.scene import HERE, THERE, THIRD, Scene
 from drill.orders import HOME, PLAN, STANDBY
@@ -85,6 +86,11 @@ def _region_lost(scene: Scene) -> None:
     scene.ended()
 
 
+def _route53_down(scene: Scene) -> None:
+    scene.world.lose_service("route53")
+    _region_lost(scene)
+
+
 def _two_controllers(scene: Scene) -> None:
     scene.world.lose_cluster(HOME)
     for _ in range(2):
@@ -111,6 +117,7 @@ class Stage:
     stories: Mapping[str, Story]
     policy: Mapping[str, Any] = field(default_factory=dict)
     controllers: Literal[1, 2] = 1
+    name: NameKind = "route53-record"
 
 
 STAGES: Final = {
@@ -128,6 +135,7 @@ STAGES: Final = {
     ),
     "a cluster is lost": Stage({"cluster-lost": _cluster_lost}),
     "a region is lost": Stage({"region-lost": _region_lost}),
+    "no control plane of Route 53": Stage({"route53-control-plane-down": _route53_down}, name="route53-health-check"),
     "two controllers": Stage({"two-controllers": _two_controllers, "second-start": _second_start}, controllers=2),
 }
 
@@ -140,7 +148,9 @@ def play(stage: Stage, directory: Path) -> Iterator[tuple[str, Ending]]:
         WorldNotUp, ChildFailed
     """
     policy = {"hold_seconds": HOLD_S, **stage.policy}
-    settings = Settings(directory, instances=1, watch=False, policy=policy, controllers=stage.controllers)
+    settings = Settings(
+        directory, instances=1, watch=False, policy=policy, controllers=stage.controllers, name=stage.name
+    )
     with World(settings) as world:
         scene = Scene(world)
         for name, story in stage.stories.items():

@@ -21,13 +21,20 @@ def service(**more: Any) -> dict[str, Any]:
     return {"status": "ACTIVE", "desiredCount": 1, "taskDefinition": WEST, "deployments": [deployment]} | more
 
 
-def fleet(described: dict[str, Any], task: dict[str, Any] | None = None) -> EcsService:
+def fleet(
+    described: dict[str, Any], task: dict[str, Any] | None = None, leaving: dict[str, Any] | None = None
+) -> EcsService:
+    """A fleet with a task that shall run, and one that shall not."""
     ecs = boto3.client("ecs", region_name="us-west-2", aws_access_key_id="test", aws_secret_access_key="test")
     stubbed = Stubber(ecs)
     stubbed.add_response("describe_services", {"services": [described]}, {"cluster": ANY, "services": ANY})
-    if task is not None:
-        stubbed.add_response("list_tasks", {"taskArns": ["arn/task/1"]}, {"cluster": ANY, "serviceName": ANY})
-        stubbed.add_response("describe_tasks", {"tasks": [task]}, {"cluster": ANY, "tasks": ANY})
+    tasks = {"RUNNING": task, "STOPPED": leaving}
+    for desired, there in tasks.items():
+        asked = {"cluster": ANY, "serviceName": ANY, "desiredStatus": desired}
+        stubbed.add_response("list_tasks", {"taskArns": ["arn"] if there is not None else []}, asked)
+    if any(tasks.values()):
+        found = [there for there in tasks.values() if there is not None]
+        stubbed.add_response("describe_tasks", {"tasks": found}, {"cluster": ANY, "tasks": ["arn"] * len(found)})
     stubbed.activate()
     return EcsService(FLEET, "us-west-2", ecs)
 
@@ -63,6 +70,63 @@ def test_a_task_of_another_definition_is_no_proof_and_leaves_the_fleet_unsettled
     before = attached() | {"taskDefinitionArn": orders.task_definition("west", "east")}
     state = fleet(service(), before).look()
     assert (state.target, state.settled, state.unproven) == ("west", False, ["1"])
+
+
+@pytest.mark.parametrize(
+    ("status", "settled"), [("DEACTIVATING", False), ("STOPPING", False), ("DEPROVISIONING", True), ("STOPPED", True)]
+)
+def test_a_task_of_before_counts_until_its_containers_have_ended(status: str, settled: bool) -> None:
+    leaving = attached() | {
+        "taskDefinitionArn": orders.task_definition("west", "east"),
+        "lastStatus": status,
+        "desiredStatus": "STOPPED",
+    }
+    assert fleet(service(), attached(), leaving).look().settled is settled
+
+
+def test_a_task_that_is_scaled_in_is_no_instance_and_holds_nothing_up() -> None:
+    leaving = attached() | {"taskArn": "arn/task/2", "lastStatus": "RUNNING", "desiredStatus": "STOPPED"}
+    state = fleet(service(), attached(), leaving).look()
+    assert (state.settled, [instance.name for instance in state.instances]) == (True, ["1"])
+
+
+def test_a_service_without_a_task_fences_and_one_that_still_ends_its_tasks_is_not_settled() -> None:
+    state = fleet(service(desiredCount=0)).look()
+    assert (state.target, state.settled, state.fence_kind) == ("fenced", True, "scaled to zero")
+    assert not fleet(service(desiredCount=0), attached()).look().settled
+
+
+@pytest.mark.parametrize(
+    ("runs", "healthy"),
+    [("gateway-west-to-east:1", 0), ("gateway-west-fenced:1", 0), ("gateway-west-to-west:7", 100)],
+)
+def test_tasks_are_replaced_at_once_unless_they_lead_there_already(runs: str, healthy: int) -> None:
+    now = WEST.replace("gateway-west-to-west:1", runs)
+    assert updated(service(taskDefinition=now, deployments=[]))["minimumHealthyPercent"] == healthy
+
+
+def test_tasks_that_are_still_being_replaced_count_for_that_too() -> None:
+    going = {"status": "ACTIVE", "taskDefinition": orders.task_definition("west", "east")}
+    assert updated(service(deployments=[going]))["minimumHealthyPercent"] == 0
+
+
+def test_a_service_that_was_scaled_to_zero_comes_back_with_the_instances_of_the_plan() -> None:
+    assert updated(service(desiredCount=0), desiredCount=FLEET.instances)["maximumPercent"] == 200
+
+
+def updated(described: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """How a service is deployed when it is routed to west. `more`: what else is changed."""
+    ecs = boto3.client("ecs", region_name="us-west-2", aws_access_key_id="test", aws_secret_access_key="test")
+    sent: list[dict[str, Any]] = []
+    ecs.meta.events.register("before-parameter-build.ecs.UpdateService", lambda params, **_: sent.append(dict(params)))
+    stubbed = Stubber(ecs)
+    stubbed.add_response("describe_services", {"services": [described]}, {"cluster": ANY, "services": ANY})
+    changes = {"cluster": ANY, "service": ANY, "taskDefinition": WEST, "deploymentConfiguration": ANY, **more}
+    stubbed.add_response("update_service", {}, changes)
+    stubbed.activate()
+    EcsService(FLEET, "us-west-2", ecs).route("west")
+    stubbed.assert_no_pending_responses()
+    return dict(sent[0]["deploymentConfiguration"])
 
 
 def test_a_service_that_ecs_does_not_deploy_by_itself_is_an_obstacle() -> None:

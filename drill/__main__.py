@@ -38,6 +38,7 @@ class FleetKind(enum.Enum):
     """The kinds of gateway fleet that a world can have."""
 
     ECS = "ecs"
+    ECS_BLUE_GREEN = "ecs-blue-green"
     CFK = "cfk"
 
 

@@ -67,6 +67,15 @@ def ecs_fleet(site: str, balancer: str) -> dict[str, Any]:
     }
 
 
+def ecs_blue_green_fleet(site: str, balancer: str) -> dict[str, Any]:
+    """A site's fleet on ECS in two colours; its listeners have to be put in once they are there."""
+    nobodys = f"arn:aws:elasticloadbalancing:{REGIONS[site]}:{ACCOUNT}:listener/net/nobodys/0/0"
+    services = {each: f"gateway-{site}-{_suffix(each)}" for each in (HOME, STANDBY)}
+    fleet = ecs_fleet(site, balancer) | {"kind": "ecs-blue-green", "services": services, "listeners": [nobodys]}
+    del fleet["service"]
+    return fleet
+
+
 def cfk_fleet(site: str, balancer: str) -> dict[str, Any]:
     """A site's fleet on Kubernetes; where its cluster is, has to be added."""
     return {

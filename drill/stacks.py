@@ -56,6 +56,7 @@ def parameters(controllers: int) -> dict[str, str]:
         "HealthCheckAlarmNames": ",".join(map(orders.health_check_alarm, (HOME, STANDBY))),
         "EcsServiceArns": "*",
         "EcsClusterArns": "*",
+        "ListenerArns": "*",
         "EcsTaskRoleArns": "*",
         "EksClusterArns": "*",
         "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",

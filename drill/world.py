@@ -27,7 +27,9 @@ from botocore.config import Config
 
 from drill import orders, stacks
 from drill.client_name import NameKind, hold_name
-from drill.fleets import CfkFleets, EcsFleets, FleetKind, Fleets
+from drill.fleets import FleetKind, Fleets
+from drill.fleets.cfk import CfkFleets
+from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
 from drill.name_watch import NameWatch
 from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
 from drill.ports import LOOPBACK, free_ports
@@ -150,7 +152,7 @@ class World:
 
     def _start_balancer(self, site: str) -> Child:
         # Through kube-proxy connections stay until their pod is gone; ECS has the load balancer end them.
-        config = {"site": site, "listen_ports": PORTS, "connection_termination": self.settings.fleet == "ecs"}
+        config = {"site": site, "listen_ports": PORTS, "connection_termination": self.settings.fleet != "cfk"}
         return self._spawn("drill.network.balancer", config, f"balancer-{site}")
 
     def _start_rest(self, site: str) -> Child:
@@ -272,7 +274,7 @@ class World:
     def _fleets_serve(self) -> bool:
         for site in SITES:
             targets = httpx.get(f"{self._balancers[site].ready['admin']}/targets").json()["targets"]
-            if len(targets) < self.settings.instances:
+            if len(targets) < self.fleets.size:
                 return False
         return True
 
@@ -284,6 +286,8 @@ class World:
         if self.settings.fleet == "cfk":
             extra = self.settings.fleet_fields, self.settings.kubernetes
             return CfkFleets(self._spawn, self.settings.instances, self.logs, *extra)
+        if self.settings.fleet == "ecs-blue-green":
+            return EcsBlueGreenFleets(self.aws, self.settings.instances, self._post)
         return EcsFleets(partial(self.aws, "ecs"), self.settings.instances, self._post)
 
     @cached_property

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from failover.errors import Refused
 from failover.plan import FENCED, Plan, load_plan
-from failover.plan_fleets import CfkBlueGreenFleet, CfkFleet, EcsFleet, KroxyliciousFleet
+from failover.plan_fleets import CfkBlueGreenFleet, CfkFleet, EcsBlueGreenFleet, EcsFleet, KroxyliciousFleet
 from gateway.cfk import blue_green_resources, cfk_resources
 from gateway.config import (
     CLUSTER_LOGIN_TEMPLATE,
@@ -53,7 +53,7 @@ def render(plan: Plan, settings: Settings) -> dict[str, str]:
     for site, described in plan.sites.items():
         configs = {target: gateway_config(plan, site, target, settings) for target in targets(plan)}
         for fleet in described.fleets:
-            if not isinstance(fleet, EcsFleet):
+            if not isinstance(fleet, EcsFleet | EcsBlueGreenFleet):
                 files[f"{fleet.name}.kubernetes.yaml"] = as_manifests(kubernetes_resources(plan, site, fleet, settings))
                 continue
             files |= {f"{family(fleet.name, target)}.yaml": as_yaml(config) for target, config in configs.items()}
@@ -86,13 +86,18 @@ def as_manifests(manifests: list[Manifest]) -> str:
 
 
 def ecs_parameters(
-    plan: Plan, site: str, fleet: EcsFleet, configs: dict[str, Config], settings: Settings
+    plan: Plan, site: str, fleet: EcsFleet | EcsBlueGreenFleet, configs: dict[str, Config], settings: Settings
 ) -> dict[str, str]:
     """The parameters of `ecs.yaml` for one fleet: those that follow from the plan, and those of the settings."""
     ports = listening_ports(configs[site])
+    services = (
+        {"ServiceName": fleet.service}
+        if isinstance(fleet, EcsFleet)
+        else {"ServiceName": fleet.services[site], "OtherServiceName": fleet.services[plan.other(site)]}
+    )
     parameters: dict[str, Any] = {
         "Fleet": fleet.name,
-        "ServiceName": fleet.service,
+        **services,
         "ClusterName": fleet.cluster,
         "Site": site,
         "OtherSite": plan.other(site),
@@ -139,9 +144,9 @@ def main(
         raise _failed(f"can't write to {out}: {error.strerror}") from None
     for name in files:
         typer.echo(out / name)
-    if any(isinstance(fleet, EcsFleet) for site in plan.sites.values() for fleet in site.fleets) and not any(
-        name.endswith(".json") for name in files
-    ):
+    if any(
+        isinstance(fleet, EcsFleet | EcsBlueGreenFleet) for site in plan.sites.values() for fleet in site.fleets
+    ) and not any(name.endswith(".json") for name in files):
         typer.echo(
             f"No ECS parameters: an ECS service takes {ECS_PORTS} ports, a bootstrap and {ECS_PORTS - 1} node ids. "
             "Narrow gateway.node_ids, or take gateway.strategy: host.",

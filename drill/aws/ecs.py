@@ -1,8 +1,9 @@
 """ECS services that really run: each task is a gateway process, registered at its load balancer while it is alive.
 
 moto keeps clusters, services and task definitions; it starts nothing. A service's tag `drill:balancer` is the URL of
-its load balancer's admin. This bridge starts and stops the tasks of every
-service as ECS does (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html): a new task
+its load balancer's admin; two services that have target groups may share one, and its listeners tell which of them new
+connections are led to. This bridge starts and stops the tasks of every service as ECS does
+(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html): a new task
 definition is a new PRIMARY deployment, and the tasks of before go as minimumHealthyPercent lets them.
 """
 
@@ -22,6 +23,7 @@ from typing import Any, Final
 import httpx
 from moto.ecs.models import EC2ContainerServiceBackend, Service, Task, ecs_backends
 
+from drill.aws.listeners import leads_to, target_groups
 from drill.aws.regions import Regions
 from drill.process import Child, ChildFailed, spawn
 
@@ -38,6 +40,10 @@ class ServiceTask(Task):
     zones."""
 
     availability_zone: str = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.created_at = datetime.now(UTC)
 
     def advance(self) -> None:
         """Stay."""
@@ -69,9 +75,19 @@ class Fleet:
     """What the bridge knows of one service."""
 
     region: str
+    service: Service
     tasks: list[Running] = field(default_factory=list)
-    registered: tuple[tuple[int, ...], ...] = ()
     not_before: float = 0.0
+
+    @property
+    def balancer(self) -> str | None:
+        """The URL of its load balancer's admin."""
+        return next((tag["value"] for tag in self.service.tags if tag["key"] == BALANCER_TAG), None)
+
+    @property
+    def targets(self) -> list[tuple[int, ...]]:
+        """The ports of each task that is alive."""
+        return sorted(running.ports for running in self.tasks if running.child is not None)
 
 
 class EcsBridge:
@@ -91,6 +107,7 @@ class EcsBridge:
         self._start_delay_s = start_delay_s
         self._module = module
         self._fleets: dict[str, Fleet] = {}
+        self._told: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ecs-task")
@@ -144,7 +161,7 @@ class EcsBridge:
                         LOG.exception("service %s could not be reconciled", service.name)
 
     def _reconcile(self, region: str, backend: Any, service: Service) -> None:
-        fleet = self._fleets.setdefault(service.arn, Fleet(region))
+        fleet = self._fleets.setdefault(service.arn, Fleet(region, service))
         if self._regions.is_lost(region, "ecs"):
             self._lose(fleet)
             return
@@ -156,7 +173,7 @@ class EcsBridge:
         for _ in range(len(of_now), service.desired_count):
             if time.monotonic() >= fleet.not_before:
                 self._start_task(backend, service, fleet)
-        self._register(service, fleet)
+        self._register(fleet)
         self._tell(service, fleet)
 
     def _start_task(self, backend: Any, service: Service, fleet: Fleet) -> None:
@@ -208,7 +225,7 @@ class EcsBridge:
             fleet.tasks.remove(running)
             running.task.desired_status = running.task.last_status = "STOPPED"
             backend.tasks.get(service.cluster_name, {}).pop(running.task.task_arn, None)
-        self._register(service, fleet)
+        self._register(fleet)
         for running in surplus:
             _end(running)
 
@@ -228,15 +245,23 @@ class EcsBridge:
             _end(running)
         fleet.tasks.clear()
 
-    def _register(self, service: Service, fleet: Fleet) -> None:
-        """Register what is alive as the balancer's targets, whenever that changes."""
-        targets = tuple(sorted(running.ports for running in fleet.tasks if running.child is not None))
-        admin = next((tag["value"] for tag in service.tags if tag["key"] == BALANCER_TAG), None)
-        if admin is None or targets == fleet.registered:
+    def _register(self, fleet: Fleet) -> None:
+        """Tell the balancer its targets, and where its listeners lead, whenever that changes."""
+        admin = fleet.balancer
+        if admin is None:
             return
-        with suppress(httpx.HTTPError):
-            httpx.put(f"{admin}/targets", json={"targets": targets}, timeout=2.0)
-            fleet.registered = targets
+        told: dict[str, Any] = {"targets": fleet.targets}
+        if target_groups(fleet.service):
+            sharing = {each.service.name: each for each in self._fleets.values() if each.balancer == admin}
+            owners = {group: name for name, each in sharing.items() for group in target_groups(each.service)}
+            told = {
+                "groups": {name: each.targets for name, each in sharing.items()},
+                "leads_to": leads_to(self._account, fleet.region, owners),
+            }
+        if told != self._told.get(admin):
+            with suppress(httpx.HTTPError):
+                httpx.put(f"{admin}/targets", json=told, timeout=2.0)
+                self._told[admin] = told
 
     def _redeploy(self, service: Service) -> None:
         """A new task definition is a new PRIMARY deployment, from the very answer of UpdateService on."""

@@ -1,7 +1,8 @@
 """A network load balancer: one listener a port, each with a target group; round robin over the registered targets.
 
-With connection termination on, a target's connections are closed when it is deregistered. A target that refuses a
-connection is passed over, as an unhealthy one is.
+With connection termination on, a target's connections are closed when it is deregistered; those that a listener has led
+to a target stay when it is made to lead elsewhere. A target that refuses a connection is passed over, as an unhealthy
+one is.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Balancer:
 
     def __init__(self, connection_termination: bool) -> None:
         self._terminates = connection_termination
-        self._targets: list[Target] = []
+        self._groups: dict[str, list[Target]] = {}
+        self._leads_to: list[str | None] = []
         self._spliced: dict[Target, set[Splice]] = {}
         self._turns: dict[int, Iterator[int]] = {}
 
@@ -51,7 +53,7 @@ class Balancer:
                 upstream = await connect((LOOPBACK, target[listener]))
             except OSError:
                 continue
-            if target not in self._targets:  # deregistered while it was connected to
+            if target not in self._registered():  # deregistered while it was connected to
                 upstream.close()
                 continue
             splice = Splice(client, upstream)
@@ -64,21 +66,28 @@ class Balancer:
             return
 
     def put_targets(self, body: Any) -> Reply:
-        """PUT: the whole set of targets, each a list of ports in the listeners' order."""
-        targets = [tuple(int(port) for port in target) for target in body["targets"]]
-        for gone in set(self._targets) - set(targets):
+        """PUT: the whole set of targets, each a list of ports in the listeners' order. Or several such sets by name as
+        `groups`, and `leads_to`: the name of the set that each listener leads to, or null."""
+        before = self._registered()
+        groups = body["groups"] if "groups" in body else {"": body["targets"]}
+        self._groups = {name: [tuple(map(int, target)) for target in targets] for name, targets in groups.items()}
+        self._leads_to = list(body.get("leads_to") or [])
+        for gone in before - self._registered():
             for splice in self._spliced.pop(gone, set()) if self._terminates else ():
                 splice.end()
-        self._targets = targets
         return self.show(None)
 
     def show(self, _: Any) -> Reply:
-        """GET: the set."""
-        return as_json({"targets": self._targets})
+        """GET: all of them."""
+        return as_json({"targets": sorted(self._registered()), "leads_to": self._leads_to})
+
+    def _registered(self) -> set[Target]:
+        return {target for targets in self._groups.values() for target in targets}
 
     def _in_turn(self, listener: int) -> list[Target]:
-        """The targets of a listener's group, another one first each time."""
-        group = [target for target in self._targets if listener < len(target)]
+        """The targets that a listener leads to, another one first each time."""
+        led_to = self._leads_to[listener] if listener < len(self._leads_to) else next(iter(self._groups), None)
+        group = [target for target in self._groups.get(led_to or "", []) if listener < len(target)]
         if not group:
             return []
         first = next(self._turns.setdefault(listener, itertools.count())) % len(group)

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from drill.controller_account import ControllerAccount, Step
 from drill.decision.scene import Scene
-from drill.fleets import CfkFleets, FleetKind
+from drill.fleets import FleetKind
+from drill.fleets.cfk import CfkFleets
 from drill.orders import HOME, STANDBY
 from drill.rerouting.connections import Held, led_to
 from drill.rerouting.endings import Ending

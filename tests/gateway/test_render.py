@@ -153,16 +153,54 @@ def test_at_least_three_tasks_run() -> None:
     assert template["Resources"]["ScalableTarget"]["Properties"]["MinCapacity"] == {"Ref": "MinimumTasks"}
 
 
-@pytest.mark.parametrize("port", range(5))
-def test_every_port_has_a_listener_and_a_target_group_that_cuts_connections(port: int) -> None:
+@pytest.mark.parametrize("colour", ["", "Other"])
+def test_every_port_has_a_listener_and_a_target_group_that_cuts_connections(colour: str) -> None:
     resources = _template()["Resources"]
-    group, listener = resources[f"TargetGroup{port}"], resources[f"Listener{port}"]
+    _, ports, groups = resources[f"Fn::ForEach::{colour}TargetGroups"]
+    group = groups[f"{colour}TargetGroup${{Index}}"]
     attributes = {each["Key"]: each["Value"] for each in group["Properties"]["TargetGroupAttributes"]}
     assert attributes["deregistration_delay.connection_termination.enabled"] == "true"
     checks = [group["Properties"][f"HealthCheck{what}"] for what in ("Protocol", "Port", "Path")]
     assert checks == ["HTTP", "9190", "/livez"]
-    assert listener["Properties"]["Port"] == group["Properties"]["Port"] == {"Ref": f"Port{port}"}
-    assert listener.get("Condition") == group.get("Condition") == (f"HasPort{port}" if port else None)
+    _, listened, listeners = resources["Fn::ForEach::PortListeners"]
+    assert ports == listened == ["0", "1", "2", "3", "4"]
+    listener = listeners["Listener${Index}"]
+    assert listener["Properties"]["Port"] == group["Properties"]["Port"] == {"Ref": {"Fn::Sub": "Port${Index}"}}
+    assert listener["Condition"] == {"Fn::Sub": "HasPort${Index}"}
+    assert group["Condition"] == {"Fn::Sub": ("BlueGreenPort" if colour else "HasPort") + "${Index}"}
+    _, both, _ = listener["Properties"]["DefaultActions"]["Fn::If"]
+    forwarded = {
+        each["TargetGroupArn"]["Ref"]["Fn::Sub"]: each["Weight"]["Fn::If"]
+        for each in both[0]["ForwardConfig"]["TargetGroups"]
+    }
+    assert forwarded == {
+        "TargetGroup${Index}": ["LedToOther", 0, 100],
+        "OtherTargetGroup${Index}": ["LedToOther", 100, 0],
+    }
+
+
+def test_a_fleet_in_two_colours_has_a_service_for_each_site(tmp_path: Path) -> None:
+    document = yaml.safe_load(PLAN.read_text())
+    for site in document["sites"].values():
+        fleet = site["fleets"][0]
+        name = fleet.pop("service")
+        listener = f"arn:aws:elasticloadbalancing:{site['region']}:123456789012:listener/net/{name}/0a/0b"
+        services = {each: f"{name}-to-{each}" for each in document["sites"]}
+        fleet.update(kind="ecs-blue-green", services=services, listeners=[listener])
+    plan = tmp_path / "orders.yaml"
+    plan.write_text(yaml.safe_dump(document))
+    result = rendered(plan, "--out", tmp_path)
+    assert result.returncode == 0, result.stderr
+    given = json.loads((tmp_path / "gateway-west.parameters.json").read_text())["Parameters"]
+    assert (given["ServiceName"], given["OtherServiceName"]) == ("gateway-west-to-west", "gateway-west-to-east")
+    resources = _template()["Resources"]
+    routed = {name: resources[name]["Properties"]["TaskDefinition"] for name in ("Service", "OtherService")}
+    assert routed["OtherService"] == {"Ref": "TaskDefinitionToOtherSite"}
+    assert routed["Service"]["Fn::If"][1] == {"Ref": "TaskDefinitionToOwnSite"}
+    for colour in ("", "Other"):
+        deployment = resources[f"{colour}Service"]["Properties"]["DeploymentConfiguration"]
+        assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 200)
+        assert resources[f"{colour}ScalableTarget"]["Properties"]["MinCapacity"] == {"Ref": "MinimumTasks"}
 
 
 def test_no_role_reads_more_secrets_than_its_own() -> None:

@@ -32,10 +32,52 @@ class EcsFleet(Part):
     service: str = Field(min_length=1)
     bootstrap: Endpoint
     task_definitions: dict[str, str]
+    instances: Instances = 3
 
     def routes(self) -> Routes:
         """By task definition."""
         return "task_definitions", self.task_definitions, True
+
+
+class EcsBlueGreenFleet(Part):
+    """Two ECS services, one routed to each site for good, behind the listeners of one Network Load Balancer: each
+    forwards to the target groups of both, and only one of them has any weight. Task definitions are as for one
+    service."""
+
+    name: Name
+    kind: Literal["ecs-blue-green"]
+    cluster: str = Field(min_length=1)
+    services: dict[str, Annotated[str, Field(min_length=1)]]
+    listeners: list[Annotated[str, Field(pattern=r"^arn:[^:]+:elasticloadbalancing:.+:listener/.+$")]] = Field(
+        min_length=1
+    )
+    bootstrap: Endpoint
+    task_definitions: dict[str, str]
+    instances: Instances = 3
+
+    def routes(self) -> Routes:
+        """By task definition."""
+        return "task_definitions", self.task_definitions, True
+
+    def service(self, site: str) -> EcsFleet:
+        """The service for a site, as a fleet of its own."""
+        return EcsFleet(
+            name=self.name,
+            kind="ecs",
+            cluster=self.cluster,
+            service=self.services[site],
+            bootstrap=self.bootstrap,
+            task_definitions=self.task_definitions,
+            instances=self.instances,
+        )
+
+    @model_validator(mode="after")
+    def _a_service_for_each_site(self) -> Self:
+        if self.services.keys() != self.task_definitions.keys() - {"fenced"}:
+            raise ValueError("services and task_definitions must name the same sites")
+        if len(set(self.services.values())) < len(self.services):
+            raise ValueError("services names one service twice")
+        return self
 
 
 class Eks(Part):
@@ -144,5 +186,7 @@ class KroxyliciousFleet(Part):
         return "services", dict(self.services), "fenced" in self.services
 
 
-PlannedFleet = Annotated[EcsFleet | CfkFleet | CfkBlueGreenFleet | KroxyliciousFleet, Field(discriminator="kind")]
-FLEET_KINDS: Final = ("ecs", "cfk", "cfk-blue-green", "kroxylicious")
+PlannedFleet = Annotated[
+    EcsFleet | EcsBlueGreenFleet | CfkFleet | CfkBlueGreenFleet | KroxyliciousFleet, Field(discriminator="kind")
+]
+FLEET_KINDS: Final = ("ecs", "ecs-blue-green", "cfk", "cfk-blue-green", "kroxylicious")

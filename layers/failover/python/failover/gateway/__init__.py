@@ -81,6 +81,7 @@ class Fleet(Protocol):
 
 _KINDS: Final = {
     "ecs": "failover.gateway.ecs:EcsService",
+    "ecs-blue-green": "failover.gateway.ecs_blue_green:BlueGreenServices",
     "cfk": "failover.gateway.cfk:CfkGateway",
     "cfk-blue-green": "failover.gateway.blue_green:BlueGreenGateways",
     "kroxylicious": "failover.gateway.kroxylicious:KroxyliciousCluster",

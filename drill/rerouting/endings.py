@@ -64,6 +64,18 @@ TABLE: Final = (
     ),
     Row(
         "stale-connections",
+        "ecs-blue-green",
+        STALE,
+        Ending(
+            DONE,
+            "west",
+            "east: to west by blue/green, 1 of 2 instances of before;"
+            " west: to west by blue/green, 1 of 2 instances of before",
+            f"6 of 6 stale connections ended, {TO_WEST}",
+        ),
+    ),
+    Row(
+        "stale-connections",
         "cfk",
         STALE,
         Ending(

@@ -153,6 +153,7 @@ IMPATIENT: Final = {"reload_within_seconds": RELOAD_WITHIN_S}
 STAGES: Final = {
     "ecs": Stage("ecs", CONNECTED, instances=3),
     "ecs, out of reach": Stage("ecs", {"fleet-api-gone": _region_lost}),
+    "ecs-blue-green": Stage("ecs-blue-green", {"stale-connections": _stale_connections}, instances=1),
     "cfk": Stage("cfk", CONNECTED, instances=3),
     "cfk, out of reach": Stage("cfk", {"fleet-api-gone": _region_lost}),
     "cfk, one stuck": Stage("cfk", {"one-never-reloads": _one_never_reloads}, fleet_fields=IMPATIENT),

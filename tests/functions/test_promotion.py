@@ -40,6 +40,12 @@ class Rest:
     def states(self, link: str = orders.LINK) -> dict[str, str]:
         return dict(httpx.get(f"{self.child.ready['control']}/links/{link}", timeout=20).json()["mirrors"])
 
+    def mirror(self, topic: str) -> dict[str, Any]:
+        """A mirror as the API shows it."""
+        url = f"{self.child.ready['url']}/kafka/v3/clusters/lkc-west01/links/{orders.LINK}/mirrors/{topic}"
+        query = {"include_state_transition_errors": "true"}
+        return dict(httpx.get(url, params=query, auth=(KEY, SECRET)).raise_for_status().json())
+
     def create_link(self, name: str, *topics: str, prefix: str | None = None) -> None:
         """A second link, with mirrors in the API only."""
         url = f"{self.child.ready['url']}/kafka/v3/clusters/lkc-west01/links"
@@ -144,6 +150,10 @@ def test_a_stuck_mirror_holds_no_other_back_and_stops_it_at_the_last_chance_with
 ) -> None:
     rest.put("link", stuck=["t0007"])
     until_only(rest, call, execution, "t0007")
+    deadline = time.monotonic() + 10
+    while not rest.mirror("t0007").get("mirror_state_transition_errors"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     with pytest.raises(Exception) as stopped:
         call("promote_mirrors", {"execution": execution, "last_chance": True})
     assert type(stopped.value).__name__ == "PromotionRejected"

@@ -134,7 +134,15 @@ def _load_balancer(balancing: Any, name: str, subnets: list[str]) -> str:
 
 def _target_group(balancing: Any, name: str, port: int, vpc: str) -> str:
     made = balancing.create_target_group(Name=name, Protocol="TCP", Port=port, TargetType="ip", VpcId=vpc)
-    return str(made["TargetGroups"][0]["TargetGroupArn"])
+    arn = str(made["TargetGroups"][0]["TargetGroupArn"])
+    balancing.modify_target_group_attributes(
+        TargetGroupArn=arn,
+        Attributes=[
+            {"Key": "deregistration_delay.connection_termination.enabled", "Value": "true"},
+            {"Key": "deregistration_delay.timeout_seconds", "Value": "0"},
+        ],
+    )
+    return arn
 
 
 def _listener(balancing: Any, balancer: str, port: int, weights: Mapping[str, int]) -> str:

@@ -129,7 +129,66 @@ def updated(described: dict[str, Any], **more: Any) -> dict[str, Any]:
     return dict(sent[0]["deploymentConfiguration"])
 
 
+def test_no_circuit_breaker_rolls_a_deployment_back() -> None:
+    deployed = updated(service(taskDefinition=orders.task_definition("west", "east"), deployments=[]))
+    assert deployed["deploymentCircuitBreaker"] == {"enable": False, "rollback": False}
+
+
+@pytest.mark.parametrize(("enable", "rollback", "found"), [(True, True, 1), (True, False, 0), (False, True, 0)])
+def test_an_alarm_that_would_roll_a_deployment_back_is_an_obstacle(enable: bool, rollback: bool, found: int) -> None:
+    alarms = {"alarmNames": ["gateway-errors"], "enable": enable, "rollback": rollback}
+    assert len(obstacles(service(deploymentConfiguration={"alarms": alarms}))) == found
+
+
+def obstacles(
+    described: dict[str, Any], statuses: tuple[str, ...] = ("ACTIVE",) * 3, attributes: dict[str, str] | None = None
+) -> list[str]:
+    keys = {"region_name": "us-west-2", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    ecs, balancing = boto3.client("ecs", **keys), boto3.client("elbv2", **keys)
+    stubbed, groups = Stubber(ecs), Stubber(balancing)
+    stubbed.add_response("describe_services", {"services": [described]}, {"cluster": ANY, "services": ANY})
+    for definition, status in zip(FLEET.task_definitions.values(), statuses, strict=True):
+        if status == "missing":
+            stubbed.add_client_error("describe_task_definition", "ClientException", "Unable to describe it", 400)
+        else:
+            answer = {"taskDefinition": {"status": status}}
+            stubbed.add_response("describe_task_definition", answer, {"taskDefinition": definition})
+    if attributes is not None:
+        told = {"Attributes": [{"Key": key, "Value": value} for key, value in attributes.items()]}
+        groups.add_response("describe_target_group_attributes", told, {"TargetGroupArn": "arn:group"})
+    stubbed.activate()
+    groups.activate()
+    found = EcsService(FLEET, "us-west-2", ecs, balancing).obstacles()
+    assert all(obstacle.remedy for obstacle in found)
+    return [obstacle.what for obstacle in found]
+
+
 def test_a_service_that_ecs_does_not_deploy_by_itself_is_an_obstacle() -> None:
-    assert fleet(service()).obstacles() == []
-    (obstacle,) = fleet(service(deploymentController={"type": "CODE_DEPLOY"})).obstacles()
-    assert "CODE_DEPLOY" in obstacle.what and "deployment controller" in obstacle.remedy
+    assert obstacles(service()) == []
+    (what,) = obstacles(service(deploymentController={"type": "CODE_DEPLOY"}))
+    assert "CODE_DEPLOY" in what
+
+
+def test_a_service_that_ecs_deploys_in_its_own_colours_is_an_obstacle_for_it_takes_minutes() -> None:
+    (what,) = obstacles(service(deploymentConfiguration={"strategy": "BLUE_GREEN"}))
+    assert "BLUE_GREEN" in what
+
+
+@pytest.mark.parametrize(("status", "said"), [("missing", "is not there"), ("INACTIVE", "was deregistered")])
+def test_a_task_definition_that_can_not_be_deployed_is_an_obstacle(status: str, said: str) -> None:
+    (what,) = obstacles(service(), ("ACTIVE", status, "ACTIVE"))
+    assert said in what and "for west" in what
+
+
+@pytest.mark.parametrize(
+    ("terminates", "delay", "found"), [("true", "5", 0), ("true", "300", 1), ("false", "5", 1), ("false", "300", 1)]
+)
+def test_a_load_balancer_that_keeps_the_connections_of_tasks_that_are_gone_is_an_obstacle(
+    terminates: str, delay: str, found: int
+) -> None:
+    group = {"targetGroupArn": "arn:group", "containerName": "gateway", "containerPort": 9092}
+    attributes = {
+        "deregistration_delay.connection_termination.enabled": terminates,
+        "deregistration_delay.timeout_seconds": delay,
+    }
+    assert len(obstacles(service(loadBalancers=[group]), attributes=attributes)) == found

@@ -8,7 +8,7 @@ already, by an older revision of the definition, work on until the new ones do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,8 +20,14 @@ from failover.gateway import FleetState, Instance, Obstacle
 from failover.plan import FENCED
 from failover.plan_fleets import EcsFleet
 
-ALL_AT_ONCE: Final = {"minimumHealthyPercent": 0, "maximumPercent": 200}
-ROLLING: Final = {"minimumHealthyPercent": 100, "maximumPercent": 200}
+_NEVER_BACK: Final = {"maximumPercent": 200, "deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+"""A deployment that is rolled back leads clients back to the lost site."""
+ALL_AT_ONCE: Final = {"minimumHealthyPercent": 0, **_NEVER_BACK}
+ROLLING: Final = {"minimumHealthyPercent": 100, **_NEVER_BACK}
+KEPT_S: Final = 30
+_TERMINATES: Final = "deregistration_delay.connection_termination.enabled"
+_DELAY: Final = "deregistration_delay.timeout_seconds"
+_REGISTER: Final = "register it again, and name the new revision in the plan"
 _DESCRIBED_AT_ONCE: Final = 100
 _OVER: Final = ("DEPROVISIONING", "STOPPED", "DELETED")
 """Of a task whose containers have ended
@@ -31,8 +37,10 @@ _OVER: Final = ("DEPROVISIONING", "STOPPED", "DELETED")
 class EcsService:
     """A `Fleet` that is one ECS service."""
 
-    def __init__(self, fleet: EcsFleet, region: str, ecs: Any = None) -> None:
+    def __init__(self, fleet: EcsFleet, region: str, ecs: Any = None, balancing: Any = None) -> None:
         self._fleet = fleet
+        self._balancing = balancing
+        self._region = region
         self._ecs = ecs if ecs is not None else client("ecs", region, attempts=1)
         self._where = f"service {fleet.service} of ECS cluster {fleet.cluster} in {region}"
 
@@ -85,12 +93,43 @@ class EcsService:
         self._update(desiredCount=0)
 
     def obstacles(self) -> list[Obstacle]:
-        """Another one than ECS itself deploys the service: it refuses UpdateService then."""
-        controller = (self._service().get("deploymentController") or {}).get("type", "ECS")
-        if controller == "ECS":
-            return []
-        what = f"{self._where} is deployed by {controller}: its task definition can't be changed by UpdateService"
-        return [Obstacle(what, "make the service anew, with the deployment controller ECS")]
+        """Somebody else deploys the service; a task definition is not there any more; the load balancer would keep the
+        connections of tasks that are gone."""
+        service = self._service()
+        return [*self._deployed_otherwise(service), *self._missing_definitions(), *self._kept_connections(service)]
+
+    def _deployed_otherwise(self, service: dict[str, Any]) -> Iterator[Obstacle]:
+        controller = (service.get("deploymentController") or {}).get("type", "ECS")
+        configuration = service.get("deploymentConfiguration") or {}
+        strategy = configuration.get("strategy", "ROLLING")
+        if controller != "ECS":
+            what = f"{self._where} is deployed by {controller}: its task definition can't be changed by UpdateService"
+            yield Obstacle(what, "make the service anew, with the deployment controller ECS")
+        elif strategy != "ROLLING":
+            what = f"{self._where} is deployed by the strategy {strategy}, which takes minutes beyond the tasks' start"
+            yield Obstacle(what, "take the strategy ROLLING; a fleet of kind ecs-blue-green has both colours warm")
+        if (alarms := configuration.get("alarms") or {}).get("enable") and alarms.get("rollback"):
+            what = f"{self._where} rolls a deployment back while one of {', '.join(alarms['alarmNames'])} is in alarm"
+            yield Obstacle(what, "take them from its deployment configuration: it would go back to the lost site")
+
+    def _missing_definitions(self) -> Iterator[Obstacle]:
+        for target, definition in self._fleet.task_definitions.items():
+            try:
+                answer = self._call(self._ecs.describe_task_definition, taskDefinition=definition)
+            except FleetRejected as error:
+                yield Obstacle(f"the task definition for {target} is not there: {error}", _REGISTER)
+            else:
+                if answer["taskDefinition"].get("status", "ACTIVE") != "ACTIVE":
+                    yield Obstacle(f"the task definition for {target}, {definition}, was deregistered", _REGISTER)
+
+    def _kept_connections(self, service: dict[str, Any]) -> Iterator[Obstacle]:
+        balancing = self._balancing if self._balancing is not None else client("elbv2", self._region, attempts=1)
+        for group in sorted({str(it["targetGroupArn"]) for it in _balancers(service) if "targetGroupArn" in it}):
+            answer = self._call(balancing.describe_target_group_attributes, TargetGroupArn=group)
+            set_to = {each["Key"]: each["Value"] for each in answer["Attributes"]}
+            if set_to.get(_TERMINATES) != "true" or int(set_to.get(_DELAY, "300")) > KEPT_S:
+                what = f"target group {group} of {self._where} keeps connections to tasks that are taken from it"
+                yield Obstacle(what, f"set {_TERMINATES} to true and {_DELAY} to {KEPT_S} at most")
 
     def tasks_created_before(self, moment: datetime) -> list[str]:
         """The names of the tasks that were there at a moment, and still are."""
@@ -163,7 +202,11 @@ def _family(definition: str) -> str:
 
 def _route_port(service: dict[str, Any]) -> int | None:
     """The route's bootstrap port on a task: the first of those that load balancers lead to, one a broker after it."""
-    return min((int(each["containerPort"]) for each in service.get("loadBalancers") or []), default=None)
+    return min((int(each["containerPort"]) for each in _balancers(service)), default=None)
+
+
+def _balancers(service: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(service.get("loadBalancers") or [])
 
 
 def _bound(task: dict[str, Any]) -> str | None:

@@ -74,7 +74,9 @@ class BlueGreenServices:
         self._fleet = fleet
         self._ecs = ecs if ecs is not None else client("ecs", region, attempts=1)
         self._balancing = balancing if balancing is not None else client("elbv2", region, attempts=1)
-        self._services = {site: EcsService(fleet.service(site), region, self._ecs) for site in fleet.services}
+        self._services = {
+            site: EcsService(fleet.service(site), region, self._ecs, self._balancing) for site in fleet.services
+        }
         self._where = f"fleet {fleet.name} of ECS cluster {fleet.cluster} in {region}"
 
     def look(self) -> FleetState:
@@ -123,7 +125,7 @@ class BlueGreenServices:
     def obstacles(self) -> list[Obstacle]:
         """Those of each service; a listener that could not be moved; a service that is not warm."""
         view = self._view()
-        found = [each for service in self._services.values() for each in service.obstacles()]
+        found = list(dict.fromkeys(each for service in self._services.values() for each in service.obstacles()))
         for listener in view.listeners:
             if any(view.weights(listener, site) is None for site in self._services):
                 what = f"listener {listener.arn} forwards to no target group of both services of {self._where}"

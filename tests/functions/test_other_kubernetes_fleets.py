@@ -14,6 +14,7 @@ import yaml
 
 from drill.process import Child, spawn
 from failover.errors import FleetRejected, FleetUnavailable
+from failover.gateway import fleet_of
 from failover.gateway import kroxylicious as kroxylicious_module
 from failover.plan import parse
 from failover.plan_fleets import CfkBlueGreenFleet, KroxyliciousFleet
@@ -149,6 +150,9 @@ def test_a_colour_that_is_not_warm_is_warmed_up_before_any_client_is_led_to_it(
 ) -> None:
     fleet = colours(warm=0, ready_after_s=1.0)
     execution = begin(document)
+    (described,) = parse(yaml.safe_dump(document)).site("west").fleets
+    (obstacle,) = fleet_of(described, "us-west-2").obstacles()
+    assert "green" in obstacle.what and "is not warm" in obstacle.what
     assert call("switch_routes", switch(execution))["status"] == "waiting"
     assert selected(fleet) == "blue"
     time.sleep(0.5)

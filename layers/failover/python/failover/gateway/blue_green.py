@@ -77,8 +77,13 @@ class BlueGreenGateways:
             self._gateway(self._other(selected)).empty()
 
     def obstacles(self) -> list[Obstacle]:
-        """Those of each Gateway to its own site's cluster."""
-        return [each for site in self._fleet.gateways for each in self._gateway(site).obstacles()]
+        """Those of each Gateway to its own site's cluster; one that is not warm."""
+        found = [each for site in self._fleet.gateways for each in self._gateway(site).obstacles()]
+        idle = self._other(self._selected(self._service()))
+        if (state := self._gateway(idle).look()).fence_kind == "scaled to zero":
+            what = f"gateway {self._fleet.gateways[idle]} of {self._where}, for {idle}, is not warm: {state.detail}"
+            found.append(Obstacle(what, f"scale it to {self._fleet.instances}, or a failover has to"))
+        return found
 
     def _move(self, service: Object, selected: str, target: str) -> None:
         before, after = self._fleet.gateways[selected], self._fleet.gateways[target]

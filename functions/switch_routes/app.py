@@ -1,4 +1,5 @@
-"""switch_routes: route one gateway fleet to the standby's cluster, until every instance runs that route."""
+"""switch_routes: route one gateway fleet to the standby's cluster, until every instance runs that route. One that lacks
+an instance it must bear to lose may have clients; so may one that lacks more, rather than none at the last chance."""
 
 from __future__ import annotations
 
@@ -11,11 +12,13 @@ from failover.step import Report, Request, done, step, waiting
 
 
 class SwitchRequest(Request):
-    """`site` and `fleet` name the fleet. `best_effort`: one out of reach is reported and holds nothing up."""
+    """`site` and `fleet` name the fleet. `best_effort`: one out of reach is reported and holds nothing up.
+    `last_chance`: the time for it is over."""
 
     site: str
     fleet: str
     best_effort: bool = False
+    last_chance: bool = False
 
 
 def switch(request: SwitchRequest, plan: Plan) -> Report:
@@ -29,7 +32,10 @@ def switch(request: SwitchRequest, plan: Plan) -> Report:
         state = fleet.look()
         if state.is_at(target):
             said: dict[str, Any] = {"target": target, "instances": len(state.instances), "unproven": state.unproven}
-            return (done if state.settled else waiting)(**said, detail=state.detail, tier=state.tier)
+            if state.missing:
+                said["missing"] = state.missing
+            enough = state.carries or (request.last_chance and state.missing > 0 and bool(state.instances))
+            return (done if enough else waiting)(**said, detail=state.detail, tier=state.tier)
         if request.execution.dry_run:
             return done(would_route_to=target, routed_to=state.target, detail=state.detail, tier=state.tier)
         fleet.route(target)

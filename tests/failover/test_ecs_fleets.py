@@ -84,6 +84,16 @@ def test_a_task_of_before_counts_until_its_containers_have_ended(status: str, se
     assert fleet(service(), attached(), leaving).look().settled is settled
 
 
+def test_a_service_that_lacks_a_task_is_not_settled_and_says_how_many() -> None:
+    state = fleet(service(desiredCount=2), attached()).look()
+    assert (state.settled, state.missing, state.carries) == (False, 1, True)
+    before = attached() | {"taskDefinitionArn": orders.task_definition("west", "east")}
+    state = fleet(service(desiredCount=2), attached(), before | {"lastStatus": "STOPPING"}).look()
+    assert (state.settled, state.missing, state.carries) == (False, 0, False)
+    state = fleet(service(desiredCount=1)).look()
+    assert (state.missing, state.carries) == (1, False), "nobody is there"
+
+
 def test_a_task_that_is_scaled_in_is_no_instance_and_holds_nothing_up() -> None:
     leaving = attached() | {"taskArn": "arn/task/2", "lastStatus": "RUNNING", "desiredStatus": "STOPPED"}
     state = fleet(service(), attached(), leaving).look()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from failover.gateway.cfk_state import Told, View, certifies, config_id, told
 from failover.gateway.change import ANNOTATION, Change, change_of, digests, is_new, since
-from failover.gateway.pods import bootstrap_of, carries_clients, rolled_out
+from failover.gateway.pods import bootstrap_of, carries_clients, rolled_out, short_of
 from failover.plan_fleets import CfkFleet, Domain, Eks
 
 NOW = 1_800_000_000.0
@@ -212,3 +212,34 @@ def test_a_condition_is_new_if_anything_it_says_is_and_speaks_from_then_on() -> 
     assert since(old, change) == NOW
     assert since(old | {"lastTransitionTime": at(10)}, change) == NOW + 10
     assert since(old | {"lastTransitionTime": "yesterday"}, change) == NOW
+
+
+@pytest.mark.parametrize(
+    ("counts", "missing"),
+    [
+        ({"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}, 0),
+        ({"replicas": 3, "updatedReplicas": 3, "availableReplicas": 2}, 1),
+        ({"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}, 1),
+        ({"replicas": 3, "updatedReplicas": 3, "availableReplicas": 0}, 3),
+        ({"replicas": 4, "updatedReplicas": 2, "availableReplicas": 2}, 0),  # there are those of before
+        ({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 2}, 0),  # of before, all
+    ],
+)
+def test_a_deployment_is_short_of_replicas_only_where_none_of_before_is_left(
+    counts: dict[str, int], missing: int
+) -> None:
+    status = {"observedGeneration": 2, **counts}
+    assert short_of({"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status}) == missing
+
+
+def test_a_fleet_that_lacks_an_instance_is_not_settled_and_one_that_is_not_proven_lacks_more_than_that() -> None:
+    known = spec()
+    here = Told(True, known["configId"])
+    proven = view({"a": here, "b": here}, [pod("a"), pod("b")], known)
+    assert proven.deployment is not None
+    proven.deployment["spec"]["replicas"] = 3
+    assert (proven.settled, proven.missing) == (False, 1)
+    stale = view({"a": here, "b": Told(True, "of-before")}, [pod("a"), pod("b")], known)
+    assert stale.deployment is not None
+    stale.deployment["spec"]["replicas"] = 3
+    assert (stale.settled, stale.missing) == (False, 0)

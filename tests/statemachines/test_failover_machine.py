@@ -249,6 +249,8 @@ def test_offsets_that_cannot_be_checked_hold_nothing_up(machine: Machine, script
 def test_the_standbys_fleet_must_be_routed_before_anything_moves(machine: Machine) -> None:
     run = machine.run(SwitchRoutes=[waiting()], Conclude=[fails("FailoverStopped")])
     assert run.status == "FAILED" and "FlipDns" not in run.steps()
+    last = [event["fleet"] for event in run.of("SwitchRoutes") if event["last_chance"]]
+    assert last and sorted(last) == sorted({event["fleet"] for event in run.of("SwitchRoutes")}), "once for each fleet"
 
 
 def test_a_lost_fleet_that_never_settles_holds_nothing_up(machine: Machine) -> None:

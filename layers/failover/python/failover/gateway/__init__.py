@@ -13,6 +13,8 @@ from typing import Final, Literal, Protocol, cast
 from failover.plan import Site
 from failover.plan_fleets import PlannedFleet
 
+SPARE: Final = 1
+"""How many instances a fleet has beyond what a peak needs."""
 FenceKind = Literal["route", "leads nowhere", "scaled to zero"]
 """Every request is answered with an error that clients retry; or no broker answers; or no instance is left."""
 
@@ -37,7 +39,8 @@ class FleetState:
     """What the fleet really is. `target`: the site its wanted configuration routes to, `fenced`, or None for neither.
     `settled`: every instance is proven to run that configuration and none of before is left. `stalled`: why it will not
     settle by itself; routing it there again helps. `tier`: how a change of route reaches the instances. `fence_kind`:
-    how it is fenced, if it is."""
+    how it is fenced, if it is. `missing`: how many instances it is short of, where nothing else keeps it from being
+    settled."""
 
     target: str | None
     settled: bool
@@ -46,6 +49,12 @@ class FleetState:
     tier: str = "replace"
     fence_kind: FenceKind | None = None
     stalled: str | None = None
+    missing: int = 0
+
+    @property
+    def carries(self) -> bool:
+        """Whether clients may come: it is settled, or lacks no more than the one instance that it must bear to lose."""
+        return self.settled or (self.missing == SPARE and bool(self.instances))
 
     def is_at(self, target: str) -> bool:
         """Whether it is routed there, and is or will be settled without another act."""

@@ -54,6 +54,7 @@ class BlueGreenGateways:
             TIER,
             state.fence_kind,
             stalled,
+            0 if left else state.missing,
         )
 
     def route(self, target: str) -> None:
@@ -69,7 +70,7 @@ class BlueGreenGateways:
         state = wanted.look()
         if not state.is_at(target):
             wanted.route(target)
-        elif not state.settled:
+        elif not state.carries:
             return
         elif selected != target:
             self._move(service, selected, target)

@@ -51,7 +51,14 @@ class CfkGateway:
                 f"the operator refused {self._where}: {view.refused}; mend it, and apply a new configId"
             )
         return FleetState(
-            view.target, view.settled, view.instances, view.detail, view.tier, view.fence_kind, view.stalled
+            view.target,
+            view.settled,
+            view.instances,
+            view.detail,
+            view.tier,
+            view.fence_kind,
+            view.stalled,
+            view.missing,
         )
 
     def route(self, target: str) -> None:

@@ -21,7 +21,7 @@ from failover.errors import FleetRejected
 from failover.gateway import FenceKind, Instance
 from failover.gateway.change import Change, annotations_of, change_of, conditions_of, is_new, since
 from failover.gateway.kubernetes import Object
-from failover.gateway.pods import bootstrap_of, carries_clients, has_variable, is_ready, rolled_out, zone_of
+from failover.gateway.pods import bootstrap_of, carries_clients, has_variable, is_ready, rolled_out, short_of, zone_of
 from failover.plan import FENCED
 from failover.plan_fleets import CfkFleet
 
@@ -194,12 +194,18 @@ class View:
         """Whether every instance is proven, and nothing is on its way any more."""
         if self.scaled_to_zero:
             return not self.pods
+        return self._proven and self.deployment is not None and rolled_out(self.deployment)
+
+    @property
+    def missing(self) -> int:
+        """How many instances there are too few of, if that is all."""
+        return short_of(self.deployment) if self._proven and self.deployment is not None else 0
+
+    @property
+    def _proven(self) -> bool:
+        """Whether there is an instance, and every one is proven."""
         return (
-            self.accepted
-            and self.deployment is not None
-            and rolled_out(self.deployment)
-            and any(map(is_ready, self.carrying))
-            and all(instance.proof for instance in self.instances)
+            self.accepted and any(map(is_ready, self.carrying)) and all(instance.proof for instance in self.instances)
         )
 
     @property

@@ -58,12 +58,8 @@ class EcsService:
             detail = f"scaled to zero, {len(tasks)} tasks are left"
             return FleetState(FENCED, not tasks, (), detail, fence_kind="scaled to zero")
         of_before = [task for task in tasks if task.get("taskDefinitionArn") != wanted]
-        settled = (
-            len(deployments) == 1
-            and not of_before
-            and len(running) >= desired
-            and primary.get("rolloutState", "COMPLETED") == "COMPLETED"
-        )
+        alone = len(deployments) == 1 and not of_before
+        settled = alone and len(running) >= desired and primary.get("rolloutState", "COMPLETED") == "COMPLETED"
         runs = str(wanted).rsplit("/", 1)[-1]
         detail = f"{len(running)} of {desired} tasks run {runs}, {len(of_before)} of before are left"
         if primary.get("rolloutState") == "FAILED":
@@ -72,7 +68,14 @@ class EcsService:
             )
         port = _route_port(service) or int(self._fleet.bootstrap.rpartition(":")[2])
         instances = tuple(_instance(task, str(wanted), port) for task in running)
-        return FleetState(target, settled, instances, detail, fence_kind="route" if target == FENCED else None)
+        return FleetState(
+            target,
+            settled,
+            instances,
+            detail,
+            fence_kind="route" if target == FENCED else None,
+            missing=max(0, desired - len(running)) if alone else 0,
+        )
 
     def route(self, target: str) -> None:
         """Deploy the task definition of that target: all tasks at once, unless those that are there lead to it, too."""

@@ -101,6 +101,7 @@ class BlueGreenServices:
             TIER,
             state.fence_kind,
             stalled,
+            0 if left else state.missing,
         )
 
     def route(self, target: str) -> None:
@@ -115,7 +116,7 @@ class BlueGreenServices:
         state = self._services[target].look()
         if not state.is_at(target):
             self._services[target].route(target)
-        elif not state.settled:
+        elif not state.carries:
             return
         elif view.selected != {target}:
             self._move(view, target)

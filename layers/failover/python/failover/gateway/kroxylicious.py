@@ -24,7 +24,7 @@ from failover.gateway.cfk_state import REFUSED_AFTER_S
 from failover.gateway.change import Change, change_of, conditions_of, since
 from failover.gateway.guarded import patched
 from failover.gateway.kubernetes import Api, EksApi, Object
-from failover.gateway.pods import bootstrap_of, carries_clients, is_ready, rolled_out, zone_of
+from failover.gateway.pods import bootstrap_of, carries_clients, is_ready, rolled_out, short_of, zone_of
 from failover.plan import FENCED
 from failover.plan_fleets import KroxyliciousFleet
 
@@ -125,13 +125,17 @@ class View:
         """Whether every instance is proven, and nothing is on its way any more."""
         if self.replicas == 0:
             return not self.pods
-        return (
-            self.accepted
-            and self.deployment is not None
-            and rolled_out(self.deployment)
-            and any(map(is_ready, self.pods))
-            and all(instance.proof for instance in self.instances)
-        )
+        return self._proven and self.deployment is not None and rolled_out(self.deployment)
+
+    @property
+    def missing(self) -> int:
+        """How many instances there are too few of, if that is all."""
+        return short_of(self.deployment) if self._proven and self.deployment is not None else 0
+
+    @property
+    def _proven(self) -> bool:
+        """Whether there is an instance, and every one is proven."""
+        return self.accepted and any(map(is_ready, self.pods)) and all(instance.proof for instance in self.instances)
 
     @property
     def detail(self) -> str:
@@ -163,7 +167,15 @@ class KroxyliciousCluster:
         view = self._view()
         if view.refused is not None:
             raise FleetRejected(f"the operator refused {self._where}: {view.refused}")
-        return FleetState(view.target, view.settled, view.instances, view.detail, TIER, fence_kind=view.fence_kind)
+        return FleetState(
+            view.target,
+            view.settled,
+            view.instances,
+            view.detail,
+            TIER,
+            fence_kind=view.fence_kind,
+            missing=view.missing,
+        )
 
     def obstacles(self) -> list[Obstacle]:
         """None: the operator itself tells of a KafkaService that is not there."""

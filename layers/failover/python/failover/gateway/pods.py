@@ -62,3 +62,12 @@ def rolled_out(deployment: Object) -> bool:
         and replicas == deployment["spec"].get("replicas", 1) > 0
         and status.get("updatedReplicas", 0) == status.get("availableReplicas", 0) == replicas
     )
+
+
+def short_of(deployment: Object) -> int:
+    """How many available replicas a Deployment lacks, if none of an older template is left."""
+    status: dict[str, Any] = deployment.get("status") or {}
+    current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    if not current or status.get("updatedReplicas", 0) != status.get("replicas", 0):
+        return 0
+    return max(0, int(deployment["spec"].get("replicas", 1)) - int(status.get("availableReplicas", 0)))

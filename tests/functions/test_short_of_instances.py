@@ -1,0 +1,49 @@
+"""A fleet that lacks instances: one it must bear to lose holds no client back, more do until the last chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from failover.gateway import FleetState, Instance
+
+
+@pytest.mark.parametrize(
+    ("there", "missing", "last_chance", "status"),
+    [
+        (3, 0, False, "done"),
+        (2, 1, False, "done"),
+        (1, 2, False, "waiting"),
+        (1, 2, True, "done"),
+        (0, 3, True, "waiting"),
+        (0, 1, False, "waiting"),
+    ],
+)
+def test_clients_may_come_to_a_fleet_that_lacks_what_it_must_bear_to_lose(
+    deployed: Any,
+    call: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    there: int,
+    missing: int,
+    last_chance: bool,
+    status: str,
+) -> None:
+    started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    execution = call("claim", started)["execution"]
+    instances = tuple(Instance(str(number), None, proof="runs it") for number in range(there))
+    state = FleetState("west", missing == 0, instances, "as it is", missing=missing)
+
+    class Fleet:
+        def look(self) -> FleetState:
+            return state
+
+        def route(self, target: str) -> None:
+            raise AssertionError("it is there already")
+
+    monkeypatch.setattr("failover.gateway.fleet_of", lambda *_: Fleet())
+    request = {"execution": execution, "site": "west", "fleet": "gateway-west", "last_chance": last_chance}
+    report = call("switch_routes", request)
+    assert report["status"] == status
+    assert report["observed"].get("missing", 0) == missing

@@ -11,7 +11,7 @@ from failover.errors import UnknownSite
 from failover.gateway.cfk_state import certificate
 from failover.plan import Plan
 from failover.plan_fleets import CfkBlueGreenFleet, CfkFleet
-from gateway.config import listening_ports
+from gateway.config import allowed_urls, check, listening_ports
 from gateway.kubernetes import Manifest, controller_access, disruption_budget, load_balancer, over_zones
 from gateway.settings import BadSettings, OnKubernetes, Settings
 
@@ -19,6 +19,10 @@ API_VERSION: Final = "platform.confluent.io/v1beta1"
 IMAGE: Final = "confluentinc/confluent-gateway-for-cloud:1.4.0"
 INIT_IMAGE: Final = "confluentinc/confluent-init-container:3.3.0"
 CLUSTER_TLS: Final = "kafka-tls"
+CLIENT_LOGINS: Final = "gateway-client-logins"
+CLUSTER_LOGIN: Final = "gateway-cluster-login"
+STORE_CONFIG: Final = "gateway-store"
+STORE_LOGINS: Final = "gateway-logins"
 _PROBE: Final = {"initialDelaySeconds": 30, "periodSeconds": 5, "timeoutSeconds": 2, "failureThreshold": 3}
 LICENCE_SECRET: Final = "gateway-licences"  # noqa: S105 - its name
 
@@ -34,15 +38,14 @@ def gateway_resource(plan: Plan, site: str, fleet: CfkFleet, settings: Settings,
     plan.site(site)
     if site not in fleet.domains:
         raise UnknownSite(f"fleet {fleet.name!r} has no streaming domain for {site!r}")
-    if settings.auth == "swap":
-        raise BadSettings("gateway.auth 'swap' is not rendered for Kubernetes; use passthrough, or write it yourself")
+    check(plan, settings)
     home = fleet.domains[site]
     spec: Manifest = {
         "replicas": replicas,
         "image": {"application": IMAGE, "init": INIT_IMAGE},
         "hotReload": {"enabled": True},
         "podTemplate": {
-            "envVars": [_licence()],
+            "envVars": [_licence(), *_options(settings)],
             "resources": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "4Gi"}},
             "probe": {"readiness": _PROBE, "liveness": _PROBE | {"failureThreshold": 6}},
             "topologySpreadConstraints": over_zones(labels(fleet)),
@@ -54,10 +57,12 @@ def gateway_resource(plan: Plan, site: str, fleet: CfkFleet, settings: Settings,
                 "endpoint": plan.bootstrap,
                 "brokerIdentificationStrategy": _strategy(plan, settings),
                 "streamingDomain": {"name": home.name, "bootstrapServerId": home.bootstrap_server_id},
-                "security": _security(plan, fleet, settings),
+                "security": _security(plan, site, fleet, settings),
             }
         ],
     }
+    if settings.auth == "swap":
+        spec["secretStores"] = [_secret_store(fleet, each) for each in plan.sites]
     spec["configId"] = f"fo-{certificate(spec, 0)}-rendered"
     metadata = {"name": fleet.gateway, "namespace": fleet.namespace}
     return {"apiVersion": API_VERSION, "kind": "Gateway", "metadata": metadata, "spec": spec}
@@ -75,6 +80,11 @@ def cfk_resources(plan: Plan, site: str, fleet: CfkFleet, settings: Settings) ->
         UnknownSite, BadSettings: if plan and settings do not fit together.
     """
     place = settings.kubernetes.get(site, OnKubernetes())
+    if settings.oauth is not None and settings.oauth.identity_pools:
+        raise BadSettings(
+            f"fleet {fleet.name!r} of kind cfk can't log in by gateway.oauth.identity_pools: the login names its"
+            " cluster, and would not change with the route; take the kind cfk-blue-green, with a login each"
+        )
     ports = listening_ports({"gateway": gateway_resource(plan, site, fleet, settings)["spec"]})
     return [
         gateway_resource(plan, site, fleet, settings, place.replicas),
@@ -157,10 +167,54 @@ def _strategy(plan: Plan, settings: Settings) -> Manifest:
     return strategy
 
 
-def _security(plan: Plan, fleet: CfkFleet, settings: Settings) -> Manifest:
-    if plan.clients.security_protocol == "PLAINTEXT":
-        return {"auth": settings.auth}
-    return {"auth": settings.auth, "client": {"tls": {"secretRef": f"{fleet.gateway}-tls"}}}
+def _security(plan: Plan, site: str, fleet: CfkFleet, settings: Settings) -> Manifest:
+    security: Manifest = {"auth": settings.auth}
+    client: Manifest = {}
+    if plan.clients.security_protocol != "PLAINTEXT":
+        client["tls"] = {"secretRef": f"{fleet.gateway}-tls"}
+    if settings.auth == "swap":
+        security["secretStore"] = _store(fleet, site)
+        client["authentication"] = _client_login(settings)
+        security["cluster"] = {"authentication": _cluster_login(site, settings)}
+    return security | ({"client": client} if client else {})
+
+
+def _client_login(settings: Settings) -> Manifest:
+    login: Manifest = {"type": "plain", "jaasConfigPassThrough": {"secretRef": CLIENT_LOGINS}}
+    oauth = settings.oauth
+    if oauth is None or oauth.jwks_endpoint is None:
+        return login
+    asked = {"jwksEndpointUri": oauth.jwks_endpoint, "expectedIssuer": oauth.issuer, "audience": oauth.audience}
+    return login | {"type": "oauth", "oauthSettings": {name: value for name, value in asked.items() if value}}
+
+
+def _cluster_login(site: str, settings: Settings) -> Manifest:
+    if settings.oauth is None:
+        return {"type": "plain", "jaasConfigPassThrough": {"secretRef": CLUSTER_LOGIN}}
+    # Where the login names its cluster, each site's has a secret of its own.
+    secret = f"{CLUSTER_LOGIN}-{site}" if settings.oauth.identity_pools else CLUSTER_LOGIN
+    endpoint = {"tokenEndpointUri": settings.oauth.token_endpoint}
+    return {"type": "oauth", "jaasConfigPassThrough": {"secretRef": secret}, "oauthSettings": endpoint}
+
+
+def _secret_store(fleet: CfkFleet, site: str) -> Manifest:
+    """The clients' logins to one cluster, in a Secret of the Kubernetes cluster: nothing else need be alive for it."""
+    config = {"type": "File", "configSecretRef": STORE_CONFIG, "clientCredentialsRef": f"{STORE_LOGINS}-{site}"}
+    return {"name": _store(fleet, site), "provider": config}
+
+
+def _store(fleet: CfkFleet, site: str) -> str:
+    store = fleet.domains[site].secret_store
+    if store is None:
+        raise BadSettings(
+            f"fleet {fleet.name!r} swaps logins, but its domains.{site}.secret_store is not in the plan: after a"
+            " failover it would log in with those of the other cluster"
+        )
+    return store
+
+
+def _options(settings: Settings) -> list[Manifest]:
+    return [] if settings.oauth is None else [{"name": "GATEWAY_OPTS", "value": allowed_urls(settings.oauth)}]
 
 
 def _licence() -> Manifest:

@@ -13,13 +13,16 @@ from typing import Any, Final
 
 from failover.errors import UnknownSite
 from failover.plan import FENCED, Plan
-from gateway.settings import FILES, BadSettings, Settings
+from gateway.settings import FILES, BadSettings, Oauth, Settings
 
 ADMIN_PORT: Final = 9190
 CLIENT_LOGINS: Final = f"{FILES}/clients.jaas.conf"
 CLUSTER_LOGIN: Final = f"{FILES}/cluster.jaas.conf"
 CLUSTER_LOGIN_TEMPLATE: Final = (
     'org.apache.kafka.common.security.plain.PlainLoginModule required username="%s" password="%s";\n'
+)
+_OAUTH_LOGIN: Final = (
+    'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId="%s" clientSecret="%s"'
 )
 _PLAIN_SERVER: Final = "org.apache.kafka.common.security.plain.internals.PlainServerCallbackHandler"
 
@@ -40,9 +43,13 @@ def gateway_config(plan: Plan, site: str, target: str, settings: Settings | None
     """
     settings = settings or Settings()
     region = plan.site(site).region
+    if settings.oauth is not None and settings.oauth.jwks_endpoint is not None:
+        raise BadSettings(
+            "gateway.oauth.jwks_endpoint, clients that log in by tokens, is documented on Kubernetes only"
+        )
     if target not in targets(plan):
         raise UnknownSite(f"a route of plan {plan.name!r} leads to {', '.join(targets(plan))}, not to {target!r}")
-    _check(plan, settings)
+    check(plan, settings)
     gateway: Config = {
         "name": f"{plan.name}-{site}",
         "admin": {"bindAddress": "0.0.0.0", "port": ADMIN_PORT, "endpoints": {"metrics": True}},  # noqa: S104
@@ -55,6 +62,27 @@ def gateway_config(plan: Plan, site: str, target: str, settings: Settings | None
         # Every request is answered with an error that clients retry; none is forwarded.
         gateway["routes"][0]["fence"] = {"scope": "ALL", "errorCode": "BROKER_NOT_AVAILABLE"}
     return {"gateway": gateway}
+
+
+def cluster_login(plan: Plan, site: str, settings: Settings) -> str:
+    """The template of the gateway's login to a site's cluster: two `%s` for what the secret store has for a client.
+
+    Raises:
+        UnknownSite: if the plan has no such site.
+    """
+    cluster = plan.site(site).kafka.cluster_id
+    if settings.oauth is None:
+        return CLUSTER_LOGIN_TEMPLATE
+    pool = settings.oauth.identity_pools.get(site)
+    # https://docs.confluent.io/cloud/current/access-management/authenticate/oauth/configure-clients-oauth.html
+    of_cluster = f' extension_logicalCluster="{cluster}" extension_identityPoolId="{pool}"' if pool else ""
+    return f"{_OAUTH_LOGIN}{of_cluster};\n"
+
+
+def allowed_urls(oauth: Oauth) -> str:
+    """The option of the JVM without which it asks none of these endpoints, for `GATEWAY_OPTS`."""
+    urls = [url for url in (oauth.jwks_endpoint, oauth.token_endpoint) if url is not None]
+    return f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={','.join(urls)}"
 
 
 def listening_ports(config: Config) -> tuple[int, ...]:
@@ -114,9 +142,16 @@ def _security(plan: Plan, domain: str, settings: Settings) -> Config:
                 }
             },
             "secretStore": domain,
-            "clusterAuth": {"sasl": {"mechanism": "PLAIN", "jaasConfig": {"file": CLUSTER_LOGIN}}},
+            "clusterAuth": {"sasl": _cluster_sasl(settings)},
         }
     return security
+
+
+def _cluster_sasl(settings: Settings) -> Config:
+    login: Config = {"mechanism": "PLAIN", "jaasConfig": {"file": CLUSTER_LOGIN}}
+    if settings.oauth is None:
+        return login
+    return login | {"mechanism": "OAUTHBEARER", "oauth": {"tokenEndpointUri": settings.oauth.token_endpoint}}
 
 
 def _secret_store(plan: Plan, name: str, region: str, settings: Settings) -> Config:
@@ -142,7 +177,12 @@ def _port(endpoint: str) -> int:
     return int(endpoint.rpartition(":")[2])
 
 
-def _check(plan: Plan, settings: Settings) -> None:
+def check(plan: Plan, settings: Settings) -> None:
+    """Whether plan and settings fit together.
+
+    Raises:
+        UnknownSite, BadSettings: if they do not.
+    """
     endpoints = {"bootstrap": plan.bootstrap}
     endpoints |= {f"sites.{name}.kafka.bootstrap": site.kafka.bootstrap for name, site in plan.sites.items()}
     for path, endpoint in endpoints.items():
@@ -158,5 +198,12 @@ def _check(plan: Plan, settings: Settings) -> None:
             "gateway.strategy 'host' tells brokers apart by TLS server name, but clients.security_protocol of plan "
             f"{plan.name!r} is PLAINTEXT: use the strategy 'port', or TLS"
         )
-    for site in (*settings.ecs, *settings.kubernetes):
+    pools = settings.oauth.identity_pools if settings.oauth else {}
+    for site in (*settings.ecs, *settings.kubernetes, *pools):
         plan.site(site)
+    if settings.oauth is None:
+        return
+    if settings.auth != "swap":
+        raise BadSettings("gateway.oauth is of gateways that swap logins: clients' tokens pass through without it")
+    if pools and len(pools) < len(plan.sites):
+        raise BadSettings(f"gateway.oauth.identity_pools must name a pool for each site: {', '.join(plan.sites)}")

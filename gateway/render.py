@@ -21,6 +21,8 @@ from gateway.cfk import blue_green_resources, cfk_resources
 from gateway.config import (
     CLUSTER_LOGIN_TEMPLATE,
     Config,
+    allowed_urls,
+    cluster_login,
     gateway_config,
     listening_ports,
     secret_prefix,
@@ -51,17 +53,19 @@ def render(plan: Plan, settings: Settings) -> dict[str, str]:
     """
     files: dict[str, str] = {}
     for site, described in plan.sites.items():
-        configs = {target: gateway_config(plan, site, target, settings) for target in targets(plan)}
         for fleet in described.fleets:
             if not isinstance(fleet, EcsFleet | EcsBlueGreenFleet):
                 files[f"{fleet.name}.kubernetes.yaml"] = as_manifests(kubernetes_resources(plan, site, fleet, settings))
                 continue
+            configs = {target: gateway_config(plan, site, target, settings) for target in targets(plan)}
             files |= {f"{family(fleet.name, target)}.yaml": as_yaml(config) for target, config in configs.items()}
             if len(listening_ports(configs[site])) <= ECS_PORTS:
                 parameters = ecs_parameters(plan, site, fleet, configs, settings)
                 files[f"{fleet.name}.parameters.json"] = json.dumps({"Parameters": parameters}, indent=2) + "\n"
-    if settings.auth == "swap":
+    if settings.auth == "swap" and settings.oauth is None:
         files["cluster.jaas.conf"] = CLUSTER_LOGIN_TEMPLATE
+    elif settings.auth == "swap":
+        files |= {f"cluster-{site}.jaas.conf": cluster_login(plan, site, settings) for site in plan.sites}
     return files
 
 
@@ -109,6 +113,13 @@ def ecs_parameters(
     }
     if settings.auth == "swap":
         parameters["SwapSecretPrefix"] = secret_prefix(plan, settings)
+    if settings.oauth is not None:
+        parameters |= {
+            "ClusterLoginToOwnSite": cluster_login(plan, site, settings).strip(),
+            "ClusterLoginToOtherSite": cluster_login(plan, plan.other(site), settings).strip(),
+            "ClusterLoginFenced": cluster_login(plan, site, settings).strip(),
+            "GatewayOpts": allowed_urls(settings.oauth),
+        }
     parameters |= settings.ecs.get(site, {})
     return {name: str(value) for name, value in parameters.items()}
 

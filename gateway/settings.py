@@ -32,6 +32,24 @@ class OnKubernetes(BaseModel):
     controller_group: str = Field(default="kafka-failover", min_length=1)
 
 
+Url = Annotated[str, Field(pattern=r"^https?://[^\s,]+$")]
+
+
+class Oauth(BaseModel):
+    """How a gateway that swaps logins gets the clusters' tokens. `token_endpoint`: where it exchanges what the secret
+    store has for a client, a client id and its secret. `identity_pools`: at Confluent Cloud, the pool by site; the
+    token names the site's cluster then, too. `jwks_endpoint`: if clients log in by tokens as well, the keys that those
+    are signed with; `issuer`, `audience`: what they must say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token_endpoint: Url
+    identity_pools: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]] = {}
+    jwks_endpoint: Url | None = None
+    issuer: str | None = None
+    audience: str | None = None
+
+
 class Settings(BaseModel):
     """The mapping `gateway:` of a settings file; the README describes every field.
 
@@ -44,6 +62,7 @@ class Settings(BaseModel):
     strategy: Literal["port", "host"] = "port"
     node_ids: tuple[NodeId, NodeId] = (0, 2)
     auth: Literal["passthrough", "swap"] = "passthrough"
+    oauth: Oauth | None = None
     secret_prefix: str | None = None
     keystore: str = f"{FILES}/keystore.pem"
     truststore: str = PUBLIC_AUTHORITIES

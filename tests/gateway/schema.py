@@ -191,3 +191,45 @@ class Gateway(Part):
 
 class GatewayFile(Part):
     gateway: Gateway
+
+
+class SecretReference(Part):
+    secret_ref: Name
+
+
+class OauthSettings(Part):
+    token_endpoint_uri: str | None = None
+    jwks_endpoint_uri: str | None = None
+    expected_issuer: str | None = None
+    audience: str | None = None
+    sub_claim_name: str | None = None
+
+
+class CfkAuthentication(Part):
+    type: Literal["plain", "oauth"]
+    jaas_config_pass_through: SecretReference
+    oauth_settings: OauthSettings | None = None
+
+    @model_validator(mode="after")
+    def _oauth_is_described(self) -> Self:
+        assert (self.type == "oauth") == (self.oauth_settings is not None)
+        return self
+
+
+class CfkSide(Part):
+    tls: SecretReference | None = None
+    authentication: CfkAuthentication | None = None
+
+
+class CfkCluster(Part):
+    authentication: CfkAuthentication
+
+
+class CfkSecurity(Part):
+    """`security` of a route of a Gateway resource:
+    https://github.com/confluentinc/confluent-kubernetes-examples/tree/master/gateway."""
+
+    auth: Literal["passthrough", "swap"]
+    secret_store: Name | None = None
+    client: CfkSide | None = None
+    cluster: CfkCluster | None = None

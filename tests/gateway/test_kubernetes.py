@@ -13,8 +13,9 @@ from failover.gateway.cfk_state import certifies
 from failover.plan import Plan, parse
 from gateway.kubernetes import ANNOTATIONS
 from gateway.parity import differences, facts_of
-from gateway.render import render
+from gateway.render import kubernetes_resources, render
 from gateway.settings import BadSettings, Settings
+from tests.gateway.schema import CfkSecurity
 
 from failover.gateway import FleetState, Instance  # isort: skip
 
@@ -118,9 +119,63 @@ def test_a_virtual_cluster_leads_to_its_own_site_and_every_service_is_there() ->
     assert cluster["spec"]["proxyRef"] == {"name": of_kind("KafkaProxy", rendered)[0]["metadata"]["name"]}
 
 
-def test_what_is_not_rendered_is_said() -> None:
-    with pytest.raises(BadSettings, match="not rendered for Kubernetes"):
-        render(plan_with("cfk"), Settings(auth="swap"))
+STORES: dict[str, Any] = {
+    site: {"name": site, "bootstrap_server_id": f"{site}-kafka", "secret_store": f"{site}-logins"} for site in DOMAINS
+}
+TOKENS: dict[str, Any] = {
+    "token_endpoint": "https://idp.example.com/token",
+    "jwks_endpoint": "https://idp.example.com/keys",
+    "issuer": "https://idp.example.com",
+}
+
+
+def swapping(kind: str, domains: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
+    document = yaml.safe_load(ORDERS.read_text())
+    fleet = {"kind": kind, **COMMON, **copy.deepcopy(KINDS[kind]), "domains": domains}
+    document["sites"]["west"]["fleets"] = [fleet]
+    made = kubernetes_resources(
+        plan := parse(yaml.safe_dump(document)),
+        "west",
+        plan.site("west").fleets[0],  # type: ignore[arg-type]
+        Settings(auth="swap", **settings),
+    )
+    return of_kind("Gateway", made)
+
+
+@pytest.mark.parametrize("oauth", [None, {name: TOKENS[name] for name in ("token_endpoint",)}, TOKENS])
+def test_a_route_that_swaps_logins_has_a_store_for_each_cluster(oauth: dict[str, Any] | None) -> None:
+    (gateway,) = swapping("cfk", STORES, **({"oauth": oauth} if oauth else {}))
+    spec = gateway["spec"]
+    assert [store["name"] for store in spec["secretStores"]] == ["east-logins", "west-logins"]
+    credentials = {store["provider"]["clientCredentialsRef"] for store in spec["secretStores"]}
+    assert len(credentials) == 2
+    (route,) = spec["routes"]
+    security = CfkSecurity.model_validate(route["security"])
+    assert (security.auth, security.secret_store) == ("swap", "west-logins")
+    assert security.client is not None and security.cluster is not None and security.client.authentication is not None
+    kinds = security.client.authentication.type, security.cluster.authentication.type
+    assert kinds == ("oauth" if oauth == TOKENS else "plain", "oauth" if oauth else "plain")
+    options = [each["value"] for each in spec["podTemplate"]["envVars"] if each["name"] == "GATEWAY_OPTS"]
+    assert len(options) == bool(oauth)
+    assert all(url in options[0] for url in (oauth or {}).values() if url.startswith("https") and "/" in url[8:])
+    assert certifies(spec["configId"], spec, 0)
+
+
+def test_a_login_that_names_its_cluster_is_only_for_gateways_that_keep_theirs() -> None:
+    pools = {"token_endpoint": TOKENS["token_endpoint"], "identity_pools": {"east": "pool-e", "west": "pool-w"}}
+    with pytest.raises(BadSettings, match="cfk-blue-green"):
+        swapping("cfk", STORES, oauth=pools)
+    logins = {
+        gateway["metadata"]["name"]: gateway["spec"]["routes"][0]["security"]["cluster"]["authentication"]
+        for gateway in swapping("cfk-blue-green", STORES, oauth=pools)
+    }
+    secrets = {name: login["jaasConfigPassThrough"]["secretRef"] for name, login in logins.items()}
+    assert secrets == {"blue": "gateway-cluster-login-east", "green": "gateway-cluster-login-west"}
+
+
+def test_a_swap_whose_store_would_not_change_with_the_route_is_refused() -> None:
+    with pytest.raises(BadSettings, match="secret_store is not in the plan"):
+        swapping("cfk", DOMAINS)
 
 
 def test_parity_names_each_fact_that_differs_and_nothing_that_must() -> None:

@@ -104,6 +104,48 @@ def test_ecs_parameters_are_those_of_the_template(tmp_path: Path) -> None:
         assert given["LastPort"] == "9096"
 
 
+def test_a_login_by_oauth_names_the_cluster_that_the_route_leads_to(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    pools = {"east": "pool-e", "west": "pool-w"}
+    oauth = {"token_endpoint": "https://idp.example.com/token", "identity_pools": pools}
+    settings.write_text(yaml.safe_dump({"gateway": {"auth": "swap", "oauth": oauth}}))
+    assert rendered(PLAN, "--out", tmp_path, "--settings", settings).returncode == 0
+    for site in ("east", "west"):
+        given = json.loads((tmp_path / f"gateway-{site}.parameters.json").read_text())["Parameters"]
+        for name, target in (("ToOwnSite", site), ("ToOtherSite", given["OtherSite"]), ("Fenced", site)):
+            login = given[f"ClusterLogin{name}"]
+            assert login.count('"%s"') == 2 and login.endswith(";")
+            assert f'extension_identityPoolId="{pools[target]}"' in login
+            assert login == (tmp_path / f"cluster-{target}.jaas.conf").read_text().strip()
+        assert "allowed.urls=https://idp.example.com/token" in given["GatewayOpts"]
+    config = yaml.safe_load((tmp_path / "gateway-east-to-west.yaml").read_text())
+    sasl = config["gateway"]["routes"][0]["security"]["swapConfig"]["clusterAuth"]["sasl"]
+    assert (sasl["mechanism"], sasl["oauth"]["tokenEndpointUri"]) == ("OAUTHBEARER", oauth["token_endpoint"])
+    GatewayFile.model_validate(config)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"oauth": {"token_endpoint": "https://idp/token"}}, "swap logins"),
+        (
+            {"auth": "swap", "oauth": {"token_endpoint": "https://idp/token", "identity_pools": {"east": "pool-e"}}},
+            "a pool for each site",
+        ),
+        (
+            {"auth": "swap", "oauth": {"token_endpoint": "https://idp/token", "jwks_endpoint": "https://idp/keys"}},
+            "documented on Kubernetes only",
+        ),
+        ({"auth": "swap", "oauth": {"token_endpoint": "idp"}}, "gateway.oauth.token_endpoint"),
+    ],
+)
+def test_an_oauth_that_can_not_be_is_said(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(yaml.safe_dump({"gateway": options}))
+    result = rendered(PLAN, "--out", tmp_path / "out", "--settings", settings)
+    assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
+
+
 def test_more_ports_than_ecs_takes_are_said_and_no_parameters_written(tmp_path: Path) -> None:
     settings = tmp_path / "settings.yaml"
     settings.write_text("gateway: {node_ids: [0, 11]}\n")
@@ -131,7 +173,7 @@ def test_a_task_carries_its_targets_configuration_and_the_files_that_it_names() 
     identifier, names, body = template["Resources"]["Fn::ForEach::TaskDefinitions"]
     definition = body["TaskDefinition${To}"]["Properties"]
     gateway, (_, files, _) = (each.get("Fn::If", each) for each in definition["ContainerDefinitions"])
-    (config,) = gateway["Environment"]
+    config, _ = gateway["Environment"]
     assert config == {"Name": "GATEWAY_CONFIG", "Value": {"Ref": {"Fn::Sub": "Config${To}"}}}
     families = dict(zip(names, definition["Family"]["Fn::Select"][1], strict=True))
     assert families == {
@@ -144,7 +186,10 @@ def test_a_task_carries_its_targets_configuration_and_the_files_that_it_names() 
     written = re.findall(r"> (\S+)", files["Command"][0])
     wanted = (Settings().keystore, CLIENT_LOGINS, CLUSTER_LOGIN)
     assert [f"{files['MountPoints'][0]['ContainerPath']}/{name}" for name in written] == list(wanted)
-    assert files["Environment"][0]["Value"] == CLUSTER_LOGIN_TEMPLATE.strip()
+    (login,) = files["Environment"]
+    assert login == {"Name": "CLUSTER", "Value": {"Ref": {"Fn::Sub": "ClusterLogin${To}"}}}
+    defaults = {template["Parameters"][f"ClusterLogin{name}"]["Default"] for name in names}
+    assert defaults == {CLUSTER_LOGIN_TEMPLATE.strip()}
 
 
 def test_at_least_three_tasks_run() -> None:

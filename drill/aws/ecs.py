@@ -31,6 +31,7 @@ LOG = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 0.05
 RESTART_AFTER_S: Final = 1.0
 MODULE: Final = "drill.gateway.instance"
+ADMIN_PORT: Final = 9190
 BALANCER_TAG: Final = "drill:balancer"
 _Backend: Any = EC2ContainerServiceBackend
 
@@ -68,6 +69,12 @@ class Running:
             return ()
         ready = self.child.ready
         return tuple(port for name, first in ready["routes"].items() for port in (first, *ready["brokers"][name]))
+
+    @property
+    def admin_port(self) -> list[tuple[int, int]]:
+        """The port of its metrics, inside the container and outside."""
+        port = self.child.ready.get("admin_port") if self.child is not None else None
+        return [(ADMIN_PORT, int(port))] if port else []
 
 
 @dataclass
@@ -206,9 +213,10 @@ class EcsBridge:
                 running.task.last_status = "RUNNING"
                 container: Any = running.task.containers[0]
                 container.last_status = "RUNNING"
+                published = [*((port, port) for port in running.ports), *running.admin_port]
                 container.network_bindings = [
-                    {"bindIP": "127.0.0.1", "containerPort": port, "hostPort": port, "protocol": "tcp"}
-                    for port in running.ports
+                    {"bindIP": "127.0.0.1", "containerPort": inside, "hostPort": port, "protocol": "tcp"}
+                    for inside, port in published
                 ]
             if running.child is not None and not running.child.alive:
                 self._forget(backend, fleet, running)

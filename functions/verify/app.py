@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from failover.credentials import Credentials, with_credentials
 from failover.errors import FailoverError, FleetRejected, FleetUnavailable, KafkaUnavailable
 from failover.gateway import Fleet, FleetState, Instance, fleets_of
+from failover.gateway.metrics import with_metrics
 from failover.kafka import Settings, cluster_id, settings, write_and_read_back
 from failover.plan import Plan, Site
 from failover.step import Report, Request, done, step, waiting
@@ -38,7 +39,8 @@ def verify(request: Request, plan: Plan) -> Report:
     with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
         left_behind = pool.submit(_left_behind, plan.site(execution.from_site), execution.to_site)
         through = [pool.submit(client.passes, where, bootstrap) for where, bootstrap in ways.items()]
-        states = dict(zip((name for name, _ in fleets), pool.map(_look, fleets), strict=True))
+        looks = pool.map(lambda fleet: _look(fleet, plan.name), fleets)
+        states = dict(zip((name for name, _ in fleets), looks, strict=True))
         asked = [
             pool.submit(client.asks, instance)
             for state in states.values()
@@ -49,8 +51,9 @@ def verify(request: Request, plan: Plan) -> Report:
         found += [each for way in through for each in way.result()]
         found += [each.result() for each in asked]
         swapping = [(name, fleet) for name, fleet in fleets if _auth_failures(states[name])]
-        after = dict(zip((name for name, _ in swapping), pool.map(_look, swapping), strict=True))
-        found += [each for name, state in after.items() for each in _swaps(states[name], state)]
+        again = pool.map(lambda fleet: _look(fleet, plan.name), swapping)
+        after = dict(zip((name for name, _ in swapping), again, strict=True))
+        found += [each for name, state in after.items() for each in _swaps(name, states[name], state)]
     proven = [each.said for each in found if each.holds]
     unproven = [each.said for each in found if not each.holds]
     left = left_behind.result()
@@ -107,9 +110,9 @@ class Client:
         return settings(bootstrap, self.plan.clients.security_protocol, held)
 
 
-def _look(fleet: tuple[str, Fleet]) -> FleetState | FleetUnavailable:
+def _look(fleet: tuple[str, Fleet], route: str) -> FleetState | FleetUnavailable:
     try:
-        return fleet[1].look()
+        return with_metrics(fleet[1].look(), route)
     except FleetUnavailable as error:
         return error
 
@@ -130,14 +133,22 @@ def _auth_failures(state: FleetState | FleetUnavailable) -> Mapping[str, int]:
     return {each.name: each.auth_failures for each in instances if each.auth_failures is not None}
 
 
-def _swaps(before: FleetState | FleetUnavailable, after: FleetState | FleetUnavailable) -> Iterator[Found]:
-    """Whether swaps of credentials failed while the fleet was asked."""
-    then = _auth_failures(before)
-    for name, failures in _auth_failures(after).items():
-        if failures > then.get(name, failures):
-            yield Found(f"instance {name}: {failures - then[name]} swaps of credentials failed meanwhile", False)
-        elif name in then:
-            yield Found(f"instance {name}: no swap of credentials failed meanwhile")
+def _swaps(name: str, before: FleetState | FleetUnavailable, after: FleetState | FleetUnavailable) -> Iterator[Found]:
+    """Whether swaps of credentials failed while the fleet was asked; a count that can't be compared proves nothing."""
+    if isinstance(after, FleetUnavailable):
+        yield Found(f"fleet {name} could not be asked again whether swaps of credentials failed: {after}", False)
+        return
+    now = _auth_failures(after)
+    for instance, then in _auth_failures(before).items():
+        count = now.get(instance)
+        if count is None:
+            yield Found(f"instance {instance} did not tell again how many swaps of credentials have failed", False)
+        elif count < then:
+            yield Found(f"instance {instance} was started anew while its swaps of credentials were counted", False)
+        elif count > then:
+            yield Found(f"instance {instance}: {count - then} swaps of credentials failed meanwhile", False)
+        else:
+            yield Found(f"instance {instance}: no swap of credentials failed meanwhile")
 
 
 def _left_behind(site: Site, wanted: str) -> dict[str, str]:

@@ -24,7 +24,8 @@ class Instance:
     """One gateway container. `bootstrap`: where the route can be reached on this instance alone, if known; `zone`: the
     availability zone it runs in, if told; `config_id`: of the configuration it says it runs, if it says; `proof`: why
     it is held to run the fleet's wanted configuration, or None: that is not proven; `auth_failures`: how many swaps of
-    credentials have failed on it since it started, if it swaps any and says so."""
+    credentials have failed on it since it started, if it swaps any and says so; `metrics`: the host:port that tells it,
+    where that was not asked yet."""
 
     name: str
     bootstrap: str | None
@@ -32,6 +33,7 @@ class Instance:
     config_id: str | None = None
     proof: str | None = None
     auth_failures: int | None = None
+    metrics: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from failover.errors import FleetRejected
-from failover.gateway import FleetState, Obstacle
+from failover.gateway import FleetState, Obstacle, metrics
 from failover.gateway.cfk_state import BLOCKED, ROLL, Told, View, config_id, hot_reload, told
 from failover.gateway.change import Change, change_of, conditions_of, digests
 from failover.gateway.guarded import patched
@@ -28,7 +28,6 @@ GATEWAYS: Final = "apis/platform.confluent.io/v1beta1 gateways"
 DEPLOYMENTS: Final = "apis/apps/v1 deployments"
 PODS: Final = "api/v1 pods"
 CONFIG_PORT: Final = 9180
-ADMIN_PORT: Final = 9190
 FENCE: Final = {"scope": "ALL", "errorCode": "BROKER_NOT_AVAILABLE"}
 FENCE_SINCE: Final = (1, 2)
 _ASKED_AT_ONCE: Final = 16
@@ -182,8 +181,8 @@ class CfkGateway:
 
     def _ask(self, pod: str) -> Told:
         config = self._api.ask_pod(pod, CONFIG_PORT, "config")
-        metrics = self._api.ask_pod(pod, ADMIN_PORT, "metrics") if config[0] else config  # who is silent is asked once
-        return told(config, metrics, self._fleet.route)
+        text = self._api.ask_pod(pod, metrics.PORT, "metrics") if config[0] else config  # who is silent is asked once
+        return told(config, text, self._fleet.route)
 
 
 def _can_fence(spec: dict[str, Any]) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from failover.errors import FleetRejected
 from failover.gateway import FenceKind, Instance
 from failover.gateway.change import Change, annotations_of, change_of, conditions_of, is_new, since
 from failover.gateway.kubernetes import Object
+from failover.gateway.metrics import SERVING, Measured, measured
 from failover.gateway.pods import bootstrap_of, carries_clients, has_variable, is_ready, rolled_out, short_of, zone_of
 from failover.plan import FENCED
 from failover.plan_fleets import CfkFleet
@@ -46,7 +46,8 @@ class Told:
 
 def told(config: tuple[int, bytes], metrics: tuple[int, bytes], route: str) -> Told:
     """What the answers to `/config` and `/metrics` say."""
-    state, failures = _measured(metrics[1], route) if metrics[0] == 200 else (None, None)
+    tells = measured(metrics[1], route) if metrics[0] == 200 else Measured()
+    state, failures = tells.state, tells.auth_failures
     if config[0] == 404:
         return Told(False, None, state, failures)
     try:
@@ -179,7 +180,7 @@ class View:
     def proof(self, pod: Object) -> str | None:
         """Why a pod is held to run the present spec; None if it is not."""
         answer = self.answers[pod["metadata"]["name"]]
-        if answer.state not in (None, "serving"):
+        if answer.state not in (None, SERVING):
             return None
         if self.certified and answer.knows_ids is not False:
             return f"reports {answer.config_id}" if answer.config_id == self.spec["configId"] else None
@@ -305,28 +306,3 @@ def is_failure(condition: Mapping[str, Any]) -> bool:
     if condition.get("status") != "False":
         return False
     return str(condition.get("reason", "")).endswith("Failed") or condition.get("type") == HOT_RELOAD_STATUS
-
-
-_STATE: Final = re.compile(r"^kroxylicious_virtual_cluster_state\{([^}]*)\}\s+1(?:\.0)?$", re.MULTILINE)
-
-
-_AUTH_FAILURES: Final = re.compile(
-    r'^gateway_authswap_(?:client|cluster)_auth_total\{[^}]*result="failure"[^}]*\}\s+(\d+(?:\.\d*)?(?:E\d+)?)$',
-    re.MULTILINE,
-)
-
-
-def _measured(metrics: bytes, route: str) -> tuple[str | None, int | None]:
-    """The state of a route's virtual cluster, and how many swaps of credentials have failed; not every release tells
-    the one, and only gateways that swap tell the other."""
-    text = metrics.decode(errors="replace")
-    failures = [int(float(count)) for count in _AUTH_FAILURES.findall(text)]
-    return _state(text, route), sum(failures) if failures else None
-
-
-def _state(metrics: str, route: str) -> str | None:
-    for match in _STATE.finditer(metrics):
-        labels = dict(re.findall(r'(\w+)="([^"]*)"', match[1]))
-        if labels.get("virtual_cluster") == route:
-            return labels.get("state")
-    return None

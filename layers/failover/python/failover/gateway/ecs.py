@@ -24,6 +24,8 @@ _NEVER_BACK: Final = {"maximumPercent": 200, "deploymentCircuitBreaker": {"enabl
 """A deployment that is rolled back leads clients back to the lost site."""
 ALL_AT_ONCE: Final = {"minimumHealthyPercent": 0, **_NEVER_BACK}
 ROLLING: Final = {"minimumHealthyPercent": 100, **_NEVER_BACK}
+ADMIN_PORT: Final = 9190
+_ANY_ADDRESS: Final = (None, "", "0.0.0.0", "::")  # noqa: S104 - those that lead nowhere from another host
 KEPT_S: Final = 30
 _TERMINATES: Final = "deregistration_delay.connection_termination.enabled"
 _DELAY: Final = "deregistration_delay.timeout_seconds"
@@ -188,10 +190,16 @@ def called(where: str, operation: Callable[..., dict[str, Any]], **arguments: An
 
 
 def _instance(task: dict[str, Any], wanted: str, port: int) -> Instance:
-    address = _attached(task)
-    bootstrap = _bound(task) or (f"{address}:{port}" if address else None)
-    proof = f"runs {wanted.rsplit('/', 1)[-1]}" if task.get("taskDefinitionArn") == wanted else None
-    return Instance(_name(task), bootstrap, task.get("availabilityZone") or None, proof=proof)
+    address, published = _attached(task), _published(task)
+    route = next((at for inside, at in published if inside != ADMIN_PORT), None)
+    admin = next((at for inside, at in published if inside == ADMIN_PORT), None)
+    return Instance(
+        _name(task),
+        route or (f"{address}:{port}" if address else None),
+        task.get("availabilityZone") or None,
+        proof=f"runs {wanted.rsplit('/', 1)[-1]}" if task.get("taskDefinitionArn") == wanted else None,
+        metrics=admin or (f"{address}:{ADMIN_PORT}" if address else None),
+    )
 
 
 def _name(task: dict[str, Any]) -> str:
@@ -212,13 +220,15 @@ def _balancers(service: dict[str, Any]) -> list[dict[str, Any]]:
     return list(service.get("loadBalancers") or [])
 
 
-def _bound(task: dict[str, Any]) -> str | None:
-    """The first published port: the route's bootstrap port (bridge and host network mode)."""
-    for container in task.get("containers", []):
-        for binding in container.get("networkBindings", []):
-            if binding.get("hostPort"):
-                return f"{binding.get('bindIP', '127.0.0.1')}:{binding['hostPort']}"
-    return None
+def _published(task: dict[str, Any]) -> list[tuple[int, str]]:
+    """Each port of the containers, and where it is published (bridge and host network mode), the route's bootstrap
+    first."""
+    return [
+        (int(binding.get("containerPort", 0)), f"{binding['bindIP']}:{binding['hostPort']}")
+        for container in task.get("containers", [])
+        for binding in container.get("networkBindings", [])
+        if binding.get("hostPort") and binding.get("bindIP") not in _ANY_ADDRESS
+    ]
 
 
 def _attached(task: dict[str, Any]) -> str | None:

@@ -78,8 +78,9 @@ class Balancer:
         return self.show(None)
 
     def show(self, _: Any) -> Reply:
-        """GET: all of them."""
-        return as_json({"targets": sorted(self._registered()), "leads_to": self._leads_to})
+        """GET: all of them, and where the listeners lead if there are several sets."""
+        targets = [target for group in self._groups.values() for target in group]
+        return as_json({"targets": targets} | ({"leads_to": self._leads_to} if self._leads_to else {}))
 
     def _registered(self) -> set[Target]:
         return {target for targets in self._groups.values() for target in targets}

@@ -17,18 +17,18 @@ import boto3
 import yaml
 
 from bench.result import NotMeasured, Result
-from drill import orders
+from drill import fixture_plan
 from drill.process import ChildFailed, spawn
 from gateway.config import gateway_config
 
-from failover.gateway.ecs import EcsService  # isort: skip
-from failover.plan import parse  # isort: skip
-from failover.plan_fleets import EcsFleet  # isort: skip
+from failover.fleets.ecs import EcsService  # isort: skip
+from failover.plan.model import parse  # isort: skip
+from failover.plan.fleets import EcsFleet  # isort: skip
 
 INSTANCES: Final = 12
 ROUNDS: Final = 3
 SITE: Final = "west"
-REGION: Final = orders.REGIONS[SITE]
+REGION: Final = fixture_plan.REGIONS[SITE]
 LIMIT_S: Final = 120.0
 ASKED_EVERY_S: Final = 0.1
 LOOKED_EVERY_S: Final = 1.0
@@ -41,10 +41,10 @@ def measure() -> list[Result]:
         NotMeasured: if the fleet does not come up, or a route is not proven in time.
     """
     nowhere = {
-        site: orders.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
-        for site in orders.REGIONS
+        site: fixture_plan.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
+        for site in fixture_plan.REGIONS
     }
-    document = orders.plan_document(
+    document = fixture_plan.plan_document(
         nowhere, client_bootstrap="127.0.0.1:9092", nameserver="127.0.0.1:9", zone_id="Z1", policy={}
     )
     plan = parse(yaml.safe_dump(document))
@@ -64,7 +64,9 @@ def measure() -> list[Result]:
                 text = yaml.safe_dump(gateway_config(plan, SITE, target), sort_keys=False)
                 environment = [{"name": "GATEWAY_CONFIG", "value": text}]
                 container = {"name": "gateway", "image": "gateway", "memory": 4096, "environment": environment}
-                ecs.register_task_definition(family=orders.task_family(SITE, target), containerDefinitions=[container])
+                ecs.register_task_definition(
+                    family=fixture_plan.task_family(SITE, target), containerDefinitions=[container]
+                )
             ecs.create_service(
                 cluster=fleet.cluster,
                 serviceName=fleet.service,
@@ -119,6 +121,6 @@ def _client(endpoint: str) -> Any:
         "ecs",
         region_name=REGION,
         endpoint_url=endpoint,
-        aws_access_key_id=orders.ACCOUNT,
+        aws_access_key_id=fixture_plan.ACCOUNT,
         aws_secret_access_key="bench",
     )

@@ -17,14 +17,14 @@ import httpx
 import yaml
 
 from bench.result import NotMeasured, Result
-from drill import orders
+from drill import fixture_plan
 from drill.process import ROOT, ChildFailed, spawn
 from gateway.cfk import controller_rules, gateway_resource
 from gateway.settings import Settings
 
-from failover.gateway.cfk import CfkGateway  # isort: skip
-from failover.plan import parse  # isort: skip
-from failover.plan_fleets import CfkFleet  # isort: skip
+from failover.fleets.cfk import CfkGateway  # isort: skip
+from failover.plan.model import parse  # isort: skip
+from failover.plan.fleets import CfkFleet  # isort: skip
 
 INSTANCES: Final = 12
 ROUNDS: Final = 6
@@ -44,7 +44,7 @@ def measure() -> list[Result]:
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "bench")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "bench")
     document = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text())
-    document["sites"]["west"]["fleets"] = [orders.cfk_fleet("west", "127.0.0.1:9100")]
+    document["sites"]["west"]["fleets"] = [fixture_plan.cfk_fleet("west", "127.0.0.1:9100")]
     with tempfile.TemporaryDirectory() as logs:
         try:
             cluster = spawn("drill.kubernetes.cluster", _config(document, Path(logs)), log=Path(logs) / "cluster.log")
@@ -73,7 +73,7 @@ def _round(gateway: CfkGateway, target: str) -> tuple[float, float]:
         looked = time.perf_counter()
         state = gateway.look()
         milliseconds = 1000 * (time.perf_counter() - looked)
-        if state.is_at(target) and state.settled and len(state.instances) == INSTANCES:
+        if state.routed_to(target) and state.settled and len(state.instances) == INSTANCES:
             return time.perf_counter() - began, milliseconds
         if time.perf_counter() > began + PROVEN_S:
             raise NotMeasured(f"not proven in {PROVEN_S:.0f} s: {state.detail}")

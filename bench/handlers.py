@@ -24,11 +24,11 @@ from moto.server import ThreadedMotoServer
 
 from bench.imports import LAYER, ROOT, install_dependencies
 from bench.result import NotMeasured
-from drill import orders
+from drill import fixture_plan
 from drill.aws import dynamodb
 from drill.process import Child, spawn
 
-REGION: Final = orders.REGIONS[orders.STANDBY]
+REGION: Final = fixture_plan.REGIONS[fixture_plan.STANDBY]
 
 CONTEXT: Final = """
 import json, sys, time
@@ -61,9 +61,9 @@ def aws() -> Iterator[str]:
         AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
-    for site, (key, secret) in orders.API_KEYS.items():
+    for site, (key, secret) in fixture_plan.API_KEYS.items():
         client(endpoint, "secretsmanager").create_secret(
-            Name=f"failover/{orders.PLAN}/{site}", SecretString=json.dumps({"key": key, "secret": secret})
+            Name=f"failover/{fixture_plan.PLAN}/{site}", SecretString=json.dumps({"key": key, "secret": secret})
         )
     yield endpoint
     server.stop()
@@ -79,14 +79,14 @@ def client(endpoint: str, service: str) -> Any:
 @contextmanager
 def stand_in(site: str, **config: Any) -> Iterator[Child]:
     """The REST API of a site's cluster; the link that ends there comes from the other one."""
-    other = next(each for each in orders.API_KEYS if each != site)
-    key, secret = orders.API_KEYS[site]
+    other = next(each for each in fixture_plan.API_KEYS if each != site)
+    key, secret = fixture_plan.API_KEYS[site]
     whole = {
         "site": site,
         "cluster_id": f"lkc-{site}01",
         "api_key": key,
         "api_secret": secret,
-        "link": {"name": orders.LINK, "remote_cluster_id": f"lkc-{other}01"},
+        "link": {"name": fixture_plan.LINK, "remote_cluster_id": f"lkc-{other}01"},
         **config,
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -101,14 +101,16 @@ def deploy_plan(endpoint: str, rest: Mapping[str, Child], **changed: Any) -> Non
     """The plan, with nothing of it running but these REST APIs; a site without one has the other's."""
     any_rest = next(iter(rest.values()))
     addresses = {
-        site: orders.SiteAddresses(f"lkc-{site}01", "127.0.0.1:9", rest.get(site, any_rest).ready["url"], "127.0.0.1:9")
-        for site in orders.API_KEYS
+        site: fixture_plan.SiteAddresses(
+            f"lkc-{site}01", "127.0.0.1:9", rest.get(site, any_rest).ready["url"], "127.0.0.1:9"
+        )
+        for site in fixture_plan.API_KEYS
     }
-    plan = orders.plan_document(
+    plan = fixture_plan.plan_document(
         addresses, client_bootstrap="127.0.0.1:9", nameserver="127.0.0.1:9", zone_id="Z1", policy={}
     )
     client(endpoint, "ssm").put_parameter(
-        Name=f"/failover/plans/{orders.PLAN}", Value=yaml.safe_dump(plan | changed), Type="String", Overwrite=True
+        Name=f"/failover/plans/{fixture_plan.PLAN}", Value=yaml.safe_dump(plan | changed), Type="String", Overwrite=True
     )
 
 

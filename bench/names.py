@@ -25,17 +25,17 @@ import yaml
 
 from bench.handlers import aws
 from bench.result import NotMeasured, Result
-from drill import orders
+from drill import fixture_plan
 from drill.client_name import hold_name
-from drill.names.held import Held, held_by_cloud_dns, held_by_routing_controls, held_by_traffic_manager
-from drill.names.served import no_faults, served
-from drill.names.web_identity import operations as web_identity_operations
-from drill.orders import HOME, HOSTNAME, STANDBY, ZONE, dns_target
+from drill.dns_providers.scenarios import Held, held_by_cloud_dns, held_by_routing_controls, held_by_traffic_manager
+from drill.dns_providers.server import no_faults, served
+from drill.dns_providers.web_identity import operations as web_identity_operations
+from drill.fixture_plan import HOME, HOSTNAME, STANDBY, ZONE, dns_target
 from drill.process import ROOT, spawn
 
-from failover.aws import client  # isort: skip
+from failover.aws.clients import client  # isort: skip
 from failover.dns import ClientName, client_name_of  # isort: skip
-from failover.plan import parse  # isort: skip
+from failover.plan.model import parse  # isort: skip
 
 ROUNDS: Final = 6
 LIMIT_MS: Final = 500
@@ -62,7 +62,7 @@ def _of_kind(kind: str) -> Iterator[Result]:
             "AWS_ENDPOINT_URL_STS": identity,
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
-            "AWS_DEFAULT_REGION": orders.REGIONS[STANDBY],
+            "AWS_DEFAULT_REGION": fixture_plan.REGIONS[STANDBY],
         }
         scene.enter_context(patch.dict(os.environ, environment))
         client.cache_clear()
@@ -102,7 +102,7 @@ def _round(kind: str, name: ClientName, server: str, to: str) -> tuple[float, fl
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(server, dns_target(to), answered, over))
     started = time.monotonic()
-    change = name.lead_to(to)
+    change = name.point_to(to)
     written = time.monotonic()
     watcher.start()
     try:
@@ -139,7 +139,7 @@ def _watch(server: str, target: str, answered: list[float], over: threading.Even
 
 @contextmanager
 def _route53(kind: Any, endpoint: str) -> Iterator[Held]:
-    def of_world(service: str, region: str = orders.REGIONS[STANDBY]) -> Any:
+    def of_world(service: str, region: str = fixture_plan.REGIONS[STANDBY]) -> Any:
         return boto3.client(service, region_name=region, endpoint_url=endpoint)  # type: ignore[call-overload]
 
     zone = of_world("route53").create_hosted_zone(Name=ZONE, CallerReference=kind)["HostedZone"]["Id"].split("/")[-1]

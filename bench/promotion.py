@@ -18,7 +18,7 @@ import httpx
 
 from bench.handlers import aws, client, deploy_plan, run, stand_in
 from bench.result import NotMeasured, Result
-from drill import orders
+from drill import fixture_plan
 from drill.process import Child
 
 MIRRORS: Final = 10_000
@@ -26,7 +26,7 @@ ONE_BY_ONE: Final = 500
 SIDE_BY_SIDE: Final = 10
 LATENCY_S: Final = 0.05
 STOP_DELAY_S: Final = 2.0
-KEY, SECRET = orders.API_KEYS[orders.STANDBY]
+KEY, SECRET = fixture_plan.API_KEYS[fixture_plan.STANDBY]
 
 _DRIVE: Final = """
 payload, calls = 0, 0
@@ -78,7 +78,7 @@ def measure() -> list[Result]:
 
 def _promotion(endpoint: str, epoch: int, *, failing: bool = False) -> Promotion:
     with _stand_in(MIRRORS) as rest:
-        deploy_plan(endpoint, {orders.STANDBY: rest})
+        deploy_plan(endpoint, {fixture_plan.STANDBY: rest})
         if failing:
             _fail_one_in_ten(rest)
         event = {"execution": _execution(epoch)}
@@ -108,7 +108,7 @@ def _fail_one_in_ten(rest: Child) -> None:
 def _one_by_one() -> float:
     """Seconds for `ONE_BY_ONE` topics, each asked for and then looked at every second until it is STOPPED."""
     with _stand_in(ONE_BY_ONE) as rest:
-        base = f"{rest.ready['url']}/kafka/v3/clusters/lkc-west01/links/{orders.LINK}"
+        base = f"{rest.ready['url']}/kafka/v3/clusters/lkc-west01/links/{fixture_plan.LINK}"
         http = httpx.Client(auth=(KEY, SECRET), timeout=30)
 
         def promote(topic: str) -> None:
@@ -126,17 +126,17 @@ def _one_by_one() -> float:
 
 def _stand_in(mirrors: int) -> AbstractContextManager[Child]:
     what = {"count": mirrors, "partitions": 2, "lag": 50}
-    return stand_in(orders.STANDBY, rest_only_mirrors=what, stop_delay_s=STOP_DELAY_S, latency_s=LATENCY_S)
+    return stand_in(fixture_plan.STANDBY, rest_only_mirrors=what, stop_delay_s=STOP_DELAY_S, latency_s=LATENCY_S)
 
 
 def _execution(epoch: int) -> dict[str, Any]:
     return {
-        "plan": orders.PLAN,
+        "plan": fixture_plan.PLAN,
         "epoch": epoch,
-        "name": f"{orders.PLAN}-{epoch}-failover",
+        "name": f"{fixture_plan.PLAN}-{epoch}-failover",
         "kind": "failover",
-        "from": orders.HOME,
-        "to": orders.STANDBY,
+        "from": fixture_plan.HOME,
+        "to": fixture_plan.STANDBY,
         "claimed_at": time.time(),
     }
 
@@ -146,10 +146,10 @@ def _claim(endpoint: str, epoch: int) -> None:
     client(endpoint, "dynamodb").put_item(
         TableName="ledger",
         Item={
-            "pk": {"S": f"plan#{orders.PLAN}"},
+            "pk": {"S": f"plan#{fixture_plan.PLAN}"},
             "sk": {"S": "state"},
-            "active": {"S": orders.HOME},
+            "active": {"S": fixture_plan.HOME},
             "epoch": {"N": str(epoch)},
-            "holder": {"S": f"{orders.PLAN}-{epoch}-failover"},
+            "holder": {"S": f"{fixture_plan.PLAN}-{epoch}-failover"},
         },
     )

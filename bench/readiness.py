@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bench.handlers import aws, deploy_plan, run, stand_in
 from bench.result import NotMeasured, Result
-from drill import orders
+from drill import fixture_plan
 
 MIRRORS: Final = 10_000
 PARTITIONS: Final = 2
@@ -39,12 +39,12 @@ def measure() -> list[Result]:
     many: dict[str, Any] = {"count": MIRRORS, "partitions": PARTITIONS}
     with (
         aws() as endpoint,
-        stand_in(orders.HOME, rest_only_topics=many, latency_s=LATENCY_S) as home,
-        stand_in(orders.STANDBY, rest_only_mirrors=many | {"lag": 50}, latency_s=LATENCY_S) as standby,
+        stand_in(fixture_plan.HOME, rest_only_topics=many, latency_s=LATENCY_S) as home,
+        stand_in(fixture_plan.STANDBY, rest_only_mirrors=many | {"lag": 50}, latency_s=LATENCY_S) as standby,
     ):
-        rest = {orders.HOME: home, orders.STANDBY: standby}
+        rest = {fixture_plan.HOME: home, fixture_plan.STANDBY: standby}
         deploy_plan(endpoint, rest, protect={"groups": [], "topics": []})
-        told, peak_mb = run(endpoint, "check_readiness", _DRIVE, {"plan": orders.PLAN})
+        told, peak_mb = run(endpoint, "check_readiness", _DRIVE, {"plan": fixture_plan.PLAN})
     checks: dict[str, list[str]] = told["checks"]
     if any(checks[name][0] not in ("pass", "warn") for name in LOOKED_AT):
         raise NotMeasured(f"not every mirror was looked at: { ({name: checks[name] for name in LOOKED_AT}) }")

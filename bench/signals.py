@@ -19,7 +19,7 @@ import yaml
 
 from bench.handlers import aws, client, run
 from bench.result import NotMeasured, Result
-from drill import orders
+from drill import fixture_plan
 
 PLANS: Final = 100
 SEED: Final = 7
@@ -27,7 +27,7 @@ P99_MS: Final = 50
 MINUTE_S: Final = 60
 NOWHERE: Final = "127.0.0.1:9"
 EVENTS: Final = Path(__file__).resolve().parent.parent / "events"
-VANTAGE_POINTS: Final = (orders.REGIONS[orders.STANDBY], orders.THIRD_REGION)
+VANTAGE_POINTS: Final = (fixture_plan.REGIONS[fixture_plan.STANDBY], fixture_plan.THIRD_REGION)
 _ALARM: Final = "alarm of "
 """Stands for the plan's own name in an alarm's."""
 SIGHTINGS_AGO_S: Final = (6.0, 3.0, 0.0)
@@ -67,7 +67,7 @@ def measure() -> list[Result]:
         machine = client(endpoint, "stepfunctions").create_state_machine(
             name="failover",
             definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
-            roleArn=f"arn:aws:iam::{orders.ACCOUNT}:role/states",
+            roleArn=f"arn:aws:iam::{fixture_plan.ACCOUNT}:role/states",
         )["stateMachineArn"]
         file.writelines(json.dumps(each) + "\n" for each in signals)
         file.flush()
@@ -86,9 +86,10 @@ def measure() -> list[Result]:
 
 def _plan(name: str) -> dict[str, Any]:
     addresses = {
-        site: orders.SiteAddresses(f"lkc-{site}01", NOWHERE, f"http://{NOWHERE}", NOWHERE) for site in orders.REGIONS
+        site: fixture_plan.SiteAddresses(f"lkc-{site}01", NOWHERE, f"http://{NOWHERE}", NOWHERE)
+        for site in fixture_plan.REGIONS
     }
-    document = orders.plan_document(
+    document = fixture_plan.plan_document(
         addresses, client_bootstrap=NOWHERE, nameserver=NOWHERE, zone_id="Z1", policy={"hold_seconds": 3}
     )
     for site, each in document["sites"].items():
@@ -99,8 +100,8 @@ def _plan(name: str) -> dict[str, Any]:
 def _signals(name: str) -> list[tuple[float, dict[str, Any]]]:
     """Ten of a plan, with how long ago each was: two alarms, one of them told twice, one of the other site; three
     sights from each of two vantage points."""
-    told = [(5.0, _alarm(name, orders.HOME, service)) for service in ("kafka", "gateway", "kafka")]
-    told.append((5.0, _alarm(name, orders.STANDBY, "kafka", "OK")))
+    told = [(5.0, _alarm(name, fixture_plan.HOME, service)) for service in ("kafka", "gateway", "kafka")]
+    told.append((5.0, _alarm(name, fixture_plan.STANDBY, "kafka", "OK")))
     return told + [(ago, _sighting(name, vantage)) for vantage in VANTAGE_POINTS for ago in SIGHTINGS_AGO_S]
 
 
@@ -129,9 +130,9 @@ def _check(endpoint: str, machine: str, names: list[str]) -> int:
         NotMeasured: if a source's last word is missing, or a plan was started twice.
     """
     wanted = {
-        *((orders.HOME, _ALARM + service) for service in ("kafka", "gateway")),
-        (orders.STANDBY, _ALARM + "kafka"),
-        *((site, f"probe/{vantage}") for site in orders.REGIONS for vantage in VANTAGE_POINTS),
+        *((fixture_plan.HOME, _ALARM + service) for service in ("kafka", "gateway")),
+        (fixture_plan.STANDBY, _ALARM + "kafka"),
+        *((site, f"probe/{vantage}") for site in fixture_plan.REGIONS for vantage in VANTAGE_POINTS),
     }
     pages = client(endpoint, "dynamodb").get_paginator("scan").paginate(TableName="ledger")
     items = [item for page in pages for item in page["Items"] if item["sk"]["S"].startswith("signal#")]

@@ -20,10 +20,10 @@ from typing import Final
 
 import gateway  # noqa: F401 - it puts the layer on the path
 from bench.result import Result
-from failover.decision import Case, decide, judge
-from failover.evidence import SERVICES, Evidence, Probe, Signal, View, unbroken, with_newer
-from failover.ledger import PlanState
-from failover.policy import Policy
+from failover.decision.rules import Case, decide, judge
+from failover.detection.evidence import SERVICES, Evidence, Probe, Signal, View, unbroken, with_newer
+from failover.ledger.records import PlanState
+from failover.plan.policy import Policy
 
 YEAR_S: Final = 365 * 86_400.0
 ROUND_S: Final = 2.0
@@ -212,7 +212,7 @@ class _Window:
             for site in (HOME, STANDBY)
             for service in SERVICES
         )
-        # As look_around judges itself: who sees neither site is ill.
+        # As probe_sites judges itself: who sees neither site is ill.
         blind = not any(probe.healthy for probe in probes)
         return View(vantage, now, probes, "ill: it sees neither site" if blind else None)
 

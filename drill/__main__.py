@@ -17,15 +17,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from drill import orders
-from drill.decision.endings import TABLE
-from drill.decision.scene import SceneStuck
-from drill.decision.stories import STAGES, play
+from drill import fixture_plan
+from drill.decision.expected_outcomes import TABLE
+from drill.decision.scenario_world import SceneStuck
+from drill.decision.scenarios import STAGES, play
 from drill.process import ROOT, ChildFailed
 from drill.rehearsal import Rehearsal, RehearsalFailed
 from drill.report import write_report
-from drill.rerouting import endings as rerouting
-from drill.rerouting import stories as rerouting_stories
+from drill.rerouting import expected_outcomes as rerouting
+from drill.rerouting import scenarios as rerouting_scenarios
 from drill.scenarios import SCENARIOS
 from drill.terminal import print_summary, view
 from drill.world import SITES, Settings, World, WorldNotUp
@@ -128,9 +128,9 @@ def reroute(
     expected = {(row.scenario, row.fleet): row.ending for row in rerouting.TABLE}
     _hold_against(
         (f"{name} ({stage.fleet})", expected[name, stage.fleet], ending)
-        for number, stage in enumerate(rerouting_stories.STAGES.values())
+        for number, stage in enumerate(rerouting_scenarios.STAGES.values())
         if fleet is None or stage.fleet == fleet.value
-        for name, ending in rerouting_stories.play(stage, directory / str(number))
+        for name, ending in rerouting_scenarios.play(stage, directory / str(number))
     )
 
 
@@ -177,7 +177,7 @@ def local_environment(world: World) -> dict[str, dict[str, str]]:
     return {
         "Parameters": {
             "AWS_ENDPOINT_URL": endpoint,
-            "AWS_DEFAULT_REGION": orders.REGIONS[orders.STANDBY],
+            "AWS_DEFAULT_REGION": fixture_plan.REGIONS[fixture_plan.STANDBY],
             "AWS_ACCESS_KEY_ID": "drill",
             "AWS_SECRET_ACCESS_KEY": "drill",
             "LEDGER_TABLE": world.ledger_table,
@@ -196,7 +196,7 @@ def _print_endpoints(console: Console, world: World) -> None:
     for site in SITES:
         addresses = world.addresses(site)
         table.add_row(f"Kafka of {site}", addresses.bootstrap)
-        table.add_row(f"REST of {site}", f"{addresses.rest} (key {':'.join(orders.API_KEYS[site])})")
+        table.add_row(f"REST of {site}", f"{addresses.rest} (key {':'.join(fixture_plan.API_KEYS[site])})")
         table.add_row(f"load balancer of {site}", addresses.balancer)
     table.add_row("failover state machine", world.resource("FailoverStateMachine"))
     console.print(table)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from drill.orders import HOME, HOSTNAME, PLAN, REGIONS, STANDBY, THIRD_REGION, TTL_S, dns_target
+from drill.fixture_plan import HOME, HOSTNAME, PLAN, REGIONS, STANDBY, THIRD_REGION, TTL_S, dns_target
 
 NameKind = Literal["route53-record", "route53-health-check"]
 Document = dict[str, Any]

@@ -9,20 +9,20 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from drill import orders
-from drill.account import Account, account
+from drill import fixture_plan
 from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
 from drill.clients.record_log import consumer_log, producer_log
 from drill.clients.stop import finish
-from drill.controller_account import ControllerAccount
-from drill.findings import Findings, run_of, words_of_loss
+from drill.fixture_plan import HOME, STANDBY, TOPICS
+from drill.ledger_reader import ControllerAccount
+from drill.live_view import Stage
 from drill.memory import PeakMemory
+from drill.milestones import Findings, run_of, words_of_loss
 from drill.name_watch import NameWatch
-from drill.orders import HOME, STANDBY, TOPICS
 from drill.process import Child
+from drill.record_accounting import Account, account
 from drill.report import Report, report_of
 from drill.scenarios import Scenario
-from drill.stage import Stage
 from drill.terminal import View
 from drill.world import Settings, World
 
@@ -58,7 +58,7 @@ class Rehearsal:
         self._stage.show()
         with PeakMemory() as memory, World(self._settings) as world, ExitStack() as clients:
             self._stage.say(f"the world is up after {world.up_seconds:.1f} s")
-            watch = clients.enter_context(NameWatch(orders.HOSTNAME, world.nameserver))
+            watch = clients.enter_context(NameWatch(fixture_plan.HOSTNAME, world.nameserver))
             controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
             show = partial(self._stage.show, world, controller, watch)
             producer, consumer = self._start_clients(world, clients, show)
@@ -79,7 +79,7 @@ class Rehearsal:
                 peak_memory_mb=memory.peak_mb,
                 killed_at=killed_at,
                 events=world.events(),
-                name_flipped_at=watch.first_led_to(orders.dns_target(STANDBY), killed_at),
+                name_flipped_at=watch.first_led_to(fixture_plan.dns_target(STANDBY), killed_at),
                 execution=failover,
                 loss_table=controller.loss_table(failover.name) if failover else {},
                 settings={"producer": producer.ready["settings"], "consumer": consumer.ready["settings"]},
@@ -89,8 +89,8 @@ class Rehearsal:
 
     def _start_clients(self, world: World, clients: ExitStack, show: Callable[[], None]) -> tuple[Child, Child]:
         common = {"bootstrap": world.client_bootstrap, "topics": list(TOPICS)}
-        reads = common | {"group": orders.GROUP, "log": str(self._consumer_log)}
-        writes = common | {"partitions": orders.PARTITIONS, "rate": RATE, "log": str(self._producer_log)}
+        reads = common | {"group": fixture_plan.GROUP, "log": str(self._consumer_log)}
+        writes = common | {"partitions": fixture_plan.PARTITIONS, "rate": RATE, "log": str(self._producer_log)}
         consumer = world.spawn("drill.clients.consumer", reads, "consumer-process")
         clients.callback(consumer.stop)
         producer = world.spawn("drill.clients.producer", writes, "producer-process")
@@ -104,8 +104,8 @@ class Rehearsal:
         step_functions = world.aws("stepfunctions")
         started = step_functions.start_execution(
             stateMachineArn=world.resource("FailoverStateMachine"),
-            name=f"{orders.PLAN}-dry-run",
-            input=json.dumps({"plan": orders.PLAN, "to": "standby", "dry_run": True}),
+            name=f"{fixture_plan.PLAN}-dry-run",
+            input=json.dumps({"plan": fixture_plan.PLAN, "to": "standby", "dry_run": True}),
         )
 
         def over() -> bool:

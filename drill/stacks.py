@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from drill import orders
-from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION
+from drill import fixture_plan
+from drill.fixture_plan import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION
 from drill.process import ROOT
 
 CONTROLLER: Final = "failover"
@@ -50,10 +50,10 @@ def parameters(controllers: int) -> dict[str, str]:
         "PlanName": PLAN,
         "HomeSite": HOME,
         "StandbySite": STANDBY,
-        "ClientHostname": orders.HOSTNAME,
+        "ClientHostname": fixture_plan.HOSTNAME,
         "HostedZoneId": "ZDRILL",
         "SecretArns": "*",
-        "HealthCheckAlarmNames": ",".join(map(orders.health_check_alarm, (HOME, STANDBY))),
+        "HealthCheckAlarmNames": ",".join(map(fixture_plan.health_check_alarm, (HOME, STANDBY))),
         "EcsServiceArns": "*",
         "EcsClusterArns": "*",
         "ListenerArns": "*",

@@ -25,17 +25,17 @@ import httpx
 import yaml
 from botocore.config import Config
 
-from drill import orders, stacks
+from drill import fixture_plan, stacks
 from drill.client_name import NameKind, hold_name
+from drill.fixture_plan import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
 from drill.fleets import FleetKind, Fleets
 from drill.fleets.cfk import CfkFleets
 from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
 from drill.name_watch import NameWatch
-from drill.orders import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
 from drill.ports import LOOPBACK, free_ports
 from drill.process import ROOT, Child, spawn
 
-PORTS = 1 + orders.BROKERS
+PORTS = 1 + fixture_plan.BROKERS
 ON_THE_WAY = (
     "Judge",
     "WatchSite",
@@ -148,7 +148,7 @@ class World:
         return self._spawn("drill.aws.cloud", self._cloud_config(), "cloud")
 
     def _start_cluster(self, site: str) -> Child:
-        return self._spawn("drill.kafka.cluster", {"site": site, "brokers": orders.BROKERS}, f"kafka-{site}")
+        return self._spawn("drill.kafka.cluster", {"site": site, "brokers": fixture_plan.BROKERS}, f"kafka-{site}")
 
     def _start_balancer(self, site: str) -> Child:
         # Through kube-proxy connections stay until their pod is gone; ECS has the load balancer end them.
@@ -157,15 +157,15 @@ class World:
 
     def _start_rest(self, site: str) -> Child:
         cluster, remote = self._clusters[site].ready, self._clusters[HOME if site == STANDBY else STANDBY].ready
-        key, secret = orders.API_KEYS[site]
-        link = {"name": orders.LINK, "remote_cluster_id": remote["cluster_id"]}
+        key, secret = fixture_plan.API_KEYS[site]
+        link = {"name": fixture_plan.LINK, "remote_cluster_id": remote["cluster_id"]}
         if site == STANDBY:
             link |= {
                 "remote_bootstrap": remote["bootstrap"],
                 "remote_raw_bootstrap": remote["raw_bootstrap"],
                 "interval_s": self.settings.link_interval_s,
                 "offset_sync_s": self.settings.offset_sync_s,
-                "groups": [orders.GROUP],
+                "groups": [fixture_plan.GROUP],
             }
         config = {
             "site": site,
@@ -175,8 +175,8 @@ class World:
             "api_key": key,
             "api_secret": secret,
             "link": link,
-            "topics": [orders.CANARY],
-            "mirrors": [*TOPICS, *orders.more_topics(self.settings.more_topics)] if site == STANDBY else [],
+            "topics": [fixture_plan.CANARY],
+            "mirrors": [*TOPICS, *fixture_plan.more_topics(self.settings.more_topics)] if site == STANDBY else [],
             "rest_only_mirrors": {"count": self.settings.rest_only_mirrors if site == STANDBY else 0},
             "stop_delay_s": self.settings.stop_delay_s,
         }
@@ -185,7 +185,7 @@ class World:
     def _cloud_config(self) -> dict[str, Any]:
         return {
             "region": REGIONS[STANDBY],
-            "account": orders.ACCOUNT,
+            "account": fixture_plan.ACCOUNT,
             "template": str(self.settings.template),
             "parameters": stacks.parameters(self.settings.controllers),
             "more_stacks": stacks.more(self.settings.template, self.settings.controllers),
@@ -200,15 +200,15 @@ class World:
 
     def _edge_config(self) -> dict[str, Any]:
         return {
-            "hostname": orders.HOSTNAME,
+            "hostname": fixture_plan.HOSTNAME,
             "dns": self.nameserver,
             "listen_ports": PORTS,
-            "targets": {f"{orders.dns_target(site)}.": self._balancers[site].ready["port"] for site in SITES},
+            "targets": {f"{fixture_plan.dns_target(site)}.": self._balancers[site].ready["port"] for site in SITES},
             "fixed_port": self.edge_port,
         }
 
     def _create_zone(self) -> str:
-        zone = self.aws("route53").create_hosted_zone(Name=orders.ZONE, CallerReference=str(time.time()))
+        zone = self.aws("route53").create_hosted_zone(Name=fixture_plan.ZONE, CallerReference=str(time.time()))
         return str(zone["HostedZone"]["Id"]).rsplit("/", 1)[-1]
 
     def _deploy_plan(self) -> None:
@@ -216,7 +216,7 @@ class World:
         document = yaml.safe_dump(self.plan, sort_keys=False)
         for stack, region in stacks.with_plan(self.settings.controllers).items():
             for site in SITES:
-                key, secret = orders.API_KEYS[site]
+                key, secret = fixture_plan.API_KEYS[site]
                 self.aws("secretsmanager", region).create_secret(
                     Name=f"failover/{PLAN}/{site}", SecretString=json.dumps({"key": key, "secret": secret})
                 )
@@ -237,7 +237,7 @@ class World:
             }
             check = self.aws("route53").create_health_check(CallerReference=site, HealthCheckConfig=endpoint)
             self.aws("cloudwatch", THIRD_REGION).put_metric_alarm(
-                AlarmName=orders.health_check_alarm(site),
+                AlarmName=fixture_plan.health_check_alarm(site),
                 Namespace="AWS/Route53",
                 MetricName="HealthCheckStatus",
                 Dimensions=[{"Name": "HealthCheckId", "Value": check["HealthCheck"]["Id"]}],
@@ -249,7 +249,7 @@ class World:
             )
 
     def _plan(self) -> dict[str, Any]:
-        return orders.plan_document(
+        return fixture_plan.plan_document(
             {site: self.addresses(site) for site in SITES},
             client_bootstrap=self.client_bootstrap,
             anchors=[self.endpoint.removeprefix("http://")],
@@ -259,17 +259,17 @@ class World:
             fleet=self.fleets.in_plan,
         )
 
-    def addresses(self, site: str) -> orders.SiteAddresses:
+    def addresses(self, site: str) -> fixture_plan.SiteAddresses:
         """Where a site can be reached."""
         cluster = self._clusters[site].ready
         balancer = f"{LOOPBACK}:{self._balancers[site].ready['port']}"
-        return orders.SiteAddresses(
+        return fixture_plan.SiteAddresses(
             cluster["cluster_id"], cluster["bootstrap"], self._rest[site].ready["url"], balancer
         )
 
     def _name_leads_home(self) -> bool:
         """A health check that is inverted fails until checkers have found that it does not."""
-        return NameWatch(orders.HOSTNAME, self.nameserver).ask() == orders.dns_target(HOME)
+        return NameWatch(fixture_plan.HOSTNAME, self.nameserver).ask() == fixture_plan.dns_target(HOME)
 
     def _fleets_serve(self) -> bool:
         for site in SITES:
@@ -306,7 +306,7 @@ class World:
             service,
             region_name=region,
             endpoint_url=self.endpoint,
-            aws_access_key_id=orders.ACCOUNT,
+            aws_access_key_id=fixture_plan.ACCOUNT,
             aws_secret_access_key="drill",
             config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
         )

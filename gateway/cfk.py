@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from failover.errors import UnknownSite
-from failover.gateway.cfk_state import certificate
-from failover.plan import Plan
-from failover.plan_fleets import CfkBlueGreenFleet, CfkFleet
+from failover.fleets.cfk_state import certificate
+from failover.plan.fleets import CfkBlueGreenFleet, CfkFleet
+from failover.plan.model import Plan
 from gateway.config import allowed_urls, check, listening_ports
 from gateway.kubernetes import Manifest, controller_access, disruption_budget, load_balancer, over_zones
 from gateway.settings import BadSettings, OnKubernetes, Settings

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from failover.errors import UnknownSite
-from failover.plan import FENCED, Plan
+from failover.plan.model import FENCED, Plan
 from gateway.settings import FILES, BadSettings, Oauth, Settings
 
 ADMIN_PORT: Final = 9190

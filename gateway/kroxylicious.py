@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from failover.plan import FENCED, Plan
-from failover.plan_fleets import KroxyliciousFleet
+from failover.plan.fleets import KroxyliciousFleet
+from failover.plan.model import FENCED, Plan
 from gateway.kubernetes import ANNOTATIONS, Manifest, controller_access, disruption_budget
 from gateway.settings import OnKubernetes, Settings
 

@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import typer
 
 from failover.errors import FailoverError
-from failover.gateway import FleetState, fleet_of
-from failover.gateway.cfk import GATEWAYS
-from failover.gateway.cfk_state import hot_reload
-from failover.gateway.kubernetes import EksApi
-from failover.plan import Plan, load_plan
-from failover.plan_fleets import CfkBlueGreenFleet, CfkFleet, PlannedFleet
+from failover.fleets import FleetState, fleet_of
+from failover.fleets.cfk import GATEWAYS
+from failover.fleets.cfk_state import hot_reload
+from failover.fleets.kubernetes import EksApi
+from failover.plan.fleets import CfkBlueGreenFleet, CfkFleet, FleetConfig
+from failover.plan.model import Plan, load_plan
 
 Facts = Mapping[str, str]
 
@@ -78,7 +78,7 @@ def _shown(value: Any) -> str:
     return "[" + ", ".join(map(_shown, value)) + "]" if isinstance(value, list) else str(value)
 
 
-def _look(plan: Plan, site: str, fleet: PlannedFleet) -> dict[str, str]:
+def _look(plan: Plan, site: str, fleet: FleetConfig) -> dict[str, str]:
     region = plan.site(site).region
     state = fleet_of(fleet, region).look()
     gateway = fleet.gateway(site) if isinstance(fleet, CfkBlueGreenFleet) else fleet

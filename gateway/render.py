@@ -15,8 +15,8 @@ import yaml
 from pydantic import ValidationError
 
 from failover.errors import Refused
-from failover.plan import FENCED, Plan, load_plan
-from failover.plan_fleets import CfkBlueGreenFleet, CfkFleet, EcsBlueGreenFleet, EcsFleet, KroxyliciousFleet
+from failover.plan.fleets import CfkBlueGreenFleet, CfkFleet, EcsBlueGreenFleet, EcsFleet, KroxyliciousFleet
+from failover.plan.model import FENCED, Plan, load_plan
 from gateway.cfk import blue_green_resources, cfk_resources
 from gateway.config import (
     CLUSTER_LOGIN_TEMPLATE,

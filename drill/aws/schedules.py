@@ -60,7 +60,7 @@ def period_s(expression: str) -> float:
 
 
 class Schedules:
-    """Looks at every schedule that moto keeps, ten times a second, and fires those that are due."""
+    """PlanSnapshot at every schedule that moto keeps, ten times a second, and fires those that are due."""
 
     def __init__(self, bus: EventBus, regions: Regions) -> None:
         self._bus = bus

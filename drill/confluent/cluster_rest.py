@@ -14,18 +14,18 @@ import sys
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from drill.confluent import door, rest, rest_only
+from drill.confluent import listener, rest, virtual_topics
 from drill.confluent.acls import AclTable
 from drill.confluent.auth import Authenticator
-from drill.confluent.both_sides import BothSides
+from drill.confluent.bidirectional_operations import BothSides
 from drill.confluent.config import Config
 from drill.confluent.control import Control
-from drill.confluent.door import Door
 from drill.confluent.faults import Faults
 from drill.confluent.kafka_topics import ensure_topics
 from drill.confluent.link_creation import LinkCreation
 from drill.confluent.linking import Linking
 from drill.confluent.links import Links
+from drill.confluent.listener import Door
 from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirror_bodies import MirrorBodies
 from drill.confluent.mirror_creation import MirrorCreation
@@ -47,7 +47,7 @@ class StandIn:
         local = admin_client(config.raw_bootstrap) if config.raw_bootstrap else None
         self.cluster = LocalCluster(local, config.groups)
         self.cluster.dedicated = config.dedicated
-        self.cluster.make_up(rest_only.topics(config.rest_only_topics))
+        self.cluster.make_up(virtual_topics.topics(config.rest_only_topics))
         if local is not None:
             ensure_topics(local, dict.fromkeys(config.topics))
         self.acls = AclTable(config.acls)
@@ -97,11 +97,13 @@ class StandIn:
 
 async def run(config: Config) -> None:
     """Serve the API and its control, for ever."""
-    way_in, aside = Door(config.port, config.latency_s), door.listen(config.control_port)
+    way_in, aside = Door(config.port, config.latency_s), listener.listen(config.control_port)
     url, control = f"http://{LOOPBACK}:{way_in.port}", f"http://{LOOPBACK}:{_port(aside)}/control"
     stand_in, faults = StandIn(config, url), Faults(way_in)
     announce({"url": url, "control": control, "token_url": f"{control}/oauth/token"})
-    await asyncio.gather(way_in.serve(stand_in.api(faults)), door.serve_aside(stand_in.control(faults, way_in), aside))
+    await asyncio.gather(
+        way_in.serve(stand_in.api(faults)), listener.serve_aside(stand_in.control(faults, way_in), aside)
+    )
 
 
 def _port(listener: socket.socket) -> int:

@@ -8,8 +8,8 @@ from drill.confluent.acls import Acl
 from drill.confluent.auth import OAuthConfig
 from drill.confluent.mirror_bodies import Flavour
 from drill.confluent.mirrors import Timings, Unverified
-from drill.confluent.rest_only import RestOnly
 from drill.confluent.shapes import Wire
+from drill.confluent.virtual_topics import RestOnly
 
 
 class LinkConfig(BaseModel):

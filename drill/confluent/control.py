@@ -29,18 +29,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from drill.confluent import rest_only, transitions
+from drill.confluent import transitions, virtual_topics
 from drill.confluent.acls import Acl, AclTable
 from drill.confluent.auth import Authenticator
-from drill.confluent.door import Conditions, Door
 from drill.confluent.faults import Fault, Faults
-from drill.confluent.link_book import LinkBook
+from drill.confluent.link_state import LinkBook
 from drill.confluent.links import Links
+from drill.confluent.listener import Conditions, Door
 from drill.confluent.local_cluster import LocalCluster
+from drill.confluent.mirror_operations import Refusal
 from drill.confluent.mirroring import Mirroring
 from drill.confluent.mirrors import TransitionError
 from drill.confluent.peers import Peers
-from drill.confluent.verbs import Refusal
 
 _STUCK = TransitionError("INTERNAL_ERROR", "The mirror topic can't be stopped")
 
@@ -225,7 +225,7 @@ def _break(book: LinkBook, asked: LinkFaults) -> None:
         book.change(partial(transitions.fail_link, error=asked.error, now=now))
     for topic, lag in (asked.lag or {}).items():
         topics = None if topic == "*" else [topic]
-        book.change(partial(rest_only.trailing, lag=lag, topics=topics))
+        book.change(partial(virtual_topics.trailing, lag=lag, topics=topics))
     book.asked.set()
 
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from drill.confluent.door import Door
+from drill.confluent.listener import Door
 
 Handler = Callable[[Request], Awaitable[Response]]
 

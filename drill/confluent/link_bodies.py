@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from drill.confluent.link_book import LinkBook
 from drill.confluent.link_configs import (
     BIDIRECTIONAL,
     DEFAULTS,
@@ -17,6 +16,7 @@ from drill.confluent.link_configs import (
     SENSITIVE,
     SOURCE,
 )
+from drill.confluent.link_state import LinkBook
 from drill.confluent.mirrors import NO_ERROR, LinkState, Status
 from drill.confluent.shapes import Body, Shape
 from drill.confluent.tasks import Task, tasks

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from drill.confluent import link_configs
 from drill.confluent.endpoints import ApiError
-from drill.confluent.link_book import LinkBook
 from drill.confluent.link_configs import BIDIRECTIONAL, SOURCE, Change, LinkConfigs
+from drill.confluent.link_state import LinkBook
 from drill.confluent.linking import Linking
 from drill.confluent.links import Links
 from drill.confluent.source import Source, SourceUnreachable

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 from confluent_kafka.admin import AdminClient
 
-from drill.confluent import link_configs, rest_only
+from drill.confluent import link_configs, virtual_topics
 from drill.confluent.acls import AclTable
 from drill.confluent.config import Config, LinkConfig
-from drill.confluent.link_book import LinkBook
 from drill.confluent.link_configs import LinkConfigs
+from drill.confluent.link_state import LinkBook
 from drill.confluent.links import Links
 from drill.confluent.local_cluster import LocalCluster, Topic
 from drill.confluent.mirroring import Mirroring
@@ -19,11 +19,11 @@ from drill.confluent.mirrors import Link, Mirror
 from drill.confluent.offset_sync import GroupOffsets
 from drill.confluent.peers import Peers
 from drill.confluent.read_only import Guard
+from drill.confluent.record_copier import Wire
 from drill.confluent.replication import DataPath, admin_client
 from drill.confluent.running_link import RunningLink
 from drill.confluent.source import Source
 from drill.confluent.syncs import Syncs
-from drill.confluent.wire import Wire
 
 
 class Linking:
@@ -55,7 +55,7 @@ class Linking:
         """
         configs = link_configs.initial(link.groups, link.offset_sync_s, link.configs)
         mirrors = {mirror.topic: mirror for mirror in self.mirroring.existing(self._config.mirrors)}
-        mirrors |= rest_only.mirrors(self._config.rest_only_mirrors, time.time())
+        mirrors |= virtual_topics.mirrors(self._config.rest_only_mirrors, time.time())
         self._cluster.make_up(Topic(m.topic, len(m.partitions)) for m in mirrors.values() if not m.wired)
         return self._start(link, configs, mirrors.values(), self._config.rest_only_mirrors.records_per_s)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drill.confluent.link_book import LinkBook
+from drill.confluent.link_state import LinkBook
 from drill.confluent.source import Source
 
 

@@ -6,8 +6,8 @@ from pydantic import BaseModel
 
 from drill.confluent.endpoints import ApiError
 from drill.confluent.kafka_topics import REPLICATION_FACTOR
-from drill.confluent.link_book import LinkBook
 from drill.confluent.link_configs import SOURCE
+from drill.confluent.link_state import LinkBook
 from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirroring import Mirroring
 from drill.confluent.source import Source, SourceTopic, SourceUnreachable

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from confluent_kafka.admin import AdminClient
 
-from drill.confluent import verbs
+from drill.confluent import mirror_operations
 from drill.confluent.kafka_topics import ensure_topics
-from drill.confluent.link_book import LinkBook
+from drill.confluent.link_state import LinkBook
 from drill.confluent.local_cluster import LocalCluster, Topic
 from drill.confluent.mirrors import Link, Mirror, Partition, Status
 from drill.confluent.read_only import Guard
@@ -61,7 +61,7 @@ class Mirroring:
             for topic, ends in log_ends.items():
                 parts = [Partition(end, end, fetched=end > 0) for end in ends]
                 same = here.get(topic) == ends
-                link = verbs.mirrored(link, topic, parts, book.clock(), paused=paused, wired=same)
+                link = mirror_operations.mirrored(link, topic, parts, book.clock(), paused=paused, wired=same)
             return link
 
         book.change(reversed_)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from drill.confluent import transitions
 from drill.confluent.acls import AclFilter, AclTable
-from drill.confluent.link_book import LinkBook
+from drill.confluent.link_state import LinkBook
 from drill.confluent.links import Links
 from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirroring import Mirroring

@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from drill.confluent import link_bodies
 from drill.confluent.endpoints import CLUSTER, LINK, ApiError, Endpoint, flag, read
-from drill.confluent.link_book import LinkBook
 from drill.confluent.link_configs import DEFAULTS, IGNORED, Change
 from drill.confluent.link_creation import LinkCreation, NewLink
+from drill.confluent.link_state import LinkBook
 from drill.confluent.links import Links
 from drill.confluent.shapes import Shape
 

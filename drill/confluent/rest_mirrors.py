@@ -13,9 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from drill.confluent.both_sides import BothSides
+from drill.confluent.bidirectional_operations import BothSides
 from drill.confluent.endpoints import CLUSTER, LINK, ApiError, Endpoint, flag, read
-from drill.confluent.link_book import LinkBook
+from drill.confluent.link_state import LinkBook
 from drill.confluent.links import Links
 from drill.confluent.mirror_bodies import MirrorBodies
 from drill.confluent.mirror_creation import MirrorCreation, NewMirror

@@ -6,13 +6,13 @@ import logging
 import threading
 import time
 
-from drill.confluent import rest_only, transitions
-from drill.confluent.link_book import LinkBook
+from drill.confluent import transitions, virtual_topics
+from drill.confluent.link_state import LinkBook
 from drill.confluent.mirrors import Mirror, Verb
 from drill.confluent.peers import PeerRefused, PeerUnreachable
+from drill.confluent.record_copier import Wire, wired
 from drill.confluent.source import Source, SourceUnreachable
 from drill.confluent.syncs import Syncs
-from drill.confluent.wire import Wire, wired
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class RunningLink:
             self._made_up_at = now
         elif records or link.pending:
             self._made_up_at = now
-            moved = rest_only.moved(link, records)
+            moved = virtual_topics.moved(link, records)
             self._book.change(lambda link: transitions.reached(link, self._book.clock(), moved))
 
     def stop_mirrors(self) -> None:

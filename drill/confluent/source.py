@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from drill.confluent.link_book import LinkBook
+from drill.confluent.link_state import LinkBook
 from drill.confluent.peers import Peer, PeerRefused, Peers, PeerUnreachable
 
 

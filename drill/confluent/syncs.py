@@ -11,15 +11,15 @@ from collections.abc import Callable, Collection
 from drill.confluent import link_configs, tasks
 from drill.confluent.acls import Acl, AclTable
 from drill.confluent.filters import synced_acls
-from drill.confluent.link_book import LinkBook
+from drill.confluent.link_state import LinkBook
 from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirroring import Mirroring
 from drill.confluent.mirrors import Mirror, TransitionError
 from drill.confluent.offset_sync import IN_USE, GroupOffsets
 from drill.confluent.peers import PeerRefused, PeerUnreachable
+from drill.confluent.record_copier import spots, wired
 from drill.confluent.replication import Hurry, Spot
 from drill.confluent.source import Source, SourceUnreachable
-from drill.confluent.wire import spots, wired
 
 log = logging.getLogger(__name__)
 

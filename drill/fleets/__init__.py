@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, Protocol
 
-from drill import orders
-from drill.orders import REGIONS
+from drill import fixture_plan
+from drill.fixture_plan import REGIONS
 from drill.process import Child
 from gateway.settings import Settings as GatewaySettings
 
 Document = dict[str, Any]
 FleetKind = Literal["ecs", "ecs-blue-green", "cfk"]
 Spawn = Callable[[str, dict[str, Any], str], Child]
-NODES: Final = GatewaySettings(node_ids=(1, orders.BROKERS))
+NODES: Final = GatewaySettings(node_ids=(1, fixture_plan.BROKERS))
 
 
 def zones(site: str) -> list[str]:

@@ -10,14 +10,14 @@ from typing import Any, Final
 import httpx
 import yaml
 
-from drill import orders
+from drill import fixture_plan
+from drill.fixture_plan import HOME
 from drill.fleets import NODES, Document, Spawn, zones
-from drill.orders import HOME
 from drill.process import Child
 from gateway.cfk import controller_rules, gateway_resource
 
-from failover.plan import parse  # isort: skip
-from failover.plan_fleets import CfkFleet  # isort: skip
+from failover.plan.model import parse  # isort: skip
+from failover.plan.fleets import CfkFleet  # isort: skip
 
 ACCEPTED_AFTER_S: Final = 1.2
 CANARY_S: Final = 1.5
@@ -35,7 +35,7 @@ class CfkFleets:
         self._clusters: dict[str, Child] = {}
 
     def in_plan(self, site: str, balancer: str) -> Document:
-        return orders.cfk_fleet(site, balancer) | self._in_plan
+        return fixture_plan.cfk_fleet(site, balancer) | self._in_plan
 
     def deploy(self, plan: Document, balancers: Mapping[str, str]) -> None:
         with ThreadPoolExecutor(max_workers=len(balancers)) as pool:

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import yaml
 
-from drill import orders
+from drill import fixture_plan
+from drill.fixture_plan import HOME, REGIONS, STANDBY
 from drill.fleets import NODES, Document, zones
-from drill.orders import HOME, REGIONS, STANDBY
 from drill.process import Child
 from gateway.config import gateway_config
 
-from failover.plan import parse  # isort: skip
+from failover.plan.model import parse  # isort: skip
 
 FIRST_PORT: Final = 9092
 
@@ -27,7 +27,7 @@ class EcsFleets:
         self._post = post
 
     def in_plan(self, site: str, balancer: str) -> Document:
-        return orders.ecs_fleet(site, balancer)
+        return fixture_plan.ecs_fleet(site, balancer)
 
     def deploy(self, plan: Document, balancers: Mapping[str, str]) -> None:
         for site, admin in balancers.items():
@@ -36,7 +36,7 @@ class EcsFleets:
             ecs.create_service(
                 cluster="gateways",
                 serviceName=f"gateway-{site}",
-                taskDefinition=orders.task_definition(site, HOME),
+                taskDefinition=fixture_plan.task_definition(site, HOME),
                 desiredCount=self.size,
                 deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 200},
                 tags=[{"key": "drill:balancer", "value": admin}],
@@ -65,13 +65,13 @@ class EcsBlueGreenFleets:
         self._post = post
 
     def in_plan(self, site: str, balancer: str) -> Document:
-        return orders.ecs_blue_green_fleet(site, balancer) | {"instances": self._instances}
+        return fixture_plan.ecs_blue_green_fleet(site, balancer) | {"instances": self._instances}
 
     def deploy(self, plan: Document, balancers: Mapping[str, str]) -> None:
         for site, admin in balancers.items():
             ecs, balancing = (self._client(service, REGIONS[site]) for service in ("ecs", "elbv2"))
             register_task_definitions(ecs, plan, site)
-            ports = range(FIRST_PORT, FIRST_PORT + 1 + orders.BROKERS)
+            ports = range(FIRST_PORT, FIRST_PORT + 1 + fixture_plan.BROKERS)
             subnets = self._client("ec2", REGIONS[site]).describe_subnets()["Subnets"]
             groups = {
                 (colour, port): _target_group(balancing, f"{site}-to-{colour}-{port}", port, subnets[0]["VpcId"])
@@ -90,7 +90,7 @@ class EcsBlueGreenFleets:
                 ecs.create_service(
                     cluster="gateways",
                     serviceName=fleet["services"][colour],
-                    taskDefinition=orders.task_definition(site, colour),
+                    taskDefinition=fixture_plan.task_definition(site, colour),
                     desiredCount=self._instances,
                     loadBalancers=[
                         {"containerName": "gateway", "containerPort": port, "targetGroupArn": groups[colour, port]}
@@ -104,7 +104,7 @@ class EcsBlueGreenFleets:
 
     def instances(self, site: str) -> list[str]:
         ecs = self._client("ecs", REGIONS[site])
-        services = orders.ecs_blue_green_fleet(site, "")["services"].values()
+        services = fixture_plan.ecs_blue_green_fleet(site, "")["services"].values()
         arns = [arn for name in services for arn in ecs.list_tasks(cluster="gateways", serviceName=name)["taskArns"]]
         tasks = ecs.describe_tasks(cluster="gateways", tasks=arns)["tasks"] if arns else []
         return [task["taskArn"] for task in tasks if task["lastStatus"] == "RUNNING"]
@@ -124,7 +124,7 @@ def register_task_definitions(ecs: Any, plan: Document, site: str) -> None:
             "memory": 4096,
             "environment": [{"name": "GATEWAY_CONFIG", "value": yaml.safe_dump(config, sort_keys=False)}],
         }
-        ecs.register_task_definition(family=orders.task_family(site, target), containerDefinitions=[container])
+        ecs.register_task_definition(family=fixture_plan.task_family(site, target), containerDefinitions=[container])
 
 
 def _load_balancer(balancing: Any, name: str, subnets: list[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from drill.account import Account, PartitionAccount
+from drill.record_accounting import Account, PartitionAccount
 from drill.report.model import (
     BySite,
     Comparison,

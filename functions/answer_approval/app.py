@@ -17,11 +17,11 @@ from urllib.parse import parse_qs
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field
 
-from failover.approval import Answer, Answered, NothingAsked, Question, answer, asked
-from failover.aws import client
+from failover.aws.clients import client
 from failover.errors import Refused, TransientError
-from failover.ledger import Ledger
-from failover.read import read
+from failover.execution.approval import Answer, Answered, NothingAsked, Question, answer, asked
+from failover.ledger.ledger import Ledger
+from failover.validation import read
 
 logger = Logger(service="failover")
 _HEADERS = {

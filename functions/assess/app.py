@@ -6,21 +6,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from failover.alarm_check import still_standing
-from failover.decision import Case, Decision, decide
-from failover.decisions import record_of, settle
+from failover.decision.controllers import controllers, deferred_to, here
+from failover.decision.log import decision_record, record_decision
+from failover.decision.rules import Case, Decision, decide
+from failover.detection.alarm_recheck import recheck_alarms
+from failover.detection.evidence import Evidence
+from failover.detection.probes import probe_sites
+from failover.detection.signal_store import merge_observation, signals
 from failover.errors import LinkRejected, LinkUnavailable
-from failover.evidence import Evidence
-from failover.inventory import keep_inventory, listed
+from failover.execution.inventory import keep_inventory, listed
+from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.link import Mirror, by_status, prefixed, trailing
-from failover.link.of_plan import links_at
-from failover.loss_of_execution import expected_loss
-from failover.plan import Plan
-from failover.probes import look_around
-from failover.readiness.known import known_unready
-from failover.signals import seen_too, signals
-from failover.step import Report, Request, done, ledger, step, waiting
-from failover.turn import controllers, here, others_turn
+from failover.link.factory import links_at
+from failover.loss.record import expected_loss
+from failover.plan.model import Plan
+from failover.readiness.store import last_unready
 
 ASK_AGAIN_S = 3
 
@@ -36,28 +36,28 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     execution, book = request.execution, ledger()
     with ThreadPoolExecutor(max_workers=3) as pool:
         mirrors_read = pool.submit(_mirrors, plan, execution.to_site)
-        signals_read = pool.submit(lambda: still_standing(signals(book, plan.name)))
-        view = look_around(plan)
+        signals_read = pool.submit(lambda: recheck_alarms(signals(book, plan.name)))
+        view = probe_sites(plan)
         by_link, known = mirrors_read.result(), signals_read.result()
     mirrors = [mirror for found in (by_link or {}).values() for mirror in found]
     evidence = Evidence(
         execution.from_site,
         execution.to_site,
-        seen_too(book, plan.name, known, view, plan.policy.probe_max_age_seconds),
+        merge_observation(book, plan.name, known, view, plan.policy.probe_max_age_seconds),
         view.probes,
         trailing(mirrors),
         None if by_link is None else by_status(mirrors),
         prefixed(mirrors),
         view.ill,
     )
-    turn = others_turn(plan, execution.from_site, here(), controllers())
+    turn = deferred_to(plan, execution.from_site, here(), controllers())
     case = Case(evidence, plan.policy, book.state(plan.name, plan.home), execution.manual, time.time(), turn)
     decision = decide(case)
-    settle(book, record_of(plan.name, case, decision, execution.name))
+    record_decision(book, decision_record(plan.name, case, decision, execution.name))
     taken = {topic: entry for name, found in (by_link or {}).items() for topic, entry in listed(name, found).items()}
     observed = _document(evidence, decision) | {
         "expected_loss": expected_loss(book, execution, taken),
-        "known_unready": list(known_unready(plan)),
+        "known_unready": list(last_unready(plan)),
     }
     if execution.dry_run:
         return done(**observed | {"would": decision.verdict, "verdict": "proceed"})

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from failover.credentials import with_credentials
+from failover.aws.secrets import with_credentials
 from failover.errors import LinkRejected, LinkUnavailable
-from failover.inventory import Inventory, inventory, listed
+from failover.execution.inventory import Inventory, inventory, listed
+from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka import Settings, settings
 from failover.kafka.offsets import Spot, commit, committed, log_ends
-from failover.link.of_plan import cluster_at, links_at
-from failover.plan import Plan
-from failover.step import Report, Request, done, ledger, step, waiting
-from failover.tables import keep_table, table
+from failover.ledger.topic_tables import load_execution_table, save_execution_table
+from failover.link.factory import cluster_at, links_at
+from failover.plan.model import Plan
 
 NAMED = 20
 
@@ -73,12 +73,12 @@ def _spots(request: Request, plan: Plan) -> list[Spot]:
 def _keep_first(request: Request, ends: Mapping[Spot, int]) -> None:
     """Keep the ends as this execution first saw them: later ones hold clients' own records."""
     execution, book = request.execution, ledger()
-    if execution.dry_run or not ends or table(book, execution, "log-ends"):
+    if execution.dry_run or not ends or load_execution_table(book, execution, "log-ends"):
         return
     rows: dict[str, list[tuple[int, int]]] = {}
     for (topic, partition), end in sorted(ends.items()):
         rows.setdefault(topic, []).append((partition, end))
-    keep_table(book, execution, "log-ends", rows)
+    save_execution_table(book, execution, "log-ends", rows)
 
 
 def _ahead(plan: Plan, request: Request, as_controller: Settings, ends: Mapping[Spot, int]) -> list[Ahead]:

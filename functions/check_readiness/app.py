@@ -14,13 +14,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict
 
 from failover.errors import LedgerUnavailable
-from failover.plans import plan_named
-from failover.read import read
+from failover.execution.step import ledger, logger
+from failover.plan.store import plan_named
 from failover.readiness import Check
-from failover.readiness.checks import Readiness, take_stock
-from failover.readiness.kept import keep, told
-from failover.readiness.tell import tell
-from failover.step import ledger, logger
+from failover.readiness.checks import Readiness, run_checks
+from failover.readiness.notifications import tell
+from failover.readiness.store import keep, told
+from failover.validation import read
 
 
 class ReadinessRequest(BaseModel):
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     plan = plan_named(read(ReadinessRequest, event).plan)
     logger.append_keys(plan=plan.name)
     book = ledger()
-    readiness = take_stock(plan, book)
+    readiness = run_checks(plan, book)
     document = readiness.as_document()
     if readiness.under_way:
         logger.info("an execution is at it", execution=readiness.under_way)

@@ -12,14 +12,14 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict, Field
 
+from failover.decision.controllers import here
 from failover.errors import DuplicateExecution, WrongDirection
-from failover.execution import Execution, Kind
-from failover.ledger import PlanState
-from failover.plan import Plan
-from failover.plans import plan_named
-from failover.read import read
-from failover.step import ledger, logger, metrics
-from failover.turn import here
+from failover.execution.step import ledger, logger, metrics
+from failover.ledger.execution import Execution, Kind
+from failover.ledger.records import PlanState
+from failover.plan.model import Plan
+from failover.plan.store import plan_named
+from failover.validation import read
 
 
 class Start(BaseModel):

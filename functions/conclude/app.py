@@ -13,17 +13,17 @@ from typing import Any, Literal
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws import client
+from failover.aws.clients import client
+from failover.aws.notify import notify_once
 from failover.errors import FailoverError, LeaseLost, ServiceUnavailable
-from failover.execution import Execution
-from failover.ledger import Ledger
-from failover.loss_of_execution import known_loss
-from failover.notify import notify_once
-from failover.plans import plan_named
-from failover.read import read
+from failover.execution.report import execution_report, headline
+from failover.execution.step import Request, ledger, logger, metrics
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.loss.record import known_loss
+from failover.plan.store import plan_named
 from failover.readiness.dry_run import keep_dry_run
-from failover.report import execution_report, headline
-from failover.step import Request, ledger, logger, metrics
+from failover.validation import read
 
 
 class FailoverStopped(FailoverError):

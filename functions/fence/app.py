@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from failover.errors import FleetRejected, FleetUnavailable
-from failover.gateway import Fleet, fleets_of
-from failover.plan import FENCED, Plan
-from failover.step import Report, Request, done, step, waiting
+from failover.execution.step import Report, Request, done, step, waiting
+from failover.fleets import Fleet, fleets_of
+from failover.plan.model import FENCED, Plan
 
 FENCING: Final = "fencing"
 
@@ -32,7 +32,7 @@ def fence(request: Request, plan: Plan) -> Report:
 def _fence(fleet: Fleet, *, dry_run: bool) -> str:
     try:
         state = fleet.look()
-        if state.is_at(FENCED):
+        if state.routed_to(FENCED):
             how = "" if state.fence_kind in (None, "route") else f": {state.fence_kind}"
             return f"fenced{how}" if state.settled else FENCING
         if dry_run:

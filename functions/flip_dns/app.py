@@ -6,8 +6,8 @@ from typing import Any
 
 from failover.dns import canonical, client_name_of
 from failover.dns.answers import ask_resolvers
-from failover.plan import Plan
-from failover.step import Report, Request, done, ledger, step, waiting
+from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.plan.model import Plan
 
 
 def flip(request: Request, plan: Plan) -> Report:
@@ -20,7 +20,7 @@ def flip(request: Request, plan: Plan) -> Report:
     change = _change_under_way(request)
     state = name.look(change)
     if not request.execution.dry_run and state.record != canonical(target) and state.in_sync:
-        change = name.lead_to(site)
+        change = name.point_to(site)
         state = name.look(change)
     observed: dict[str, Any] = {
         "hostname": plan.hostname,

@@ -18,17 +18,17 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws import client, error_code, is_transient
-from failover.decision import Case, held_back, judge, votes_against
-from failover.decisions import DecisionRecord, last_decision, record_of, settle
+from failover.aws.clients import client, error_code, is_transient
+from failover.decision.controllers import controllers, deferred_to, here
+from failover.decision.log import DecisionRecord, decision_record, last_decision, record_decision
+from failover.decision.rules import Case, held_back, judge, votes_against
+from failover.detection.events import Heard, heard
+from failover.detection.evidence import Evidence, Signal
+from failover.detection.signal_store import save_signal, signals
 from failover.errors import ServiceUnavailable
-from failover.evidence import Evidence, Signal
-from failover.execution import execution_name
-from failover.hearing import Heard, heard
-from failover.ledger import Ledger
-from failover.plan import Plan
-from failover.signals import keep_signal, signals
-from failover.turn import controllers, here, others_turn
+from failover.ledger.execution import execution_name
+from failover.ledger.ledger import Ledger
+from failover.plan.model import Plan
 
 ALL_WELL_S = 60.0
 """Sights come every second or two. That all is well is evaluated and kept once a minute by each container."""
@@ -64,20 +64,20 @@ def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     with ThreadPoolExecutor() as pool:
         standing = pool.submit(ledger.state, plan.name, plan.home)
         before = pool.submit(last_decision, ledger, plan.name, by)
-        kept = list(pool.map(lambda signal: keep_signal(ledger, plan.name, signal, gap), said.signals))
+        kept = list(pool.map(lambda signal: save_signal(ledger, plan.name, signal, gap), said.signals))
         known = tuple(signals(ledger, plan.name))
         state, last = standing.result(), before.result()
     well = not any(signal.says_lost for signal in known)
     if said.often and well and now - _all_well.get(plan.name, 0.0) < ALL_WELL_S:
         return {"plan": plan.name, "kept": all(kept), "started": None, "why": "all is well"}
     evidence = Evidence(state.active, plan.other(state.active), known)
-    turn = others_turn(plan, state.active, here(), controllers())
-    case = Case(evidence, plan.policy, state, manual=False, now=now, others_turn=turn)
+    turn = deferred_to(plan, state.active, here(), controllers())
+    case = Case(evidence, plan.policy, state, manual=False, now=now, deferred_to=turn)
     decision = judge(case)
     started = _start(case, plan) if decision.verdict == "proceed" else None
     on = tuple(dict.fromkeys(signal.source for signal in said.signals))
-    record = record_of(plan.name, case, decision, by, on, started)
-    settle(ledger, record, last)
+    record = decision_record(plan.name, case, decision, by, on, started)
+    record_decision(ledger, record, last)
     _all_well[plan.name] = now if well else 0.0
     if held_back(case, decision):
         _tell_people(record, state.epoch)
@@ -91,7 +91,7 @@ def _tell_people(record: DecisionRecord, epoch: int) -> None:
     # Rarely needed, and slow to import: a judgement does not wait for it.
     from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 
-    from failover.notify import notify_once
+    from failover.aws.notify import notify_once
 
     with suppress(IdempotencyAlreadyInProgressError):
         notify_once(

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from failover.errors import LinkUnavailable, PromotionRejected, StandbyChanged
-from failover.inventory import Inventory, inventory, keep_inventory, listed
+from failover.execution.inventory import Inventory, inventory, keep_inventory, listed
+from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.link import PENDING_STOPPED, STOPPED, Mirror, MirrorLink, Rejection, by_status
-from failover.link.of_plan import links_at
-from failover.plan import Plan
-from failover.step import Report, Request, done, ledger, step, waiting
+from failover.link.factory import links_at
+from failover.plan.model import Plan
 
 BATCH = 250
 SIDE_BY_SIDE = 4

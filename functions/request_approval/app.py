@@ -10,10 +10,10 @@ import os
 import time
 from typing import Any
 
-from failover.approval import Question, link
-from failover.notify import notify_once
-from failover.plan import Plan
-from failover.step import Report, Request, done, ledger, step
+from failover.aws.notify import notify_once
+from failover.execution.approval import Question, link
+from failover.execution.step import Report, Request, done, ledger, step
+from failover.plan.model import Plan
 
 
 class ApprovalRequest(Request):

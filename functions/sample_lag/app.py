@@ -16,18 +16,18 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict
 
-from failover.aws import client
-from failover.credentials import Credentials, with_credentials
+from failover.aws.clients import client
+from failover.aws.secrets import Credentials, with_credentials
 from failover.errors import FailoverError
 from failover.kafka import cluster_id, settings
-from failover.lag import Watch, as_rows, of_rows, sampled
-from failover.ledger import Ledger
+from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import load_plan_table, save_plan_table
 from failover.link import Mirror, trailing
-from failover.link.of_plan import links_at
-from failover.plan import Plan
-from failover.plans import plan_named
-from failover.read import read
-from failover.tables import keep_plan_table, plan_table
+from failover.link.factory import links_at
+from failover.loss.lag import Watch, from_rows, sampled, to_rows
+from failover.plan.model import Plan
+from failover.plan.store import plan_named
+from failover.validation import read
 
 logger = Logger(service="failover")
 metrics = Metrics(namespace="Failover", service="failover")
@@ -59,11 +59,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         mirrors = _mirrors(plan, plan.other(state.active))
         source_answers = answers.result()
     now = time.time()
-    watch = Watch(**plan_table(book, plan.name, "watch").get(state.active, {}))
+    watch = Watch(**load_plan_table(book, plan.name, "watch").get(state.active, {}))
     kept = f"lag-{plan.other(state.active)}"
-    samples = sampled(of_rows(plan_table(book, plan.name, kept)), mirrors, watch, now, source_answers)
-    keep_plan_table(book, plan.name, kept, as_rows(samples))
-    keep_plan_table(book, plan.name, "watch", {state.active: asdict(watch.after(source_answers, now))})
+    samples = sampled(from_rows(load_plan_table(book, plan.name, kept)), mirrors, watch, now, source_answers)
+    save_plan_table(book, plan.name, kept, to_rows(samples))
+    save_plan_table(book, plan.name, "watch", {state.active: asdict(watch.after(source_answers, now))})
     lag = trailing(mirrors)
     metrics.add_dimension("plan", plan.name)
     metrics.add_metric("MirrorLagRecords", MetricUnit.Count, lag.records)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from failover.errors import FleetRejected, FleetUnavailable
-from failover.gateway import fleet_of
-from failover.plan import Plan
-from failover.step import Report, Request, done, step, waiting
+from failover.execution.step import Report, Request, done, step, waiting
+from failover.fleets import fleet_of
+from failover.plan.model import Plan
 
 
 class SwitchRequest(Request):
@@ -30,7 +30,7 @@ def switch(request: SwitchRequest, plan: Plan) -> Report:
     fleet, target = fleet_of(described, site.region), request.execution.to_site
     try:
         state = fleet.look()
-        if state.is_at(target):
+        if state.routed_to(target):
             said: dict[str, Any] = {"target": target, "instances": len(state.instances), "unproven": state.unproven}
             if state.missing:
                 said["missing"] = state.missing

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from failover.credentials import Credentials, with_credentials
+from failover.aws.secrets import Credentials, with_credentials
 from failover.errors import FailoverError, FleetRejected, FleetUnavailable, KafkaUnavailable
-from failover.gateway import Fleet, FleetState, Instance, fleets_of
-from failover.gateway.metrics import with_metrics
+from failover.execution.step import Report, Request, done, step, waiting
+from failover.fleets import Fleet, FleetState, Instance, fleets_of
+from failover.fleets.metrics import with_metrics
 from failover.kafka import Settings, cluster_id, settings, write_and_read_back
-from failover.plan import Plan, Site
-from failover.step import Report, Request, done, step, waiting
+from failover.plan.model import Plan, Site
 
 ASKED_AT_ONCE = 16
 

@@ -14,12 +14,12 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricResolution, MetricUnit
 from pydantic import BaseModel, ConfigDict
 
-from failover.evidence import Probe
-from failover.plans import plan_named
-from failover.probes import look_around
-from failover.read import read
-from failover.sighting import tell
-from failover.turn import controllers
+from failover.decision.controllers import controllers
+from failover.detection.evidence import Probe
+from failover.detection.observation import tell
+from failover.detection.probes import probe_sites
+from failover.plan.store import plan_named
+from failover.validation import read
 
 LOOK_S = 3.0
 
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         MalformedEvent, UnknownPlan, BadPlan, ServiceUnavailable
     """
     plan = plan_named(read(WatchRequest, event).plan)
-    view = look_around(plan, LOOK_S)
+    view = probe_sites(plan, LOOK_S)
     if view.ill:
         logger.warning("no vote", plan=plan.name, vantage=view.vantage, why=view.ill)
     else:

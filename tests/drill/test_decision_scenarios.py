@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drill.decision.endings import TABLE, Ending, as_markdown
-from drill.decision.stories import STAGES, Stage, play
+from drill.decision.expected_outcomes import TABLE, Ending, as_markdown
+from drill.decision.scenarios import STAGES, Stage, play
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDINGS = {row.scenario: row.ending for row in TABLE}

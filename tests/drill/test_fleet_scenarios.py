@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drill.rerouting.endings import TABLE, as_markdown
-from drill.rerouting.stories import STAGES, Stage, play
+from drill.rerouting.expected_outcomes import TABLE, as_markdown
+from drill.rerouting.scenarios import STAGES, Stage, play
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDINGS = {(row.scenario, row.fleet): row.ending for row in TABLE}

@@ -17,9 +17,9 @@ import httpx
 import pytest
 from confluent_kafka import Producer
 
-from drill import orders
-from drill.controller_account import ControllerAccount
-from drill.orders import HOME, STANDBY
+from drill import fixture_plan
+from drill.fixture_plan import HOME, STANDBY
+from drill.ledger_reader import ControllerAccount
 from drill.world import Settings, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150), pytest.mark.xdist_group("drill")]
@@ -40,7 +40,7 @@ class Failover:
         started = self._states.start_execution(
             stateMachineArn=self.world.resource("FailoverStateMachine"),
             name="orders-1-failover",
-            input=json.dumps({"plan": orders.PLAN, "to": STANDBY, "reason": "a test", **more}),
+            input=json.dumps({"plan": fixture_plan.PLAN, "to": STANDBY, "reason": "a test", **more}),
         )
         self._arn = started["executionArn"]
 
@@ -86,15 +86,15 @@ class Failover:
     def fill_every_partition(self) -> None:
         """Write to the active site until no mirror's lag is unknown."""
         addresses = self.world.addresses(STANDBY)
-        url = f"{addresses.rest}/kafka/v3/clusters/{addresses.cluster_id}/links/{orders.LINK}/mirrors"
+        url = f"{addresses.rest}/kafka/v3/clusters/{addresses.cluster_id}/links/{fixture_plan.LINK}/mirrors"
         producer = Producer({"bootstrap.servers": self.world.cluster(HOME)["bootstrap"]})
-        for topic in orders.TOPICS:
-            for partition in range(orders.PARTITIONS):
+        for topic in fixture_plan.TOPICS:
+            for partition in range(fixture_plan.PARTITIONS):
                 producer.produce(topic, b"record", partition=partition)
         assert producer.flush(20) == 0
 
         def every_lag_is_known() -> bool:
-            rows = httpx.get(url, auth=orders.API_KEYS[STANDBY]).json()["data"]
+            rows = httpx.get(url, auth=fixture_plan.API_KEYS[STANDBY]).json()["data"]
             return all(lag["last_source_fetch_offset"] > 0 for row in rows for lag in row["mirror_lags"])
 
         self.until(every_lag_is_known, "the link's first fetches")
@@ -125,11 +125,11 @@ def test_a_stuck_mirror_stops_it_before_dns_and_a_redrive_goes_on_once_it_is_men
         assert run.ended() == "FAILED"
         assert "payments PENDING_STOPPED" in run.cause()
         assert run.mirrors() == {"orders": "STOPPED", "payments": "PENDING_STOPPED", "shipments": "STOPPED"}
-        assert run.name_leads_to() == orders.dns_target(HOME)
+        assert run.name_leads_to() == fixture_plan.dns_target(HOME)
         run.put("link", stuck=[])
         run.world.aws("stepfunctions").redrive_execution(executionArn=run._arn)
         run.until(lambda: run.account.active_site() == STANDBY, "the failover after the redrive")
-        assert run.name_leads_to() == orders.dns_target(STANDBY)
+        assert run.name_leads_to() == fixture_plan.dns_target(STANDBY)
 
 
 def test_policy_goes_on_without_a_stuck_mirror_and_the_report_names_it(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_policy_goes_on_without_a_stuck_mirror_and_the_report_names_it(tmp_path:
         run.start()
         assert run.ended() == "SUCCEEDED"
         assert [each.split(",")[0] for each in run.document()["left_behind"]] == ["payments PENDING_STOPPED"]
-        assert run.name_leads_to() == orders.dns_target(STANDBY)
+        assert run.name_leads_to() == fixture_plan.dns_target(STANDBY)
 
 
 def test_a_failed_mirror_is_made_writable_with_the_others(tmp_path: Path) -> None:
@@ -212,10 +212,10 @@ def test_a_source_that_comes_back_in_the_middle_changes_nothing_and_its_fleet_is
         assert run.ended() == "SUCCEEDED"
         assert set(run.mirrors().values()) == {"STOPPED"}
         assert run.account.active_site() == STANDBY
-        service = run.world.aws("ecs", orders.REGIONS[HOME]).describe_services(
+        service = run.world.aws("ecs", fixture_plan.REGIONS[HOME]).describe_services(
             cluster="gateways", services=[f"gateway-{HOME}"]
         )["services"][0]
-        assert service["taskDefinition"] == orders.task_definition(HOME, STANDBY)
+        assert service["taskDefinition"] == fixture_plan.task_definition(HOME, STANDBY)
 
 
 def test_300_topics_on_the_wire_and_10000_in_the_api_are_promoted_by_the_state_machine(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from drill import orders
+from drill import fixture_plan
 from drill.world import Settings, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.xdist_group("drill")]
@@ -22,13 +22,13 @@ LIMIT_S = 60.0
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with World(Settings(tmp_path_factory.mktemp("world"))) as world:
-        bootstrap = world.cluster(orders.HOME)["bootstrap"]
+        bootstrap = world.cluster(fixture_plan.HOME)["bootstrap"]
         producer = Producer({"bootstrap.servers": bootstrap})
-        for topic in orders.TOPICS:
-            for partition in range(orders.PARTITIONS):
+        for topic in fixture_plan.TOPICS:
+            for partition in range(fixture_plan.PARTITIONS):
                 producer.produce(topic, b"an order", partition=partition)
         assert producer.flush(20) == 0
-        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": orders.GROUP})
+        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": fixture_plan.GROUP})
         consumer.commit(offsets=[TopicPartition("orders", 0, 1)], asynchronous=False)
         consumer.close()
         yield world
@@ -37,7 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def invoked(world: World) -> dict[str, Any]:
     """The answer of the deployed function."""
     answer = world.aws("lambda").invoke(
-        FunctionName=world.resource("CheckReadiness"), Payload=json.dumps({"plan": orders.PLAN})
+        FunctionName=world.resource("CheckReadiness"), Payload=json.dumps({"plan": fixture_plan.PLAN})
     )
     document = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, document
@@ -53,7 +53,7 @@ def walked_through(world: World) -> str:
     states = world.aws("stepfunctions")
     arn = states.start_execution(
         stateMachineArn=world.resource("FailoverStateMachine"),
-        input=json.dumps({"plan": orders.PLAN, "to": "standby", "dry_run": True, "reason": "a test"}),
+        input=json.dumps({"plan": fixture_plan.PLAN, "to": "standby", "dry_run": True, "reason": "a test"}),
     )["executionArn"]
     _until(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING", "the end of the dry run")
     return str(states.describe_execution(executionArn=arn)["status"])
@@ -70,14 +70,14 @@ def state_of(world: World) -> tuple[Any, ...]:
     """What a failover would change."""
     mirrors = world.promoted()
     services = [
-        world.aws("ecs", orders.REGIONS[site]).describe_services(cluster="gateways", services=[f"gateway-{site}"])[
-            "services"
-        ][0]["taskDefinition"]
-        for site in orders.REGIONS
+        world.aws("ecs", fixture_plan.REGIONS[site]).describe_services(
+            cluster="gateways", services=[f"gateway-{site}"]
+        )["services"][0]["taskDefinition"]
+        for site in fixture_plan.REGIONS
     ]
     records = world.aws("route53").list_resource_record_sets(HostedZoneId=world.zone_id)["ResourceRecordSets"]
     ledger = world.aws("dynamodb").get_item(
-        TableName=world.ledger_table, Key={"pk": {"S": f"plan#{orders.PLAN}"}, "sk": {"S": "state"}}
+        TableName=world.ledger_table, Key={"pk": {"S": f"plan#{fixture_plan.PLAN}"}, "sk": {"S": "state"}}
     )
     return mirrors, services, [each for each in records if each["Type"] == "CNAME"], ledger.get("Item")
 
@@ -107,7 +107,7 @@ def test_a_healthy_world_is_ready_after_a_dry_run_that_changed_nothing(world: Wo
 
 def test_a_lost_active_site_is_told_and_the_standbys_own_checks_stand(world: World) -> None:
     before = checks(invoked(world))
-    world.lose(orders.HOME)
+    world.lose(fixture_plan.HOME)
     document = invoked(world)
     after = checks(document)
     assert not document["ready"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from failover.alarm_check import still_standing
-from failover.aws import client
-from failover.evidence import Signal, SignalKind
+from failover.aws.clients import client
+from failover.detection.alarm_recheck import recheck_alarms
+from failover.detection.evidence import Signal, SignalKind
 
 
 def signal(name: str = "east-kafka", region: str = "us-west-2", kind: SignalKind = "alarm") -> Signal:
@@ -39,26 +39,26 @@ def alarm(aws: Callable[..., Any]) -> Callable[..., None]:
 
 def test_an_alarm_that_stands_stays_a_vote(alarm: Callable[..., None]) -> None:
     alarm()
-    assert still_standing([signal()]) == [signal()]
+    assert recheck_alarms([signal()]) == [signal()]
 
 
 @pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])
 def test_an_alarm_that_went_back_is_none(alarm: Callable[..., None], state: str) -> None:
     alarm(state=state)
-    (again,) = still_standing([signal()])
+    (again,) = recheck_alarms([signal()])
     assert (again.says_lost, again.why) == (False, f"the alarm is {state} again")
 
 
 def test_an_alarm_is_asked_for_where_it_lives(alarm: Callable[..., None]) -> None:
     alarm("health-check", state="OK", region="us-east-1")
     alarm("east-kafka")
-    here, there = still_standing([signal(), signal("health-check", "us-east-1")])
+    here, there = recheck_alarms([signal(), signal("health-check", "us-east-1")])
     assert (here.says_lost, there.says_lost) == (True, False)
 
 
 def test_an_alarm_whose_actions_were_disabled_is_none(alarm: Callable[..., None]) -> None:
     alarm(actions=False)
-    (again,) = still_standing([signal()])
+    (again,) = recheck_alarms([signal()])
     assert (again.says_lost, again.why) == (False, "the alarm's actions are disabled")
 
 
@@ -68,18 +68,18 @@ def test_an_alarm_that_is_suppressed_or_muted_by_now_is_none(aws: Any, monkeypat
     monkeypatch.setattr(cloudwatch, "describe_alarms", lambda **_: {"MetricAlarms": [], "CompositeAlarms": [said]})
     rules = {"AlarmMuteRuleSummaries": [{"AlarmMuteRuleArn": "arn:mute"}]}
     monkeypatch.setattr(cloudwatch, "list_alarm_mute_rules", lambda **_: rules)
-    assert still_standing([signal()])[0].why == "the alarm is muted by arn:mute"
+    assert recheck_alarms([signal()])[0].why == "the alarm is muted by arn:mute"
     said["ActionsSuppressedBy"] = "Alarm"
-    assert still_standing([signal()])[0].why == "the alarm's actions are suppressed: Alarm"
+    assert recheck_alarms([signal()])[0].why == "the alarm's actions are suppressed: Alarm"
 
 
 def test_a_cloudwatch_that_does_not_answer_leaves_the_signal_as_it_was(
     aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    assert still_standing([signal()]) == [signal()]
+    assert recheck_alarms([signal()]) == [signal()]
 
 
 def test_only_alarms_are_asked_for(aws: Any) -> None:
     others = [signal("probe/us-east-1", kind="probe"), signal("health", kind="advisory")]
-    assert still_standing(others) == others
+    assert recheck_alarms(others) == others

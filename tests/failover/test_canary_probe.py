@@ -10,10 +10,10 @@ import httpx
 import pytest
 import yaml
 
-from drill import orders
+from drill import fixture_plan
 from drill.process import Child, spawn
-from failover.plan import Plan, parse
-from failover.probes import look_around
+from failover.detection.probes import probe_sites
+from failover.plan.model import Plan, parse
 
 pytestmark = pytest.mark.slow
 NOBODY = "127.0.0.1:9"
@@ -31,10 +31,10 @@ def cluster(tmp_path: Path) -> Iterator[Child]:
 def plan(cluster: Child, probed: bool = True) -> Plan:
     at = str(cluster.ready["bootstrap"])
     sites = {
-        "east": orders.SiteAddresses(cluster.ready["cluster_id"], at, f"http://{NOBODY}", at),
-        "west": orders.SiteAddresses("lkc-west", NOBODY, f"http://{NOBODY}", at),
+        "east": fixture_plan.SiteAddresses(cluster.ready["cluster_id"], at, f"http://{NOBODY}", at),
+        "west": fixture_plan.SiteAddresses("lkc-west", NOBODY, f"http://{NOBODY}", at),
     }
-    document = orders.plan_document(sites, client_bootstrap=at, nameserver=NOBODY, zone_id="Z1", policy={})
+    document = fixture_plan.plan_document(sites, client_bootstrap=at, nameserver=NOBODY, zone_id="Z1", policy={})
     document["clients"]["canary_probe"] = probed
     for site in document["sites"].values():
         del site["kafka"]["credentials"]
@@ -42,7 +42,7 @@ def plan(cluster: Child, probed: bool = True) -> Plan:
 
 
 def canaries(plan: Plan) -> dict[str, bool | None]:
-    return {probe.site: probe.healthy for probe in look_around(plan, 4.0).probes if probe.service == "canary"}
+    return {probe.site: probe.healthy for probe in probe_sites(plan, 4.0).probes if probe.service == "canary"}
 
 
 def test_none_is_sent_where_the_plan_does_not_say_so(cluster: Child) -> None:
@@ -54,8 +54,8 @@ def test_the_site_whose_gateway_leads_to_its_own_cluster_is_told_of_and_the_othe
 
 
 def test_a_cluster_that_answers_and_takes_no_record_is_lost_to_its_clients(cluster: Child) -> None:
-    httpx.put(f"{cluster.ready['admin']}/read-only-topics", json={"topics": [orders.CANARY]}).raise_for_status()
-    view = look_around(plan(cluster), 4.0)
+    httpx.put(f"{cluster.ready['admin']}/read-only-topics", json={"topics": [fixture_plan.CANARY]}).raise_for_status()
+    view = probe_sites(plan(cluster), 4.0)
     seen = {(probe.site, probe.service): probe.healthy for probe in view.probes}
     assert seen["east", "kafka"] is seen["east", "gateway"] is True
     assert (seen["east", "canary"], seen["west", "canary"]) == (False, None)
@@ -66,7 +66,7 @@ def test_a_cluster_that_answers_and_takes_no_record_is_lost_to_its_clients(clust
 def test_a_cluster_that_hangs_is_told_by_the_other_probes_and_not_by_the_canary(cluster: Child) -> None:
     there = plan(cluster)
     cluster.process.send_signal(signal.SIGSTOP)
-    view = look_around(there, 4.0)
+    view = probe_sites(there, 4.0)
     seen = {(probe.site, probe.service): probe.healthy for probe in view.probes}
     assert seen["east", "kafka"] is False
     assert seen["east", "canary"] is seen["west", "canary"] is None

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from failover.credentials import ApiKey, OAuthClient, Secret, credentials, with_credentials
+from failover.aws.secrets import ApiKey, OAuthClient, Secret, credentials, with_credentials
 from failover.errors import CredentialsMissing, KafkaUnauthorized, ServiceUnavailable
 from failover.kafka import cluster_id, settings, write_and_read_back
 from failover.kafka.offsets import log_ends
@@ -88,19 +88,19 @@ def test_a_secret_is_read_once_in_five_minutes(put: Callable[[Any], None], monke
     put(PLAIN | {"secret": "rotated"})
     assert credentials(NAME) == ApiKey("KEY", "s3cr3t")
     now = time.time()
-    monkeypatch.setattr("failover.credentials.time.time", lambda: now + 301)
+    monkeypatch.setattr("failover.aws.secrets.time.time", lambda: now + 301)
     assert credentials(NAME) == ApiKey("KEY", "rotated")
 
 
 def test_credentials_outlive_secrets_manager(put: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    from failover.aws import client
+    from failover.aws.clients import client
 
     put(PLAIN)
     held = credentials(NAME)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     client.cache_clear()
     now = time.time()
-    monkeypatch.setattr("failover.credentials.time.time", lambda: now + 301)
+    monkeypatch.setattr("failover.aws.secrets.time.time", lambda: now + 301)
     assert credentials(NAME) == held
     with pytest.raises(ServiceUnavailable):
         Secret(NAME).read_anew()

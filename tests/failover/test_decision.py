@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.decision import RULES, Case, decide, judge, votes_against
-from failover.evidence import Evidence, Lag, Probe, Signal, SignalKind, View, unbroken
-from failover.ledger import PlanState
-from failover.plan import Policy
+from failover.decision.rules import RULES, Case, decide, judge, votes_against
+from failover.detection.evidence import Evidence, Probe, Signal, SignalKind, View, unbroken
+from failover.ledger.records import PlanState
+from failover.link import Lag
+from failover.plan.model import Policy
 
 NOW = 1_000_000.0
 ALARM = Signal("east", "east-kafka", says_lost=True, at=NOW - 5, since=NOW - 25, vantage="us-west-2")
@@ -155,7 +156,7 @@ def test_the_judge_starts_a_look_on_one_alarm_where_nobody_watches_and_waits_for
     assert judge(alone).verdict == "proceed"
     well = replace(THERE, says_lost=False)
     watched = replace(alone, evidence=replace(alone.evidence, signals=(ALARM, well)))
-    assert (judge(watched).verdict, judge(watched).guard) == ("wait", "too_few_votes")
+    assert (judge(watched).verdict, judge(watched).guard) == ("wait", "quorum_not_met")
     gone = replace(alone, evidence=replace(alone.evidence, signals=(ALARM, replace(well, at=NOW - 60))))
     assert judge(gone).verdict == "proceed"
 

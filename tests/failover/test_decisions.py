@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from failover.aws import client
-from failover.decision import Decision
-from failover.decisions import RUN_S, DecisionRecord, decisions, settle
-from failover.ledger import Ledger
+from failover.aws.clients import client
+from failover.decision.log import RUN_S, DecisionRecord, decisions, record_decision
+from failover.decision.rules import Decision
+from failover.ledger.ledger import Ledger
 
 NOW = 1_795_426_265.0
-WAIT = Decision("wait", "1 of 2 votes say east is lost", ("a",), "too_few_votes")
+WAIT = Decision("wait", "1 of 2 votes say east is lost", ("a",), "quorum_not_met")
 PROCEED = Decision("proceed", "east is lost: a, b", ("a", "b"))
 
 
@@ -35,38 +35,40 @@ def kept(book: Ledger) -> list[tuple[str, str, int, float | None]]:
 
 def test_the_same_decision_again_and_again_is_one_record_that_says_how_often_and_until_when(book: Ledger) -> None:
     for second in range(20):
-        settle(book, record(second, evidence={"second": second}))
+        record_decision(book, record(second, evidence={"second": second}))
     assert kept(book) == [("judge/us-west-2", "wait", 20, 19.0)]
     assert decisions(book, "orders")[0].evidence == {"second": 0}
 
 
 def test_it_is_kept_anew_with_its_evidence_every_hour(book: Ledger) -> None:
     for second in (0, RUN_S - 1, RUN_S, 2 * RUN_S - 1, 2 * RUN_S):
-        settle(book, record(second))
+        record_decision(book, record(second))
     assert [times for _, _, times, _ in kept(book)] == [2, 2, 1]
 
 
 def test_a_number_in_its_sentence_makes_no_other_decision_and_a_vote_more_does(book: Ledger) -> None:
     for second, votes in ((0, ("a",)), (1, ("a",)), (2, ("a", "b")), (3, ("b", "a"))):
-        settle(book, record(second, Decision("stand-down", f"{60 - second} s are left", votes, "cooling_down")))
+        record_decision(
+            book, record(second, Decision("stand-down", f"{60 - second} s are left", votes, "cooling_down"))
+        )
     assert [times for _, _, times, _ in kept(book)] == [2, 2]
 
 
 def test_every_change_is_kept_and_a_run_does_not_go_on_after_one(book: Ledger) -> None:
     for second, decision in enumerate((WAIT, WAIT, PROCEED, WAIT)):
-        settle(book, record(second, decision))
+        record_decision(book, record(second, decision))
     assert [(verdict, times) for _, verdict, times, _ in kept(book)] == [("wait", 2), ("proceed", 1), ("wait", 1)]
 
 
 def test_two_judges_count_each_for_itself(book: Ledger) -> None:
     for second in range(6):
-        settle(book, record(second, by=f"judge/{'east' if second % 2 else 'west'}"))
+        record_decision(book, record(second, by=f"judge/{'east' if second % 2 else 'west'}"))
     assert [(by, times) for by, _, times, _ in kept(book)] == [("judge/west", 3), ("judge/east", 3)]
 
 
 def test_of_many_at_once_none_is_lost(book: Ledger) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda second: settle(book, record(second)), range(40)))
+        list(pool.map(lambda second: record_decision(book, record(second)), range(40)))
     assert sum(times for _, _, times, _ in kept(book)) == 40
 
 
@@ -74,5 +76,5 @@ def test_the_ledger_of_a_week_of_one_decision_a_second_stays_small(
     book: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for second in range(0, 7 * 86_400, 1800):
-        settle(book, record(second))
+        record_decision(book, record(second))
     assert len(decisions(book, "orders", 10_000)) == 7 * 24

@@ -8,12 +8,12 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from drill import orders
-from failover.gateway.ecs import EcsService
-from failover.plan_fleets import EcsFleet
+from drill import fixture_plan
+from failover.fleets.ecs import EcsService
+from failover.plan.fleets import EcsFleet
 
-FLEET = EcsFleet(**orders.ecs_fleet("west", "nlb.example.com:9092"))
-WEST = orders.task_definition("west", "west")
+FLEET = EcsFleet(**fixture_plan.ecs_fleet("west", "nlb.example.com:9092"))
+WEST = fixture_plan.task_definition("west", "west")
 
 
 def service(**more: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_a_published_port_goes_before_an_address() -> None:
 
 
 def test_a_task_of_another_definition_is_no_proof_and_leaves_the_fleet_unsettled() -> None:
-    before = attached() | {"taskDefinitionArn": orders.task_definition("west", "east")}
+    before = attached() | {"taskDefinitionArn": fixture_plan.task_definition("west", "east")}
     state = fleet(service(), before).look()
     assert (state.target, state.settled, state.unproven) == ("west", False, ["1"])
 
@@ -77,7 +77,7 @@ def test_a_task_of_another_definition_is_no_proof_and_leaves_the_fleet_unsettled
 )
 def test_a_task_of_before_counts_until_its_containers_have_ended(status: str, settled: bool) -> None:
     leaving = attached() | {
-        "taskDefinitionArn": orders.task_definition("west", "east"),
+        "taskDefinitionArn": fixture_plan.task_definition("west", "east"),
         "lastStatus": status,
         "desiredStatus": "STOPPED",
     }
@@ -87,7 +87,7 @@ def test_a_task_of_before_counts_until_its_containers_have_ended(status: str, se
 def test_a_service_that_lacks_a_task_is_not_settled_and_says_how_many() -> None:
     state = fleet(service(desiredCount=2), attached()).look()
     assert (state.settled, state.missing, state.carries) == (False, 1, True)
-    before = attached() | {"taskDefinitionArn": orders.task_definition("west", "east")}
+    before = attached() | {"taskDefinitionArn": fixture_plan.task_definition("west", "east")}
     state = fleet(service(desiredCount=2), attached(), before | {"lastStatus": "STOPPING"}).look()
     assert (state.settled, state.missing, state.carries) == (False, 0, False)
     state = fleet(service(desiredCount=1)).look()
@@ -116,7 +116,7 @@ def test_tasks_are_replaced_at_once_unless_they_lead_there_already(runs: str, he
 
 
 def test_tasks_that_are_still_being_replaced_count_for_that_too() -> None:
-    going = {"status": "ACTIVE", "taskDefinition": orders.task_definition("west", "east")}
+    going = {"status": "ACTIVE", "taskDefinition": fixture_plan.task_definition("west", "east")}
     assert updated(service(deployments=[going]))["minimumHealthyPercent"] == 0
 
 
@@ -140,7 +140,7 @@ def updated(described: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def test_no_circuit_breaker_rolls_a_deployment_back() -> None:
-    deployed = updated(service(taskDefinition=orders.task_definition("west", "east"), deployments=[]))
+    deployed = updated(service(taskDefinition=fixture_plan.task_definition("west", "east"), deployments=[]))
     assert deployed["deploymentCircuitBreaker"] == {"enable": False, "rollback": False}
 
 

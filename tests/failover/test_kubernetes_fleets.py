@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.gateway.cfk_state import Told, View, certifies, config_id, told
-from failover.gateway.change import ANNOTATION, Change, change_of, digests, is_new, since
-from failover.gateway.pods import bootstrap_of, carries_clients, rolled_out, short_of
-from failover.plan_fleets import CfkFleet, Domain, Eks
+from failover.fleets.cfk_state import Told, View, certifies, config_id, told
+from failover.fleets.change_annotation import ANNOTATION, Change, change_of, digests, is_new, since
+from failover.fleets.pods import bootstrap_of, carries_clients, rolled_out, short_of
+from failover.plan.fleets import CfkFleet, Domain, Eks
 
 NOW = 1_800_000_000.0
 READY = [{"type": "Ready", "status": "True"}]

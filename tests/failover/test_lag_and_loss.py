@@ -7,9 +7,9 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.lag import Sample, Watch, as_rows, of_rows, sampled
 from failover.link import Mirror, PartitionLag
-from failover.loss import losses, peak_rate, summary
+from failover.loss.estimate import losses, peak_rate, summary
+from failover.loss.lag import Sample, Watch, from_rows, sampled, to_rows
 
 NEVER = Watch()
 
@@ -65,7 +65,7 @@ def test_two_samplers_side_by_side_make_no_rate_of_noise() -> None:
 
 def test_samples_are_kept_as_they_were() -> None:
     samples = after((0, True, mirror(0, 0)), (10, True, mirror(2, 1000)))
-    assert of_rows(as_rows(samples)) == samples
+    assert from_rows(to_rows(samples)) == samples
 
 
 def test_the_watch_knows_since_when_the_source_is_silent() -> None:

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from failover.aws import client
+from failover.aws.clients import client
+from failover.detection.evidence import Signal
+from failover.detection.signal_store import save_signal, signals
 from failover.errors import DuplicateExecution, LeaseLost
-from failover.evidence import Signal
-from failover.execution import Execution
-from failover.ledger import Ledger, Outcome
-from failover.signals import keep_signal, signals
-from failover.tables import keep_plan_table, keep_table, table
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.ledger.records import Outcome
+from failover.ledger.topic_tables import load_execution_table, save_execution_table, save_plan_table
 
 
 def execution(epoch: int = 1, name: str | None = None, *, dry_run: bool = False) -> Execution:
@@ -86,7 +87,7 @@ def test_a_superseded_execution_can_change_nothing_any_more(ledger: Ledger) -> N
     with pytest.raises(LeaseLost):
         ledger.record_step(old, "fence", "done", {}, 1.0)
     with pytest.raises(LeaseLost):
-        keep_table(ledger, old, "inventory", {"a": 1})
+        save_execution_table(ledger, old, "inventory", {"a": 1})
     with pytest.raises(LeaseLost):
         ledger.conclude(old, "succeeded", {})
     assert ledger.state("orders", "east").active == "east"
@@ -237,19 +238,19 @@ def test_steps_are_counted_and_keep_when_they_began(ledger: Ledger) -> None:
 
 def test_a_table_of_any_size_is_read_as_it_was_kept(ledger: Ledger) -> None:
     ledger.claim(execution(), "east")
-    assert table(ledger, execution(), "inventory") == {}
+    assert load_execution_table(ledger, execution(), "inventory") == {}
     rows = {f"topic-{number:05}": [number, None] for number in range(2_500)}
-    keep_table(ledger, execution(), "inventory", rows)
-    assert table(ledger, execution(), "inventory") == rows
-    keep_table(ledger, execution(), "inventory", {"one": 1})
-    assert table(ledger, execution(), "inventory") == {"one": 1}
+    save_execution_table(ledger, execution(), "inventory", rows)
+    assert load_execution_table(ledger, execution(), "inventory") == rows
+    save_execution_table(ledger, execution(), "inventory", {"one": 1})
+    assert load_execution_table(ledger, execution(), "inventory") == {"one": 1}
 
 
 def test_the_table_of_20000_partitions_stays_far_below_what_an_item_may_hold(ledger: Ledger) -> None:
     rows = {
         f"team.domain.topic-{number:05}": [[p, number * 7919 % 100_003] for p in (0, 1)] for number in range(10_000)
     }
-    keep_plan_table(ledger, "orders", "lag", rows)
+    save_plan_table(ledger, "orders", "lag", rows)
     items = ledger.kept("orders", "table#lag#")
     assert len(items) == 10
     assert max(len(item["rows"]) for item in items) < 100_000
@@ -261,7 +262,7 @@ def test_signals_end_in_the_same_state_in_any_order(
     ledger: Ledger, events: list[tuple[float, bool]], source: int
 ) -> None:
     for at, says_lost in events:
-        keep_signal(ledger, "orders", Signal("east", f"alarm-{source}", says_lost, at, at), gap=15)
+        save_signal(ledger, "orders", Signal("east", f"alarm-{source}", says_lost, at, at), gap=15)
     kept = next(s for s in signals(ledger, "orders") if s.source == f"alarm-{source}")
     assert (kept.at, kept.says_lost) == (40.0, False)
 
@@ -272,7 +273,7 @@ def test_sights_in_any_order_never_seem_to_have_lasted_longer_than_they_did(
     ledger: Ledger, sights: list[tuple[float, bool]], vantage: int
 ) -> None:
     for at, says_lost in sights:
-        keep_signal(ledger, "orders", Signal("east", f"probe/{vantage}", says_lost, at, at, kind="probe"), gap=15)
+        save_signal(ledger, "orders", Signal("east", f"probe/{vantage}", says_lost, at, at, kind="probe"), gap=15)
     kept = next(s for s in signals(ledger, "orders") if s.source == f"probe/{vantage}")
     assert (kept.at, kept.says_lost) == (44.0, True)
     assert 40.0 <= kept.since <= 44.0
@@ -280,6 +281,6 @@ def test_sights_in_any_order_never_seem_to_have_lasted_longer_than_they_did(
 
 def test_a_signal_is_read_as_it_was_kept(ledger: Ledger) -> None:
     signal = Signal("west", "probe/us-east-1", True, 50.25, 50.25, "kafka: no answer", "probe", "us-east-1")
-    assert keep_signal(ledger, "orders", signal, gap=15) is True
-    assert keep_signal(ledger, "orders", signal, gap=15) is False
+    assert save_signal(ledger, "orders", signal, gap=15) is True
+    assert save_signal(ledger, "orders", signal, gap=15) is False
     assert signals(ledger, "orders") == [signal]

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from failover.__main__ import main
-from failover.aws import client
-from failover.decision import Case, Decision
-from failover.decisions import keep_decision, record_of
-from failover.evidence import Evidence, Signal
-from failover.ledger import Ledger, PlanState
-from failover.policy import Policy
-from failover.signals import keep_signal
+from failover.aws.clients import client
+from failover.decision.log import decision_record, keep_decision
+from failover.decision.rules import Case, Decision
+from failover.detection.evidence import Evidence, Signal
+from failover.detection.signal_store import save_signal
+from failover.ledger.ledger import Ledger
+from failover.ledger.records import PlanState
+from failover.plan.policy import Policy
 
 CASE = Case(Evidence("east", "west"), Policy(), PlanState("east", 0), manual=False, now=1_795_426_265.0)
 
@@ -35,7 +36,7 @@ def test_decisions_are_told_the_last_one_first_in_a_sentence_each(
     assert "nothing was decided" in run(capsys, "decisions", "orders")
     for second, why in enumerate(("1 of 2 votes say east is lost", "east is lost: a, b")):
         case = Case(CASE.evidence, CASE.policy, CASE.state, manual=False, now=CASE.now + second)
-        keep_decision(book, record_of("orders", case, Decision("wait", why), "judge"))
+        keep_decision(book, decision_record("orders", case, Decision("wait", why), "judge"))
     lines = run(capsys, "decisions", "orders").splitlines()
     assert lines[0] == "2026-11-23 09:31:06Z  judge                 wait        east is lost: a, b"
     assert len(lines) == 2
@@ -44,7 +45,7 @@ def test_decisions_are_told_the_last_one_first_in_a_sentence_each(
 
 
 def test_a_pause_is_seen_in_the_state_and_ended(book: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
-    keep_signal(book, "orders", Signal("east", "failover-orders-east-kafka", True, CASE.now, CASE.now, "2 of 3"), 15)
+    save_signal(book, "orders", Signal("east", "failover-orders-east-kafka", True, CASE.now, CASE.now, "2 of 3"), 15)
     run(capsys, "pause", "orders", "--why", "we look first", "--by", "anna")
     shown = run(capsys, "state", "orders")
     assert "paused   anna: we look first" in shown

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.errors import BadPlan, UnknownSite
-from failover.plan import load_plan, parse
+from failover.plan.model import load_plan, parse
 
 ORDERS = Path(__file__).resolve().parents[2] / "plans" / "orders.yaml"
 

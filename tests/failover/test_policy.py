@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from failover.decision import Case, decide, judge
-from failover.ledger import PlanState
-from failover.policy import DAYS, Once, Policy, Weekly
+from failover.decision.rules import Case, decide, judge
+from failover.ledger.records import PlanState
+from failover.plan.policy import DAYS, Once, Policy, Weekly
 
 from .test_decision import (
     ALARM,
@@ -95,7 +95,7 @@ def test_a_window_that_cannot_be_meant_is_refused(window: dict[str, object]) -> 
 
 def test_nothing_is_started_by_itself_in_a_window_of_maintenance_or_a_pause_but_by_hand() -> None:
     for held, guard in (
-        (with_policy(maintenance=(ALWAYS,)), "maintained"),
+        (with_policy(maintenance=(ALWAYS,)), "in_maintenance_window"),
         (replace(REGION_LOSS, state=replace(REGION_LOSS.state, paused="anna: we look first")), "paused"),
     ):
         assert (decide(held).verdict, decide(held).guard) == ("stand-down", guard)
@@ -109,8 +109,11 @@ def test_so_many_failovers_a_day_and_no_more() -> None:
 
     assert decide(after(50_000)).verdict == "proceed"
     assert decide(after(50_000, 90_000)).verdict == "proceed"
-    assert (decide(after(50_000, 80_000)).verdict, decide(after(50_000, 80_000)).guard) == ("stand-down", "too_often")
-    assert judge(before_start(after(50_000, 80_000))).guard == "too_often"
+    assert (decide(after(50_000, 80_000)).verdict, decide(after(50_000, 80_000)).guard) == (
+        "stand-down",
+        "failover_rate_limited",
+    )
+    assert judge(before_start(after(50_000, 80_000))).guard == "failover_rate_limited"
 
 
 def test_only_signals_that_policy_listens_to_are_votes() -> None:

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
-from drill import orders
+from drill import fixture_plan
 from drill.network.certificate import certificate
+from failover.detection.observation import tell
+from failover.detection.probes import probe_sites
 from failover.errors import KafkaUnauthorized
 from failover.kafka import connectable
-from failover.plan import Plan, parse
-from failover.probes import look_around
-from failover.sighting import tell
+from failover.plan.model import Plan, parse
 
 NOBODY = "127.0.0.1:9"
 
@@ -65,8 +65,10 @@ def secured(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 def plan(east: str = NOBODY, west: str = NOBODY, anchors: tuple[str, ...] = (), clients: str = "PLAINTEXT") -> Plan:
     """The drill's plan, everything of a site at one address, without credentials."""
-    sites = {site: orders.SiteAddresses(site, at, f"http://{at}", at) for site, at in (("east", east), ("west", west))}
-    document = orders.plan_document(
+    sites = {
+        site: fixture_plan.SiteAddresses(site, at, f"http://{at}", at) for site, at in (("east", east), ("west", west))
+    }
+    document = fixture_plan.plan_document(
         sites, client_bootstrap=NOBODY, nameserver=NOBODY, zone_id="Z1", policy={}, anchors=anchors
     )
     document["clients"]["security_protocol"] = clients
@@ -77,7 +79,7 @@ def plan(east: str = NOBODY, west: str = NOBODY, anchors: tuple[str, ...] = (), 
 
 def test_a_site_that_takes_connections_and_answers_nothing_does_not_answer(mute: Callable[[], str]) -> None:
     started = time.monotonic()
-    view = look_around(plan(east=mute(), west=mute()), within=1.0)
+    view = probe_sites(plan(east=mute(), west=mute()), within=1.0)
     assert time.monotonic() - started < 3
     seen = {(probe.site, probe.service): probe.healthy for probe in view.probes}
     assert seen == {(s, v): v == "gateway" for s in ("east", "west") for v in ("kafka", "gateway", "rest")}
@@ -88,7 +90,7 @@ def test_a_site_that_takes_connections_and_answers_nothing_does_not_answer(mute:
 def test_a_load_balancer_that_takes_connections_for_nobody_ends_no_handshake(
     mute: Callable[[], str], secured: Callable[..., str]
 ) -> None:
-    view = look_around(plan(east=mute(), west=secured(), clients="SASL_SSL"), within=3.0)
+    view = probe_sites(plan(east=mute(), west=secured(), clients="SASL_SSL"), within=3.0)
     seen = {probe.site: probe.healthy for probe in view.probes if probe.service == "gateway"}
     assert seen == {"east": False, "west": True}
 
@@ -98,7 +100,7 @@ def test_a_gateway_that_wants_our_certificate_is_there(secured: Callable[..., st
 
 
 def test_who_sees_neither_site_is_ill_and_says_nothing() -> None:
-    view = look_around(plan())
+    view = probe_sites(plan())
     assert view.ill == "ill: it sees neither site"
     assert not any(signal.says_lost for signal in view.signals())
 
@@ -108,7 +110,7 @@ def test_who_does_not_reach_most_of_the_anchors_is_cut_off_itself(
     mute: Callable[[], str], reached: int, missed: int, ill: bool
 ) -> None:
     anchors = tuple(mute() for _ in range(reached)) + (NOBODY,) * missed
-    view = look_around(plan(west=mute(), anchors=anchors), within=1.0)
+    view = probe_sites(plan(west=mute(), anchors=anchors), within=1.0)
     assert ("cut off itself" in (view.ill or "")) is ill
     assert view.signals()[0].says_lost is not ill
 
@@ -117,8 +119,8 @@ def test_refused_credentials_are_no_loss_of_a_site(mute: Callable[[], str], monk
     def refuse(*_: object) -> str:
         raise KafkaUnauthorized("the key was rotated")
 
-    monkeypatch.setattr("failover.probes.cluster_id", refuse)
-    view = look_around(plan(east=mute(), west=mute()), within=1.0)
+    monkeypatch.setattr("failover.detection.probes.cluster_id", refuse)
+    view = probe_sites(plan(east=mute(), west=mute()), within=1.0)
     assert [probe.healthy for probe in view.probes if probe.service == "kafka"] == [None, None]
     assert not any(signal.says_lost for signal in view.signals())
 
@@ -126,8 +128,8 @@ def test_refused_credentials_are_no_loss_of_a_site(mute: Callable[[], str], monk
 def test_a_cluster_that_is_not_the_plans_is_no_loss_of_a_site(
     mute: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("failover.probes.cluster_id", lambda *_: "lkc-another")
-    view = look_around(plan(east=mute(), west=mute()), within=1.0)
+    monkeypatch.setattr("failover.detection.probes.cluster_id", lambda *_: "lkc-another")
+    view = probe_sites(plan(east=mute(), west=mute()), within=1.0)
     kafka = next(probe for probe in view.probes if probe.service == "kafka")
     assert (kafka.healthy, "lkc-another answers, not east" in kafka.why) == (None, True)
 
@@ -135,9 +137,9 @@ def test_a_cluster_that_is_not_the_plans_is_no_loss_of_a_site(
 def test_the_name_of_the_vantage_point_is_its_own_or_its_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     monkeypatch.delenv("VANTAGE", raising=False)
-    assert look_around(plan()).vantage == "us-west-2"
+    assert probe_sites(plan()).vantage == "us-west-2"
     monkeypatch.setenv("VANTAGE", "office")
-    assert look_around(plan()).vantage == "office"
+    assert probe_sites(plan()).vantage == "office"
 
 
 def test_a_sighting_is_on_the_bus_of_every_region_and_a_region_that_is_mute_holds_nothing_up(
@@ -150,7 +152,7 @@ def test_a_sighting_is_on_the_bus_of_every_region_and_a_region_that_is_mute_hold
         aws("events", region).put_rule(Name="heard", EventPattern=json.dumps({"source": ["kafka.failover"]}))
         aws("events", region).put_targets(Rule="heard", Targets=[{"Id": "queue", "Arn": arn}])
         queues[region] = queue
-    view = look_around(plan())
+    view = probe_sites(plan())
     assert tell("orders", view, list(queues)) == {}
     for region, queue in queues.items():
         (message,) = aws("sqs", region).receive_message(QueueUrl=queue)["Messages"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from failover.report import headline
+from failover.execution.report import headline
 
 
 def report(**changes: Any) -> dict[str, Any]:

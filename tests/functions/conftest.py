@@ -14,10 +14,10 @@ import httpx
 import pytest
 import yaml
 
-from drill import orders
+from drill import fixture_plan
 from drill.process import Child, spawn
-from failover.plan import parse
-from failover.plan_fleets import CfkFleet
+from failover.plan.fleets import CfkFleet
+from failover.plan.model import parse
 from gateway.cfk import controller_rules, gateway_resource
 from gateway.settings import Settings
 
@@ -146,7 +146,7 @@ def cfk(kubernetes: Callable[..., Fleet]) -> Callable[..., tuple[str, dict[str, 
     ) -> tuple[str, dict[str, Fleet]]:
         document = yaml.safe_load(plan_text)
         for site in ("east", "west"):
-            document["sites"][site]["fleets"] = [orders.cfk_fleet(site, "127.0.0.1:9100") | (fleet or {})]
+            document["sites"][site]["fleets"] = [fixture_plan.cfk_fleet(site, "127.0.0.1:9100") | (fleet or {})]
         fleets: dict[str, Fleet] = {}
         for site in sites:
             plan = parse(yaml.safe_dump(document))

@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from failover.approval import NothingAsked
 from failover.errors import MalformedEvent
-from failover.execution import Execution
-from failover.ledger import Ledger
+from failover.execution.approval import NothingAsked
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -55,11 +55,13 @@ class States:
 
 @pytest.fixture
 def states(monkeypatch: pytest.MonkeyPatch) -> States:
-    import failover.approval
+    import failover.execution.approval
 
-    states, real = States(), failover.approval.client
+    states, real = States(), failover.execution.approval.client
     monkeypatch.setattr(
-        failover.approval, "client", lambda service, *rest: states if service == "stepfunctions" else real(service)
+        failover.execution.approval,
+        "client",
+        lambda service, *rest: states if service == "stepfunctions" else real(service),
     )
     return states
 
@@ -174,9 +176,9 @@ def test_a_link_that_is_not_whole_is_refused(asked: Any, call: Call, states: Sta
 
 
 def test_an_expired_link_is_refused(asked: Any, call: Call, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
-    import failover.approval
+    import failover.execution.approval
 
-    monkeypatch.setattr(failover.approval.time, "time", lambda: 2_000_000_000.0)
+    monkeypatch.setattr(failover.execution.approval.time, "time", lambda: 2_000_000_000.0)
     page = call("answer_approval", pressed(asked, "approve"))
     assert page["statusCode"] == 403 and "expired" in page["body"]
     assert states.taken == []
@@ -205,6 +207,6 @@ def test_rubbish_is_refused_by_name(deployed: Any, call: Call, rubbish: dict[str
 
 
 def test_without_links_the_message_has_none(deployed: Any, call: Call) -> None:
-    from failover.approval import Question, link
+    from failover.execution.approval import Question, link
 
     assert link(Question("orders", "orders-1-failover", 1)) is None

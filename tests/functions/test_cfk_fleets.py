@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from failover.errors import FleetRejected, FleetUnavailable, LeaseLost
-from failover.gateway import cfk_state
-from failover.gateway.cfk import CfkGateway
-from failover.ledger import Ledger
-from failover.plan import parse
-from failover.plan_fleets import CfkFleet
+from failover.fleets import cfk_state
+from failover.fleets.cfk import CfkGateway
+from failover.ledger.ledger import Ledger
+from failover.plan.fleets import CfkFleet
+from failover.plan.model import parse
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 Make = Callable[..., Any]

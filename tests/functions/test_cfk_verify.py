@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from drill import orders
+from drill import fixture_plan
 from drill.process import Child, spawn
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -53,10 +53,10 @@ def plan_text(standby: Site) -> str:
     balancer = f"127.0.0.1:{standby.balancer.ready['port']}"
     kafka = standby.kafka.ready
     addresses = {
-        "east": orders.SiteAddresses("lkc-east", "127.0.0.1:9", "http://127.0.0.1:9", balancer),
-        "west": orders.SiteAddresses(kafka["cluster_id"], kafka["bootstrap"], "http://127.0.0.1:9", balancer),
+        "east": fixture_plan.SiteAddresses("lkc-east", "127.0.0.1:9", "http://127.0.0.1:9", balancer),
+        "west": fixture_plan.SiteAddresses(kafka["cluster_id"], kafka["bootstrap"], "http://127.0.0.1:9", balancer),
     }
-    document = orders.plan_document(
+    document = fixture_plan.plan_document(
         addresses, client_bootstrap=balancer, nameserver="127.0.0.1:9", zone_id="Z", policy={}
     )
     return yaml.safe_dump(document)
@@ -93,7 +93,7 @@ def test_a_ready_pod_that_reports_the_right_id_proves_nothing_while_its_upstream
     proven = until_done(call, "verify", {"execution": execution})["observed"]["proven"]
     cluster = standby.kafka.ready["cluster_id"]
     assert {f"instance {pod} is on {cluster}" for pod in fleets["west"].pods()} <= set(proven)
-    assert f"canary written and read back through fleet gateway-west at {orders.CANARY}" in " ".join(proven)
+    assert f"canary written and read back through fleet gateway-west at {fixture_plan.CANARY}" in " ".join(proven)
     standby.kafka.kill()
     assert call("switch_routes", switch)["status"] == "done"
     report = call("verify", {"execution": execution})
@@ -136,7 +136,7 @@ def test_an_instance_of_before_is_unproven_and_a_lost_fleet_is_told_and_holds_no
 def test_a_swap_of_credentials_that_fails_while_the_fleet_is_asked_is_no_proof(
     cfk: Any, plan_text: str, standby: Site, begin: Any, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from failover.gateway.kubernetes import EksApi
+    from failover.fleets.kubernetes import EksApi
 
     text, fleets = cfk(plan_text, instances=1, **standby.before_fleet)
     execution = begin(text)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from failover.aws import client
+from failover.aws.clients import client
 from failover.errors import (
     BadPlan,
     DuplicateExecution,
@@ -19,7 +19,7 @@ from failover.errors import (
     UnknownSite,
     WrongDirection,
 )
-from failover.ledger import Ledger
+from failover.ledger.ledger import Ledger
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 

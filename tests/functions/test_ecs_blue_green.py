@@ -14,17 +14,17 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from drill import orders
+from drill import fixture_plan
 from drill.fleets.ecs import EcsBlueGreenFleets
 from drill.process import spawn
 from failover.errors import FleetRejected, FleetUnavailable
-from failover.gateway import FleetState
-from failover.gateway.ecs_blue_green import LEFT, BlueGreenServices
-from failover.plan import parse
-from failover.plan_fleets import EcsBlueGreenFleet
+from failover.fleets import FleetState
+from failover.fleets.ecs_blue_green import LEFT, BlueGreenServices
+from failover.plan.fleets import EcsBlueGreenFleet
+from failover.plan.model import parse
 
 pytestmark = pytest.mark.slow
-REGION: Final = orders.REGIONS["west"]
+REGION: Final = fixture_plan.REGIONS["west"]
 GROUPS_OF: Final = {"east": "gateway-west-to-east", "west": "gateway-west-to-west"}
 
 
@@ -62,9 +62,9 @@ class World:
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             seen.append(self.fleet.look())
-            if seen[-1].is_at(target) and seen[-1].settled:
+            if seen[-1].routed_to(target) and seen[-1].settled:
                 return seen
-            if not seen[-1].is_at(target):
+            if not seen[-1].routed_to(target):
                 self.fleet.route(target)
             time.sleep(0.05)
         raise AssertionError(f"not settled: {seen[-1]}")
@@ -109,18 +109,19 @@ def world(aws: Callable[..., Any], aws_endpoint: str, tmp_path: Path) -> Iterato
     from drill.aws.ecs import EcsBridge
     from drill.aws.regions import Regions
 
-    bridge = EcsBridge(orders.ACCOUNT, Regions(), tmp_path)
+    bridge = EcsBridge(fixture_plan.ACCOUNT, Regions(), tmp_path)
     bridge.install()
-    config = {"site": "west", "listen_ports": 1 + orders.BROKERS}
+    config = {"site": "west", "listen_ports": 1 + fixture_plan.BROKERS}
     balancer = spawn("drill.network.balancer", config, log=tmp_path / "balancer.log")
     address = f"127.0.0.1:{balancer.ready['port']}"
     silent = socket.create_server(("127.0.0.1", 0))  # in place of both clusters: it takes connections, and says nothing
     kafka = f"127.0.0.1:{silent.getsockname()[1]}"
     addresses = {
-        site: orders.SiteAddresses(f"lkc-{site}", kafka, "http://127.0.0.1:9", address) for site in ("east", "west")
+        site: fixture_plan.SiteAddresses(f"lkc-{site}", kafka, "http://127.0.0.1:9", address)
+        for site in ("east", "west")
     }
     fleets = EcsBlueGreenFleets(aws, 1, lambda _: None)
-    document = orders.plan_document(
+    document = fixture_plan.plan_document(
         addresses,
         client_bootstrap="127.0.0.1:9092",
         nameserver="127.0.0.1:9",
@@ -163,7 +164,7 @@ def test_clients_are_led_to_the_other_colour_and_those_of_before_are_cut(world: 
     assert ended(held)
     assert world.tasks("west") == warm, "a warm task was replaced"
     assert world.tasks("east") == set() and world.desired("east") == 0
-    assert world.calls.changes == ["TagResource", *["ModifyListener"] * (1 + orders.BROKERS), "UpdateService"]
+    assert world.calls.changes == ["TagResource", *["ModifyListener"] * (1 + fixture_plan.BROKERS), "UpdateService"]
     assert [instance.proof for instance in seen[-1].instances] == ["runs gateway-west-to-west:1"]
     assert any("still carry connections" in (state.stalled or "") for state in seen)
     assert not ended(world.connect(), within_s=0.3), "nobody takes new clients"
@@ -176,7 +177,7 @@ def test_moving_the_listeners_alone_cuts_nobody_so_the_fleet_is_not_settled_then
         world.until("west")
     assert not ended(held, within_s=0.5)
     state = world.fleet.look()
-    assert not state.settled and not state.is_at("west")
+    assert not state.settled and not state.routed_to("west")
     world.calls.fails = None
     world.until("west")
     assert ended(held)
@@ -232,9 +233,11 @@ def test_a_fence_is_put_before_the_colour_that_has_the_clients(world: World) -> 
     seen = world.until("fenced")
     assert seen[-1].fence_kind == "route"
     assert {task["taskDefinitionArn"] for task in _described(world, "east")} == {
-        orders.task_definition("west", "fenced")
+        fixture_plan.task_definition("west", "fenced")
     }
-    assert [task["taskDefinitionArn"] for task in _described(world, "west")] == [orders.task_definition("west", "west")]
+    assert [task["taskDefinitionArn"] for task in _described(world, "west")] == [
+        fixture_plan.task_definition("west", "west")
+    ]
     world.until("west")
     assert world.tasks("east") == set()
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from drill import orders
+from drill import fixture_plan
 from drill.network.certificate import certificate
 from drill.process import Child, spawn
 from failover.errors import FleetUnavailable
-from failover.gateway import FleetState, Instance
-from failover.gateway.metrics import with_metrics
+from failover.fleets import FleetState, Instance
+from failover.fleets.metrics import with_metrics
 from failover.kafka import settings
 from gateway.config import CLUSTER_LOGIN_TEMPLATE
 
@@ -42,7 +42,7 @@ class World:
     def replace_tasks(self) -> None:
         """New gateways: those that run remember what the store told them."""
         for definition in ("east", "west"):
-            task = orders.task_definition("west", definition)
+            task = fixture_plan.task_definition("west", definition)
             self._run(task, frozenset(self.tasks()))
 
     def _run(self, definition: str, before: frozenset[str]) -> None:
@@ -77,12 +77,12 @@ def world(
         stack.callback(balancer.stop)
         address = f"127.0.0.1:{balancer.ready['port']}"
         addresses = {
-            "east": orders.SiteAddresses("lkc-east", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9"),
-            "west": orders.SiteAddresses(
+            "east": fixture_plan.SiteAddresses("lkc-east", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9"),
+            "west": fixture_plan.SiteAddresses(
                 kafka.ready["cluster_id"], kafka.ready["bootstrap"], "http://127.0.0.1:9", address
             ),
         }
-        document = orders.plan_document(
+        document = fixture_plan.plan_document(
             addresses, client_bootstrap=address, nameserver="127.0.0.1:9", zone_id="Z", policy={}
         )
         document["clients"] |= {"security_protocol": "SASL_SSL", "credentials": "failover/clients"}
@@ -110,16 +110,18 @@ def world(
         given = [{"name": name, "value": value} for name, value in environment.items()]
         for target in ("east", "west", "fenced"):  # all lead to the one cluster there is
             container = {"name": "gateway", "image": "gateway", "memory": 128, "environment": given}
-            ecs.register_task_definition(family=orders.task_family("west", target), containerDefinitions=[container])
+            ecs.register_task_definition(
+                family=fixture_plan.task_family("west", target), containerDefinitions=[container]
+            )
         ecs.create_service(
             cluster="gateways",
             serviceName="gateway-west",
-            taskDefinition=orders.task_definition("west", "west"),
+            taskDefinition=fixture_plan.task_definition("west", "west"),
             desiredCount=INSTANCES,
             deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 200},
             tags=[{"key": "drill:balancer", "value": balancer.ready["admin"]}],
         )
-        bridge = EcsBridge(orders.ACCOUNT, Regions(), tmp_path)
+        bridge = EcsBridge(fixture_plan.ACCOUNT, Regions(), tmp_path)
         bridge.install()
         bridge.start()
         stack.callback(bridge.close)
@@ -192,7 +194,7 @@ def test_logins_that_the_standby_does_not_take_are_found_before_anybody_is_told_
     assert "revoked" not in json.dumps(report) and "hers" not in json.dumps(report)
 
 
-METRICS: Final = "failover.gateway.metrics._read"
+METRICS: Final = "failover.fleets.metrics._read"
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from drill import orders
+from drill import fixture_plan
 from drill.process import spawn
 from failover.errors import FleetRejected, LeaseLost
-from failover.ledger import Ledger
+from failover.ledger.ledger import Ledger
 from gateway.config import gateway_config
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -26,12 +26,12 @@ EVENTS = Path(__file__).resolve().parents[2] / "events"
 @pytest.fixture
 def zone(aws: Callable[..., Any]) -> str:
     """The zone, its client hostname leading to east."""
-    zone = aws("route53").create_hosted_zone(Name=orders.ZONE, CallerReference="tests")["HostedZone"]["Id"]
+    zone = aws("route53").create_hosted_zone(Name=fixture_plan.ZONE, CallerReference="tests")["HostedZone"]["Id"]
     record = {
-        "Name": orders.HOSTNAME,
+        "Name": fixture_plan.HOSTNAME,
         "Type": "CNAME",
         "TTL": 1,
-        "ResourceRecords": [{"Value": orders.dns_target("east")}],
+        "ResourceRecords": [{"Value": fixture_plan.dns_target("east")}],
     }
     change = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
     aws("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=change)
@@ -43,10 +43,10 @@ def plan_text(aws_endpoint: str, zone: str, tmp_path: Path) -> Iterator[str]:
     config = {"aws_endpoint": aws_endpoint, "zone_id": zone}
     server = spawn("drill.network.dns_server", config, log=tmp_path / "dns.log")
     addresses = {
-        site: orders.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
+        site: fixture_plan.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
         for site in ("east", "west")
     }
-    document = orders.plan_document(
+    document = fixture_plan.plan_document(
         addresses,
         client_bootstrap="127.0.0.1:9092",
         nameserver=f"127.0.0.1:{server.ready['port']}",
@@ -62,28 +62,30 @@ def fleets(deployed: Callable[..., Any], plan_text: str, tmp_path: Path) -> Iter
     """Both sites' fleets, routed to east; call it with a site for the service as ECS describes it."""
     from drill.aws.ecs import EcsBridge
     from drill.aws.regions import Regions
-    from failover.plan import parse
+    from failover.plan.model import parse
 
-    bridge = EcsBridge(orders.ACCOUNT, Regions(), tmp_path)
+    bridge = EcsBridge(fixture_plan.ACCOUNT, Regions(), tmp_path)
     bridge.install()
     plan = parse(plan_text)
     for site in ("east", "west"):
-        ecs = deployed("ecs", orders.REGIONS[site])
+        ecs = deployed("ecs", fixture_plan.REGIONS[site])
         ecs.create_cluster(clusterName="gateways")
         for target in ("east", "west", "fenced"):
             config = yaml.safe_dump(gateway_config(plan, site, target))
             environment = [{"name": "GATEWAY_CONFIG", "value": config}]
             container = {"name": "gateway", "image": "gateway", "memory": 128, "environment": environment}
-            ecs.register_task_definition(family=orders.task_family(site, target), containerDefinitions=[container])
+            ecs.register_task_definition(
+                family=fixture_plan.task_family(site, target), containerDefinitions=[container]
+            )
         ecs.create_service(
             cluster="gateways",
             serviceName=f"gateway-{site}",
-            taskDefinition=orders.task_definition(site, "east"),
+            taskDefinition=fixture_plan.task_definition(site, "east"),
             desiredCount=INSTANCES,
         )
 
     def described(site: str) -> dict[str, Any]:
-        answer = deployed("ecs", orders.REGIONS[site]).describe_services(
+        answer = deployed("ecs", fixture_plan.REGIONS[site]).describe_services(
             cluster="gateways", services=[f"gateway-{site}"]
         )
         return dict(answer["services"][0])
@@ -120,7 +122,7 @@ def until_done(call: Call, step: str, request: dict[str, Any]) -> dict[str, Any]
 
 def running(aws: Callable[..., Any], site: str) -> set[str]:
     """The task definitions that a site's tasks run."""
-    ecs = aws("ecs", orders.REGIONS[site])
+    ecs = aws("ecs", fixture_plan.REGIONS[site])
     tasks = ecs.list_tasks(cluster="gateways", serviceName=f"gateway-{site}")["taskArns"]
     return {task["taskDefinitionArn"] for task in ecs.describe_tasks(cluster="gateways", tasks=tasks)["tasks"]}
 
@@ -139,7 +141,7 @@ def test_a_fleet_is_routed_once_and_done_when_no_instance_of_before_is_left(
     report = until_done(call, "switch_routes", request)
     observed = report["observed"]
     assert observed["instances"] + observed.get("missing", 0) == INSTANCES
-    assert running(deployed, "west") == {orders.task_definition("west", "west")}
+    assert running(deployed, "west") == {fixture_plan.task_definition("west", "west")}
     until_done(call, "switch_routes", request)
     assert fleets("west")["deployments"][0]["id"] == deployment
 
@@ -166,10 +168,10 @@ def test_a_dry_run_moves_no_route_and_no_name(
     report = call("fence", {"execution": dry["execution"]})
     assert report["observed"]["fleets"]["gateway-east"].startswith("would be fenced")
     report = call("flip_dns", {"execution": dry["execution"]})
-    assert report["observed"]["would_point_at"] == orders.dns_target("west")
-    assert running(deployed, "west") == {orders.task_definition("west", "east")}
-    assert running(deployed, "east") == {orders.task_definition("east", "east")}
-    assert answer_of(deployed, zone) == orders.dns_target("east")
+    assert report["observed"]["would_point_at"] == fixture_plan.dns_target("west")
+    assert running(deployed, "west") == {fixture_plan.task_definition("west", "east")}
+    assert running(deployed, "east") == {fixture_plan.task_definition("east", "east")}
+    assert answer_of(deployed, zone) == fixture_plan.dns_target("east")
 
 
 def test_the_lost_sites_fleet_is_fenced_if_it_can_be_reached(
@@ -177,7 +179,7 @@ def test_the_lost_sites_fleet_is_fenced_if_it_can_be_reached(
 ) -> None:
     report = until_done(call, "fence", {"execution": execution})
     assert report["observed"]["fleets"] == {"gateway-east": "fenced"}
-    assert running(deployed, "east") == {orders.task_definition("east", "fenced")}
+    assert running(deployed, "east") == {fixture_plan.task_definition("east", "fenced")}
     until_done(call, "fence", {"execution": execution})
 
 
@@ -185,7 +187,7 @@ def test_a_fleet_that_is_not_there_is_reported_where_it_is_best_effort_and_stops
     deployed: Any, execution: dict[str, Any], call: Call
 ) -> None:
     deployed("ecs").create_cluster(clusterName="gateways")
-    deployed("ecs", orders.REGIONS["east"]).create_cluster(clusterName="gateways")
+    deployed("ecs", fixture_plan.REGIONS["east"]).create_cluster(clusterName="gateways")
     request = {"execution": execution, "site": "east", "fleet": "gateway-east"}
     assert "out_of_reach" in call("switch_routes", request | {"best_effort": True})["observed"]
     assert call("fence", {"execution": execution})["observed"]["fleets"]["gateway-east"].startswith("out of reach")
@@ -197,8 +199,8 @@ def test_the_name_is_flipped_once_and_done_when_the_name_server_answers_it(
     deployed: Any, zone: str, execution: dict[str, Any], call: Call
 ) -> None:
     report = until_done(call, "flip_dns", {"execution": execution})
-    assert set(report["observed"]["answers"].values()) == {orders.dns_target("west")}
-    assert answer_of(deployed, zone) == orders.dns_target("west")
+    assert set(report["observed"]["answers"].values()) == {fixture_plan.dns_target("west")}
+    assert answer_of(deployed, zone) == fixture_plan.dns_target("west")
     again = call("flip_dns", {"execution": execution})
     assert (again["status"], again["observed"]["change"]) == ("done", report["observed"]["change"])
 
@@ -210,9 +212,9 @@ def test_a_flip_that_crashed_after_its_effect_is_taken_up(
         crash.setattr(Ledger, "record_step", lambda *_: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             call("flip_dns", {"execution": execution})
-    assert answer_of(deployed, zone) == orders.dns_target("west")
+    assert answer_of(deployed, zone) == fixture_plan.dns_target("west")
     report = until_done(call, "flip_dns", {"execution": execution})
-    assert set(report["observed"]["answers"].values()) == {orders.dns_target("west")}
+    assert set(report["observed"]["answers"].values()) == {fixture_plan.dns_target("west")}
 
 
 def test_without_the_lease_neither_route_nor_name_is_moved(
@@ -227,9 +229,9 @@ def test_without_the_lease_neither_route_nor_name_is_moved(
     ):
         with pytest.raises(LeaseLost):
             call(step, {"execution": execution, **more})
-    assert running(deployed, "west") == {orders.task_definition("west", "east")}
-    assert running(deployed, "east") == {orders.task_definition("east", "east")}
-    assert answer_of(deployed, zone) == orders.dns_target("east")
+    assert running(deployed, "west") == {fixture_plan.task_definition("west", "east")}
+    assert running(deployed, "east") == {fixture_plan.task_definition("east", "east")}
+    assert answer_of(deployed, zone) == fixture_plan.dns_target("east")
 
 
 @pytest.mark.parametrize("step", ["fence", "switch_routes", "flip_dns"])

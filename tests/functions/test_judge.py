@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from failover.aws import client
-from failover.decisions import DecisionRecord, decisions
+from failover.aws.clients import client
+from failover.decision.log import DecisionRecord, decisions
+from failover.detection.signal_store import signals
 from failover.errors import BadPlan, MalformedEvent, UnknownPlan
-from failover.ledger import Ledger
-from failover.signals import signals
+from failover.ledger.ledger import Ledger
 from tests.conftest import Context
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -216,8 +216,8 @@ def test_systems_are_told_of_a_decision_that_is_another_than_the_last(
             call("judge", sighting(vantage, ago=ago))
     details = [each["detail"] for each in told()]
     assert [(each["verdict"], each["guard"], each["started"]) for each in details] == [
-        ("wait", "too_few_votes", None),
-        ("wait", "too_few_votes", None),
+        ("wait", "quorum_not_met", None),
+        ("wait", "quorum_not_met", None),
         ("proceed", "", "orders-1-failover"),
     ]
     assert [len(each["votes"]) for each in details] == [1, 2, 2]

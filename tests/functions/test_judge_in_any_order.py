@@ -14,9 +14,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from failover.aws import client
+from failover.aws.clients import client
 from failover.errors import DuplicateExecution, WrongDirection
-from failover.ledger import Ledger
+from failover.ledger.ledger import Ledger
 from tests.functions.test_judge import event, executions, sighting
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]

@@ -14,10 +14,10 @@ import yaml
 
 from drill.process import Child, spawn
 from failover.errors import FleetRejected, FleetUnavailable
-from failover.gateway import fleet_of
-from failover.gateway import kroxylicious as kroxylicious_module
-from failover.plan import parse
-from failover.plan_fleets import CfkBlueGreenFleet, KroxyliciousFleet
+from failover.fleets import fleet_of
+from failover.fleets import kroxylicious as kroxylicious_module
+from failover.plan.fleets import CfkBlueGreenFleet, KroxyliciousFleet
+from failover.plan.model import parse
 from gateway.cfk import blue_green_rules, gateway_resource
 from gateway.kroxylicious import controller_rules, kroxylicious_resources
 from gateway.settings import OnKubernetes, Settings

@@ -13,15 +13,15 @@ import httpx
 import pytest
 import yaml
 
-from drill import orders
+from drill import fixture_plan
 from drill.process import Child, spawn
-from failover.execution import Execution
-from failover.inventory import Listed, inventory, keep_inventory
-from failover.ledger import Ledger
+from failover.execution.inventory import Listed, inventory, keep_inventory
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
-KEY, SECRET = orders.API_KEYS["west"]
+KEY, SECRET = fixture_plan.API_KEYS["west"]
 MIRRORS = 600
 
 
@@ -37,12 +37,12 @@ class Rest:
     def post(self, path: str, **body: Any) -> None:
         httpx.post(f"{self.child.ready['control']}/{path}", json=body).raise_for_status()
 
-    def states(self, link: str = orders.LINK) -> dict[str, str]:
+    def states(self, link: str = fixture_plan.LINK) -> dict[str, str]:
         return dict(httpx.get(f"{self.child.ready['control']}/links/{link}", timeout=20).json()["mirrors"])
 
     def mirror(self, topic: str) -> dict[str, Any]:
         """A mirror as the API shows it."""
-        url = f"{self.child.ready['url']}/kafka/v3/clusters/lkc-west01/links/{orders.LINK}/mirrors/{topic}"
+        url = f"{self.child.ready['url']}/kafka/v3/clusters/lkc-west01/links/{fixture_plan.LINK}/mirrors/{topic}"
         query = {"include_state_transition_errors": "true"}
         return dict(httpx.get(url, params=query, auth=(KEY, SECRET)).raise_for_status().json())
 
@@ -70,7 +70,7 @@ def rest(tmp_path: Path) -> Iterator[Rest]:
         "cluster_id": "lkc-west01",
         "api_key": KEY,
         "api_secret": SECRET,
-        "link": {"name": orders.LINK, "remote_cluster_id": "lkc-east01"},
+        "link": {"name": fixture_plan.LINK, "remote_cluster_id": "lkc-east01"},
         "rest_only_mirrors": {"count": MIRRORS, "pattern": "t{n:04d}"},
         "stop_delay_s": 0.1,
     }
@@ -88,17 +88,19 @@ def policy() -> dict[str, Any]:
 def plan_text(rest: Rest, policy: dict[str, Any], links: list[str]) -> str:
     nowhere = "127.0.0.1:9"
     addresses = {
-        site: orders.SiteAddresses(f"lkc-{site}01", nowhere, rest.child.ready["url"], nowhere)
+        site: fixture_plan.SiteAddresses(f"lkc-{site}01", nowhere, rest.child.ready["url"], nowhere)
         for site in ("east", "west")
     }
-    plan = orders.plan_document(addresses, client_bootstrap=nowhere, nameserver=nowhere, zone_id="Z1", policy=policy)
+    plan = fixture_plan.plan_document(
+        addresses, client_bootstrap=nowhere, nameserver=nowhere, zone_id="Z1", policy=policy
+    )
     return yaml.safe_dump(plan | {"links": [{"name": link} for link in links]})
 
 
 @pytest.fixture
 def links() -> list[str]:
     """The plan's links."""
-    return [orders.LINK]
+    return [fixture_plan.LINK]
 
 
 @pytest.fixture
@@ -209,7 +211,7 @@ def test_a_mirror_that_appears_in_the_middle_is_found_promoted_and_kept_in_the_i
 def test_a_mirror_that_vanished_is_missed_and_named(
     rest: Rest, execution: dict[str, Any], call: Call, book: Ledger
 ) -> None:
-    keep_inventory(book, Execution.model_validate(execution), {"gone": Listed(orders.LINK, "ACTIVE", {0: 0})})
+    keep_inventory(book, Execution.model_validate(execution), {"gone": Listed(fixture_plan.LINK, "ACTIVE", {0: 0})})
     until_only(rest, call, execution)
     with pytest.raises(Exception, match="gone is not listed any more"):
         call("promote_mirrors", {"execution": execution, "last_chance": True})
@@ -253,7 +255,7 @@ def test_a_dry_run_asks_for_validation_of_every_batch_and_changes_nothing(
     assert rest.asked() == 3
 
 
-@pytest.mark.parametrize("links", [[orders.LINK, "payments-link"]])
+@pytest.mark.parametrize("links", [[fixture_plan.LINK, "payments-link"]])
 def test_every_link_of_the_plan_is_promoted_and_none_that_is_not(
     rest: Rest, execution: dict[str, Any], call: Call, book: Ledger
 ) -> None:

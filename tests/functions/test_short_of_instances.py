@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from failover.gateway import FleetState, Instance
+from failover.fleets import FleetState, Instance
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_clients_may_come_to_a_fleet_that_lacks_what_it_must_bear_to_lose(
         def route(self, target: str) -> None:
             raise AssertionError("it is there already")
 
-    monkeypatch.setattr("failover.gateway.fleet_of", lambda *_: Fleet())
+    monkeypatch.setattr("failover.fleets.fleet_of", lambda *_: Fleet())
     request = {"execution": execution, "site": "west", "fleet": "gateway-west", "last_chance": last_chance}
     report = call("switch_routes", request)
     assert report["status"] == status

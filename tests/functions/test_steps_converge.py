@@ -17,17 +17,17 @@ import yaml
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from drill import orders
+from drill import fixture_plan
 from drill.process import Child, spawn
 from failover.errors import LeaseLost, TransientError
-from failover.execution import Execution
-from failover.ledger import Ledger
-from failover.tables import plan_table, table
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import load_execution_table, load_plan_table
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 pytestmark = pytest.mark.slow
-KEY, SECRET = orders.API_KEYS["west"]
+KEY, SECRET = fixture_plan.API_KEYS["west"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Sites:
 
     def mirrors(self) -> dict[str, str]:
         """Each mirror's status, as an operator would ask for it."""
-        url = f"{self.rest.ready['url']}/kafka/v3/clusters/{self.west.ready['cluster_id']}/links/{orders.LINK}/mirrors"
+        cluster = f"{self.rest.ready['url']}/kafka/v3/clusters/{self.west.ready['cluster_id']}"
+        url = f"{cluster}/links/{fixture_plan.LINK}/mirrors"
         rows = httpx.get(url, auth=(KEY, SECRET)).json()["data"]
         return {row["mirror_topic_name"]: row["mirror_status"] for row in rows}
 
@@ -70,7 +71,7 @@ def sites(tmp_path: Path) -> Iterator[Sites]:
         east = start("drill.kafka.cluster", {"site": "east"}, "east")
         west = start("drill.kafka.cluster", {"site": "west"}, "west")
         link = {
-            "name": orders.LINK,
+            "name": fixture_plan.LINK,
             "remote_cluster_id": east.ready["cluster_id"],
             "remote_bootstrap": east.ready["bootstrap"],
             "remote_raw_bootstrap": east.ready["raw_bootstrap"],
@@ -86,7 +87,7 @@ def sites(tmp_path: Path) -> Iterator[Sites]:
             "api_key": KEY,
             "api_secret": SECRET,
             "link": link,
-            "mirrors": list(orders.TOPICS),
+            "mirrors": list(fixture_plan.TOPICS),
             "stop_delay_s": 0.2,
         }
         yield Sites(east, west, start("drill.confluent.cluster_rest", config, "rest"))
@@ -102,17 +103,17 @@ def policy() -> dict[str, Any]:
 def plan_text(sites: Sites, policy: dict[str, Any]) -> str:
     """The drill's plan, with what of it these tests have running."""
     addresses = {
-        "east": orders.SiteAddresses(
+        "east": fixture_plan.SiteAddresses(
             sites.east.ready["cluster_id"], "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9"
         ),
-        "west": orders.SiteAddresses(
+        "west": fixture_plan.SiteAddresses(
             sites.west.ready["cluster_id"],
             sites.west.ready["bootstrap"],
             sites.rest.ready["url"],
             sites.west.ready["bootstrap"].split(",")[0],  # a gateway that takes connections; nobody goes through it
         ),
     }
-    document = orders.plan_document(
+    document = fixture_plan.plan_document(
         addresses, client_bootstrap=sites.west.ready["bootstrap"], nameserver="127.0.0.1:9", zone_id="Z1", policy=policy
     )
     return yaml.safe_dump(document)
@@ -121,7 +122,7 @@ def plan_text(sites: Sites, policy: dict[str, Any]) -> str:
 @pytest.fixture
 def execution(deployed: Callable[..., Any], call: Call) -> dict[str, Any]:
     """A claimed failover to west."""
-    for site, (key, secret) in orders.API_KEYS.items():
+    for site, (key, secret) in fixture_plan.API_KEYS.items():
         document = f'{{"key": "{key}", "secret": "{secret}"}}'
         deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
     started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
@@ -225,16 +226,16 @@ def commit_beyond_the_end(sites: Sites) -> None:
     """What an offset sync that ran ahead of the data leaves on the standby: the link stops before the records came."""
     admin = AdminClient({"bootstrap.servers": sites.west.ready["raw_bootstrap"]})
     rows = [TopicPartition("orders", 0, 500), TopicPartition("orders", 1, 0)]
-    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(orders.GROUP, rows)])
-    asked[orders.GROUP].result(10)
+    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(fixture_plan.GROUP, rows)])
+    asked[fixture_plan.GROUP].result(10)
 
 
 def committed_on_the_standby(sites: Sites) -> dict[int, int]:
     """The protected group's offsets of topic orders."""
     admin = AdminClient({"bootstrap.servers": sites.west.ready["raw_bootstrap"]})
     rows = [TopicPartition("orders", partition) for partition in range(2)]
-    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(orders.GROUP, rows)])
-    return {row.partition: row.offset for row in asked[orders.GROUP].result(10).topic_partitions}
+    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(fixture_plan.GROUP, rows)])
+    return {row.partition: row.offset for row in asked[fixture_plan.GROUP].result(10).topic_partitions}
 
 
 @pytest.mark.parametrize("policy", [{"on_offsets_ahead": "report"}])
@@ -271,8 +272,8 @@ def test_log_ends_are_those_before_the_first_client_however_often_they_are_asked
     producer.produce("orders", b"of a client", partition=0)
     assert producer.flush(10) == 0
     until_done(call, "check_offsets", {"execution": execution})
-    kept = table(Ledger(deployed("dynamodb"), "ledger"), Execution.model_validate(execution), "log-ends")
-    assert kept == {topic: [[partition, 0] for partition in range(4)] for topic in orders.TOPICS}
+    kept = load_execution_table(Ledger(deployed("dynamodb"), "ledger"), Execution.model_validate(execution), "log-ends")
+    assert kept == {topic: [[partition, 0] for partition in range(4)] for topic in fixture_plan.TOPICS}
     assert (
         call("conclude", {"execution": execution, "outcome": "succeeded"})["report"]["loss"]["unknown_partitions"] == 12
     )
@@ -322,12 +323,12 @@ def test_the_proof_fails_on_the_wrong_cluster_and_holds_on_the_right_one(
     for target in ("west", "east", "fenced"):
         container = {"name": "gateway", "image": "gateway", "memory": 128}
         deployed("ecs").register_task_definition(
-            family=orders.task_family("west", target), containerDefinitions=[container]
+            family=fixture_plan.task_family("west", target), containerDefinitions=[container]
         )
     deployed("ecs").create_service(
         cluster="gateways",
         serviceName="gateway-west",
-        taskDefinition=orders.task_definition("west", "west"),
+        taskDefinition=fixture_plan.task_definition("west", "west"),
         desiredCount=1,
     )
     until_done(call, "promote_mirrors", {"execution": execution})
@@ -340,7 +341,7 @@ def test_the_proof_fails_on_the_wrong_cluster_and_holds_on_the_right_one(
     deployed("ssm").put_parameter(
         Name="/failover/plans/orders", Value=yaml.safe_dump(wrong), Type="String", Overwrite=True
     )
-    from failover.plans import _store
+    from failover.plan.store import _store
 
     _store.cache_clear()
     report = call("verify", {"execution": execution})
@@ -396,7 +397,7 @@ def test_lag_is_sampled_while_the_source_answers_and_is_not_overwritten_once_it_
     deployed("ssm").put_parameter(
         Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True
     )
-    for site, (key, secret) in orders.API_KEYS.items():
+    for site, (key, secret) in fixture_plan.API_KEYS.items():
         document = f'{{"key": "{key}", "secret": "{secret}"}}'
         deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
     book = Ledger(deployed("dynamodb"), "ledger")
@@ -408,15 +409,17 @@ def test_lag_is_sampled_while_the_source_answers_and_is_not_overwritten_once_it_
             assert time.monotonic() < deadline
             producer.produce("orders", b"record", partition=0)
             producer.poll(0.1)
-        return plan_table(book, "orders", "lag-west")
+        return load_plan_table(book, "orders", "lag-west")
 
-    seen = sample_until(lambda said: bool(said["source_answers"] and plan_table(book, "orders", "lag-west")))
-    again = sample_until(lambda said: plan_table(book, "orders", "lag-west")["orders"][0][3] > seen["orders"][0][3])
+    seen = sample_until(lambda said: bool(said["source_answers"] and load_plan_table(book, "orders", "lag-west")))
+    again = sample_until(
+        lambda said: load_plan_table(book, "orders", "lag-west")["orders"][0][3] > seen["orders"][0][3]
+    )
     assert again["orders"][0][1] > seen["orders"][0][1]
     assert "payments" not in again, "nothing was ever fetched of it: unknown, not 0"
     sites.east.kill()
     said = call("sample_lag", {"plan": "orders"})
     assert (said["sampled"], said["source_answers"]) == (True, False)
-    kept = plan_table(book, "orders", "lag-west")["orders"][0]
-    assert kept[1] <= plan_table(book, "orders", "watch")["east"]["answered_at"] + 0.001
-    assert plan_table(book, "orders", "watch")["east"]["unanswered_since"] is not None
+    kept = load_plan_table(book, "orders", "lag-west")["orders"][0]
+    assert kept[1] <= load_plan_table(book, "orders", "watch")["east"]["answered_at"] + 0.001
+    assert load_plan_table(book, "orders", "watch")["east"]["unanswered_since"] is not None

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 import gateway  # puts the layer on the path
 from failover.errors import UnknownSite
-from failover.plan import Plan, load_plan
+from failover.plan.model import Plan, load_plan
 from gateway.config import CLUSTER_LOGIN_TEMPLATE, gateway_config, listening_ports, targets
 from gateway.render import as_yaml, family, render
 from gateway.settings import BadSettings, Settings, load_settings

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from failover.gateway.cfk_state import certifies
-from failover.plan import Plan, parse
+from failover.fleets.cfk_state import certifies
+from failover.plan.model import Plan, parse
 from gateway.kubernetes import ANNOTATIONS
 from gateway.parity import differences, facts_of
 from gateway.render import kubernetes_resources, render
 from gateway.settings import BadSettings, Settings
 from tests.gateway.schema import CfkSecurity
 
-from failover.gateway import FleetState, Instance  # isort: skip
+from failover.fleets import FleetState, Instance  # isort: skip
 
 ORDERS = Path(__file__).resolve().parents[2] / "plans" / "orders.yaml"
 COMMON = {"name": "gateway-west", "eks": {"name": "eks-west"}, "namespace": "kafka", "bootstrap": "gw:9092"}

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from drill.process import Child, spawn
-from failover.credentials import ApiKey, Credentials
+from failover.aws.secrets import ApiKey, Credentials
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
 
 CLUSTER, LINK = "lkc-west01", "orders-link"
@@ -162,7 +162,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("failover.link.calls.time", clock)
+    monkeypatch.setattr("failover.link.http.time", clock)
     return clock
 
 

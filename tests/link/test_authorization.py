@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from failover.credentials import ApiKey, OAuthClient
+from failover.aws.secrets import ApiKey, OAuthClient
 from failover.errors import LinkRejected, LinkUnavailable, LinkUncertain
 from failover.link import oauth
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from failover.credentials import ApiKey, OAuthClient
+from failover.aws.secrets import ApiKey, OAuthClient
 from failover.errors import LinkExists, LinkNotFound, LinkRejected, LinkUnavailable
 from failover.link import ACTIVE, STOPPED, trailing
 from failover.link.kafka_rest import KafkaRestLink

@@ -155,7 +155,7 @@ def test_an_answer_that_trickles_in_ends(rest: Scripted, cluster: KafkaRestClust
 def test_an_answer_without_end_is_not_read_to_the_end(
     rest: Scripted, link: KafkaRestLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("failover.link.calls.LARGEST_BYTES", 1000)
+    monkeypatch.setattr("failover.link.http.LARGEST_BYTES", 1000)
     rest.says(Reply(body={"data": [{"mirror_topic_name": "x" * 2000}]}))
     with pytest.raises(LinkUnavailable, match="more than 1000 bytes"):
         link.mirrors()

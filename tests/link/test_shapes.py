@@ -127,7 +127,7 @@ def damaged(draw: st.DrawFn) -> tuple[bytes, Ask]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("failover.link.calls.REPEATS", 0)
+    monkeypatch.setattr("failover.link.http.REPEATS", 0)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

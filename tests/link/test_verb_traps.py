@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from failover.credentials import ApiKey
+from failover.aws.secrets import ApiKey
 from failover.errors import LinkNotFound, LinkRejected, LinkUnavailable, LinkUncertain
 from failover.link import PENDING_STOPPED, STOPPED, by_status
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink

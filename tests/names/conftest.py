@@ -15,21 +15,21 @@ import dns.query
 import pytest
 import yaml
 
-from drill import orders
-from drill.names.held import Held, held_by_cloud_dns, held_by_routing_controls, held_by_traffic_manager
-from drill.names.served import no_faults, served
-from drill.names.web_identity import operations as web_identity_operations
+from drill import fixture_plan
+from drill.dns_providers.scenarios import Held, held_by_cloud_dns, held_by_routing_controls, held_by_traffic_manager
+from drill.dns_providers.server import no_faults, served
+from drill.dns_providers.web_identity import operations as web_identity_operations
 from drill.process import spawn
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 SITES = ("east", "west")
-EAST, WEST = orders.dns_target("east"), orders.dns_target("west")
+EAST, WEST = fixture_plan.dns_target("east"), fixture_plan.dns_target("west")
 
 
 @pytest.fixture
 def zone(aws: Callable[..., Any]) -> str:
     """An empty zone."""
-    zone = aws("route53").create_hosted_zone(Name=orders.ZONE, CallerReference="tests")["HostedZone"]["Id"]
+    zone = aws("route53").create_hosted_zone(Name=fixture_plan.ZONE, CallerReference="tests")["HostedZone"]["Id"]
     return str(zone.rsplit("/", 1)[-1])
 
 
@@ -64,7 +64,7 @@ def checkers(aws_endpoint: str) -> Iterator[str]:
     """Route 53's checkers, twenty times as fast; where they tell what they found."""
     from drill.aws.health_checks import HealthChecks
 
-    checks = HealthChecks(orders.ACCOUNT, lambda _: None, lambda: time.monotonic() * 20)
+    checks = HealthChecks(fixture_plan.ACCOUNT, lambda _: None, lambda: time.monotonic() * 20)
     over = threading.Event()
 
     def look() -> None:
@@ -108,9 +108,10 @@ def name_server(aws_endpoint: str, zone: str, held: Held, checkers: str, tmp_pat
 @pytest.fixture
 def plan_text(held: Held, name_server: str, zone: str) -> str:
     addresses = {
-        site: orders.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9") for site in SITES
+        site: fixture_plan.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
+        for site in SITES
     }
-    document = orders.plan_document(
+    document = fixture_plan.plan_document(
         addresses, client_bootstrap="127.0.0.1:9092", nameserver=name_server, zone_id=zone, policy={}
     )
     nameservers = {} if held.dns["kind"] == "none" else {"nameservers": [name_server]}
@@ -129,7 +130,7 @@ def client_name(deployed: Any) -> Callable[[], Any]:
 
     def of_plan() -> Any:
         from failover.dns import client_name_of
-        from failover.plans import plan_named
+        from failover.plan.store import plan_named
 
         plan = plan_named("orders")
         return client_name_of(plan)
@@ -142,7 +143,7 @@ def described_too(deployed: Any, plan_text: str) -> Callable[..., None]:
     """Deploys the plan with more said of its name; a new container reads it."""
 
     def deploy(**more: Any) -> None:
-        from failover import plans
+        from failover.plan import store as plans
 
         plan = yaml.safe_load(plan_text)
         text = yaml.safe_dump(plan | {"dns": plan["dns"] | more})
@@ -155,7 +156,7 @@ def described_too(deployed: Any, plan_text: str) -> Callable[..., None]:
 def answered(name_server: str, kind: str = "CNAME") -> list[str]:
     """What a resolver would be told now, as far as this name server knows."""
     host, _, port = name_server.partition(":")
-    name, told = orders.HOSTNAME, list[str]()
+    name, told = fixture_plan.HOSTNAME, list[str]()
     while True:
         answer = dns.query.udp(dns.message.make_query(name, kind), host, port=int(port), timeout=2.0)
         found = sorted(str(each).rstrip(".") for records in answer.answer for each in records)

@@ -8,9 +8,9 @@ from typing import Any
 import dns.resolver
 import pytest
 
-from drill import orders
+from drill import fixture_plan
 from drill.client_name import hold_by_records
-from drill.names.held import Held
+from drill.dns_providers.scenarios import Held
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def held(aws: Callable[..., Any], zone: str) -> Held:
         for name, of_name in ADDRESSES.items()
     ]
     alias = {"HostedZoneId": zone, "DNSName": EAST, "EvaluateTargetHealth": False}
-    hold_by_records(aws, zone, [*addresses, {"Name": orders.HOSTNAME, "Type": "A", "AliasTarget": alias}])
+    hold_by_records(aws, zone, [*addresses, {"Name": fixture_plan.HOSTNAME, "Type": "A", "AliasTarget": alias}])
     zones = dict.fromkeys(("east", "west"), zone)
     return Held({"kind": "route53-record", "hosted_zone_id": zone, "type": "alias", "alias_zones": zones})
 

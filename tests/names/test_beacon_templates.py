@@ -12,12 +12,12 @@ import httpx
 import pytest
 import yaml
 
-from drill import orders
+from drill import fixture_plan
 from drill.aws.clients import Clients
 from drill.aws.lambda_runtime import LambdaRuntime, Surroundings
 from drill.aws.template import Stack
 from failover.dns import client_name_of
-from failover.plan import Plan, parse
+from failover.plan.model import Plan, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 Deploy = Callable[..., dict[str, str]]
@@ -32,7 +32,7 @@ def deploy(aws: Callable[..., Any], aws_endpoint: str, tmp_path: Path) -> Deploy
             ROOT / f"{name}.yaml",
             parameters,
             name=name,
-            account=orders.ACCOUNT,
+            account=fixture_plan.ACCOUNT,
             region=region,
             clients=Clients(aws_endpoint),
             runtime=LambdaRuntime(Surroundings(sys.executable, aws_endpoint, tmp_path), lambda _: None),
@@ -44,17 +44,21 @@ def deploy(aws: Callable[..., Any], aws_endpoint: str, tmp_path: Path) -> Deploy
 
 @pytest.fixture
 def plan(aws: Callable[..., Any], aws_endpoint: str, deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    zone = aws("route53").create_hosted_zone(Name=orders.ZONE, CallerReference="t")["HostedZone"]["Id"].split("/")[-1]
+    zone = (
+        aws("route53")
+        .create_hosted_zone(Name=fixture_plan.ZONE, CallerReference="t")["HostedZone"]["Id"]
+        .split("/")[-1]
+    )
     regions = ("us-west-2", "us-east-1")
     beacons = {region: deploy("beacon", region, PlanName="orders") for region in regions}
     deploy(
         "name",
         "us-west-2",
         PlanName="orders",
-        ClientHostname=orders.HOSTNAME,
+        ClientHostname=fixture_plan.HOSTNAME,
         HostedZoneId=zone,
-        HomeTarget=orders.dns_target("east"),
-        OtherTarget=orders.dns_target("west"),
+        HomeTarget=fixture_plan.dns_target("east"),
+        OtherTarget=fixture_plan.dns_target("west"),
         BeaconDomain=beacons["us-west-2"]["Domain"],
         SecondBeaconDomain=beacons["us-east-1"]["Domain"],
     )
@@ -68,12 +72,12 @@ def plan(aws: Callable[..., Any], aws_endpoint: str, deploy: Deploy, monkeypatch
     monkeypatch.setattr(httpx, "get", to_this_machine)
     document = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text())
     for site in ("east", "west"):
-        document["sites"][site]["dns_target"] = orders.dns_target(site)
+        document["sites"][site]["dns_target"] = fixture_plan.dns_target(site)
     described = [
         {"bucket": outputs["Bucket"], "key": "orders", "region": region} for region, outputs in beacons.items()
     ]
     document |= {
-        "hostname": orders.HOSTNAME,
+        "hostname": fixture_plan.HOSTNAME,
         "dns": {"kind": "route53-health-check", "hosted_zone_id": zone, "ttl": 5, "beacons": described},
     }
     return parse(yaml.safe_dump(document))
@@ -88,7 +92,7 @@ def test_nothing_of_it_stands_in_a_flips_way(plan: Plan) -> None:
 def test_a_beacon_that_is_there_is_seen_by_anybody(plan: Plan) -> None:
     name = client_name_of(plan)
     assert name is not None
-    name.lead_to("west")
+    name.point_to("west")
     assert name.obstacles("west") == []
     assert len(name.obstacles("east")) == 2
 
@@ -116,7 +120,7 @@ def test_a_health_check_that_was_changed_by_hand_is_found(
 def test_a_bucket_that_nobody_may_look_into_is_found(plan: Plan, aws: Callable[..., Any]) -> None:
     name = client_name_of(plan)
     assert name is not None
-    name.lead_to("west")
+    name.point_to("west")
     bucket = next(iter(aws("s3").list_buckets()["Buckets"]))["Name"]
     aws("s3").delete_bucket_policy(Bucket=bucket)
     (obstacle,) = name.obstacles("west")

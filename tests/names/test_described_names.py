@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from failover.errors import BadPlan
-from failover.plan import parse
-from failover.plan_name import NAME_KINDS
+from failover.plan.client_name import NAME_KINDS
+from failover.plan.model import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDPOINTS = [

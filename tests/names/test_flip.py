@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from drill.client_name import hold_by_records, hold_name, record
-from drill.names.held import Held
+from drill.dns_providers.scenarios import Held
 from failover.dns import ClientName
-from failover.ledger import Ledger
+from failover.ledger.ledger import Ledger
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
 
 pytestmark = pytest.mark.slow
@@ -86,7 +86,7 @@ def test_the_name_is_led_back_when_asked(
 ) -> None:
     until_done(call, {"execution": execution})
     name = client_name()
-    change = name.lead_to("east")
+    change = name.point_to("east")
     deadline = time.monotonic() + 20
     while not ((state := name.look(change)).leads_to(EAST) and state.in_sync):
         assert time.monotonic() < deadline, state

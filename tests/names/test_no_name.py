@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from drill.names.held import Held
+from drill.dns_providers.scenarios import Held
 from failover.dns import client_name_of
-from failover.plans import plan_named
+from failover.plan.store import plan_named
 from tests.names.conftest import Call
 
 

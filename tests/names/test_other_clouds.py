@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drill.confluent.faults import Fault
-from drill.names.held import Held
+from drill.dns_providers.scenarios import Held
 from failover.dns import ClientName
 from failover.errors import DnsRejected, DnsUnavailable
 from tests.names.conftest import EAST, WEST, Call, answered, until_done

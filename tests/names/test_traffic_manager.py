@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from drill.confluent.faults import Fault
-from drill.names.azure import endpoint
-from drill.names.held import Held
+from drill.dns_providers.azure import endpoint
+from drill.dns_providers.scenarios import Held
 from failover.dns import ClientName
 from failover.errors import DnsRejected, DnsUnavailable
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
@@ -43,7 +43,7 @@ def test_priorities_change_places_again_and_again(deployed: Any, held: Held, cli
     name, seen = client_name(), set()
     held.stand_in.operation_s = 0.0
     for to, target in [("west", WEST), ("east", EAST)] * 4:
-        name.lead_to(to)
+        name.point_to(to)
         assert name.look(None).record == target
         seen |= {each["properties"]["priority"] for each in held.stand_in.endpoints}
     assert held.faults.counts()["Endpoints_Update"]["count"] == 8

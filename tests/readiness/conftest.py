@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from failover.plan import Plan, parse
+from failover.plan.model import Plan, parse
 from failover.readiness import Check, Finding, check
 
 PLAN = Path(__file__).resolve().parents[2] / "plans" / "orders.yaml"

@@ -16,15 +16,14 @@ import pytest
 import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from drill import orders
+from drill import fixture_plan
 from drill.process import Child, spawn
-from failover.aws import client
+from failover.aws.clients import client
 from failover.errors import MalformedEvent, UnknownPlan
-from failover.ledger import Ledger
-from failover.plan import parse
+from failover.ledger.ledger import Ledger
+from failover.plan.model import parse
 from failover.readiness.dry_run import kept_dry_run
-from failover.readiness.kept import kept
-from failover.readiness.known import known_unready
+from failover.readiness.store import kept, last_unready
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
@@ -45,9 +44,9 @@ class Sites:
 
     def configure(self, site: str, name: str, value: str) -> None:
         """Set a configuration of the link, as an operator does."""
-        key = orders.API_KEYS[site]
+        key = fixture_plan.API_KEYS[site]
         cluster = self.kafka[site].ready["cluster_id"]
-        url = f"{self.rest[site].ready['url']}/kafka/v3/clusters/{cluster}/links/{orders.LINK}/configs/{name}"
+        url = f"{self.rest[site].ready['url']}/kafka/v3/clusters/{cluster}/links/{fixture_plan.LINK}/configs/{name}"
         httpx.put(url, json={"value": value}, auth=key).raise_for_status()
 
 
@@ -61,21 +60,21 @@ def sites(tmp_path: Path) -> Iterator[Sites]:
             return child
 
         kafka = {site: start("drill.kafka.cluster", {"site": site}, site) for site in ("east", "west")}
-        _write(kafka["east"].ready["bootstrap"], *orders.TOPICS)
+        _write(kafka["east"].ready["bootstrap"], *fixture_plan.TOPICS)
         _write(kafka["west"].ready["bootstrap"], "failover-canary")
-        _commit(kafka["east"].ready["bootstrap"], orders.GROUP, "orders", 1)
+        _commit(kafka["east"].ready["bootstrap"], fixture_plan.GROUP, "orders", 1)
         rest = {}
         for site, other in (("east", "west"), ("west", "east")):
-            link = {"name": orders.LINK, "remote_cluster_id": kafka[other].ready["cluster_id"]}
+            link = {"name": fixture_plan.LINK, "remote_cluster_id": kafka[other].ready["cluster_id"]}
             if site == "west":
                 link |= {
                     "remote_bootstrap": kafka[other].ready["bootstrap"],
                     "remote_raw_bootstrap": kafka[other].ready["raw_bootstrap"],
                     "interval_s": 0.2,
                     "offset_sync_s": 0.2,
-                    "groups": [orders.GROUP],
+                    "groups": [fixture_plan.GROUP],
                 }
-            key, secret = orders.API_KEYS[site]
+            key, secret = fixture_plan.API_KEYS[site]
             config = {
                 "site": site,
                 "cluster_id": kafka[site].ready["cluster_id"],
@@ -84,7 +83,7 @@ def sites(tmp_path: Path) -> Iterator[Sites]:
                 "api_key": key,
                 "api_secret": secret,
                 "link": link,
-                "mirrors": list(orders.TOPICS) if site == "west" else [],
+                "mirrors": list(fixture_plan.TOPICS) if site == "west" else [],
             }
             rest[site] = start("drill.confluent.cluster_rest", config, f"rest-{site}")
         yield Sites(kafka, rest)
@@ -93,7 +92,7 @@ def sites(tmp_path: Path) -> Iterator[Sites]:
 def _write(bootstrap: str, *topics: str) -> None:
     producer = Producer({"bootstrap.servers": bootstrap})
     for topic in topics:
-        for partition in range(orders.PARTITIONS):
+        for partition in range(fixture_plan.PARTITIONS):
             producer.produce(topic, b"a record", partition=partition)
     assert producer.flush(20) == 0
 
@@ -107,7 +106,7 @@ def _commit(bootstrap: str, group: str, topic: str, offset: int) -> None:
 @pytest.fixture
 def plan_text(sites: Sites) -> str:
     addresses = {
-        site: orders.SiteAddresses(
+        site: fixture_plan.SiteAddresses(
             sites.kafka[site].ready["cluster_id"],
             sites.kafka[site].ready["bootstrap"],
             sites.rest[site].ready["url"],
@@ -117,13 +116,15 @@ def plan_text(sites: Sites) -> str:
     }
     bootstrap = sites.kafka["east"].ready["bootstrap"]
     return yaml.safe_dump(
-        orders.plan_document(addresses, client_bootstrap=bootstrap, nameserver="127.0.0.1:9", zone_id="Z1", policy={})
+        fixture_plan.plan_document(
+            addresses, client_bootstrap=bootstrap, nameserver="127.0.0.1:9", zone_id="Z1", policy={}
+        )
     )
 
 
 @pytest.fixture
 def secrets(deployed: Callable[..., Any]) -> Any:
-    for site, (key, secret) in orders.API_KEYS.items():
+    for site, (key, secret) in fixture_plan.API_KEYS.items():
         document = json.dumps({"key": key, "secret": secret})
         deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
     return deployed
@@ -279,7 +280,7 @@ def test_an_active_cluster_that_is_gone_leaves_what_the_standby_tells(sites: Sit
 
 def test_credentials_that_are_refused_are_a_failure(sites: Sites, deployed: Any, call: Call) -> None:
     for site in ("east", "west"):
-        document = json.dumps({"key": orders.API_KEYS[site][0], "secret": "of yesterday"})
+        document = json.dumps({"key": fixture_plan.API_KEYS[site][0], "secret": "of yesterday"})
         deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
     document = call("check_readiness", REQUEST)
     found = statuses(document)
@@ -318,13 +319,13 @@ def test_the_last_readiness_is_kept_with_a_history_of_changes_and_assess_can_rea
     sites: Sites, secrets: Any, call: Call, plan_text: str
 ) -> None:
     plan = parse(plan_text)
-    assert known_unready(plan) == ("readiness was never checked",)
+    assert last_unready(plan) == ("readiness was never checked",)
     document = call("check_readiness", REQUEST)
     last = kept(ledger(), "orders")
     assert last is not None and last.document == document and last.untold == ()
     history = ledger().kept("orders", "readiness-change#")
     assert json.loads(history[0]["document"]) == document and history[0]["expires"] > time.time()
-    said = known_unready(plan)
+    said = last_unready(plan)
     assert len(said) == sum(status in ("fail", "unknown") for status in statuses(document).values())
     assert any(line.startswith("dry-run fail ") and "never walked through" in line for line in said)
 
@@ -332,7 +333,7 @@ def test_the_last_readiness_is_kept_with_a_history_of_changes_and_assess_can_rea
 def test_what_is_known_is_never_an_error(aws: Any, plan_text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
-    assert "can't be read" in known_unready(parse(plan_text))[0]
+    assert "can't be read" in last_unready(parse(plan_text))[0]
 
 
 def test_a_dry_run_is_found_with_what_each_step_would_do_and_how_long_it_took(
@@ -344,7 +345,7 @@ def test_a_dry_run_is_found_with_what_each_step_would_do_and_how_long_it_took(
     call("promote_mirrors", {"execution": execution})
     answer = call("conclude", {"execution": execution, "outcome": "succeeded"})
     steps = {step["step"]: step for step in answer["report"]["steps"]}
-    assert steps["promote_mirrors"]["observed"]["would_promote"] == len(orders.TOPICS)
+    assert steps["promote_mirrors"]["observed"]["would_promote"] == len(fixture_plan.TOPICS)
     assert steps["assess"]["took_seconds"] > 0 and "evidence" not in steps["assess"]["observed"]
     last = kept_dry_run(ledger(), "orders")
     assert last is not None and last.steps.keys() == {"claim", "assess", "promote_mirrors"}

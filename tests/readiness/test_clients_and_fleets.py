@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from failover.dns import NameState
-from failover.gateway import FleetState, Instance, Obstacle
+from failover.fleets import FleetState, Instance, Obstacle
 from failover.link import Acl, Rejection
-from failover.plan import Plan
+from failover.plan.model import Plan
 from failover.readiness import acls, client_name, credentials, gateways
 
 MakePlan = Callable[..., Plan]

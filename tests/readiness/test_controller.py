@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from failover.ledger import ExecutionRecord, PlanState
-from failover.plan import Plan
+from failover.ledger.records import ExecutionRecord, PlanState
+from failover.plan.model import Plan
 from failover.readiness import controller
 from failover.readiness.dry_run import DryRun
 

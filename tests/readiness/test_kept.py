@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from failover.aws import client
+from failover.aws.clients import client
 from failover.errors import LedgerUnavailable
-from failover.ledger import Ledger
-from failover.readiness.kept import Change, changed, keep, kept, told
+from failover.ledger.ledger import Ledger
+from failover.readiness.store import Change, changed, keep, kept, told
 
 NAMES = ("links", "mirror-lag", "lease")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from failover.link import LinkFacts, Task
-from failover.plan import Plan
+from failover.plan.model import Plan
 from failover.readiness import links
 
 MakePlan = Callable[..., Plan]

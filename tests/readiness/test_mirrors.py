@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from failover.lag import Watch
 from failover.link import Mirror, PartitionLag, Topic
-from failover.plan import Plan
+from failover.loss.lag import Watch
+from failover.plan.model import Plan
 from failover.readiness import mirrors
 
 MakePlan = Callable[..., Plan]

@@ -9,9 +9,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drill.account import Account, account, out_of_order, ranges
 from drill.clients.read_log import ClusterLog, StoredRecord
 from drill.clients.record_log import Acknowledged, ConsumerLog, Failed, ProducerLog, Received, Sent
+from drill.record_accounting import Account, account, out_of_order, ranges
 
 KILL, WRITABLE, BACK = 1000.0, 1010.0, 1012.0
 KEYS = [("orders", 0), ("orders", 1), ("payments", 0)]

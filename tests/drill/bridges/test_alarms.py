@@ -15,7 +15,7 @@ from moto.cloudwatch.models import Alarm
 from drill.aws.alarms import AlarmEvaluator, Rule, evaluate
 from drill.aws.metrics import MetricDatum, MetricStore
 from drill.aws.regions import Regions
-from failover.alarm import AlarmStateChange
+from failover.detection.alarm_event import AlarmStateChange
 
 HEALTHY = Rule(periods=3, needed=2, comparison="LessThanThreshold", threshold=1.0)
 GONE = None

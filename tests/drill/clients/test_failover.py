@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from drill.account import account
 from drill.clients.read_log import read_cluster
 from drill.clients.record_log import consumer_log, producer_log
 from drill.clients.stop import finish
+from drill.record_accounting import account
 
 TOPICS = ["orders", "payments"]
 

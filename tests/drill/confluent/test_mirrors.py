@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from drill.confluent import transitions, verbs
+from drill.confluent import mirror_operations, transitions
+from drill.confluent.mirror_operations import Refusal
 from drill.confluent.mirrors import (
     Cut,
     Link,
@@ -22,7 +23,6 @@ from drill.confluent.mirrors import (
     Unverified,
     Verb,
 )
-from drill.confluent.verbs import Refusal
 
 TIMINGS = Timings(
     stop_delay=2.0, stop_delay_of={"payments": 5.0}, source_unavailable_after=60, link_unavailable_after=300
@@ -42,7 +42,7 @@ def a_link(**status_of: Status) -> Link:
 
 
 def asked(link: Link, verb: Verb, topic: str = "orders", now: float = 100.0) -> Link:
-    link, (row,) = verbs.alter(link, verb, [topic], now)
+    link, (row,) = mirror_operations.alter(link, verb, [topic], now)
     assert row.code is None, row
     return link
 
@@ -74,19 +74,21 @@ def test_failover_completes_from_every_state(status: Status) -> None:
 @pytest.mark.parametrize("verb", ALTERING)
 def test_a_stopped_mirror_refuses_every_verb_with_the_documented_text(verb: Verb) -> None:
     link = a_link(orders=Status.STOPPED)
-    after, (row,) = verbs.alter(link, verb, ["orders"], 100.0)
+    after, (row,) = mirror_operations.alter(link, verb, ["orders"], 100.0)
     assert (row.code, row.message) == (400, "Topic 'orders' has already stopped its mirror from 'orders-link'")
     assert after == link
 
 
 def test_one_call_answers_for_each_topic_by_itself() -> None:
-    link, rows = verbs.alter(a_link(payments=Status.STOPPED), Verb.FAILOVER, ["nope", "payments", "orders"], 100.0)
+    link, rows = mirror_operations.alter(
+        a_link(payments=Status.STOPPED), Verb.FAILOVER, ["nope", "payments", "orders"], 100.0
+    )
     assert [(row.topic, row.code) for row in rows] == [("nope", 404), ("payments", 400), ("orders", None)]
     assert link.mirrors["orders"].status is Status.PENDING_STOPPED
 
 
 def test_a_topic_named_twice_is_one_row() -> None:
-    _, rows = verbs.alter(a_link(), Verb.FAILOVER, ["orders", "orders"], 100.0)
+    _, rows = mirror_operations.alter(a_link(), Verb.FAILOVER, ["orders", "orders"], 100.0)
     assert len(rows) == 1
 
 
@@ -115,11 +117,11 @@ def test_a_promote_of_a_lost_source_is_stuck_with_errors_until_a_failover() -> N
 
 def test_what_is_not_known_of_real_clusters_can_be_either_way() -> None:
     strict = replace(a_link(), unverified=Unverified(promote_refused=True, escalation_refused=True))
-    assert verbs.alter(strict, Verb.PROMOTE, ["orders"], 1.0)[1][0].code is None, "the source is there"
+    assert mirror_operations.alter(strict, Verb.PROMOTE, ["orders"], 1.0)[1][0].code is None, "the source is there"
     lost = transitions.unreached(strict, 1.0)
-    assert verbs.alter(lost, Verb.PROMOTE, ["orders"], 2.0)[1][0].code == 400
+    assert mirror_operations.alter(lost, Verb.PROMOTE, ["orders"], 2.0)[1][0].code == 400
     stuck = asked(strict, Verb.PROMOTE)
-    assert verbs.alter(stuck, Verb.FAILOVER, ["orders"], 101.0)[1][0].code == 400
+    assert mirror_operations.alter(stuck, Verb.FAILOVER, ["orders"], 101.0)[1][0].code == 400
     again = asked(asked(strict, Verb.FAILOVER), Verb.FAILOVER)
     assert again.mirrors["orders"].status is Status.PENDING_STOPPED, "what is under way is no escalation"
 
@@ -155,7 +157,7 @@ def test_pause_and_resume() -> None:
     assert link.mirrors["orders"].status is Status.PAUSED
     assert [mirror.topic for mirror in link.copied()] == ["payments"]
     assert asked(link, Verb.RESUME).mirrors["orders"].status is Status.ACTIVE
-    _, (row,) = verbs.alter(a_link(), Verb.RESUME, ["orders"], 1.0)
+    _, (row,) = mirror_operations.alter(a_link(), Verb.RESUME, ["orders"], 1.0)
     assert row.code == 400
 
 
@@ -197,31 +199,31 @@ def test_a_reversal_waits_until_the_source_is_fenced_and_all_of_it_is_here() -> 
 def test_a_reversal_can_only_be_broken_off_by_a_failover() -> None:
     link = transitions.fenced(asked(a_link(), Verb.REVERSE_AND_START), ["orders"], 101.0)
     for verb in (Verb.PROMOTE, Verb.PAUSE, Verb.REVERSE_AND_PAUSE):
-        assert verbs.alter(link, verb, ["orders"], 102.0)[1][0].code == 400
+        assert mirror_operations.alter(link, verb, ["orders"], 102.0)[1][0].code == 400
     assert asked(link, Verb.REVERSE_AND_START, now=102.0) == link
     assert transitions.ready_to_stop(asked(link, Verb.FAILOVER, now=102.0), 104.0) == ("orders",)
 
 
 def test_what_stands_against_a_verb_is_told_row_by_row() -> None:
     refused = {"orders": Refusal(408, "no")}
-    link, rows = verbs.alter(a_link(), Verb.REVERSE_AND_START, TOPICS, 1.0, refused)
+    link, rows = mirror_operations.alter(a_link(), Verb.REVERSE_AND_START, TOPICS, 1.0, refused)
     assert [(row.code, row.message) for row in rows] == [(408, "no"), (None, None)]
     assert link.mirrors["orders"] == a_link().mirrors["orders"]
 
 
 def test_a_new_mirror_is_pending_first_and_waits_for_its_source() -> None:
-    link = verbs.mirrored(a_link(), "new", [Partition()], 100.0, paused=False, wired=False)
+    link = mirror_operations.mirrored(a_link(), "new", [Partition()], 100.0, paused=False, wired=False)
     assert link.mirrors["new"].status is Status.PENDING_MIRROR
     assert transitions.advanced(link, 100.1) == link
     lost = transitions.unreached(link, 100.0)
     assert transitions.advanced(lost, 200.0) == lost
     assert transitions.advanced(link, 100.2).mirrors["new"].status is Status.ACTIVE
-    paused = verbs.mirrored(a_link(), "new", [Partition()], 100.0, paused=True, wired=False)
+    paused = mirror_operations.mirrored(a_link(), "new", [Partition()], 100.0, paused=True, wired=False)
     assert transitions.advanced(paused, 100.2).mirrors["new"].status is Status.PAUSED
 
 
 def test_a_restore_goes_through_its_states_in_order() -> None:
-    link = verbs.restored(a_link(), {"old": (Cut(0, 7, 3),)}, 100.0, wired=frozenset())
+    link = mirror_operations.restored(a_link(), {"old": (Cut(0, 7, 3),)}, 100.0, wired=frozenset())
     seen, now = [link.mirrors["old"].status], 100.0
     assert "old" not in {mirror.topic for mirror in link.copied()}
     while seen[-1] is not Status.ACTIVE:
@@ -239,7 +241,7 @@ def test_a_failed_link_fails_its_mirrors_and_gives_them_back() -> None:
     assert link.state(100.0) is LinkState.FAILED and link.copied() == ()
     assert link.mirrors["payments"].status is Status.LINK_FAILED
     assert link.mirrors["orders"].status is Status.PAUSED
-    assert verbs.alter(link, Verb.FAILOVER, ["payments"], 101.0)[1][0].code is None
+    assert mirror_operations.alter(link, Verb.FAILOVER, ["payments"], 101.0)[1][0].code is None
     link = transitions.fail_link(link, "NO_ERROR", 102.0)
     assert link.mirrors["payments"].status is Status.ACTIVE and link.state(102.0) is LinkState.ACTIVE
 
@@ -268,7 +270,7 @@ class LinkMachine(RuleBasedStateMachine):
     @rule(verb=st.sampled_from(ALTERING), names=st.lists(topics, min_size=1, max_size=3))
     def ask(self, verb: Verb, names: list[str]) -> None:
         before = self.link
-        self.link, rows = verbs.alter(self.link, verb, names, self.now)
+        self.link, rows = mirror_operations.alter(self.link, verb, names, self.now)
         assert [row.topic for row in rows] == list(dict.fromkeys(names))
         for row in rows:
             if row.code is not None:
@@ -312,7 +314,9 @@ class LinkMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def restore(self, data: st.DataObject) -> None:
         topic = data.draw(st.sampled_from(sorted(self.final)))
-        self.link = verbs.restored(self.link, {topic: (Cut(0, 3, 1), Cut(1, 3, 0))}, self.now, wired=frozenset([topic]))
+        self.link = mirror_operations.restored(
+            self.link, {topic: (Cut(0, 3, 1), Cut(1, 3, 0))}, self.now, wired=frozenset([topic])
+        )
         del self.final[topic]
         self.due.pop(topic, None)
 
@@ -380,5 +384,5 @@ TestLinkMachine.settings = settings(max_examples=150, stateful_step_count=30, de
 
 @given(names=st.lists(st.sampled_from([*TOPICS, "nope"]), max_size=4), verb=st.sampled_from(ALTERING))
 def test_rows_come_in_the_order_asked(names: list[str], verb: Verb) -> None:
-    _, rows = verbs.alter(a_link(), verb, names, 1.0)
+    _, rows = mirror_operations.alter(a_link(), verb, names, 1.0)
     assert [row.topic for row in rows] == list(dict.fromkeys(names))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
-from drill.confluent import rest_only, transitions, verbs
+from drill.confluent import mirror_operations, transitions, virtual_topics
 from drill.confluent.mirror_bodies import MirrorBodies
 from drill.confluent.mirrors import Link, Status, Timings, Verb
-from drill.confluent.rest_only import RestOnly
 from drill.confluent.shapes import Shape
+from drill.confluent.virtual_topics import RestOnly
 
 L = "/links/orders-link"
 MANY = 10_000
@@ -31,7 +31,7 @@ def west(start: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def a_link(what: RestOnly) -> Link:
-    return Link("orders-link", {}, Timings(stop_delay=0.0)).put(*rest_only.mirrors(what, 0.0).values())
+    return Link("orders-link", {}, Timings(stop_delay=0.0)).put(*virtual_topics.mirrors(what, 0.0).values())
 
 
 def least(times: int, call: Callable[[], object]) -> float:
@@ -55,8 +55,8 @@ def test_listing_ten_thousand_mirrors_costs_less_than_half_a_second() -> None:
 def test_failing_over_a_batch_among_ten_thousand_costs_milliseconds() -> None:
     link = a_link(RestOnly(count=MANY))
     names = list(link.mirrors)[:250]
-    assert least(3, lambda: verbs.alter(link, Verb.FAILOVER, names, 1.0)) < 0.05
-    failing, _ = verbs.alter(link, Verb.FAILOVER, names, 1.0)
+    assert least(3, lambda: mirror_operations.alter(link, Verb.FAILOVER, names, 1.0)) < 0.05
+    failing, _ = mirror_operations.alter(link, Verb.FAILOVER, names, 1.0)
     ends = dict.fromkeys(names, (1, 1))
     assert least(3, lambda: transitions.stopped(failing, ends, 2.0)) < 0.05
     assert least(3, lambda: transitions.ready_to_stop(failing, 2.0)) < 0.01
@@ -141,5 +141,5 @@ def test_a_made_up_mirror_is_no_less_of_a_mirror() -> None:
     link = a_link(RestOnly(count=2))
     link = transitions.pause_link(link, True, 1.0)
     assert {mirror.status for mirror in link.mirrors.values()} == {Status.LINK_PAUSED}
-    assert rest_only.moved(link, 5) == {}
+    assert virtual_topics.moved(link, 5) == {}
     assert link.read_only() == frozenset(), "there is nothing on the wire to be closed"

@@ -13,7 +13,7 @@ from gateway.config import CLUSTER_LOGIN_TEMPLATE, gateway_config, listening_por
 from gateway.render import as_yaml
 from gateway.settings import FILES, PUBLIC_AUTHORITIES, Settings
 
-from failover.plan import load_plan  # isort: skip
+from failover.plan.model import load_plan  # isort: skip
 
 PLAN = load_plan(Path(__file__).parents[3] / "plans" / "orders.yaml")
 HOST = PLAN.bootstrap.partition(":")[0]

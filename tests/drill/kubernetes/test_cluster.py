@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from drill.process import Child, spawn
-from failover.gateway.eks import token
+from failover.fleets.eks import token
 
 pytestmark = pytest.mark.slow
 GATEWAYS = "/apis/platform.confluent.io/v1beta1/namespaces/confluent/gateways"

@@ -11,8 +11,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from drill.names.arc import RULE
-from drill.names.held import Held, held_by_routing_controls
+from drill.dns_providers.arc import RULE
+from drill.dns_providers.scenarios import Held, held_by_routing_controls
 
 
 @pytest.fixture

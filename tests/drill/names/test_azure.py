@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from drill.names.azure import AUDIENCE
-from drill.names.held import Held, held_by_traffic_manager
-from drill.orders import HOSTNAME, dns_target
+from drill.dns_providers.azure import AUDIENCE
+from drill.dns_providers.scenarios import Held, held_by_traffic_manager
+from drill.fixture_plan import HOSTNAME, dns_target
 
 PROFILE = (
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/gateways"

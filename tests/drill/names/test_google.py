@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from drill.names.google import rrset
-from drill.names.held import ACCOUNT, AUDIENCE, Held, held_by_cloud_dns
-from drill.orders import HOSTNAME, dns_target
+from drill.dns_providers.google import rrset
+from drill.dns_providers.scenarios import ACCOUNT, AUDIENCE, Held, held_by_cloud_dns
+from drill.fixture_plan import HOSTNAME, dns_target
 
 EXCHANGE = {
     "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from drill.account import Account, account
 from drill.clients.read_log import ClusterLog, StoredRecord
 from drill.clients.record_log import Acknowledged, ConsumerLog, Notice, ProducerLog, Received, Sent
+from drill.record_accounting import Account, account
 from drill.report import Milestones, Moment, Report, Run, Step, controller_figures, report_of
 
 TOPICS = ("orders", "payments", "shipments")

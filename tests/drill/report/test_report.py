@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from drill.account import account
 from drill.clients.record_log import ConsumerLog, ProducerLog
+from drill.record_accounting import account
 from drill.report import Report, Run, controller_figures, report_of, write_report
 from drill.report.model import Range
 from drill.report.rto import Milestones

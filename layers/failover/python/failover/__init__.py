@@ -1,5 +1,5 @@
 """What the steps of a failover share: plan, ledger, evidence, decision, and ports to Kafka, link, gateway and DNS.
 
-Import the rooms by name (`from failover.ledger import Ledger`): nothing is re-exported here, so that a function loads
+Import the rooms by name (`from failover.plan.model import Plan`): nothing is re-exported here, so that a function loads
 only what it uses.
 """

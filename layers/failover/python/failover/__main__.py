@@ -12,11 +12,11 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from failover.aws import client
-from failover.decisions import DecisionRecord, decisions
+from failover.aws.clients import client
+from failover.decision.log import DecisionRecord, decisions
+from failover.detection.signal_store import signals
 from failover.errors import FailoverError
-from failover.ledger import Ledger
-from failover.signals import signals
+from failover.ledger.ledger import Ledger
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,7 +10,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
-from failover.plan import Plan
+from failover.plan.model import Plan
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class ClientName(Protocol):
     """The client hostname. Methods raise `DnsUnavailable` if repeating may help, and `DnsRejected` if not."""
 
     def look(self, change: str | None) -> NameState:
-        """Where it leads. `change`: the id that `lead_to` gave, to ask whether it is in sync everywhere."""
+        """Where it leads. `change`: the id that `point_to` gave, to ask whether it is in sync everywhere."""
 
-    def lead_to(self, site: str) -> str:
+    def point_to(self, site: str) -> str:
         """Lead it to a site; returns the id of the change before it is in sync."""
 
     def obstacles(self, active: str) -> list[Obstacle]:

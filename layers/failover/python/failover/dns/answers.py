@@ -15,7 +15,7 @@ import dns.resolver
 
 from failover.dns import canonical, targets_of
 from failover.errors import DnsUnavailable
-from failover.plan import Plan
+from failover.plan.model import Plan
 
 ASKED_S: Final = 1.0
 CNAME: Final = dns.rdatatype.CNAME

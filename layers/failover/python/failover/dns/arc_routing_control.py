@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws import client, error_code, is_transient
+from failover.aws.clients import client, error_code, is_transient
 from failover.dns import NameState, Obstacle, canonical, targets_of
 from failover.dns.answers import ask, servers_of
 from failover.errors import DnsRejected, DnsUnavailable
-from failover.plan import Plan
-from failover.plan_name import ArcRoutingControl, ClusterEndpoint
+from failover.plan.client_name import ArcRoutingControl, ClusterEndpoint
+from failover.plan.model import Plan
 
 SERVICE: Final = "route53-recovery-cluster"
 ENDPOINTS: Final = 5
@@ -46,7 +46,7 @@ class RoutingControlName:
         answers = ask(self._servers, self._hostname, "CNAME", self._targets)
         return NameState(self._targets[on[0]] if len(on) == 1 else None, answers, True)
 
-    def lead_to(self, site: str) -> str:
+    def point_to(self, site: str) -> str:
         """The site's control on and the other off, in one update. Safety rules may refuse it, and are never overridden:
         that is for a person who knows why."""
         entries = [

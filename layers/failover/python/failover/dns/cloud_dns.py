@@ -13,8 +13,8 @@ from failover.dns.answers import ask
 from failover.dns.rest_api import RestApi, Token, document, request, token_from
 from failover.dns.web_identity import web_identity
 from failover.errors import DnsRejected, DnsUnavailable
-from failover.plan import Plan
-from failover.plan_name import CloudDns
+from failover.plan.client_name import CloudDns
+from failover.plan.model import Plan
 
 PROVIDER: Final = "Cloud DNS"
 SCOPE: Final = "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
@@ -28,7 +28,7 @@ NEEDED: Final = (
     "dns.resourceRecordSets.list",
     "dns.resourceRecordSets.update",
 )
-"""What `lead_to` and `look` need (https://cloud.google.com/dns/docs/access-control)."""
+"""What `point_to` and `look` need (https://cloud.google.com/dns/docs/access-control)."""
 
 
 class CloudDnsName:
@@ -55,7 +55,7 @@ class CloudDnsName:
         values = [canonical(value) for value in held.get("rrdatas", ())]
         return NameState(values[0] if len(values) == 1 else None, answers, in_sync, int(held["ttl"]))
 
-    def lead_to(self, site: str) -> str:
+    def point_to(self, site: str) -> str:
         """Create the change that puts the wanted record in the place of the one that is there; its id, if it is told.
         What is deleted must be there exactly so: if somebody changed it meanwhile, nothing happens."""
         held = self._held()

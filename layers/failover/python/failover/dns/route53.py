@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws import client, error_code, is_transient
+from failover.aws.clients import client, error_code, is_transient
 from failover.dns import canonical
 from failover.errors import DnsRejected, DnsUnavailable
 

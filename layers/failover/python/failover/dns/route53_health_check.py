@@ -15,13 +15,13 @@ from typing import Any, Final
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws import client, error_code, is_transient
+from failover.aws.clients import client, error_code, is_transient
 from failover.dns import NameState, Obstacle, canonical, targets_of
 from failover.dns.answers import ask, servers_of
 from failover.dns.route53 import Zone, checks_of, target_of
 from failover.errors import DnsRejected, DnsUnavailable
-from failover.plan import Plan
-from failover.plan_name import Beacon, Route53HealthCheck
+from failover.plan.client_name import Beacon, Route53HealthCheck
+from failover.plan.model import Plan
 
 FAST_S: Final = 10
 CHECKED_S: Final = 3.0
@@ -51,7 +51,7 @@ class BeaconName:
         )
         return NameState(self._targets[site] if site else None, answers, True, self._described.ttl, unreached)
 
-    def lead_to(self, site: str) -> str:
+    def point_to(self, site: str) -> str:
         """Put every beacon, or take every one away. One that can't be changed is told by `look`."""
         changed = self._of_each(_put if site == self._away else _take_away)
         return ", ".join(f"{beacon.region}: {found}" for beacon, found in changed.items())

@@ -10,8 +10,8 @@ from failover.dns import NameState, Obstacle, canonical, targets_of
 from failover.dns.answers import Kind, ask
 from failover.dns.route53 import Zone, target_of
 from failover.errors import DnsRejected
-from failover.plan import Plan
-from failover.plan_name import Route53Record
+from failover.plan.client_name import Route53Record
+from failover.plan.model import Plan
 
 WEIGHT: Final = 100
 
@@ -34,7 +34,7 @@ class Route53Name:
         ttl = max((int(each["TTL"]) for each in held if "TTL" in each), default=None)
         return NameState(self._led_to(held), self._answers(), in_sync, ttl)
 
-    def lead_to(self, site: str) -> str:
+    def point_to(self, site: str) -> str:
         """UPSERT the records that differ, in one change; its id."""
         held = self._held()
         match self._described.routing:

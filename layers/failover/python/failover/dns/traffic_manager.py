@@ -18,8 +18,8 @@ from failover.dns.answers import ask, servers_of
 from failover.dns.rest_api import RestApi, Token, document, token_from
 from failover.dns.web_identity import web_identity
 from failover.errors import DnsRejected
-from failover.plan import Plan
-from failover.plan_name import TrafficManager
+from failover.plan.client_name import TrafficManager
+from failover.plan.model import Plan
 
 PROVIDER: Final = "Traffic Manager"
 VERSION: Final = "2022-04-01"
@@ -61,7 +61,7 @@ class TrafficManagerName:
         in_sync = all(_status_of(each) in OVER for each in operations)
         return NameState(record, answers, in_sync, int(profile["dnsConfig"]["ttl"]), failed=failed)
 
-    def lead_to(self, site: str) -> str:
+    def point_to(self, site: str) -> str:
         """Write what differs of the endpoints; the operations' URLs. The site's own comes first: there is always one
         that is answered."""
         profile = self._read()

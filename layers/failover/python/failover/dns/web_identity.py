@@ -8,7 +8,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws import client, is_transient
+from failover.aws.clients import client, is_transient
 from failover.errors import DnsRejected, DnsUnavailable
 
 VALID_S: Final = 300

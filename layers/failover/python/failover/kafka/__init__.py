@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from failover.credentials import ApiKey, Credentials, OAuthClient, without
+from failover.aws.secrets import ApiKey, Credentials, OAuthClient, without
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
 
 Settings = Mapping[str, str | int | bool]

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from failover.evidence import Lag
-
 ACTIVE: Final = "ACTIVE"
 STOPPED: Final = "STOPPED"
 PENDING_STOPPED: Final = "PENDING_STOPPED"
@@ -28,6 +26,18 @@ class PartitionLag:
     partition: int
     records: int | None
     fetched_to: int | None = None
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far the mirrors trail, as the standby last saw it. It freezes when the source is gone, and it is not a loss:
+    `unknown_partitions` were never fetched since their leader started (last_source_fetch_offset -1)."""
+
+    mirrors: int
+    partitions: int
+    unknown_partitions: int
+    records: int
+    largest: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final
 
 import httpx
 
-from failover.credentials import ApiKey, Credentials, Secret
+from failover.aws.secrets import ApiKey, Credentials, Secret
 from failover.link.oauth import NoToken, tokens
 
 IDENTITY_POOL: Final = "Confluent-Identity-Pool-Id"

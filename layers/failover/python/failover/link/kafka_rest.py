@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from failover.credentials import Secret
+from failover.aws.secrets import Secret
 from failover.errors import LinkNotFound, LinkRejected
 from failover.link import (
     NOT_TOLD,
@@ -20,7 +20,9 @@ from failover.link import (
     Topic,
     Truncation,
 )
-from failover.link.bodies import (
+from failover.link.error_mapping import Call
+from failover.link.http import KafkaRestHttp
+from failover.link.schemas import (
     AclRow,
     AlteredRow,
     Cluster,
@@ -31,8 +33,6 @@ from failover.link.bodies import (
     MirrorRow,
     TopicRow,
 )
-from failover.link.calls import RestCalls
-from failover.link.outcome import Call
 
 PROBE_S: Final = 3.0
 """Seconds after which a cluster that says nothing counts as one that does not answer."""
@@ -46,7 +46,7 @@ class KafkaRestCluster:
     """A `ClusterRest` over HTTP."""
 
     def __init__(self, endpoint: str, cluster_id: str, secret: Secret | None) -> None:
-        self.calls = RestCalls(endpoint, cluster_id, secret)
+        self.calls = KafkaRestHttp(endpoint, cluster_id, secret)
 
     def answers(self) -> str:
         """The id of the cluster that answers (getKafkaCluster)."""

@@ -16,7 +16,7 @@ from typing import Annotated, Final
 import httpx
 from pydantic import Field, TypeAdapter, ValidationError
 
-from failover.credentials import OAuthClient, without
+from failover.aws.secrets import OAuthClient, without
 from failover.link.tls import trust
 
 TIMEOUT: Final = httpx.Timeout(3.0, connect=2.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from failover.link import Acl
-from failover.plan import Plan
+from failover.plan.model import Plan
 from failover.readiness import Finding, fail, listed, ok, warn
 
 

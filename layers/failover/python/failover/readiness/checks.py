@@ -13,14 +13,14 @@ from typing import Any, Final, TypeVar
 
 from aws_lambda_powertools import Logger
 
-from failover.credentials import Secret, with_credentials
+from failover.aws.secrets import Secret, with_credentials
 from failover.errors import FailoverError, KafkaUnauthorized
-from failover.gateway import Instance
+from failover.fleets import Instance
 from failover.kafka import Settings, cluster_id, settings, write_and_read_back
-from failover.ledger import Ledger
+from failover.ledger.ledger import Ledger
 from failover.link import STOPPED, MirrorLink, Rejection
-from failover.link.of_plan import cluster_at, links_at
-from failover.plan import FENCED, Plan
+from failover.link.factory import cluster_at, links_at
+from failover.plan.model import FENCED, Plan
 from failover.readiness import (
     Check,
     Finding,
@@ -38,8 +38,8 @@ from failover.readiness import (
 )
 from failover.readiness import credentials as logins
 from failover.readiness.dry_run import kept_dry_run
-from failover.readiness.looks import Looks
 from failover.readiness.offsets import group_offsets
+from failover.readiness.snapshot import PlanSnapshot
 
 logger = Logger(service="failover")
 Told = TypeVar("Told")
@@ -80,9 +80,9 @@ class Readiness:
         }
 
 
-def take_stock(plan: Plan, book: Ledger) -> Readiness:
+def run_checks(plan: Plan, book: Ledger) -> Readiness:
     """Run every check, side by side; takes as long as the slowest, and not much more than `DEADLINE_S`."""
-    started, looks = time.monotonic(), Looks(plan, book, time.time())
+    started, looks = time.monotonic(), PlanSnapshot(plan, book, time.time())
     pool = ThreadPoolExecutor(max_workers=len(CHECKS), thread_name_prefix="check")
     running = {name: pool.submit(_checked, name, look, looks) for name, look in CHECKS.items()}
     pool.shutdown(wait=False)
@@ -91,7 +91,7 @@ def take_stock(plan: Plan, book: Ledger) -> Readiness:
     return Readiness(plan.name, active, looks.now, round(time.monotonic() - started, 3), done, under_way)
 
 
-def _checked(name: str, look: Callable[[Looks], Iterable[Finding]], looks: Looks) -> Check:
+def _checked(name: str, look: Callable[[PlanSnapshot], Iterable[Finding]], looks: PlanSnapshot) -> Check:
     found: list[Finding] = []
     try:
         found += look(looks)
@@ -109,7 +109,7 @@ def _in_time(name: str, running: Future[Check], deadline: float) -> Check:
         return check(name, [unknown(f"no answer within {DEADLINE_S:.0f} s", "look at what it asks")])
 
 
-def _standing(looks: Looks) -> tuple[str | None, str | None]:
+def _standing(looks: PlanSnapshot) -> tuple[str | None, str | None]:
     """The active site, and the execution that is at it."""
     try:
         state, holder = looks.state(), looks.holder()
@@ -118,23 +118,23 @@ def _standing(looks: Looks) -> tuple[str | None, str | None]:
     return state.active, state.holder if controller.under_way(looks.plan, state, holder, looks.now) else None
 
 
-def _links(looks: Looks) -> Iterator[Finding]:
+def _links(looks: PlanSnapshot) -> Iterator[Finding]:
     for name in _names(looks):
         yield from links.state(looks.link(looks.standby, name))
 
 
-def _tasks(looks: Looks) -> Iterator[Finding]:
+def _tasks(looks: PlanSnapshot) -> Iterator[Finding]:
     for name in _names(looks):
         yield from links.tasks(looks.plan, looks.link(looks.standby, name))
 
 
-def _link_configs(looks: Looks) -> Iterator[Finding]:
+def _link_configs(looks: PlanSnapshot) -> Iterator[Finding]:
     configs = {name: looks.configs(looks.standby, name) for name in _names(looks)}
     yield from links.offset_sync(looks.plan, configs)
     yield from links.new_topics(looks.plan, configs)
 
 
-def _way_back(looks: Looks) -> Iterator[Finding]:
+def _way_back(looks: PlanSnapshot) -> Iterator[Finding]:
     for name in _names(looks):
         for site in (looks.standby, looks.active):
             other = looks.cluster_id(looks.plan.other(site))
@@ -145,33 +145,33 @@ def _way_back(looks: Looks) -> Iterator[Finding]:
                 yield unreadable(error)
 
 
-def _names(looks: Looks) -> list[str]:
+def _names(looks: PlanSnapshot) -> list[str]:
     return [link.name for link in looks.plan.links]
 
 
-def _coverage(looks: Looks) -> Iterator[Finding]:
+def _coverage(looks: PlanSnapshot) -> Iterator[Finding]:
     yield from mirrors.coverage(looks.plan, looks.topics(looks.active), looks.mirrors())
 
 
-def _health(looks: Looks) -> Iterator[Finding]:
+def _health(looks: PlanSnapshot) -> Iterator[Finding]:
     yield from mirrors.health(looks.mirrors())
 
 
-def _lag(looks: Looks) -> Iterator[Finding]:
+def _lag(looks: PlanSnapshot) -> Iterator[Finding]:
     yield from mirrors.lag(looks.plan, looks.mirrors(), looks.watch(), looks.now)
 
 
-def _canary(looks: Looks) -> Iterator[Finding]:
+def _canary(looks: PlanSnapshot) -> Iterator[Finding]:
     topic = looks.plan.clients.canary_topic
     yield from mirrors.canary(topic, looks.topics(looks.standby), looks.mirrors())
 
 
-def _acls(looks: Looks) -> Iterator[Finding]:
+def _acls(looks: PlanSnapshot) -> Iterator[Finding]:
     active, standby = (cluster_at(looks.plan, site).acls() for site in (looks.active, looks.standby))
     yield from acls.difference(looks.plan, active, standby)
 
 
-def _promotion(looks: Looks) -> Iterator[Finding]:
+def _promotion(looks: PlanSnapshot) -> Iterator[Finding]:
     for link in links_at(looks.plan, looks.standby):
         left = [mirror.topic for mirror in looks.mirrors_by_link()[link.name] if mirror.status != STOPPED]
         yield from logins.promotion(link.name, len(left), _validated(link, left))
@@ -185,7 +185,7 @@ def _validated(link: MirrorLink, topics: list[str]) -> list[Rejection]:
         return [rejected for answer in answers for rejected in answer]
 
 
-def _secrets(looks: Looks) -> Iterator[Finding]:
+def _secrets(looks: PlanSnapshot) -> Iterator[Finding]:
     plan = looks.plan
     named = [*(site.kafka.credentials for site in plan.sites.values()), plan.clients.credentials]
     names = list(dict.fromkeys(filter(None, named)))
@@ -200,7 +200,7 @@ def _secrets(looks: Looks) -> Iterator[Finding]:
             yield ok(f"secret {name} holds credentials")
 
 
-def _clients(looks: Looks) -> Iterator[Finding]:
+def _clients(looks: PlanSnapshot) -> Iterator[Finding]:
     """As a client: through each fleet, and through the client hostname with a canary record."""
     plan = looks.plan
     for site in (looks.active, looks.standby):
@@ -241,7 +241,7 @@ def _refused(error: FailoverError) -> Finding:
     return unreadable(error)
 
 
-def _routes(looks: Looks) -> Iterator[Finding]:
+def _routes(looks: PlanSnapshot) -> Iterator[Finding]:
     for site in (looks.active, looks.standby):
         targets = tuple(dict.fromkeys((site, looks.active)))
         for fleet in looks.plan.site(site).fleets:
@@ -252,13 +252,13 @@ def _routes(looks: Looks) -> Iterator[Finding]:
                 yield unreadable(error)
 
 
-def _capacity(looks: Looks) -> Iterator[Finding]:
+def _capacity(looks: PlanSnapshot) -> Iterator[Finding]:
     needed = gateways.needed(looks.instances(looks.active))
     for site in (looks.active, looks.standby):
         yield from gateways.capacity(site, looks.instances(site), needed)
 
 
-def _instances(looks: Looks) -> Iterator[Finding]:
+def _instances(looks: PlanSnapshot) -> Iterator[Finding]:
     """Of the standby, as `verify` will ask them; those of the active site may be beyond the controller's reach."""
     for fleet in looks.plan.site(looks.standby).fleets:
         state = looks.fleet(looks.standby, fleet.name)
@@ -278,7 +278,7 @@ def _clusters_of(plan: Plan, instances: tuple[Instance, ...]) -> dict[str, str |
         return dict(zip((instance.name for instance in instances), pool.map(asked, instances), strict=True))
 
 
-def _client_name(looks: Looks) -> Iterator[Finding]:
+def _client_name(looks: PlanSnapshot) -> Iterator[Finding]:
     plan, state = looks.plan, looks.client_name()
     if state is None:
         yield ok(f"the plan has no name to flip: clients reach {plan.bootstrap} on either site")
@@ -288,16 +288,16 @@ def _client_name(looks: Looks) -> Iterator[Finding]:
         yield fail(obstacle.what, obstacle.remedy)
 
 
-def _lease(looks: Looks) -> Iterator[Finding]:
+def _lease(looks: PlanSnapshot) -> Iterator[Finding]:
     yield from controller.lease(looks.plan, looks.state(), looks.holder(), looks.now)
 
 
-def _dry_run(looks: Looks) -> Iterator[Finding]:
+def _dry_run(looks: PlanSnapshot) -> Iterator[Finding]:
     limit = float(os.environ.get("DRY_RUN_MAX_AGE_SECONDS", DRY_RUN_MAX_AGE_S))
     yield from controller.last_dry_run(kept_dry_run(looks.book, looks.plan.name), looks.standby, limit, looks.now)
 
 
-CHECKS: Final[Mapping[str, Callable[[Looks], Iterable[Finding]]]] = {
+CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "links": _links,
     "link-tasks": _tasks,
     "link-configs": _link_configs,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from failover.ledger import ExecutionRecord, PlanState
-from failover.plan import Plan
+from failover.ledger.records import ExecutionRecord, PlanState
+from failover.plan.model import Plan
 from failover.readiness import Finding, fail, ok, unknown, warn
 from failover.readiness.dry_run import DryRun
 

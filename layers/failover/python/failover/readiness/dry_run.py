@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from failover.ledger import Ledger
+from failover.ledger.ledger import Ledger
 
 _SORT: Final = "dry-run"
 _TROUBLE: Final = ("rejected", "unreachable", "out_of_reach")

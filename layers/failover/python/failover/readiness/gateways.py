@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from failover.gateway import FleetState, Instance, Obstacle
+from failover.fleets import FleetState, Instance, Obstacle
 from failover.readiness import Finding, fail, listed, ok, unknown, warn
 
 
@@ -18,7 +18,7 @@ def route(name: str, state: FleetState, targets: tuple[str, ...]) -> Iterator[Fi
             f"route it to {' or '.join(targets)}, or correct its routes in the plan",
         )
     elif state.stalled is not None:
-        yield fail(f"fleet {name} does not settle: {state.stalled}", f"route it to {state.target} again")
+        yield fail(f"fleet {name} does not record_decision: {state.stalled}", f"route it to {state.target} again")
     elif not state.settled:
         yield warn(
             f"fleet {name} is on its way to {state.target}: {state.detail}", "let its deployment end, or mend it"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from failover.link import ACTIVE, LinkFacts
-from failover.plan import Plan
+from failover.plan.model import Plan
 from failover.readiness import Finding, fail, listed, ok, unknown, warn
 from failover.readiness.filters import BadFilters, read_filters, selects, selects_all
 

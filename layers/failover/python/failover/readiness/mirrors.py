@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
-from failover.lag import Watch
 from failover.link import ACTIVE, STOPPED, Mirror, Topic, by_status, trailing
-from failover.plan import Plan
+from failover.loss.lag import Watch
+from failover.plan.model import Plan
 from failover.readiness import Finding, fail, listed, ok, unknown, warn
 
 _BAD: Final = {"FAILED", "LINK_FAILED", "LINK_PAUSED", "PAUSED", "SOURCE_UNAVAILABLE"}

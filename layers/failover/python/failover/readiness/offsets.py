@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from failover.credentials import Credentials, with_credentials
+from failover.aws.secrets import Credentials, with_credentials
 from failover.errors import FailoverError, LinkRejected, LinkUnavailable
 from failover.kafka import settings
 from failover.kafka.offsets import committed
-from failover.ledger import Ledger
-from failover.link.of_plan import cluster_at
-from failover.plan import Plan
+from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import load_plan_table, save_plan_table
+from failover.link.factory import cluster_at
+from failover.plan.model import Plan
 from failover.readiness import Finding, ok, unreadable
 from failover.readiness.groups import SYNC_S, Offsets, Sample, Sampled, Seen, of_mirrored, offset_age
-from failover.readiness.looks import Looks
-from failover.tables import keep_plan_table, plan_table
+from failover.readiness.snapshot import PlanSnapshot
 
 _AT: Final = "at"
 
 
-def group_offsets(looks: Looks) -> Iterator[Finding]:
+def group_offsets(looks: PlanSnapshot) -> Iterator[Finding]:
     """Whether the standby has the groups' offsets, and of when; keeps a sample for the next time."""
     plan, groups = looks.plan, looks.plan.protect.groups
     if not groups:
@@ -73,7 +73,7 @@ def _states(plan: Plan, site: str) -> dict[str, str]:
         return {}
 
 
-def _limit(looks: Looks) -> float:
+def _limit(looks: PlanSnapshot) -> float:
     """Two sync intervals, in seconds; of Confluent's default where the links do not tell theirs."""
     told = []
     for link in looks.plan.links:
@@ -90,7 +90,7 @@ def kept_samples(book: Ledger, plan: str, site: str) -> Sampled:
     Raises:
         LedgerUnavailable
     """
-    older, newer = (_sample(plan_table(book, plan, _name(site, which))) for which in ("older", "newer"))
+    older, newer = (_sample(load_plan_table(book, plan, _name(site, which))) for which in ("older", "newer"))
     return Sampled(older, newer)
 
 
@@ -102,7 +102,7 @@ def keep_samples(book: Ledger, plan: str, site: str, sampled: Sampled) -> None:
     """
     for which, sample in (("older", sampled.older), ("newer", sampled.newer)):
         if sample is not None:
-            keep_plan_table(book, plan, _name(site, which), _rows(sample))
+            save_plan_table(book, plan, _name(site, which), _rows(sample))
 
 
 def _name(site: str, which: str) -> str:

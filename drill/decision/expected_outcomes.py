@@ -1,0 +1,110 @@
+"""The table: every scenario of the decision, and how it must end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What there is to see once a scenario is over.
+
+    `executions`: the outcome of each that was started in it, by whichever controller; one that was not let to claim the
+    plan is a duplicate. `active`: the site that is active
+    by the ledger, and that the client hostname leads to; `mirrors`: of the standby; `judged`: the judge's last word
+    about the site that was active at its beginning, as verdict and guard. The lease is free.
+    """
+
+    executions: tuple[str, ...]
+    active: str
+    mirrors: str
+    judged: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario: its name, what happens in it, and its ending."""
+
+    scenario: str
+    happens: str
+    ending: Ending
+
+
+NOTHING: Final = ()
+TABLE: Final = (
+    Row(
+        "false-alarm",
+        "two alarms say that east is lost; both vantage points see it well",
+        Ending(NOTHING, "east", "ACTIVE", "wait: too_few_vantage_points"),
+    ),
+    Row(
+        "flapping-alarm",
+        "an alarm comes and goes, and comes while east is gone for a moment",
+        Ending(NOTHING, "east", "ACTIVE", "wait: quorum_not_met"),
+    ),
+    Row(
+        "observer-cut-off",
+        "one vantage point does not reach east, the other does; then it reaches nothing at all",
+        Ending(NOTHING, "east", "ACTIVE", "wait: quorum_not_met"),
+    ),
+    Row(
+        "approval-denied",
+        "east's region is lost, policy asks a person, and the person says no",
+        Ending(("stood-down",), "east", "ACTIVE", "proceed"),
+    ),
+    Row(
+        "approval-expired",
+        "the same, and nobody answers in time",
+        Ending(("stood-down",), "east", "ACTIVE", "proceed"),
+    ),
+    Row(
+        "approval-given",
+        "the same, and the person says yes",
+        Ending(("succeeded",), "west", "STOPPED", "proceed"),
+    ),
+    Row(
+        "second-outage",
+        "east is back; west's cluster is lost a moment after the failover to it, during the cooldown",
+        Ending(NOTHING, "west", "gone with the cluster", "stand-down: cooling_down"),
+    ),
+    Row(
+        "cluster-lost",
+        "east's cluster is lost, its region and its gateways are up",
+        Ending(("succeeded",), "west", "STOPPED", "proceed"),
+    ),
+    Row(
+        "region-lost",
+        "the whole of east is lost: cluster, gateways, load balancer, its region's AWS",
+        Ending(("succeeded",), "west", "STOPPED", "proceed"),
+    ),
+    Row(
+        "route53-control-plane-down",
+        "the same while Route 53's API answers nobody; beacons hold the name",
+        Ending(("succeeded",), "west", "STOPPED", "proceed"),
+    ),
+    Row(
+        "two-controllers",
+        "east's cluster is lost; a controller in each site's region, on one ledger, hears and judges the same at once",
+        Ending(("succeeded",), "west", "STOPPED", "proceed; the other: stand-down: not_its_turn"),
+    ),
+    Row(
+        "second-start",
+        "then the other controller is made to start the same execution, too, and both look at west",
+        Ending(("duplicate",), "west", "STOPPED", "wait: quorum_not_met; the other: wait: quorum_not_met"),
+    ),
+)
+
+
+def as_markdown(rows: Iterable[Row] = TABLE) -> str:
+    """The table as the documentation shows it."""
+    lines = [
+        "| scenario | what happens | executions | active site, name | mirrors | the judge's last word |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        end = row.ending
+        started = ", ".join(end.executions) or "none"
+        lines.append(f"| `{row.scenario}` | {row.happens} | {started} | {end.active} | {end.mirrors} | {end.judged} |")
+    return "\n".join(lines) + "\n"

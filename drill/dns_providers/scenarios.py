@@ -1,0 +1,103 @@
+"""The client hostname as another provider than Route 53's API holds it: leading east, a change taking a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from drill.client_name import record
+from drill.confluent.faults import Fault, Faults
+from drill.dns_providers.arc import RoutingControls
+from drill.dns_providers.azure import TrafficManagerStandIn, endpoint
+from drill.dns_providers.google import CloudDnsStandIn, rrset
+from drill.dns_providers.server import no_faults, served
+from drill.fixture_plan import HOME, HOSTNAME, STANDBY, ZONE, dns_target
+
+OPERATION_S: Final = 0.3
+AUDIENCE: Final = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/aws/providers/aws"
+ACCOUNT: Final = "failover@drill.iam.gserviceaccount.com"
+CONTROL: Final = "arn:aws:route53-recovery-control::123456789012:controlpanel/c0/routingcontrol/"
+CLUSTER_REGIONS: Final = ("us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1", "ap-southeast-2")
+
+
+@dataclass
+class Held:
+    """How a name is held. `dns`: the plan's part; `server`: what the DNS server is told beside where AWS is;
+    `stand_in` and `faults`: the provider's, where it is another than Route 53."""
+
+    dns: dict[str, Any]
+    server: dict[str, Any] = field(default_factory=dict)
+    stand_in: Any = None
+    faults: Faults = field(default_factory=no_faults)
+
+
+@contextmanager
+def held_by_cloud_dns() -> Iterator[Held]:
+    """It is a record of Google Cloud DNS."""
+    zone = CloudDnsStandIn("orders-zone", f"{ZONE}.", AUDIENCE, ACCOUNT, OPERATION_S)
+    zone.replace([rrset(HOSTNAME, dns_target(HOME), 5)])
+    faults = no_faults()
+    with served(zone.operations(), faults) as url:
+        described = {
+            "kind": "cloud-dns",
+            "project": "drill",
+            "managed_zone": zone.zone,
+            "audience": AUDIENCE,
+            "service_account": ACCOUNT,
+            "ttl": 1,
+            **dict.fromkeys(("api", "sts_api", "iam_api"), url),
+        }
+        yield Held(described, {"records_url": f"{url}/records"}, zone, faults)
+
+
+@contextmanager
+def held_by_traffic_manager(by: Literal["priority", "status"] = "priority") -> Iterator[Held]:
+    """It is a CNAME of a profile of Azure Traffic Manager."""
+    endpoints = [
+        endpoint(site, dns_target(site), number, alwaysServe="Enabled")
+        for number, site in enumerate((HOME, STANDBY), 1)
+    ]
+    if by == "status":
+        endpoints[1]["properties"]["endpointStatus"] = "Disabled"
+    profile = TrafficManagerStandIn(
+        "orders", "orders.trafficmanager.example", HOSTNAME, "the-controller", endpoints, operation_s=OPERATION_S
+    )
+    faults = no_faults()
+    with served(profile.operations(), faults) as url:
+        described = {
+            "kind": "traffic-manager",
+            "subscription": "00000000-0000-0000-0000-000000000001",
+            "resource_group": "gateways",
+            "profile": profile.profile,
+            "endpoints": {site: f"ExternalEndpoints/{site}" for site in (HOME, STANDBY)},
+            "by": by,
+            "tenant": "tenant",
+            "client_id": profile.client_id,
+            **dict.fromkeys(("api", "login"), url),
+        }
+        yield Held(described, {"records_url": f"{url}/records"}, profile, faults)
+
+
+@contextmanager
+def held_by_routing_controls() -> Iterator[Held]:
+    """It follows two routing controls of a cluster whose first endpoint is dead, and whose second is ill."""
+    arns = {site: f"{CONTROL}{site}" for site in (HOME, STANDBY)}
+    records = [
+        record(site, SetIdentifier=site, Failover=role, HealthCheckId=arns[site])
+        for site, role in ((HOME, "PRIMARY"), (STANDBY, "SECONDARY"))
+    ]
+    controls = RoutingControls({arns[HOME]: "On", arns[STANDBY]: "Off"}, records)
+    ill, faults = no_faults(), no_faults()
+    ill.arm(Fault(kind="status", status=503, times=None))
+    with (
+        served(controls.operations(), ill) as second,
+        served(controls.operations(), faults) as well,
+        served(controls.data_plane(), no_faults()) as told,
+    ):
+        urls = ("http://127.0.0.1:9", second, well, well, well)
+        endpoints = [{"endpoint": url, "region": at} for url, at in zip(urls, CLUSTER_REGIONS, strict=True)]
+        described = {"kind": "arc-routing-control", "cluster_endpoints": endpoints, "controls": arns}
+        server = {"records_url": f"{told}/records", "health_url": f"{told}/health"}
+        yield Held(described, server, controls, faults)

@@ -1,0 +1,115 @@
+"""The controller's own account of what it did, read from its ledger, as an operator reads it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from drill.fixture_plan import PLAN
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an execution. Times: seconds since 1970; `ended` is its last report."""
+
+    name: str
+    status: str
+    calls: int
+    started: float
+    ended: float
+    observed: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of the ledger; `controller`: the region it runs in."""
+
+    name: str
+    epoch: int
+    status: str
+    started: float
+    document: dict[str, Any]
+    steps: tuple[Step, ...]
+    controller: str
+
+    def done_at(self, step: str) -> float | None:
+        """When a step reported done, or None."""
+        return next((each.ended for each in self.steps if each.name == step and each.status == "done"), None)
+
+
+class ControllerAccount:
+    """What the ledger's table holds of the drill's plan."""
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def active_site(self) -> str | None:
+        """The active site, or None while no execution ever claimed the plan."""
+        items = self.items("state")
+        return str(items[0]["active"]) if items else None
+
+    def executions(self) -> list[Execution]:
+        """Every execution, the first one first."""
+        found = [
+            Execution(
+                item["name"],
+                int(item["epoch"]),
+                item["status"],
+                float(item["started_at"]),
+                json.loads(item.get("document", "{}")),
+                self._steps(item["name"]),
+                item["controller"],
+            )
+            for item in self.items("execution#")
+        ]
+        return sorted(found, key=lambda execution: execution.started)
+
+    def failover(self) -> Execution | None:
+        """The last execution that was no dry run, or None."""
+        real = [execution for execution in self.executions() if not _dry(execution)]
+        return real[-1] if real else None
+
+    def approval_token(self, execution: str) -> str:
+        """The task token that an execution waits for."""
+        return str(self.items(f"approval#{execution}")[0]["token"])
+
+    def loss_table(self, execution: str) -> dict[tuple[str, int], dict[str, Any]]:
+        """What the controller knows of each partition's loss, by topic and partition."""
+        rows = [json.loads(gzip.decompress(item["rows"])) for item in self.items(f"table#{execution}#loss#")]
+        return {
+            (each["topic"], int(each["partition"])): each
+            for part in rows
+            for of_topic in part.values()
+            for each in of_topic
+        }
+
+    def _steps(self, execution: str) -> tuple[Step, ...]:
+        steps = [
+            Step(
+                item["step"],
+                item["status"],
+                int(item["calls"]),
+                float(item["started_at"]),
+                float(item["reported_at"]),
+                json.loads(item["observed"]),
+            )
+            for item in self.items(f"step#{execution}#")
+        ]
+        return tuple(sorted(steps, key=lambda step: step.started))
+
+    def items(self, prefix: str) -> list[dict[str, Any]]:
+        """The plan's items whose sort key begins so, as plain values."""
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+            ExpressionAttributeValues={":pk": {"S": f"plan#{PLAN}"}, ":sk": {"S": prefix}},
+            ConsistentRead=True,
+        )
+        return [{key: next(iter(value.values())) for key, value in item.items()} for item in answer["Items"]]
+
+
+def _dry(execution: Execution) -> bool:
+    return "dry-run" in execution.name

@@ -1,0 +1,164 @@
+"""Credentials from Secrets Manager, in the controller's own region: an API key, or an OAuth client.
+
+`{"key": …, "secret": …}`, or `{"client_id": …, "client_secret": …, "token_endpoint": …}`, with `scope`,
+`logical_cluster` and `identity_pool_id` if need be; a secret that holds both is an OAuth client. Secrets are rotated
+while a container lives: who is refused with what was read earlier reads it anew, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import TypeAdapter, ValidationError
+
+from failover.aws.clients import client, is_transient
+from failover.errors import CredentialsMissing, KafkaUnauthorized, ServiceUnavailable
+
+SECRET_CACHED_S = 300
+_SHAPES: Final = (
+    'must hold {"key": …, "secret": …} or {"client_id": …, "client_secret": …, "token_endpoint": "https://…"}, '
+    "each a text that is not empty"
+)
+_TOKEN_ENDPOINT: Final = re.compile(r"https://[^\s/]+\S*|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/\S*)?")
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key and its secret; the secret never shows in a representation."""
+
+    key: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class OAuthClient:
+    """A client of an identity provider that gives tokens by client_credentials; its secret never shows.
+
+    `logical_cluster` and `identity_pool_id` tell Confluent Cloud which cluster and which identity pool are meant
+    (https://docs.confluent.io/cloud/current/security/authenticate/workload-identities/identity-providers/oauth/overview.html).
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    token_endpoint: str
+    scope: str | None = None
+    logical_cluster: str | None = None
+    identity_pool_id: str | None = None
+
+
+Credentials = ApiKey | OAuthClient
+Given = TypeVar("Given")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The credentials in the secret of that name. Both methods raise `CredentialsMissing` and `ServiceUnavailable`."""
+
+    name: str
+
+    def read(self) -> Credentials:
+        """As they were at most five minutes ago. While Secrets Manager does not answer, those read last go on."""
+        held = _held().get(self.name)
+        if held is not None and time.time() - held.asked_at < SECRET_CACHED_S:
+            return held.credentials
+        try:
+            return self.read_anew()
+        except ServiceUnavailable:
+            if held is None:
+                raise
+            return self._keep(held.credentials)
+
+    def read_anew(self) -> Credentials:
+        """As they are now: for who was refused with those of earlier."""
+        return self._keep(_fetched(self.name))
+
+    def _keep(self, found: Credentials) -> Credentials:
+        _held()[self.name] = _Held(found, time.time())
+        return found
+
+
+def credentials(name: str | None) -> Credentials | None:
+    """The credentials in the secret of that name; None for no name.
+
+    Raises:
+        CredentialsMissing: if the secret does not exist or does not hold credentials.
+        ServiceUnavailable: if Secrets Manager does not answer.
+    """
+    return None if name is None else Secret(name).read()
+
+
+def with_credentials(name: str | None, ask: Callable[[Credentials | None], Given]) -> Given:
+    """What `ask` gives with the secret's credentials; if Kafka refuses them, asked once more with those of now.
+
+    Raises:
+        CredentialsMissing, ServiceUnavailable, and what `ask` raises
+    """
+    used = credentials(name)
+    try:
+        return ask(used)
+    except KafkaUnauthorized:
+        if name is None or (anew := Secret(name).read_anew()) == used:
+            raise
+    return ask(anew)
+
+
+def without(text: str, *secrets: str) -> str:
+    """A text that others wrote, without the secrets that they were sent and may have echoed."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return text
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What a secret held when it was last asked for, by the wall clock: a monotonic one stands still with a frozen
+    container."""
+
+    credentials: Credentials
+    asked_at: float
+
+
+@functools.cache
+def _held() -> dict[str, _Held]:
+    return {}
+
+
+def _fetched(name: str) -> Credentials:
+    try:
+        return _parsed(name, client("secretsmanager").get_secret_value(SecretId=name).get("SecretString", ""))
+    except (ClientError, BotoCoreError) as error:
+        if is_transient(error):
+            raise ServiceUnavailable(f"Secrets Manager did not answer for {name!r}: {error}") from error
+        raise CredentialsMissing(
+            f"secret {name!r} can't be read: it must exist in this region, and be this stack's"
+        ) from None
+
+
+def _parsed(name: str, document: str) -> Credentials:
+    try:
+        fields = TypeAdapter(dict[str, Any]).validate_json(document)
+    except ValidationError:
+        raise CredentialsMissing(f"secret {name!r} {_SHAPES}") from None
+    given = {key: value.strip() for key, value in fields.items() if isinstance(value, str) and value.strip()}
+    try:
+        if "client_id" not in given:
+            return ApiKey(given["key"], given["secret"])
+        found = OAuthClient(
+            given["client_id"],
+            given["client_secret"],
+            given["token_endpoint"],
+            given.get("scope"),
+            given.get("logical_cluster"),
+            given.get("identity_pool_id"),
+        )
+    except KeyError as missing:
+        raise CredentialsMissing(f"secret {name!r} lacks {missing}: it {_SHAPES}") from None
+    if not _TOKEN_ENDPOINT.fullmatch(found.token_endpoint):
+        raise CredentialsMissing(f"secret {name!r}: its token_endpoint must begin with https://")
+    return found

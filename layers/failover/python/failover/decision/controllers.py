@@ -1,0 +1,32 @@
+"""Turns: of two controllers, one in each site's region, the one acts for a lost site that is in the other's region.
+
+A controller needs nothing of the region it may have to leave behind, so who is in the lost site's own region leaves it
+to the other, also while that region is still up. What both try nevertheless, the ledger's lease decides.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from failover.plan.model import Plan
+
+
+def here() -> str:
+    """The region that this controller is in."""
+    return os.environ.get("AWS_REGION", "")
+
+
+def controllers() -> list[str]:
+    """The regions that have a controller of the plan, this one among them."""
+    return os.environ.get("CONTROLLER_REGIONS", here()).split(",")
+
+
+def deferred_to(plan: Plan, lost: str, own: str, regions: Sequence[str]) -> str | None:
+    """Why the loss of that site is another controller's to act for, or None. A controller that is alone acts for
+    either."""
+    region = plan.site(lost).region
+    others = [each for each in regions if each != region]
+    if own != region or not others:
+        return None
+    return f"{own} is the region of {lost} itself: the controller in {' or '.join(others)} acts"

@@ -1,0 +1,166 @@
+"""Decisions in the ledger: every evaluation, with one sentence why and its evidence, also those that did nothing.
+
+The same decision again and again, as while a site stays lost for days, is one record for an hour, with the evidence
+of the first time, how often it was taken, and until when.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
+
+from failover.aws.clients import client
+from failover.decision.rules import Case, Decision
+from failover.ledger.dynamodb import Item, sortable
+from failover.ledger.ledger import Ledger
+
+logger = Logger(service="failover")
+KEPT_S: Final = 90 * 86_400
+_LAST: Final = "last-decision#"
+RUN_S: Final = 3600
+"""For how long the same decision is counted in one record."""
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """An evaluation, and the same again: `times` in all, from `at` to `until`, seconds since 1970. `by`: the judge, or
+    the execution whose `assess` it was; `on`: the sources whose word was the occasion; `started`: the execution it
+    started. `on`, `evidence` and the sentence why are of the first time."""
+
+    plan: str
+    at: float
+    by: str
+    site: str
+    decision: Decision
+    on: tuple[str, ...] = ()
+    started: str | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+    times: int = 1
+    until: float | None = None
+
+    def as_document(self) -> dict[str, Any]:
+        """The form it has in an event."""
+        return {
+            "plan": self.plan,
+            "at": self.at,
+            "by": self.by,
+            "site": self.site,
+            "verdict": self.decision.verdict,
+            "why": self.decision.why,
+            "guard": self.decision.guard,
+            "votes": list(self.decision.votes),
+            "on": list(self.on),
+            "started": self.started,
+            "times": self.times,
+            "until": self.at if self.until is None else self.until,
+        }
+
+
+def decision_record(
+    plan: str, case: Case, decision: Decision, by: str, on: tuple[str, ...] = (), started: str | None = None
+) -> DecisionRecord:
+    """The record of a decision that was just taken."""
+    evidence = case.evidence.as_document()
+    return DecisionRecord(plan, case.now, by, case.evidence.lost_site, decision, on, started, evidence)
+
+
+def keep_decision(book: Ledger, record: DecisionRecord) -> str:
+    """Keep it for 90 days; answers its sort key.
+
+    Raises:
+        LedgerUnavailable
+    """
+    document = record.as_document() | {"evidence": record.evidence}
+    packed = gzip.compress(json.dumps(document, default=str, separators=(",", ":")).encode(), mtime=0)
+    sort = f"decision#{sortable(record.at)}#{uuid.uuid4().hex[:8]}"
+    book.put(record.plan, sort, {"record": packed, "expires": int(record.at) + KEPT_S})
+    return sort
+
+
+def last_decision(book: Ledger, plan: str, by: str) -> Item:
+    """What is kept of the last decision of a judge, for the next one to be compared with.
+
+    Raises:
+        LedgerUnavailable
+    """
+    return book.item(plan, f"{_LAST}{by}") or {"fingerprint": "", "since": "0", "sort": "", "revision": 0}
+
+
+def record_decision(book: Ledger, record: DecisionRecord, last: Item | None = None) -> None:
+    """Keep a decision, count it, and tell other systems if it is another one than the last of the same judge.
+
+    `last`: that one, if it was asked for already. The event is told once at most, by best effort: who needs every
+    decision asks the ledger.
+
+    Raises:
+        LedgerUnavailable
+    """
+    place, fingerprint = f"{_LAST}{record.by}", _gist(record)
+    last = last or last_decision(book, record.plan, record.by)
+    same = last["fingerprint"] == fingerprint
+    if same and record.at - float(last["since"]) < RUN_S:
+        book.count(record.plan, last["sort"], {"until": str(record.at), "expires": int(record.at) + KEPT_S}, "again")
+    else:
+        sort = keep_decision(book, record)
+        run = {"fingerprint": fingerprint, "since": str(record.at), "sort": sort, "expires": int(record.at) + KEPT_S}
+        first = book.replace(record.plan, place, run, last["revision"])
+        if first and not same:
+            _tell(record)
+    with single_metric(name="Decisions", unit=MetricUnit.Count, value=1, namespace="Failover") as metric:
+        metric.add_dimension("plan", record.plan)
+        metric.add_dimension("verdict", record.decision.verdict)
+        metric.add_dimension("guard", record.decision.guard or "none")
+
+
+def decisions(book: Ledger, plan: str, most: int = 20) -> list[DecisionRecord]:
+    """The latest decisions, the last one first.
+
+    Raises:
+        LedgerUnavailable
+    """
+    return [_read(item) for item in book.newest(plan, "decision#", most)]
+
+
+def _gist(record: DecisionRecord) -> str:
+    """What makes it another decision; the numbers in its sentence do not."""
+    decision = record.decision
+    told = [record.site, decision.verdict, decision.guard, sorted(decision.votes), record.started]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _tell(record: DecisionRecord) -> None:
+    entry = {
+        "Source": "kafka.failover",
+        "DetailType": "Failover Decision",
+        "Detail": json.dumps(record.as_document()),
+        "EventBusName": os.environ.get("EVENT_BUS", "default"),
+    }
+    try:
+        client("events").put_events(Entries=[entry])
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("the decision is kept, and not told", why=f"{type(error).__name__}: {error}")
+
+
+def _read(item: Item) -> DecisionRecord:
+    document = json.loads(gzip.decompress(item["record"]))
+    return DecisionRecord(
+        document["plan"],
+        document["at"],
+        document["by"],
+        document["site"],
+        Decision(document["verdict"], document["why"], tuple(document["votes"]), document["guard"]),
+        tuple(document["on"]),
+        document["started"],
+        document["evidence"],
+        1 + item.get("again", 0),
+        float(item["until"]) if "until" in item else document["at"],
+    )

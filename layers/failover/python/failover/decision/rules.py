@@ -1,0 +1,319 @@
+"""The decision: pure functions from evidence, policy and the ledger's state to proceed, wait, ask, or stand down.
+
+Each guard returns a reason why the failover must not happen, or None. They are asked in the order of `RULES`; the first
+reason wins. A reason that may pass in a moment is to wait, one that stays is to stand down.
+
+The same rules are asked twice: before an execution is started, on what the ledger has heard; and after it has claimed
+the plan, on what the controller then sees itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES, Evidence, Signal
+from failover.ledger.records import PlanState
+from failover.plan.policy import Policy
+
+DAY_S: Final = 86_400.0
+Verdict = Literal["proceed", "ask", "wait", "stand-down"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict, why, the votes it counts, and the name of the guard that gave the reason ("" to proceed)."""
+
+    verdict: Verdict
+    why: str
+    votes: tuple[str, ...] = ()
+    guard: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question to decide. `manual`: a person started it, so votes are not asked, the standby is.
+    `now`: seconds since 1970. `deferred_to`: why another controller is to act for this site, if one is."""
+
+    evidence: Evidence
+    policy: Policy
+    state: PlanState
+    manual: bool
+    now: float
+    deferred_to: str | None = None
+
+
+Guard = Callable[[Case], str | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A guard, and the verdict its reason leads to. `of_votes`: it asks who says that the site is lost.
+    `asked`: before an execution is started, after it has claimed the plan, or both times.
+    `started_by`: whose executions it guards; before a start nobody but a signal asks."""
+
+    guard: Guard
+    verdict: Verdict
+    asked: Literal["before", "after", "both"] = "both"
+    started_by: Literal["signals", "a person", "anyone"] = "signals"
+    of_votes: bool = False
+
+
+def decide(case: Case) -> Decision:
+    """What an execution that has claimed the plan is to do."""
+    other = "signals" if case.manual else "a person"
+    return _decided(case, [rule for rule in RULES if rule.asked != "before" and rule.started_by != other])
+
+
+def judge(case: Case) -> Decision:
+    """Whether to start an execution: on the votes alone, or, if no vantage point looks at the site and one alarm is all
+    there will ever be, to have a look."""
+    rules = [rule for rule in RULES if rule.asked != "after" and rule.started_by != "a person"]
+    if not watched(case):
+        if not votes_against(_lost(case), case):
+            return Decision("wait", f"nothing says that {_lost(case)} is lost", guard="quorum_not_met")
+        rules = [rule for rule in rules if not rule.of_votes]
+    return _decided(case, rules)
+
+
+def held_back(case: Case, decision: Decision) -> bool:
+    """Whether the votes ask for a failover, and nothing but policy, a pause or what was done before holds it back."""
+    if case.deferred_to or decision.guard == execution_in_progress.__name__:
+        return False
+    return decision.verdict == "stand-down" and not any(rule.guard(case) for rule in RULES if rule.of_votes)
+
+
+def votes_against(site: str, case: Case) -> list[Signal]:
+    """The signals that count as votes that a site is lost; not those from before the active site changed."""
+    changed = case.state.changed_at or 0.0
+    return [s for s in case.evidence.signals if s.site == site and s.at > changed and counts(s, case.policy, case.now)]
+
+
+def counts(signal: Signal, policy: Policy, now: float) -> bool:
+    """Whether a signal is a vote: it says lost, policy listens to it, it is no mere advice, and it has not aged out."""
+    return (
+        signal.says_lost
+        and signal.kind != "advisory"
+        and policy.listens_to(signal.source)
+        and _fresh(signal, policy, now)
+    )
+
+
+def watched(case: Case) -> bool:
+    """Whether a vantage point looks at the lost site now, and so will tell again in a moment."""
+    return any(s.kind == "probe" and _fresh(s, case.policy, case.now) for s in case.evidence.signals)
+
+
+def _decided(case: Case, rules: list[Rule]) -> Decision:
+    votes = tuple(vote.source for vote in votes_against(_lost(case), case))
+    for rule in rules:
+        if reason := rule.guard(case):
+            return Decision(rule.verdict, reason, votes, rule.guard.__name__)
+    return Decision(
+        "proceed", "started by hand" if case.manual else f"{_lost(case)} is lost: {', '.join(votes)}", votes
+    )
+
+
+def _lost(case: Case) -> str:
+    return case.evidence.lost_site
+
+
+def _fresh(signal: Signal, policy: Policy, now: float) -> bool:
+    limit = policy.probe_max_age_seconds if signal.kind == "probe" else policy.signal_max_age_seconds
+    return now - signal.at <= limit
+
+
+def _held(vote: Signal, case: Case) -> bool:
+    """Whether a vote has stood for long enough: an alarm stands until it changes, a probe as long as it was seen."""
+    until = vote.at if vote.kind == "probe" else case.now
+    return until - vote.since >= case.policy.hold_seconds
+
+
+# The guards, in the order they are asked.
+
+
+def observing(case: Case) -> str | None:
+    """Policy may be to look on only."""
+    return "the plan's policy is to observe" if case.policy.mode == "observe" else None
+
+
+def manual_start_disabled(case: Case) -> str | None:
+    """Policy may leave it to the signals."""
+    return "the plan's policy refuses what is started by hand" if case.policy.by_hand == "refuse" else None
+
+
+def paused(case: Case) -> str | None:
+    """People may have stopped it for a while."""
+    return f"the plan is paused: {case.state.paused}" if case.state.paused else None
+
+
+def in_maintenance_window(case: Case) -> str | None:
+    """What goes away during maintenance was most likely taken away."""
+    until = case.policy.maintained_until(case.now)
+    return f"a window of maintenance is open until {until:%Y-%m-%d %H:%M %Z}" if until else None
+
+
+def ill(case: Case) -> str | None:
+    """A controller that is cut off itself proves nothing."""
+    return f"the controller is {case.evidence.ill}" if case.evidence.ill else None
+
+
+def quorum_not_met(case: Case) -> str | None:
+    """k of n, each of which has stood for as long as policy says."""
+    votes = votes_against(_lost(case), case)
+    held = [vote for vote in votes if _held(vote, case)]
+    if len(held) >= case.policy.quorum:
+        return None
+    young = len(votes) - len(held)
+    more = f", {young} more for less than {case.policy.hold_seconds} s" if young else ""
+    return f"{len(held)} of {case.policy.quorum} votes say {_lost(case)} is lost{more}"
+
+
+def too_few_vantage_points(case: Case) -> str | None:
+    """What is seen from one place may be wrong together."""
+    places = {vote.vantage or vote.source for vote in votes_against(_lost(case), case) if _held(vote, case)}
+    if len(places) >= case.policy.vantage_points:
+        return None
+    return (
+        f"{_lost(case)} is lost as seen from {', '.join(sorted(places)) or 'nowhere'};"
+        f" policy wants {case.policy.vantage_points} vantage points"
+    )
+
+
+def no_alarm(case: Case) -> str | None:
+    """Without the fast path an alarm must be among the votes."""
+    if case.policy.fast_path or any(vote.kind == "alarm" for vote in votes_against(_lost(case), case)):
+        return None
+    return "no alarm stands, and policy does not let probes decide alone"
+
+
+def not_its_turn(case: Case) -> str | None:
+    """Of two controllers one acts."""
+    return case.deferred_to
+
+
+def site_answers(case: Case) -> str | None:
+    """The controller's own eyes have a veto."""
+    told = [p for p in case.evidence.probes_of(_lost(case)) if p.service != CANARY or p.healthy is not None]
+    probes = [probe for probe in told if probe.service in CARRY_CLIENTS]
+    if probes and all(probe.healthy for probe in probes):
+        return f"{_lost(case)} answers the controller's own probes"
+    return None
+
+
+def active_elsewhere(case: Case) -> str | None:
+    """A site that is not active has nothing to be failed over from."""
+    if _lost(case) == case.state.active:
+        return None
+    return f"{_lost(case)} is the standby; {case.state.active} is active"
+
+
+def cooling_down(case: Case) -> str | None:
+    """After a change of the active site people look first."""
+    changed = case.state.changed_at
+    if changed is None:
+        return None
+    left = changed + case.policy.cooldown_seconds - case.now
+    return (
+        f"the active site changed {case.now - changed:.0f} s ago; {left:.0f} s of cooldown are left"
+        if left > 0
+        else None
+    )
+
+
+def failover_rate_limited(case: Case) -> str | None:
+    """What fails over again and again is broken in another way."""
+    today = [at for at in case.state.failovers if case.now - at < DAY_S]
+    if len(today) < case.policy.max_failovers_a_day:
+        return None
+    return f"{len(today)} failovers in the last 24 hours are as many as policy allows"
+
+
+def execution_in_progress(case: Case) -> str | None:
+    """One execution a plan at a time."""
+    return f"{case.state.holder} is at it already" if case.state.holder else None
+
+
+def standby_unreachable(case: Case) -> str | None:
+    """Nobody is led to a site that does not answer."""
+    standby = case.evidence.standby_site
+    probes = {probe.service: probe for probe in case.evidence.probes_of(standby)}
+    for service in SERVICES:
+        probe = probes.get(service)
+        if probe is None or probe.healthy is not True:
+            said = f": {probe.why}" if probe else ""
+            return f"the {service} of the standby {standby} does not answer either{said}"
+    if case.evidence.mirrors_by_status is None:
+        return f"the mirrors on the standby {standby} can't be read"
+    return None
+
+
+def standby_lost_too(case: Case) -> str | None:
+    """A standby that as many call lost is no better than the active site."""
+    standby = case.evidence.standby_site
+    against = votes_against(standby, case)
+    if against and len(against) >= len(votes_against(_lost(case), case)):
+        return f"the standby {standby} is called lost too: {', '.join(vote.source for vote in against)}"
+    return None
+
+
+def standby_holds_no_mirror(case: Case) -> str | None:
+    """A cluster without the data is no standby."""
+    if case.evidence.mirrors_by_status:
+        return None
+    return f"the standby {case.evidence.standby_site} holds no mirror under the plan's links"
+
+
+def standby_renames_topics(case: Case) -> str | None:
+    """Clients look for their topics by name."""
+    if not case.evidence.prefixed_mirrors:
+        return None
+    return (
+        f"{case.evidence.prefixed_mirrors} mirrors on {case.evidence.standby_site} are named otherwise than their"
+        " source topics: a link with a prefix is no standby, clients would not find their topics; make the link anew"
+        " without one"
+    )
+
+
+def lag_above_limit(case: Case) -> str | None:
+    """Policy may want a person to weigh the loss."""
+    limit, lag = case.policy.rpo_limit_records, case.evidence.lag
+    if limit is None:
+        return None
+    if lag is None or lag.unknown_partitions:
+        return (
+            f"the lag is not known for {lag.unknown_partitions if lag else 'any'} partition(s), and policy sets a limit"
+        )
+    return f"the mirrors trail by {lag.records} records, above the limit of {limit}" if lag.records > limit else None
+
+
+def approval_required(case: Case) -> str | None:
+    """Policy may want a person to decide each time, or a second one what a first one started."""
+    if case.manual:
+        return "the plan's policy is to ask a second person" if case.policy.by_hand == "approve" else None
+    return "the plan's policy is to ask a person" if case.policy.mode == "approve" else None
+
+
+RULES: Final = (
+    Rule(observing, "stand-down"),
+    Rule(manual_start_disabled, "stand-down", asked="after", started_by="a person"),
+    Rule(paused, "stand-down"),
+    Rule(in_maintenance_window, "stand-down"),
+    Rule(ill, "wait"),
+    Rule(quorum_not_met, "wait", of_votes=True),
+    Rule(too_few_vantage_points, "wait", of_votes=True),
+    Rule(no_alarm, "wait", of_votes=True),
+    Rule(not_its_turn, "stand-down"),
+    Rule(site_answers, "wait"),
+    Rule(active_elsewhere, "stand-down", started_by="anyone"),
+    Rule(cooling_down, "stand-down"),
+    Rule(failover_rate_limited, "stand-down"),
+    Rule(execution_in_progress, "stand-down", asked="before"),
+    Rule(standby_unreachable, "wait", asked="after", started_by="anyone"),
+    Rule(standby_lost_too, "wait"),
+    Rule(standby_holds_no_mirror, "stand-down", asked="after", started_by="anyone"),
+    Rule(standby_renames_topics, "stand-down", asked="after", started_by="anyone"),
+    Rule(lag_above_limit, "ask", asked="after"),
+    Rule(approval_required, "ask", asked="after", started_by="anyone"),
+)

@@ -1,0 +1,100 @@
+"""Advisories: what AWS Health and a status page say of a region. People should know; by itself it decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from failover.detection.evidence import Signal
+from failover.plan.model import Plan
+
+_OVER = {"resolved", "postmortem", "completed"}
+
+
+def _http_date(given: Any) -> Any:
+    """`Fri, 3 Jun 2022 05:01:10 GMT`, as AWS Health writes a time."""
+    return parsedate_to_datetime(given) if isinstance(given, str) and given.endswith("GMT") else given
+
+
+HealthTime = Annotated[datetime, BeforeValidator(_http_date)]
+
+
+class HealthEvent(BaseModel):
+    """The `detail` of an "AWS Health Event"
+    (https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html)."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+    event_arn: str
+    service: str
+    event_type_code: str
+    event_type_category: str
+    status_code: str = "open"
+    event_region: str = ""
+    start_time: HealthTime
+    last_updated_time: HealthTime | None = None
+
+    def signals(self, plan: Plan, delivered_to: str) -> Iterable[Signal]:
+        """What it says of the plan's sites in its region; older events do not say which, but where they came to."""
+        region = self.event_region or delivered_to
+        for site in _sites_in(plan, region):
+            yield Signal(
+                site,
+                f"aws-health/{self.event_arn.rsplit('/', 1)[-1]}",
+                self.event_type_category == "issue" and self.status_code != "closed",
+                (self.last_updated_time or self.start_time).timestamp(),
+                self.start_time.timestamp(),
+                f"{self.service} in {region}: {self.event_type_code} is {self.status_code}",
+                "advisory",
+                "aws-health",
+                region,
+            )
+
+
+class _Component(BaseModel):
+    name: str
+
+
+class _Incident(BaseModel):
+    id: str
+    name: str
+    status: str
+    impact: str = "none"
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    components: tuple[_Component, ...] = ()
+
+
+class StatusIncident(BaseModel):
+    """The `detail` of a "Confluent Status" event: what a status page of Atlassian Statuspage posts to a webhook
+    (https://support.atlassian.com/statuspage/docs/enable-webhook-notifications/)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    incident: _Incident
+
+    def signals(self, plan: Plan) -> Iterable[Signal]:
+        """What it says of the sites whose region it names; if it names none, of both."""
+        incident = self.incident
+        named = " ".join([incident.name, *(component.name for component in incident.components)])
+        sites = [site for site, part in plan.sites.items() if part.region in named] or list(plan.sites)
+        for site in sites:
+            yield Signal(
+                site,
+                f"confluent-status/{incident.id}",
+                incident.status not in _OVER and incident.impact != "none",
+                incident.updated_at.timestamp(),
+                incident.created_at.timestamp(),
+                f"{incident.name} ({incident.impact}) is {incident.status}",
+                "advisory",
+                "confluent-status",
+            )
+
+
+def _sites_in(plan: Plan, region: str) -> list[str]:
+    return [name for name, site in plan.sites.items() if site.region == region]

@@ -1,0 +1,114 @@
+"""Evidence: the signals and probe results a decision is taken on. Plain facts, without any judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from failover.link import Lag
+
+SERVICES = ("kafka", "gateway", "rest")
+CANARY = "canary"
+"""A record through the site's own gateway; probed where the plan says so."""
+CARRY_CLIENTS = frozenset({"kafka", "gateway", CANARY})
+"""Clients can't work without these; a site whose REST API alone is silent is not lost."""
+
+SignalKind = Literal["alarm", "probe", "advisory"]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What one source last said of a site.
+
+    `at`: when it said so, by its own clock; `since`: from when on it says so without a break. Seconds since 1970.
+    `vantage`: where from it was seen; what is seen from one vantage point may be wrong together.
+    `region`: where an alarm lives, to be asked again.
+    `kind`: an advisory tells people something, and is no vote.
+    """
+
+    site: str
+    source: str
+    says_lost: bool
+    at: float
+    since: float
+    why: str = ""
+    kind: SignalKind = "alarm"
+    vantage: str = ""
+    region: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it replaces if it is newer: the word of the same source; alarms of two regions may have one name."""
+        return self.site, self.source, self.region
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one vantage point saw of a service. `healthy` None: the probe itself failed, and can't tell."""
+
+    site: str
+    service: str
+    healthy: bool | None
+    took_seconds: float
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """What one vantage point saw of all sites. `at`: when it began to look, seconds since 1970.
+    `ill`: why it can't trust its own eyes, or None."""
+
+    vantage: str
+    at: float
+    probes: tuple[Probe, ...]
+    ill: str | None = None
+
+    def signals(self) -> tuple[Signal, ...]:
+        """What it says of each site. That of an ill vantage point says nothing, and overtakes what it said before."""
+        return tuple(self._signal(site) for site in dict.fromkeys(probe.site for probe in self.probes))
+
+    def _signal(self, site: str) -> Signal:
+        failed = [p for p in self.probes if p.site == site and p.healthy is False]
+        lost = self.ill is None and any(probe.service in CARRY_CLIENTS for probe in failed)
+        why = self.ill or "; ".join(f"{probe.service}: {probe.why}" for probe in failed)
+        return Signal(site, f"probe/{self.vantage}", lost, self.at, self.at, why, "probe", self.vantage)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known when a decision is taken. `signals` and `probes` speak of both sites; the probes are those of
+    whoever decides, and there are none before an execution was started. `mirrors_by_status`: None if they can't be
+    read. `ill`: why the one who decides can't trust its own eyes."""
+
+    lost_site: str
+    standby_site: str
+    signals: tuple[Signal, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    lag: Lag | None = None
+    mirrors_by_status: dict[str, int] | None = None
+    prefixed_mirrors: int = 0
+    ill: str | None = None
+
+    def probes_of(self, site: str) -> tuple[Probe, ...]:
+        """The probes of one site."""
+        return tuple(probe for probe in self.probes if probe.site == site)
+
+    def as_document(self) -> dict[str, Any]:
+        """The form it has in the ledger, in a state and in the report."""
+        return asdict(self)
+
+
+def unbroken(signal: Signal, before: Signal | None, gap: float) -> Signal:
+    """The signal, since when it says so without a break: a source that was silent for more than `gap` seconds, or said
+    otherwise in between, begins anew."""
+    if before is None or before.says_lost != signal.says_lost or not 0 <= signal.at - before.at <= gap:
+        return signal
+    return replace(signal, since=min(before.since, signal.since))
+
+
+def with_newer(signals: Iterable[Signal], newer: Iterable[Signal]) -> tuple[Signal, ...]:
+    """The signals, with newer ones in the place of those of the same source."""
+    found = {signal.key: signal for signal in signals}
+    found |= {signal.key: signal for signal in newer}
+    return tuple(found.values())

@@ -1,0 +1,85 @@
+"""Signals in the ledger: what each source last said of a site, whatever the order its words arrive in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from failover.detection.evidence import Signal, View, unbroken, with_newer
+from failover.ledger.ledger import Ledger
+
+ADVISORY_KEPT_S = 30 * 86_400
+"""Each incident is a source of its own, and says nothing more once it is over."""
+
+
+def save_signal(book: Ledger, plan: str, signal: Signal, gap: float) -> bool:
+    """Keep a signal unless a later one, by its own time, of the same source is kept; says whether it was kept.
+
+    What a probe says is one sight; since when it says so is told from the one before, at most `gap` seconds older.
+
+    Raises:
+        LedgerUnavailable
+    """
+    still = signal.kind == "probe" and signal.says_lost
+    if still and book.extend_if_unchanged(
+        plan, _sort(signal), {"says_lost": True}, {"why": signal.why}, signal.at, gap
+    ):
+        return True
+    return _keep(book, plan, signal)
+
+
+def _sort(signal: Signal) -> str:
+    return "#".join(("signal", *filter(None, signal.key)))
+
+
+def _keep(book: Ledger, plan: str, signal: Signal) -> bool:
+    values = {
+        "site": signal.site,
+        "source": signal.source,
+        "says_lost": signal.says_lost,
+        "since": str(signal.since),
+        "why": signal.why,
+        "kind": signal.kind,
+        "vantage": signal.vantage,
+        "region": signal.region,
+    } | ({"expires": int(signal.at) + ADVISORY_KEPT_S} if signal.kind == "advisory" else {})
+    return book.put_if_newer(plan, _sort(signal), values, signal.at)
+
+
+def signals(book: Ledger, plan: str, prefix: str = "signal#") -> list[Signal]:
+    """The last signal of every source, of both sites.
+
+    Raises:
+        LedgerUnavailable
+    """
+    return [
+        Signal(
+            item["site"],
+            item["source"],
+            item["says_lost"],
+            float(item["at"]),
+            float(item["since"]),
+            item["why"],
+            item.get("kind", "alarm"),
+            item.get("vantage", ""),
+            item.get("region", ""),
+        )
+        for item in book.kept(plan, prefix)
+    ]
+
+
+def merge_observation(book: Ledger, plan: str, known: Iterable[Signal], view: View, gap: float) -> tuple[Signal, ...]:
+    """The known signals, and what is seen right now in the place of what was seen from here before; that is kept, too.
+
+    Raises:
+        LedgerUnavailable
+    """
+    known = tuple(known)
+    seen = [_unbroken(signal, known, gap) for signal in view.signals()]
+    for signal in seen:
+        _keep(book, plan, signal)
+    return with_newer(known, seen)
+
+
+def _unbroken(signal: Signal, known: Iterable[Signal], gap: float) -> Signal:
+    before = (each for each in known if each.key == signal.key)
+    return unbroken(signal, next(before, None), gap)

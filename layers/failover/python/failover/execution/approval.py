@@ -1,0 +1,148 @@
+"""The question whether to fail over, and its answer: a signed link that expires, and a record that is written once.
+
+The task token of the waiting execution stays in the ledger. Whoever holds a link may answer: it is signed with a key in
+Secrets Manager (HMAC-SHA256), names one execution, and expires with the question. Opening it changes nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlencode
+
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from failover.aws.clients import client, error_code, is_transient
+from failover.errors import CredentialsMissing, Refused, ServiceUnavailable
+from failover.ledger.ledger import Ledger
+
+Answer = Literal["approve", "deny"]
+KEY_CACHED_S = 300
+_NOT_WAITING = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+
+
+class BadLink(Refused):
+    """A link that was not signed by this stack, was changed on the way, or has expired."""
+
+
+class NothingAsked(Refused):
+    """The execution asks nobody, or does not wait for an answer any more."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which execution of which plan asks; `expires`: when an answer comes too late, seconds since 1970."""
+
+    plan: str
+    execution: str
+    expires: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Who answered what, and when; `now`: by this very call."""
+
+    answer: Answer
+    by: str
+    at: float
+    now: bool
+
+
+def link(question: Question) -> str | None:
+    """The link that this question can be answered at; None if the stack has none.
+
+    Raises:
+        CredentialsMissing, ServiceUnavailable: the key can't be read.
+    """
+    base = os.environ.get("APPROVAL_URL", "")
+    if not base:
+        return None
+    fields = {"plan": question.plan, "execution": question.execution, "expires": str(question.expires)}
+    return f"{base}?{urlencode(fields | {'signature': _signature(question)})}"
+
+
+def asked(query: Mapping[str, str]) -> Question:
+    """The question of a link.
+
+    Raises:
+        BadLink: if it is not this stack's, or expired.
+        CredentialsMissing, ServiceUnavailable: the key can't be read.
+    """
+    try:
+        question = Question(query["plan"], query["execution"], int(query["expires"]))
+        given = query["signature"]
+    except (KeyError, ValueError):
+        raise BadLink("this link is not whole; open it as it was sent") from None
+    if not hmac.compare_digest(_signature(question).encode(), given.encode()):
+        raise BadLink("this link was not signed by this controller")
+    if question.expires < time.time():
+        raise BadLink("this link has expired; the execution waits for no answer any more")
+    return question
+
+
+def answer(book: Ledger, plan: str, execution: str, given: Answer, by: str, why: str) -> Answered:
+    """Write the answer down, once, and hand what was written down to the waiting execution; again, it does no harm.
+
+    Raises:
+        NothingAsked: if the execution asked nobody or waits no more.
+        LedgerUnavailable, ServiceUnavailable: AWS did not answer; answer again.
+    """
+    sort = f"approval#{execution}"
+    first = book.set_once(
+        plan, sort, {"answer": given, "answered_by": by, "answered_why": why, "answered_at": str(time.time())}
+    )
+    kept = next(iter(book.kept(plan, sort)), None)
+    if kept is None:
+        raise NothingAsked(f"{execution} of plan {plan!r} asks nobody")
+    answered = Answered(kept["answer"], kept["answered_by"], float(kept["answered_at"]), now=first)
+    _hand_over(kept["token"], answered, kept["answered_why"])
+    return answered
+
+
+def _hand_over(token: str, answered: Answered, why: str) -> None:
+    states = client("stepfunctions")
+    try:
+        if answered.answer == "approve":
+            states.send_task_success(taskToken=token, output="{}")
+        else:
+            cause = f"{answered.by}: {why or 'no reason given'}"
+            states.send_task_failure(taskToken=token, error="ApprovalDenied", cause=cause)
+    except ClientError as error:
+        if error_code(error) in _NOT_WAITING:
+            if answered.now:
+                raise NothingAsked("the execution does not wait for an answer any more") from None
+            return
+        if is_transient(error):
+            raise ServiceUnavailable(f"Step Functions did not take the answer: {error_code(error)}") from error
+        raise
+    except BotoCoreError as error:
+        raise ServiceUnavailable(f"Step Functions did not take the answer: {type(error).__name__}") from error
+
+
+def _signature(question: Question) -> str:
+    text = f"{question.plan}\n{question.execution}\n{question.expires}"
+    return hmac.new(_key(), text.encode(), hashlib.sha256).hexdigest()
+
+
+@functools.cache
+def _store() -> SecretsProvider:
+    return SecretsProvider(boto3_client=client("secretsmanager"))
+
+
+def _key() -> bytes:
+    name = os.environ["APPROVAL_KEY_SECRET"]
+    try:
+        return str(_store().get(name, max_age=KEY_CACHED_S)).encode()
+    except GetParameterError as error:
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, Exception) and is_transient(cause):
+            raise ServiceUnavailable("Secrets Manager did not answer for the key of approval links") from error
+        raise CredentialsMissing("the key of approval links can't be read: it must be this stack's secret") from None

@@ -1,0 +1,100 @@
+"""The controller's own account of an execution: what happened when, and what is known, and not known, of the loss."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+from failover.ledger.execution import Execution
+from failover.ledger.records import StepRecord
+from failover.plan.model import Plan
+
+
+def execution_report(
+    plan: Plan, execution: Execution, outcome: str, why: str, steps: list[StepRecord], loss: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The report that the ledger keeps and people are sent. Times: seconds since 1970; durations: seconds. `loss`: of
+    an execution that promoted; None: it changed nothing."""
+    observed = {record.step: record.observed for record in steps}
+    assessed = observed.get("assess", {})
+    ended = max((record.reported_at for record in steps), default=execution.claimed_at)
+    return {
+        "plan": plan.name,
+        "execution": execution.name,
+        "epoch": execution.epoch,
+        "kind": execution.kind,
+        "from": execution.from_site,
+        "to": execution.to_site,
+        "dry_run": execution.dry_run,
+        "outcome": outcome,
+        "why": why or assessed.get("why", ""),
+        "votes": assessed.get("votes", []),
+        "outage_started_at": execution.outage_started_at,
+        "claimed_at": execution.claimed_at,
+        "ended_at": ended,
+        "recovery_seconds": ended - (execution.outage_started_at or execution.claimed_at),
+        "loss": loss,
+        "consumers": consumers(observed.get("check_offsets", {}), loss),
+        "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),
+        "steps": [
+            {
+                "step": record.step,
+                "status": record.status,
+                "calls": record.calls,
+                "started_at": record.started_at,
+                "reported_at": record.reported_at,
+                "took_seconds": round(record.reported_at - record.started_at, 3),
+            }
+            | ({"observed": _would(record)} if execution.dry_run else {})
+            for record in steps
+        ],
+    }
+
+
+def _would(record: StepRecord) -> dict[str, Any]:
+    """What a step of a dry run found, and would have done; without the evidence, which is kept with the step."""
+    return {key: value for key, value in record.observed.items() if key != "evidence"}
+
+
+def consumers(checked: dict[str, Any], loss: dict[str, Any] | None) -> dict[str, Any]:
+    """What protected groups go through: how much they may read again (*bounded*: by the interval at which their offsets
+    are synced, at the peak rate, beside the link's latency), and which offsets were ahead of the data (*measured*)."""
+    seconds, rate = checked.get("offset_sync_seconds"), (loss or {}).get("peak_rate")
+    return {
+        "groups": checked.get("groups", []),
+        "read_again": {
+            "label": "unknown" if seconds is None else "bounded",
+            "seconds": seconds,
+            "records": None if seconds is None or rate is None else ceil(seconds * rate),
+        },
+        "ahead": {
+            "label": "measured" if checked else "unknown",
+            "count": checked.get("ahead_count"),
+            "offsets": checked.get("ahead", []),
+            "clamped": checked.get("clamped", []),
+            "refused": checked.get("refused", []),
+        },
+    }
+
+
+def headline(report: dict[str, Any]) -> str:
+    """One line for a notification's subject."""
+    what = f"{report['plan']} {report['from']} to {report['to']}"
+    match report["outcome"]:
+        case "succeeded":
+            return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"
+        case "stood-down":
+            return f"{what}: stood down, nothing was changed"
+        case _:
+            return f"{what}: FAILOVER STOPPED, a person is needed"
+
+
+def _stranded(loss: dict[str, Any] | None) -> str:
+    """The loss in a few words, which are never "0": nobody but the lost site knows it."""
+    records = (loss or {}).get("records")
+    if loss is None or records is None:
+        return "loss unknown"
+    unknown = f", {loss['unknown_partitions']} partitions unknown" if loss["unknown_partitions"] else ""
+    if not records["high"]:
+        return f"none expected to be stranded (estimate){unknown}"
+    return f"{records['low']:,} to {records['high']:,} stranded (estimate){unknown}"

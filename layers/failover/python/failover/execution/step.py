@@ -1,0 +1,102 @@
+"""How a step is called: hold the lease, let the step look and act, report. The same four things for every step.
+
+A module under `functions/` defines what its step looks at and does, and `handler = step(name, Request, function)`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import BaseModel, ConfigDict, Field
+
+from failover.aws.clients import client
+from failover.errors import FailoverError
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.plan.model import Plan
+from failover.plan.store import plan_named
+from failover.validation import read
+
+logger = Logger(service="failover")
+metrics = Metrics(namespace="Failover", service="failover")
+
+
+class Request(BaseModel):
+    """What every step is given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    execution: Execution
+
+
+class Report(BaseModel):
+    """What a step answers. `retry_after`: seconds until it wants to be called again, at least 1 (Step Functions waits
+    whole seconds: https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["done", "waiting"]
+    observed: dict[str, Any] = Field(default_factory=dict)
+    retry_after: int = Field(default=1, ge=1)
+
+
+def done(**observed: Any) -> Report:
+    """The real state is the wanted one."""
+    return Report(status="done", observed=observed)
+
+
+def waiting(retry_after: int = 1, **observed: Any) -> Report:
+    """A change is under way."""
+    return Report(status="waiting", observed=observed, retry_after=retry_after)
+
+
+Asked = TypeVar("Asked", bound=Request)
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+def ledger() -> Ledger:
+    """The ledger this function was deployed with."""
+    return Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
+
+
+def step(
+    name: str | Callable[[Asked], str], model: type[Asked], look_and_act: Callable[[Asked, Plan], Report]
+) -> Handler:
+    """The Lambda handler of a step. `name`, or what it makes of the request, is the step's key in the ledger.
+
+    The handler raises `MalformedEvent`, `UnknownPlan`, `BadPlan`, `LeaseLost`, `LedgerUnavailable`, and what
+    `look_and_act` raises.
+    """
+
+    @metrics.log_metrics
+    @logger.inject_lambda_context(clear_state=True)
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        started = time.time()
+        request = read(model, event)
+        execution = request.execution
+        key = name if isinstance(name, str) else name(request)
+        logger.append_keys(
+            plan=execution.plan, epoch=execution.epoch, execution=execution.name, step=key, dry_run=execution.dry_run
+        )
+        metrics.add_dimension("step", key.split(":")[0])
+        metrics.add_dimension("plan", execution.plan)
+        metrics.add_metric("StepCalls", MetricUnit.Count, 1)
+        try:
+            plan = plan_named(execution.plan)
+            ledger().hold(execution)
+            report = look_and_act(request, plan)
+        except FailoverError as error:
+            logger.warning("step failed", error=type(error).__name__, why=str(error))
+            metrics.add_metric("StepFailed", MetricUnit.Count, 1)
+            raise
+        ledger().record_step(execution, key, report.status, report.observed, started)
+        metrics.add_metric("StepMilliseconds", MetricUnit.Milliseconds, (time.time() - started) * 1000)
+        logger.info(report.status, observed=report.observed)
+        return report.model_dump(mode="json")
+
+    return handler

@@ -1,0 +1,191 @@
+"""A gateway fleet on Kubernetes that is one Gateway resource of Confluent for Kubernetes.
+
+A route is changed by one JSON Patch: it tests the route's name, replaces the whole `streamingDomain`, and gives a fresh
+`configId` where hot reload can take it. What was there before is kept in the same patch, so that whoever looks next can
+tell the pods and the conditions of before from those of the change. How far it is, is judged by `cfk_state.View`.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from failover.errors import FleetRejected
+from failover.fleets import FleetState, Obstacle, metrics
+from failover.fleets.cfk_state import BLOCKED, ROLL, Told, View, config_id, hot_reload, told
+from failover.fleets.change_annotation import Change, change_of, conditions_of, digests
+from failover.fleets.guarded_patch import patched
+from failover.fleets.kubernetes import Api, EksApi, Object
+from failover.fleets.pods import carries_clients
+from failover.plan.fleets import CfkFleet
+from failover.plan.model import FENCED
+
+GATEWAYS: Final = "apis/platform.confluent.io/v1beta1 gateways"
+DEPLOYMENTS: Final = "apis/apps/v1 deployments"
+PODS: Final = "api/v1 pods"
+CONFIG_PORT: Final = 9180
+FENCE: Final = {"scope": "ALL", "errorCode": "BROKER_NOT_AVAILABLE"}
+FENCE_SINCE: Final = (1, 2)
+_ASKED_AT_ONCE: Final = 16
+_VERSION: Final = re.compile(r":v?(\d+)\.(\d+)\.")
+
+
+class CfkGateway:
+    """A `Fleet` that is one Gateway resource."""
+
+    def __init__(self, fleet: CfkFleet, region: str, api: Api | None = None) -> None:
+        self._fleet = fleet
+        self._api = api or EksApi(fleet.eks, region, fleet.namespace)
+        self._where = f"gateway {fleet.gateway} in namespace {fleet.namespace} of {self._api.where}"
+
+    def look(self) -> FleetState:
+        """What the Gateway wants, and what each of its pods says it runs."""
+        view = self._view()
+        if view.refused is not None:
+            raise FleetRejected(
+                f"the operator refused {self._where}: {view.refused}; mend it, and apply a new configId"
+            )
+        return FleetState(
+            view.target,
+            view.settled,
+            view.instances,
+            view.detail,
+            view.tier,
+            view.fence_kind,
+            view.stalled,
+            view.missing,
+        )
+
+    def route(self, target: str) -> None:
+        """Patch the Gateway; or, if that was done and did not reach some pods, replace those."""
+        view = self._view()
+        if view.blocked:
+            raise FleetRejected(f"{self._where} has the annotation {BLOCKED}: the operator would not act; remove it")
+        if view.target == target and view.replaceable:
+            for pod in view.replaceable:
+                self._api.delete(PODS, pod["metadata"]["name"])
+            return
+        self._patch(view, target)
+
+    def obstacles(self) -> list[Obstacle]:
+        """An operator that is told not to act, or a domain of the plan that the Gateway does not declare."""
+        view = self._view()
+        found = []
+        if view.blocked:
+            found.append(
+                Obstacle(f"{self._where} has the annotation {BLOCKED}", "remove it: the operator does not act")
+            )
+        declared = {
+            (domain.get("name"), server.get("id"))
+            for domain in view.spec.get("streamingDomains") or []
+            for server in (domain.get("kafkaCluster") or {}).get("bootstrapServers") or []
+        }
+        for target, domain in self._fleet.domains.items():
+            if (domain.name, domain.bootstrap_server_id) not in declared:
+                what = f"{self._where} declares no streaming domain {domain.name}/{domain.bootstrap_server_id}"
+                found.append(Obstacle(f"{what}, which the plan has for {target}", "declare it, or correct the plan"))
+        return found
+
+    def empty(self) -> None:
+        """Scale it to zero, so that every connection to it ends; a route brings back the instances there were."""
+        view = self._view()
+        if not view.scaled_to_zero:
+            self._sent(view, view.spec | {"replicas": 0}, FENCED)
+
+    def _patch(self, view: View, target: str) -> None:
+        """The patch, tried without effect first: a server that does not know a field drops it without an error."""
+        wanted = self._wanted(view, target)
+        stored = self._sent(view, wanted, target, dry_run=True)
+        if target == FENCED and wanted["replicas"] and not stored["spec"]["routes"][view.index].get("fence"):
+            wanted = copy.deepcopy(view.spec) | {"replicas": 0}
+        elif wanted.get("configId") is not None and stored["spec"].get("configId") != wanted["configId"]:
+            wanted.pop("configId")
+        self._sent(view, wanted, target)
+
+    def _sent(self, view: View, wanted: dict[str, Any], target: str, *, dry_run: bool = False) -> Object:
+        operations, change = self._operations(view, wanted, target), self._change(view, wanted, target)
+        return patched(self._api, GATEWAYS, view.gateway, operations, change, dry_run=dry_run)
+
+    def _wanted(self, view: View, target: str) -> dict[str, Any]:
+        """The spec as it shall be."""
+        wanted = copy.deepcopy(view.spec)
+        wanted.setdefault("replicas", 1)
+        route = wanted["routes"][view.index]
+        if target == FENCED:
+            if not _can_fence(wanted):
+                return wanted | {"replicas": 0}
+            route["fence"] = FENCE
+        else:
+            domain = self._fleet.domains.get(target)
+            if domain is None:
+                raise FleetRejected(f"{self._where} has no streaming domain for {target!r} in the plan")
+            route["streamingDomain"] = {"name": domain.name, "bootstrapServerId": domain.bootstrap_server_id}
+            route.pop("fence", None)
+            if domain.secret_store is not None:
+                route["security"] = route.get("security", {}) | {"secretStore": domain.secret_store}
+        last = change_of(view.gateway)
+        if wanted["replicas"] == 0:
+            wanted["replicas"] = (last.replicas if last is not None else None) or self._fleet.instances
+        if hot_reload(wanted):
+            wanted["configId"] = config_id(wanted, view.index)
+        return wanted
+
+    def _operations(self, view: View, wanted: dict[str, Any], target: str) -> list[dict[str, Any]]:
+        route = f"/spec/routes/{view.index}"
+        present, changed = view.route, wanted["routes"][view.index]
+        operations: list[dict[str, Any]] = [{"op": "test", "path": f"{route}/name", "value": self._fleet.route}]
+        if target != FENCED:
+            operations.append({"op": "add", "path": f"{route}/streamingDomain", "value": changed["streamingDomain"]})
+        if changed.get("security") != present.get("security"):
+            operations.append({"op": "add", "path": f"{route}/security", "value": changed["security"]})
+        if changed.get("fence"):
+            operations.append({"op": "add", "path": f"{route}/fence", "value": changed["fence"]})
+        elif present.get("fence"):
+            operations.append({"op": "remove", "path": f"{route}/fence"})
+        if wanted["replicas"] != view.spec.get("replicas", 1):
+            operations.append({"op": "add", "path": "/spec/replicas", "value": wanted["replicas"]})
+        if wanted.get("configId") != view.spec.get("configId"):
+            operations.append({"op": "add", "path": "/spec/configId", "value": wanted["configId"]})
+        return operations
+
+    @staticmethod
+    def _change(view: View, wanted: dict[str, Any], target: str) -> Change:
+        last = change_of(view.gateway)
+        return Change(
+            id=str(wanted.get("configId") or uuid.uuid4().hex),
+            to=target,
+            tier=view.tier if hot_reload(wanted) else ROLL,
+            at=round(view.now, 3),
+            before=tuple(pod["metadata"]["uid"] for pod in view.pods),
+            conditions=digests(conditions_of(view.gateway)),
+            replicas=view.spec.get("replicas", 1) or (last.replicas if last is not None else None),
+        )
+
+    def _view(self) -> View:
+        """The Gateway first: what is read after it is not older than the spec it is held against."""
+        gateway = self._api.get(GATEWAYS, self._fleet.gateway)
+        labels = {"app": self._fleet.gateway, "platform.confluent.io/type": "gateway"}
+        with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
+            deployment = pool.submit(self._api.get_if_there, DEPLOYMENTS, self._fleet.gateway)  # called like it
+            pods = self._api.find(PODS, labels)
+            now = time.time()
+            names = [pod["metadata"]["name"] for pod in pods if carries_clients(pod, now)]
+            answers = {pod["metadata"]["name"]: Told() for pod in pods} | dict(
+                zip(names, pool.map(self._ask, names), strict=True)
+            )
+            return View(self._fleet, gateway, deployment.result(), tuple(pods), answers, now)
+
+    def _ask(self, pod: str) -> Told:
+        config = self._api.ask_pod(pod, CONFIG_PORT, "config")
+        text = self._api.ask_pod(pod, metrics.PORT, "metrics") if config[0] else config  # who is silent is asked once
+        return told(config, text, self._fleet.route)
+
+
+def _can_fence(spec: dict[str, Any]) -> bool:
+    """Whether the image may know fences: those before 1.2 do not, and a tag that tells no version is tried."""
+    version = _VERSION.search(str((spec.get("image") or {}).get("application", "")))
+    return version is None or (int(version[1]), int(version[2])) >= FENCE_SINCE

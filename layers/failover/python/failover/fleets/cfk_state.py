@@ -1,0 +1,308 @@
+"""What a Gateway resource of Confluent for Kubernetes, its Deployment and its pods say together. No I/O.
+
+The operator's word is not enough: a patch that changes nothing bumps no generation, the Deployment looks healthy while
+the operator refuses, its conditions go stale, and without an Enterprise licence it reports a hot reload that no pod has
+done. So an instance counts as routed only by what it says itself on `/config`, under an id that certifies the route it
+was made for; or, where images know no id, because it was not there before the change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from failover.errors import FleetRejected
+from failover.fleets import FenceKind, Instance
+from failover.fleets.change_annotation import Change, annotations_of, change_of, conditions_of, is_new, since
+from failover.fleets.kubernetes import Object
+from failover.fleets.metrics import SERVING, Measured, measured
+from failover.fleets.pods import bootstrap_of, carries_clients, has_variable, is_ready, rolled_out, short_of, zone_of
+from failover.plan.fleets import CfkFleet
+from failover.plan.model import FENCED
+
+HOT_RELOAD, ROLL, REPLACE = "hot reload", "roll", "replace"
+HOT_RELOAD_STATUS: Final = "platform.confluent.io/hot-reload-status"
+BLOCKED: Final = "platform.confluent.io/block-reconcile"
+LICENCE: Final = "GATEWAY_LICENSES"
+REFUSED_AFTER_S: Final = 30
+"""How long a failure must stand to be taken for the operator's answer; it may fail for a moment, and try again."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a pod says of itself. `knows_ids`: whether it has `/config`; None if it did not answer. `state`: of its
+    route, and `auth_failures`, of swaps, if its metrics tell."""
+
+    knows_ids: bool | None = None
+    config_id: str | None = None
+    state: str | None = None
+    auth_failures: int | None = None
+
+
+def told(config: tuple[int, bytes], metrics: tuple[int, bytes], route: str) -> Told:
+    """What the answers to `/config` and `/metrics` say."""
+    tells = measured(metrics[1], route) if metrics[0] == 200 else Measured()
+    state, failures = tells.state, tells.auth_failures
+    if config[0] == 404:
+        return Told(False, None, state, failures)
+    try:
+        document = json.loads(config[1]) if config[0] == 200 else None
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        return Told(None, None, state, failures)
+    config_id = document.get("configId")
+    return Told(True, config_id if isinstance(config_id, str) else None, state, failures)
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at a fleet. `now`: seconds since 1970."""
+
+    fleet: CfkFleet
+    gateway: Object
+    deployment: Object | None
+    pods: tuple[Object, ...]
+    answers: Mapping[str, Told]
+    now: float
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The Gateway's."""
+        return dict(self.gateway.get("spec") or {})
+
+    @cached_property
+    def index(self) -> int:
+        """Where the plan's route stands among the Gateway's.
+
+        Raises:
+            FleetRejected: if it is not there.
+        """
+        names = [route.get("name") for route in self.spec.get("routes", [])]
+        if self.fleet.route not in names:
+            raise FleetRejected(f"gateway {self.fleet.gateway} has no route {self.fleet.route!r}; it has {names}")
+        return names.index(self.fleet.route)
+
+    @property
+    def route(self) -> dict[str, Any]:
+        """The plan's route."""
+        return dict(self.spec["routes"][self.index])
+
+    @property
+    def scaled_to_zero(self) -> bool:
+        """Whether it shall have no instance."""
+        return bool(self.spec.get("replicas", 1) == 0)
+
+    @cached_property
+    def target(self) -> str | None:
+        """Where the Gateway's spec leads to."""
+        if self.scaled_to_zero or self.route.get("fence"):
+            return FENCED
+        to = self.route.get("streamingDomain") or {}
+        leads = (to.get("name"), to.get("bootstrapServerId"))
+        store = (self.route.get("security") or {}).get("secretStore")
+        for site, domain in self.fleet.domains.items():
+            if (domain.name, domain.bootstrap_server_id) == leads and domain.secret_store in (None, store):
+                return site
+        return None
+
+    @property
+    def fence_kind(self) -> FenceKind | None:
+        """How it is fenced."""
+        if self.target != FENCED:
+            return None
+        return "scaled to zero" if self.scaled_to_zero else "route"
+
+    @cached_property
+    def change(self) -> Change | None:
+        """The controller's last change, if that is what the spec still says."""
+        change = change_of(self.gateway)
+        return change if change is not None and change.to == self.target else None
+
+    @cached_property
+    def tier(self) -> str:
+        """How a change reaches the instances: found by what they can do, not by what the spec asks for."""
+        if not hot_reload(self.spec):
+            return ROLL
+        ready = [pod for pod in self.pods if is_ready(pod)]
+        licensed = all(has_variable(pod, LICENCE) for pod in ready)
+        knows_ids = all(self.answers[pod["metadata"]["name"]].knows_ids is not False for pod in ready)
+        return HOT_RELOAD if licensed and knows_ids else REPLACE
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the operator has seen the present spec."""
+        observed = (self.gateway.get("status") or {}).get("observedGeneration", 0)
+        return bool(observed >= self.gateway["metadata"]["generation"])
+
+    @property
+    def promoted(self) -> bool:
+        """Whether a new pod would start with the present spec: no canary is under way, or has failed."""
+        conditions = [each for each in conditions_of(self.gateway) if each.get("type") == HOT_RELOAD_STATUS]
+        return self.accepted and all(each.get("status") == "True" for each in conditions)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the operator was told to leave the Gateway alone."""
+        return annotations_of(self.gateway).get(BLOCKED, "").lower() == "true"
+
+    @cached_property
+    def carrying(self) -> tuple[Object, ...]:
+        """The pods that clients may be connected to."""
+        return tuple(pod for pod in self.pods if carries_clients(pod, self.now))
+
+    @cached_property
+    def instances(self) -> tuple[Instance, ...]:
+        """Those, and what is proven of each."""
+        port = int(str(self.route["endpoint"]).rpartition(":")[2])
+        return tuple(
+            Instance(
+                pod["metadata"]["name"],
+                bootstrap_of(pod, port) if is_ready(pod) else None,
+                zone_of(pod),
+                self.answers[pod["metadata"]["name"]].config_id,
+                self.proof(pod),
+                self.answers[pod["metadata"]["name"]].auth_failures,
+            )
+            for pod in self.carrying
+        )
+
+    @property
+    def certified(self) -> bool:
+        """Whether the Gateway's configId was made for the route it has."""
+        return certifies(str(self.spec.get("configId")), self.spec, self.index)
+
+    def proof(self, pod: Object) -> str | None:
+        """Why a pod is held to run the present spec; None if it is not."""
+        answer = self.answers[pod["metadata"]["name"]]
+        if answer.state not in (None, SERVING):
+            return None
+        if self.certified and answer.knows_ids is not False:
+            return f"reports {answer.config_id}" if answer.config_id == self.spec["configId"] else None
+        if hot_reload(self.spec) and answer.knows_ids is not False:
+            return None
+        if self.change is None:
+            return "is of the Deployment's present template" if not hot_reload(self.spec) else None
+        return "was not there before the change" if pod["metadata"]["uid"] not in self.change.before else None
+
+    @cached_property
+    def settled(self) -> bool:
+        """Whether every instance is proven, and nothing is on its way any more."""
+        if self.scaled_to_zero:
+            return not self.pods
+        return self._proven and self.deployment is not None and rolled_out(self.deployment)
+
+    @property
+    def missing(self) -> int:
+        """How many instances there are too few of, if that is all."""
+        return short_of(self.deployment) if self._proven and self.deployment is not None else 0
+
+    @property
+    def _proven(self) -> bool:
+        """Whether there is an instance, and every one is proven."""
+        return (
+            self.accepted and any(map(is_ready, self.carrying)) and all(instance.proof for instance in self.instances)
+        )
+
+    @property
+    def replaceable(self) -> tuple[Object, ...]:
+        """The pods that a hot reload does not reach, and that start anew with the right configuration if deleted."""
+        change = self.change
+        if change is None or self.settled or self.scaled_to_zero or not hot_reload(self.spec) or not self.promoted:
+            return ()
+        if change.tier == HOT_RELOAD and self.now < change.at + self.fleet.reload_within_seconds:
+            return ()
+        return tuple(
+            pod
+            for pod in self.carrying
+            if is_ready(pod) and pod["metadata"]["uid"] in change.before and self.proof(pod) is None
+        )
+
+    @property
+    def stalled(self) -> str | None:
+        """Why it won't settle by itself."""
+        if self.replaceable:
+            names = ", ".join(pod["metadata"]["name"] for pod in self.replaceable)
+            return f"the operator reports success, but {names} did not reload: must be replaced"
+        if self.target is None or self.scaled_to_zero or not hot_reload(self.spec):
+            return None
+        knows_ids = [self.answers[pod["metadata"]["name"]].knows_ids is not False for pod in self.carrying]
+        if not self.certified and (any(knows_ids) or self.change is None):
+            return f"configId {self.spec.get('configId')!r} does not certify the route: nothing proves who runs it"
+        if self.certified and self.change is None and knows_ids and not any(knows_ids):
+            return "its images tell no configId, and nothing tells the pods of before from those of now"
+        return None
+
+    @property
+    def refused(self) -> str | None:
+        """The operator's words, if it has refused the last change."""
+        change = self.change
+        if change is None or self.settled:
+            return None
+        for condition in conditions_of(self.gateway):
+            stood = self.now - since(condition, change)
+            if is_failure(condition) and is_new(condition, change) and stood >= REFUSED_AFTER_S:
+                return f"{condition.get('reason')}: {condition.get('message')}"
+        return None
+
+    @property
+    def detail(self) -> str:
+        """What there is to see, in one line."""
+        proven = sum(instance.proof is not None for instance in self.instances)
+        said = [f"{proven} of {len(self.instances)} instances proven"]
+        if self.scaled_to_zero:
+            said = [f"scaled to zero, {len(self.pods)} pods left"]
+        if not self.accepted:
+            said.append("the operator has not accepted the present spec")
+        if self.blocked:
+            said.append(f"the operator is blocked by {BLOCKED}")
+        said += [
+            f"{condition['type'].rpartition('/')[2]} says {condition.get('reason')}: {condition.get('message')}"
+            for condition in conditions_of(self.gateway)
+            if not self.settled and is_failure(condition)
+        ]
+        return "; ".join([*said, *([self.stalled] if self.stalled else [])])
+
+
+def hot_reload(spec: Mapping[str, Any]) -> bool:
+    """Whether a Gateway's spec has hot reload on."""
+    asked = spec.get("hotReload")
+    return bool(asked.get("enabled", True) if isinstance(asked, dict) else asked)
+
+
+def certificate(spec: Mapping[str, Any], index: int) -> str:
+    """What an id must hold to certify a route of a spec: a digest of where it leads."""
+    route = spec["routes"][index]
+    to = route.get("streamingDomain") or {}
+    servers = [
+        (server.get("id"), server.get("endpoint"))
+        for domain in spec.get("streamingDomains", [])
+        if domain.get("name") == to.get("name")
+        for server in domain.get("kafkaCluster", {}).get("bootstrapServers", [])
+        if server.get("id") == to.get("bootstrapServerId")
+    ]
+    store = (route.get("security") or {}).get("secretStore")
+    leads = [route.get("name"), to.get("name"), servers, store, bool(route.get("fence"))]
+    return hashlib.sha256(json.dumps(leads).encode()).hexdigest()[:16]
+
+
+def config_id(spec: Mapping[str, Any], index: int) -> str:
+    """A fresh id that certifies a route of a spec (`^[a-zA-Z0-9._:-]{1,64}$`)."""
+    return f"fo-{certificate(spec, index)}-{uuid.uuid4().hex[:12]}"
+
+
+def certifies(identity: str, spec: Mapping[str, Any], index: int) -> bool:
+    """Whether an id was made for a route of a spec as it is now."""
+    return identity.startswith(f"fo-{certificate(spec, index)}-")
+
+
+def is_failure(condition: Mapping[str, Any]) -> bool:
+    """Whether a condition says that the spec was not taken: `ApplyFailed`, or a canary that crashed."""
+    if condition.get("status") != "False":
+        return False
+    return str(condition.get("reason", "")).endswith("Failed") or condition.get("type") == HOT_RELOAD_STATUS

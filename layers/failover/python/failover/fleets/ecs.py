@@ -1,0 +1,240 @@
+"""A gateway fleet on ECS: one service, and one pre-registered task definition for each way it can be routed.
+
+The container reads its configuration once, at start, so a new route is a new task: UpdateService with the other task
+definition (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html). Tasks that lead
+elsewhere, or are fenced, are of no use: all are replaced at once (minimumHealthyPercent 0). Those that lead there
+already, by an older revision of the definition, work on until the new ones do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from failover.aws.clients import client, is_transient
+from failover.errors import FleetRejected, FleetUnavailable
+from failover.fleets import FleetState, Instance, Obstacle
+from failover.plan.fleets import EcsFleet
+from failover.plan.model import FENCED
+
+_NEVER_BACK: Final = {"maximumPercent": 200, "deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+"""A deployment that is rolled back leads clients back to the lost site."""
+ALL_AT_ONCE: Final = {"minimumHealthyPercent": 0, **_NEVER_BACK}
+ROLLING: Final = {"minimumHealthyPercent": 100, **_NEVER_BACK}
+ADMIN_PORT: Final = 9190
+_ANY_ADDRESS: Final = (None, "", "0.0.0.0", "::")  # noqa: S104 - those that lead nowhere from another host
+KEPT_S: Final = 30
+_TERMINATES: Final = "deregistration_delay.connection_termination.enabled"
+_DELAY: Final = "deregistration_delay.timeout_seconds"
+_REGISTER: Final = "register it again, and name the new revision in the plan"
+_DESCRIBED_AT_ONCE: Final = 100
+_OVER: Final = ("DEPROVISIONING", "STOPPED", "DELETED")
+"""Of a task whose containers have ended
+(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html)."""
+
+
+class EcsService:
+    """A `Fleet` that is one ECS service."""
+
+    def __init__(self, fleet: EcsFleet, region: str, ecs: Any = None, balancing: Any = None) -> None:
+        self._fleet = fleet
+        self._balancing = balancing
+        self._region = region
+        self._ecs = ecs if ecs is not None else client("ecs", region, attempts=1)
+        self._where = f"service {fleet.service} of ECS cluster {fleet.cluster} in {region}"
+
+    def look(self) -> FleetState:
+        """What the service runs: its deployments, and the tasks that are there."""
+        service = self._service()
+        deployments = service.get("deployments", [])
+        primary: dict[str, Any] = next((d for d in deployments if d.get("status") == "PRIMARY"), {})
+        wanted = primary.get("taskDefinition", service.get("taskDefinition"))
+        target = next((site for site, arn in self._fleet.task_definitions.items() if arn == wanted), None)
+        tasks = self._tasks()
+        running = [t for t in tasks if t.get("lastStatus") == "RUNNING" and t.get("desiredStatus") != "STOPPED"]
+        desired = int(service.get("desiredCount", 0))
+        if desired == 0:
+            detail = f"scaled to zero, {len(tasks)} tasks are left"
+            return FleetState(FENCED, not tasks, (), detail, fence_kind="scaled to zero")
+        of_before = [task for task in tasks if task.get("taskDefinitionArn") != wanted]
+        alone = len(deployments) == 1 and not of_before
+        settled = alone and len(running) >= desired and primary.get("rolloutState", "COMPLETED") == "COMPLETED"
+        runs = str(wanted).rsplit("/", 1)[-1]
+        detail = f"{len(running)} of {desired} tasks run {runs}, {len(of_before)} of before are left"
+        if primary.get("rolloutState") == "FAILED":
+            raise FleetRejected(
+                f"the deployment of {self._where} failed: {primary.get('rolloutStateReason', 'no reason')}"
+            )
+        port = _route_port(service) or int(self._fleet.bootstrap.rpartition(":")[2])
+        instances = tuple(_instance(task, str(wanted), port) for task in running)
+        return FleetState(
+            target,
+            settled,
+            instances,
+            detail,
+            fence_kind="route" if target == FENCED else None,
+            missing=max(0, desired - len(running)) if alone else 0,
+        )
+
+    def route(self, target: str) -> None:
+        """Deploy the task definition of that target: all tasks at once, unless those that are there lead to it, too."""
+        wanted = self._fleet.task_definitions.get(target)
+        if wanted is None:
+            raise FleetRejected(f"{self._where} has no task definition for {target!r}")
+        service = self._service()
+        of_now = {service.get("taskDefinition"), *(d.get("taskDefinition") for d in service.get("deployments", []))}
+        leads_there = {_family(str(definition)) for definition in of_now} == {_family(wanted)}
+        self._update(
+            taskDefinition=wanted,
+            deploymentConfiguration=ROLLING if leads_there else ALL_AT_ONCE,
+            **({} if service.get("desiredCount") else {"desiredCount": self._fleet.instances}),
+        )
+
+    def empty(self) -> None:
+        """Scale it to zero, so that every connection to it ends; a route brings its instances back."""
+        self._update(desiredCount=0)
+
+    def obstacles(self) -> list[Obstacle]:
+        """Somebody else deploys the service; a task definition is not there any more; the load balancer would keep the
+        connections of tasks that are gone."""
+        service = self._service()
+        return [*self._deployed_otherwise(service), *self._missing_definitions(), *self._kept_connections(service)]
+
+    def _deployed_otherwise(self, service: dict[str, Any]) -> Iterator[Obstacle]:
+        controller = (service.get("deploymentController") or {}).get("type", "ECS")
+        configuration = service.get("deploymentConfiguration") or {}
+        strategy = configuration.get("strategy", "ROLLING")
+        if controller != "ECS":
+            what = f"{self._where} is deployed by {controller}: its task definition can't be changed by UpdateService"
+            yield Obstacle(what, "make the service anew, with the deployment controller ECS")
+        elif strategy != "ROLLING":
+            what = f"{self._where} is deployed by the strategy {strategy}, which takes minutes beyond the tasks' start"
+            yield Obstacle(what, "take the strategy ROLLING; a fleet of kind ecs-blue-green has both colours warm")
+        if (alarms := configuration.get("alarms") or {}).get("enable") and alarms.get("rollback"):
+            what = f"{self._where} rolls a deployment back while one of {', '.join(alarms['alarmNames'])} is in alarm"
+            yield Obstacle(what, "take them from its deployment configuration: it would go back to the lost site")
+
+    def _missing_definitions(self) -> Iterator[Obstacle]:
+        for target, definition in self._fleet.task_definitions.items():
+            try:
+                answer = self._call(self._ecs.describe_task_definition, taskDefinition=definition)
+            except FleetRejected as error:
+                yield Obstacle(f"the task definition for {target} is not there: {error}", _REGISTER)
+            else:
+                if answer["taskDefinition"].get("status", "ACTIVE") != "ACTIVE":
+                    yield Obstacle(f"the task definition for {target}, {definition}, was deregistered", _REGISTER)
+
+    def _kept_connections(self, service: dict[str, Any]) -> Iterator[Obstacle]:
+        balancing = self._balancing if self._balancing is not None else client("elbv2", self._region, attempts=1)
+        for group in sorted({str(it["targetGroupArn"]) for it in _balancers(service) if "targetGroupArn" in it}):
+            answer = self._call(balancing.describe_target_group_attributes, TargetGroupArn=group)
+            set_to = {each["Key"]: each["Value"] for each in answer["Attributes"]}
+            if set_to.get(_TERMINATES) != "true" or int(set_to.get(_DELAY, "300")) > KEPT_S:
+                what = f"target group {group} of {self._where} keeps connections to tasks that are taken from it"
+                yield Obstacle(what, f"set {_TERMINATES} to true and {_DELAY} to {KEPT_S} at most")
+
+    def tasks_created_before(self, moment: datetime) -> list[str]:
+        """The names of the tasks that were there at a moment, and still are."""
+        return [_name(task) for task in self._tasks() if "createdAt" not in task or task["createdAt"] <= moment]
+
+    def _update(self, **change: Any) -> None:
+        self._call(self._ecs.update_service, cluster=self._fleet.cluster, service=self._fleet.service, **change)
+
+    def _service(self) -> dict[str, Any]:
+        answer = self._call(self._ecs.describe_services, cluster=self._fleet.cluster, services=[self._fleet.service])
+        services = answer.get("services", [])
+        if not services or services[0].get("status") == "INACTIVE":
+            raise FleetRejected(f"there is no {self._where}")
+        return dict(services[0])
+
+    def _tasks(self) -> list[dict[str, Any]]:
+        """Those that may have connections: a task that is on its way out serves those it has until it is stopped."""
+        arns = [arn for wanted in ("RUNNING", "STOPPED") for arn in self._listed(wanted)]
+        tasks: list[dict[str, Any]] = []
+        for first in range(0, len(arns), _DESCRIBED_AT_ONCE):
+            some = arns[first : first + _DESCRIBED_AT_ONCE]
+            tasks += self._call(self._ecs.describe_tasks, cluster=self._fleet.cluster, tasks=some)["tasks"]
+        return [task for task in tasks if task.get("lastStatus") not in _OVER]
+
+    def _listed(self, desired: str) -> list[str]:
+        arns: list[str] = []
+        start: dict[str, str] = {}
+        of = {"cluster": self._fleet.cluster, "serviceName": self._fleet.service, "desiredStatus": desired}
+        while True:
+            page = self._call(self._ecs.list_tasks, **of, **start)
+            arns += page["taskArns"]
+            if not page.get("nextToken"):
+                return arns
+            start = {"nextToken": page["nextToken"]}
+
+    def _call(self, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+        return called(self._where, operation, **arguments)
+
+
+def called(where: str, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+    """What an operation of an AWS client answers.
+
+    Raises:
+        FleetUnavailable: nobody answered; repeating it may help.
+        FleetRejected: it was refused.
+    """
+    try:
+        return operation(**arguments)
+    except (ClientError, BotoCoreError) as error:
+        if is_transient(error):
+            raise FleetUnavailable(f"no answer for {where}: {error}") from error
+        raise FleetRejected(f"{where}: {error}") from error
+
+
+def _instance(task: dict[str, Any], wanted: str, port: int) -> Instance:
+    address, published = _attached(task), _published(task)
+    route = next((at for inside, at in published if inside != ADMIN_PORT), None)
+    admin = next((at for inside, at in published if inside == ADMIN_PORT), None)
+    return Instance(
+        _name(task),
+        route or (f"{address}:{port}" if address else None),
+        task.get("availabilityZone") or None,
+        proof=f"runs {wanted.rsplit('/', 1)[-1]}" if task.get("taskDefinitionArn") == wanted else None,
+        metrics=admin or (f"{address}:{ADMIN_PORT}" if address else None),
+    )
+
+
+def _name(task: dict[str, Any]) -> str:
+    return str(task.get("taskArn", "")).rsplit("/", 1)[-1]
+
+
+def _family(definition: str) -> str:
+    """A task definition without its revision: what it is for."""
+    return definition.rpartition(":")[0]
+
+
+def _route_port(service: dict[str, Any]) -> int | None:
+    """The route's bootstrap port on a task: the first of those that load balancers lead to, one a broker after it."""
+    return min((int(each["containerPort"]) for each in _balancers(service)), default=None)
+
+
+def _balancers(service: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(service.get("loadBalancers") or [])
+
+
+def _published(task: dict[str, Any]) -> list[tuple[int, str]]:
+    """Each port of the containers, and where it is published (bridge and host network mode), the route's bootstrap
+    first."""
+    return [
+        (int(binding.get("containerPort", 0)), f"{binding['bindIP']}:{binding['hostPort']}")
+        for container in task.get("containers", [])
+        for binding in container.get("networkBindings", [])
+        if binding.get("hostPort") and binding.get("bindIP") not in _ANY_ADDRESS
+    ]
+
+
+def _attached(task: dict[str, Any]) -> str | None:
+    """The task's own address (awsvpc network mode)."""
+    for container in task.get("containers", []):
+        for interface in container.get("networkInterfaces", []):
+            if interface.get("privateIpv4Address"):
+                return str(interface["privateIpv4Address"])
+    return None

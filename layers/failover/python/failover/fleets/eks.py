@@ -1,0 +1,106 @@
+"""The way into an EKS cluster: where its API server is, whom to trust there, and a token that says who asks.
+
+The token is a presigned STS GetCallerIdentity request that names the cluster in a signed header
+(https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster): it is made here,
+without a call, and a cluster takes it for 15 minutes. What the caller may do there is a matter of the cluster's access
+entries and RBAC; no IAM permission is needed for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import ssl
+from dataclasses import dataclass
+from typing import Final
+
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import ServiceId
+from botocore.signers import RequestSigner
+
+from failover.aws.clients import client, is_transient
+from failover.errors import FleetRejected, FleetUnavailable
+from failover.plan.fleets import Eks
+
+CLUSTER_HEADER: Final = "x-k8s-aws-id"
+TOKEN_VALID_S: Final = 60
+"""For how long STS itself takes the presigned request; clusters only look at when it was made."""
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """Where a cluster's API server is, and who signed its certificate (PEM)."""
+
+    endpoint: str
+    authority: str
+
+
+@functools.lru_cache(maxsize=64)
+def api_server(eks: Eks, region: str) -> ApiServer:
+    """The plan's, or else what EKS says; asked once for each container.
+
+    Raises:
+        FleetUnavailable, FleetRejected
+    """
+    endpoint, authority = eks.endpoint, eks.certificate_authority
+    if endpoint is None or authority is None:
+        try:
+            cluster = client("eks", region, attempts=1).describe_cluster(name=eks.name)["cluster"]
+            endpoint, authority = str(cluster["endpoint"]), str(cluster["certificateAuthority"]["data"])
+        except (ClientError, BotoCoreError) as error:
+            if is_transient(error):
+                raise FleetUnavailable(f"EKS did not say where cluster {eks.name} in {region} is: {error}") from error
+            raise FleetRejected(f"EKS cluster {eks.name} in {region}: {error}") from error
+        except KeyError:
+            raise FleetUnavailable(f"EKS cluster {eks.name} in {region} has no endpoint yet") from None
+    try:
+        return ApiServer(endpoint, base64.b64decode(authority, validate=True).decode())
+    except (binascii.Error, UnicodeDecodeError):
+        raise FleetRejected(f"certificate_authority of EKS cluster {eks.name} must be base64 of a PEM text") from None
+
+
+def trust(server: ApiServer) -> ssl.SSLContext:
+    """Whom to trust: the cluster's own authority, and nobody else.
+
+    Not in the strict mode that Python 3.13 made its default: certificates of EKS have no authority key identifier
+    (https://github.com/kubernetes-client/python/issues/2394).
+
+    Raises:
+        FleetRejected: if the authority is none.
+    """
+    try:
+        context = ssl.create_default_context(cadata=server.authority)
+    except ssl.SSLError as error:
+        raise FleetRejected(f"the certificate authority for {server.endpoint} can't be read: {error}") from None
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def token(cluster: str, region: str) -> str:
+    """A bearer token for a cluster of that name, signed for STS in the cluster's own region.
+
+    Raises:
+        FleetRejected: if this function has no credentials.
+    """
+    session = _session()
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise FleetRejected(f"no AWS credentials to sign a token for EKS cluster {cluster} with")
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    signer = RequestSigner(ServiceId("STS"), region, "sts", "v4", credentials, session.get_component("event_emitter"))
+    request = {
+        "method": "GET",
+        "url": f"https://sts.{region}.{suffix}/?Action=GetCallerIdentity&Version=2011-06-15",
+        "body": {},
+        "headers": {CLUSTER_HEADER: cluster},
+        "context": {},
+    }
+    url = signer.generate_presigned_url(request, region_name=region, expires_in=TOKEN_VALID_S, operation_name="")
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+
+
+@functools.cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()

@@ -1,0 +1,231 @@
+"""A gateway fleet of Kroxylicious, the open-source engine, run by its operator.
+
+A route is the virtual cluster's `targetKafkaServiceRef`. The engine reads its configuration once, at start; the
+operator puts a checksum of what it was made of into the pods' template, so a new target is a roll of the Deployment,
+which is called like the KafkaProxy (kroxylicious-operator, ProxyDeploymentDependentResource). There is no fence: a
+KafkaService that leads nowhere stands for it where the plan names one, else the proxy is scaled to zero, with all its
+clusters.
+Fields: https://github.com/kroxylicious/kroxylicious, kroxylicious-kubernetes-api, v1alpha1.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from failover.errors import FleetRejected
+from failover.fleets import FenceKind, FleetState, Instance, Obstacle
+from failover.fleets.cfk import DEPLOYMENTS, PODS
+from failover.fleets.cfk_state import REFUSED_AFTER_S
+from failover.fleets.change_annotation import Change, change_of, conditions_of, since
+from failover.fleets.guarded_patch import patched
+from failover.fleets.kubernetes import Api, EksApi, Object
+from failover.fleets.pods import bootstrap_of, carries_clients, is_ready, rolled_out, short_of, zone_of
+from failover.plan.fleets import KroxyliciousFleet
+from failover.plan.model import FENCED
+
+CLUSTERS: Final = "apis/kroxylicious.io/v1alpha1 virtualkafkaclusters"
+PROXIES: Final = "apis/kroxylicious.io/v1alpha1 kafkaproxies"
+TIER: Final = "roll"
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at a fleet. `now`: seconds since 1970."""
+
+    fleet: KroxyliciousFleet
+    cluster: Object
+    proxy: Object
+    deployment: Object | None
+    pods: tuple[Object, ...]
+    now: float
+
+    @property
+    def replicas(self) -> int:
+        """How many instances there shall be."""
+        return int((self.proxy.get("spec") or {}).get("replicas", 1))
+
+    @property
+    def service(self) -> str:
+        """The KafkaService that the virtual cluster leads to."""
+        return str(self.cluster["spec"]["targetKafkaServiceRef"]["name"])
+
+    @property
+    def fence_kind(self) -> FenceKind | None:
+        """How it is fenced."""
+        if self.replicas == 0:
+            return "scaled to zero"
+        return "leads nowhere" if self.service == self.fleet.services.get(FENCED) else None
+
+    @property
+    def target(self) -> str | None:
+        """Where it leads to."""
+        if self.fence_kind:
+            return FENCED
+        return next((site for site, service in self.fleet.services.items() if service == self.service), None)
+
+    @cached_property
+    def change(self) -> Change | None:
+        """The controller's last change, if that is what the virtual cluster still says."""
+        change = change_of(self.cluster)
+        return change if change is not None and self.fleet.services.get(change.to) == self.service else None
+
+    def conditions(self) -> list[Mapping[str, Any]]:
+        """Those of the virtual cluster that speak of its present spec."""
+        generation = self.cluster["metadata"]["generation"]
+        return [each for each in conditions_of(self.cluster) if each.get("observedGeneration", 0) >= generation]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the operator has found all that the present spec names."""
+        observed = (self.cluster.get("status") or {}).get("observedGeneration", 0)
+        told = {str(each.get("type")): each.get("status") for each in self.conditions()}
+        return (
+            observed >= self.cluster["metadata"]["generation"]
+            and told.get("ResolvedRefs") == "True"
+            and told.get("Accepted", "True") == "True"
+        )
+
+    @property
+    def refused(self) -> str | None:
+        """The operator's words, if it can't do what was changed."""
+        for each in self.conditions() if self.change else []:
+            stood = self.now - since(each, self.change) if self.change else 0.0
+            if each.get("status") == "False" and stood >= REFUSED_AFTER_S:
+                return f"{each.get('type')}: {each.get('reason')}: {each.get('message')}"
+        return None
+
+    @cached_property
+    def instances(self) -> tuple[Instance, ...]:
+        """The pods that clients may be connected to, and what is proven of each."""
+        port = self.fleet.port
+        return tuple(
+            Instance(
+                pod["metadata"]["name"],
+                bootstrap_of(pod, port) if port and is_ready(pod) else None,
+                zone_of(pod),
+                proof=self.proof(pod),
+            )
+            for pod in self.pods
+            if carries_clients(pod, self.now)
+        )
+
+    def proof(self, pod: Object) -> str | None:
+        """Why a pod is held to run the present configuration; None if it is not."""
+        if self.change is None:
+            return "is of the Deployment's present template"
+        return "was not there before the change" if pod["metadata"]["uid"] not in self.change.before else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether every instance is proven, and nothing is on its way any more."""
+        if self.replicas == 0:
+            return not self.pods
+        return self._proven and self.deployment is not None and rolled_out(self.deployment)
+
+    @property
+    def missing(self) -> int:
+        """How many instances there are too few of, if that is all."""
+        return short_of(self.deployment) if self._proven and self.deployment is not None else 0
+
+    @property
+    def _proven(self) -> bool:
+        """Whether there is an instance, and every one is proven."""
+        return self.accepted and any(map(is_ready, self.pods)) and all(instance.proof for instance in self.instances)
+
+    @property
+    def detail(self) -> str:
+        """What there is to see, in one line."""
+        if self.replicas == 0:
+            return f"scaled to zero, {len(self.pods)} pods left"
+        proven = sum(instance.proof is not None for instance in self.instances)
+        said = [f"{proven} of {len(self.instances)} instances proven, led to KafkaService {self.service}"]
+        if not self.accepted:
+            said.append("the operator has not accepted the present spec")
+        said += [
+            f"{each.get('type')} is {each.get('status')}: {each.get('message')}"
+            for each in self.conditions()
+            if each.get("status") != "True"
+        ]
+        return "; ".join(said)
+
+
+class KroxyliciousCluster:
+    """A `Fleet` that is one virtual cluster of a KafkaProxy."""
+
+    def __init__(self, fleet: KroxyliciousFleet, region: str, api: Api | None = None) -> None:
+        self._fleet = fleet
+        self._api = api or EksApi(fleet.eks, region, fleet.namespace)
+        self._where = f"virtual cluster {fleet.virtual_cluster} in namespace {fleet.namespace} of {self._api.where}"
+
+    def look(self) -> FleetState:
+        """What the virtual cluster leads to, and which pods have started since it does."""
+        view = self._view()
+        if view.refused is not None:
+            raise FleetRejected(f"the operator refused {self._where}: {view.refused}")
+        return FleetState(
+            view.target,
+            view.settled,
+            view.instances,
+            view.detail,
+            TIER,
+            fence_kind=view.fence_kind,
+            missing=view.missing,
+        )
+
+    def obstacles(self) -> list[Obstacle]:
+        """None: the operator itself tells of a KafkaService that is not there."""
+        return []
+
+    def route(self, target: str) -> None:
+        """Lead the virtual cluster to another KafkaService, or have no instance at all."""
+        view = self._view()
+        service = self._fleet.services.get(target)
+        if service is None and target != FENCED:
+            raise FleetRejected(f"{self._where} has no KafkaService for {target!r} in the plan")
+        if service is None:
+            self._scale(view, 0)
+            return
+        if view.service != service:
+            operations = [
+                {"op": "test", "path": "/spec/proxyRef/name", "value": self._fleet.proxy},
+                {"op": "test", "path": "/spec/targetKafkaServiceRef/name", "value": view.service},
+                {"op": "replace", "path": "/spec/targetKafkaServiceRef/name", "value": service},
+            ]
+            patched(self._api, CLUSTERS, view.cluster, operations, self._change(view, target))
+        if view.replicas == 0:  # only now: no instance shall come up that leads to where it led before
+            last = change_of(view.proxy)
+            self._scale(view, (last.replicas if last is not None else None) or self._fleet.instances)
+
+    def _scale(self, view: View, replicas: int) -> None:
+        operations = [{"op": "add", "path": "/spec/replicas", "value": replicas}]
+        if "spec" not in view.proxy:
+            operations = [{"op": "add", "path": "/spec", "value": {"replicas": replicas}}]
+        patched(self._api, PROXIES, view.proxy, operations, self._change(view, FENCED))
+
+    @staticmethod
+    def _change(view: View, target: str) -> Change:
+        last = change_of(view.proxy)
+        return Change(
+            id=uuid.uuid4().hex,
+            to=target,
+            tier=TIER,
+            at=round(view.now, 3),
+            before=tuple(pod["metadata"]["uid"] for pod in view.pods),
+            replicas=view.replicas or (last.replicas if last is not None else None),
+        )
+
+    def _view(self) -> View:
+        """The virtual cluster first: what is read after it is not older than the spec it is held against."""
+        cluster = self._api.get(CLUSTERS, self._fleet.virtual_cluster)
+        if cluster["spec"].get("proxyRef", {}).get("name") != self._fleet.proxy:
+            raise FleetRejected(f"{self._where} is not of KafkaProxy {self._fleet.proxy}")
+        proxy = self._api.get(PROXIES, self._fleet.proxy)
+        deployment = self._api.get_if_there(DEPLOYMENTS, self._fleet.proxy)
+        labels = {"app.kubernetes.io/name": "kroxylicious", "app.kubernetes.io/instance": self._fleet.proxy}
+        pods = self._api.find(PODS, labels)
+        return View(self._fleet, cluster, proxy, deployment, tuple(pods), time.time())

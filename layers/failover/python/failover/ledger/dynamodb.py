@@ -1,0 +1,138 @@
+"""The items of one DynamoDB table, as plain values: each belongs to a plan and has a sort key. No transactions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from failover.aws.clients import error_code, is_transient
+from failover.errors import LedgerUnavailable
+
+Item = dict[str, Any]
+
+
+class Items:
+    """One table. Reads are strongly consistent.
+
+    Every method raises `LedgerUnavailable` when DynamoDB does not answer, throttles, or is at the same item in another
+    region.
+    """
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def get(self, plan: str, sort: str) -> Item | None:
+        """One item, or None."""
+        answer = _asked(self._dynamodb.get_item, **self._on(plan, sort), ConsistentRead=True)
+        return _plain(answer["Item"]) if "Item" in answer else None
+
+    def query(self, plan: str, prefix: str) -> Iterator[Item]:
+        """The items whose sort key begins so, in the order of their keys."""
+        return self._query(plan, prefix, {})
+
+    def newest(self, plan: str, prefix: str, most: int) -> list[Item]:
+        """So many items whose sort key begins so, the last key first."""
+        return list(islice(self._query(plan, prefix, {"ScanIndexForward": False, "Limit": most}), most))
+
+    def _query(self, plan: str, prefix: str, how: Item) -> Iterator[Item]:
+        start: Item = {}
+        while True:
+            answer = _asked(
+                self._dynamodb.query,
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=_values({":pk": f"plan#{plan}", ":prefix": prefix}),
+                ConsistentRead=True,
+                **how,
+                **start,
+            )
+            yield from (_plain(item) for item in answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def put(self, plan: str, sort: str, values: Item, condition: str | None = None, given: Item | None = None) -> bool:
+        """Put an item, if the condition holds; says whether it did. `given`: the values of the condition, by name."""
+        item = _values({"pk": f"plan#{plan}", "sk": sort} | values)
+        return _won(self._dynamodb.put_item, TableName=self._table, Item=item, **_conditional(condition, given))
+
+    def update(
+        self, plan: str, sort: str, expression: str, given: Item | None = None, condition: str | None = None
+    ) -> bool:
+        """Update an item, if the condition holds; says whether it did. `given`: the values of both, by name.
+
+        A name that DynamoDB reserves is written `#name`.
+        """
+        asked = _conditional(condition, given, expression)
+        return _won(self._dynamodb.update_item, **self._on(plan, sort), UpdateExpression=expression, **asked)
+
+    def delete(self, plan: str, sort: str) -> None:
+        """Delete an item; one that is not there is none."""
+        _asked(self._dynamodb.delete_item, **self._on(plan, sort))
+
+    def _on(self, plan: str, sort: str) -> Item:
+        return {"TableName": self._table, "Key": _values({"pk": f"plan#{plan}", "sk": sort})}
+
+
+def sortable(seconds: float) -> str:
+    """Seconds since 1970 as text whose order is the order of the times, to the microsecond."""
+    return f"{seconds:018.6f}"
+
+
+def _conditional(condition: str | None, given: Item | None, expression: str = "") -> Item:
+    names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition or ''}")}
+    return (
+        ({"ConditionExpression": condition} if condition else {})
+        | ({"ExpressionAttributeNames": names} if names else {})
+        | ({"ExpressionAttributeValues": _values(given)} if given else {})
+    )
+
+
+def _asked(call: Callable[..., Any], **arguments: Any) -> Any:
+    try:
+        return call(**arguments)
+    except (ClientError, BotoCoreError) as error:
+        if is_transient(error):
+            raise LedgerUnavailable(f"the ledger did not answer: {error}") from error
+        raise
+
+
+def _won(write: Callable[..., Any], **arguments: Any) -> bool:
+    try:
+        _asked(write, **arguments)
+    except ClientError as error:
+        if error_code(error) == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def _values(item: Item) -> Item:
+    return {key: _typed(value) for key, value in item.items()}
+
+
+def _typed(value: object) -> Item:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case bytes():
+            return {"B": value}
+    raise TypeError(f"the ledger keeps no {type(value).__name__}")
+
+
+def _plain(item: Item) -> Item:
+    return {key: _untyped(value) for key, value in item.items()}
+
+
+def _untyped(value: Item) -> Any:
+    ((kind, content),) = value.items()
+    return int(content) if kind == "N" else content

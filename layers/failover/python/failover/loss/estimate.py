@@ -1,0 +1,131 @@
+"""What was lost, as far as it can honestly be said while the lost site is away. Pure.
+
+Each figure carries its label: *observed* (the last sample proven fresh, with its time), *unknown* (nothing is known of
+the partition; never counted as 0), *estimated* (from low to high), and *measured*, which needs the lost site back: the
+standby's log end at STOPPED is kept as its anchor. Low is the lag that froze when the source went away. High is what
+the last fresh sample trailed by, and what came in at its peak rate until the source did not answer any more, without
+what was still replicated after that sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from failover.loss.lag import Sample, Samples
+
+Offsets = Mapping[str, Mapping[int, int]]
+"""Log ends by topic and partition."""
+Lags = Mapping[str, Mapping[int, int | None]]
+"""Records each partition trailed by when the failover was decided, as the standby had last seen it; None: unknown."""
+NAMED = 20
+
+
+@dataclass(frozen=True)
+class PartitionLoss:
+    """What is known of one partition. `frozen`: lag at the decision; `log_end`: of the standby, at STOPPED;
+    `low` and `high`: how many records are stranded, estimated; None where nothing is known."""
+
+    topic: str
+    partition: int
+    frozen: int | None
+    sample: Sample | None
+    log_end: int | None
+    low: int | None
+    high: int | None
+
+    @property
+    def known(self) -> bool:
+        return self.high is not None
+
+    def as_row(self) -> dict[str, Any]:
+        """The form it has in the report."""
+        observed = self.sample and {"records": self.sample.lag, "at": self.sample.at, "proof": self.sample.proof}
+        estimated = {"low": self.low, "high": self.high} if self.known else None
+        return {
+            "topic": self.topic,
+            "partition": self.partition,
+            "observed": observed,
+            "estimated": estimated,
+            "measured": None,
+            "log_end_at_promotion": self.log_end,
+        }
+
+
+def losses(lags: Lags, samples: Samples, log_ends: Offsets, lost_by: float) -> list[PartitionLoss]:
+    """Every partition's loss. `lost_by`: the first moment at which the source is known not to have answered, seconds
+    since 1970; it may have been lost earlier."""
+    return [
+        _loss(topic, partition, lags.get(topic, {}), samples.get(topic, {}), log_ends.get(topic, {}), lost_by)
+        for topic in sorted({*lags, *log_ends})
+        for partition in sorted({*lags.get(topic, {}), *log_ends.get(topic, {})})
+    ]
+
+
+def _loss(
+    topic: str,
+    partition: int,
+    lags: Mapping[int, int | None],
+    samples: Mapping[int, Sample],
+    log_ends: Mapping[int, int],
+    lost_by: float,
+) -> PartitionLoss:
+    frozen, sample, log_end = lags.get(partition), samples.get(partition), log_ends.get(partition)
+    low, high = _range(frozen, sample, log_end, lost_by)
+    return PartitionLoss(topic, partition, frozen, sample, log_end, low, high)
+
+
+def _range(
+    frozen: int | None, sample: Sample | None, log_end: int | None, lost_by: float
+) -> tuple[int | None, int | None]:
+    """An upper end needs a fresh sample and its rate; without them the frozen lag is a lower end and nothing more."""
+    if sample is None or sample.rate is None:
+        return frozen, None
+    came_in = sample.rate * max(0.0, lost_by - sample.at)
+    replicated = 0 if log_end is None else max(0, log_end - sample.fetched_to)
+    low = frozen or 0
+    return low, max(low, ceil(sample.lag + came_in - replicated))
+
+
+def summary(found: list[PartitionLoss], lost_by: float, lost_site: str) -> dict[str, Any]:
+    """The totals, the partitions that lost most, and what is not known. `records` is a range, or None if nothing is
+    known of any partition; partitions that are unknown are in no total."""
+    known = [loss for loss in found if loss.known]
+    observed = [loss.sample for loss in found if loss.sample is not None]
+    worst = sorted(known, key=lambda loss: (-(loss.high or 0), loss.topic, loss.partition))
+    unknown = [f"{loss.topic}[{loss.partition}]" for loss in found if not loss.known]
+    return {
+        "label": "estimated" if known else "unknown",
+        "partitions": len(found),
+        "unknown_partitions": len(unknown),
+        "unknown": unknown[:NAMED],
+        "records": {"low": _sum(loss.low for loss in known), "high": _sum(loss.high for loss in known)}
+        if known
+        else None,
+        "at_least": _sum(loss.low for loss in found),
+        "observed": {
+            "records": sum(sample.lag for sample in observed),
+            "from": min(sample.at for sample in observed),
+            "to": max(sample.at for sample in observed),
+        }
+        if observed
+        else None,
+        "lost_by": lost_by,
+        "measured": None,
+        "not_measured_because": f"only {lost_site} knows what it had acknowledged; it can be counted once it is back",
+        "worst": [loss.as_row() for loss in worst[:NAMED]],
+        "basis": "low: the lag that froze when the source went away; high: the last sample proven fresh, and its peak"
+        " rate until the source did not answer, without what was still replicated",
+    }
+
+
+def peak_rate(found: list[PartitionLoss]) -> float | None:
+    """Records a second that came in over all partitions, at their peaks; None if it is known of none."""
+    rates = [loss.sample.rate for loss in found if loss.sample is not None and loss.sample.rate is not None]
+    return sum(rates) if rates else None
+
+
+def _sum(parts: Iterator[int | None]) -> int:
+    return sum(part or 0 for part in parts)

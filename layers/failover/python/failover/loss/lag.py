@@ -1,0 +1,120 @@
+"""Lag while all is well: the last sample of every partition whose freshness is proven, kept for the day it is needed.
+
+A mirror's lag is counted against the source's end as of the last fetch, so it freezes when the source is gone, and 0
+may mean unknown. A sample is fresh if the source answered at the same time; or if the offset advanced since the look
+before, which proves that a fetch took place after that look, but not when. Only fresh ones are kept, with their proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from failover.link import PENDING_STOPPED, STOPPED, Mirror, PartitionLag
+
+Proof = Literal["a fetch advanced", "the source answered"]
+_PROOFS: tuple[Proof, ...] = ("a fetch advanced", "the source answered")
+_KEPT_OF_PEAK = 0.9
+_APART_S = 1.0
+"""Samples closer together than this, of two samplers side by side, would make a rate of noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One partition, when its lag was last known to be fresh.
+
+    `at`: since when it was fresh, seconds since 1970; `lag`: records; `fetched_to`: everything before this offset was
+    replicated; `rate`: records a second that came in, as a peak that fades, None before there were two samples;
+    `seen`: `fetched_to` at the last look, fresh or not.
+    """
+
+    at: float
+    lag: int
+    fetched_to: int
+    rate: float | None
+    proof: Proof
+    seen: int
+
+
+Samples = Mapping[str, Mapping[int, Sample]]
+"""By topic and partition."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """When mirrors were last looked at, when the source was last seen to answer, and since when it does not; seconds
+    since 1970."""
+
+    looked_at: float | None = None
+    answered_at: float | None = None
+    unanswered_since: float | None = None
+
+    def after(self, answers: bool, now: float) -> Watch:
+        """The watch after another look at the source."""
+        if answers:
+            return Watch(now, now, None)
+        return Watch(now, self.answered_at, now if self.unanswered_since is None else self.unanswered_since)
+
+
+def sampled(
+    before: Samples, mirrors: Iterable[Mirror], watch: Watch, now: float, source_answers: bool
+) -> dict[str, dict[int, Sample]]:
+    """The samples after another look at the mirrors; `watch` is that of the look before. What is not fresh keeps the
+    sample it had."""
+    since, proof = (now, _PROOFS[1]) if source_answers else (watch.looked_at, _PROOFS[0])
+    found: dict[str, dict[int, Sample]] = {}
+    for mirror in mirrors:
+        kept = dict(before.get(mirror.topic, {}))
+        if mirror.status not in (STOPPED, PENDING_STOPPED):
+            for lag in mirror.lags:
+                if sample := _next(kept.get(lag.partition), lag, since, proof):
+                    kept[lag.partition] = sample
+        if kept:
+            found[mirror.topic] = kept
+    return found
+
+
+def _next(before: Sample | None, lag: PartitionLag, since: float | None, proof: Proof) -> Sample | None:
+    if lag.records is None or lag.fetched_to is None:
+        return before
+    proven = proof == _PROOFS[1] or (before is not None and lag.fetched_to > before.seen)
+    if since is None or not proven or (before is not None and since < before.at + _APART_S):
+        return before and replace(before, seen=lag.fetched_to)
+    return Sample(since, lag.records, lag.fetched_to, _rate(before, lag.fetched_to, since), proof, lag.fetched_to)
+
+
+def _rate(before: Sample | None, fetched_to: int, at: float) -> float | None:
+    if before is None:
+        return None
+    if fetched_to < before.fetched_to:
+        return before.rate
+    seen = (fetched_to - before.fetched_to) / (at - before.at)
+    return seen if before.rate is None else max(seen, before.rate * _KEPT_OF_PEAK + seen * (1 - _KEPT_OF_PEAK))
+
+
+def to_rows(samples: Samples) -> dict[str, list[list[Any]]]:
+    """The form samples have in the ledger: a row a topic."""
+    return {
+        topic: [
+            [
+                partition,
+                round(s.at, 3),
+                s.lag,
+                s.fetched_to,
+                s.rate and round(s.rate, 3),
+                _PROOFS.index(s.proof),
+                s.seen,
+            ]
+            for partition, s in sorted(partitions.items())
+        ]
+        for topic, partitions in samples.items()
+    }
+
+
+def from_rows(rows: Mapping[str, list[list[Any]]]) -> dict[str, dict[int, Sample]]:
+    """Samples as the ledger kept them."""
+    return {
+        topic: {int(row[0]): Sample(row[1], row[2], row[3], row[4], _PROOFS[row[5]], row[6]) for row in partitions}
+        for topic, partitions in rows.items()
+    }

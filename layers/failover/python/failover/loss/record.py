@@ -1,0 +1,63 @@
+"""What an execution's own tables in the ledger say of its loss: before the promotion, and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from failover.execution.inventory import Inventory, inventory
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import load_execution_table, load_plan_table, save_execution_table
+from failover.loss.estimate import Offsets, losses, peak_rate, summary
+from failover.loss.lag import Samples, Watch, from_rows
+
+
+def expected_loss(book: Ledger, execution: Execution, taken: Inventory) -> dict[str, Any]:
+    """What a failover decided now is expected to strand.
+
+    Raises:
+        LedgerUnavailable
+    """
+    samples, lost_by = _samples(book, execution), _lost_by(book, execution)
+    return summary(losses(_lags(taken), samples, {}, lost_by), lost_by, execution.from_site)
+
+
+def known_loss(book: Ledger, execution: Execution) -> dict[str, Any]:
+    """What is known of the loss once the mirrors are STOPPED; keeps the whole table, by partition, in the ledger.
+
+    Raises:
+        LeaseLost, LedgerUnavailable
+    """
+    samples, lost_by = _samples(book, execution), _lost_by(book, execution)
+    found = losses(_lags(inventory(book, execution)), samples, _log_ends(book, execution), lost_by)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for loss in found:
+        rows.setdefault(loss.topic, []).append(loss.as_row())
+    save_execution_table(book, execution, "loss", rows)
+    return summary(found, lost_by, execution.from_site) | {
+        "table": f"table#{execution.name}#loss",
+        "peak_rate": peak_rate(found),
+    }
+
+
+def _samples(book: Ledger, execution: Execution) -> Samples:
+    return from_rows(load_plan_table(book, execution.plan, f"lag-{execution.to_site}"))
+
+
+def _lost_by(book: Ledger, execution: Execution) -> float:
+    """The first moment at which the lost site is known not to have answered; at the latest, when it was claimed."""
+    row = load_plan_table(book, execution.plan, "watch").get(execution.from_site) or {}
+    since = Watch(**row).unanswered_since
+    return execution.claimed_at if since is None else min(since, execution.claimed_at)
+
+
+def _lags(taken: Inventory) -> dict[str, Mapping[int, int | None]]:
+    return {topic: entry.lags for topic, entry in taken.items()}
+
+
+def _log_ends(book: Ledger, execution: Execution) -> Offsets:
+    return {
+        topic: {int(partition): int(end) for partition, end in ends}
+        for topic, ends in load_execution_table(book, execution, "log-ends").items()
+    }

@@ -1,0 +1,154 @@
+"""How the client hostname is held: what a plan's `dns` may be. One class a kind, told apart by `kind`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, model_validator
+
+from failover.plan.base import Name, Part
+
+ZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+Seconds = Annotated[int, Field(ge=0, le=300)]
+Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")]
+
+
+class DnsVerification(Part):
+    """`nameservers` (host or host:port): asked whether they answer the new target; by default those of the zone.
+    `resolvers`: asked too once they do, as clients are; what they still remember is told, and not waited for."""
+
+    nameservers: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
+
+    @property
+    def ttl_wanted(self) -> int | None:
+        """The longest time in seconds that a resolver may keep an answer; None if that is nobody's to choose."""
+        return getattr(self, "ttl", None)
+
+
+class Route53Record(DnsVerification):
+    """Records of a Route 53 zone that are changed by UPSERT. `type`: CNAME, or alias: an A record of the load
+    balancers, whose zones are `alias_zones` by site. `routing`: simple: one record; weighted and failover: one for each
+    site, of any set identifier."""
+
+    kind: Literal["route53-record"]
+    hosted_zone_id: ZoneId
+    type: Literal["CNAME", "alias"] = "CNAME"
+    routing: Literal["simple", "weighted", "failover"] = "simple"
+    ttl: Seconds = 5
+    alias_zones: dict[Name, ZoneId] = Field(default_factory=dict)
+
+    @property
+    def ttl_wanted(self) -> int | None:
+        """An alias has the TTL of what it stands for."""
+        return None if self.type == "alias" else self.ttl
+
+    @model_validator(mode="after")
+    def _alias_zones_for_aliases(self) -> Route53Record:
+        if (self.type == "alias") != bool(self.alias_zones):
+            raise ValueError("alias_zones has the load balancers' zones by site, for type: alias and for nothing else")
+        return self
+
+
+class Beacon(Part):
+    """An S3 object that is there while clients are to be led away from the home site. `url`: where Route 53's checkers
+    ask for it; by default its own address."""
+
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    key: str = Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9._/-]+$")
+    region: Region
+    url: Url | None = None
+
+    @property
+    def address(self) -> str:
+        """What a checker asks for."""
+        return self.url or f"https://{self.bucket}.s3.{self.region}.amazonaws.com/{self.key}"
+
+
+class Route53HealthCheck(DnsVerification):
+    """A failover pair of records; the home site's, PRIMARY, has a health check that is inverted: it fails while one of
+    the beacons is there. Only beacons are changed: no control plane of Route 53 is needed."""
+
+    kind: Literal["route53-health-check"]
+    hosted_zone_id: ZoneId
+    beacons: tuple[Beacon, ...] = Field(min_length=1, max_length=4)
+    ttl: Seconds = 5
+
+
+class ClusterEndpoint(Part):
+    """One of the five regional endpoints of an ARC cluster."""
+
+    endpoint: Url
+    region: Region
+
+
+class ArcRoutingControl(DnsVerification):
+    """Routing controls of Amazon Application Recovery Controller, one a site; the records' health checks are theirs."""
+
+    kind: Literal["arc-routing-control"]
+    cluster_endpoints: tuple[ClusterEndpoint, ...] = Field(min_length=1, max_length=5)
+    controls: dict[Name, str] = Field(min_length=2, max_length=2)
+
+
+class CloudDns(DnsVerification):
+    """A CNAME in a managed zone of Google Cloud DNS. The controller's role is known there by workload identity
+    federation: `audience` is its provider's, `service_account` whom it acts as, if it has no permissions itself."""
+
+    kind: Literal["cloud-dns"]
+    project: str = Field(pattern=r"^[a-z0-9:.-]{1,100}$")
+    managed_zone: str = Field(pattern=r"^[a-z0-9-]{1,63}$")
+    audience: str = Field(min_length=1)
+    service_account: str | None = Field(default=None, pattern=r"^[^@/\s]+@[^@/\s]+$")
+    ttl: Seconds = 5
+    api: Url = "https://dns.googleapis.com"
+    sts_api: Url = "https://sts.googleapis.com"
+    iam_api: Url = "https://iamcredentials.googleapis.com"
+
+
+class TrafficManager(DnsVerification):
+    """A profile of Azure Traffic Manager that the client hostname is a CNAME of. `endpoints`: the profile's, by site,
+    as `ExternalEndpoints/<name>` or `AzureEndpoints/<name>`. `by`: what is changed of them. The controller's role is
+    known to the application `client_id` by a federated credential."""
+
+    kind: Literal["traffic-manager"]
+    subscription: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    resource_group: str = Field(pattern=r"^[-\w.()]{1,90}$")
+    profile: str = Field(pattern=r"^[A-Za-z0-9-]{1,63}$")
+    endpoints: dict[Name, str] = Field(min_length=2, max_length=2)
+    by: Literal["priority", "status"] = "priority"
+    tenant: str = Field(pattern=r"^[0-9A-Za-z.-]{1,253}$")
+    client_id: str = Field(min_length=1)
+    ttl: Seconds = 5
+    api: Url = "https://management.azure.com"
+    login: Url = "https://login.microsoftonline.com"
+
+
+class NoClientName(Part):
+    """Clients reach the gateways without a name that would have to be flipped."""
+
+    kind: Literal["none"]
+
+    @property
+    def resolvers(self) -> tuple[str, ...]:
+        """Nobody is asked for no name."""
+        return ()
+
+    @property
+    def ttl_wanted(self) -> int | None:
+        """There is no name."""
+        return None
+
+
+ClientNameConfig = Annotated[
+    Route53Record | Route53HealthCheck | ArcRoutingControl | CloudDns | TrafficManager | NoClientName,
+    Field(discriminator="kind"),
+]
+NAME_KINDS: Final = (
+    "route53-record",
+    "route53-health-check",
+    "arc-routing-control",
+    "cloud-dns",
+    "traffic-manager",
+    "none",
+)

@@ -1,0 +1,192 @@
+"""A site's gateway fleets in the plan, one class a kind.
+
+`routes()` is what a fleet can be routed to by name: the field of the plan, what it holds for each target, and whether
+it needs one for the fence.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from failover.plan.base import Endpoint, Name, Part
+
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+"""The name of a Kubernetes object."""
+Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Instances = Annotated[int, Field(ge=1, le=1000)]
+"""How many instances a fleet that was scaled to zero comes back with, where nothing tells how many there were."""
+ReloadWithin = Annotated[int, Field(ge=1, le=600)]
+"""By when a pod has reloaded that ever will, in seconds from the change on: 2 to 14 s were measured, and a drain takes
+up to 10 s more. One that has not by then is replaced."""
+Routes = tuple[str, dict[str, str], bool]
+
+
+class EcsFleet(Part):
+    """A gateway fleet that is one ECS service, with a pre-registered task definition for each way it can be routed."""
+
+    name: Name
+    kind: Literal["ecs"]
+    cluster: str = Field(min_length=1)
+    service: str = Field(min_length=1)
+    bootstrap: Endpoint
+    task_definitions: dict[str, str]
+    instances: Instances = 3
+
+    def routes(self) -> Routes:
+        """By task definition."""
+        return "task_definitions", self.task_definitions, True
+
+
+class EcsBlueGreenFleet(Part):
+    """Two ECS services, one routed to each site for good, behind the listeners of one Network Load Balancer: each
+    forwards to the target groups of both, and only one of them has any weight. Task definitions are as for one
+    service."""
+
+    name: Name
+    kind: Literal["ecs-blue-green"]
+    cluster: str = Field(min_length=1)
+    services: dict[str, Annotated[str, Field(min_length=1)]]
+    listeners: list[Annotated[str, Field(pattern=r"^arn:[^:]+:elasticloadbalancing:.+:listener/.+$")]] = Field(
+        min_length=1
+    )
+    bootstrap: Endpoint
+    task_definitions: dict[str, str]
+    instances: Instances = 3
+
+    def routes(self) -> Routes:
+        """By task definition."""
+        return "task_definitions", self.task_definitions, True
+
+    def service(self, site: str) -> EcsFleet:
+        """The service for a site, as a fleet of its own."""
+        return EcsFleet(
+            name=self.name,
+            kind="ecs",
+            cluster=self.cluster,
+            service=self.services[site],
+            bootstrap=self.bootstrap,
+            task_definitions=self.task_definitions,
+            instances=self.instances,
+        )
+
+    @model_validator(mode="after")
+    def _a_service_for_each_site(self) -> Self:
+        if self.services.keys() != self.task_definitions.keys() - {"fenced"}:
+            raise ValueError("services and task_definitions must name the same sites")
+        if len(set(self.services.values())) < len(self.services):
+            raise ValueError("services names one service twice")
+        return self
+
+
+class Eks(Part):
+    """An EKS cluster. `endpoint` and `certificate_authority` (base64, as EKS tells it) are asked of EKS where they are
+    left out; given here, a failover needs no control plane of the lost region."""
+
+    name: str = Field(pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$")
+    endpoint: str | None = Field(default=None, pattern=r"^https://[^/\s]+$")
+    certificate_authority: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.endpoint is None) != (self.certificate_authority is None):
+            raise ValueError("endpoint and certificate_authority belong together: give both, or neither")
+        return self
+
+
+class Domain(Part):
+    """A streaming domain of a gateway, and which of its bootstrap servers. `secret_store`: whose credentials the route
+    swaps in for it, where it swaps."""
+
+    name: str = Field(min_length=1)
+    bootstrap_server_id: str = Field(min_length=1)
+    secret_store: str | None = Field(default=None, min_length=1)
+
+
+class CfkFleet(Part):
+    """A gateway fleet that is one Gateway of Confluent for Kubernetes, with a streaming domain for each site."""
+
+    name: Name
+    kind: Literal["cfk"]
+    eks: Eks
+    namespace: Namespace
+    gateway: ObjectName
+    route: str = Field(min_length=1)
+    bootstrap: Endpoint
+    domains: dict[str, Domain]
+    instances: Instances = 3
+    reload_within_seconds: ReloadWithin = 30
+
+    def routes(self) -> Routes:
+        """By streaming domain."""
+        return "domains", {site: f"{it.name}/{it.bootstrap_server_id}" for site, it in self.domains.items()}, False
+
+
+class CfkBlueGreenFleet(Part):
+    """Two Gateways of Confluent for Kubernetes, one routed to each site for good, behind one Service whose selector
+    leads clients to one of them. Whatever can be said of both is said once."""
+
+    name: Name
+    kind: Literal["cfk-blue-green"]
+    eks: Eks
+    namespace: Namespace
+    service: ObjectName
+    gateways: dict[str, ObjectName]
+    route: str = Field(min_length=1)
+    bootstrap: Endpoint
+    domains: dict[str, Domain]
+    instances: Instances = 3
+    reload_within_seconds: ReloadWithin = 30
+
+    def routes(self) -> Routes:
+        """By Gateway."""
+        return "gateways", dict(self.gateways), False
+
+    def gateway(self, site: str) -> CfkFleet:
+        """The Gateway for a site, as a fleet of its own."""
+        return CfkFleet(
+            name=self.name,
+            kind="cfk",
+            eks=self.eks,
+            namespace=self.namespace,
+            gateway=self.gateways[site],
+            route=self.route,
+            bootstrap=self.bootstrap,
+            domains=self.domains,
+            instances=self.instances,
+            reload_within_seconds=self.reload_within_seconds,
+        )
+
+    @model_validator(mode="after")
+    def _same_sites(self) -> Self:
+        if self.domains.keys() != self.gateways.keys():
+            raise ValueError("domains and gateways must name the same sites")
+        return self
+
+
+class KroxyliciousFleet(Part):
+    """A gateway fleet that is one KafkaProxy of Kroxylicious, with a virtual cluster that leads to a KafkaService for
+    each site; `services.fenced`, if there is one, leads nowhere. `port`: of the bootstrap on a pod itself, where the
+    controller can ask that without TLS for another name."""
+
+    name: Name
+    kind: Literal["kroxylicious"]
+    eks: Eks
+    namespace: Namespace
+    proxy: ObjectName
+    virtual_cluster: ObjectName
+    bootstrap: Endpoint
+    services: dict[str, ObjectName]
+    instances: Instances = 3
+    port: int | None = Field(default=None, ge=1, le=65_535)
+
+    def routes(self) -> Routes:
+        """By KafkaService."""
+        return "services", dict(self.services), "fenced" in self.services
+
+
+FleetConfig = Annotated[
+    EcsFleet | EcsBlueGreenFleet | CfkFleet | CfkBlueGreenFleet | KroxyliciousFleet, Field(discriminator="kind")
+]
+FLEET_KINDS: Final = ("ecs", "ecs-blue-green", "cfk", "cfk-blue-green", "kroxylicious")

@@ -1,0 +1,70 @@
+"""The deployed plans: YAML documents in Parameter Store under `PLANS_PATH`, read through Powertools' cache."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+from aws_lambda_powertools.utilities.parameters import SSMProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+from failover.aws.clients import client, error_code, is_transient
+from failover.errors import BadPlan, ServiceUnavailable, UnknownPlan
+from failover.plan.model import Plan, parse_cached
+
+PLAN_CACHED_S = 30
+
+
+@functools.cache
+def _store() -> SSMProvider:
+    return SSMProvider(boto3_client=client("ssm"))
+
+
+def _path() -> str:
+    return os.environ.get("PLANS_PATH", "/failover/plans").rstrip("/")
+
+
+def plan_named(name: str) -> Plan:
+    """The deployed plan of that name.
+
+    Raises:
+        UnknownPlan: if there is none.
+        BadPlan: if its document has wrong fields, or another name than its parameter.
+        ServiceUnavailable: if Parameter Store does not answer.
+    """
+    try:
+        text = _store().get(f"{_path()}/{name}", max_age=PLAN_CACHED_S)
+    except GetParameterError as error:
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, Exception) and is_transient(cause):
+            raise ServiceUnavailable(f"Parameter Store did not answer: {cause}") from error
+        code = error_code(cause) if hasattr(cause, "response") else ""  # type: ignore[arg-type]
+        hint = "deploy it as the SSM parameter" if code != "AccessDeniedException" else "this stack may not read"
+        raise UnknownPlan(f"no plan {name!r} is deployed: {hint} {_path()}/{name}") from None
+    return _checked(name, str(text))
+
+
+def deployed_plans() -> dict[str, Plan | BadPlan]:
+    """Every deployed plan by its name; a bad one as the error it gives, so that it does not hide the others.
+
+    Raises:
+        ServiceUnavailable: if Parameter Store does not answer.
+    """
+    try:
+        documents = _store().get_multiple(_path(), max_age=PLAN_CACHED_S)
+    except GetParameterError as error:
+        raise ServiceUnavailable(f"Parameter Store did not answer: {error}") from error
+    plans: dict[str, Plan | BadPlan] = {}
+    for name, text in documents.items():
+        try:
+            plans[name] = _checked(name, str(text))
+        except BadPlan as error:
+            plans[name] = error
+    return plans
+
+
+def _checked(name: str, text: str) -> Plan:
+    plan = parse_cached(text, name)
+    if plan.name != name:
+        raise BadPlan(name, [("name", f"is {plan.name!r}, but the parameter is {_path()}/{name}")])
+    return plan

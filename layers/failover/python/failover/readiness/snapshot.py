@@ -1,0 +1,145 @@
+"""What is seen of a plan for one round of checks: each thing is read once, by whoever asks first.
+
+Checks run side by side and share what they look at; an error is told to every one of them that asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from failover.dns import NameState, Obstacle, client_name_of
+from failover.fleets import Fleet, FleetState, Instance, fleet_of
+from failover.fleets import Obstacle as FleetObstacle
+from failover.ledger.ledger import Ledger
+from failover.ledger.records import ExecutionRecord, PlanState
+from failover.ledger.topic_tables import load_plan_table
+from failover.link import LinkFacts, Mirror, Topic
+from failover.link.factory import cluster_at, links_at
+from failover.loss.lag import Watch
+from failover.plan.model import Plan
+
+Asked = ParamSpec("Asked")
+Seen = TypeVar("Seen")
+
+
+def _once(
+    look: Callable[Concatenate[PlanSnapshot, Asked], Seen],
+) -> Callable[Concatenate[PlanSnapshot, Asked], Seen]:
+    """The look is taken by whoever asks first; who asks meanwhile waits for it."""
+
+    @functools.wraps(look)
+    def taken(looks: PlanSnapshot, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Seen:
+        mine, seen = looks.claimed((look.__name__, *args))
+        if mine:
+            try:
+                seen.set_result(look(looks, *args, **kwargs))
+            except BaseException as error:
+                seen.set_exception(error)
+        result: Seen = seen.result()
+        return result
+
+    return taken
+
+
+class PlanSnapshot:
+    """The looks at one plan. `now`: seconds since 1970. Each method raises what reading raises."""
+
+    def __init__(self, plan: Plan, book: Ledger, now: float) -> None:
+        self.plan = plan
+        self.book = book
+        self.now = now
+        self._seen: dict[tuple[Any, ...], Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def claimed(self, what: tuple[Any, ...]) -> tuple[bool, Future[Any]]:
+        """The future of a look, and whether it is the caller who has to take it."""
+        with self._lock:
+            mine = what not in self._seen
+            return mine, self._seen.setdefault(what, Future())
+
+    @_once
+    def state(self) -> PlanState:
+        """Where the plan stands."""
+        return self.book.state(self.plan.name, self.plan.home)
+
+    @property
+    def active(self) -> str:
+        """The active site's name."""
+        return self.state().active
+
+    @property
+    def standby(self) -> str:
+        """The standby's name."""
+        return self.plan.other(self.active)
+
+    @_once
+    def holder(self) -> ExecutionRecord | None:
+        """What the ledger keeps of the execution that holds the lease."""
+        name = self.state().holder
+        return self.book.execution(self.plan.name, name) if name else None
+
+    def cluster_id(self, site: str) -> str:
+        """The id of a site's cluster, as the plan has it."""
+        return self.plan.site(site).kafka.cluster_id
+
+    @_once
+    def link(self, site: str, name: str) -> LinkFacts:
+        """A link as a site's cluster sees it."""
+        return next(link for link in links_at(self.plan, site) if link.name == name).facts()
+
+    @_once
+    def configs(self, site: str, name: str) -> dict[str, str | None]:
+        """A link's configuration at a site's cluster."""
+        return next(link for link in links_at(self.plan, site) if link.name == name).configs()
+
+    @_once
+    def mirrors_by_link(self) -> dict[str, list[Mirror]]:
+        """Every mirror on the standby, by link."""
+        return {link.name: link.mirrors() for link in links_at(self.plan, self.standby)}
+
+    def mirrors(self) -> list[Mirror]:
+        """Every mirror on the standby."""
+        return [mirror for of_link in self.mirrors_by_link().values() for mirror in of_link]
+
+    @_once
+    def topics(self, site: str) -> list[Topic]:
+        """Every topic of a site's cluster."""
+        return cluster_at(self.plan, site).topics()
+
+    @_once
+    def watch(self) -> Watch:
+        """When lag was last sampled, and whether its source answered."""
+        return Watch(**load_plan_table(self.book, self.plan.name, "watch").get(self.active, {}))
+
+    @_once
+    def fleet(self, site: str, name: str) -> FleetState:
+        """A fleet of a site."""
+        return self._fleet(site, name).look()
+
+    def fleet_obstacles(self, site: str, name: str) -> list[FleetObstacle]:
+        """What would keep a fleet from being routed."""
+        return self._fleet(site, name).obstacles()
+
+    def _fleet(self, site: str, name: str) -> Fleet:
+        described = next(fleet for fleet in self.plan.site(site).fleets if fleet.name == name)
+        return fleet_of(described, self.plan.site(site).region)
+
+    def instances(self, site: str) -> tuple[Instance, ...]:
+        """Every healthy instance of a site's fleets."""
+        return tuple(i for fleet in self.plan.site(site).fleets for i in self.fleet(site, fleet.name).instances)
+
+    @_once
+    def client_name(self) -> NameState | None:
+        """Where the client hostname leads, and what name servers answer; None if there is no name to flip."""
+        name = client_name_of(self.plan)
+        return name.look(None) if name else None
+
+    @_once
+    def name_obstacles(self) -> list[Obstacle]:
+        """What would keep the name from being flipped."""
+        name = client_name_of(self.plan)
+        return name.obstacles(self.active) if name else []

@@ -1,0 +1,163 @@
+"""The last readiness of a plan in the ledger, and the changes that came with it until they are told.
+
+Items: `readiness` is the last one; `readiness-change#<when>` is kept of each that changed something, for some weeks.
+A round replaces the last one only if that still is the one it was compared with, so of two rounds at a time each change
+is found by one; and a change stays in the item until it is told, so a round that dies in between loses none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from failover.aws.clients import client
+from failover.errors import LedgerUnavailable
+from failover.ledger.ledger import Ledger
+from failover.plan.model import Plan
+from failover.readiness import Status
+
+HISTORY_KEPT_S: Final = 30 * 86_400
+OLD_S: Final = 900.0
+_EVIDENCE_AT_MOST: Final = 3
+_SORT: Final = "readiness"
+_UNTOLD_AT_MOST: Final = 200
+_WEIGHT: Final[Mapping[Status | None, int]] = {None: 0, "pass": 0, "warn": 1, "unknown": 2, "fail": 3}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A check whose status changed. `before` None: it was never checked; `revision`: the round that found it;
+    `at`: seconds since 1970."""
+
+    plan: str
+    check: str
+    before: Status | None
+    after: Status
+    revision: int
+    at: float
+    evidence: tuple[str, ...]
+    remedy: str
+
+    @property
+    def key(self) -> str:
+        """What it is told by, once."""
+        return f"readiness:{self.plan}:{self.revision}:{self.check}"
+
+    @property
+    def worse(self) -> bool:
+        """Whether less can be counted on than before."""
+        return _WEIGHT[self.after] > _WEIGHT[self.before]
+
+    def as_detail(self) -> dict[str, Any]:
+        """The form it has in an event and a message."""
+        return asdict(self) | {"evidence": list(self.evidence)}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The last readiness. `untold`: changes, of any round, that are not known to be told."""
+
+    revision: int
+    document: dict[str, Any]
+    untold: tuple[Change, ...] = ()
+
+
+def kept(book: Ledger, plan: str) -> Kept | None:
+    """The last readiness that was kept, or None.
+
+    Raises:
+        LedgerUnavailable
+    """
+    item = book.item(plan, _SORT)
+    if item is None:
+        return None
+    untold = tuple(Change(**change | {"evidence": tuple(change["evidence"])}) for change in json.loads(item["untold"]))
+    return Kept(item["revision"], json.loads(item["document"]), untold)
+
+
+def keep(book: Ledger, document: Mapping[str, Any]) -> Kept:
+    """Keep a round's document as the last one, and what it changed; gives what is kept now, which is another's if that
+    was taken later.
+
+    Raises:
+        LedgerUnavailable
+    """
+    plan = document["plan"]
+    while True:
+        before = kept(book, plan)
+        if before is not None and before.document["taken_at"] >= document["taken_at"]:
+            return before
+        revision = before.revision if before else 0
+        changes = changed(before.document if before else None, document, revision + 1)
+        untold = (*(before.untold if before else ()), *changes)[-_UNTOLD_AT_MOST:]
+        if not book.replace(plan, _SORT, _item(document, untold), revision):
+            continue
+        if changes:
+            _keep_history(book, document, changes)
+        return Kept(revision + 1, dict(document), untold)
+
+
+def told(book: Ledger, plan: str, kept: Kept) -> None:
+    """Forget that changes are to be told; if another round was kept meanwhile it tells them, or finds them told.
+
+    Raises:
+        LedgerUnavailable
+    """
+    if kept.untold:
+        book.replace(plan, _SORT, _item(kept.document, ()), kept.revision)
+
+
+def changed(before: Mapping[str, Any] | None, after: Mapping[str, Any], revision: int) -> tuple[Change, ...]:
+    """What changed from one document to the next. A check that was never made before is no news if it passes."""
+    statuses: dict[str, Status] = {each["name"]: each["status"] for each in before["checks"]} if before else {}
+    return tuple(
+        Change(
+            after["plan"],
+            each["name"],
+            statuses.get(each["name"]),
+            each["status"],
+            revision,
+            after["taken_at"],
+            tuple(each["evidence"]),
+            each["remedy"],
+        )
+        for each in after["checks"]
+        if statuses.get(each["name"], "pass") != each["status"]
+    )
+
+
+def last_unready(plan: Plan) -> tuple[str, ...]:
+    """A line for each check that was not ready when last looked at, with how long ago that was; a first line if nobody
+    has looked for long, or ever. Never an error: a decision must not wait for it."""
+    try:
+        last = kept(Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"]), plan.name)
+    except LedgerUnavailable as error:
+        return (f"what was known of readiness can't be read: {error}",)
+    if last is None:
+        return ("readiness was never checked",)
+    age = time.time() - last.document["taken_at"]
+    lines = [f"readiness was last checked {age:,.0f} s ago"] if age > OLD_S else []
+    lines += [
+        f"{each['name']} {each['status']} {age:,.0f} s ago: {'; '.join(each['evidence'][:_EVIDENCE_AT_MOST])}"
+        for each in last.document["checks"]
+        if each["status"] in ("fail", "unknown")
+    ]
+    return tuple(lines)
+
+
+def _item(document: Mapping[str, Any], untold: tuple[Change, ...]) -> dict[str, Any]:
+    return {"document": json.dumps(document), "untold": json.dumps([change.as_detail() for change in untold])}
+
+
+def _keep_history(book: Ledger, document: Mapping[str, Any], changes: tuple[Change, ...]) -> None:
+    at = document["taken_at"]
+    entry = {
+        "document": json.dumps(document),
+        "changes": json.dumps([f"{each.check}: {each.before} -> {each.after}" for each in changes]),
+        "expires": int(at) + HISTORY_KEPT_S,
+    }
+    book.put(document["plan"], f"{_SORT}-change#{at:018.6f}", entry)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from failover.errors import LinkExists, LinkNotFound, LinkRejected, LinkUnavailable, LinkUncertain
-from failover.link import calls
+from failover.link import http as calls
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
 from tests.link.conftest import CLUSTER, LINK, Asked, Clock, HeldSecret, Reply, Scripted
 

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from failover.decision.controllers import controllers, deferred_to, here
+from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import decision_record, record_decision
 from failover.decision.rules import Case, Decision, decide
 from failover.detection.alarm_recheck import recheck_alarms
@@ -50,7 +50,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         prefixed(mirrors),
         view.ill,
     )
-    turn = deferred_to(plan, execution.from_site, here(), controllers())
+    turn = deferred_to(plan, execution.from_site, current_region(), controller_regions())
     case = Case(evidence, plan.policy, book.state(plan.name, plan.home), execution.manual, time.time(), turn)
     decision = decide(case)
     record_decision(book, decision_record(plan.name, case, decision, execution.name))

@@ -12,7 +12,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict, Field
 
-from failover.decision.controllers import here
+from failover.decision.controllers import current_region
 from failover.errors import DuplicateExecution, WrongDirection
 from failover.execution.step import ledger, logger, metrics
 from failover.ledger.execution import Execution, Kind
@@ -76,7 +76,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         plan=plan.name,
         epoch=_epoch(start, name, state),
         name=name,
-        controller=here(),
+        controller=current_region(),
         kind=start.kind,
         from_site=plan.other(start.to),
         to_site=start.to,

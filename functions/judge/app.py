@@ -19,7 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.aws.clients import client, error_code, is_transient
-from failover.decision.controllers import controllers, deferred_to, here
+from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import DecisionRecord, decision_record, last_decision, record_decision
 from failover.decision.rules import Case, held_back, judge, votes_against
 from failover.detection.events import Heard, heard
@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     plan = said.plan
     gap, now = plan.policy.probe_max_age_seconds, time.time()
-    by = f"judge/{here()}"
+    by = f"judge/{current_region()}"
     with ThreadPoolExecutor() as pool:
         standing = pool.submit(ledger.state, plan.name, plan.home)
         before = pool.submit(last_decision, ledger, plan.name, by)
@@ -71,7 +71,7 @@ def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     if said.often and well and now - _all_well.get(plan.name, 0.0) < ALL_WELL_S:
         return {"plan": plan.name, "kept": all(kept), "started": None, "why": "all is well"}
     evidence = Evidence(state.active, plan.other(state.active), known)
-    turn = deferred_to(plan, state.active, here(), controllers())
+    turn = deferred_to(plan, state.active, current_region(), controller_regions())
     case = Case(evidence, plan.policy, state, manual=False, now=now, deferred_to=turn)
     decision = judge(case)
     started = _start(case, plan) if decision.verdict == "proceed" else None

@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricResolution, MetricUnit
 from pydantic import BaseModel, ConfigDict
 
-from failover.decision.controllers import controllers
+from failover.decision.controllers import controller_regions
 from failover.detection.evidence import Probe
 from failover.detection.observation import tell
 from failover.detection.probes import probe_sites
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     else:
         for probe in view.probes:
             _publish(plan.name, view.vantage, probe)
-    untold = tell(plan.name, view, controllers())
+    untold = tell(plan.name, view, controller_regions())
     if untold:
         logger.warning("sighting not taken", plan=plan.name, vantage=view.vantage, regions=untold)
     return {

@@ -205,7 +205,7 @@ def test_the_ledger_asks_for_nothing_that_a_global_table_with_strong_consistency
     monkeypatch.setattr(client("dynamodb"), "transact_write_items", refuse)
     ledger.claim(execution(), "east")
     ledger.record_step(execution(), "fence", "done", {}, 1.0)
-    ledger.keep(execution(), "approval#orders-1-failover", {"token": "t"})
+    ledger.put_fenced(execution(), "approval#orders-1-failover", {"token": "t"})
     ledger.conclude(execution(), "succeeded", {})
 
 
@@ -251,7 +251,7 @@ def test_the_table_of_20000_partitions_stays_far_below_what_an_item_may_hold(led
         f"team.domain.topic-{number:05}": [[p, number * 7919 % 100_003] for p in (0, 1)] for number in range(10_000)
     }
     save_plan_table(ledger, "orders", "lag", rows)
-    items = ledger.kept("orders", "table#lag#")
+    items = ledger.list_items("orders", "table#lag#")
     assert len(items) == 10
     assert max(len(item["rows"]) for item in items) < 100_000
 

@@ -9,7 +9,7 @@ import pytest
 
 from failover.__main__ import main
 from failover.aws.clients import client
-from failover.decision.log import decision_record, keep_decision
+from failover.decision.log import decision_record, save_decision
 from failover.decision.rules import Case, Decision
 from failover.detection.evidence import Evidence, Signal
 from failover.detection.signal_store import save_signal
@@ -36,7 +36,7 @@ def test_decisions_are_told_the_last_one_first_in_a_sentence_each(
     assert "nothing was decided" in run(capsys, "decisions", "orders")
     for second, why in enumerate(("1 of 2 votes say east is lost", "east is lost: a, b")):
         case = Case(CASE.evidence, CASE.policy, CASE.state, manual=False, now=CASE.now + second)
-        keep_decision(book, decision_record("orders", case, Decision("wait", why), "judge"))
+        save_decision(book, decision_record("orders", case, Decision("wait", why), "judge"))
     lines = run(capsys, "decisions", "orders").splitlines()
     assert lines[0] == "2026-11-23 09:31:06Z  judge                 wait        east is lost: a, b"
     assert len(lines) == 2

@@ -323,7 +323,7 @@ def test_the_last_readiness_is_kept_with_a_history_of_changes_and_assess_can_rea
     document = call("check_readiness", REQUEST)
     last = kept(ledger(), "orders")
     assert last is not None and last.document == document and last.untold == ()
-    history = ledger().kept("orders", "readiness-change#")
+    history = ledger().list_items("orders", "readiness-change#")
     assert json.loads(history[0]["document"]) == document and history[0]["expires"] > time.time()
     said = last_unready(plan)
     assert len(said) == sum(status in ("fail", "unknown") for status in statuses(document).values())

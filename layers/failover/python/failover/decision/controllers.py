@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from failover.plan.model import Plan
 
 
-def here() -> str:
+def current_region() -> str:
     """The region that this controller is in."""
     return os.environ.get("AWS_REGION", "")
 
 
-def controllers() -> list[str]:
+def controller_regions() -> list[str]:
     """The regions that have a controller of the plan, this one among them."""
-    return os.environ.get("CONTROLLER_REGIONS", here()).split(",")
+    return os.environ.get("CONTROLLER_REGIONS", current_region()).split(",")
 
 
 def deferred_to(plan: Plan, lost: str, own: str, regions: Sequence[str]) -> str | None:

@@ -73,7 +73,7 @@ def decision_record(
     return DecisionRecord(plan, case.now, by, case.evidence.lost_site, decision, on, started, evidence)
 
 
-def keep_decision(book: Ledger, record: DecisionRecord) -> str:
+def save_decision(book: Ledger, record: DecisionRecord) -> str:
     """Keep it for 90 days; answers its sort key.
 
     Raises:
@@ -104,17 +104,19 @@ def record_decision(book: Ledger, record: DecisionRecord, last: Item | None = No
     Raises:
         LedgerUnavailable
     """
-    place, fingerprint = f"{_LAST}{record.by}", _gist(record)
+    place, fingerprint = f"{_LAST}{record.by}", _fingerprint(record)
     last = last or last_decision(book, record.plan, record.by)
     same = last["fingerprint"] == fingerprint
     if same and record.at - float(last["since"]) < RUN_S:
-        book.count(record.plan, last["sort"], {"until": str(record.at), "expires": int(record.at) + KEPT_S}, "again")
+        book.increment(
+            record.plan, last["sort"], {"until": str(record.at), "expires": int(record.at) + KEPT_S}, "again"
+        )
     else:
-        sort = keep_decision(book, record)
+        sort = save_decision(book, record)
         run = {"fingerprint": fingerprint, "since": str(record.at), "sort": sort, "expires": int(record.at) + KEPT_S}
-        first = book.replace(record.plan, place, run, last["revision"])
+        first = book.compare_and_swap(record.plan, place, run, last["revision"])
         if first and not same:
-            _tell(record)
+            _publish(record)
     with single_metric(name="Decisions", unit=MetricUnit.Count, value=1, namespace="Failover") as metric:
         metric.add_dimension("plan", record.plan)
         metric.add_dimension("verdict", record.decision.verdict)
@@ -127,17 +129,17 @@ def decisions(book: Ledger, plan: str, most: int = 20) -> list[DecisionRecord]:
     Raises:
         LedgerUnavailable
     """
-    return [_read(item) for item in book.newest(plan, "decision#", most)]
+    return [_record(item) for item in book.newest(plan, "decision#", most)]
 
 
-def _gist(record: DecisionRecord) -> str:
+def _fingerprint(record: DecisionRecord) -> str:
     """What makes it another decision; the numbers in its sentence do not."""
     decision = record.decision
-    told = [record.site, decision.verdict, decision.guard, sorted(decision.votes), record.started]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    distinctive = [record.site, decision.verdict, decision.guard, sorted(decision.votes), record.started]
+    return hashlib.sha256(json.dumps(distinctive).encode()).hexdigest()
 
 
-def _tell(record: DecisionRecord) -> None:
+def _publish(record: DecisionRecord) -> None:
     entry = {
         "Source": "kafka.failover",
         "DetailType": "Failover Decision",
@@ -150,7 +152,7 @@ def _tell(record: DecisionRecord) -> None:
         logger.warning("the decision is kept, and not told", why=f"{type(error).__name__}: {error}")
 
 
-def _read(item: Item) -> DecisionRecord:
+def _record(item: Item) -> DecisionRecord:
     document = json.loads(gzip.decompress(item["record"]))
     return DecisionRecord(
         document["plan"],

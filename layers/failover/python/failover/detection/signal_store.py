@@ -63,7 +63,7 @@ def signals(book: Ledger, plan: str, prefix: str = "signal#") -> list[Signal]:
             item.get("vantage", ""),
             item.get("region", ""),
         )
-        for item in book.kept(plan, prefix)
+        for item in book.list_items(plan, prefix)
     ]
 
 

@@ -15,7 +15,7 @@ from failover.errors import LedgerUnavailable
 Item = dict[str, Any]
 
 
-class Items:
+class ItemTable:
     """One table. Reads are strongly consistent.
 
     Every method raises `LedgerUnavailable` when DynamoDB does not answer, throttles, or is at the same item in another
@@ -28,7 +28,7 @@ class Items:
 
     def get(self, plan: str, sort: str) -> Item | None:
         """One item, or None."""
-        answer = _asked(self._dynamodb.get_item, **self._on(plan, sort), ConsistentRead=True)
+        answer = _call(self._dynamodb.get_item, **self._on(plan, sort), ConsistentRead=True)
         return _plain(answer["Item"]) if "Item" in answer else None
 
     def query(self, plan: str, prefix: str) -> Iterator[Item]:
@@ -42,7 +42,7 @@ class Items:
     def _query(self, plan: str, prefix: str, how: Item) -> Iterator[Item]:
         start: Item = {}
         while True:
-            answer = _asked(
+            answer = _call(
                 self._dynamodb.query,
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
@@ -59,7 +59,9 @@ class Items:
     def put(self, plan: str, sort: str, values: Item, condition: str | None = None, given: Item | None = None) -> bool:
         """Put an item, if the condition holds; says whether it did. `given`: the values of the condition, by name."""
         item = _values({"pk": f"plan#{plan}", "sk": sort} | values)
-        return _won(self._dynamodb.put_item, TableName=self._table, Item=item, **_conditional(condition, given))
+        return _conditional_write(
+            self._dynamodb.put_item, TableName=self._table, Item=item, **_conditional(condition, given)
+        )
 
     def update(
         self, plan: str, sort: str, expression: str, given: Item | None = None, condition: str | None = None
@@ -68,12 +70,14 @@ class Items:
 
         A name that DynamoDB reserves is written `#name`.
         """
-        asked = _conditional(condition, given, expression)
-        return _won(self._dynamodb.update_item, **self._on(plan, sort), UpdateExpression=expression, **asked)
+        write = _conditional(condition, given, expression)
+        return _conditional_write(
+            self._dynamodb.update_item, **self._on(plan, sort), UpdateExpression=expression, **write
+        )
 
     def delete(self, plan: str, sort: str) -> None:
         """Delete an item; one that is not there is none."""
-        _asked(self._dynamodb.delete_item, **self._on(plan, sort))
+        _call(self._dynamodb.delete_item, **self._on(plan, sort))
 
     def _on(self, plan: str, sort: str) -> Item:
         return {"TableName": self._table, "Key": _values({"pk": f"plan#{plan}", "sk": sort})}
@@ -93,7 +97,7 @@ def _conditional(condition: str | None, given: Item | None, expression: str = ""
     )
 
 
-def _asked(call: Callable[..., Any], **arguments: Any) -> Any:
+def _call(call: Callable[..., Any], **arguments: Any) -> Any:
     try:
         return call(**arguments)
     except (ClientError, BotoCoreError) as error:
@@ -102,9 +106,9 @@ def _asked(call: Callable[..., Any], **arguments: Any) -> Any:
         raise
 
 
-def _won(write: Callable[..., Any], **arguments: Any) -> bool:
+def _conditional_write(write: Callable[..., Any], **arguments: Any) -> bool:
     try:
-        _asked(write, **arguments)
+        _call(write, **arguments)
     except ClientError as error:
         if error_code(error) == "ConditionalCheckFailedException":
             return False

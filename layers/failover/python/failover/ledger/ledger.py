@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from failover.errors import DuplicateExecution, LeaseLost
-from failover.ledger.dynamodb import Item, Items, sortable
+from failover.ledger.dynamodb import Item, ItemTable, sortable
 from failover.ledger.execution import Execution
 from failover.ledger.records import ExecutionRecord, Outcome, PlanState, StepRecord
 
@@ -29,7 +29,7 @@ class Ledger:
     """
 
     def __init__(self, dynamodb: Any, table: str) -> None:
-        self._items = Items(dynamodb, table)
+        self._items = ItemTable(dynamodb, table)
 
     def state(self, plan: str, home: str) -> PlanState:
         """Where the plan stands; a plan never claimed is active at `home`, epoch 0."""
@@ -136,7 +136,7 @@ class Ledger:
         """What a step of an execution last observed, by its sort key; empty if it was never called."""
         return [json.loads(item["observed"]) for item in self._items.query(plan, sort)]
 
-    def keep(self, execution: Execution, sort: str, values: Item) -> None:
+    def put_fenced(self, execution: Execution, sort: str, values: Item) -> None:
         """Put an item beside the plan's others, if the lease is still held.
 
         Raises:
@@ -177,7 +177,7 @@ class Ledger:
             f"attribute_exists(pk) AND attribute_not_exists(#{next(iter(values))})",
         )
 
-    def count(self, plan: str, sort: str, values: Item, counter: str) -> None:
+    def increment(self, plan: str, sort: str, values: Item, counter: str) -> None:
         """Raise a counter of an item by one, and set fields of it; an item that is not there stays so."""
         self._items.update(
             plan,
@@ -187,7 +187,7 @@ class Ledger:
             "attribute_exists(pk)",
         )
 
-    def replace(self, plan: str, sort: str, values: Item, revision: int) -> bool:
+    def compare_and_swap(self, plan: str, sort: str, values: Item, revision: int) -> bool:
         """Put an item in place of the one of that revision (0: of none); says whether it still was the one."""
         item = values | {"revision": revision + 1}
         if revision == 0:
@@ -198,7 +198,7 @@ class Ledger:
         """One item of a plan, or None."""
         return self._items.get(plan, sort)
 
-    def kept(self, plan: str, prefix: str) -> list[Item]:
+    def list_items(self, plan: str, prefix: str) -> list[Item]:
         """The items of a plan whose sort key begins so, in the order of their keys."""
         return list(self._items.query(plan, prefix))
 
@@ -212,7 +212,7 @@ class Ledger:
         Raises:
             LeaseLost: if the lease is not held.
         """
-        self.keep(execution, f"approval#{execution.name}", {"token": token})
+        self.put_fenced(execution, f"approval#{execution.name}", {"token": token})
 
     def conclude(self, execution: Execution, outcome: Outcome, document: dict[str, Any]) -> None:
         """End the execution: its document is kept; on success its site becomes the active one; but for a failure the

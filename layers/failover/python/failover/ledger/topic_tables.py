@@ -26,7 +26,7 @@ def save_execution_table(book: Ledger, execution: Execution, name: str, rows: Ma
         LeaseLost, LedgerUnavailable
     """
     for sort, item in _items(f"table#{execution.name}#{name}", rows):
-        book.keep(execution, sort, item)
+        book.put_fenced(execution, sort, item)
 
 
 def load_execution_table(book: Ledger, execution: Execution, name: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def load_execution_table(book: Ledger, execution: Execution, name: str) -> dict[
     Raises:
         LedgerUnavailable
     """
-    return _rows(book.kept(execution.plan, f"table#{execution.name}#{name}#"))
+    return _rows(book.list_items(execution.plan, f"table#{execution.name}#{name}#"))
 
 
 def save_plan_table(book: Ledger, plan: str, name: str, rows: Mapping[str, Any]) -> None:
@@ -54,7 +54,7 @@ def load_plan_table(book: Ledger, plan: str, name: str) -> dict[str, Any]:
     Raises:
         LedgerUnavailable
     """
-    return _rows(book.kept(plan, f"table#{name}#"))
+    return _rows(book.list_items(plan, f"table#{name}#"))
 
 
 def _items(prefix: str, rows: Mapping[str, Any]) -> list[tuple[str, Item]]:

@@ -94,7 +94,7 @@ def keep(book: Ledger, document: Mapping[str, Any]) -> Kept:
         revision = before.revision if before else 0
         changes = changed(before.document if before else None, document, revision + 1)
         untold = (*(before.untold if before else ()), *changes)[-_UNTOLD_AT_MOST:]
-        if not book.replace(plan, _SORT, _item(document, untold), revision):
+        if not book.compare_and_swap(plan, _SORT, _item(document, untold), revision):
             continue
         if changes:
             _keep_history(book, document, changes)
@@ -108,7 +108,7 @@ def told(book: Ledger, plan: str, kept: Kept) -> None:
         LedgerUnavailable
     """
     if kept.untold:
-        book.replace(plan, _SORT, _item(kept.document, ()), kept.revision)
+        book.compare_and_swap(plan, _SORT, _item(kept.document, ()), kept.revision)
 
 
 def changed(before: Mapping[str, Any] | None, after: Mapping[str, Any], revision: int) -> tuple[Change, ...]:

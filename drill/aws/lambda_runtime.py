@@ -355,9 +355,10 @@ def _environment(function: Function, surroundings: Surroundings, path: list[Path
         "AWS_DEFAULT_REGION": function.region,
         "AWS_ACCESS_KEY_ID": "drill",
         "AWS_SECRET_ACCESS_KEY": "drill",
-        "AWS_ENDPOINT_URL": surroundings.endpoint,
         **surroundings.environment,
         **function.environment,
+        # Last, since the template has it empty.
+        "AWS_ENDPOINT_URL": surroundings.endpoint,
     }
 
 

@@ -82,6 +82,10 @@ class Refused(FailoverError):
     """The request can't be carried out as it was written; nothing was changed."""
 
 
+class RealAwsRefused(Refused):
+    """A function that runs under `sam local` was led to no rehearsal, and would have worked on a real account."""
+
+
 class MalformedEvent(Refused):
     """An event or a manual start that does not have the documented shape."""
 

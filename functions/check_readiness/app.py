@@ -52,8 +52,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.warning("not ready", check=each.name, status=each.status, evidence=each.evidence, remedy=each.remedy)
     try:
         kept = keep(book, document)
-        if tell(plan.name, kept.untold):
-            told(book, plan.name, kept)
+        tell(plan.name, kept.untold)
+        told(book, plan.name, kept)
     except LedgerUnavailable as error:
         logger.warning("not kept, and no change is told", why=str(error))
     return document

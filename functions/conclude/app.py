@@ -7,15 +7,12 @@ When it is redriven, this state is called again with a higher redrive count, and
 from __future__ import annotations
 
 import json
-import os
 from typing import Any, Literal
 
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws.clients import client
-from failover.aws.notify import notify_once
-from failover.errors import FailoverError, LeaseLost, ServiceUnavailable
+from failover.aws.notify import notify_at_least_once, put_event_at_least_once
+from failover.errors import FailoverError, LeaseLost
 from failover.execution.report import execution_report, headline
 from failover.execution.step import Request, ledger, logger, metrics
 from failover.ledger.execution import Execution
@@ -112,13 +109,5 @@ def _tell(request: ConcludeRequest, subject: str, document: dict[str, Any]) -> N
     if execution.dry_run:
         return
     key = f"{execution.name}:{request.outcome}:{request.redrives}"
-    notify_once(key=key, subject=subject, message=document)
-    entry = {
-        "Source": "kafka.failover",
-        "DetailType": f"Failover {request.outcome}",
-        "Detail": json.dumps({"key": key, **document}, default=str),
-    }
-    try:
-        client("events").put_events(Entries=[entry | {"EventBusName": os.environ.get("EVENT_BUS", "default")}])
-    except (ClientError, BotoCoreError) as error:
-        raise ServiceUnavailable(f"EventBridge did not take the event {key!r}: {error}") from error
+    notify_at_least_once(key=key, subject=subject, message=document)
+    put_event_at_least_once(key=f"{key}:event", detail_type=f"Failover {request.outcome}", detail=document)

@@ -11,21 +11,20 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws.clients import client, error_code, is_transient
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import DecisionRecord, decision_record, last_decision, record_decision
 from failover.decision.rules import Case, held_back, judge, votes_against
 from failover.detection.events import Heard, heard
 from failover.detection.evidence import Evidence, Signal
 from failover.detection.signal_store import save_signal, signals
-from failover.errors import ServiceUnavailable
+from failover.errors import ServiceRejected, ServiceUnavailable
 from failover.ledger.execution import execution_name
 from failover.ledger.ledger import Ledger
 from failover.plan.model import Plan
@@ -89,16 +88,13 @@ def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
 def _tell_people(record: DecisionRecord, epoch: int) -> None:
     """A site is lost and nothing is done about it: once an hour at most for each reason."""
     # Rarely needed, and slow to import: a judgement does not wait for it.
-    from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
+    from failover.aws.notify import notify_at_least_once
 
-    from failover.aws.notify import notify_once
-
-    with suppress(IdempotencyAlreadyInProgressError):
-        notify_once(
-            key=f"held-back:{record.plan}:{epoch}:{record.decision.guard}:{int(record.at // 3600)}",
-            subject=f"{record.site} of {record.plan} is lost, and nothing is done: {record.decision.why}",
-            message=record.as_document(),
-        )
+    notify_at_least_once(
+        key=f"held-back:{record.plan}:{epoch}:{record.decision.guard}:{int(record.at // 3600)}",
+        subject=f"{record.site} of {record.plan} is lost, and nothing is done: {record.decision.why}",
+        message=record.as_document(),
+    )
 
 
 def _start(case: Case, plan: Plan) -> str:
@@ -108,21 +104,16 @@ def _start(case: Case, plan: Plan) -> str:
     name = execution_name(plan.name, epoch, "failover")
     since = min(vote.since for vote in votes_against(lost, case))
     request = {"plan": plan.name, "kind": "failover", "from": lost, "to": plan.other(lost), "epoch": epoch}
-    try:
-        client("stepfunctions").start_execution(
-            stateMachineArn=os.environ["STATE_MACHINE_ARN"],
-            name=name,
-            input=json.dumps(request | {"outage_started_at": since}, sort_keys=True),
-        )
-    except ClientError as error:
-        if error_code(error) == "ExecutionAlreadyExists":
+    states = client("stepfunctions")
+    with aws_errors(f"Step Functions, to start {name}", transient=ServiceUnavailable, final=ServiceRejected):
+        try:
+            states.start_execution(
+                stateMachineArn=os.environ["STATE_MACHINE_ARN"],
+                name=name,
+                input=json.dumps(request | {"outage_started_at": since}, sort_keys=True),
+            )
+        except states.exceptions.ExecutionAlreadyExists:
             logger.info("already started", execution=name)
-            return name
-        if is_transient(error):
-            raise ServiceUnavailable(f"Step Functions did not start {name}: {error}") from error
-        raise
-    except BotoCoreError as error:
-        raise ServiceUnavailable(f"Step Functions did not start {name}: {error}") from error
     return name
 
 

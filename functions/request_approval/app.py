@@ -10,7 +10,7 @@ import os
 import time
 from typing import Any
 
-from failover.aws.notify import notify_once
+from failover.aws.notify import notify_at_least_once
 from failover.execution.approval import Question, link
 from failover.execution.step import Report, Request, done, ledger, step
 from failover.plan.model import Plan
@@ -29,7 +29,7 @@ def ask(request: ApprovalRequest, plan: Plan) -> Report:
     ledger().keep_approval_token(execution, request.task_token)
     expires = int(time.time()) + plan.policy.approval_timeout_seconds
     loss = request.assessed.get("expected_loss") or {}
-    notify_once(
+    notify_at_least_once(
         key=f"{execution.name}:approval",
         subject=f"Approve the failover of {plan.name} from {execution.from_site} to {execution.to_site}?",
         message={

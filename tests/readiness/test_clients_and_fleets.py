@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from failover.dns import NameState
-from failover.fleets import FleetState, Instance, Obstacle
+from failover.errors import Obstacle
+from failover.fleets import FleetState, Instance
 from failover.link import Acl, Rejection
 from failover.plan.model import Plan
 from failover.readiness import acls, client_name, credentials, gateways

@@ -8,6 +8,7 @@ anything was changed, anything else stops it where it is, with the lease kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class FailoverError(Exception):
@@ -151,5 +152,22 @@ class DnsRejected(FailoverError):
     """The DNS provider refused the change, or the zone is not the plan's."""
 
 
+class LedgerRejected(FailoverError):
+    """DynamoDB refused a call on the ledger's table: it does not exist, or this role may not do it."""
+
+
+class ServiceRejected(FailoverError):
+    """Another AWS service (Parameter Store, Step Functions, SNS, EventBridge) refused a call: a right is missing, or
+    what it was asked for does not exist."""
+
+
 class CredentialsMissing(FailoverError):
     """A secret the plan names does not exist, may not be read, or holds neither an API key nor an OAuth client."""
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """What would make a port raise one of these errors on the day of a failover: readiness says it before."""
+
+    what: str
+    remedy: str

@@ -3,70 +3,92 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast, overload
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
-    ReadTimeoutError,
-)
 
-UNREACHABLE: tuple[type[BotoCoreError], ...] = (
-    EndpointConnectionError,
-    ConnectTimeoutError,
-    ReadTimeoutError,
-    ConnectionClosedError,
-    HTTPClientError,
-)
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_eks import EKSClient
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_route53_recovery_cluster import Route53RecoveryClusterClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
 
-_BUSY = {
-    "InternalFailure",
-    "InternalServerError",
-    "InternalError",
-    "LimitExceededException",
-    "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ReplicatedWriteConflictException",
-    "RequestTimeout",
-    "ServerException",
-    "ServiceUnavailable",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
-    "UpdateInProgressException",
-}
+CONNECT_S: Final = 2
+READ_S: Final = 3
+Region = str | None
+
+
+class _Clients(Protocol):
+    """One client a service and region, kept as long as the container. Each attempt may take `CONNECT_S` to connect and
+    `READ_S` to read; `attempts` in all. `endpoint`: the URL of one that is not the region's own."""
+
+    @overload
+    def __call__(
+        self, service: Literal["cloudwatch"], region: Region = ..., *, attempts: int = ...
+    ) -> CloudWatchClient: ...
+    @overload
+    def __call__(
+        self, service: Literal["dynamodb"], region: Region = ..., *, attempts: int = ...
+    ) -> DynamoDBClient: ...
+    @overload
+    def __call__(self, service: Literal["ecs"], region: Region = ..., *, attempts: int = ...) -> ECSClient: ...
+    @overload
+    def __call__(self, service: Literal["eks"], region: Region = ..., *, attempts: int = ...) -> EKSClient: ...
+    @overload
+    def __call__(
+        self, service: Literal["elbv2"], region: Region = ..., *, attempts: int = ...
+    ) -> ElasticLoadBalancingv2Client: ...
+    @overload
+    def __call__(
+        self, service: Literal["events"], region: Region = ..., *, attempts: int = ...
+    ) -> EventBridgeClient: ...
+    @overload
+    def __call__(self, service: Literal["route53"], region: Region = ..., *, attempts: int = ...) -> Route53Client: ...
+    @overload
+    def __call__(
+        self, service: Literal["route53-recovery-cluster"], region: Region = ..., *, attempts: int = ..., endpoint: str
+    ) -> Route53RecoveryClusterClient: ...
+    @overload
+    def __call__(self, service: Literal["s3"], region: Region = ..., *, attempts: int = ...) -> S3Client: ...
+    @overload
+    def __call__(
+        self, service: Literal["secretsmanager"], region: Region = ..., *, attempts: int = ...
+    ) -> SecretsManagerClient: ...
+    @overload
+    def __call__(self, service: Literal["sns"], region: Region = ..., *, attempts: int = ...) -> SNSClient: ...
+    @overload
+    def __call__(self, service: Literal["ssm"], region: Region = ..., *, attempts: int = ...) -> SSMClient: ...
+    @overload
+    def __call__(
+        self, service: Literal["stepfunctions"], region: Region = ..., *, attempts: int = ...
+    ) -> SFNClient: ...
+    @overload
+    def __call__(self, service: Literal["sts"], region: Region = ..., *, attempts: int = ...) -> STSClient: ...
+
+    cache_clear: Callable[[], None]
 
 
 @functools.cache
-def client(service: str, region: str | None = None, attempts: int = 2, endpoint: str | None = None) -> Any:
-    """One client a service and region, kept as long as the container. Connect 2 s, read 3 s, `attempts` in all.
-    `endpoint`: the URL of one that is not the region's own."""
+def _client(service: str, region: Region = None, *, attempts: int = 2, endpoint: str | None = None) -> Any:
     config = Config(
-        connect_timeout=2,
-        read_timeout=3,
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
     )
     return boto3.client(service, region_name=region, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
 
 
-def error_code(error: ClientError) -> str:
-    """The API's own code, such as `ConditionalCheckFailedException`."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether the same call may succeed later: nobody answered, or the service was busy."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error_code(error) in _BUSY or status >= 500
-    return isinstance(error, UNREACHABLE)
+client = cast("_Clients", _client)

@@ -1,58 +1,111 @@
-"""Telling people and systems, once: the only effects that can't be looked at, so Powertools Idempotency guards them, in
-the ledger."""
+"""Telling people and systems, at least once: the only effects that can't be looked at. Powertools Idempotency keeps in
+the ledger which message was told, by its key, so that a call made again tells nothing twice; only a call that ends
+between the telling and its record has it told again.
+"""
 
 from __future__ import annotations
 
 import functools
-import json
 import os
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools.utilities.idempotency import (
     DynamoDBPersistenceLayer,
     IdempotencyConfig,
     idempotent_function,
 )
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+    IdempotencyInconsistentStateError,
+    IdempotencyPersistenceLayerError,
+)
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws.clients import client, is_transient
-from failover.errors import ServiceUnavailable
+from failover.aws.clients import CONNECT_S, READ_S, client
+from failover.aws.errors import AWS_ERRORS, aws_errors, cause_of
+from failover.aws.events import put_event, sized_json
+from failover.errors import LedgerRejected, LedgerUnavailable, ServiceRejected, ServiceUnavailable
 
-ONE_CALL_MS = 20_000
-KEPT_S = 14 * 86_400
-SUBJECT_LIMIT = 100
+REMEMBERED_S: Final = 14 * 86_400
+"""The redrive window of Step Functions."""
+ATTEMPT_MS: Final = (CONNECT_S + READ_S) * 1000
+"""The longest that one attempt to tell takes. A call that was killed meanwhile holds the next up for so long."""
+LOOK_AGAIN_S: Final = (0.2, 0.3, 0.5)
+SUBJECT_LIMIT: Final = 99
+"""SNS takes less than 100 characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
+
+Message = dict[str, Any]
 
 
-def notify_once(*, key: str, subject: str, message: dict[str, Any]) -> None:
-    """Publish to the notification topic, at most once for each key within 14 days (the redrive window).
+def notify_at_least_once(*, key: str, subject: str, message: Message) -> None:
+    """Publish to the notification topic, unless a message with this key was in the last 14 days. What has to be told
+    again, as by the redrive of an execution, needs another key: name the attempt in it.
+
+    The subject becomes one line of at most 99 characters, the message at most 256 KB.
 
     Raises:
-        ServiceUnavailable: if SNS does not answer.
+        LedgerUnavailable, ServiceUnavailable: it is not known to be told; call again.
+        LedgerRejected, ServiceRejected: this stack may not tell.
     """
-    _once(_publish)(notification={"key": key, "subject": subject, "message": message})
+    _tell(_publish, {"key": key, "subject": subject_line(subject), "message": message})
 
 
-def put_event_once(*, key: str, detail_type: str, detail: dict[str, Any]) -> None:
-    """Put an event on the bus, at most once for each key within 14 days; the key is in its detail.
+def put_event_at_least_once(*, key: str, detail_type: str, detail: Message) -> None:
+    """Put an event on the bus, unless one with this key was in the last 14 days; the key is in its detail.
 
     Raises:
-        ServiceUnavailable: if EventBridge does not answer, or does not take the event.
+        LedgerUnavailable, ServiceUnavailable: it is not known to be told; call again.
+        LedgerRejected, ServiceRejected: this stack may not tell.
     """
-    _once(_put_event)(notification={"key": key, "detail_type": detail_type, "detail": {"key": key, **detail}})
+    _tell(_put_event, {"key": key, "detail_type": detail_type, "detail": {"key": key, **detail}})
 
 
-class _OneCall(LambdaContext):
-    """Tells Powertools when an attempt must be dead: a function's own timeout later, another may publish."""
+def subject_line(text: str) -> str:
+    """A subject that SNS takes: one line, no control character, at most 99 characters."""
+    line = " ".join("".join(each if each.isprintable() else " " for each in text).split()) or "Failover controller"
+    return line if len(line) <= SUBJECT_LIMIT else f"{line[: SUBJECT_LIMIT - 3]}..."
+
+
+def _tell(effect: Callable[..., bool], notification: Message) -> None:
+    for pause in (*LOOK_AGAIN_S, None):
+        try:
+            _tell_unless_told(effect, notification)
+        except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError):
+            if pause is None:
+                raise ServiceUnavailable(
+                    f"another call is telling {notification['key']!r}, or was ended while it did: call again"
+                ) from None
+            time.sleep(pause)
+        else:
+            return
+
+
+def _tell_unless_told(effect: Callable[..., bool], notification: Message) -> None:
+    of = f"the ledger, for whether {notification['key']!r} was told"
+    told: list[str] = []
+    with aws_errors(of, transient=LedgerUnavailable, final=LedgerRejected):
+        try:
+            _guarded(effect)(notification=notification, told=told)
+        except IdempotencyPersistenceLayerError as error:
+            if told:  # Only its record is missing: at worst it is told again.
+                return
+            if isinstance(cause := cause_of(error), AWS_ERRORS):
+                raise cause from None
+            raise LedgerUnavailable(f"{of}: {cause}") from error
+
+
+class _OneAttempt(LambdaContext):
+    """Tells Powertools when an attempt must be dead, so that another may tell."""
 
     @staticmethod
     def get_remaining_time_in_millis() -> int:
-        return ONE_CALL_MS
+        return ATTEMPT_MS
 
 
 @functools.cache
-def _once(effect: Callable[..., bool]) -> Callable[..., bool]:
+def _guarded(effect: Callable[..., bool]) -> Callable[..., bool]:
     store = DynamoDBPersistenceLayer(
         table_name=os.environ["LEDGER_TABLE"],
         key_attr="pk",
@@ -63,10 +116,10 @@ def _once(effect: Callable[..., bool]) -> Callable[..., bool]:
     )
     config = IdempotencyConfig(
         event_key_jmespath="key",
-        expires_after_seconds=KEPT_S,
+        expires_after_seconds=REMEMBERED_S,
         hash_function="sha256",
         raise_on_no_idempotency_key=True,
-        lambda_context=_OneCall(),
+        lambda_context=_OneAttempt(),
     )
     guarded: Callable[..., bool] = idempotent_function(
         effect, data_keyword_argument="notification", persistence_store=store, config=config
@@ -74,33 +127,19 @@ def _once(effect: Callable[..., bool]) -> Callable[..., bool]:
     return guarded
 
 
-def _publish(notification: dict[str, Any]) -> bool:
-    try:
-        client("sns").publish(
+def _publish(notification: Message, told: list[str]) -> bool:
+    of = f"SNS, for the notification {notification['key']!r}"
+    with aws_errors(of, transient=ServiceUnavailable, final=ServiceRejected):
+        client("sns", attempts=1).publish(
             TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"],
-            Subject=notification["subject"][:SUBJECT_LIMIT],
-            Message=json.dumps(notification["message"], indent=2, default=str),
+            Subject=notification["subject"],
+            Message=sized_json(notification["message"], indent=2),
         )
-    except (ClientError, BotoCoreError) as error:
-        if is_transient(error):
-            raise ServiceUnavailable(f"SNS did not take the notification {notification['key']!r}: {error}") from error
-        raise
+    told.append(notification["key"])
     return True
 
 
-def _put_event(notification: dict[str, Any]) -> bool:
-    entry = {
-        "Source": "kafka.failover",
-        "DetailType": notification["detail_type"],
-        "Detail": json.dumps(notification["detail"], default=str),
-        "EventBusName": os.environ.get("EVENT_BUS", "default"),
-    }
-    try:
-        answer = client("events").put_events(Entries=[entry])
-    except (ClientError, BotoCoreError) as error:
-        if is_transient(error):
-            raise ServiceUnavailable(f"EventBridge did not take the event {notification['key']!r}: {error}") from error
-        raise
-    if answer.get("FailedEntryCount"):
-        raise ServiceUnavailable(f"EventBridge did not take the event {notification['key']!r}: {answer['Entries']}")
+def _put_event(notification: Message, told: list[str]) -> bool:
+    put_event(notification["detail_type"], notification["detail"])
+    told.append(notification["key"])
     return True

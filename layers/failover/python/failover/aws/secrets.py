@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter, ValidationError
 
-from failover.aws.clients import client, is_transient
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors
 from failover.errors import CredentialsMissing, KafkaUnauthorized, ServiceUnavailable
 
 SECRET_CACHED_S = 300
@@ -130,14 +130,14 @@ def _held() -> dict[str, _Held]:
 
 
 def _fetched(name: str) -> Credentials:
-    try:
-        return _parsed(name, client("secretsmanager").get_secret_value(SecretId=name).get("SecretString", ""))
-    except (ClientError, BotoCoreError) as error:
-        if is_transient(error):
-            raise ServiceUnavailable(f"Secrets Manager did not answer for {name!r}: {error}") from error
-        raise CredentialsMissing(
-            f"secret {name!r} can't be read: it must exist in this region, and be this stack's"
-        ) from None
+    with aws_errors(
+        f"Secrets Manager, for the secret {name!r}",
+        transient=ServiceUnavailable,
+        final=CredentialsMissing,
+        remedy="It must exist in this region, and be this stack's",
+    ):
+        answer = client("secretsmanager").get_secret_value(SecretId=name)
+    return _parsed(name, answer.get("SecretString", ""))
 
 
 def _parsed(name: str, document: str) -> Credentials:

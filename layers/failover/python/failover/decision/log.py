@@ -9,16 +9,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import uuid
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws.clients import client
+from failover.aws.events import put_event_at_most_once
 from failover.decision.rules import Case, Decision
 from failover.ledger.dynamodb import Item, sortable
 from failover.ledger.ledger import Ledger
@@ -140,16 +138,8 @@ def _fingerprint(record: DecisionRecord) -> str:
 
 
 def _publish(record: DecisionRecord) -> None:
-    entry = {
-        "Source": "kafka.failover",
-        "DetailType": "Failover Decision",
-        "Detail": json.dumps(record.as_document()),
-        "EventBusName": os.environ.get("EVENT_BUS", "default"),
-    }
-    try:
-        client("events").put_events(Entries=[entry])
-    except (ClientError, BotoCoreError) as error:
-        logger.warning("the decision is kept, and not told", why=f"{type(error).__name__}: {error}")
+    if why := put_event_at_most_once("Failover Decision", record.as_document()):
+        logger.warning("the decision is kept, and not told", why=why)
 
 
 def _record(item: Item) -> DecisionRecord:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Any
 
 from failover.aws.clients import client
+from failover.aws.errors import AWS_ERRORS
 from failover.detection.evidence import Signal
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
 
 
 def recheck_alarms(signals: list[Signal]) -> list[Signal]:
@@ -41,7 +43,7 @@ def _fallen(region: str, names: Iterable[str]) -> dict[str, str]:
     cloudwatch = client("cloudwatch", region or None, attempts=1)
     try:
         answer = cloudwatch.describe_alarms(AlarmNames=named, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-    except (ClientError, BotoCoreError):
+    except AWS_ERRORS:
         return {}
     alarms = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
     fallen = {alarm["AlarmName"]: why for alarm in alarms if (why := _why_not(alarm))}
@@ -51,7 +53,7 @@ def _fallen(region: str, names: Iterable[str]) -> dict[str, str]:
     return fallen
 
 
-def _why_not(alarm: dict[str, Any]) -> str | None:
+def _why_not(alarm: Mapping[str, Any]) -> str | None:
     if alarm["StateValue"] != "ALARM":
         return f"the alarm is {alarm['StateValue']} again"
     if alarm.get("ActionsEnabled") is False:
@@ -61,11 +63,11 @@ def _why_not(alarm: dict[str, Any]) -> str | None:
     return None
 
 
-def _muted_by(cloudwatch: Any, alarm: str) -> str | None:
+def _muted_by(cloudwatch: CloudWatchClient, alarm: str) -> str | None:
     """The mute rule that is active for the alarm, or None, also where the API is not known or not allowed: the alarm's
     own event said so if it was muted when it changed."""
     try:
         rules = cloudwatch.list_alarm_mute_rules(AlarmName=alarm, Statuses=["ACTIVE"])["AlarmMuteRuleSummaries"]
-    except (ClientError, BotoCoreError):
+    except AWS_ERRORS:
         return None
     return next((str(rule["AlarmMuteRuleArn"]) for rule in rules), None)

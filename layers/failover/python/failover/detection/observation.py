@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict
 
-from failover.aws.clients import client
+from failover.aws.events import put_event_at_most_once
 from failover.detection.evidence import View
 
-SOURCE: Final = "kafka.failover"
 DETAIL_TYPE: Final = "Site Sighting"
 TELL_S: Final = 1.0
 
@@ -32,22 +29,10 @@ def tell(plan: str, view: View, regions: list[str]) -> dict[str, str]:
 
     A region that does not take it in a second holds nothing up: the next sighting comes soon.
     """
-    entry = {
-        "Source": SOURCE,
-        "DetailType": DETAIL_TYPE,
-        "Detail": json.dumps({"plan": plan, "view": asdict(view)}),
-    }
+    detail = {"plan": plan, "view": asdict(view)}
     pool = ThreadPoolExecutor(max_workers=max(1, len(regions)))
-    puts = {region: pool.submit(_put, region, entry) for region in regions}
+    puts = {region: pool.submit(put_event_at_most_once, DETAIL_TYPE, detail, region) for region in regions}
     wait(puts.values(), timeout=TELL_S)
     pool.shutdown(wait=False, cancel_futures=True)
     answers = {region: put.result() if put.done() else f"not within {TELL_S:g} s" for region, put in puts.items()}
     return {region: why for region, why in answers.items() if why}
-
-
-def _put(region: str, entry: dict[str, str]) -> str | None:
-    try:
-        answer = client("events", region, attempts=1).put_events(Entries=[entry])
-    except (ClientError, BotoCoreError) as error:
-        return f"{type(error).__name__}: {error}"
-    return next((str(each["ErrorMessage"]) for each in answer["Entries"] if "ErrorCode" in each), None)

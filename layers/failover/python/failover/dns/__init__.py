@@ -10,6 +10,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
+from failover.errors import Obstacle
 from failover.plan.model import Plan
 
 
@@ -34,14 +35,6 @@ class NameState:
         """Whether the record and every answer are this target."""
         wanted = canonical(target)
         return self.record == wanted and bool(self.answers) and set(self.answers.values()) == {wanted}
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Something that would keep the name from being flipped, or from staying where it was flipped to."""
-
-    what: str
-    remedy: str
 
 
 class ClientName(Protocol):

@@ -9,12 +9,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from failover.aws.clients import client, error_code, is_transient
-from failover.dns import NameState, Obstacle, canonical, targets_of
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors, error_code
+from failover.dns import NameState, canonical, targets_of
 from failover.dns.answers import ask, servers_of
-from failover.errors import DnsRejected, DnsUnavailable
+from failover.errors import DnsRejected, DnsUnavailable, Obstacle
 from failover.plan.client_name import ArcRoutingControl, ClusterEndpoint
 from failover.plan.model import Plan
 
@@ -108,15 +107,14 @@ class RoutingControlName:
 
     def _ask_at(self, endpoint: ClusterEndpoint, operation: str, **arguments: Any) -> dict[str, Any]:
         at = client(SERVICE, endpoint.region, attempts=1, endpoint=endpoint.endpoint)
+        of = f"ARC's {operation} for {self._hostname}"
         try:
-            return dict(getattr(at, operation)(**arguments))
-        except (ClientError, BotoCoreError) as error:
-            if is_transient(error):
-                raise DnsUnavailable(f"no answer ({type(error).__name__})") from error
-            code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-            if code == "ConflictException":
-                raise DnsRejected(
-                    f"ARC refused the routing controls of {self._hostname}, as a safety rule says: {error}. Look why"
-                    " the rule is there, change it or have a person override it, and redrive"
-                ) from error
-            raise DnsRejected(f"ARC refused {operation} for {self._hostname}: {code}: {error}") from error
+            with aws_errors(of, transient=DnsUnavailable, final=DnsRejected):
+                return dict(getattr(at, operation)(**arguments))
+        except DnsRejected as error:
+            if error_code(error) != "ConflictException":
+                raise
+            raise DnsRejected(
+                f"{error}, as a safety rule says. Look why it is there, change it or have a person override it, and"
+                " redrive"
+            ) from error

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import httpx
 
-from failover.dns import NameState, Obstacle, canonical, targets_of
+from failover.dns import NameState, canonical, targets_of
 from failover.dns.answers import ask
 from failover.dns.rest_api import RestApi, Token, document, request, token_from
 from failover.dns.web_identity import web_identity
-from failover.errors import DnsRejected, DnsUnavailable
+from failover.errors import DnsRejected, DnsUnavailable, Obstacle
 from failover.plan.client_name import CloudDns
 from failover.plan.model import Plan
 

@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import httpx
-from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws.clients import client, error_code, is_transient
-from failover.dns import NameState, Obstacle, canonical, targets_of
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors, error_code
+from failover.dns import NameState, canonical, targets_of
 from failover.dns.answers import ask, servers_of
 from failover.dns.route53 import Zone, checks_of, target_of
-from failover.errors import DnsRejected, DnsUnavailable
+from failover.errors import DnsRejected, DnsUnavailable, Obstacle
 from failover.plan.client_name import Beacon, Route53HealthCheck
 from failover.plan.model import Plan
 
@@ -135,7 +135,7 @@ def _is_there(beacon: Beacon) -> bool:
     try:
         _s3(beacon, "head_object")
     except DnsRejected as error:
-        if isinstance(error.__cause__, ClientError) and error_code(error.__cause__) in _ABSENT:
+        if error_code(error) in _ABSENT:
             return False
         raise
     return True
@@ -152,14 +152,9 @@ def _take_away(beacon: Beacon) -> bool:
 
 
 def _s3(beacon: Beacon, operation: str, **more: Any) -> None:
-    try:
+    of = f"S3 in {beacon.region}, {operation} of {beacon.bucket}/{beacon.key}"
+    with aws_errors(of, transient=DnsUnavailable, final=DnsRejected):
         getattr(client("s3", beacon.region, attempts=1), operation)(Bucket=beacon.bucket, Key=beacon.key, **more)
-    except (ClientError, BotoCoreError) as error:
-        if is_transient(error):
-            raise DnsUnavailable(f"S3 in {beacon.region} gave no answer for {beacon.bucket}: {error}") from error
-        raise DnsRejected(
-            f"S3 in {beacon.region} refused {operation} of {beacon.bucket}/{beacon.key}: {error}"
-        ) from error
 
 
 def _status(beacon: Beacon) -> int:

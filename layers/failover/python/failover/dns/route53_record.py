@@ -4,14 +4,17 @@ and proven by the zone's own name servers, as resolvers will ask them.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from failover.dns import NameState, Obstacle, canonical, targets_of
+from failover.dns import NameState, canonical, targets_of
 from failover.dns.answers import Kind, ask
 from failover.dns.route53 import Zone, target_of
-from failover.errors import DnsRejected
+from failover.errors import DnsRejected, Obstacle
 from failover.plan.client_name import Route53Record
 from failover.plan.model import Plan
+
+if TYPE_CHECKING:
+    from mypy_boto3_route53 import Route53Client
 
 WEIGHT: Final = 100
 
@@ -19,11 +22,11 @@ WEIGHT: Final = 100
 class Route53Name:
     """A `ClientName` that is records of a Route 53 zone: one, or one for each site."""
 
-    def __init__(self, plan: Plan, described: Route53Record, route53: Any = None) -> None:
+    def __init__(self, plan: Plan, described: Route53Record, route53: Route53Client | None = None) -> None:
         self._hostname = canonical(plan.hostname)
         self._targets = targets_of(plan)
         self._described = described
-        self._type = "A" if described.type == "alias" else "CNAME"
+        self._type: Kind = "A" if described.type == "alias" else "CNAME"
         self._zone = Zone(described.hosted_zone_id, route53)
         self._servers: tuple[str, ...] = described.nameservers
 
@@ -122,8 +125,7 @@ class Route53Name:
     def _answers(self) -> dict[str, str]:
         if not self._servers:
             self._servers = self._zone.name_servers()
-        kind: Kind = "A" if self._type == "A" else "CNAME"
-        return ask(self._servers, self._hostname, kind, self._targets)
+        return ask(self._servers, self._hostname, self._type, self._targets)
 
 
 def _weighing(record: dict[str, Any], weight: int) -> dict[str, Any]:

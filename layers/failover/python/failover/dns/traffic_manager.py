@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import httpx
 
-from failover.dns import NameState, Obstacle, canonical, targets_of
+from failover.dns import NameState, canonical, targets_of
 from failover.dns.answers import ask, servers_of
 from failover.dns.rest_api import RestApi, Token, document, token_from
 from failover.dns.web_identity import web_identity
-from failover.errors import DnsRejected
+from failover.errors import DnsRejected, Obstacle
 from failover.plan.client_name import TrafficManager
 from failover.plan.model import Plan
 

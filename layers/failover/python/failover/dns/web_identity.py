@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from failover.aws.clients import client, is_transient
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors
 from failover.errors import DnsRejected, DnsUnavailable
 
 VALID_S: Final = 300
@@ -20,15 +19,13 @@ def web_identity(audience: str) -> str:
     Raises:
         DnsUnavailable, DnsRejected
     """
-    try:
+    with aws_errors(
+        f"STS, for a web identity for {audience}",
+        transient=DnsUnavailable,
+        final=DnsRejected,
+        remedy="Outbound identity federation must be enabled in the account, and this role may ask for it",
+    ):
         answer = client("sts").get_web_identity_token(
             Audience=[audience], SigningAlgorithm="RS256", DurationSeconds=VALID_S
         )
-    except (ClientError, BotoCoreError) as error:
-        if is_transient(error):
-            raise DnsUnavailable(f"STS gave no answer: {error}") from error
-        raise DnsRejected(
-            f"STS gave no web identity for {audience} (outbound identity federation must be enabled in the account, and"
-            f" this role may ask for it): {error}"
-        ) from error
     return str(answer["WebIdentityToken"])

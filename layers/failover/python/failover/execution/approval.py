@@ -18,10 +18,10 @@ from urllib.parse import urlencode
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.exceptions import BotoCoreError, ClientError
 
-from failover.aws.clients import client, error_code, is_transient
-from failover.errors import CredentialsMissing, Refused, ServiceUnavailable
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors, cause_of, error_code
+from failover.errors import CredentialsMissing, Refused, ServiceRejected, ServiceUnavailable
 from failover.ledger.ledger import Ledger
 
 Answer = Literal["approve", "deny"]
@@ -109,22 +109,19 @@ def answer(book: Ledger, plan: str, execution: str, given: Answer, by: str, why:
 
 def _hand_over(token: str, answered: Answered, why: str) -> None:
     states = client("stepfunctions")
+    of = "Step Functions, for the answer of a person"
     try:
-        if answered.answer == "approve":
-            states.send_task_success(taskToken=token, output="{}")
-        else:
-            cause = f"{answered.by}: {why or 'no reason given'}"
-            states.send_task_failure(taskToken=token, error="ApprovalDenied", cause=cause)
-    except ClientError as error:
-        if error_code(error) in _NOT_WAITING:
-            if answered.now:
-                raise NothingAsked("the execution does not wait for an answer any more") from None
-            return
-        if is_transient(error):
-            raise ServiceUnavailable(f"Step Functions did not take the answer: {error_code(error)}") from error
-        raise
-    except BotoCoreError as error:
-        raise ServiceUnavailable(f"Step Functions did not take the answer: {type(error).__name__}") from error
+        with aws_errors(of, transient=ServiceUnavailable, final=ServiceRejected, hide=token):
+            if answered.answer == "approve":
+                states.send_task_success(taskToken=token, output="{}")
+            else:
+                cause = f"{answered.by}: {why or 'no reason given'}"
+                states.send_task_failure(taskToken=token, error="ApprovalDenied", cause=cause)
+    except ServiceRejected as error:
+        if error_code(error) not in _NOT_WAITING:
+            raise
+        if answered.now:
+            raise NothingAsked("the execution does not wait for an answer any more") from None
 
 
 def _signature(question: Question) -> str:
@@ -139,10 +136,13 @@ def _store() -> SecretsProvider:
 
 def _key() -> bytes:
     name = os.environ["APPROVAL_KEY_SECRET"]
-    try:
-        return str(_store().get(name, max_age=KEY_CACHED_S)).encode()
-    except GetParameterError as error:
-        cause = error.__cause__ or error.__context__
-        if isinstance(cause, Exception) and is_transient(cause):
-            raise ServiceUnavailable("Secrets Manager did not answer for the key of approval links") from error
-        raise CredentialsMissing("the key of approval links can't be read: it must be this stack's secret") from None
+    with aws_errors(
+        "Secrets Manager, for the key of approval links",
+        transient=ServiceUnavailable,
+        final=CredentialsMissing,
+        remedy="It must be this stack's secret",
+    ):
+        try:
+            return str(_store().get(name, max_age=KEY_CACHED_S)).encode()
+        except GetParameterError as error:
+            raise cause_of(error) from None

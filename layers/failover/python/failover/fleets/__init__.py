@@ -10,6 +10,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, cast
 
+from failover.errors import Obstacle
 from failover.plan.fleets import FleetConfig
 from failover.plan.model import Site
 
@@ -66,14 +67,6 @@ class FleetState:
     def unproven(self) -> list[str]:
         """The names of the instances that are not proven to run the wanted configuration."""
         return [instance.name for instance in self.instances if instance.proof is None]
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Something that would keep a fleet from being routed, or its instances from being asked."""
-
-    what: str
-    remedy: str
 
 
 class Fleet(Protocol):

@@ -14,8 +14,8 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from failover.errors import FleetRejected
-from failover.fleets import FleetState, Obstacle, metrics
+from failover.errors import FleetRejected, Obstacle
+from failover.fleets import FleetState, metrics
 from failover.fleets.cfk_state import BLOCKED, ROLL, Told, View, config_id, hot_reload, told
 from failover.fleets.change_annotation import Change, change_of, conditions_of, digests
 from failover.fleets.guarded_patch import patched

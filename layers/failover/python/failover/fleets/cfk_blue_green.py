@@ -12,8 +12,8 @@ import time
 import uuid
 from typing import Final
 
-from failover.errors import FleetRejected
-from failover.fleets import FleetState, Obstacle
+from failover.errors import FleetRejected, Obstacle
+from failover.fleets import FleetState
 from failover.fleets.cfk import PODS, CfkGateway
 from failover.fleets.change_annotation import Change, change_of
 from failover.fleets.guarded_patch import patched

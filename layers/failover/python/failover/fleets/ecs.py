@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from failover.aws.clients import client, is_transient
-from failover.errors import FleetRejected, FleetUnavailable
-from failover.fleets import FleetState, Instance, Obstacle
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors
+from failover.errors import FleetRejected, FleetUnavailable, Obstacle
+from failover.fleets import FleetState, Instance
 from failover.plan.fleets import EcsFleet
 from failover.plan.model import FENCED
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
 
 _NEVER_BACK: Final = {"maximumPercent": 200, "deploymentCircuitBreaker": {"enable": False, "rollback": False}}
 """A deployment that is rolled back leads clients back to the lost site."""
@@ -31,6 +34,8 @@ _TERMINATES: Final = "deregistration_delay.connection_termination.enabled"
 _DELAY: Final = "deregistration_delay.timeout_seconds"
 _REGISTER: Final = "register it again, and name the new revision in the plan"
 _DESCRIBED_AT_ONCE: Final = 100
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 _OVER: Final = ("DEPROVISIONING", "STOPPED", "DELETED")
 """Of a task whose containers have ended
 (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html)."""
@@ -39,7 +44,13 @@ _OVER: Final = ("DEPROVISIONING", "STOPPED", "DELETED")
 class EcsService:
     """A `Fleet` that is one ECS service."""
 
-    def __init__(self, fleet: EcsFleet, region: str, ecs: Any = None, balancing: Any = None) -> None:
+    def __init__(
+        self,
+        fleet: EcsFleet,
+        region: str,
+        ecs: ECSClient | None = None,
+        balancing: ElasticLoadBalancingv2Client | None = None,
+    ) -> None:
         self._fleet = fleet
         self._balancing = balancing
         self._region = region
@@ -152,41 +163,34 @@ class EcsService:
 
     def _tasks(self) -> list[dict[str, Any]]:
         """Those that may have connections: a task that is on its way out serves those it has until it is stopped."""
-        arns = [arn for wanted in ("RUNNING", "STOPPED") for arn in self._listed(wanted)]
+        arns = [*self._listed("RUNNING"), *self._listed("STOPPED")]
         tasks: list[dict[str, Any]] = []
         for first in range(0, len(arns), _DESCRIBED_AT_ONCE):
             some = arns[first : first + _DESCRIBED_AT_ONCE]
-            tasks += self._call(self._ecs.describe_tasks, cluster=self._fleet.cluster, tasks=some)["tasks"]
+            answer = self._call(self._ecs.describe_tasks, cluster=self._fleet.cluster, tasks=some)
+            tasks += map(dict, answer["tasks"])
         return [task for task in tasks if task.get("lastStatus") not in _OVER]
 
-    def _listed(self, desired: str) -> list[str]:
-        arns: list[str] = []
-        start: dict[str, str] = {}
-        of = {"cluster": self._fleet.cluster, "serviceName": self._fleet.service, "desiredStatus": desired}
-        while True:
-            page = self._call(self._ecs.list_tasks, **of, **start)
-            arns += page["taskArns"]
-            if not page.get("nextToken"):
-                return arns
-            start = {"nextToken": page["nextToken"]}
+    def _listed(self, desired: Literal["RUNNING", "STOPPED"]) -> list[str]:
+        pages = self._ecs.get_paginator("list_tasks").paginate(
+            cluster=self._fleet.cluster, serviceName=self._fleet.service, desiredStatus=desired
+        )
+        with aws_errors(self._where, transient=FleetUnavailable, final=FleetRejected):
+            return [arn for page in pages for arn in page["taskArns"]]
 
-    def _call(self, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
-        return called(self._where, operation, **arguments)
+    def _call(self, operation: Callable[Arguments, Answer], *_: Arguments.args, **given: Arguments.kwargs) -> Answer:
+        return called(self._where, operation, *_, **given)
 
 
-def called(where: str, operation: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+def called(where: str, operation: Callable[Arguments, Answer], *_: Arguments.args, **given: Arguments.kwargs) -> Answer:
     """What an operation of an AWS client answers.
 
     Raises:
         FleetUnavailable: nobody answered; repeating it may help.
         FleetRejected: it was refused.
     """
-    try:
-        return operation(**arguments)
-    except (ClientError, BotoCoreError) as error:
-        if is_transient(error):
-            raise FleetUnavailable(f"no answer for {where}: {error}") from error
-        raise FleetRejected(f"{where}: {error}") from error
+    with aws_errors(where, transient=FleetUnavailable, final=FleetRejected):
+        return operation(*_, **given)
 
 
 def _instance(task: dict[str, Any], wanted: str, port: int) -> Instance:

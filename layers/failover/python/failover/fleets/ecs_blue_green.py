@@ -15,14 +15,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from failover.aws.clients import client
-from failover.errors import FleetRejected
-from failover.fleets import FleetState, Obstacle
+from failover.errors import FleetRejected, Obstacle
+from failover.fleets import FleetState
 from failover.fleets.ecs import EcsService, called
 from failover.plan.fleets import EcsBlueGreenFleet
 from failover.plan.model import FENCED
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_ecs.type_defs import TagTypeDef
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_elbv2.type_defs import ActionTypeDef, TargetGroupTupleTypeDef
 
 LEFT: Final = "kafka-failover:clients-left"
 TIER: Final = "blue/green"
@@ -70,7 +76,13 @@ class View:
 class BlueGreenServices:
     """A `Fleet` that is two ECS services and a Network Load Balancer."""
 
-    def __init__(self, fleet: EcsBlueGreenFleet, region: str, ecs: Any = None, balancing: Any = None) -> None:
+    def __init__(
+        self,
+        fleet: EcsBlueGreenFleet,
+        region: str,
+        ecs: ECSClient | None = None,
+        balancing: ElasticLoadBalancingv2Client | None = None,
+    ) -> None:
         self._fleet = fleet
         self._ecs = ecs if ecs is not None else client("ecs", region, attempts=1)
         self._balancing = balancing if balancing is not None else client("elbv2", region, attempts=1)
@@ -139,15 +151,17 @@ class BlueGreenServices:
 
     def _move(self, view: View, target: str) -> None:
         """Lead the listeners to a service: that of the bootstrap, the plan's first, as the last."""
-        tags = [{"key": LEFT, "value": datetime.now(UTC).isoformat()}]
+        tags: list[TagTypeDef] = [{"key": LEFT, "value": datetime.now(UTC).isoformat()}]
         called(self._where, self._ecs.tag_resource, resourceArn=view.arns[self._other(target)], tags=tags)
         for listener in reversed(view.listeners):
             weights = view.weights(listener, target)
             if weights is None:
                 raise FleetRejected(f"listener {listener.arn} forwards to no target group of {self._where}")
             if weights != listener.weights:
-                groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in weights.items()]
-                action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+                groups: list[TargetGroupTupleTypeDef] = [
+                    {"TargetGroupArn": group, "Weight": weight} for group, weight in weights.items()
+                ]
+                action: ActionTypeDef = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
                 called(self._where, self._balancing.modify_listener, ListenerArn=listener.arn, DefaultActions=[action])
 
     def _left(self, view: View, selected: str) -> list[str]:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import botocore.session
-from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
-from failover.aws.clients import client, is_transient
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.plan.fleets import Eks
 
@@ -46,13 +46,11 @@ def api_server(eks: Eks, region: str) -> ApiServer:
     """
     endpoint, authority = eks.endpoint, eks.certificate_authority
     if endpoint is None or authority is None:
-        try:
+        of = f"EKS, for where cluster {eks.name} in {region} is"
+        with aws_errors(of, transient=FleetUnavailable, final=FleetRejected):
             cluster = client("eks", region, attempts=1).describe_cluster(name=eks.name)["cluster"]
+        try:
             endpoint, authority = str(cluster["endpoint"]), str(cluster["certificateAuthority"]["data"])
-        except (ClientError, BotoCoreError) as error:
-            if is_transient(error):
-                raise FleetUnavailable(f"EKS did not say where cluster {eks.name} in {region} is: {error}") from error
-            raise FleetRejected(f"EKS cluster {eks.name} in {region}: {error}") from error
         except KeyError:
             raise FleetUnavailable(f"EKS cluster {eks.name} in {region} has no endpoint yet") from None
     try:

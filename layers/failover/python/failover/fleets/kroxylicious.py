@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from failover.errors import FleetRejected
-from failover.fleets import FenceKind, FleetState, Instance, Obstacle
+from failover.errors import FleetRejected, Obstacle
+from failover.fleets import FenceKind, FleetState, Instance
 from failover.fleets.cfk import DEPLOYMENTS, PODS
 from failover.fleets.cfk_state import REFUSED_AFTER_S
 from failover.fleets.change_annotation import Change, change_of, conditions_of, since

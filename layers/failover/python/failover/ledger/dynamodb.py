@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from failover.aws.errors import aws_errors, error_code
+from failover.errors import LedgerRejected, LedgerUnavailable
 
-from failover.aws.clients import error_code, is_transient
-from failover.errors import LedgerUnavailable
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
 
@@ -22,7 +23,7 @@ class ItemTable:
     region.
     """
 
-    def __init__(self, dynamodb: Any, table: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
 
@@ -98,18 +99,14 @@ def _conditional(condition: str | None, given: Item | None, expression: str = ""
 
 
 def _call(call: Callable[..., Any], **arguments: Any) -> Any:
-    try:
+    with aws_errors("the ledger", transient=LedgerUnavailable, final=LedgerRejected):
         return call(**arguments)
-    except (ClientError, BotoCoreError) as error:
-        if is_transient(error):
-            raise LedgerUnavailable(f"the ledger did not answer: {error}") from error
-        raise
 
 
 def _conditional_write(write: Callable[..., Any], **arguments: Any) -> bool:
     try:
         _call(write, **arguments)
-    except ClientError as error:
+    except LedgerRejected as error:
         if error_code(error) == "ConditionalCheckFailedException":
             return False
         raise

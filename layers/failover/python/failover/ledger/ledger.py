@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from failover.errors import DuplicateExecution, LeaseLost
 from failover.ledger.dynamodb import Item, ItemTable, sortable
 from failover.ledger.execution import Execution
 from failover.ledger.records import ExecutionRecord, Outcome, PlanState, StepRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 DRY_RUN_KEPT_S = 30 * 86_400
 FAILOVERS_KEPT_S = 86_400
@@ -28,7 +31,7 @@ class Ledger:
     Every method raises `LedgerUnavailable` when DynamoDB does not answer or throttles.
     """
 
-    def __init__(self, dynamodb: Any, table: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._items = ItemTable(dynamodb, table)
 
     def state(self, plan: str, home: str) -> PlanState:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from failover.aws.clients import client, error_code, is_transient
-from failover.errors import BadPlan, ServiceUnavailable, UnknownPlan
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors, cause_of, error_code
+from failover.errors import BadPlan, FailoverError, ServiceRejected, ServiceUnavailable, UnknownPlan
 from failover.plan.model import Plan, parse_cached
 
 PLAN_CACHED_S = 30
@@ -18,6 +21,15 @@ PLAN_CACHED_S = 30
 @functools.cache
 def _store() -> SSMProvider:
     return SSMProvider(boto3_client=client("ssm"))
+
+
+@contextmanager
+def _parameter_store(final: type[FailoverError]) -> Iterator[None]:
+    with aws_errors(f"Parameter Store, for {_path()}", transient=ServiceUnavailable, final=final):
+        try:
+            yield
+        except GetParameterError as error:
+            raise cause_of(error) from None
 
 
 def _path() -> str:
@@ -33,13 +45,11 @@ def plan_named(name: str) -> Plan:
         ServiceUnavailable: if Parameter Store does not answer.
     """
     try:
-        text = _store().get(f"{_path()}/{name}", max_age=PLAN_CACHED_S)
-    except GetParameterError as error:
-        cause = error.__cause__ or error.__context__
-        if isinstance(cause, Exception) and is_transient(cause):
-            raise ServiceUnavailable(f"Parameter Store did not answer: {cause}") from error
-        code = error_code(cause) if hasattr(cause, "response") else ""  # type: ignore[arg-type]
-        hint = "deploy it as the SSM parameter" if code != "AccessDeniedException" else "this stack may not read"
+        with _parameter_store(final=UnknownPlan):
+            text = _store().get(f"{_path()}/{name}", max_age=PLAN_CACHED_S)
+    except UnknownPlan as error:
+        denied = error_code(error) == "AccessDeniedException"
+        hint = "this stack may not read" if denied else "deploy it as the SSM parameter"
         raise UnknownPlan(f"no plan {name!r} is deployed: {hint} {_path()}/{name}") from None
     return _checked(name, str(text))
 
@@ -49,11 +59,10 @@ def deployed_plans() -> dict[str, Plan | BadPlan]:
 
     Raises:
         ServiceUnavailable: if Parameter Store does not answer.
+        ServiceRejected: if this stack may not read the plans.
     """
-    try:
+    with _parameter_store(final=ServiceRejected):
         documents = _store().get_multiple(_path(), max_age=PLAN_CACHED_S)
-    except GetParameterError as error:
-        raise ServiceUnavailable(f"Parameter Store did not answer: {error}") from error
     plans: dict[str, Plan | BadPlan] = {}
     for name, text in documents.items():
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from failover.fleets import FleetState, Instance, Obstacle
+from failover.errors import Obstacle
+from failover.fleets import FleetState, Instance
 from failover.readiness import Finding, fail, listed, ok, unknown, warn
 
 

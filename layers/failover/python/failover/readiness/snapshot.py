@@ -11,9 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from failover.dns import NameState, Obstacle, client_name_of
+from failover.dns import NameState, client_name_of
+from failover.errors import Obstacle
 from failover.fleets import Fleet, FleetState, Instance, fleet_of
-from failover.fleets import Obstacle as FleetObstacle
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import ExecutionRecord, PlanState
 from failover.ledger.topic_tables import load_plan_table
@@ -120,7 +120,7 @@ class PlanSnapshot:
         """A fleet of a site."""
         return self._fleet(site, name).look()
 
-    def fleet_obstacles(self, site: str, name: str) -> list[FleetObstacle]:
+    def fleet_obstacles(self, site: str, name: str) -> list[Obstacle]:
         """What would keep a fleet from being routed."""
         return self._fleet(site, name).obstacles()
 

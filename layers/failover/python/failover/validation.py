@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from failover.errors import MalformedEvent
 
+MOST_PORT = 65_535
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -22,3 +24,33 @@ def read(model: type[Model], event: object) -> Model:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'event'}: {p['msg']}" for p in error.errors())
         raise MalformedEvent(f"{model.__name__}: {problems}") from None
+
+
+def host_and_port(text: str, port: int) -> tuple[str, int]:
+    """A host and its port from `host`, `host:port`, `address`, `[IPv6 address]` or `[IPv6 address]:port`; `port` if it
+    has none.
+
+    Raises:
+        ValueError: if it is none of these.
+    """
+    if is_address(text):
+        return text, port
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        if not closed or not is_address(host) or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text!r} is no [IPv6 address]:port")
+        given = rest[1:]
+    else:
+        host, _, given = text.partition(":")
+    if not host or (given and not (given.isdecimal() and 0 < int(given) <= MOST_PORT)):
+        raise ValueError(f"{text!r} is no host:port")
+    return host, int(given) if given else port
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address, and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -16,8 +16,10 @@ import dns.resolver
 from failover.dns import canonical, targets_of
 from failover.errors import DnsUnavailable
 from failover.plan.model import Plan
+from failover.validation import host_and_port, is_address
 
 ASKED_S: Final = 1.0
+DNS_PORT: Final = 53
 CNAME: Final = dns.rdatatype.CNAME
 Kind = Literal["CNAME", "A"]
 
@@ -36,7 +38,8 @@ def servers_of(hostname: str) -> tuple[str, ...]:
 
 
 def ask(servers: Sequence[str], hostname: str, kind: Kind, targets: Mapping[str, str]) -> dict[str, str]:
-    """What each server (host or host:port) answers: a CNAME's target; of addresses, whose of `targets` they are."""
+    """What each server (host, host:port, address or [IPv6 address]:port) answers: a CNAME's target; of addresses, whose
+    of `targets` they are."""
     of_targets = _addresses_of(targets) if kind == "A" else {}
     with ThreadPoolExecutor(max_workers=max(1, len(servers))) as pool:
         found = pool.map(lambda server: _ask(server, hostname, kind, of_targets), servers)
@@ -57,12 +60,12 @@ def ask_resolvers(plan: Plan) -> dict[str, str]:
 
 
 def _ask(server: str, hostname: str, kind: Kind, of_targets: Mapping[str, frozenset[str]]) -> str:
-    host, _, port = server.partition(":")
     question = dns.message.make_query(hostname, kind)
     try:
-        address = host if host.replace(".", "").isdigit() else next(iter(_addresses(host)))
-        answer = dns.query.udp(question, address, timeout=ASKED_S, port=int(port or 53))
-    except (dns.exception.DNSException, OSError) as error:
+        host, port = host_and_port(server, DNS_PORT)
+        address = host if is_address(host) else next(iter(_addresses(host)))
+        answer = dns.query.udp(question, address, timeout=ASKED_S, port=port)
+    except (dns.exception.DNSException, OSError, ValueError) as error:
         return f"no answer ({type(error).__name__})"
     on_the_way = {canonical(str(each)) for found in answer.answer if found.rdtype == CNAME for each in found}
     if passed := on_the_way & of_targets.keys():

@@ -1,0 +1,9 @@
+"""The state machines, written once in Python; what is deployed is their text in Amazon States Language beside it.
+
+`python -m statemachines` writes `*.asl.yaml` anew. `failover.py` is the flow, `blocks.py` what every flow is made of.
+"""
+
+from statemachines.failover import failover
+from statemachines.rounds import sample, watch
+
+MACHINES = {"failover": failover, "sample": sample, "watch": watch}

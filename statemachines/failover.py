@@ -1,0 +1,317 @@
+"""Failover: the active site is lost, the standby takes over.
+
+The state machine owns order, waiting and deadlines; the steps own what is done. From top to bottom it is the flow.
+"""
+
+from __future__ import annotations
+
+from statemachines.blocks import (
+    END,
+    State,
+    States,
+    branch,
+    call,
+    catch,
+    choice,
+    fleets,
+    jsonata,
+    machine,
+    retry,
+    step,
+    stops_at,
+    too_late,
+)
+
+EXECUTION = {"execution": jsonata("$execution")}
+RESUMABLE = (
+    "BeginAssess",
+    "RequestApproval",
+    "BeginFence",
+    "PromoteAndPrepare",
+    "FlipAndReroute",
+    "BeginVerify",
+    "Conclude",
+)
+
+
+def failover() -> State:
+    """The whole machine."""
+    return machine(
+        "Failover: the active site is lost, the standby takes over. Every step is called until it reports done.",
+        "Claim",
+        {
+            **_claim(then="BeginAssess"),
+            **_assess(proceed="BeginFence", ask="RequestApproval"),
+            **_approve(then="BeginFence"),
+            **_fence(then="PromoteAndPrepare"),
+            "PromoteAndPrepare": _side_by_side(
+                "PromoteAndPrepare",
+                "Make the standby writable, and side by side route its own fleet to it; no client is there yet. Nothing"
+                " that carries clients is moved before this state is done.",
+                [branch("BeginPromote", _promote()), branch("PrepareFleets", _prepare())],
+                then="FlipAndReroute",
+            ),
+            "FlipAndReroute": _side_by_side(
+                "FlipAndReroute",
+                "Point the client hostname at the standby's fleet, and side by side route the lost site's fleet there,"
+                " if it can be.",
+                [branch("BeginFlip", _flip()), branch("RerouteFleets", _reroute())],
+                then="BeginVerify",
+            ),
+            **_verify(then="Conclude"),
+            **_conclude(),
+            **_stand_down(),
+            **_stop(),
+        },
+    )
+
+
+def _claim(then: str) -> States:
+    start = {"start": jsonata("$states.input"), "execution_name": jsonata("$states.context.Execution.Name")}
+    assign = {
+        "execution": jsonata("$states.result.Payload.execution"),
+        "claimed": jsonata("$states.result.Payload"),
+        "stopped_at": "",
+        "error": {},
+    }
+    ends = [catch("DuplicateExecution", to="Duplicate"), catch("States.ALL", to="NotStarted")]
+    return {
+        "Claim": call("Claim", start, comment="Take the lease, raise the epoch.", Assign=assign, Catch=ends, Next=then),
+        "Duplicate": {
+            "Comment": "Another execution is at it, or this epoch was used. Nothing was changed.",
+            "Type": "Succeed",
+        },
+        "NotStarted": {
+            "Comment": "The start can't be carried out as it was written. Nothing was changed.",
+            "Type": "Fail",
+            "Error": jsonata("$states.input.Error"),
+            "Cause": jsonata("$states.input.Cause"),
+        },
+    }
+
+
+def _assess(proceed: str, ask: str) -> States:
+    task = call(
+        "Assess",
+        EXECUTION.copy(),
+        comment="Read the evidence anew and decide.",
+        Assign={"assessed": jsonata("$states.result.Payload.observed")},
+        Catch=stops_at("BeginAssess"),
+    )
+    states = step(
+        "Assess",
+        task,
+        deadline="${AssessDeadlineSeconds}",
+        then="Assessed",
+        late=None,
+        last_chance=True,
+        assign={"assessed": {}},
+    )
+    verdicts = [choice("$assessed.verdict = 'proceed'", proceed), choice("$assessed.verdict = 'ask'", ask)]
+    return states | {"Assessed": {"Type": "Choice", "Choices": verdicts, "Default": "StandDown"}}
+
+
+def _approve(then: str) -> States:
+    denied = jsonata("$merge([$assessed, {'why': 'a person denied it: ' & $states.errorOutput.Cause}])")
+    unanswered = jsonata("$merge([$assessed, {'why': 'nobody answered in time; ' & $assessed.why}])")
+    task = call(
+        "RequestApproval",
+        EXECUTION | {"task_token": jsonata("$states.context.Task.Token"), "assessed": jsonata("$assessed")},
+        comment="Ask a person, and wait for the answer to the task token.",
+        Resource="arn:aws:states:::lambda:invoke.waitForTaskToken",
+        TimeoutSeconds=jsonata("$claimed.approval_timeout_seconds"),
+        Retry=[
+            retry(
+                "LedgerUnavailable",
+                "ServiceUnavailable",
+                "Lambda.ServiceException",
+                "Lambda.AWSLambdaException",
+                "Lambda.SdkClientException",
+                "Lambda.TooManyRequestsException",
+            )
+        ],
+        Catch=[
+            {"ErrorEquals": ["States.Timeout", "States.HeartbeatTimeout"], "Next": "ApprovalTimedOut"},
+            catch("ApprovalDenied", to="StandDown", assign={"assessed": denied}),
+            *stops_at("RequestApproval"),
+        ],
+        Next=then,
+    )
+    del task["Output"]
+    return {
+        "RequestApproval": task,
+        "ApprovalTimedOut": {
+            "Type": "Choice",
+            "Choices": [choice("$claimed.on_approval_timeout = 'proceed'", then)],
+            "Default": "NobodyAnswered",
+        },
+        "NobodyAnswered": {"Type": "Pass", "Assign": {"assessed": unanswered}, "Next": "StandDown"},
+    }
+
+
+def _fence(then: str) -> States:
+    return step(
+        "Fence",
+        call(
+            "Fence",
+            EXECUTION.copy(),
+            comment="Stop writes to the lost site where it can be reached; what can't be in time holds nothing up.",
+            Catch=stops_at("BeginFence"),
+        ),
+        deadline="${FenceDeadlineSeconds}",
+        then=then,
+        late={"Type": "Pass", "Next": then},
+    )
+
+
+def _side_by_side(name: str, comment: str, branches: list[State], then: str) -> State:
+    return {"Comment": comment, "Type": "Parallel", "Catch": stops_at(name), "Next": then, "Branches": branches}
+
+
+def _promote() -> States:
+    promote = call(
+        "PromoteMirrors",
+        EXECUTION.copy(),
+        comment="Every mirror of every link, until all are STOPPED; policy decides at the last chance.",
+    )
+    check = call(
+        "CheckOffsets",
+        EXECUTION.copy(),
+        comment="Record where the standby's partitions end before a client is let in; look for offsets beyond that.",
+    )
+    (transient, of_lambda) = check["Retry"]
+    check["Retry"] = [retry(*transient["ErrorEquals"], *of_lambda["ErrorEquals"], attempts=2, rate=1.0)]
+    check["Catch"] = [catch("LeaseLost", to="CheckLostLease"), catch("States.ALL", to="CheckOffsetsEnd")]
+    unknown = "What could not be looked at is unknown in the report; the mirrors are writable, and clients are waiting."
+    return {
+        **step(
+            "Promote",
+            promote,
+            deadline="$claimed.promotion_timeout_seconds",
+            then="BeginCheckOffsets",
+            late=None,
+            last_chance=True,
+        ),
+        **step(
+            "CheckOffsets",
+            check,
+            deadline="${CheckOffsetsDeadlineSeconds}",
+            then="CheckOffsetsEnd",
+            late={"Type": "Pass", "Next": "CheckOffsetsEnd"},
+        ),
+        "CheckLostLease": {"Type": "Fail", "Error": "LeaseLost", "Cause": jsonata("$states.input.Cause")},
+        "CheckOffsetsEnd": {"Comment": unknown, **END},
+    }
+
+
+def _prepare() -> States:
+    prepare = call("SwitchRoutes", EXECUTION | {"site": jsonata("$execution.to"), "fleet": jsonata("$fleet")})
+    states = step(
+        "Prepare",
+        prepare,
+        deadline="${RouteDeadlineSeconds}",
+        then="PrepareEnd",
+        late=too_late("switch_routes"),
+        last_chance=True,
+        assign={"fleet": jsonata("$states.input.fleet")},
+    )
+    return {"PrepareFleets": fleets("$claimed.fleets_here", "BeginPrepare", states | {"PrepareEnd": END})}
+
+
+def _flip() -> States:
+    return {
+        **step(
+            "Flip",
+            call("FlipDns", EXECUTION.copy()),
+            deadline="${DnsDeadlineSeconds}",
+            then="FlipEnd",
+            late=too_late("flip_dns"),
+        ),
+        "FlipEnd": END,
+    }
+
+
+def _reroute() -> States:
+    payload = EXECUTION | {"site": jsonata("$execution.from"), "fleet": jsonata("$fleet"), "best_effort": True}
+    states = step(
+        "Reroute",
+        call("SwitchRoutes", payload),
+        deadline="${RerouteDeadlineSeconds}",
+        then="RerouteEnd",
+        late={"Comment": "A lost fleet that can't be routed in time is in the report, and holds nothing up.", **END},
+        assign={"fleet": jsonata("$states.input.fleet")},
+    )
+    return {"RerouteFleets": fleets("$claimed.fleets_lost", "BeginReroute", states | {"RerouteEnd": END})}
+
+
+def _verify(then: str) -> States:
+    late = jsonata(
+        "{'Error': 'StepDeadlineExceeded', 'Cause': 'not proven in time: ' & $string($states.input.observed)}"
+    )
+    return step(
+        "Verify",
+        call(
+            "Verify",
+            EXECUTION.copy(),
+            comment="Prove with real records that clients can work.",
+            Catch=stops_at("BeginVerify"),
+        ),
+        deadline="${VerifyDeadlineSeconds}",
+        then=then,
+        late={"Type": "Pass", "Assign": {"stopped_at": "BeginVerify", "error": late}, "Next": "Stopped"},
+    )
+
+
+def _conclude() -> States:
+    return {
+        "Conclude": call(
+            "Conclude",
+            EXECUTION | {"outcome": "succeeded"},
+            comment="The standby is the active site now; report, tell, release the lease.",
+            Catch=stops_at("Conclude"),
+            Next="Succeeded",
+        ),
+        "Succeeded": {"Type": "Succeed"},
+    }
+
+
+def _stand_down() -> States:
+    return {
+        "StandDown": call(
+            "Conclude",
+            EXECUTION | {"outcome": "stood-down", "why": jsonata("$assessed.why")},
+            comment="Nothing was changed; say why, release the lease.",
+            Catch=stops_at("StandDown"),
+            Next="StoodDown",
+        ),
+        "StoodDown": {"Type": "Succeed"},
+    }
+
+
+def _stop() -> States:
+    redrives = "$exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0"
+    failed = EXECUTION | {
+        "outcome": "failed",
+        "stopped_at": jsonata("$stopped_at"),
+        "error": jsonata("$error"),
+        "redrives": jsonata(redrives),
+    }
+    return {
+        "Stopped": call(
+            "Conclude",
+            failed,
+            comment="Record where it stopped, tell, keep the lease, fail. Redriven, it answers where to go on.",
+            Next="Resume",
+        ),
+        "Resume": {
+            "Type": "Choice",
+            "Choices": [choice(f"$states.input.resume = '{name}'", name) for name in RESUMABLE],
+            "Default": "StandDown",
+        },
+        "LeaseLost": {
+            "Comment": "Another execution holds the plan; this one must not touch anything any more.",
+            "Type": "Fail",
+            "Error": "LeaseLost",
+            "Cause": jsonata("$states.input.Cause"),
+        },
+    }

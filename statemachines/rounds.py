@@ -1,0 +1,50 @@
+"""What is done every few seconds, a minute long: watch the sites, sample the lag. A schedule is no faster than a minute."""
+
+from __future__ import annotations
+
+from statemachines.blocks import State, branch, call, catch, choice, jsonata, machine
+
+
+def watch() -> State:
+    """Look at the sites of a plan every few seconds for a minute."""
+    return _rounds(
+        "Watch: look at the sites of a plan every few seconds for a minute.",
+        "WatchSite",
+        seconds="${RoundSeconds}",
+    )
+
+
+def sample() -> State:
+    """Keep the lag of a plan's mirrors every few seconds for a minute, as long as it is proven fresh."""
+    return _rounds(
+        "Sample: keep the lag of a plan's mirrors every few seconds for a minute, as long as it is proven fresh.",
+        "SampleLag",
+        seconds="${RoundSeconds}",
+    )
+
+
+def _rounds(comment: str, function: str, *, seconds: str) -> State:
+    """The call runs beside the wait, so that rounds begin on time; one that fails says nothing, and the next comes."""
+    task = call(function, {"plan": jsonata("$plan")}, Catch=[catch("States.ALL", to="Nothing")], Output={}, End=True)
+    del task["Retry"]
+    round_ = {
+        "Type": "Parallel",
+        "Branches": [
+            branch(function, {function: task, "Nothing": {"Type": "Pass", "Output": {}, "End": True}}),
+            branch("Interval", {"Interval": {"Type": "Wait", "Seconds": jsonata(seconds), "End": True}}),
+        ],
+        "Assign": {"rounds_left": jsonata("$rounds_left - 1")},
+        "Output": {},
+        "Next": "More",
+    }
+    begin = {"plan": jsonata("$states.input.plan"), "rounds_left": jsonata(f"$floor(60 / {seconds})")}
+    return machine(
+        comment,
+        "Begin",
+        {
+            "Begin": {"Type": "Pass", "Assign": begin, "Next": "Round"},
+            "Round": round_,
+            "More": {"Type": "Choice", "Choices": [choice("$rounds_left > 0", "Round")], "Default": "Over"},
+            "Over": {"Type": "Succeed"},
+        },
+    )

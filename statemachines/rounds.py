@@ -1,4 +1,4 @@
-"""What is done every few seconds, a minute long: watch the sites, sample the lag. A schedule is no faster than a minute."""
+"""What is done every few seconds of a minute, the shortest period of a schedule: watch the sites, sample the lag."""
 
 from __future__ import annotations
 

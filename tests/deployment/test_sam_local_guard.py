@@ -68,7 +68,7 @@ def test_every_function_refuses_under_sam_local_before_it_has_anything_to_call_w
     result = imported(function, variables | {"AWS_SAM_LOCAL": "true"})
     name, message = result["error"]
     assert name == "RealAwsRefused"
-    assert "drill up --for sam-local" in message
+    assert "AWS_ENDPOINT_URL in the --env-vars file" in message
     assert "ALLOW_REAL_AWS" in message
     assert result["can_call"] == []
 

@@ -30,6 +30,6 @@ def refuse_real_aws(environment: Mapping[str, str] = os.environ) -> None:
         return
     raise RealAwsRefused(
         "sam local: AWS_ENDPOINT_URL is empty, so this function would act on the real account of the shell's "
-        "credentials; nothing was called. Start `python -m drill up --for sam-local` and pass the --env-vars file it "
-        "names; or, if the real account is meant, set ALLOW_REAL_AWS=yes in that file"
+        "credentials; nothing was called. Give a rehearsal's endpoint as AWS_ENDPOINT_URL in the --env-vars file; or, "
+        "if the real account is meant, ALLOW_REAL_AWS=yes"
     )

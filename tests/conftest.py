@@ -127,8 +127,11 @@ def call(function: Callable[[str], ModuleType]) -> Callable[[str, dict[str, Any]
 
 def _forget_clients() -> None:
     """Clients and caches live as long as a Lambda container; a test is a new container."""
+    from failover.container import forget
+
+    forget()
     for name, module in sys.modules.copy().items():
         if name == "failover" or name.startswith("failover."):
             for value in vars(module).copy().values():
-                if callable(getattr(value, "cache_clear", None)):
+                if not isinstance(value, type) and callable(getattr(value, "cache_clear", None)):
                     value.cache_clear()

@@ -18,6 +18,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from failover.aws.clients import client
 from failover.aws.errors import aws_errors
+from failover.container import remembered
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import DecisionRecord, decision_record, last_decision, record_decision
 from failover.decision.rules import Case, held_back, judge, votes_against
@@ -34,7 +35,12 @@ ALL_WELL_S = 60.0
 
 logger = Logger(service="failover")
 metrics = Metrics(namespace="Failover", service="failover")
-_all_well: dict[str, float] = {}
+
+
+@remembered
+def _all_well() -> dict[str, float]:
+    """When all was last well, by plan."""
+    return {}
 
 
 @metrics.log_metrics
@@ -67,7 +73,7 @@ def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
         known = tuple(signals(ledger, plan.name))
         state, last = standing.result(), before.result()
     well = not any(signal.says_lost for signal in known)
-    if said.often and well and now - _all_well.get(plan.name, 0.0) < ALL_WELL_S:
+    if said.often and well and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
         return {"plan": plan.name, "kept": all(kept), "started": None, "why": "all is well"}
     evidence = Evidence(state.active, plan.other(state.active), known)
     turn = deferred_to(plan, state.active, current_region(), controller_regions())
@@ -77,7 +83,7 @@ def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     on = tuple(dict.fromkeys(signal.source for signal in said.signals))
     record = decision_record(plan.name, case, decision, by, on, started)
     record_decision(ledger, record, last)
-    _all_well[plan.name] = now if well else 0.0
+    _all_well()[plan.name] = now if well else 0.0
     if held_back(case, decision):
         _tell_people(record, state.epoch)
     answer = {"plan": plan.name, "kept": all(kept), "started": started, "why": decision.why}

@@ -5,7 +5,6 @@ between the telling and its record has it told again.
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from failover.aws.clients import CONNECT_S, READ_S, client
 from failover.aws.errors import AWS_ERRORS, aws_errors, cause_of
 from failover.aws.events import put_event, sized_json
+from failover.container import remembered
 from failover.errors import LedgerRejected, LedgerUnavailable, ServiceRejected, ServiceUnavailable
 
 REMEMBERED_S: Final = 14 * 86_400
@@ -104,7 +104,7 @@ class _OneAttempt(LambdaContext):
         return ATTEMPT_MS
 
 
-@functools.cache
+@remembered
 def _guarded(effect: Callable[..., bool]) -> Callable[..., bool]:
     store = DynamoDBPersistenceLayer(
         table_name=os.environ["LEDGER_TABLE"],

@@ -7,7 +7,6 @@ while a container lives: who is refused with what was read earlier reads it anew
 
 from __future__ import annotations
 
-import functools
 import re
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from failover.aws.clients import client
 from failover.aws.errors import aws_errors
+from failover.container import remembered
 from failover.errors import CredentialsMissing, KafkaUnauthorized, ServiceUnavailable
 
 SECRET_CACHED_S = 300
@@ -124,7 +124,7 @@ class _Held:
     asked_at: float
 
 
-@functools.cache
+@remembered
 def _held() -> dict[str, _Held]:
     return {}
 

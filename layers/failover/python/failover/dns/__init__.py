@@ -5,11 +5,11 @@ A new provider is one file with a class that fits `ClientName`, its part of the 
 
 from __future__ import annotations
 
-import functools
 import importlib
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
+from failover.container import remembered
 from failover.errors import Obstacle
 from failover.plan.model import Plan
 
@@ -69,7 +69,7 @@ _KINDS: Final = {
 }
 
 
-@functools.lru_cache(maxsize=128)
+@remembered
 def client_name_of(plan: Plan) -> ClientName | None:
     """The client hostname of a plan, at its DNS provider; None if there is no name to flip."""
     if plan.dns.kind == "none":

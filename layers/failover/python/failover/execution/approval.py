@@ -6,7 +6,6 @@ Secrets Manager (HMAC-SHA256), names one execution, and expires with the questio
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import hmac
 import os
@@ -21,6 +20,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 
 from failover.aws.clients import client
 from failover.aws.errors import aws_errors, cause_of, error_code
+from failover.container import remembered
 from failover.errors import CredentialsMissing, Refused, ServiceRejected, ServiceUnavailable
 from failover.ledger.ledger import Ledger
 
@@ -129,7 +129,7 @@ def _signature(question: Question) -> str:
     return hmac.new(_key(), text.encode(), hashlib.sha256).hexdigest()
 
 
-@functools.cache
+@remembered
 def _store() -> SecretsProvider:
     return SecretsProvider(boto3_client=client("secretsmanager"))
 

@@ -5,11 +5,11 @@ A new kind of fleet is one file with a class that fits `Fleet`, its part of the 
 
 from __future__ import annotations
 
-import functools
 import importlib
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, cast
 
+from failover.container import remembered
 from failover.errors import Obstacle
 from failover.plan.fleets import FleetConfig
 from failover.plan.model import Site
@@ -92,7 +92,7 @@ _KINDS: Final = {
 }
 
 
-@functools.cache
+@remembered
 def fleet_of(fleet: FleetConfig, region: str) -> Fleet:
     """The fleet a plan describes, in the region of its site."""
     module, _, name = _KINDS[fleet.kind].partition(":")

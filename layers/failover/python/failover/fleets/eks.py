@@ -21,6 +21,7 @@ from botocore.signers import RequestSigner
 
 from failover.aws.clients import client
 from failover.aws.errors import aws_errors
+from failover.container import remembered
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.plan.fleets import Eks
 
@@ -37,7 +38,7 @@ class ApiServer:
     authority: str
 
 
-@functools.lru_cache(maxsize=64)
+@remembered
 def api_server(eks: Eks, region: str) -> ApiServer:
     """The plan's, or else what EKS says; asked once for each container.
 

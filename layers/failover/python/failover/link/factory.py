@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-
 from failover.aws.secrets import Secret
+from failover.container import remembered
 from failover.link import ClusterRest, MirrorLink
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
 from failover.plan.model import Plan
@@ -19,7 +18,7 @@ def cluster_at(plan: Plan, site: str) -> ClusterRest:
     return _cluster_at(plan, site)
 
 
-@functools.lru_cache(maxsize=128)
+@remembered
 def links_at(plan: Plan, site: str) -> tuple[MirrorLink, ...]:
     """The plan's cluster links at a site's cluster.
 
@@ -30,7 +29,7 @@ def links_at(plan: Plan, site: str) -> tuple[MirrorLink, ...]:
     return tuple(KafkaRestLink(cluster, link.name) for link in plan.links)
 
 
-@functools.lru_cache(maxsize=128)
+@remembered
 def _cluster_at(plan: Plan, site: str) -> KafkaRestCluster:
     kafka = plan.site(site).kafka
     return KafkaRestCluster(

@@ -6,7 +6,6 @@ serves the Kafka side serves this one. Neither token nor client secret is in any
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 from concurrent.futures import Future
@@ -17,6 +16,7 @@ import httpx
 from pydantic import Field, TypeAdapter, ValidationError
 
 from failover.aws.secrets import OAuthClient, without
+from failover.container import remembered
 from failover.link.tls import trust
 
 TIMEOUT: Final = httpx.Timeout(3.0, connect=2.0)
@@ -99,7 +99,7 @@ class Tokens:
         return token.value
 
 
-@functools.cache
+@remembered
 def tokens() -> Tokens:
     """Those of this container."""
     return Tokens()

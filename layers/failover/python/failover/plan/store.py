@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +11,14 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 
 from failover.aws.clients import client
 from failover.aws.errors import aws_errors, cause_of, error_code
+from failover.container import remembered
 from failover.errors import BadPlan, FailoverError, ServiceRejected, ServiceUnavailable, UnknownPlan
 from failover.plan.model import Plan, parse_cached
 
 PLAN_CACHED_S = 30
 
 
-@functools.cache
+@remembered
 def _store() -> SSMProvider:
     return SSMProvider(boto3_client=client("ssm"))
 

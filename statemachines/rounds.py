@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from statemachines.blocks import State, branch, call, catch, choice, jsonata, machine
 
+_ROUND_S = "${RoundSeconds}"
+
 
 def watch() -> State:
     """Look at the sites of a plan every few seconds for a minute."""
-    return _rounds(
-        "Watch: look at the sites of a plan every few seconds for a minute.",
-        "WatchSite",
-        seconds="${RoundSeconds}",
-    )
+    return _rounds("Watch: look at the sites of a plan every few seconds for a minute.", "WatchSite")
 
 
 def sample() -> State:
@@ -19,11 +17,10 @@ def sample() -> State:
     return _rounds(
         "Sample: keep the lag of a plan's mirrors every few seconds for a minute, as long as it is proven fresh.",
         "SampleLag",
-        seconds="${RoundSeconds}",
     )
 
 
-def _rounds(comment: str, function: str, *, seconds: str) -> State:
+def _rounds(comment: str, function: str) -> State:
     """The call runs beside the wait, so that rounds begin on time; one that fails says nothing, and the next comes."""
     task = call(function, {"plan": jsonata("$plan")}, Catch=[catch("States.ALL", to="Nothing")], Output={}, End=True)
     del task["Retry"]
@@ -31,13 +28,13 @@ def _rounds(comment: str, function: str, *, seconds: str) -> State:
         "Type": "Parallel",
         "Branches": [
             branch(function, {function: task, "Nothing": {"Type": "Pass", "Output": {}, "End": True}}),
-            branch("Interval", {"Interval": {"Type": "Wait", "Seconds": jsonata(seconds), "End": True}}),
+            branch("Interval", {"Interval": {"Type": "Wait", "Seconds": jsonata(_ROUND_S), "End": True}}),
         ],
         "Assign": {"rounds_left": jsonata("$rounds_left - 1")},
         "Output": {},
         "Next": "More",
     }
-    begin = {"plan": jsonata("$states.input.plan"), "rounds_left": jsonata(f"$floor(60 / {seconds})")}
+    begin = {"plan": jsonata("$states.input.plan"), "rounds_left": jsonata(f"$floor(60 / {_ROUND_S})")}
     return machine(
         comment,
         "Begin",

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TOGETHER = ("layers/failover/python/failover", "drill", "gateway", "bench")
+TOGETHER = ("layers/failover/python/failover", "drill", "gateway", "bench", "statemachines")
 
 
 def main() -> int:

@@ -115,8 +115,8 @@ def aws_errors(
         yield
     except AWS_ERRORS as error:
         kind: type[FailoverError] = transient if is_transient(error) else final
-        said = " ".join(str(error).split())
-        why = said.replace(hide, "***") if hide else said
+        message = " ".join(str(error).split())
+        why = message.replace(hide, "***") if hide else message
         answer = "did not answer" if kind is transient else "refused"
         advice = f". {remedy}" if remedy and kind is final else ""
         raise kind(f"{of} {answer}: {why}{advice}") from (None if hide else error)

@@ -1,7 +1,7 @@
 """The ledger: one DynamoDB table that holds, per plan, the active site, the epoch, the lease, signals and executions.
 
 Keys: partition `plan#<name>`; sort `state`, `execution#<name>`, `step#<execution>#<step>`,
-`approval#<execution>`, and what `signals.py`, `decisions.py` and `tables.py` keep. What two may race for is one item,
+`approval#<execution>`, and what signal store, decision log and topic tables keep. What two may race for is one item,
 changed by conditional writes: one wins and the other learns it. There are no transactions, since a global table with
 strong consistency has none; so whatever takes two writes can be taken up after the first. An execution writes to items
 of its own and, while it holds the lease, to the plan's state; what it writes late can mislead nobody else.

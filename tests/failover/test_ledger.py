@@ -284,3 +284,11 @@ def test_a_signal_is_read_as_it_was_kept(ledger: Ledger) -> None:
     assert save_signal(ledger, "orders", signal, gap=15) is True
     assert save_signal(ledger, "orders", signal, gap=15) is False
     assert signals(ledger, "orders") == [signal]
+
+
+@pytest.mark.parametrize("fraction", [0.1234561, 0.1234564, 0.1234566, 0.1234569])
+def test_a_vote_of_one_look_has_stood_for_no_time_and_not_for_less(ledger: Ledger, fraction: float) -> None:
+    at = 1_795_937_090 + fraction
+    assert save_signal(ledger, "orders", Signal("east", "probe/us-west-2", True, at, at, kind="probe"), gap=15)
+    (vote,) = signals(ledger, "orders")
+    assert vote.at - vote.since == 0

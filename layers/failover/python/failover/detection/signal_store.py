@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from failover.detection.evidence import Signal, View, unbroken, with_newer
+from failover.ledger.dynamodb import sortable
 from failover.ledger.ledger import Ledger
 
 ADVISORY_KEPT_S = 30 * 86_400
@@ -36,7 +37,7 @@ def _keep(book: Ledger, plan: str, signal: Signal) -> bool:
         "site": signal.site,
         "source": signal.source,
         "says_lost": signal.says_lost,
-        "since": str(signal.since),
+        "since": sortable(signal.since),
         "why": signal.why,
         "kind": signal.kind,
         "vantage": signal.vantage,

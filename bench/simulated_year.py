@@ -208,7 +208,12 @@ class _Window:
         wrong = [trouble for trouble in self._troubles if trouble.start <= now < trouble.end]
         ill = any(t.site is None and t.vantage == vantage for t in wrong)
         probes = tuple(
-            Probe(site, service, not (ill or self._down(wrong, site, service, vantage)), 0.1)
+            Probe(
+                site=site,
+                service=service,
+                healthy=not (ill or self._down(wrong, site, service, vantage)),
+                took_seconds=0.1,
+            )
             for site in (HOME, STANDBY)
             for service in SERVICES
         )

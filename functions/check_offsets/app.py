@@ -1,28 +1,29 @@
 """check_offsets: between promotion and DNS, before any client is let in. Record where each partition of the standby
 ends, the anchor of every later figure of loss; then look for committed offsets of the protected groups that are beyond
 that end: offsets are synced apart from records, and can be ahead of them. A consumer would go on from there and skip
-what is written until then, so they are clamped, unless policy says to report them only."""
+what is written until then, so they are clamped, unless policy says to report them only. What the cluster does not tell
+yet is waited for, and named."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from failover.aws.secrets import with_credentials
-from failover.errors import LinkRejected, LinkUnavailable
-from failover.execution.inventory import Inventory, inventory, listed
+from failover.errors import FailoverError, KafkaUnauthorized, LinkRejected, LinkUnavailable
+from failover.execution.committed_offsets import committed_offsets
+from failover.execution.inventory import inventory, listed
 from failover.execution.step import Report, Request, done, ledger, step, waiting
-from failover.kafka import Settings, settings
-from failover.kafka.offsets import Spot, commit, committed, log_ends
+from failover.kafka.factory import as_controller
+from failover.kafka.offsets import Commit, Offsets, Spot, commit, log_ends
 from failover.ledger.topic_tables import load_execution_table, save_execution_table
-from failover.link.factory import cluster_at, links_at
+from failover.link.factory import links_at
 from failover.plan.model import Plan
 
-NAMED = 20
+NAMED: Final = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Ahead:
     """A committed offset beyond the end of its partition."""
 
@@ -32,103 +33,137 @@ class Ahead:
     log_end: int
 
     def __str__(self) -> str:
-        topic, partition = self.spot
-        return f"{self.group} {topic}[{partition}] {self.committed} > {self.log_end}"
+        return f"{self.group} {_in_words(self.spot)} {self.committed} > {self.log_end}"
 
 
 def check(request: Request, plan: Plan) -> Report:
-    """Look at ends and offsets; clamp what is ahead if policy says so; done when none is ahead, or none is to be."""
-    kafka = plan.site(request.execution.to_site).kafka
-    return with_credentials(
-        kafka.credentials,
-        lambda held: _checked(request, plan, settings(kafka.bootstrap, kafka.security_protocol, held)),
-    )
-
-
-def _checked(request: Request, plan: Plan, as_controller: Settings) -> Report:
-    ends = log_ends(as_controller, _spots(request, plan))
-    _keep_first(request, ends)
-    ahead = _ahead(plan, request, as_controller, ends)
-    clamping = plan.policy.on_offsets_ahead == "clamp" and not request.execution.dry_run
-    refused = _clamp(as_controller, ahead) if clamping else []
-    left = _ahead(plan, request, as_controller, ends) if ahead and clamping else ahead
+    """Done when every partition and group is told, and no offset is ahead that is to be clamped and can be."""
+    execution, site = request.execution, request.execution.to_site
+    partitions = _partitions(request, plan)
+    ends = as_controller(plan, site, lambda settings: log_ends(settings, partitions))
+    if not execution.dry_run:
+        _record_log_ends(request, ends.by_partition)
+    open_transactions = _open_transactions(plan, site, ends)
+    ahead, unknown_groups = _ahead(plan, site, plan.protect.groups, ends)
+    clamping = plan.policy.on_offsets_ahead == "clamp" and not execution.dry_run
+    commits = _clamp(plan, site, ahead) if clamping else {}
+    still_ahead = ahead
+    if commits:
+        still_ahead, unclear = _ahead(plan, site, commits, ends)
+        unknown_groups |= unclear
+    refused = [each.refused for each in commits.values() if each.refused]
+    unknown = [f"{_in_words(spot)}: {why}" for spot, why in sorted(ends.unknown.items())]
+    unknown += [f"group {group}: {why}" for group, why in unknown_groups.items()]
     observed: dict[str, Any] = {
-        "partitions": len(ends),
+        "partitions": len(ends.by_partition),
+        "unknown": unknown[:NAMED],
+        "unknown_count": len(unknown),
         "groups": list(plan.protect.groups),
-        "offset_sync_seconds": _offset_sync_seconds(plan, request.execution.to_site),
-        "ahead": list(map(str, left[:NAMED])),
-        "ahead_count": len(left),
-        "clamped": _clamped_before(request) + [str(each) for each in ahead if each not in left][:NAMED],
+        "offset_sync_seconds": _offset_sync_seconds(plan, site),
+        "open_transactions": open_transactions[:NAMED],
+        "ahead": list(map(str, still_ahead[:NAMED])),
+        "ahead_count": len(still_ahead),
+        "clamped": [*_clamped_before(request), *(str(each) for each in ahead if each not in still_ahead)][:NAMED],
         "refused": refused,
+        "retried": [each.retry for each in commits.values() if each.retry],
     }
-    return waiting(**observed) if left and clamping and not refused else done(**observed)
+    to_clamp = [each for each in still_ahead if clamping and not commits[each.group].refused]
+    if (unknown or to_clamp) and not execution.dry_run:
+        return waiting(**observed)
+    return done(**observed)
 
 
-def _spots(request: Request, plan: Plan) -> list[Spot]:
+def _partitions(request: Request, plan: Plan) -> list[Spot]:
+    """Of every mirror of the inventory; a dry run takes none, so of those that are listed now."""
     execution = request.execution
-    known = _listed_now(plan, execution.to_site) if execution.dry_run else inventory(ledger(), execution)
-    return [(topic, number) for topic, entry in known.items() for number in entry.lags]
+    if not execution.dry_run:
+        mirrors = inventory(ledger(), execution)
+    else:
+        links = links_at(plan, execution.to_site)
+        mirrors = {topic: each for link in links for topic, each in listed(link.name, link.mirrors()).items()}
+    return [(topic, partition) for topic, each in mirrors.items() for partition in each.lags]
 
 
-def _keep_first(request: Request, ends: Mapping[Spot, int]) -> None:
-    """Keep the ends as this execution first saw them: later ones hold clients' own records."""
-    execution, book = request.execution, ledger()
-    if execution.dry_run or not ends or load_execution_table(book, execution, "log-ends"):
+def _record_log_ends(request: Request, ends: Mapping[Spot, int]) -> None:
+    """Record each partition's end as this execution first saw it: later ones hold clients' own records."""
+    rows = load_execution_table(ledger(), request.execution, "log-ends")
+    recorded = {(topic, partition): end for topic, row in rows.items() for partition, end in row}
+    if ends.keys() <= recorded.keys():
         return
-    rows: dict[str, list[tuple[int, int]]] = {}
-    for (topic, partition), end in sorted(ends.items()):
-        rows.setdefault(topic, []).append((partition, end))
-    save_execution_table(book, execution, "log-ends", rows)
+    merged: dict[str, list[tuple[int, int]]] = {}
+    for (topic, partition), end in sorted((dict(ends) | recorded).items()):
+        merged.setdefault(topic, []).append((partition, end))
+    save_execution_table(ledger(), request.execution, "log-ends", merged)
 
 
-def _ahead(plan: Plan, request: Request, as_controller: Settings, ends: Mapping[Spot, int]) -> list[Ahead]:
-    return [
-        Ahead(group, spot, offset, ends[spot])
-        for group in plan.protect.groups
-        for spot, offset in _committed(plan, request, as_controller, group, ends).items()
-        if spot in ends and offset > ends[spot]
-    ]
-
-
-def _listed_now(plan: Plan, site: str) -> Inventory:
-    """A dry run takes no inventory."""
-    return {topic: entry for link in links_at(plan, site) for topic, entry in listed(link.name, link.mirrors()).items()}
-
-
-def _committed(
-    plan: Plan, request: Request, as_controller: Settings, group: str, ends: Mapping[Spot, int]
-) -> dict[Spot, int]:
-    """Over REST where this cluster tells it there, else over the Kafka protocol."""
+def _open_transactions(plan: Plan, site: str, ends: Offsets) -> list[str]:
+    """Partitions whose last stable offset is below their end: readers of committed records stop there until somebody
+    aborts the transaction that its source left open."""
     try:
-        rows = cluster_at(plan, request.execution.to_site).group_offsets(group)
-    except (LinkUnavailable, LinkRejected):
-        rows = None
-    if rows is not None:
-        return {(row.topic, row.partition): row.committed for row in rows}
-    return committed(as_controller, group, ends)
+        stable = as_controller(plan, site, lambda settings: log_ends(settings, ends.by_partition, stable=True))
+    except FailoverError as error:
+        return [f"not known: {error}"] if ends.by_partition else []
+    below = [
+        f"{_in_words(spot)} {offset} < {ends.by_partition[spot]}"
+        for spot, offset in sorted(stable.by_partition.items())
+        if offset < ends.by_partition[spot]
+    ]
+    return below + [f"{_in_words(spot)} not known: {why}" for spot, why in sorted(stable.unknown.items())]
+
+
+def _ahead(plan: Plan, site: str, groups: Iterable[str], ends: Offsets) -> tuple[list[Ahead], dict[str, str]]:
+    """Offsets of the groups beyond the ends; and why a group's are not known, or not all of them."""
+    ahead: list[Ahead] = []
+    unknown: dict[str, str] = {}
+    for group in groups:
+        try:
+            offsets = committed_offsets(plan, site, group, ends.by_partition.keys())
+        except FailoverError as error:
+            unknown[group] = str(error)
+            continue
+        for spot, offset in offsets.by_partition.items():
+            if offset > ends.by_partition.get(spot, offset):
+                ahead.append(Ahead(group, spot, offset, ends.by_partition[spot]))
+        if offsets.unknown:
+            reasons = [f"{_in_words(spot)} {why}" for spot, why in sorted(offsets.unknown.items())]
+            unknown[group] = "; ".join(reasons[:NAMED])
+    return ahead, unknown
+
+
+def _clamp(plan: Plan, site: str, ahead: list[Ahead]) -> dict[str, Commit]:
+    """What became of setting them back to the ends, by group."""
+    ends: dict[str, dict[Spot, int]] = {}
+    for each in ahead:
+        ends.setdefault(each.group, {})[each.spot] = each.log_end
+    return {group: _set_back(plan, site, group, offsets) for group, offsets in ends.items()}
+
+
+def _set_back(plan: Plan, site: str, group: str, offsets: Mapping[Spot, int]) -> Commit:
+    try:
+        return as_controller(plan, site, lambda settings: commit(settings, group, offsets))
+    except KafkaUnauthorized as error:
+        return Commit(refused=f"group {group}: {error}")
+    except FailoverError as error:
+        return Commit(retry=f"group {group}: {error}")
 
 
 def _offset_sync_seconds(plan: Plan, site: str) -> float | None:
     """How far committed offsets may trail: the longest of the links' sync intervals; None if one is not told."""
     try:
-        told = [link.configs().get("consumer.offset.sync.ms") for link in links_at(plan, site)]
-        return max(float(str(each)) for each in told) / 1000
+        intervals = [link.configs().get("consumer.offset.sync.ms") for link in links_at(plan, site)]
+        return max(float(str(each)) for each in intervals) / 1000
     except (LinkUnavailable, LinkRejected, ValueError):
         return None
-
-
-def _clamp(as_controller: Settings, ahead: list[Ahead]) -> list[str]:
-    """Why it was refused, group by group."""
-    by_group: dict[str, dict[Spot, int]] = {}
-    for each in ahead:
-        by_group.setdefault(each.group, {})[each.spot] = each.log_end
-    return [why for group, offsets in by_group.items() if (why := commit(as_controller, group, offsets))]
 
 
 def _clamped_before(request: Request) -> list[str]:
     """What an earlier call of this step clamped; for the report only."""
     last = ledger().step(request.execution, "check_offsets")
     return list(last.observed.get("clamped", [])) if last else []
+
+
+def _in_words(spot: Spot) -> str:
+    return f"{spot[0]}[{spot[1]}]"
 
 
 handler = step("check_offsets", Request, check)

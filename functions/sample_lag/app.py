@@ -17,9 +17,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict
 
 from failover.aws.clients import client
-from failover.aws.secrets import Credentials, with_credentials
-from failover.errors import FailoverError
-from failover.kafka import cluster_id, settings
+from failover.errors import FailoverError, KafkaUnauthorized, KafkaUnavailable
+from failover.kafka.cluster import cluster_id
+from failover.kafka.factory import as_controller
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table, save_plan_table
 from failover.link import Mirror, trailing
@@ -71,17 +71,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"plan": plan.name, "sampled": True, "source_answers": source_answers, "lag": asdict(lag)}
 
 
-def _answers(plan: Plan, site: str) -> bool:
-    """Whether the source answers as the link asks it: over the Kafka protocol; its REST API may well live on alone."""
-    kafka = plan.site(site).kafka
-
-    def ask(held: Credentials | None) -> str:
-        return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, held))
-
+def _answers(plan: Plan, site: str) -> bool | None:
+    """Whether the source answers as the link asks it: over the Kafka protocol; its REST API may well live on alone.
+    None: not known, since it refused us, or another cluster answers, or we could not ask."""
     try:
-        return with_credentials(kafka.credentials, ask) == kafka.cluster_id
-    except FailoverError:
+        return True if as_controller(plan, site, cluster_id) == plan.site(site).kafka.cluster_id else None
+    except KafkaUnauthorized:
+        return None
+    except KafkaUnavailable:
         return False
+    except FailoverError:
+        return None
 
 
 def _mirrors(plan: Plan, site: str) -> list[Mirror]:

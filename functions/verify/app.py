@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from failover.aws.secrets import Credentials, with_credentials
 from failover.errors import FailoverError, FleetRejected, FleetUnavailable, KafkaUnavailable
 from failover.execution.step import Report, Request, done, step, waiting
 from failover.fleets import Fleet, FleetState, Instance, fleets_of
 from failover.fleets.metrics import with_metrics
-from failover.kafka import Settings, cluster_id, settings, write_and_read_back
+from failover.kafka.canary import write_and_read_back
+from failover.kafka.client import Settings
+from failover.kafka.cluster import cluster_id
+from failover.kafka.factory import as_client
 from failover.plan.model import Plan, Site
 
 ASKED_AT_ONCE = 16
@@ -76,18 +78,17 @@ class Client:
         """Through a route: which cluster answers, and if a canary record can be written and read back."""
         topic = self.plan.clients.canary_topic
 
-        def ask(held: Credentials | None) -> list[Found]:
-            chosen = self._settings(bootstrap, held)
-            if (found := cluster_id(chosen)) != self.wanted:
+        def ask(settings: Settings) -> list[Found]:
+            if (found := cluster_id(settings)) != self.wanted:
                 return [Found(f"through {where} cluster {found} answers, not {self.wanted}", False)]
             led = Found(f"{where} leads to {self.wanted}")
             if not self.writes:
                 return [led]
-            partition, offset = write_and_read_back(chosen, topic)
+            partition, offset = write_and_read_back(settings, topic)
             return [led, Found(f"canary written and read back through {where} at {topic}[{partition}]@{offset}")]
 
         try:
-            return with_credentials(self.plan.clients.credentials, ask)
+            return as_client(self.plan, bootstrap, ask)
         except KafkaUnavailable as error:
             return [Found(f"through {where}: {error}", False)]
 
@@ -99,15 +100,10 @@ class Client:
         if bootstrap is None:
             return Found(f"{name} could not be asked: its address is not known", False)
         try:
-            found = with_credentials(
-                self.plan.clients.credentials, lambda held: cluster_id(self._settings(bootstrap, held))
-            )
+            found = as_client(self.plan, bootstrap, cluster_id)
         except FailoverError as error:
             return Found(f"{name} is on no cluster that answers ({error})", False)
         return Found(f"{name} is on {found}", found == self.wanted)
-
-    def _settings(self, bootstrap: str, held: Credentials | None) -> Settings:
-        return settings(bootstrap, self.plan.clients.security_protocol, held)
 
 
 def _look(fleet: tuple[str, Fleet], route: str) -> FleetState | FleetUnavailable:

@@ -15,7 +15,9 @@ from confluent_kafka import Producer
 
 from failover.aws.secrets import ApiKey, OAuthClient, Secret, credentials, with_credentials
 from failover.errors import CredentialsMissing, KafkaUnauthorized, ServiceUnavailable
-from failover.kafka import cluster_id, settings, write_and_read_back
+from failover.kafka.canary import write_and_read_back
+from failover.kafka.client import settings
+from failover.kafka.cluster import cluster_id
 from failover.kafka.offsets import log_ends
 from tests.failover.sasl_broker import SaslBroker
 

@@ -22,7 +22,7 @@ AUTOMATIC = Policy(mode="automatic", fast_path=True)
 
 
 def probe(site: str, service: str, healthy: bool | None) -> Probe:
-    return Probe(site, service, healthy, 0.1, "" if healthy else "no answer")
+    return Probe(site=site, service=service, healthy=healthy, took_seconds=0.1, why="" if healthy else "no answer")
 
 
 LOST = (probe("east", "kafka", False), probe("east", "gateway", False), probe("east", "rest", False))

@@ -148,3 +148,12 @@ def test_with_a_steady_source_the_true_loss_is_within_the_range(
     assert loss.low <= stranded <= loss.high
     assert loss.high <= math.ceil(rate * 10)
     assert died <= last + 10
+
+
+def test_a_source_that_can_not_be_asked_is_neither_answering_nor_lost() -> None:
+    """A refused key would else date the loss to its rotation."""
+    watch = Watch(90.0, 90.0, None)
+    assert watch.after(None, 100.0) == Watch(100.0, 90.0, None)
+    gone = Watch(90.0, 80.0, 85.0)
+    assert gone.after(None, 100.0) == Watch(100.0, 80.0, 85.0)
+    assert gone.after(False, 100.0).unanswered_since == 85.0

@@ -20,7 +20,7 @@ from drill.network.certificate import certificate
 from failover.detection.observation import tell
 from failover.detection.probes import probe_sites
 from failover.errors import KafkaUnauthorized
-from failover.kafka import connectable
+from failover.kafka.addresses import connectable
 from failover.plan.model import Plan, parse
 
 NOBODY = "127.0.0.1:9"

@@ -19,7 +19,7 @@ from drill.process import Child, spawn
 from failover.errors import FleetUnavailable
 from failover.fleets import FleetState, Instance
 from failover.fleets.metrics import with_metrics
-from failover.kafka import settings
+from failover.kafka.client import settings
 from gateway.config import CLUSTER_LOGIN_TEMPLATE
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -95,7 +95,7 @@ def world(
         (tmp_path / "authority.pem").write_bytes(authority)
         (tmp_path / "keystore.pem").write_bytes(key.read_bytes() + chain.read_bytes())
         trusted = {"ssl.ca.location": str(tmp_path / "authority.pem")}  # a real gateway's is one that everybody trusts
-        monkeypatch.setattr("failover.kafka.settings", lambda *args: settings(*args) | trusted)
+        monkeypatch.setattr("failover.kafka.factory.settings", lambda *args: settings(*args) | trusted)
         (tmp_path / "clients.jaas").write_text(LOGINS)
         (tmp_path / "cluster.jaas").write_text(CLUSTER_LOGIN_TEMPLATE)
         ecs = deployed("ecs", "us-west-2")

@@ -195,9 +195,9 @@ def not_its_turn(case: Case) -> str | None:
 
 def site_answers(case: Case) -> str | None:
     """The controller's own eyes have a veto."""
-    told = [p for p in case.evidence.probes_of(_lost(case)) if p.service != CANARY or p.healthy is not None]
+    told = [p for p in case.evidence.probes_of(_lost(case)) if p.service != CANARY or p.answers or p.healthy is False]
     probes = [probe for probe in told if probe.service in CARRY_CLIENTS]
-    if probes and all(probe.healthy for probe in probes):
+    if probes and all(probe.answers for probe in probes):
         return f"{_lost(case)} answers the controller's own probes"
     return None
 

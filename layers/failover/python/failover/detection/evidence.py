@@ -43,15 +43,23 @@ class Signal:
         return self.site, self.source, self.region
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What one vantage point saw of a service. `healthy` None: the probe itself failed, and can't tell."""
+    """What one vantage point saw of a service."""
 
     site: str
     service: str
     healthy: bool | None
+    """None: it can't be told, since the probe itself failed or was refused."""
     took_seconds: float
     why: str = ""
+    refused: bool = False
+    """It refused our credentials, so somebody is there."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether somebody is there: whoever refuses is alive."""
+        return self.healthy is True or self.refused
 
 
 @dataclass(frozen=True)

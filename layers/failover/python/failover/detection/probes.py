@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, TypeVar
 
 from failover.aws.secrets import Credentials, with_credentials
 from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES, Probe, View
@@ -18,14 +18,21 @@ from failover.errors import (
     LinkUnavailable,
     StandbyChanged,
 )
-from failover.kafka import cluster_id, connectable, leads_to, settings, write_and_read_back
+from failover.kafka.addresses import connectable, reachable
+from failover.kafka.canary import write_and_read_back
+from failover.kafka.client import settings
+from failover.kafka.cluster import cluster_id, cluster_with_topic
 from failover.link.factory import cluster_at
 from failover.plan.model import Plan
 
 LOOK_S = 4.0
 ANCHOR_S = 1.5
-CANARY_FOUND_S, CANARY_S = 1.0, 1.5
+MARGIN_S = 0.3
+"""A probe ends so much before its look does: what it found out by then, a refusal above all, is not lost."""
+CANARY_TOPIC_S, CANARY_S = 1.0, 1.5
 """Together less than a look takes."""
+
+Found = TypeVar("Found")
 
 
 def vantage() -> str:
@@ -35,112 +42,151 @@ def vantage() -> str:
 
 def probe_sites(plan: Plan, within: float = LOOK_S) -> View:
     """Probe every service of every site, and the plan's anchors, all at once. What gives no answer within so many
-    seconds does not answer."""
-    at, started = time.time(), time.monotonic()
+    seconds does not answer; unless it refused our credentials meanwhile: who refuses is alive."""
+    at, deadline = time.time(), time.monotonic() + within
     services = (*SERVICES, CANARY) if plan.clients.canary_probe else SERVICES
-    asked = [(site, service) for site in plan.sites for service in services]
-    pool = ThreadPoolExecutor(max_workers=len(asked) + 1 + len(plan.anchors))
+    probes = [_Probe(plan, site, service, deadline - MARGIN_S) for site in plan.sites for service in services]
+    pool = ThreadPoolExecutor(max_workers=len(probes) + 1 + len(plan.anchors))
     anchors = {anchor: pool.submit(connectable, anchor, min(ANCHOR_S, within)) for anchor in plan.anchors}
-    looks = {each: pool.submit(_probe, plan, *each) for each in asked}
-    under_way: list[Future[Any]] = [*anchors.values(), *looks.values()]
-    wait(under_way, timeout=within - (time.monotonic() - started))
+    results = {probe: pool.submit(probe.run) for probe in probes}
+    running: list[Future[Any]] = [*anchors.values(), *results.values()]
+    wait(running, timeout=deadline - time.monotonic())
     pool.shutdown(wait=False, cancel_futures=True)
-    probes = tuple(_answered(look, site, service, within) for (site, service), look in looks.items())
+    found = tuple(result.result() if result.done() else probe.unfinished(within) for probe, result in results.items())
     missed = [anchor for anchor, look in anchors.items() if not look.done() or look.result() is not None]
-    return View(vantage(), at, probes, _ill(probes, plan.anchors, missed))
+    return View(vantage(), at, found, _isolated_because(found, plan.anchors, missed))
 
 
-def _answered(look: Future[Probe], site: str, service: str, within: float) -> Probe:
-    if look.done():
-        return look.result()
-    return Probe(site, service, None if service == CANARY else False, within, f"no answer within {within:g} s")
-
-
-def _ill(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:
+def _isolated_because(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:
     """Why what is seen from here proves nothing, or None."""
     if anchors and 2 * len(missed) >= len(anchors):
         return f"cut off itself: of {len(anchors)} anchors it does not reach {', '.join(missed)}"
-    if not any(probe.healthy for probe in probes if probe.service in CARRY_CLIENTS):
+    if not any(probe.answers for probe in probes if probe.service in CARRY_CLIENTS):
         return "ill: it sees neither site"
     return None
 
 
-def _probe(plan: Plan, site: str, service: str) -> Probe:
-    started = time.monotonic()
-    ask: dict[str, Callable[[Plan, str], str | None]] = {
-        "kafka": _kafka,
-        "gateway": _gateway,
-        "rest": _rest,
-        CANARY: _canary,
-    }
-    healthy: bool | None
-    try:
-        why = ask[service](plan, site)
-        healthy = why is None
-    except KafkaUnauthorized as error:
-        # Something answers there; a secret that was rotated is no loss of a site.
-        healthy, why = None, str(error)
-    except (KafkaUnavailable, LinkUnavailable) as error:
-        healthy, why = False, str(error)
-    except FailoverError as error:
-        healthy, why = None, f"the probe itself failed: {error}"
-    return Probe(site, service, healthy, round(time.monotonic() - started, 3), why or "")
+class _Probe:
+    """One look at one service of one site. `deadline`: on the monotonic clock."""
 
+    def __init__(self, plan: Plan, site: str, service: str, deadline: float) -> None:
+        self._plan, self._site, self._service, self._deadline = plan, site, service, deadline
+        self._refused_because: str | None = None
 
-def _kafka(plan: Plan, site: str) -> str | None:
-    kafka = plan.site(site).kafka
+    def run(self) -> Probe:
+        """What is seen."""
+        started = time.monotonic()
+        look: dict[str, Callable[[], str | None]] = {
+            "kafka": self._kafka,
+            "gateway": self._gateway,
+            "rest": self._rest,
+            CANARY: self._canary,
+        }
+        healthy: bool | None
+        try:
+            why = look[self._service]()
+            healthy = why is None
+        except (KafkaUnavailable, LinkUnavailable) as error:
+            # Something that refuses is there, and one attempt in time is not lost by a second that was too late.
+            healthy, why = None if self._refused_because else False, self._refused_because or str(error)
+        except FailoverError as error:
+            healthy, why = None, self._refused_because or f"the probe itself failed: {error}"
+        return self._seen(healthy, time.monotonic() - started, why or "")
 
-    def ask(held: Credentials | None) -> str:
-        return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, held))
+    def unfinished(self, within: float) -> Probe:
+        """What is known of it when the look ends before it does."""
+        if self._refused_because:
+            return self._seen(None, within, f"not known: no answer within {within:g} s after {self._refused_because}")
+        return self._seen(None if self._service == CANARY else False, within, f"no answer within {within:g} s")
 
-    _is_the_plans(with_credentials(kafka.credentials, ask), kafka.cluster_id)
-    return None
+    def _seen(self, healthy: bool | None, took_seconds: float, why: str) -> Probe:
+        return Probe(
+            site=self._site,
+            service=self._service,
+            healthy=healthy,
+            took_seconds=round(took_seconds, 3),
+            why=why,
+            refused=healthy is None and self._refused_because is not None,
+        )
 
+    def _seconds(self, at_most: float = LOOK_S) -> float:
+        return max(0.05, min(at_most, self._deadline - time.monotonic()))
 
-def _gateway(plan: Plan, site: str) -> str | None:
-    """Any fleet that takes connections, as its clients have them, will do; what it routes to is the fleet's own look: a
-    standby's fleet may lead to the very cluster that is lost. A load balancer may take a connection for nobody, and
-    ends no TLS handshake."""
-    tls = plan.clients.security_protocol.endswith("SSL")
-    why = [connectable(fleet.bootstrap, tls=tls) for fleet in plan.site(site).fleets]
-    return None if None in why else "; ".join(each for each in why if each)
+    def _logged_in(self, secret: str | None, ask: Callable[[Credentials | None], Found]) -> Found:
+        """What `ask` gives with the secret's credentials, the old or the new ones."""
 
-
-def _canary(plan: Plan, site: str) -> str | None:
-    """A record through the site's gateway, written and read back. It tells of the site only if that gateway leads to
-    the site's own cluster, and the topic is there: else the other probes must tell."""
-    topic, wanted = plan.clients.canary_topic, plan.site(site).kafka.cluster_id
-    why = []
-    for fleet in plan.site(site).fleets:
-
-        def ask(held: Credentials | None, bootstrap: str = fleet.bootstrap) -> str | None:
-            chosen = settings(bootstrap, plan.clients.security_protocol, held)
+        def noting_refusal(credentials: Credentials | None) -> Found:
             try:
-                found = leads_to(chosen, topic, CANARY_FOUND_S)
+                return ask(credentials)
+            except KafkaUnauthorized as error:
+                self._refused_because = str(error)
+                raise
+
+        answer = with_credentials(secret, noting_refusal)
+        self._refused_because = None
+        return answer
+
+    def _kafka(self) -> str | None:
+        kafka = self._plan.site(self._site).kafka
+
+        def ask(credentials: Credentials | None) -> str:
+            return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, credentials), self._seconds())
+
+        _is_the_plans(self._logged_in(kafka.credentials, ask), kafka.cluster_id)
+        return None
+
+    def _gateway(self) -> str | None:
+        """Any fleet that takes connections, as its clients have them, will do; what it routes to is the fleet's own
+        look: a standby's fleet may lead to the very cluster that is lost. A load balancer may take a connection for
+        nobody, and ends no TLS handshake."""
+        fleets = ",".join(fleet.bootstrap for fleet in self._plan.site(self._site).fleets)
+        return connectable(fleets, self._seconds(2.0), tls=self._plan.clients.security_protocol.endswith("SSL"))
+
+    def _rest(self) -> str | None:
+        _is_the_plans(cluster_at(self._plan, self._site).answers(), self._plan.site(self._site).kafka.cluster_id)
+        return None
+
+    def _canary(self) -> str | None:
+        """A record through any of the site's gateways, written and read back."""
+        fleets = self._plan.site(self._site).fleets
+        with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
+            looks = [pool.submit(self._canary_through, fleet.bootstrap) for fleet in fleets]
+        errors = [error for look in looks if (error := look.exception())]
+        why = [look.result() for look in looks if look.exception() is None]
+        if None in why:
+            return None
+        if errors:
+            raise errors[0]
+        return "; ".join(each for each in why if each)
+
+    def _canary_through(self, bootstrap: str) -> str | None:
+        """It tells of the site only if that gateway leads to the site's own cluster, and the topic is there: else the
+        other probes must tell."""
+        clients, expected = self._plan.clients, self._plan.site(self._site).kafka.cluster_id
+
+        def ask(credentials: Credentials | None) -> str | None:
+            client = settings(bootstrap, clients.security_protocol, credentials)
+            found = reachable(bootstrap, self._seconds(CANARY_TOPIC_S))
+            try:
+                cluster = cluster_with_topic(client, clients.canary_topic, found, self._seconds(CANARY_TOPIC_S))
             except KafkaUnauthorized:
                 raise
             except KafkaUnavailable as error:
                 raise CanarySaysNothing(f"{bootstrap} leads to no cluster now: {error}") from error
-            if found != wanted:
-                raise CanarySaysNothing(
-                    f"{bootstrap} leads to {found or f'a cluster without {topic}'}, not to {wanted}"
-                )
+            if cluster != expected:
+                leads_to = cluster or f"a cluster without {clients.canary_topic}"
+                raise CanarySaysNothing(f"{bootstrap} leads to {leads_to}, not to {expected}")
             try:
-                write_and_read_back(chosen, topic, CANARY_S)
+                write_and_read_back(client, clients.canary_topic, self._seconds(CANARY_S))
             except KafkaUnauthorized:
                 raise
             except KafkaUnavailable as error:
+                if found.silent:
+                    raise CanarySaysNothing(f"an address of {bootstrap} is silent: {error}") from error
                 return str(error)
             return None
 
-        why.append(with_credentials(plan.clients.credentials, ask))
-    return None if None in why else "; ".join(each for each in why if each)
-
-
-def _rest(plan: Plan, site: str) -> str | None:
-    kafka = plan.site(site).kafka
-    _is_the_plans(cluster_at(plan, site).answers(), kafka.cluster_id)
-    return None
+        return self._logged_in(clients.credentials, ask)
 
 
 def _is_the_plans(found: str, named: str) -> None:

@@ -73,7 +73,9 @@ def consumers(checked: dict[str, Any], loss: dict[str, Any] | None) -> dict[str,
             "offsets": checked.get("ahead", []),
             "clamped": checked.get("clamped", []),
             "refused": checked.get("refused", []),
+            "unknown": checked.get("unknown", []),
         },
+        "open_transactions": checked.get("open_transactions", []),
     }
 
 

@@ -1,92 +1,140 @@
-"""Offsets over the Kafka protocol: where partitions end, and what consumer groups have committed."""
+"""Offsets over the Kafka protocol: where partitions end, and what consumer groups have committed.
+
+A cluster answers for each partition apart, says -1 or -1001 where it knows nothing, and leaves out what the asker may
+not describe. A part is never given for the whole here: every partition that was asked for is either told or named with
+the reason why it is not.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
-from failover.kafka import Admin, Settings
+from failover.errors import KafkaUnavailable
+from failover.kafka.client import Admin, Settings, failed, is_authorization, result
 
 Spot = tuple[str, int]
 """Topic and partition."""
-TIMEOUT_S: Final = 5.0
+TIMEOUT_S: Final = 3.0
+"""Below `socket.timeout.ms`: librdkafka 2.16 was seen to abort the process when a broker that had been frozen longer
+than the admin call answered after all. That this order prevents it is an assumption, not measured."""
+_RESULT_S: Final = TIMEOUT_S + 0.5
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_MAY_PASS: Final = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+}
+"""Of a partition's row, whose error never says itself whether it is retriable."""
 _IN_USE: Final = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
 
 
-def log_ends(chosen: Settings, spots: Iterable[Spot]) -> dict[Spot, int]:
-    """The end of each partition's log; partitions that could not be told are left out.
+@dataclass(frozen=True)
+class Offsets:
+    """An offset of each partition that was asked for, or why there is none."""
+
+    by_partition: dict[Spot, int] = field(default_factory=dict)
+    unknown: dict[Spot, str] = field(default_factory=dict)
+    """Of partitions that were not told: why not."""
+
+
+def log_ends(chosen: Settings, spots: Iterable[Spot], *, stable: bool = False) -> Offsets:
+    """The end of each partition's log; if `stable` the last stable offset, where readers of committed records stand:
+    below the end while a transaction is open.
 
     Raises:
-        KafkaUnauthorized: if the credentials are refused.
-        KafkaUnavailable: if the cluster does not answer.
+        KafkaUnauthorized: if the credentials are refused, or every partition is.
+        KafkaUnavailable: if the cluster tells of no partition at all.
     """
     asked = {TopicPartition(topic, partition): _LATEST for topic, partition in spots}
     if not asked:
-        return {}
-    admin = Admin(chosen)
-    answers = admin.client.list_offsets(
-        asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=TIMEOUT_S
-    )
-    found: dict[Spot, int] = {}
-    refused: KafkaException | None = None
-    for spot, answer in answers.items():
+        return Offsets()
+    admin, deadline, what = Admin(chosen), time.monotonic() + _RESULT_S, "told no log ends"
+    level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
+    answers = admin.client.list_offsets(asked, isolation_level=level, request_timeout=TIMEOUT_S)
+    offsets: dict[Spot, int] = {}
+    unknown = {(each.topic, each.partition): "the answer leaves it out" for each in asked}
+    errors: list[KafkaUnavailable] = []
+    for partition, answer in answers.items():
+        spot = partition.topic, partition.partition
         try:
-            found[spot.topic, spot.partition] = int(answer.result(TIMEOUT_S + 1).offset)
-        except KafkaException as error:
-            refused = error
-        except FutureTimeoutError:
-            raise admin.trouble("told no log ends in time") from None
-    if refused is not None and not found:
-        raise admin.trouble(f"told no log ends: {refused.args[0]}") from refused
-    return found
+            offset = int(result(admin, answer, what, deadline).offset)
+        except KafkaUnavailable as error:
+            errors.append(error)
+            unknown[spot] = str(error)
+            continue
+        if offset < 0:
+            unknown[spot] = f"the cluster told {offset}, which is no offset"
+        else:
+            offsets[spot] = offset
+            del unknown[spot]
+    if errors and not offsets:
+        raise errors[0]
+    return Offsets(offsets, unknown)
 
 
-def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> dict[Spot, int]:
-    """What the group has committed for these partitions; without those it has nothing for.
+def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> Offsets:
+    """What the group has committed for these partitions; those it has nothing for are in neither part.
 
     Raises:
-        KafkaUnauthorized: if the credentials are refused.
+        KafkaUnauthorized: if the credentials are refused, or the group is.
         KafkaUnavailable: if the cluster does not answer.
     """
     rows = [TopicPartition(topic, partition) for topic, partition in spots]
     if not rows:
-        return {}
-    admin = Admin(chosen)
-    asked = [ConsumerGroupTopicPartitions(group, rows)]
-    answer = admin.client.list_consumer_group_offsets(asked, request_timeout=TIMEOUT_S)[group]
-    found = _result(admin, answer, f"told no offsets of group {group}")
-    return {
-        (row.topic, row.partition): row.offset
-        for row in found.topic_partitions
-        if row.error is None and row.offset >= 0
-    }
+        return Offsets()
+    told = _of_group(chosen, group, rows, "list_consumer_group_offsets", f"told no offsets of group {group}")
+    return Offsets(
+        {(row.topic, row.partition): row.offset for row in told if row.error is None and row.offset >= 0},
+        {(row.topic, row.partition): str(row.error) for row in told if row.error is not None},
+    )
 
 
-def commit(chosen: Settings, group: str, offsets: Mapping[Spot, int]) -> str | None:
-    """Commit offsets for a group that has no members; None if that was done, otherwise why it was refused.
+@dataclass(frozen=True)
+class Commit:
+    """What became of a commit for a group without members."""
+
+    refused: str = ""
+    """Why the cluster will not take it however often it is asked."""
+    retry: str = ""
+    """Why it did not take it now, and may when asked again."""
+
+
+def commit(chosen: Settings, group: str, offsets: Mapping[Spot, int]) -> Commit:
+    """Commit offsets for a group that has no members.
 
     Raises:
-        KafkaUnauthorized: if the credentials are refused.
+        KafkaUnauthorized: if the credentials are refused, or the group is.
         KafkaUnavailable: if the cluster does not answer.
     """
     rows = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-    admin = Admin(chosen)
+    told = _of_group(chosen, group, rows, "alter_consumer_group_offsets", f"took no offsets of group {group}")
+    errors = [(row, row.error) for row in told if row.error is not None]
+    if any(error.code() in _IN_USE for _, error in errors):
+        return Commit(refused=f"group {group} has active members on this cluster already; they commit for themselves")
+    refused = [f"{row.topic}[{row.partition}] {error}" for row, error in errors if error.code() not in _MAY_PASS]
+    retry = [f"{row.topic}[{row.partition}] {error}" for row, error in errors if error.code() in _MAY_PASS]
+    return Commit(
+        f"group {group}: {', '.join(refused)}" if refused else "", f"group {group}: {', '.join(retry)}" if retry else ""
+    )
+
+
+def _of_group(chosen: Settings, group: str, rows: list[TopicPartition], call: str, what: str) -> list[Any]:
+    admin, deadline = Admin(chosen), time.monotonic() + _RESULT_S
     asked = [ConsumerGroupTopicPartitions(group, rows)]
-    answer = admin.client.alter_consumer_group_offsets(asked, request_timeout=TIMEOUT_S)[group]
-    found = _result(admin, answer, f"took no offsets of group {group}")
-    errors = [row.error for row in found.topic_partitions if row.error is not None]
-    if any(error.code() in _IN_USE for error in errors):
-        return f"group {group} has active members on this cluster already; they commit for themselves"
-    return f"group {group}: {errors[0]}" if errors else None
-
-
-def _result(admin: Admin, answer: Any, what: str) -> Any:
-    try:
-        return answer.result(TIMEOUT_S + 1)
-    except (KafkaException, FutureTimeoutError) as error:
-        raise admin.trouble(f"{what}: {error or 'no answer in time'}") from error
+    answer = getattr(admin.client, call)(asked, request_timeout=TIMEOUT_S)[group]
+    told = list(result(admin, answer, what, deadline).topic_partitions)
+    errors = [row.error for row in told if row.error is not None]
+    if len(errors) == len(told) and (refused := next(filter(is_authorization, errors), None)):
+        raise failed(admin, what, refused)
+    return told

@@ -34,8 +34,8 @@ from failover.link.schemas import (
     TopicRow,
 )
 
-PROBE_S: Final = 3.0
-"""Seconds after which a cluster that says nothing counts as one that does not answer."""
+PROBE_S: Final = 2.5
+"""Seconds after which a cluster that says nothing counts as one that does not answer; less than a look takes."""
 _IGNORED: Final = "link.prefix"
 """A key that the API takes and ignores (seen by confluentinc/kcp); the real one is fixed when the link is made."""
 _NOT_SUPPORTED: Final = 40035

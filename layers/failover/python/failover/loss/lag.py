@@ -50,15 +50,17 @@ class Watch:
     answered_at: float | None = None
     unanswered_since: float | None = None
 
-    def after(self, answers: bool, now: float) -> Watch:
-        """The watch after another look at the source."""
+    def after(self, answers: bool | None, now: float) -> Watch:
+        """The watch after another look at the source; None: it is not known whether it answers."""
+        if answers is None:
+            return Watch(now, self.answered_at, self.unanswered_since)
         if answers:
             return Watch(now, now, None)
         return Watch(now, self.answered_at, now if self.unanswered_since is None else self.unanswered_since)
 
 
 def sampled(
-    before: Samples, mirrors: Iterable[Mirror], watch: Watch, now: float, source_answers: bool
+    before: Samples, mirrors: Iterable[Mirror], watch: Watch, now: float, source_answers: bool | None
 ) -> dict[str, dict[int, Sample]]:
     """The samples after another look at the mirrors; `watch` is that of the look before. What is not fresh keeps the
     sample it had."""

@@ -13,10 +13,12 @@ from typing import Any, Final, TypeVar
 
 from aws_lambda_powertools import Logger
 
-from failover.aws.secrets import Secret, with_credentials
+from failover.aws.secrets import Secret
 from failover.errors import FailoverError, KafkaUnauthorized
 from failover.fleets import Instance
-from failover.kafka import Settings, cluster_id, settings, write_and_read_back
+from failover.kafka.canary import write_and_read_back
+from failover.kafka.cluster import cluster_id
+from failover.kafka.factory import as_client
 from failover.ledger.ledger import Ledger
 from failover.link import STOPPED, MirrorLink, Rejection
 from failover.link.factory import cluster_at, links_at
@@ -215,7 +217,7 @@ def _clients(looks: PlanSnapshot) -> Iterator[Finding]:
 
 def _logged_in(plan: Plan, where: str, bootstrap: str, wanted: str) -> Iterator[Finding]:
     try:
-        yield from logins.reached(where, _as_client(plan, bootstrap, cluster_id), wanted)
+        yield from logins.reached(where, as_client(plan, bootstrap, cluster_id), wanted)
     except FailoverError as error:
         yield _refused(error)
 
@@ -223,15 +225,10 @@ def _logged_in(plan: Plan, where: str, bootstrap: str, wanted: str) -> Iterator[
 def _canary_passes(plan: Plan) -> Iterator[Finding]:
     topic = plan.clients.canary_topic
     try:
-        partition, offset = _as_client(plan, plan.bootstrap, lambda client: write_and_read_back(client, topic))
+        partition, offset = as_client(plan, plan.bootstrap, lambda client: write_and_read_back(client, topic))
         yield ok(f"a canary record was written and read back at {topic}[{partition}]@{offset}")
     except FailoverError as error:
         yield _refused(error)
-
-
-def _as_client(plan: Plan, bootstrap: str, ask: Callable[[Settings], Told]) -> Told:
-    protocol = plan.clients.security_protocol
-    return with_credentials(plan.clients.credentials, lambda held: ask(settings(bootstrap, protocol, held)))
 
 
 def _refused(error: FailoverError) -> Finding:
@@ -270,7 +267,7 @@ def _instances(looks: PlanSnapshot) -> Iterator[Finding]:
 def _clusters_of(plan: Plan, instances: tuple[Instance, ...]) -> dict[str, str | None]:
     def asked(instance: Instance) -> str | None:
         try:
-            return _as_client(plan, instance.bootstrap, cluster_id) if instance.bootstrap else None
+            return as_client(plan, instance.bootstrap, cluster_id) if instance.bootstrap else None
         except FailoverError:
             return None
 

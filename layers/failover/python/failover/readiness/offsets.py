@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from failover.aws.secrets import Credentials, with_credentials
 from failover.errors import FailoverError, LinkRejected, LinkUnavailable
-from failover.kafka import settings
-from failover.kafka.offsets import committed
+from failover.execution.committed_offsets import committed_offsets
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table, save_plan_table
 from failover.link.factory import cluster_at
@@ -35,8 +33,8 @@ def group_offsets(looks: PlanSnapshot) -> Iterator[Finding]:
         try:
             seen = Seen(
                 group,
-                of_mirrored(_committed(plan, looks.active, group, spots), partitions),
-                of_mirrored(_committed(plan, looks.standby, group, spots), partitions),
+                of_mirrored(committed_offsets(plan, looks.active, group, spots).by_partition, partitions),
+                of_mirrored(committed_offsets(plan, looks.standby, group, spots).by_partition, partitions),
                 states.get(group),
             )
         except FailoverError as error:
@@ -47,22 +45,6 @@ def group_offsets(looks: PlanSnapshot) -> Iterator[Finding]:
     after = sampled.after(now, looks.now, limit)
     if after is not sampled:
         keep_samples(looks.book, plan.name, looks.active, after)
-
-
-def _committed(plan: Plan, site: str, group: str, spots: list[tuple[str, int]]) -> Offsets:
-    """Over REST where the cluster tells it there (only Dedicated ones do), else over the Kafka protocol."""
-    try:
-        rows = cluster_at(plan, site).group_offsets(group)
-    except (LinkUnavailable, LinkRejected):
-        rows = None
-    if rows is not None:
-        return {(row.topic, row.partition): row.committed for row in rows if row.committed >= 0}
-    kafka = plan.site(site).kafka
-
-    def ask(held: Credentials | None) -> Offsets:
-        return committed(settings(kafka.bootstrap, kafka.security_protocol, held), group, spots)
-
-    return with_credentials(kafka.credentials, ask)
 
 
 def _states(plan: Plan, site: str) -> dict[str, str]:

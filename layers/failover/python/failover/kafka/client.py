@@ -1,0 +1,166 @@
+"""Clients of librdkafka: their settings, and an admin client that ends a call as soon as it is refused.
+
+A client whose credentials are refused goes on trying until its time is up, and reports the refusal aside, to its
+`error_cb`. So every call is waited for here, with an eye on what was reported: whoever refuses is alive, and a caller
+that learns it at once can ask again with the secret of now.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, Final, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from failover.aws.secrets import ApiKey, Credentials, OAuthClient, without
+from failover.errors import KafkaUnauthorized, KafkaUnavailable
+
+Settings = Mapping[str, str | int | bool]
+Answer = TypeVar("Answer")
+
+SETUP_TIMEOUT_MS: Final = 2000
+"""For TCP, TLS and SASL together, from another region."""
+SHORT_SETUP_TIMEOUT_MS: Final = 1000
+"""librdkafka's least: where one address of a name is silent, the next one must be tried within the same look."""
+_POLL_S: Final = 0.02
+_AUTHENTICATION: Final = {
+    KafkaError._AUTHENTICATION,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.UNSUPPORTED_SASL_MECHANISM,
+}
+_AUTHORIZATION: Final = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+}
+
+
+def settings(bootstrap: str, security_protocol: str, credentials: Credentials | None) -> dict[str, str | int | bool]:
+    """librdkafka's settings to reach `bootstrap`, with timeouts for a region in trouble."""
+    chosen: dict[str, str | int | bool] = {
+        "bootstrap.servers": bootstrap,
+        "security.protocol": security_protocol,
+        "socket.connection.setup.timeout.ms": SETUP_TIMEOUT_MS,
+        "socket.timeout.ms": 4000,
+        "broker.address.ttl": 5000,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 250,
+        "log_level": 0,
+    }
+    match credentials:
+        case ApiKey(key, secret):
+            chosen |= {"sasl.mechanism": "PLAIN", "sasl.username": key, "sasl.password": secret}
+        case OAuthClient():
+            chosen |= _oidc(credentials)
+    return chosen
+
+
+def _oidc(oauth: OAuthClient) -> dict[str, str | int | bool]:
+    """librdkafka gets and renews the token itself (https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md)."""
+    named = {"logicalCluster": oauth.logical_cluster, "identityPoolId": oauth.identity_pool_id}
+    chosen: dict[str, str | int | bool] = {
+        "sasl.mechanism": "OAUTHBEARER",
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.client.id": oauth.client_id,
+        "sasl.oauthbearer.client.secret": oauth.client_secret,
+        "sasl.oauthbearer.token.endpoint.url": oauth.token_endpoint,
+    }
+    if oauth.scope:
+        chosen["sasl.oauthbearer.scope"] = oauth.scope
+    if extensions := ",".join(f"{name}={value}" for name, value in named.items() if value):
+        chosen["sasl.oauthbearer.extensions"] = extensions
+    return chosen
+
+
+class Admin:
+    """An admin client, and what went wrong with its connections."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self._chosen = chosen
+        self._errors: list[KafkaError] = []
+        self.client = AdminClient({**chosen, **reporting(self._errors)})
+
+    def trouble(self, what: str) -> KafkaUnavailable:
+        """The error for what went wrong: `KafkaUnauthorized` if the credentials were refused meanwhile."""
+        self.client.poll(0)
+        return trouble(self._chosen, self._errors, what)
+
+
+def reporting(errors: list[KafkaError]) -> dict[str, Any]:
+    """The setting that has a client append to `errors` what goes wrong with its connections."""
+    return {"error_cb": errors.append}
+
+
+def result(admin: Admin, answer: Future[Answer], what: str, deadline: float) -> Answer:
+    """What the future gives. `what` it is if it fails; `deadline` on the monotonic clock.
+
+    Raises:
+        KafkaUnauthorized: at once, if the cluster refuses the credentials or the call.
+        KafkaUnavailable: if it fails otherwise, or gives nothing until then.
+    """
+    return first_result({answer: admin}, what, deadline)
+
+
+def first_result(answers: Mapping[Future[Answer], Admin], what: str, deadline: float) -> Answer:
+    """As `result`, of the first of several clients to succeed, or to be refused."""
+    pending = set(answers)
+    while pending:
+        done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        for answer in done:
+            if (error := answer.exception()) is None:
+                return answer.result()
+            if not isinstance(error, KafkaException):
+                raise error
+            trouble = failed(answers[answer], what, error.args[0])
+            if not pending or isinstance(trouble, KafkaUnauthorized):
+                raise trouble from error
+        for answer in pending:
+            if isinstance(refusal := answers[answer].trouble(what), KafkaUnauthorized):
+                raise refusal
+        if time.monotonic() > deadline:
+            break
+    raise next(iter(answers.values())).trouble(f"{what} in time")
+
+
+def called(admins: Sequence[Admin], call: Callable[[Admin, float], Answer], what: str, deadline: float) -> Answer:
+    """As `first_result`, of a call that blocks for so many seconds as it is given."""
+    pool = ThreadPoolExecutor(max_workers=len(admins), thread_name_prefix="kafka")
+    seconds = max(0.0, deadline - time.monotonic())
+    try:
+        return first_result({pool.submit(call, admin, seconds): admin for admin in admins}, what, deadline)
+    finally:
+        pool.shutdown(wait=False)
+
+
+def failed(admin: Admin, what: str, error: Any) -> KafkaUnavailable:
+    """The error for a call that failed with `error`: `KafkaUnauthorized` if that is a refusal."""
+    if isinstance(error, KafkaError) and error.code() in _AUTHORIZATION:
+        return unauthorized(what, error)
+    return admin.trouble(f"{what}: {error}")
+
+
+def is_authorization(error: KafkaError) -> bool:
+    """Whether the cluster refuses this to whoever asks: the topic, the group, or the cluster."""
+    return error.code() in _AUTHORIZATION
+
+
+def unauthorized(what: str, error: KafkaError) -> KafkaUnauthorized:
+    """The error for a call that the cluster does not allow."""
+    return KafkaUnauthorized(f"Kafka {what}: {error}. The principal needs an ACL or a role binding for it")
+
+
+def trouble(chosen: Settings, errors: Sequence[KafkaError], what: str) -> KafkaUnavailable:
+    """The error for what went wrong, by what a client reported meanwhile."""
+    where = f"Kafka at {chosen['bootstrap.servers']}"
+    for error in errors:
+        if error.code() in _AUTHENTICATION:
+            why = without(str(error.str()), str(chosen.get("sasl.oauthbearer.client.secret", "")))
+            return KafkaUnauthorized(
+                f"{where} refused the credentials of the plan's secret: {why}. The secret must hold a key of this very"
+                " cluster, or a client that the cluster's identity pool admits"
+            )
+    return KafkaUnavailable(f"{where} {what}")

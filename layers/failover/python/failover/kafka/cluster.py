@@ -1,0 +1,55 @@
+"""Which cluster answers: over the Kafka protocol, as clients and links ask it."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from confluent_kafka.admin import ClusterMetadata  # type: ignore[attr-defined]
+
+from failover.errors import KafkaUnavailable
+from failover.kafka.addresses import TIMEOUT_S, Reachable, narrowed, reachable
+from failover.kafka.client import Admin, Settings, called
+
+_SIDE_BY_SIDE: Final = 6
+"""librdkafka picks one of a name's addresses by chance, and waits for a silent one for a second at least. So where one
+is known to be silent so many clients ask at once: all of them meet it twice in 1 of 4,096 looks at two addresses."""
+
+
+def cluster_id(chosen: Settings, timeout: float = 3.0) -> str:
+    """The id of the cluster that answers a Metadata request, at whichever of its addresses does.
+
+    Raises:
+        KafkaUnauthorized: if the credentials are refused.
+        KafkaUnavailable: if none does within `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    found = reachable(str(chosen["bootstrap.servers"]), min(timeout, TIMEOUT_S))
+    metadata = _metadata(chosen, found, None, deadline)
+    if not metadata.cluster_id:
+        raise KafkaUnavailable(f"{chosen['bootstrap.servers']} gave no cluster id")
+    return str(metadata.cluster_id)
+
+
+def cluster_with_topic(chosen: Settings, topic: str, found: Reachable, timeout: float = 1.0) -> str | None:
+    """The id of the cluster that is behind the addresses that were found reachable, and has the topic; or None.
+
+    Raises:
+        KafkaUnauthorized: if the credentials are refused.
+        KafkaUnavailable: if nobody answers within `timeout` seconds.
+    """
+    metadata = _metadata(chosen, found, topic, time.monotonic() + timeout)
+    described = metadata.topics.get(topic)
+    return str(metadata.cluster_id) if described is not None and described.error is None else None
+
+
+def _metadata(chosen: Settings, found: Reachable, topic: str | None, deadline: float) -> ClusterMetadata:
+    if not found.endpoints:
+        raise KafkaUnavailable(f"no connection to Kafka at {found.why_not}")
+    settings = narrowed(chosen, found)
+    admins = [Admin(settings) for _ in range(_SIDE_BY_SIDE if found.silent else 1)]
+
+    def ask(admin: Admin, seconds: float) -> ClusterMetadata:
+        return admin.client.list_topics(topic, timeout=seconds) if topic else admin.client.list_topics(timeout=seconds)
+
+    return called(admins, ask, "gave no metadata", deadline)

@@ -1,0 +1,232 @@
+"""check_offsets on a cluster that answers in parts, refuses, or is not ready yet: at the Kafka client's own door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+
+from failover.errors import KafkaUnauthorized, TransientError
+from failover.execution.inventory import Listed, keep_inventory
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import load_execution_table
+
+GROUP = "fulfilment"
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+def ended(value: Any = None, error: int | None = None) -> Future[Any]:
+    future: Future[Any] = Future()
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(KafkaException(KafkaError(error)))
+    return future
+
+
+@dataclass
+class Cluster:
+    """Four partitions of topic orders, and the offsets of one group."""
+
+    ends: dict[int, int] = field(default_factory=lambda: {0: 100, 1: 101, 2: 102, 3: 103})
+    stable: dict[int, int] = field(default_factory=dict)
+    untold: dict[int, int] = field(default_factory=dict)
+    """The error of each partition whose end is not told."""
+    offsets: dict[int, int] = field(default_factory=dict)
+    group_error: int | None = None
+    commit_error: int | None = None
+    ignores_commits: int = 0
+    commits: list[dict[int, int]] = field(default_factory=list)
+
+    def list_offsets(self, asked: Any, isolation_level: IsolationLevel, **_: Any) -> dict[Any, Future[Any]]:
+        stable = isolation_level == IsolationLevel.READ_COMMITTED
+        return {
+            each: ended(error=self.untold[each.partition])
+            if each.partition in self.untold
+            else ended(
+                SimpleNamespace(offset=(self.stable if stable else {}).get(each.partition, self.ends[each.partition]))
+            )
+            for each in asked
+        }
+
+    def list_consumer_group_offsets(self, asked: Any, **_: Any) -> dict[str, Future[Any]]:
+        (group,) = asked
+        rows = [
+            TopicPartition(p.topic, p.partition, self.offsets.get(p.partition, -1001)) for p in group.topic_partitions
+        ]
+        return {GROUP: ended(ConsumerGroupTopicPartitions(GROUP, rows), self.group_error)}
+
+    def alter_consumer_group_offsets(self, asked: Any, **_: Any) -> dict[str, Future[Any]]:
+        (group,) = asked
+        given = {each.partition: each.offset for each in group.topic_partitions}
+        self.commits.append(given)
+        error = None if self.commit_error is None else KafkaError(self.commit_error)
+        if error is None and len(self.commits) > self.ignores_commits:
+            self.offsets |= given
+        rows = [SimpleNamespace(topic=p.topic, partition=p.partition, error=error) for p in group.topic_partitions]
+        return {GROUP: ended(SimpleNamespace(topic_partitions=rows))}
+
+    def poll(self, *_: Any) -> None:
+        """Nothing is wrong with the connections."""
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    there = Cluster()
+    monkeypatch.setattr("failover.kafka.client.AdminClient", lambda _: there)
+    return there
+
+
+@pytest.fixture
+def plan_text(plan_text: str) -> str:
+    plan = yaml.safe_load(plan_text)
+    for site in plan["sites"].values():
+        site["kafka"] |= {"rest_endpoint": "http://127.0.0.1:9"}
+        site["kafka"].pop("credentials", None)
+    plan["protect"]["groups"] = [GROUP]
+    return str(yaml.safe_dump(plan))
+
+
+@pytest.fixture
+def check(deployed: Callable[..., Any], cluster: Cluster, call: Call) -> Callable[[], dict[str, Any]]:
+    """Calls the step of a failover whose inventory has the topic."""
+    started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    execution = call("claim", started)["execution"]
+    book = Ledger(deployed("dynamodb"), "ledger")
+    inventory = {"orders": Listed("orders-link", "STOPPED", dict.fromkeys(range(4), 5))}
+    keep_inventory(book, Execution.model_validate(execution), inventory)
+    return lambda: call("check_offsets", {"execution": execution})
+
+
+@pytest.fixture
+def recorded(deployed: Callable[..., Any]) -> Callable[[], dict[int, int]]:
+    """The log ends that are kept as anchors."""
+    book = Ledger(deployed("dynamodb"), "ledger")
+
+    def load() -> dict[int, int]:
+        execution = SimpleNamespace(plan="orders", name="orders-1-failover")
+        return dict(load_execution_table(book, execution, "log-ends").get("orders", []))  # type: ignore[arg-type]
+
+    return load
+
+
+def test_a_part_of_the_ends_is_waited_for_and_a_later_call_completes_the_anchors(
+    check: Callable[[], dict[str, Any]], cluster: Cluster, recorded: Callable[[], dict[int, int]]
+) -> None:
+    cluster.untold = {1: KafkaError.LEADER_NOT_AVAILABLE, 3: KafkaError.LEADER_NOT_AVAILABLE}
+    report = check()
+    assert (report["status"], report["observed"]["partitions"], report["observed"]["unknown_count"]) == (
+        "waiting",
+        2,
+        2,
+    )
+    assert [each.split(":")[0] for each in report["observed"]["unknown"]] == ["orders[1]", "orders[3]"]
+    assert recorded() == {0: 100, 2: 102}
+    cluster.untold, cluster.ends = {}, {0: 900, 1: 101, 2: 102, 3: 103}
+    assert check()["status"] == "done"
+    assert recorded() == {0: 100, 1: 101, 2: 102, 3: 103}, "the ends as they were first seen"
+
+
+def test_a_sentinel_is_no_log_end(
+    check: Callable[[], dict[str, Any]], cluster: Cluster, recorded: Callable[[], dict[int, int]]
+) -> None:
+    cluster.ends[2] = -1001
+    report = check()
+    assert (report["status"], recorded()) == ("waiting", {0: 100, 1: 101, 3: 103})
+    assert report["observed"]["unknown"] == ["orders[2]: the cluster told -1001, which is no offset"]
+
+
+def test_a_topic_that_may_not_be_described_is_refused_and_named(
+    check: Callable[[], dict[str, Any]], cluster: Cluster
+) -> None:
+    cluster.untold = {1: KafkaError.TOPIC_AUTHORIZATION_FAILED}
+    report = check()
+    assert report["status"] == "waiting"
+    assert "ACL or a role binding" in report["observed"]["unknown"][0]
+    cluster.untold = dict.fromkeys(range(4), KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    with pytest.raises(KafkaUnauthorized):
+        check()
+
+
+def test_no_end_at_all_is_an_error_that_passes(check: Callable[[], dict[str, Any]], cluster: Cluster) -> None:
+    cluster.untold = dict.fromkeys(range(4), KafkaError.LEADER_NOT_AVAILABLE)
+    with pytest.raises(TransientError, match="told no log ends"):
+        check()
+
+
+def test_a_transaction_left_open_is_named_with_its_partition(
+    check: Callable[[], dict[str, Any]], cluster: Cluster
+) -> None:
+    cluster.stable = {0: 60}
+    report = check()
+    assert (report["status"], report["observed"]["open_transactions"]) == ("done", ["orders[0] 60 < 100"])
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, "ACL or a role binding"),
+        (KafkaError.COORDINATOR_LOAD_IN_PROGRESS, f"told no offsets of group {GROUP}"),
+    ],
+)
+def test_a_group_whose_offsets_are_not_told_is_waited_for_and_named(
+    check: Callable[[], dict[str, Any]], cluster: Cluster, error: int, reason: str
+) -> None:
+    cluster.group_error = error
+    report = check()
+    assert (report["status"], report["observed"]["partitions"]) == ("waiting", 4)
+    (unknown,) = report["observed"]["unknown"]
+    assert unknown.startswith(f"group {GROUP}: ") and reason in unknown
+
+
+def test_an_offset_that_was_never_committed_is_not_ahead(check: Callable[[], dict[str, Any]], cluster: Cluster) -> None:
+    cluster.ends = dict.fromkeys(range(4), 0)
+    assert (check()["observed"]["ahead_count"], cluster.commits) == (0, [])
+
+
+def test_a_clamp_that_does_not_take_at_once_is_made_again(
+    check: Callable[[], dict[str, Any]], cluster: Cluster
+) -> None:
+    cluster.offsets, cluster.ignores_commits = {0: 500, 1: 1}, 1
+    first = check()
+    assert (first["status"], first["observed"]["ahead"]) == ("waiting", [f"{GROUP} orders[0] 500 > 100"])
+    second = check()
+    assert (second["status"], second["observed"]["ahead"]) == ("done", [])
+    assert second["observed"]["clamped"] == [f"{GROUP} orders[0] 500 > 100"]
+    assert cluster.commits == [{0: 100}, {0: 100}]
+
+
+def test_a_clamp_that_the_coordinator_can_not_take_now_is_made_again(
+    check: Callable[[], dict[str, Any]], cluster: Cluster
+) -> None:
+    cluster.offsets, cluster.commit_error = {0: 500}, KafkaError.COORDINATOR_LOAD_IN_PROGRESS
+    report = check()
+    assert (report["status"], report["observed"]["refused"]) == ("waiting", [])
+    assert report["observed"]["retried"][0].startswith(f"group {GROUP}: orders[0]")
+    cluster.commit_error = None
+    assert check()["status"] == "done" and cluster.offsets[0] == 100
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (KafkaError.UNKNOWN_MEMBER_ID, "active members"),
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, "ACL or a role binding"),
+        (KafkaError.INVALID_COMMIT_OFFSET_SIZE, "orders[0]"),
+    ],
+)
+def test_a_clamp_that_is_refused_for_good_holds_nothing_up_and_is_named(
+    check: Callable[[], dict[str, Any]], cluster: Cluster, error: int, why: str
+) -> None:
+    cluster.offsets, cluster.commit_error = {0: 500}, error
+    report = check()
+    assert (report["status"], report["observed"]["ahead_count"]) == ("done", 1)
+    (refused,) = report["observed"]["refused"]
+    assert refused.startswith(f"group {GROUP}") and why in refused

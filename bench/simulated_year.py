@@ -177,7 +177,7 @@ class _Window:
         self._troubles = troubles
         self._tally = tally
         self._signals: dict[tuple[str, str], Signal] = {}
-        self._state = PlanState(HOME, 1)
+        self._state = PlanState(active=HOME, epoch=1)
         self._failed_over: float | None = None
         self._periods: dict[str, list[tuple[float, bool]]] = {service: [] for service in CLIENTS_NEED}
         self._alarms: dict[str, bool] = dict.fromkeys(CLIENTS_NEED, False)
@@ -270,7 +270,7 @@ class _Window:
                 mirrors_by_status=mirrors,
                 ill=view.ill,
             )
-        return Case(evidence, self._policy, self._state, manual=False, now=now)
+        return Case(evidence=evidence, policy=self._policy, state=self._state, manual=False, now=now)
 
     def _judge(self, now: float) -> None:
         idle = self._failed_over is None and self._assessing is None
@@ -283,7 +283,7 @@ class _Window:
         verdict = decide(self._case(now, self._view(HERE, now))).verdict
         if verdict == "proceed":
             self._failed_over, self._assessing = now, None
-            self._state = PlanState(STANDBY, 2, changed_at=now)
+            self._state = PlanState(active=STANDBY, epoch=2, changed_at=now)
         elif verdict == "wait" and now < self._assessing[1]:
             self._assessing = (now + ASSESS_EVERY_S, self._assessing[1])
         else:

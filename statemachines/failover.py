@@ -67,7 +67,11 @@ def failover() -> State:
 
 
 def _claim(then: str) -> States:
-    start = {"start": jsonata("$states.input"), "execution_name": jsonata("$states.context.Execution.Name")}
+    start = {
+        "start": jsonata("$states.input"),
+        "execution_name": jsonata("$states.context.Execution.Name"),
+        "execution_arn": jsonata("$states.context.Execution.Id"),
+    }
     assign = {
         "execution": jsonata("$states.result.Payload.execution"),
         "claimed": jsonata("$states.result.Payload"),

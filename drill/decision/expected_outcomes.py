@@ -87,7 +87,7 @@ TABLE: Final = (
     Row(
         "two-controllers",
         "east's cluster is lost; a controller in each site's region, on one ledger, hears and judges the same at once",
-        Ending(("succeeded",), "west", "STOPPED", "proceed; the other: stand-down: not_its_turn"),
+        Ending(("succeeded",), "west", "STOPPED", "proceed; the other: stand-down: another_controller_acts"),
     ),
     Row(
         "second-start",

@@ -88,10 +88,10 @@ def _answered(plan: str, execution: str, given: Answer, by: str, why: str) -> An
 def _evidence(question: Question) -> str:
     """What the decision stands on, as `assess` recorded it, and the form."""
     book = _ledger()
-    sort = f"step#{question.execution}#assess"
-    observed = next((record for record in book.observed(question.plan, sort)), None)
-    if observed is None:
+    assessed = book.step(question.plan, question.execution, "assess")
+    if assessed is None:
         raise NothingAsked(f"{question.execution} of plan {question.plan!r} asks nobody")
+    observed = assessed.observed
     evidence, loss = observed.get("evidence") or {}, observed.get("expected_loss") or {}
     probes = [f"{probe['site']} {probe['service']}: {_said(probe)}" for probe in evidence.get("probes", ())]
     shown = {

@@ -51,9 +51,16 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         view.ill,
     )
     turn = deferred_to(plan, execution.from_site, current_region(), controller_regions())
-    case = Case(evidence, plan.policy, book.state(plan.name, plan.home), execution.manual, time.time(), turn)
+    case = Case(
+        evidence=evidence,
+        policy=plan.policy,
+        state=book.state(plan.name, plan.home),
+        manual=execution.manual,
+        now=time.time(),
+        deferred_to=turn,
+    )
     decision = decide(case)
-    record_decision(book, decision_record(plan.name, case, decision, execution.name))
+    record_decision(book, decision_record(plan.name, case, decision, by=execution.name))
     taken = {topic: entry for name, found in (by_link or {}).items() for topic, entry in listed(name, found).items()}
     observed = _document(evidence, decision) | {
         "expected_loss": expected_loss(book, execution, taken),

@@ -158,7 +158,7 @@ def _offset_sync_seconds(plan: Plan, site: str) -> float | None:
 
 def _clamped_before(request: Request) -> list[str]:
     """What an earlier call of this step clamped; for the report only."""
-    last = ledger().step(request.execution, "check_offsets")
+    last = ledger().step(request.execution.plan, request.execution.name, "check_offsets")
     return list(last.observed.get("clamped", [])) if last else []
 
 

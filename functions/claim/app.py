@@ -5,7 +5,6 @@ A dry run takes no lease and raises nothing.
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
@@ -14,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from failover.decision.controllers import current_region
 from failover.errors import DuplicateExecution, WrongDirection
+from failover.execution.runs import ended_holder
 from failover.execution.step import ledger, logger, metrics
-from failover.ledger.execution import Execution, Kind
+from failover.ledger.execution import Execution, Kind, epoch_in_name
+from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
 from failover.plan.model import Plan
 from failover.plan.store import plan_named
@@ -41,12 +42,13 @@ class Start(BaseModel):
 
 
 class ClaimRequest(BaseModel):
-    """The start, and the execution's own name from Step Functions' context."""
+    """The start, and the execution's own name and ARN from Step Functions' context."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     start: Start
     execution_name: str
+    execution_arn: str = ""
 
 
 @metrics.log_metrics
@@ -76,6 +78,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         plan=plan.name,
         epoch=_epoch(start, name, state),
         name=name,
+        arn=request.execution_arn,
         controller=current_region(),
         kind=start.kind,
         from_site=plan.other(start.to),
@@ -88,7 +91,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if execution.dry_run:
         book.begin_dry_run(execution)
     else:
-        book.claim(execution, plan.home, start.supersedes)
+        _claim(book, execution, plan.home, start.supersedes)
     observed = {"epoch": execution.epoch, "from": execution.from_site, "to": execution.to_site, "reason": start.reason}
     book.record_step(execution, "claim", "done", observed, started)
     logger.info("claimed", extra={"plan": plan.name, "execution": name, **observed})
@@ -100,6 +103,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "on_approval_timeout": plan.policy.on_approval_timeout,
         "promotion_timeout_seconds": plan.policy.promotion_timeout_seconds,
     }
+
+
+def _claim(book: Ledger, execution: Execution, home: str, supersedes: str | None) -> None:
+    """Take the lease. Who holds it and runs no more does not end by itself: whoever wants it must know."""
+    try:
+        book.claim(execution, home, supersedes)
+    except DuplicateExecution:
+        if (ended := ended_holder(book.state(execution.plan, home))) is None:
+            raise
+        raise DuplicateExecution(f"{ended}: redrive it, or start with supersedes={ended.name!r}") from None
 
 
 def _check_direction(plan: Plan, start: Start, state: PlanState, *, claimed: bool) -> None:
@@ -121,5 +134,4 @@ def _epoch(start: Start, name: str, state: PlanState) -> int:
         return state.epoch
     if start.dry_run:
         return state.epoch + 1
-    named = re.fullmatch(rf"{re.escape(start.plan)}-(\d+)-{start.kind}", name)
-    return start.epoch or (int(named[1]) if named else state.epoch + 1)
+    return start.epoch or epoch_in_name(name, start.plan, start.kind) or state.epoch + 1

@@ -39,7 +39,7 @@ def flip(request: Request, plan: Plan) -> Report:
 
 def _change_under_way(request: Request) -> str | None:
     """The id of this execution's own change. Only a hint to ask GetChange with: the record itself is looked at."""
-    last = ledger().step(request.execution, "flip_dns")
+    last = ledger().step(request.execution.plan, request.execution.name, "flip_dns")
     return last.observed.get("change") if last else None
 
 

@@ -1,37 +1,43 @@
 """judge: something was heard of a site. Keep it as a signal; if the signals speak against the active site, fail over.
 
-What is heard is a hint, never the decision: `assess` reads the evidence anew. The execution is named by plan and epoch,
-so an event delivered twice, and a second signal of the same outage, start nothing new. An event that can't be judged
-raises, and ends in the function's dead-letter queue.
+What is heard is a hint, never the decision: `assess` reads the evidence anew. The execution is named by plan, epoch and
+attempt, so an event delivered twice, and a second signal of the same outage, start nothing new; an attempt is over when
+Step Functions says so and the ledger did not move on. An event that can't be judged raises, and ends in the function's
+dead-letter queue.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from failover.aws.clients import client
-from failover.aws.errors import aws_errors
 from failover.container import remembered
 from failover.decision.controllers import controller_regions, current_region, deferred_to
-from failover.decision.log import DecisionRecord, decision_record, last_decision, record_decision
-from failover.decision.rules import Case, held_back, judge, votes_against
+from failover.decision.log import decision_record, last_decision, record_decision
+from failover.decision.notices import notify_ended_holder, notify_held_back
+from failover.decision.rules import Case, Decision, held_back, judge, only_too_young, seen_well, votes_against
 from failover.detection.events import Heard, heard
 from failover.detection.evidence import Evidence, Signal
 from failover.detection.signal_store import save_signal, signals
-from failover.errors import ServiceRejected, ServiceUnavailable
+from failover.errors import FailoverError, ServiceUnavailable
+from failover.execution.runs import describe_run, ended_holder, run_arn, start_run
 from failover.ledger.execution import execution_name
 from failover.ledger.ledger import Ledger
+from failover.ledger.records import PlanState
 from failover.plan.model import Plan
 
-ALL_WELL_S = 60.0
-"""Sights come every second or two. That all is well is evaluated and kept once a minute by each container."""
+ALL_WELL_S: Final = 60.0
+"""Observations come every second or two. That all is well is evaluated and kept once a minute by each container."""
+WAIT_AT_MOST_S: Final = 10.0
+"""For votes that are only too young, where nobody looks again in a moment."""
+ATTEMPTS_AT_ONCE: Final = 20
 
 logger = Logger(service="failover")
 metrics = Metrics(namespace="Failover", service="failover")
@@ -59,69 +65,101 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not said.by_plan:
         logger.warning("no plan is meant", source=said.source, why=said.nobody)
         return {"source": said.source, "judged": [], "why": said.nobody}
-    return {"source": said.source, "judged": [_judge(each, ledger) for each in said.by_plan]}
+    judged, failures = [], []
+    for each in said.by_plan:
+        try:
+            judged.append(_judge(each, ledger))
+        except FailoverError as error:
+            logger.warning("not judged to the end", plan=each.plan.name, error=type(error).__name__, why=str(error))
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return {"source": said.source, "judged": judged}
 
 
 def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
-    plan = said.plan
-    gap, now = plan.policy.probe_max_age_seconds, time.time()
-    by = f"judge/{current_region()}"
+    plan, by = said.plan, f"judge/{current_region()}"
     with ThreadPoolExecutor() as pool:
         standing = pool.submit(ledger.state, plan.name, plan.home)
         before = pool.submit(last_decision, ledger, plan.name, by)
-        kept = list(pool.map(lambda signal: save_signal(ledger, plan.name, signal, gap), said.signals))
+        saved = all(
+            pool.map(
+                lambda signal: save_signal(ledger, plan.name, signal, plan.policy.probe_max_age_seconds), said.signals
+            )
+        )
         known = tuple(signals(ledger, plan.name))
         state, last = standing.result(), before.result()
-    well = not any(signal.says_lost for signal in known)
-    if said.often and well and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
-        return {"plan": plan.name, "kept": all(kept), "started": None, "why": "all is well"}
-    evidence = Evidence(state.active, plan.other(state.active), known)
-    turn = deferred_to(plan, state.active, current_region(), controller_regions())
-    case = Case(evidence, plan.policy, state, manual=False, now=now, deferred_to=turn)
+    now, well = time.time(), not any(signal.says_lost for signal in known)
+    if said.often and well and not state.denial and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
+        return {"plan": plan.name, "kept": saved, "started": None, "why": "all is well"}
+    case = _case(plan, state, known, ledger)
     decision = judge(case)
-    started = _start(case, plan) if decision.verdict == "proceed" else None
+    if not said.often and (wait := only_too_young(case, decision)) is not None and wait <= WAIT_AT_MOST_S:
+        time.sleep(wait)
+        case = _case(plan, ledger.state(plan.name, plan.home), tuple(signals(ledger, plan.name)), ledger)
+        decision = judge(case)
+    started, failure = _started(case, decision, plan, ledger)
     on = tuple(dict.fromkeys(signal.source for signal in said.signals))
-    record = decision_record(plan.name, case, decision, by, on, started)
+    record = decision_record(plan.name, case, decision, by=by, on=on, started=started)
     record_decision(ledger, record, last)
     _all_well()[plan.name] = now if well else 0.0
-    if held_back(case, decision):
-        _tell_people(record, state.epoch)
-    answer = {"plan": plan.name, "kept": all(kept), "started": started, "why": decision.why}
-    logger.info("judged", extra={**answer, "votes": decision.votes, "heard": [_said(each) for each in said.signals]})
+    answer = {"plan": plan.name, "kept": saved, "started": started, "why": decision.why}
+    logger.info("judged", extra={**answer, "votes": decision.votes, "heard": [_spoken(each) for each in said.signals]})
+    if failure is not None:
+        notify_held_back(record, state.epoch, str(failure), type(failure).__name__)
+        raise failure
+    if (ended := ended_holder(case.state)) is not None:
+        notify_ended_holder(plan.name, case.state.epoch, ended, now)
+    elif held_back(case, decision):
+        notify_held_back(record, case.state.epoch)
     return answer
 
 
-def _tell_people(record: DecisionRecord, epoch: int) -> None:
-    """A site is lost and nothing is done about it: once an hour at most for each reason."""
-    # Rarely needed, and slow to import: a judgement does not wait for it.
-    from failover.aws.notify import notify_at_least_once
-
-    notify_at_least_once(
-        key=f"held-back:{record.plan}:{epoch}:{record.decision.guard}:{int(record.at // 3600)}",
-        subject=f"{record.site} of {record.plan} is lost, and nothing is done: {record.decision.why}",
-        message=record.as_document(),
+def _case(plan: Plan, state: PlanState, known: tuple[Signal, ...], ledger: Ledger) -> Case:
+    """The question, as the ledger and Step Functions answer it now. A denial ends when the site is seen well again."""
+    ended = ended_holder(state)
+    case = Case(
+        evidence=Evidence(state.active, plan.other(state.active), known),
+        policy=plan.policy,
+        state=state,
+        manual=False,
+        now=time.time(),
+        deferred_to=deferred_to(plan, state.active, current_region(), controller_regions()),
+        ended_holder=None if ended is None else str(ended),
     )
+    if state.denial is None or not seen_well(case, state.denial.at):
+        return case
+    ledger.forget_denial(plan.name, state.denial)
+    return replace(case, state=replace(state, denial=None))
 
 
-def _start(case: Case, plan: Plan) -> str:
-    """StartExecution by a name that plan and epoch give; the same name again is the same execution
-    (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html)."""
+def _started(case: Case, decision: Decision, plan: Plan, ledger: Ledger) -> tuple[str | None, FailoverError | None]:
+    """The execution that runs now, if one has to; or why it could not be started."""
+    if decision.verdict != "proceed":
+        return None, None
+    try:
+        return _start(case, plan, ledger), None
+    except FailoverError as error:
+        return None, error
+
+
+def _start(case: Case, plan: Plan, ledger: Ledger) -> str | None:
+    """Start the execution of the next epoch, or find it running; None if the ledger moved on meanwhile."""
     epoch, lost = case.state.epoch + 1, case.evidence.lost_site
-    name = execution_name(plan.name, epoch, "failover")
     since = min(vote.since for vote in votes_against(lost, case))
     request = {"plan": plan.name, "kind": "failover", "from": lost, "to": plan.other(lost), "epoch": epoch}
-    states = client("stepfunctions")
-    with aws_errors(f"Step Functions, to start {name}", transient=ServiceUnavailable, final=ServiceRejected):
-        try:
-            states.start_execution(
-                stateMachineArn=os.environ["STATE_MACHINE_ARN"],
-                name=name,
-                input=json.dumps(request | {"outage_started_at": since}, sort_keys=True),
-            )
-        except states.exceptions.ExecutionAlreadyExists:
-            logger.info("already started", execution=name)
-    return name
+    attempt = ledger.attempt(plan.name, epoch, "failover")
+    for _ in range(ATTEMPTS_AT_ONCE):
+        name = execution_name(plan.name, epoch, "failover", attempt)
+        if start_run(name, request | {"outage_started_at": since}) or describe_run(run_arn(name)).under_way:
+            return name
+        state = ledger.state(plan.name, plan.home)
+        if state.epoch >= epoch or state.holder is not None:
+            return None
+        logger.warning("ended before it claimed the plan", execution=name)
+        attempt = ledger.next_attempt(plan.name, epoch, "failover", attempt)
+    raise ServiceUnavailable(f"{name} and those before it are over, unclaimed; the next judgement goes on from there")
 
 
-def _said(signal: Signal) -> dict[str, Any]:
+def _spoken(signal: Signal) -> dict[str, Any]:
     return {"site": signal.site, "source": signal.source, "lost": signal.says_lost, "at": signal.at, "why": signal.why}

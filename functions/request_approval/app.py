@@ -6,6 +6,7 @@ The state machine waits (`lambda:invoke.waitForTaskToken`) with the policy's dea
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from typing import Any
@@ -24,13 +25,13 @@ class ApprovalRequest(Request):
 
 
 def ask(request: ApprovalRequest, plan: Plan) -> Report:
-    """Keep the token; tell people once, whoever often this is called."""
+    """Keep the token; tell people once for each token: a redrive waits under another, and asks again."""
     execution = request.execution
     ledger().keep_approval_token(execution, request.task_token)
     expires = int(time.time()) + plan.policy.approval_timeout_seconds
     loss = request.assessed.get("expected_loss") or {}
     notify_at_least_once(
-        key=f"{execution.name}:approval",
+        key=f"{execution.name}:approval:{hashlib.sha256(request.task_token.encode()).hexdigest()[:16]}",
         subject=f"Approve the failover of {plan.name} from {execution.from_site} to {execution.to_site}?",
         message={
             "plan": plan.name,

@@ -28,7 +28,13 @@ def probe(site: str, service: str, healthy: bool | None) -> Probe:
 LOST = (probe("east", "kafka", False), probe("east", "gateway", False), probe("east", "rest", False))
 WELL = tuple(probe("west", service, True) for service in ("kafka", "gateway", "rest"))
 EVIDENCE = Evidence("east", "west", (ALARM, HERE, THERE), LOST + WELL, Lag(3, 12, 0, 40, 9), {"ACTIVE": 3})
-REGION_LOSS = Case(EVIDENCE, AUTOMATIC, PlanState("east", 4, "orders-4-failover"), manual=False, now=NOW)
+REGION_LOSS = Case(
+    evidence=EVIDENCE,
+    policy=AUTOMATIC,
+    state=PlanState(active="east", epoch=4, holder="orders-4-failover"),
+    manual=False,
+    now=NOW,
+)
 
 
 def with_evidence(**changes: object) -> Case:
@@ -103,7 +109,7 @@ def test_a_canary_that_fails_takes_the_veto_away_and_one_that_can_not_tell_does_
 
 def test_a_controller_that_is_cut_off_itself_waits() -> None:
     decision = decide(with_evidence(ill="cut off itself: of 2 anchors it does not reach a, b"))
-    assert (decision.verdict, decision.guard) == ("wait", "ill")
+    assert (decision.verdict, decision.guard) == ("wait", "observer_isolated")
 
 
 def view(*healthy: bool | None, ill: str | None = None) -> View:
@@ -163,7 +169,7 @@ def test_the_judge_starts_a_look_on_one_alarm_where_nobody_watches_and_waits_for
 
 def test_the_judge_starts_nothing_for_no_vote_or_while_somebody_is_at_it() -> None:
     assert judge(before_start(with_evidence(signals=()))).verdict == "wait"
-    held = replace(before_start(REGION_LOSS), state=PlanState("east", 4, "by-hand"))
+    held = replace(before_start(REGION_LOSS), state=PlanState(active="east", epoch=4, holder="by-hand"))
     assert judge(held).why == "by-hand is at it already"
 
 
@@ -253,7 +259,9 @@ cases = st.builds(
         ill=st.sampled_from([None, None, "ill"]),
     ),
     policy=policies,
-    state=st.builds(PlanState, st.just("east"), st.integers(0, 9), changed_at=st.none() | st.floats(0, NOW)),
+    state=st.builds(
+        PlanState, active=st.just("east"), epoch=st.integers(0, 9), changed_at=st.none() | st.floats(0, NOW)
+    ),
     manual=st.booleans(),
     now=st.just(NOW),
 )

@@ -14,8 +14,8 @@ from failover.decision.rules import Decision
 from failover.ledger.ledger import Ledger
 
 NOW = 1_795_426_265.0
-WAIT = Decision("wait", "1 of 2 votes say east is lost", ("a",), "quorum_not_met")
-PROCEED = Decision("proceed", "east is lost: a, b", ("a", "b"))
+WAIT = Decision(verdict="wait", why="1 of 2 votes say east is lost", votes=("a",), guard="quorum_not_met")
+PROCEED = Decision(verdict="proceed", why="east is lost: a, b", votes=("a", "b"))
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def book(deployed: Callable[..., Any]) -> Ledger:
 
 
 def record(at: float = 0.0, decision: Decision = WAIT, by: str = "judge/us-west-2", **more: Any) -> DecisionRecord:
-    return DecisionRecord("orders", NOW + at, by, "east", decision, **more)
+    return DecisionRecord(plan="orders", at=NOW + at, by=by, site="east", decision=decision, **more)
 
 
 def kept(book: Ledger) -> list[tuple[str, str, int, float | None]]:
@@ -49,7 +49,11 @@ def test_it_is_kept_anew_with_its_evidence_every_hour(book: Ledger) -> None:
 def test_a_number_in_its_sentence_makes_no_other_decision_and_a_vote_more_does(book: Ledger) -> None:
     for second, votes in ((0, ("a",)), (1, ("a",)), (2, ("a", "b")), (3, ("b", "a"))):
         record_decision(
-            book, record(second, Decision("stand-down", f"{60 - second} s are left", votes, "cooling_down"))
+            book,
+            record(
+                second,
+                Decision(verdict="stand-down", why=f"{60 - second} s are left", votes=votes, guard="cooling_down"),
+            ),
         )
     assert [times for _, _, times, _ in kept(book)] == [2, 2]
 

@@ -176,7 +176,7 @@ def test_a_superseded_execution_is_told_so_in_its_record(ledger: Ledger) -> None
     ledger.claim(execution(1), "east")
     ledger.claim(execution(2), "east", supersedes="orders-1-failover")
     kept = ledger.execution("orders", "orders-1-failover")
-    assert kept is not None and (kept.status, kept.document) == ("superseded", {"superseded_by": "orders-2-failover"})
+    assert kept is not None and (kept.status, kept.superseded_by) == ("superseded", "orders-2-failover")
 
 
 def test_a_name_is_used_once(ledger: Ledger) -> None:
@@ -251,7 +251,7 @@ def test_the_table_of_20000_partitions_stays_far_below_what_an_item_may_hold(led
         f"team.domain.topic-{number:05}": [[p, number * 7919 % 100_003] for p in (0, 1)] for number in range(10_000)
     }
     save_plan_table(ledger, "orders", "lag", rows)
-    items = ledger.list_items("orders", "table#lag#")
+    items = ledger.list_items("orders", "plan-table#lag#")
     assert len(items) == 10
     assert max(len(item["rows"]) for item in items) < 100_000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,13 @@ from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
 from failover.plan.policy import Policy
 
-CASE = Case(Evidence("east", "west"), Policy(), PlanState("east", 0), manual=False, now=1_795_426_265.0)
+CASE = Case(
+    evidence=Evidence("east", "west"),
+    policy=Policy(),
+    state=PlanState(active="east", epoch=0),
+    manual=False,
+    now=1_795_426_265.0,
+)
 
 
 @pytest.fixture
@@ -35,8 +42,8 @@ def test_decisions_are_told_the_last_one_first_in_a_sentence_each(
 ) -> None:
     assert "nothing was decided" in run(capsys, "decisions", "orders")
     for second, why in enumerate(("1 of 2 votes say east is lost", "east is lost: a, b")):
-        case = Case(CASE.evidence, CASE.policy, CASE.state, manual=False, now=CASE.now + second)
-        save_decision(book, decision_record("orders", case, Decision("wait", why), "judge"))
+        case = replace(CASE, now=CASE.now + second)
+        save_decision(book, decision_record("orders", case, Decision(verdict="wait", why=why), by="judge"))
     lines = run(capsys, "decisions", "orders").splitlines()
     assert lines[0] == "2026-11-23 09:31:06Z  judge                 wait        east is lost: a, b"
     assert len(lines) == 2

@@ -105,7 +105,9 @@ def test_nothing_is_started_by_itself_in_a_window_of_maintenance_or_a_pause_but_
 
 def test_so_many_failovers_a_day_and_no_more() -> None:
     def after(*ago: float) -> Case:
-        return replace(REGION_LOSS, state=PlanState("east", 4, failovers=tuple(NOW - each for each in ago)))
+        return replace(
+            REGION_LOSS, state=PlanState(active="east", epoch=4, failovers=tuple(NOW - each for each in ago))
+        )
 
     assert decide(after(50_000)).verdict == "proceed"
     assert decide(after(50_000, 90_000)).verdict == "proceed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -66,6 +67,33 @@ class Fleet:
     def trouble(self, door: str, body: Any) -> None:
         """Use one of the cluster's doors."""
         httpx.put(f"{self.child.ready['control']}/{door}", json=body, timeout=10).raise_for_status()
+
+
+@dataclass(frozen=True)
+class Message:
+    """What people were sent."""
+
+    subject: str
+    body: dict[str, Any]
+
+
+@pytest.fixture
+def messages(deployed: Callable[..., Any]) -> Callable[[], list[Message]]:
+    """The messages to people since it was last asked."""
+    sqs = deployed("sqs")
+    queue = sqs.create_queue(QueueName="people")["QueueUrl"]
+    topic = deployed("sns").list_topics()["Topics"][0]["TopicArn"]
+    deployed("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-west-2:123456789012:people")
+
+    def read() -> list[Message]:
+        received = []
+        while found := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            received += [json.loads(each["Body"]) for each in found]
+            for each in found:
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
+        return [Message(each["Subject"], json.loads(each["Message"])) for each in received]
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from failover.errors import MalformedEvent
 from failover.execution.approval import NothingAsked
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
+from tests.functions.conftest import Message
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -210,3 +211,26 @@ def test_without_links_the_message_has_none(deployed: Any, call: Call) -> None:
     from failover.execution.approval import Question, link
 
     assert link(Question("orders", "orders-1-failover", 1)) is None
+
+
+def test_a_redriven_execution_asks_again_with_a_link_that_is_good_for_as_long_as_the_first(
+    deployed: Any, call: Call, messages: Callable[[], list[Message]]
+) -> None:
+    execution = call("claim", {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "a"})[
+        "execution"
+    ]
+    for token in ("first", "first", "of the redrive"):
+        call("request_approval", {"execution": execution, "task_token": token, "assessed": ASSESSED})
+    assert len(messages()) == 2
+
+
+def test_the_answer_to_one_execution_is_none_to_another_whose_name_begins_alike(
+    deployed: Any, call: Call, states: States
+) -> None:
+    start = {"start": {"plan": "orders", "to": "west"}, "execution_name": "by-hand-10"}
+    execution = call("claim", start)["execution"]
+    call("request_approval", {"execution": execution, "task_token": "of the tenth", "assessed": ASSESSED})
+    other = {"plan": "orders", "execution": "by-hand-1", "answer": "approve", "by": "Ada"}
+    with pytest.raises(NothingAsked):
+        call("answer_approval", other)
+    assert states.taken == []

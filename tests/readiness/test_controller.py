@@ -16,18 +16,27 @@ from failover.readiness.dry_run import DryRun
 MakePlan = Callable[..., Plan]
 Judged = Callable[..., Any]
 NOW = 1_000_000.0
-HELD = PlanState("east", 7, "orders-7-failover")
+HELD = PlanState(active="east", epoch=7, holder="orders-7-failover")
 RUN = DryRun("dry", "west", "succeeded", "", NOW - 100, 3.0, {"claim": 0.1, "assess": 1.2})
 
 
 def holder(status: str, age: float) -> ExecutionRecord:
-    return ExecutionRecord("orders-7-failover", 7, "failover", status, NOW - age, "east", "west", {})
+    return ExecutionRecord(
+        name="orders-7-failover",
+        epoch=7,
+        kind="failover",
+        status=status,
+        started_at=NOW - age,
+        from_site="east",
+        to_site="west",
+        document={},
+    )
 
 
 @pytest.mark.parametrize(
     ("state", "record", "status"),
     [
-        (PlanState("east", 6), None, "pass"),
+        (PlanState(active="east", epoch=6), None, "pass"),
         (HELD, holder("running", 60), "warn"),
         (HELD, holder("running", 3600 + 900 + 60), "fail"),
         (HELD, holder("failed", 60), "fail"),

@@ -28,22 +28,25 @@ RUN_S: Final = 3600
 """For how long the same decision is counted in one record."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DecisionRecord:
-    """An evaluation, and the same again: `times` in all, from `at` to `until`, seconds since 1970. `by`: the judge, or
-    the execution whose `assess` it was; `on`: the sources whose word was the occasion; `started`: the execution it
-    started. `on`, `evidence` and the sentence why are of the first time."""
+    """An evaluation, and the same again. `on`, `evidence` and the sentence why are of the first time."""
 
     plan: str
     at: float
+    """When it was first taken, seconds since 1970."""
     by: str
+    """The judge, or the execution whose `assess` it was."""
     site: str
     decision: Decision
     on: tuple[str, ...] = ()
+    """The sources whose word was the occasion."""
     started: str | None = None
+    """The execution it started."""
     evidence: dict[str, Any] = field(default_factory=dict)
     times: int = 1
     until: float | None = None
+    """When it was last taken, seconds since 1970."""
 
     def as_document(self) -> dict[str, Any]:
         """The form it has in an event."""
@@ -64,11 +67,19 @@ class DecisionRecord:
 
 
 def decision_record(
-    plan: str, case: Case, decision: Decision, by: str, on: tuple[str, ...] = (), started: str | None = None
+    plan: str, case: Case, decision: Decision, *, by: str, on: tuple[str, ...] = (), started: str | None = None
 ) -> DecisionRecord:
     """The record of a decision that was just taken."""
-    evidence = case.evidence.as_document()
-    return DecisionRecord(plan, case.now, by, case.evidence.lost_site, decision, on, started, evidence)
+    return DecisionRecord(
+        plan=plan,
+        at=case.now,
+        by=by,
+        site=case.evidence.lost_site,
+        decision=decision,
+        on=on,
+        started=started,
+        evidence=case.evidence.as_document(),
+    )
 
 
 def save_decision(book: Ledger, record: DecisionRecord) -> str:
@@ -145,14 +156,19 @@ def _publish(record: DecisionRecord) -> None:
 def _record(item: Item) -> DecisionRecord:
     document = json.loads(gzip.decompress(item["record"]))
     return DecisionRecord(
-        document["plan"],
-        document["at"],
-        document["by"],
-        document["site"],
-        Decision(document["verdict"], document["why"], tuple(document["votes"]), document["guard"]),
-        tuple(document["on"]),
-        document["started"],
-        document["evidence"],
-        1 + item.get("again", 0),
-        float(item["until"]) if "until" in item else document["at"],
+        plan=document["plan"],
+        at=document["at"],
+        by=document["by"],
+        site=document["site"],
+        decision=Decision(
+            verdict=document["verdict"],
+            why=document["why"],
+            votes=tuple(document["votes"]),
+            guard=document["guard"],
+        ),
+        on=tuple(document["on"]),
+        started=document["started"],
+        evidence=document["evidence"],
+        times=1 + item.get("again", 0),
+        until=float(item["until"]) if "until" in item else document["at"],
     )

@@ -10,7 +10,7 @@ the plan, on what the controller then sees itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Final, Literal
 
 from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES, Evidence, Signal
@@ -18,30 +18,38 @@ from failover.ledger.records import PlanState
 from failover.plan.policy import Policy
 
 DAY_S: Final = 86_400.0
+LOOKS_LOST_S: Final = 30.0
+"""A source that says so for less is a blip that nobody needs to hear of; more, and people are told within a minute."""
 Verdict = Literal["proceed", "ask", "wait", "stand-down"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
-    """A verdict, why, the votes it counts, and the name of the guard that gave the reason ("" to proceed)."""
+    """What is to be done, and why."""
 
     verdict: Verdict
     why: str
     votes: tuple[str, ...] = ()
+    """The sources whose word counts."""
     guard: str = ""
+    """The name of the guard that gave the reason; empty to proceed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
-    """One question to decide. `manual`: a person started it, so votes are not asked, the standby is.
-    `now`: seconds since 1970. `deferred_to`: why another controller is to act for this site, if one is."""
+    """One question to decide."""
 
     evidence: Evidence
     policy: Policy
     state: PlanState
     manual: bool
+    """A person started it, so votes are not asked, the standby is."""
     now: float
+    """Seconds since 1970."""
     deferred_to: str | None = None
+    """Why another controller is to act for this site, if one is."""
+    ended_holder: str | None = None
+    """How the holder of the lease ended without releasing it, if it did."""
 
 
 Guard = Callable[[Case], str | None]
@@ -49,15 +57,19 @@ Guard = Callable[[Case], str | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """A guard, and the verdict its reason leads to. `of_votes`: it asks who says that the site is lost.
-    `asked`: before an execution is started, after it has claimed the plan, or both times.
-    `started_by`: whose executions it guards; before a start nobody but a signal asks."""
+    """A guard, and the verdict its reason leads to."""
 
     guard: Guard
     verdict: Verdict
+    _: KW_ONLY
     asked: Literal["before", "after", "both"] = "both"
+    """Before an execution is started, after it has claimed the plan, or both times."""
     started_by: Literal["signals", "a person", "anyone"] = "signals"
+    """Whose executions it guards; before a start nobody but a signal asks."""
     of_votes: bool = False
+    """Whether it asks who says that the site is lost."""
+    lasting: bool = False
+    """Whether a look of its own would find the same again and again: only a person, or the site, can change it."""
 
 
 def decide(case: Case) -> Decision:
@@ -72,16 +84,52 @@ def judge(case: Case) -> Decision:
     rules = [rule for rule in RULES if rule.asked != "after" and rule.started_by != "a person"]
     if not watched(case):
         if not votes_against(_lost(case), case):
-            return Decision("wait", f"nothing says that {_lost(case)} is lost", guard="quorum_not_met")
+            why = f"nothing says that {_lost(case)} is lost"
+            return Decision(verdict="wait", why=why, guard=quorum_not_met.__name__)
         rules = [rule for rule in rules if not rule.of_votes]
     return _decided(case, rules)
 
 
 def held_back(case: Case, decision: Decision) -> bool:
-    """Whether the votes ask for a failover, and nothing but policy, a pause or what was done before holds it back."""
-    if case.deferred_to or decision.guard == execution_in_progress.__name__:
+    """Whether people should know that nothing is done: the votes ask for a failover and something else holds it back,
+    or the site has looked lost to anyone for `LOOKS_LOST_S`. What is another controller's to do is left to it for as
+    long again."""
+    if decision.verdict == "proceed" or (case.state.holder and case.ended_holder is None):
         return False
-    return decision.verdict == "stand-down" and not any(rule.guard(case) for rule in RULES if rule.of_votes)
+    patience = LOOKS_LOST_S * (2 if case.deferred_to else 1)
+    if any(_stood(vote, case) >= patience for vote in votes_against(_lost(case), case)):
+        return True
+    return (
+        decision.verdict == "stand-down"
+        and case.deferred_to is None
+        and not any(rule.guard(case) for rule in RULES if rule.of_votes)
+    )
+
+
+def only_too_young(case: Case, decision: Decision) -> float | None:
+    """In how many seconds votes will have stood for long enough, where nothing but their age holds a failover back."""
+    if decision.guard not in (quorum_not_met.__name__, too_few_vantage_points.__name__):
+        return None
+    votes = votes_against(_lost(case), case)
+    young = [case.policy.hold_seconds - _stood(vote, case) for vote in votes if not _held(vote, case)]
+    later = replace(case, policy=case.policy.model_copy(update={"hold_seconds": 0}))
+    return max(young) if young and judge(later).verdict == "proceed" else None
+
+
+def seen_well(case: Case, since: float) -> bool:
+    """Whether the site was seen well after that moment, and nobody says otherwise: each vantage point that looks, or,
+    where none does, an alarm that is over."""
+    evidence, site = case.evidence, _lost(case)
+    told = [s for s in evidence.signals if s.site == site and s.kind != "advisory" and _fresh(s, case.policy, case.now)]
+    probes = [signal for signal in told if signal.kind == "probe"]
+    if any(signal.says_lost for signal in told) or any(probe.why for probe in probes):
+        return False
+    return any(signal.at > since for signal in probes or told)
+
+
+def is_lasting(decision: Decision) -> bool:
+    """Whether the reason of a stand-down stays until a person, or the site itself, changes something."""
+    return any(rule.lasting for rule in RULES if rule.guard.__name__ == decision.guard)
 
 
 def votes_against(site: str, case: Case) -> list[Signal]:
@@ -109,10 +157,9 @@ def _decided(case: Case, rules: list[Rule]) -> Decision:
     votes = tuple(vote.source for vote in votes_against(_lost(case), case))
     for rule in rules:
         if reason := rule.guard(case):
-            return Decision(rule.verdict, reason, votes, rule.guard.__name__)
-    return Decision(
-        "proceed", "started by hand" if case.manual else f"{_lost(case)} is lost: {', '.join(votes)}", votes
-    )
+            return Decision(verdict=rule.verdict, why=reason, votes=votes, guard=rule.guard.__name__)
+    why = "started by hand" if case.manual else f"{_lost(case)} is lost: {', '.join(votes)}"
+    return Decision(verdict="proceed", why=why, votes=votes)
 
 
 def _lost(case: Case) -> str:
@@ -125,9 +172,13 @@ def _fresh(signal: Signal, policy: Policy, now: float) -> bool:
 
 
 def _held(vote: Signal, case: Case) -> bool:
-    """Whether a vote has stood for long enough: an alarm stands until it changes, a probe as long as it was seen."""
+    return _stood(vote, case) >= case.policy.hold_seconds
+
+
+def _stood(vote: Signal, case: Case) -> float:
+    """For how long a vote has stood: an alarm stands until it changes, a probe as long as it was seen."""
     until = vote.at if vote.kind == "probe" else case.now
-    return until - vote.since >= case.policy.hold_seconds
+    return until - vote.since
 
 
 # The guards, in the order they are asked.
@@ -154,7 +205,18 @@ def in_maintenance_window(case: Case) -> str | None:
     return f"a window of maintenance is open until {until:%Y-%m-%d %H:%M %Z}" if until else None
 
 
-def ill(case: Case) -> str | None:
+def denied(case: Case) -> str | None:
+    """No is no, until a person or the site itself says otherwise."""
+    denial = case.state.denial
+    if denial is None or denial.site != _lost(case):
+        return None
+    return (
+        f"{denial.execution} stood down: {denial.why}. That stands until a person resumes the plan, or {denial.site} is"
+        " seen well again"
+    )
+
+
+def observer_isolated(case: Case) -> str | None:
     """A controller that is cut off itself proves nothing."""
     return f"the controller is {case.evidence.ill}" if case.evidence.ill else None
 
@@ -188,7 +250,7 @@ def no_alarm(case: Case) -> str | None:
     return "no alarm stands, and policy does not let probes decide alone"
 
 
-def not_its_turn(case: Case) -> str | None:
+def another_controller_acts(case: Case) -> str | None:
     """Of two controllers one acts."""
     return case.deferred_to
 
@@ -228,6 +290,13 @@ def failover_rate_limited(case: Case) -> str | None:
     if len(today) < case.policy.max_failovers_a_day:
         return None
     return f"{len(today)} failovers in the last 24 hours are as many as policy allows"
+
+
+def execution_stopped(case: Case) -> str | None:
+    """What an execution left half done is taken up by a person: nobody else knows what it waits for."""
+    if case.ended_holder is None:
+        return None
+    return f"{case.ended_holder}: redrive it, or start with supersedes={case.state.holder!r}"
 
 
 def execution_in_progress(case: Case) -> str | None:
@@ -299,21 +368,23 @@ RULES: Final = (
     Rule(observing, "stand-down"),
     Rule(manual_start_disabled, "stand-down", asked="after", started_by="a person"),
     Rule(paused, "stand-down"),
+    Rule(denied, "stand-down", asked="before"),
     Rule(in_maintenance_window, "stand-down"),
-    Rule(ill, "wait"),
+    Rule(observer_isolated, "wait"),
     Rule(quorum_not_met, "wait", of_votes=True),
     Rule(too_few_vantage_points, "wait", of_votes=True),
     Rule(no_alarm, "wait", of_votes=True),
-    Rule(not_its_turn, "stand-down"),
+    Rule(another_controller_acts, "stand-down"),
     Rule(site_answers, "wait"),
     Rule(active_elsewhere, "stand-down", started_by="anyone"),
     Rule(cooling_down, "stand-down"),
     Rule(failover_rate_limited, "stand-down"),
+    Rule(execution_stopped, "stand-down", asked="before"),
     Rule(execution_in_progress, "stand-down", asked="before"),
     Rule(standby_unreachable, "wait", asked="after", started_by="anyone"),
     Rule(standby_lost_too, "wait"),
-    Rule(standby_holds_no_mirror, "stand-down", asked="after", started_by="anyone"),
-    Rule(standby_renames_topics, "stand-down", asked="after", started_by="anyone"),
+    Rule(standby_holds_no_mirror, "stand-down", asked="after", started_by="anyone", lasting=True),
+    Rule(standby_renames_topics, "stand-down", asked="after", started_by="anyone", lasting=True),
     Rule(lag_above_limit, "ask", asked="after"),
     Rule(approval_required, "ask", asked="after", started_by="anyone"),
 )

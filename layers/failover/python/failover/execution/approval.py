@@ -99,7 +99,7 @@ def answer(book: Ledger, plan: str, execution: str, given: Answer, by: str, why:
     first = book.set_once(
         plan, sort, {"answer": given, "answered_by": by, "answered_why": why, "answered_at": str(time.time())}
     )
-    kept = next(iter(book.list_items(plan, sort)), None)
+    kept = book.item(plan, sort)
     if kept is None:
         raise NothingAsked(f"{execution} of plan {plan!r} asks nobody")
     answered = Answered(kept["answer"], kept["answered_by"], float(kept["answered_at"]), now=first)

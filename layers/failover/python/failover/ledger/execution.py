@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +18,7 @@ class Execution(BaseModel):
     plan: str
     epoch: int = Field(ge=1)
     name: str
+    arn: str = Field(default="", description="where Step Functions is asked of it")
     controller: str = Field(default="", description="the region that it runs in; there may be a controller in two")
     kind: Kind
     from_site: str = Field(alias="from")
@@ -31,6 +33,14 @@ class Execution(BaseModel):
         return self.model_dump(mode="json", by_alias=True)
 
 
-def execution_name(plan: str, epoch: int, kind: Kind) -> str:
-    """`<plan>-<epoch>-<kind>`: a repeated start of the same epoch is the same execution."""
-    return f"{plan}-{epoch}-{kind}"
+def execution_name(plan: str, epoch: int, kind: Kind, attempt: int = 1) -> str:
+    """`<plan>-<epoch>-<kind>`, and from the second attempt on its number: a repeated start of the same attempt is the
+    same execution. Step Functions blocks the name of one that is over for 90 days."""
+    name = f"{plan}-{epoch}-{kind}"
+    return name if attempt == 1 else f"{name}-{attempt}"
+
+
+def epoch_in_name(name: str, plan: str, kind: Kind) -> int | None:
+    """The epoch in a name that `execution_name` gave; None if somebody else named the execution."""
+    named = re.fullmatch(rf"{re.escape(plan)}-(\d+)-{kind}(-\d+)?", name)
+    return int(named[1]) if named else None

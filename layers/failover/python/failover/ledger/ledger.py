@@ -1,7 +1,7 @@
 """The ledger: one DynamoDB table that holds, per plan, the active site, the epoch, the lease, signals and executions.
 
-Keys: partition `plan#<name>`; sort `state`, `execution#<name>`, `step#<execution>#<step>`,
-`approval#<execution>`, and what signal store, decision log and topic tables keep. What two may race for is one item,
+Keys: partition `plan#<name>`; sort `state`, `attempt#<epoch>#<kind>`, `execution#<name>`, `step#<execution>#<step>`,
+`approval#<execution>`, and what the rooms above keep. What two may race for is one item,
 changed by conditional writes: one wins and the other learns it. There are no transactions, since a global table with
 strong consistency has none; so whatever takes two writes can be taken up after the first. An execution writes to items
 of its own and, while it holds the lease, to the plan's state; what it writes late can mislead nobody else.
@@ -11,28 +11,25 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from failover.errors import DuplicateExecution, LeaseLost
-from failover.ledger.dynamodb import Item, ItemTable, sortable
-from failover.ledger.execution import Execution
-from failover.ledger.records import ExecutionRecord, Outcome, PlanState, StepRecord
+from failover.ledger.dynamodb import Item
+from failover.ledger.execution import Execution, Kind
+from failover.ledger.items import PlanItems
+from failover.ledger.records import Denial, ExecutionRecord, Outcome, PlanState, StepRecord
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+DRY_RUN_KEPT_S: Final = 30 * 86_400
+FAILOVERS_KEPT_S: Final = 86_400
+ATTEMPT_KEPT_S: Final = 120 * 86_400
+"""Longer than the 90 days for which Step Functions blocks the name of an execution that is over."""
 
-DRY_RUN_KEPT_S = 30 * 86_400
-FAILOVERS_KEPT_S = 86_400
 
-
-class Ledger:
+class Ledger(PlanItems):
     """The ledger's table, through a DynamoDB client.
 
     Every method raises `LedgerUnavailable` when DynamoDB does not answer or throttles.
     """
-
-    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
-        self._items = ItemTable(dynamodb, table)
 
     def state(self, plan: str, home: str) -> PlanState:
         """Where the plan stands; a plan never claimed is active at `home`, epoch 0."""
@@ -47,11 +44,11 @@ class Ledger:
         plan, name = execution.plan, execution.name
         state = self.state(plan, home)
         if state.held_by(execution):
-            self._begin(execution)
+            self._begin(execution, state.superseded)
             return
         if state.holder is not None and state.holder != supersedes:
             raise DuplicateExecution(
-                f"{_holder(state)} holds the lease of plan {plan!r} (epoch {state.epoch}): let it end, redrive"
+                f"{state.holder_in_words} holds the lease of plan {plan!r} (epoch {state.epoch}): let it end, redrive"
                 f" it, or, once it can't go on, start with supersedes={state.holder!r}"
             )
         if execution.epoch != state.epoch + 1:
@@ -61,24 +58,41 @@ class Ledger:
         if self._items.get(plan, f"execution#{name}") is not None:
             raise DuplicateExecution(f"there was an execution {name!r} of plan {plan!r} before")
         given = {":epoch": execution.epoch, ":seen": state.epoch, ":holder": name, ":active": state.active}
-        given |= {":controller": execution.controller}
+        given |= {":controller": execution.controller, ":arn": execution.arn}
         free = "attribute_not_exists(holder)" if state.holder is None else "holder = :superseded"
+        taken_from = ", superseded = :superseded" if state.holder else " REMOVE superseded"
         won = self._items.update(
             plan,
             "state",
-            "SET epoch = :epoch, holder = :holder, controller = :controller, active = if_not_exists(active, :active)",
+            "SET epoch = :epoch, holder = :holder, controller = :controller, holder_arn = :arn,"
+            f" active = if_not_exists(active, :active){taken_from}",
             given | ({":superseded": state.holder} if state.holder else {}),
             f"(attribute_not_exists(epoch) OR epoch = :seen) AND {free}",
         )
         if not won and not self.state(plan, home).held_by(execution):
             raise DuplicateExecution(f"another execution claimed plan {plan!r} first")
-        self._begin(execution)
-        if state.holder is not None:
-            self._end(plan, state.holder, "superseded", {"superseded_by": name})
+        self._begin(execution, state.holder)
+
+    def attempt(self, plan: str, epoch: int, kind: Kind) -> int:
+        """Which attempt at the execution of that epoch is to be started: 1, unless earlier ones ended unclaimed."""
+        item = self.item(plan, f"attempt#{epoch}#{kind}")
+        return item["attempt"] if item else 1
+
+    def next_attempt(self, plan: str, epoch: int, kind: Kind, ended: int) -> int:
+        """Which attempt is to be started once that one is over; the same for everybody who saw it end."""
+        sort, expires = f"attempt#{epoch}#{kind}", int(time.time()) + ATTEMPT_KEPT_S
+        self._items.update(
+            plan,
+            sort,
+            "SET attempt = :next, expires = :expires",
+            {":next": ended + 1, ":ended": ended, ":expires": expires},
+            "attribute_not_exists(attempt) OR attempt <= :ended",
+        )
+        return self.attempt(plan, epoch, kind)
 
     def begin_dry_run(self, execution: Execution) -> None:
         """Keep the record of a dry run, which takes no lease; again: nothing."""
-        self._begin(execution)
+        self._begin(execution, None)
 
     def hold(self, execution: Execution) -> None:
         """Check that the execution holds the plan's lease under its epoch; a dry run needs none.
@@ -101,43 +115,32 @@ class Ledger:
             LeaseLost: if it is not.
         """
         self.hold(execution)
+        given: Item = {
+            ":step": step,
+            ":status": status,
+            ":observed": json.dumps(observed, default=str),
+            ":started": str(started),
+            ":reported": str(time.time()),
+            ":one": 1,
+        }
+        expires = ", expires = :expires" if execution.dry_run else ""
         self._items.update(
             execution.plan,
             f"step#{execution.name}#{step}",
             "SET step = :step, #status = :status, observed = :observed, reported_at = :reported,"
-            " started_at = if_not_exists(started_at, :started) ADD calls :one",
-            {
-                ":step": step,
-                ":status": status,
-                ":observed": json.dumps(observed, default=str),
-                ":started": str(started),
-                ":reported": str(time.time()),
-                ":one": 1,
-            },
+            f" started_at = if_not_exists(started_at, :started){expires} ADD calls :one",
+            given | ({":expires": int(time.time()) + DRY_RUN_KEPT_S} if execution.dry_run else {}),
         )
 
     def steps(self, execution: Execution) -> list[StepRecord]:
         """The steps of an execution in the order they began."""
-        records = [
-            StepRecord(
-                item["step"],
-                item["status"],
-                int(item["calls"]),
-                float(item["started_at"]),
-                float(item["reported_at"]),
-                json.loads(item["observed"]),
-            )
-            for item in self._items.query(execution.plan, f"step#{execution.name}#")
-        ]
+        records = [_step_record(item) for item in self.list_items(execution.plan, f"step#{execution.name}#")]
         return sorted(records, key=lambda record: record.started_at)
 
-    def step(self, execution: Execution, step: str) -> StepRecord | None:
-        """What a step of the execution last reported, or None."""
-        return next((record for record in self.steps(execution) if record.step == step), None)
-
-    def observed(self, plan: str, sort: str) -> list[dict[str, Any]]:
-        """What a step of an execution last observed, by its sort key; empty if it was never called."""
-        return [json.loads(item["observed"]) for item in self._items.query(plan, sort)]
+    def step(self, plan: str, execution: str, step: str) -> StepRecord | None:
+        """What a step of that execution last reported, or None."""
+        item = self.item(plan, f"step#{execution}#{step}")
+        return _step_record(item) if item else None
 
     def put_fenced(self, execution: Execution, sort: str, values: Item) -> None:
         """Put an item beside the plan's others, if the lease is still held.
@@ -148,67 +151,6 @@ class Ledger:
         self.hold(execution)
         self._items.put(execution.plan, sort, values)
 
-    def put(self, plan: str, sort: str, values: Item) -> None:
-        """Put an item that no lease guards; the last writer wins."""
-        self._items.put(plan, sort, values)
-
-    def put_if_newer(self, plan: str, sort: str, values: Item, at: float) -> bool:
-        """Put an item unless one that is as new, or newer, is kept: late is never over new. Says whether it was put."""
-        when = sortable(at)
-        condition = "attribute_not_exists(#at) OR #at < :at"
-        return self._items.put(plan, sort, values | {"at": when}, condition, {":at": when})
-
-    def extend_if_unchanged(self, plan: str, sort: str, same: Item, values: Item, at: float, gap: float) -> bool:
-        """Renew the time of an item that has the same and is at most `gap` seconds older, and set its values; says
-        whether there was one."""
-        given = {f":{name}": value for name, value in (same | values).items()}
-        return self._items.update(
-            plan,
-            sort,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in ("at", *values)),
-            given | {":at": sortable(at), ":oldest": sortable(at - gap)},
-            " AND ".join([*(f"#{name} = :{name}" for name in same), "#at < :at", "#at >= :oldest"]),
-        )
-
-    def set_once(self, plan: str, sort: str, values: Item) -> bool:
-        """Add fields to an item that exists and has none of them; says whether that was done, once and for all."""
-        return self._items.update(
-            plan,
-            sort,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            {f":{name}": value for name, value in values.items()},
-            f"attribute_exists(pk) AND attribute_not_exists(#{next(iter(values))})",
-        )
-
-    def increment(self, plan: str, sort: str, values: Item, counter: str) -> None:
-        """Raise a counter of an item by one, and set fields of it; an item that is not there stays so."""
-        self._items.update(
-            plan,
-            sort,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in values) + f" ADD #{counter} :one",
-            {f":{name}": value for name, value in values.items()} | {":one": 1},
-            "attribute_exists(pk)",
-        )
-
-    def compare_and_swap(self, plan: str, sort: str, values: Item, revision: int) -> bool:
-        """Put an item in place of the one of that revision (0: of none); says whether it still was the one."""
-        item = values | {"revision": revision + 1}
-        if revision == 0:
-            return self._items.put(plan, sort, item, "attribute_not_exists(pk)")
-        return self._items.put(plan, sort, item, "revision = :revision", {":revision": revision})
-
-    def item(self, plan: str, sort: str) -> Item | None:
-        """One item of a plan, or None."""
-        return self._items.get(plan, sort)
-
-    def list_items(self, plan: str, prefix: str) -> list[Item]:
-        """The items of a plan whose sort key begins so, in the order of their keys."""
-        return list(self._items.query(plan, prefix))
-
-    def newest(self, plan: str, prefix: str, most: int) -> list[Item]:
-        """So many items of a plan whose sort key begins so, the last key first."""
-        return self._items.newest(plan, prefix, most)
-
     def keep_approval_token(self, execution: Execution, token: str) -> None:
         """Keep the task token that an approval needs; it is in no message and no log.
 
@@ -217,21 +159,28 @@ class Ledger:
         """
         self.put_fenced(execution, f"approval#{execution.name}", {"token": token})
 
-    def conclude(self, execution: Execution, outcome: Outcome, document: dict[str, Any]) -> None:
+    def conclude(
+        self,
+        execution: Execution,
+        outcome: Outcome,
+        document: dict[str, Any],
+        denial: Denial | None = None,
+    ) -> None:
         """End the execution: its document is kept; on success its site becomes the active one; but for a failure the
-        lease is released. Again with the same outcome: nothing, or what a crash left undone.
+        lease is released, and with it a denial is kept. Again with the same outcome: nothing, or what a crash left
+        undone.
 
         Raises:
             LeaseLost: if the lease is not held and this outcome was not reached before.
         """
-        kept = self.execution(execution.plan, execution.name)
-        before = kept is not None and kept.status == outcome
+        recorded = self.execution(execution.plan, execution.name)
+        before = recorded is not None and recorded.status == outcome
         if not before:
             self.hold(execution)
             self._end(execution.plan, execution.name, outcome, document)
         if execution.dry_run or outcome == "failed":
             return
-        if not self._release(execution, outcome) and not before:
+        if not self._release(execution, outcome, denial) and not before:
             self._end(execution.plan, execution.name, "superseded", document)
             raise _lease_lost(execution)
 
@@ -241,14 +190,16 @@ class Ledger:
         if item is None:
             return None
         return ExecutionRecord(
-            item["name"],
-            int(item["epoch"]),
-            item["kind"],
-            item["status"],
-            float(item["started_at"]),
-            item["from"],
-            item["to"],
-            json.loads(item.get("document", "{}")),
+            name=item["name"],
+            epoch=int(item["epoch"]),
+            kind=item["kind"],
+            status=item["status"],
+            started_at=float(item["started_at"]),
+            from_site=item["from"],
+            to_site=item["to"],
+            document=json.loads(item.get("document", "{}")),
+            supersedes=item.get("supersedes"),
+            superseded_by=item.get("superseded_by"),
         )
 
     def pause(self, plan: str, why: str) -> None:
@@ -256,23 +207,30 @@ class Ledger:
         self._items.update(plan, "state", "SET paused = :why", {":why": why})
 
     def resume(self, plan: str) -> None:
-        """The end of a pause."""
-        self._items.update(plan, "state", "REMOVE paused")
+        """The end of a pause, and of a denial."""
+        self._items.update(plan, "state", "REMOVE paused, denial")
 
-    def _release(self, execution: Execution, outcome: Outcome) -> bool:
+    def forget_denial(self, plan: str, denial: Denial) -> None:
+        """The end of that denial; another one, that came meanwhile, stands."""
+        self._items.update(plan, "state", "REMOVE denial", {":denial": denial.as_json()}, "denial = :denial")
+
+    def _release(self, execution: Execution, outcome: Outcome, denial: Denial | None) -> bool:
         changes, given = "", {":holder": execution.name, ":epoch": execution.epoch}
         if outcome == "succeeded":
             now = time.time()
             known = self.state(execution.plan, execution.from_site).failovers
             recent = [at for at in known if now - at < FAILOVERS_KEPT_S]
-            changes = "SET active = :active, changed_at = :now, failovers = :failovers "
+            changes = "SET active = :active, changed_at = :now, failovers = :failovers REMOVE denial, holder"
             given |= {":active": execution.to_site, ":now": str(now), ":failovers": json.dumps([*recent, now])}
+        elif denial is not None:
+            changes = "SET denial = :denial REMOVE holder"
+            given |= {":denial": denial.as_json()}
         return self._items.update(
-            execution.plan, "state", f"{changes}REMOVE holder", given, "holder = :holder AND epoch = :epoch"
+            execution.plan, "state", changes or "REMOVE holder", given, "holder = :holder AND epoch = :epoch"
         )
 
-    def _begin(self, execution: Execution) -> None:
-        """The record of an execution; again: nothing."""
+    def _begin(self, execution: Execution, superseded: str | None) -> None:
+        """The record of an execution, and the end of the one whose lease it took; again: nothing."""
         item: Item = {
             "name": execution.name,
             "controller": execution.controller,
@@ -285,7 +243,17 @@ class Ledger:
         }
         if execution.dry_run:
             item["expires"] = int(time.time()) + DRY_RUN_KEPT_S
+        if superseded:
+            item["supersedes"] = superseded
         self._items.put(execution.plan, f"execution#{execution.name}", item, "attribute_not_exists(pk)")
+        if superseded:
+            self._items.update(
+                execution.plan,
+                f"execution#{superseded}",
+                "SET #status = :status, superseded_by = :by",
+                {":status": "superseded", ":by": execution.name},
+                "attribute_exists(pk)",
+            )
 
     def _end(self, plan: str, name: str, status: str, document: dict[str, Any]) -> None:
         self._items.update(
@@ -299,25 +267,35 @@ class Ledger:
 
 def _plan_state(item: Item | None, home: str) -> PlanState:
     if item is None:
-        return PlanState(home, 0)
-    changed = item.get("changed_at")
+        return PlanState(active=home, epoch=0)
+    changed, denial = item.get("changed_at"), item.get("denial")
     return PlanState(
-        item.get("active", home),
-        int(item.get("epoch", 0)),
-        item.get("holder"),
-        float(changed) if changed else None,
-        item.get("paused"),
-        tuple(json.loads(item.get("failovers", "[]"))),
-        item.get("controller", ""),
+        active=item.get("active", home),
+        epoch=int(item.get("epoch", 0)),
+        holder=item.get("holder"),
+        controller=item.get("controller", ""),
+        holder_arn=item.get("holder_arn", ""),
+        changed_at=float(changed) if changed else None,
+        paused=item.get("paused"),
+        failovers=tuple(json.loads(item.get("failovers", "[]"))),
+        denial=Denial(**json.loads(denial)) if denial else None,
+        superseded=item.get("superseded"),
     )
 
 
-def _holder(state: PlanState) -> str:
-    return f"{state.holder} in {state.controller}" if state.controller else str(state.holder)
+def _step_record(item: Item) -> StepRecord:
+    return StepRecord(
+        step=item["step"],
+        status=item["status"],
+        calls=int(item["calls"]),
+        started_at=float(item["started_at"]),
+        reported_at=float(item["reported_at"]),
+        observed=json.loads(item["observed"]),
+    )
 
 
 def _lease_lost(execution: Execution, state: PlanState | None = None) -> LeaseLost:
-    held = f"; {_holder(state)} holds it under epoch {state.epoch}" if state and state.holder else ""
+    held = f"; {state.holder_in_words} holds it under epoch {state.epoch}" if state and state.holder else ""
     return LeaseLost(
         f"{execution.name} no longer holds the lease of plan {execution.plan!r} under epoch {execution.epoch}{held}:"
         " it changes nothing any more"

@@ -1,8 +1,12 @@
-"""What the ledger keeps, as plain records: whoever decides or reports reads them without any I/O."""
+"""What the ledger keeps, as plain records: whoever decides or reports reads them without any I/O.
+
+Times are seconds since 1970.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from failover.ledger.execution import Execution
@@ -10,39 +14,67 @@ from failover.ledger.execution import Execution
 Outcome = Literal["succeeded", "stood-down", "failed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Denial:
+    """A no to failing over from a site. It stands until a person resumes the plan, or the site is seen well again."""
+
+    site: str
+    why: str
+    execution: str
+    at: float
+
+    def as_json(self) -> str:
+        """The form it has in the ledger, by which it is also removed: of two denials only the one that was read."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanState:
-    """Where a plan stands. `holder` is the execution that holds the lease, under `epoch`; `controller`: the region it
-    runs in, since each of two controllers may run one of that name. `paused`: by whom and why. `failovers`: when those
-    of the last day succeeded. Times: seconds since 1970."""
+    """Where a plan stands."""
 
     active: str
     epoch: int
     holder: str | None = None
+    """The execution that holds the lease, under `epoch`."""
+    controller: str = ""
+    """The region that the holder runs in: each of two controllers may run one of that name."""
+    holder_arn: str = ""
+    """Where to ask whether the holder still runs."""
     changed_at: float | None = None
     paused: str | None = None
+    """By whom and why."""
     failovers: tuple[float, ...] = ()
-    controller: str = ""
+    """When those of the last day succeeded."""
+    denial: Denial | None = None
+    superseded: str | None = None
+    """From whom the holder took the lease, if it did."""
 
     def held_by(self, execution: Execution) -> bool:
         """Whether that very execution holds the lease."""
         wanted = (execution.name, execution.epoch, execution.controller)
         return (self.holder, self.epoch, self.controller) == wanted
 
+    @property
+    def holder_in_words(self) -> str:
+        """The holder, and where it runs."""
+        return f"{self.holder} in {self.controller}" if self.controller else str(self.holder)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class StepRecord:
-    """What one step of an execution last reported, and how often it was called."""
+    """What one step of an execution last reported."""
 
     step: str
     status: str
     calls: int
+    """How often it was called."""
     started_at: float
+    """When it was first called."""
     reported_at: float
     observed: dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExecutionRecord:
     """What the ledger keeps of an execution."""
 
@@ -54,3 +86,8 @@ class ExecutionRecord:
     from_site: str
     to_site: str
     document: dict[str, Any]
+    """Its report, once it has ended."""
+    supersedes: str | None = None
+    """From whom it took the lease, if it did."""
+    superseded_by: str | None = None
+    """Who took the lease from it, if somebody did; its report, if it had ended, stands."""

@@ -44,7 +44,7 @@ def save_plan_table(book: Ledger, plan: str, name: str, rows: Mapping[str, Any])
     Raises:
         LedgerUnavailable
     """
-    for sort, item in _items(f"table#{name}", rows):
+    for sort, item in _items(f"plan-table#{name}", rows):
         book.put(plan, sort, item)
 
 
@@ -54,7 +54,7 @@ def load_plan_table(book: Ledger, plan: str, name: str) -> dict[str, Any]:
     Raises:
         LedgerUnavailable
     """
-    return _rows(book.list_items(plan, f"table#{name}#"))
+    return _rows(book.list_items(plan, f"plan-table#{name}#"))
 
 
 def _items(prefix: str, rows: Mapping[str, Any]) -> list[tuple[str, Item]]:

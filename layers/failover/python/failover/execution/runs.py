@@ -1,0 +1,107 @@
+"""Runs of the failover state machine, as Step Functions knows them: start one, and ask whether one still runs.
+
+The name of a run that is over is blocked for 90 days, and StartExecution says the same of it as of one that runs:
+ExecutionAlreadyExists (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors
+from failover.container import remembered
+from failover.errors import ServiceRejected, ServiceUnavailable
+from failover.ledger.records import PlanState
+
+ASK_AGAIN_S: Final = 15.0
+"""For how long it is remembered whether the holder of a lease runs."""
+_UNDER_WAY: Final = frozenset({"RUNNING", "PENDING_REDRIVE"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """An execution in Step Functions' words; `ended_at` in seconds since 1970, None while it runs or is not known."""
+
+    status: str
+    ended_at: float | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it may still do something by itself."""
+        return self.status in _UNDER_WAY
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A holder of a lease that does nothing any more, how it ended, and when, seconds since 1970, if that is known."""
+
+    name: str
+    status: str
+    at: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} has ended ({self.status}) and keeps the lease"
+
+
+def start_run(name: str, request: dict[str, Any]) -> bool:
+    """Start an execution of that name; says whether there was none before.
+
+    Raises:
+        ServiceUnavailable, ServiceRejected
+    """
+    states = client("stepfunctions")
+    with aws_errors(f"Step Functions, to start {name}", transient=ServiceUnavailable, final=ServiceRejected):
+        try:
+            states.start_execution(
+                stateMachineArn=os.environ["STATE_MACHINE_ARN"], name=name, input=json.dumps(request, sort_keys=True)
+            )
+        except states.exceptions.ExecutionAlreadyExists:
+            return False
+    return True
+
+
+def run_arn(name: str) -> str:
+    """The ARN of this controller's execution of that name."""
+    return f"{os.environ['STATE_MACHINE_ARN'].replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def describe_run(arn: str) -> Run:
+    """How an execution stands; one that Step Functions does not know any more is over.
+
+    Raises:
+        ServiceUnavailable, ServiceRejected
+    """
+    states = client("stepfunctions", arn.split(":")[3] or None, attempts=1)
+    with aws_errors(f"Step Functions, for {arn}", transient=ServiceUnavailable, final=ServiceRejected):
+        try:
+            answer = states.describe_execution(executionArn=arn)
+        except states.exceptions.ExecutionDoesNotExist:
+            return Run("not known any more")
+    stopped = answer.get("stopDate")
+    return Run(answer["status"], stopped.timestamp() if stopped else None)
+
+
+def ended_holder(state: PlanState) -> Ended | None:
+    """The holder of the plan's lease if it runs no more; None if it does, if there is none, or if nobody can tell."""
+    if state.holder is None or not state.holder_arn:
+        return None
+    asked = _last_answers()
+    when, run = asked.get(state.holder_arn, (0.0, None))
+    if time.monotonic() - when > ASK_AGAIN_S or run is None:
+        try:
+            run = describe_run(state.holder_arn)
+        except (ServiceUnavailable, ServiceRejected):
+            return None
+        asked[state.holder_arn] = (time.monotonic(), run)
+    return None if run.under_way else Ended(state.holder, run.status, run.ended_at)
+
+
+@remembered
+def _last_answers() -> dict[str, tuple[float, Run]]:
+    """When each holder was last asked about, and the answer."""
+    return {}

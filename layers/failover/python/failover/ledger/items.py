@@ -1,0 +1,82 @@
+"""A plan's items in the ledger, by their sort keys, and the writes on which concurrent writers agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from failover.ledger.dynamodb import Item, ItemTable, sortable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class PlanItems:
+    """The items of plans, guarded by no lease.
+
+    Every method raises `LedgerUnavailable` when DynamoDB does not answer or throttles.
+    """
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._items = ItemTable(dynamodb, table)
+
+    def item(self, plan: str, sort: str) -> Item | None:
+        """One item of a plan, or None."""
+        return self._items.get(plan, sort)
+
+    def list_items(self, plan: str, prefix: str) -> list[Item]:
+        """The items of a plan whose sort key begins so, in the order of their keys. A prefix ends with `#`, so that it
+        finds nothing that only begins alike."""
+        return list(self._items.query(plan, prefix))
+
+    def newest(self, plan: str, prefix: str, most: int) -> list[Item]:
+        """So many items of a plan whose sort key begins so, the last key first."""
+        return self._items.newest(plan, prefix, most)
+
+    def put(self, plan: str, sort: str, values: Item) -> None:
+        """Put an item; the last writer wins."""
+        self._items.put(plan, sort, values)
+
+    def put_if_newer(self, plan: str, sort: str, values: Item, at: float) -> bool:
+        """Put an item unless one that is as new, or newer, is kept: late is never over new. Says whether it was put."""
+        when = sortable(at)
+        condition = "attribute_not_exists(#at) OR #at < :at"
+        return self._items.put(plan, sort, values | {"at": when}, condition, {":at": when})
+
+    def extend_if_unchanged(self, plan: str, sort: str, same: Item, values: Item, at: float, gap: float) -> bool:
+        """Renew the time of an item that has the same and is at most `gap` seconds older, and set its values; says
+        whether there was one."""
+        given = {f":{name}": value for name, value in (same | values).items()}
+        return self._items.update(
+            plan,
+            sort,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in ("at", *values)),
+            given | {":at": sortable(at), ":oldest": sortable(at - gap)},
+            " AND ".join([*(f"#{name} = :{name}" for name in same), "#at < :at", "#at >= :oldest"]),
+        )
+
+    def set_once(self, plan: str, sort: str, values: Item) -> bool:
+        """Add fields to an item that exists and has none of them; says whether that was done, once and for all."""
+        return self._items.update(
+            plan,
+            sort,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            {f":{name}": value for name, value in values.items()},
+            f"attribute_exists(pk) AND attribute_not_exists(#{next(iter(values))})",
+        )
+
+    def increment(self, plan: str, sort: str, values: Item, counter: str) -> None:
+        """Raise a counter of an item by one, and set fields of it; an item that is not there stays so."""
+        self._items.update(
+            plan,
+            sort,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in values) + f" ADD #{counter} :one",
+            {f":{name}": value for name, value in values.items()} | {":one": 1},
+            "attribute_exists(pk)",
+        )
+
+    def compare_and_swap(self, plan: str, sort: str, values: Item, revision: int) -> bool:
+        """Put an item in place of the one of that revision (0: of none); says whether it still was the one."""
+        item = values | {"revision": revision + 1}
+        if revision == 0:
+            return self._items.put(plan, sort, item, "attribute_not_exists(pk)")
+        return self._items.put(plan, sort, item, "revision = :revision", {":revision": revision})

@@ -1,0 +1,121 @@
+"""No name can be used up, and a lease that nobody works under is never taken for work: whoever finds one tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from failover.aws.clients import client
+from failover.container import forget
+from failover.errors import DuplicateExecution
+from failover.ledger.ledger import Ledger
+from tests.functions.conftest import Message
+from tests.functions.heard_events import event, executions, sighting
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+Messages = Callable[[], list[Message]]
+
+
+def arn(aws: Callable[..., Any], name: str) -> str:
+    machine = aws("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    runs = aws("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    return next(str(run["executionArn"]) for run in runs if run["name"] == name)
+
+
+def stop(aws: Callable[..., Any], name: str) -> None:
+    """Abort an execution; a container that remembers how it stood is gone."""
+    aws("stepfunctions").stop_execution(executionArn=arn(aws, name))
+    forget()
+
+
+def claim(aws: Callable[..., Any], call: Call, name: str, **start: Any) -> dict[str, Any]:
+    request = {"start": {"plan": "orders", "to": "west"} | start, "execution_name": name}
+    return call("claim", request | {"execution_arn": arn(aws, name)})
+
+
+def started(call: Call) -> str | None:
+    answer = call("judge", event("alarm-metric"))["judged"][0]["started"]
+    return None if answer is None else str(answer)
+
+
+def test_an_execution_that_ended_before_it_claimed_is_followed_by_the_next_attempt(deployed: Any, call: Call) -> None:
+    assert started(call) == "orders-1-failover"
+    assert started(call) == "orders-1-failover", "while it runs, it is the one"
+    for attempt in (2, 3):
+        stop(deployed, executions(deployed)[0])
+        assert started(call) == started(call) == f"orders-1-failover-{attempt}"
+    assert sorted(executions(deployed)) == ["orders-1-failover", "orders-1-failover-2", "orders-1-failover-3"]
+    claimed = claim(deployed, call, "orders-1-failover-3", epoch=1)
+    assert claimed["execution"]["epoch"] == 1
+
+
+def test_a_new_ledger_meets_the_names_of_the_old_one_and_goes_on(deployed: Any, call: Call) -> None:
+    machine = deployed("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    for name in ("orders-1-failover", "orders-1-failover-2"):
+        deployed("stepfunctions").start_execution(stateMachineArn=machine, name=name, input="{}")
+        stop(deployed, name)
+    assert started(call) == "orders-1-failover-3"
+
+
+def test_whoever_saw_an_attempt_end_starts_the_same_next_one(deployed: Any) -> None:
+    ledger = Ledger(client("dynamodb"), "ledger")
+    assert [ledger.next_attempt("orders", 1, "failover", ended) for ended in (1, 1, 2, 1)] == [2, 2, 3, 3]
+    assert ledger.attempt("orders", 2, "failover") == 1, "each epoch begins anew"
+
+
+def test_an_attempt_in_the_name_counts_as_its_epoch(deployed: Any, call: Call) -> None:
+    named = {"start": {"plan": "orders", "to": "west"}, "execution_name": "orders-7-failover-2"}
+    with pytest.raises(DuplicateExecution, match="epoch 7"):
+        call("claim", named)
+
+
+def test_a_claim_that_landed_after_its_execution_was_aborted_is_told_and_not_taken_for_work(
+    deployed: Any, call: Call, messages: Messages
+) -> None:
+    started(call)
+    stop(deployed, "orders-1-failover")
+    claim(deployed, call, "orders-1-failover", epoch=1)
+    for _ in range(3):
+        why = call("judge", event("alarm-metric"))["judged"][0]["why"]
+    assert "orders-1-failover has ended (ABORTED) and keeps the lease" in why
+    (message,) = messages()
+    assert "orders-1-failover" in message.subject and "a person is needed" in message.subject
+    assert "supersedes='orders-1-failover'" in message.body["remedy"]
+    assert executions(deployed) == ["orders-1-failover"]
+
+
+def test_a_lease_that_nobody_works_under_is_told_although_the_site_is_well(
+    deployed: Any, call: Call, messages: Messages
+) -> None:
+    started(call)
+    claim(deployed, call, "orders-1-failover", epoch=1)
+    call("judge", sighting("us-west-2", lost=()))
+    assert messages() == [], "it runs"
+    stop(deployed, "orders-1-failover")
+    call("judge", sighting("us-west-2", lost=()))
+    assert [message.body["status"] for message in messages()] == ["ABORTED"]
+
+
+def test_a_start_that_is_refused_for_a_lease_nobody_works_under_says_so(deployed: Any, call: Call) -> None:
+    started(call)
+    claim(deployed, call, "orders-1-failover", epoch=1)
+    by_hand = {"start": {"plan": "orders", "to": "west"}, "execution_name": "by-hand"}
+    with pytest.raises(DuplicateExecution, match="let it end"):
+        call("claim", by_hand)
+    stop(deployed, "orders-1-failover")
+    with pytest.raises(DuplicateExecution, match=r"has ended \(ABORTED\) and keeps the lease: redrive it"):
+        call("claim", by_hand)
+
+
+def test_an_execution_whose_name_begins_alike_is_another(deployed: Any, call: Call) -> None:
+    ledger = Ledger(client("dynamodb"), "ledger")
+    tenth = {"start": {"plan": "orders", "to": "standby", "dry_run": True}, "execution_name": "by-hand-10"}
+    from failover.ledger.execution import Execution
+
+    execution = Execution.model_validate(call("claim", tenth)["execution"])
+    ledger.record_step(execution, "assess", "done", {"why": "of the tenth"}, time.time())
+    assert ledger.step("orders", "by-hand-10", "assess") is not None
+    assert ledger.step("orders", "by-hand-1", "assess") is None

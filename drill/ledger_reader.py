@@ -78,11 +78,16 @@ class ControllerAccount:
 
     def loss_table(self, execution: str) -> dict[tuple[str, int], dict[str, Any]]:
         """What the controller knows of each partition's loss, by topic and partition."""
-        rows = [json.loads(gzip.decompress(item["rows"])) for item in self.items(f"table#{execution}#loss#")]
+        key = f"table#{execution}#loss"
+        head = next((item for item in self.items(key) if item["sk"] == key), None)
+        if head is None:
+            return {}
+        others = self.items(f"{key}#{head['slot']}#")
+        parts = [head, *others[: int(head["parts"]) - 1]]
         return {
             (each["topic"], int(each["partition"])): each
-            for part in rows
-            for of_topic in part.values()
+            for part in parts
+            for of_topic in json.loads(gzip.decompress(part["rows"])).values()
             for each in of_topic
         }
 

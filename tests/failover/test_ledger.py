@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,11 +13,16 @@ from hypothesis import strategies as st
 from failover.aws.clients import client
 from failover.detection.evidence import Signal
 from failover.detection.signal_store import save_signal, signals
-from failover.errors import DuplicateExecution, LeaseLost
+from failover.errors import DuplicateExecution, LeaseLost, LedgerUnavailable
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import Outcome
-from failover.ledger.topic_tables import load_execution_table, save_execution_table, save_plan_table
+from failover.ledger.topic_tables import (
+    load_execution_table,
+    load_plan_table,
+    save_execution_table,
+    save_plan_table,
+)
 
 
 def execution(epoch: int = 1, name: str | None = None, *, dry_run: bool = False) -> Execution:
@@ -246,12 +251,54 @@ def test_a_table_of_any_size_is_read_as_it_was_kept(ledger: Ledger) -> None:
     assert load_execution_table(ledger, execution(), "inventory") == {"one": 1}
 
 
+TABLES = ({f"topic-{n:05}": [0] for n in range(2_500)}, {f"topic-{n:05}": [1] for n in range(3_500)}, {"one": [2]})
+
+
+@pytest.mark.parametrize("before", TABLES)
+@pytest.mark.parametrize("after", TABLES)
+def test_a_crash_between_the_items_of_a_table_leaves_the_whole_table_of_before(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    ledger.claim(execution(), "east")
+    save_execution_table(ledger, execution(), "log-ends", {"older": 1})
+    save_execution_table(ledger, execution(), "log-ends", before)
+    put, items = ledger.put_fenced, -(-len(after) // 1000)
+    for until in range(items):
+        done = iter(range(until))
+
+        def put_until_the_crash(*item: Any, done: Iterator[int] = done) -> None:
+            if next(done, None) is None:
+                raise LedgerUnavailable("the function died here")
+            put(*item)
+
+        monkeypatch.setattr(ledger, "put_fenced", put_until_the_crash)
+        with pytest.raises(LedgerUnavailable):
+            save_execution_table(ledger, execution(), "log-ends", after)
+        assert load_execution_table(ledger, execution(), "log-ends") == before, f"after {until} of {items} items"
+    monkeypatch.setattr(ledger, "put_fenced", put)
+    save_execution_table(ledger, execution(), "log-ends", after)
+    assert load_execution_table(ledger, execution(), "log-ends") == after
+
+
+def test_parts_that_two_writers_at_once_have_mixed_are_no_table(ledger: Ledger) -> None:
+    rows = [{f"topic-{n:05}": [of, n] for n in range(2_500)} for of in (0, 1)]
+    for each in rows:
+        save_plan_table(ledger, "orders", "lag", each)
+    (head,) = [item for item in ledger.list_items("orders", "plan-table#lag") if item["sk"] == "plan-table#lag"]
+    older, newer = (ledger.item("orders", f"plan-table#lag#{slot}#00001") for slot in ("a", "b"))
+    assert head["slot"] == "b" and older is not None and newer is not None
+    ledger.put("orders", "plan-table#lag#b#00001", {"version": older["version"], "rows": older["rows"]})
+    assert load_plan_table(ledger, "orders", "lag") == {}
+    ledger.put("orders", "plan-table#lag#b#00001", {"version": newer["version"], "rows": newer["rows"]})
+    assert load_plan_table(ledger, "orders", "lag") == rows[1]
+
+
 def test_the_table_of_20000_partitions_stays_far_below_what_an_item_may_hold(ledger: Ledger) -> None:
     rows = {
         f"team.domain.topic-{number:05}": [[p, number * 7919 % 100_003] for p in (0, 1)] for number in range(10_000)
     }
     save_plan_table(ledger, "orders", "lag", rows)
-    items = ledger.list_items("orders", "plan-table#lag#")
+    items = ledger.list_items("orders", "plan-table#lag")
     assert len(items) == 10
     assert max(len(item["rows"]) for item in items) < 100_000
 

@@ -1,14 +1,19 @@
 """Large tables of the ledger: one row a topic, compressed, in as many items as DynamoDB's 400 KB an item ask for
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html).
 
-A table is read and written as a whole: 10,000 mirrors of two partitions are ten items of some 20 KB.
+A table is read as a whole, or not at all. Its head item holds the first part, and says in which of two slots the
+others are. A new table's parts go to the slot that is not in use, and its head comes last: whoever crashes in between
+has changed nothing. Every part carries the version of its table, so that parts of two tables are never taken for one.
+10,000 mirrors of two partitions are ten items of some 20 KB.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -17,6 +22,8 @@ from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 
 ROWS_AN_ITEM: Final = 1000
+_LOOKS: Final = 3
+"""A reader whom a writer overtakes, between the head and the other parts, looks again."""
 
 
 def save_execution_table(book: Ledger, execution: Execution, name: str, rows: Mapping[str, Any]) -> None:
@@ -25,8 +32,8 @@ def save_execution_table(book: Ledger, execution: Execution, name: str, rows: Ma
     Raises:
         LeaseLost, LedgerUnavailable
     """
-    for sort, item in _items(f"table#{execution.name}#{name}", rows):
-        book.put_fenced(execution, sort, item)
+    key = f"table#{execution.name}#{name}"
+    _save(key, rows, book.item(execution.plan, key), partial(book.put_fenced, execution))
 
 
 def load_execution_table(book: Ledger, execution: Execution, name: str) -> dict[str, Any]:
@@ -35,7 +42,7 @@ def load_execution_table(book: Ledger, execution: Execution, name: str) -> dict[
     Raises:
         LedgerUnavailable
     """
-    return _rows(book.list_items(execution.plan, f"table#{execution.name}#{name}#"))
+    return _load(book, execution.plan, f"table#{execution.name}#{name}")
 
 
 def save_plan_table(book: Ledger, plan: str, name: str, rows: Mapping[str, Any]) -> None:
@@ -44,8 +51,8 @@ def save_plan_table(book: Ledger, plan: str, name: str, rows: Mapping[str, Any])
     Raises:
         LedgerUnavailable
     """
-    for sort, item in _items(f"plan-table#{name}", rows):
-        book.put(plan, sort, item)
+    key = f"plan-table#{name}"
+    _save(key, rows, book.item(plan, key), partial(book.put, plan))
 
 
 def load_plan_table(book: Ledger, plan: str, name: str) -> dict[str, Any]:
@@ -54,21 +61,34 @@ def load_plan_table(book: Ledger, plan: str, name: str) -> dict[str, Any]:
     Raises:
         LedgerUnavailable
     """
-    return _rows(book.list_items(plan, f"plan-table#{name}#"))
+    return _load(book, plan, f"plan-table#{name}")
 
 
-def _items(prefix: str, rows: Mapping[str, Any]) -> list[tuple[str, Item]]:
-    left = iter(rows.items())
+def _save(key: str, rows: Mapping[str, Any], head: Item | None, put: Callable[[str, Item], None]) -> None:
+    first, *others = _packed(rows)
+    version = hashlib.sha256(b"".join([first, *others])).hexdigest()
+    slot = "b" if head is not None and head["slot"] == "a" else "a"
+    for number, part in enumerate(others, start=1):
+        put(f"{key}#{slot}#{number:05}", {"version": version, "rows": part})
+    put(key, {"version": version, "slot": slot, "parts": 1 + len(others), "rows": first})
+
+
+def _load(book: Ledger, plan: str, key: str) -> dict[str, Any]:
+    for _ in range(_LOOKS):
+        head = book.item(plan, key)
+        if head is None:
+            return {}
+        others = book.list_items(plan, f"{key}#{head['slot']}#") if head["parts"] > 1 else []
+        parts = [head, *others[: head["parts"] - 1]]
+        if len(parts) == head["parts"] and all(part["version"] == head["version"] for part in parts):
+            return {topic: row for part in parts for topic, row in json.loads(gzip.decompress(part["rows"])).items()}
+    return {}
+
+
+def _packed(rows: Mapping[str, Any]) -> list[bytes]:
+    """The table in parts; an empty one is a part, too."""
+    rest = iter(rows.items())
     parts = []
-    while part := dict(islice(left, ROWS_AN_ITEM)):
+    while part := dict(islice(rest, ROWS_AN_ITEM)):
         parts.append(part)
-    packed = [gzip.compress(json.dumps(part, separators=(",", ":")).encode(), mtime=0) for part in parts or [{}]]
-    return [(f"{prefix}#{number:05}", {"of": len(packed), "rows": rows}) for number, rows in enumerate(packed)]
-
-
-def _rows(items: list[Item]) -> dict[str, Any]:
-    """The rows of a table's items; those that a longer table of before left behind are not read."""
-    found: dict[str, Any] = {}
-    for item in items[: items[0]["of"] if items else 0]:
-        found |= json.loads(gzip.decompress(item["rows"]))
-    return found
+    return [gzip.compress(json.dumps(part, separators=(",", ":")).encode(), mtime=0) for part in parts or [{}]]

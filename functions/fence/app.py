@@ -7,40 +7,41 @@ from typing import Final
 
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.execution.step import Report, Request, done, step, waiting
-from failover.fleets import Fleet, fleets_of
+from failover.fleets import Fleet, at_once_again, fleets_of, is_busy
 from failover.plan.model import FENCED, Plan
 
 FENCING: Final = "fencing"
 
 
 def fence(request: Request, plan: Plan) -> Report:
-    """Fence every fleet of the lost site; done when each is fenced or out of reach."""
+    """Fence every fleet of the lost site; done when each is fenced, out of reach, or not to be fenced at all."""
     fleets = fleets_of(plan.site(request.execution.from_site))
     with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
-        reached = dict(
-            zip(
-                (name for name, _ in fleets),
-                pool.map(lambda each: _fence(each[1], dry_run=request.execution.dry_run), fleets),
-                strict=True,
-            )
-        )
-    if any(state == FENCING for state in reached.values()):
-        return waiting(fleets=reached)
-    return done(fleets=reached)
+        states = list(pool.map(lambda named: _fence(named[1], dry_run=request.execution.dry_run), fleets))
+    reached = {name: state for (name, _), (state, _) in zip(fleets, states, strict=True)}
+    return (done if all(finished for _, finished in states) else waiting)(fleets=reached)
 
 
-def _fence(fleet: Fleet, *, dry_run: bool) -> str:
+def _fence(fleet: Fleet, *, dry_run: bool) -> tuple[str, bool]:
+    """What there is to say of a fleet, and whether that is all that can be done."""
     try:
-        state = fleet.look()
+        state = at_once_again(fleet.look)
+    except FleetUnavailable as error:
+        return f"out of reach: {error}", not is_busy(error)
+    except FleetRejected as error:
+        return f"out of reach: {error}", True
+    try:
         if state.routed_to(FENCED):
             how = "" if state.fence_kind in (None, "route") else f": {state.fence_kind}"
-            return f"fenced{how}" if state.settled else FENCING
+            return (f"fenced{how}", True) if state.settled else (FENCING, False)
         if dry_run:
-            return f"would be fenced: {state.detail}"
+            return f"would be fenced: {state.detail}", True
         fleet.route(FENCED)
-    except (FleetUnavailable, FleetRejected) as error:
-        return f"out of reach: {error}"
-    return FENCING
+    except FleetUnavailable as error:
+        return f"{FENCING}, not known to be under way: {error}", False
+    except FleetRejected as error:
+        return f"out of reach: {error}", True
+    return FENCING, False
 
 
 handler = step("fence", Request, fence)

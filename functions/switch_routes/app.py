@@ -7,7 +7,7 @@ from typing import Any
 
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.execution.step import Report, Request, done, step, waiting
-from failover.fleets import fleet_of
+from failover.fleets import FleetState, at_once_again, fleet_of, is_busy
 from failover.plan.model import Plan
 
 
@@ -29,21 +29,36 @@ def switch(request: SwitchRequest, plan: Plan) -> Report:
         raise FleetRejected(f"site {request.site} of plan {plan.name!r} has no fleet {request.fleet!r}")
     fleet, target = fleet_of(described, site.region), request.execution.to_site
     try:
-        state = fleet.look()
-        if state.routed_to(target):
-            said: dict[str, Any] = {"target": target, "instances": len(state.instances), "unproven": state.unproven}
-            if state.missing:
-                said["missing"] = state.missing
-            enough = state.carries or (request.last_chance and state.missing > 0 and bool(state.instances))
-            return (done if enough else waiting)(**said, detail=state.detail, tier=state.tier)
-        if request.execution.dry_run:
-            return done(would_route_to=target, routed_to=state.target, detail=state.detail, tier=state.tier)
-        fleet.route(target)
+        state = at_once_again(fleet.look)
     except (FleetUnavailable, FleetRejected) as error:
         if not request.best_effort:
             raise
+        over = isinstance(error, FleetRejected) or not is_busy(error)
+        return (done if over else waiting)(out_of_reach=str(error))
+    try:
+        if state.routed_to(target):
+            return _progress(request, state, target)
+        if request.execution.dry_run:
+            return done(would_route_to=target, routed_to=state.target, detail=state.detail, tier=state.tier)
+        fleet.route(target)
+    except FleetRejected as error:
+        if not request.best_effort:
+            raise
         return done(out_of_reach=str(error))
+    except FleetUnavailable as error:
+        if not request.best_effort:
+            raise
+        return waiting(target=target, routed_from=state.target, out_of_reach=str(error))
     return waiting(target=target, routed_from=state.target)
+
+
+def _progress(request: SwitchRequest, state: FleetState, target: str) -> Report:
+    """How far a fleet is that is routed there."""
+    observed: dict[str, Any] = {"target": target, "instances": len(state.instances), "unproven": state.unproven}
+    if state.missing:
+        observed["missing"] = state.missing
+    enough = state.accepts_clients or (request.last_chance and state.missing > 0 and bool(state.instances))
+    return (done if enough else waiting)(**observed, detail=state.detail, tier=state.tier)
 
 
 handler = step(lambda request: f"switch_routes:{request.fleet}", SwitchRequest, switch)

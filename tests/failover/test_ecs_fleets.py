@@ -66,6 +66,50 @@ def test_a_published_port_goes_before_an_address() -> None:
     assert instance.bootstrap == "10.0.0.9:32768"
 
 
+@pytest.mark.parametrize("anywhere", ["0.0.0.0", "::", "", None])
+def test_a_port_that_is_bound_on_every_address_leads_nowhere_from_another_host(anywhere: str | None) -> None:
+    binding = {"containerPort": 9092, "hostPort": 32768} | ({} if anywhere is None else {"bindIP": anywhere})
+    (instance,) = fleet(service(), attached(networkBindings=[binding])).look().instances
+    assert instance.bootstrap == "10.0.1.7:9092", "the task's own address is left"
+    (instance,) = fleet(service(), attached(networkBindings=[binding], networkInterfaces=[])).look().instances
+    assert instance.bootstrap is None
+
+
+def test_the_admin_port_is_no_route_wherever_it_stands_among_the_bindings() -> None:
+    admin = {"bindIP": "10.0.0.9", "containerPort": 9190, "hostPort": 32700}
+    route = {"bindIP": "10.0.0.9", "containerPort": 9092, "hostPort": 32768}
+    (instance,) = fleet(service(), attached(networkBindings=[admin, route])).look().instances
+    assert (instance.bootstrap, instance.metrics) == ("10.0.0.9:32768", "10.0.0.9:32700")
+    (instance,) = fleet(service(), attached()).look().instances
+    assert instance.metrics == "10.0.1.7:9190"
+
+
+def failed(**more: Any) -> dict[str, Any]:
+    """A service whose last deployment a circuit breaker ended, without rollback."""
+    deployment = {
+        "status": "PRIMARY",
+        "taskDefinition": WEST,
+        "runningCount": 1,
+        "rolloutState": "FAILED",
+        "rolloutStateReason": "ECS deployment circuit breaker: tasks failed to start.",
+    }
+    return service(deployments=[deployment | more])
+
+
+def test_a_deployment_that_failed_before_is_a_state_to_go_on_from_and_says_so() -> None:
+    east = fixture_plan.task_definition("west", "east")
+    state = fleet(failed(taskDefinition=east), attached() | {"taskDefinitionArn": east}).look()
+    assert (state.target, state.settled, state.routed_to("west")) == ("east", False, False)
+    assert "circuit breaker" in state.detail
+    state = fleet(failed(), attached()).look()
+    assert state.target == "west" and not state.routed_to("west"), "nothing but another deployment ends it"
+
+
+@pytest.mark.parametrize("runs", [WEST, fixture_plan.task_definition("west", "east")])
+def test_a_deployment_that_failed_is_followed_by_another_one(runs: str) -> None:
+    assert updated(failed(taskDefinition=runs) | {"taskDefinition": runs}, forceNewDeployment=True)
+
+
 def test_a_task_of_another_definition_is_no_proof_and_leaves_the_fleet_unsettled() -> None:
     before = attached() | {"taskDefinitionArn": fixture_plan.task_definition("west", "east")}
     state = fleet(service(), before).look()
@@ -86,12 +130,12 @@ def test_a_task_of_before_counts_until_its_containers_have_ended(status: str, se
 
 def test_a_service_that_lacks_a_task_is_not_settled_and_says_how_many() -> None:
     state = fleet(service(desiredCount=2), attached()).look()
-    assert (state.settled, state.missing, state.carries) == (False, 1, True)
+    assert (state.settled, state.missing, state.accepts_clients) == (False, 1, True)
     before = attached() | {"taskDefinitionArn": fixture_plan.task_definition("west", "east")}
     state = fleet(service(desiredCount=2), attached(), before | {"lastStatus": "STOPPING"}).look()
-    assert (state.settled, state.missing, state.carries) == (False, 0, False)
+    assert (state.settled, state.missing, state.accepts_clients) == (False, 0, False)
     state = fleet(service(desiredCount=1)).look()
-    assert (state.missing, state.carries) == (1, False), "nobody is there"
+    assert (state.missing, state.accepts_clients) == (1, False), "nobody is there"
 
 
 def test_a_task_that_is_scaled_in_is_no_instance_and_holds_nothing_up() -> None:

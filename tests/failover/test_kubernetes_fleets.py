@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.fleets.cfk_state import Told, View, certifies, config_id, told
+from failover.fleets.cfk_state import PodAnswer, View, certifies, config_id, parse_answer
 from failover.fleets.change_annotation import ANNOTATION, Change, change_of, digests, is_new, since
 from failover.fleets.pods import bootstrap_of, carries_clients, rolled_out, short_of
 from failover.plan.fleets import CfkFleet, Domain, Eks
@@ -56,7 +56,7 @@ def pod(name: str = "a", **status: Any) -> dict[str, Any]:
     }
 
 
-def view(answers: dict[str, Told], pods: list[dict[str, Any]], gateway_spec: dict[str, Any] | None = None) -> View:
+def view(answers: dict[str, PodAnswer], pods: list[dict[str, Any]], gateway_spec: dict[str, Any] | None = None) -> View:
     gateway = {
         "metadata": {"name": "gw", "generation": 3},
         "spec": gateway_spec or spec(),
@@ -68,7 +68,7 @@ def view(answers: dict[str, Told], pods: list[dict[str, Any]], gateway_spec: dic
         "spec": {"replicas": len(pods)},
         "status": {"observedGeneration": 1, **counts},
     }
-    return View(FLEET, gateway, deployment, tuple(pods), answers, NOW)
+    return View(fleet=FLEET, gateway=gateway, deployment=deployment, pods=tuple(pods), answers=answers, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -109,20 +109,20 @@ def test_a_deployment_has_not_rolled_out_while_a_count_is_missing(missing: str) 
 
 @given(st.binary(max_size=60))
 def test_no_rubbish_on_config_or_metrics_is_an_id(body: bytes) -> None:
-    answer = told((200, body), (200, body), "orders")
+    answer = parse_answer((200, body), (200, body), "orders")
     assert answer.config_id is None
-    assert told((500, body), (0, b""), "orders") == Told()
+    assert parse_answer((500, body), (0, b""), "orders") == PodAnswer()
 
 
 @given(st.one_of(st.none(), st.integers(), st.lists(st.text()), st.dictionaries(st.text(), st.integers())))
 def test_an_id_is_a_text(value: Any) -> None:
-    assert told((200, json.dumps({"configId": value}).encode()), (0, b""), "orders").config_id is None
+    assert parse_answer((200, json.dumps({"configId": value}).encode()), (0, b""), "orders").config_id is None
 
 
 def test_an_image_without_config_is_told_from_a_pod_that_does_not_answer() -> None:
-    assert told((404, b""), (0, b""), "orders").knows_ids is False
-    assert told((503, b""), (0, b""), "orders").knows_ids is None
-    assert told((0, b""), (0, b""), "orders").knows_ids is None
+    assert parse_answer((404, b""), (0, b""), "orders").knows_ids is False
+    assert parse_answer((503, b""), (0, b""), "orders").knows_ids is None
+    assert parse_answer((0, b""), (0, b""), "orders").knows_ids is None
 
 
 def test_metrics_tell_the_state_of_the_route_in_whatever_order_their_labels_are() -> None:
@@ -131,8 +131,8 @@ def test_metrics_tell_the_state_of_the_route_in_whatever_order_their_labels_are(
         b'kroxylicious_virtual_cluster_state{state="serving",virtual_cluster="orders"} 0\n'
         b'kroxylicious_virtual_cluster_state{virtual_cluster="orders",state="failed"} 1.0\n'
     )
-    assert told((0, b""), (200, metrics), "orders").state == "failed"
-    assert told((0, b""), (200, metrics), "unheard-of").state is None
+    assert parse_answer((0, b""), (200, metrics), "orders").state == "failed"
+    assert parse_answer((0, b""), (200, metrics), "unheard-of").state is None
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_metrics_tell_the_state_of_the_route_in_whatever_order_their_labels_are(
     ],
 )
 def test_metrics_tell_how_many_swaps_of_credentials_have_failed(metrics: bytes, failures: int | None) -> None:
-    assert told((0, b""), (200, metrics), "orders").auth_failures == failures
+    assert parse_answer((0, b""), (200, metrics), "orders").auth_failures == failures
 
 
 def test_an_id_certifies_where_its_route_leads_and_nothing_else() -> None:
@@ -170,13 +170,13 @@ def test_an_id_certifies_where_its_route_leads_and_nothing_else() -> None:
 
 def test_a_route_that_has_failed_proves_nothing_though_its_id_is_right() -> None:
     wanted = spec()
-    right = Told(True, wanted["configId"], "serving")
+    right = PodAnswer(knows_ids=True, config_id=wanted["configId"], state="serving")
     assert view({"a": right}, [pod()], wanted).settled
     for wrong in (
-        Told(True, wanted["configId"], "failed"),
-        Told(True, wanted["configId"], "draining"),
-        Told(True, "fo-old", "serving"),
-        Told(None, None, None),
+        PodAnswer(knows_ids=True, config_id=wanted["configId"], state="failed"),
+        PodAnswer(knows_ids=True, config_id=wanted["configId"], state="draining"),
+        PodAnswer(knows_ids=True, config_id="fo-old", state="serving"),
+        PodAnswer(knows_ids=None, config_id=None, state=None),
     ):
         mixed = view({"a": right, "b": wrong}, [pod(), pod("b")], wanted)
         assert not mixed.settled
@@ -193,19 +193,19 @@ def test_an_annotation_that_is_no_change_is_none(text: str) -> None:
 
 
 def test_a_change_is_read_as_it_was_written_and_guards_what_was_read() -> None:
-    change = Change("fo-1", "west", "roll", NOW, ("u1",), {"Ready": "abc"}, 3)
+    change = Change(id="fo-1", to="west", tier="roll", at=NOW, before=("u1",), conditions={"Ready": "abc"}, replicas=3)
     bare = {"metadata": {"name": "gw", "resourceVersion": "7"}}
     version, added = change.operations(bare)
     assert version == {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}
     carrying = {"metadata": {"annotations": added["value"]}}
     assert change_of(carrying) == change
-    test, _ = Change("fo-2", "east", "roll", NOW).operations(carrying)
+    test, _ = Change(id="fo-2", to="east", tier="roll", at=NOW).operations(carrying)
     assert (test["op"], test["value"]) == ("test", added["value"][ANNOTATION])
 
 
 def test_a_condition_is_new_if_anything_it_says_is_and_speaks_from_then_on() -> None:
     old = {"type": "Ready", "status": "False", "reason": "ApplyFailed", "message": "a", "lastTransitionTime": at(-900)}
-    change = Change("fo-1", "west", "roll", NOW, conditions=digests([old]))
+    change = Change(id="fo-1", to="west", tier="roll", at=NOW, conditions=digests([old]))
     assert not is_new(old | {"lastProbeTime": at(5)}, change)
     assert is_new(old | {"message": "b"}, change)
     assert is_new(old | {"type": "Other"}, change)
@@ -234,12 +234,12 @@ def test_a_deployment_is_short_of_replicas_only_where_none_of_before_is_left(
 
 def test_a_fleet_that_lacks_an_instance_is_not_settled_and_one_that_is_not_proven_lacks_more_than_that() -> None:
     known = spec()
-    here = Told(True, known["configId"])
+    here = PodAnswer(knows_ids=True, config_id=known["configId"])
     proven = view({"a": here, "b": here}, [pod("a"), pod("b")], known)
     assert proven.deployment is not None
     proven.deployment["spec"]["replicas"] = 3
     assert (proven.settled, proven.missing) == (False, 1)
-    stale = view({"a": here, "b": Told(True, "of-before")}, [pod("a"), pod("b")], known)
+    stale = view({"a": here, "b": PodAnswer(knows_ids=True, config_id="of-before")}, [pod("a"), pod("b")], known)
     assert stale.deployment is not None
     stale.deployment["spec"]["replicas"] = 3
     assert (stale.settled, stale.missing) == (False, 0)

@@ -166,7 +166,7 @@ def test_clients_are_led_to_the_other_colour_and_those_of_before_are_cut(world: 
     assert world.tasks("east") == set() and world.desired("east") == 0
     assert world.calls.changes == ["TagResource", *["ModifyListener"] * (1 + fixture_plan.BROKERS), "UpdateService"]
     assert [instance.proof for instance in seen[-1].instances] == ["runs gateway-west-to-west:1"]
-    assert any("still carry connections" in (state.stalled or "") for state in seen)
+    assert any("still carry connections" in (state.stalled_because or "") for state in seen)
     assert not ended(world.connect(), within_s=0.3), "nobody takes new clients"
 
 

@@ -213,15 +213,22 @@ def test_metrics_take_a_proof_away_and_never_give_one(
     monkeypatch: pytest.MonkeyPatch, text: bytes | None, proof: str | None, failures: int | None
 ) -> None:
     monkeypatch.setattr(METRICS, lambda _: text)
-    there = Instance("one", "10.0.0.1:9092", proof="runs it", metrics="10.0.0.1:9190")
-    unknown = Instance("two", None, metrics="10.0.0.2:9190")
-    one, two = with_metrics(FleetState("west", True, (there, unknown), ""), "orders").instances
+    there = Instance(name="one", bootstrap="10.0.0.1:9092", proof="runs it", metrics="10.0.0.1:9190")
+    unknown = Instance(name="two", bootstrap=None, metrics="10.0.0.2:9190")
+    one, two = with_metrics(
+        FleetState(target="west", settled=True, instances=(there, unknown), detail=""), "orders"
+    ).instances
     assert (one.proof, one.auth_failures) == (proof, failures)
     assert two.proof is None
 
 
 def test_an_address_at_which_nobody_answers_changes_nothing() -> None:
-    state = FleetState("west", True, (Instance("one", None, proof="runs it", metrics="127.0.0.1:9"),), "")
+    state = FleetState(
+        target="west",
+        settled=True,
+        instances=(Instance(name="one", bootstrap=None, proof="runs it", metrics="127.0.0.1:9"),),
+        detail="",
+    )
     assert with_metrics(state, "orders") == state
 
 
@@ -240,7 +247,12 @@ def test_a_count_that_can_not_be_compared_is_no_proof(
     function: Callable[[str], Any], after: Any, said: str | None
 ) -> None:
     def fleet(*counts: int | None) -> FleetState:
-        return FleetState("west", True, tuple(Instance("one", None, auth_failures=count) for count in counts), "")
+        return FleetState(
+            target="west",
+            settled=True,
+            instances=tuple(Instance(name="one", bootstrap=None, auth_failures=count) for count in counts),
+            detail="",
+        )
 
     then = FleetUnavailable("gone") if after == "unavailable" else fleet(*after)
     (found,) = function("verify")._swaps("gateway-west", fleet(5), then)

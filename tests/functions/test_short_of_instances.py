@@ -32,8 +32,8 @@ def test_clients_may_come_to_a_fleet_that_lacks_what_it_must_bear_to_lose(
 ) -> None:
     started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
     execution = call("claim", started)["execution"]
-    instances = tuple(Instance(str(number), None, proof="runs it") for number in range(there))
-    state = FleetState("west", missing == 0, instances, "as it is", missing=missing)
+    instances = tuple(Instance(name=str(number), bootstrap=None, proof="runs it") for number in range(there))
+    state = FleetState(target="west", settled=missing == 0, instances=instances, detail="as it is", missing=missing)
 
     class Fleet:
         def look(self) -> FleetState:

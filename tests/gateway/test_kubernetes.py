@@ -186,13 +186,21 @@ def test_parity_names_each_fact_that_differs_and_nothing_that_must() -> None:
     east["routes"][0]["streamingDomain"] = {"name": "east", "bootstrapServerId": "east-kafka"}
     east["routes"][0]["security"]["client"]["tls"]["secretRef"] = "another-tls"
     east["configId"] = "fo-another"
-    state = FleetState("west", True, (Instance("a", None, "1a"), Instance("b", None, "1b")), "", "hot reload")
+    state = FleetState(
+        target="west",
+        settled=True,
+        instances=(Instance(name="a", bootstrap=None, zone="1a"), Instance(name="b", bootstrap=None, zone="1b")),
+        detail="",
+        tier="hot reload",
+    )
     assert plan.home == "east"
     assert differences(facts_of("cfk", state, east), facts_of("cfk", state, west)) == []
     east["image"]["application"] = "confluentinc/cpc-gateway:1.2.0"
     east["hotReload"] = False
     east["streamingDomains"][0]["kafkaCluster"]["nodeIdRanges"][0]["end"] = 17
-    fewer = FleetState("west", True, (Instance("a", None, "1a"),), "", "roll")
+    fewer = FleetState(
+        target="west", settled=True, instances=(Instance(name="a", bootstrap=None, zone="1a"),), detail="", tier="roll"
+    )
     found = differences(facts_of("cfk", fewer, east), facts_of("cfk", state, west))
     assert {each.partition(":")[0] for each in found} == {
         "how a route is changed",

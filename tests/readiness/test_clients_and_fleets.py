@@ -75,12 +75,18 @@ def test_a_client_meets_the_cluster_it_should(judged: Judged) -> None:
 def test_a_fleet_is_routed_where_the_plan_says(
     judged: Judged, target: str | None, settled: bool, targets: tuple[str, ...], status: str
 ) -> None:
-    state = FleetState(target, settled, (), "2 of 2 tasks")
+    state = FleetState(target=target, settled=settled, instances=(), detail="2 of 2 tasks")
     assert judged(gateways.route("gateway-east", state, targets)).status == status
 
 
 def test_a_fleet_that_will_not_settle_by_itself_is_a_failure(judged: Judged) -> None:
-    state = FleetState("east", False, (), "1 of 2 pods", stalled="the operator refused the change")
+    state = FleetState(
+        target="east",
+        settled=False,
+        instances=(),
+        detail="1 of 2 pods",
+        stalled_because="the operator refused the change",
+    )
     made = judged(gateways.route("gateway-east", state, ("east",)))
     assert made.status == "fail" and "refused" in made.evidence[0]
 
@@ -92,7 +98,7 @@ def test_what_would_keep_a_fleet_from_being_routed_is_a_failure(judged: Judged) 
 
 
 def instances(*zones: str | None) -> tuple[Instance, ...]:
-    return tuple(Instance(f"task-{number}", None, zone) for number, zone in enumerate(zones))
+    return tuple(Instance(name=f"task-{number}", bootstrap=None, zone=zone) for number, zone in enumerate(zones))
 
 
 @pytest.mark.parametrize(

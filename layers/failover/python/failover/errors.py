@@ -60,7 +60,14 @@ class LinkUncertain(LinkUnavailable):
 
 
 class FleetUnavailable(TransientError):
-    """The control plane of a gateway fleet did not answer, or throttled."""
+    """The control plane of a gateway fleet did not answer, or throttled.
+
+    `answered`: it did answer, that it is too busy or failed inside; so it lives, and will answer otherwise soon.
+    """
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class DnsUnavailable(TransientError):

@@ -6,62 +6,78 @@ A new kind of fleet is one file with a class that fits `Fleet`, its part of the 
 from __future__ import annotations
 
 import importlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, cast
 
+from failover.aws.errors import error_code
 from failover.container import remembered
-from failover.errors import Obstacle
+from failover.errors import FleetRejected, FleetUnavailable, Obstacle
 from failover.plan.fleets import FleetConfig
 from failover.plan.model import Site
 
-SPARE: Final = 1
+SPARE_INSTANCES: Final = 1
 """How many instances a fleet has beyond what a peak needs."""
+QUICK_S: Final = 1.0
+"""Within this time a failure is no silence; a step looks again within its call for no longer."""
 FenceKind = Literal["route", "leads nowhere", "scaled to zero"]
 """Every request is answered with an error that clients retry; or no broker answers; or no instance is left."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One gateway container. `bootstrap`: where the route can be reached on this instance alone, if known; `zone`: the
-    availability zone it runs in, if told; `config_id`: of the configuration it says it runs, if it says; `proof`: why
-    it is held to run the fleet's wanted configuration, or None: that is not proven; `auth_failures`: how many swaps of
-    credentials have failed on it since it started, if it swaps any and says so; `metrics`: the host:port that tells it,
-    where that was not asked yet."""
+    """One gateway container."""
 
     name: str
     bootstrap: str | None
+    """The host:port of the route on this instance alone, if it is known."""
     zone: str | None = None
+    """The availability zone it runs in, if anything tells."""
     config_id: str | None = None
+    """Of the configuration it says it runs, if it says."""
     proof: str | None = None
+    """Why it is held to run the fleet's wanted configuration; None: that is not proven."""
     auth_failures: int | None = None
+    """How many swaps of credentials have failed since it started, if it swaps any and says so."""
     metrics: str | None = None
+    """The host:port that tells those, where it was not asked yet."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FleetState:
-    """What the fleet really is. `target`: the site its wanted configuration routes to, `fenced`, or None for neither.
-    `settled`: every instance is proven to run that configuration and none of before is left. `stalled`: why it will not
-    settle by itself; routing it there again helps. `tier`: how a change of route reaches the instances. `fence_kind`:
-    how it is fenced, if it is. `missing`: how many instances it is short of, where nothing else keeps it from being
-    settled."""
+    """What a fleet really is."""
 
     target: str | None
+    """The site its wanted configuration routes to, `fenced`, or None for neither."""
     settled: bool
+    """Every instance is proven to run that configuration, and none of a previous revision is left."""
     instances: tuple[Instance, ...]
     detail: str
     tier: str = "replace"
+    """How a change of route reaches the instances."""
     fence_kind: FenceKind | None = None
-    stalled: str | None = None
+    stalled_because: str | None = None
+    """Why it will not settle by itself, where routing it there again helps."""
+    refused_because: str | None = None
+    """In its control plane's words, why it does not take the present target. Another target may be taken."""
     missing: int = 0
+    """How many instances it is short of, where nothing else keeps it from being settled."""
 
     @property
-    def carries(self) -> bool:
+    def accepts_clients(self) -> bool:
         """Whether clients may come: it is settled, or lacks no more than the one instance that it must bear to lose."""
-        return self.settled or (self.missing == SPARE and bool(self.instances))
+        return self.settled or (self.missing == SPARE_INSTANCES and bool(self.instances))
 
     def routed_to(self, target: str) -> bool:
-        """Whether it is routed there, and is or will be settled without another act."""
-        return self.target == target and self.stalled is None
+        """Whether it is routed there, and is or will be settled without another act.
+
+        Raises:
+            FleetRejected: it is routed there, and its control plane refused that.
+        """
+        if self.target == target and self.refused_because is not None:
+            raise FleetRejected(self.refused_because)
+        return self.target == target and self.stalled_because is None
 
     @property
     def unproven(self) -> list[str]:
@@ -102,3 +118,24 @@ def fleet_of(fleet: FleetConfig, region: str) -> Fleet:
 def fleets_of(site: Site) -> list[tuple[str, Fleet]]:
     """The fleets of a site, by name."""
     return [(fleet.name, fleet_of(fleet, site.region)) for fleet in site.fleets]
+
+
+def is_busy(error: FleetUnavailable) -> bool:
+    """Whether a control plane that could not be used lives: it answered, that it is busy or has failed inside."""
+    return error.answered or bool(error_code(error))
+
+
+def at_once_again(look: Callable[[], FleetState]) -> FleetState:
+    """A look; a second one where nobody answered the first and that was known at once. A connection that is refused or
+    reset may be one of many; one that nobody answers for seconds is of a region that is silent, and is waited for once.
+
+    Raises:
+        FleetUnavailable, FleetRejected
+    """
+    started = time.monotonic()
+    try:
+        return look()
+    except FleetUnavailable as error:
+        if is_busy(error) or time.monotonic() > started + QUICK_S:
+            raise
+    return look()

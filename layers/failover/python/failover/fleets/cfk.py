@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from failover.errors import FleetRejected, Obstacle
 from failover.fleets import FleetState, metrics
-from failover.fleets.cfk_state import BLOCKED, ROLL, Told, View, config_id, hot_reload, told
+from failover.fleets.cfk_state import BLOCKED, ROLL, PodAnswer, View, config_id, hot_reload, parse_answer
 from failover.fleets.change_annotation import Change, change_of, conditions_of, digests
 from failover.fleets.guarded_patch import patched
 from failover.fleets.kubernetes import Api, EksApi, Object
@@ -50,14 +50,14 @@ class CfkGateway:
                 f"the operator refused {self._where}: {view.refused}; mend it, and apply a new configId"
             )
         return FleetState(
-            view.target,
-            view.settled,
-            view.instances,
-            view.detail,
-            view.tier,
-            view.fence_kind,
-            view.stalled,
-            view.missing,
+            target=view.target,
+            settled=view.settled,
+            instances=view.instances,
+            detail=view.detail,
+            tier=view.tier,
+            fence_kind=view.fence_kind,
+            stalled_because=view.stalled_because,
+            missing=view.missing,
         )
 
     def route(self, target: str) -> None:
@@ -90,7 +90,7 @@ class CfkGateway:
                 found.append(Obstacle(f"{what}, which the plan has for {target}", "declare it, or correct the plan"))
         return found
 
-    def empty(self) -> None:
+    def scale_to_zero(self) -> None:
         """Scale it to zero, so that every connection to it ends; a route brings back the instances there were."""
         view = self._view()
         if not view.scaled_to_zero:
@@ -174,15 +174,22 @@ class CfkGateway:
             pods = self._api.find(PODS, labels)
             now = time.time()
             names = [pod["metadata"]["name"] for pod in pods if carries_clients(pod, now)]
-            answers = {pod["metadata"]["name"]: Told() for pod in pods} | dict(
+            answers = {pod["metadata"]["name"]: PodAnswer() for pod in pods} | dict(
                 zip(names, pool.map(self._ask, names), strict=True)
             )
-            return View(self._fleet, gateway, deployment.result(), tuple(pods), answers, now)
+            return View(
+                fleet=self._fleet,
+                gateway=gateway,
+                deployment=deployment.result(),
+                pods=tuple(pods),
+                answers=answers,
+                now=now,
+            )
 
-    def _ask(self, pod: str) -> Told:
+    def _ask(self, pod: str) -> PodAnswer:
         config = self._api.ask_pod(pod, CONFIG_PORT, "config")
         text = self._api.ask_pod(pod, metrics.PORT, "metrics") if config[0] else config  # who is silent is asked once
-        return told(config, text, self._fleet.route)
+        return parse_answer(config, text, self._fleet.route)
 
 
 def _can_fence(spec: dict[str, Any]) -> bool:

@@ -42,19 +42,19 @@ class BlueGreenGateways:
         state = self._gateway(selected).look()
         target = state.target if state.target in (selected, FENCED) else None
         left = self._left(service, selected)
-        stalled = state.stalled if target == FENCED else None
+        stalled_because = state.stalled_because if target == FENCED else None
         if left and target == selected:
-            stalled = f"{', '.join(left)} of before still carry connections: to be scaled to zero"
+            stalled_because = f"{', '.join(left)} of before still carry connections: to be scaled to zero"
         detail = f"the selector leads to {self._fleet.gateways[selected]}: {state.detail}"
         return FleetState(
-            target,
-            state.settled and not left,
-            state.instances,
-            "; ".join([detail, *([stalled] if stalled else [])]),
-            TIER,
-            state.fence_kind,
-            stalled,
-            0 if left else state.missing,
+            target=target,
+            settled=state.settled and not left,
+            instances=state.instances,
+            detail="; ".join([detail, *([stalled_because] if stalled_because else [])]),
+            tier=TIER,
+            fence_kind=state.fence_kind,
+            stalled_because=stalled_because,
+            missing=0 if left else state.missing,
         )
 
     def route(self, target: str) -> None:
@@ -70,12 +70,12 @@ class BlueGreenGateways:
         state = wanted.look()
         if not state.routed_to(target):
             wanted.route(target)
-        elif not state.carries:
+        elif not state.accepts_clients:
             return
         elif selected != target:
             self._move(service, selected, target)
         else:
-            self._gateway(self._other(selected)).empty()
+            self._gateway(self._other(selected)).scale_to_zero()
 
     def obstacles(self) -> list[Obstacle]:
         """Those of each Gateway to its own site's cluster; one that is not warm."""

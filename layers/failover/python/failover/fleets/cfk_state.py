@@ -20,7 +20,7 @@ from failover.errors import FleetRejected
 from failover.fleets import FenceKind, Instance
 from failover.fleets.change_annotation import Change, annotations_of, change_of, conditions_of, is_new, since
 from failover.fleets.kubernetes import Object
-from failover.fleets.metrics import SERVING, Measured, measured
+from failover.fleets.metrics import SERVING, RouteMetrics, parse_metrics
 from failover.fleets.pods import bootstrap_of, carries_clients, has_variable, is_ready, rolled_out, short_of, zone_of
 from failover.plan.fleets import CfkFleet
 from failover.plan.model import FENCED
@@ -34,7 +34,7 @@ REFUSED_AFTER_S: Final = 30
 
 
 @dataclass(frozen=True)
-class Told:
+class PodAnswer:
     """What a pod says of itself. `knows_ids`: whether it has `/config`; None if it did not answer. `state`: of its
     route, and `auth_failures`, of swaps, if its metrics tell."""
 
@@ -44,20 +44,22 @@ class Told:
     auth_failures: int | None = None
 
 
-def told(config: tuple[int, bytes], metrics: tuple[int, bytes], route: str) -> Told:
+def parse_answer(config: tuple[int, bytes], metrics: tuple[int, bytes], route: str) -> PodAnswer:
     """What the answers to `/config` and `/metrics` say."""
-    tells = measured(metrics[1], route) if metrics[0] == 200 else Measured()
+    tells = parse_metrics(metrics[1], route) if metrics[0] == 200 else RouteMetrics()
     state, failures = tells.state, tells.auth_failures
     if config[0] == 404:
-        return Told(False, None, state, failures)
+        return PodAnswer(knows_ids=False, config_id=None, state=state, auth_failures=failures)
     try:
         document = json.loads(config[1]) if config[0] == 200 else None
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        return Told(None, None, state, failures)
+        return PodAnswer(knows_ids=None, config_id=None, state=state, auth_failures=failures)
     config_id = document.get("configId")
-    return Told(True, config_id if isinstance(config_id, str) else None, state, failures)
+    return PodAnswer(
+        knows_ids=True, config_id=config_id if isinstance(config_id, str) else None, state=state, auth_failures=failures
+    )
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class View:
     gateway: Object
     deployment: Object | None
     pods: tuple[Object, ...]
-    answers: Mapping[str, Told]
+    answers: Mapping[str, PodAnswer]
     now: float
 
     @property
@@ -162,12 +164,12 @@ class View:
         port = int(str(self.route["endpoint"]).rpartition(":")[2])
         return tuple(
             Instance(
-                pod["metadata"]["name"],
-                bootstrap_of(pod, port) if is_ready(pod) else None,
-                zone_of(pod),
-                self.answers[pod["metadata"]["name"]].config_id,
-                self.proof(pod),
-                self.answers[pod["metadata"]["name"]].auth_failures,
+                name=pod["metadata"]["name"],
+                bootstrap=bootstrap_of(pod, port) if is_ready(pod) else None,
+                zone=zone_of(pod),
+                config_id=self.answers[pod["metadata"]["name"]].config_id,
+                proof=self.proof(pod),
+                auth_failures=self.answers[pod["metadata"]["name"]].auth_failures,
             )
             for pod in self.carrying
         )
@@ -224,7 +226,7 @@ class View:
         )
 
     @property
-    def stalled(self) -> str | None:
+    def stalled_because(self) -> str | None:
         """Why it won't settle by itself."""
         if self.replaceable:
             names = ", ".join(pod["metadata"]["name"] for pod in self.replaceable)
@@ -266,7 +268,7 @@ class View:
             for condition in conditions_of(self.gateway)
             if not self.settled and is_failure(condition)
         ]
-        return "; ".join([*said, *([self.stalled] if self.stalled else [])])
+        return "; ".join([*said, *([self.stalled_because] if self.stalled_because else [])])
 
 
 def hot_reload(spec: Mapping[str, Any]) -> bool:

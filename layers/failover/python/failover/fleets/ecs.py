@@ -61,7 +61,7 @@ class EcsService:
         """What the service runs: its deployments, and the tasks that are there."""
         service = self._service()
         deployments = service.get("deployments", [])
-        primary: dict[str, Any] = next((d for d in deployments if d.get("status") == "PRIMARY"), {})
+        primary = _primary(service)
         wanted = primary.get("taskDefinition", service.get("taskDefinition"))
         target = next((site for site, arn in self._fleet.task_definitions.items() if arn == wanted), None)
         tasks = self._tasks()
@@ -69,29 +69,29 @@ class EcsService:
         desired = int(service.get("desiredCount", 0))
         if desired == 0:
             detail = f"scaled to zero, {len(tasks)} tasks are left"
-            return FleetState(FENCED, not tasks, (), detail, fence_kind="scaled to zero")
-        of_before = [task for task in tasks if task.get("taskDefinitionArn") != wanted]
-        alone = len(deployments) == 1 and not of_before
+            return FleetState(
+                target=FENCED, settled=not tasks, instances=(), detail=detail, fence_kind="scaled to zero"
+            )
+        previous = [task for task in tasks if task.get("taskDefinitionArn") != wanted]
+        alone = len(deployments) == 1 and not previous
         settled = alone and len(running) >= desired and primary.get("rolloutState", "COMPLETED") == "COMPLETED"
         runs = str(wanted).rsplit("/", 1)[-1]
-        detail = f"{len(running)} of {desired} tasks run {runs}, {len(of_before)} of before are left"
-        if primary.get("rolloutState") == "FAILED":
-            raise FleetRejected(
-                f"the deployment of {self._where} failed: {primary.get('rolloutStateReason', 'no reason')}"
-            )
+        detail = f"{len(running)} of {desired} tasks run {runs}, {len(previous)} of a previous revision are left"
+        failure = _failure(primary)
         port = _route_port(service) or int(self._fleet.bootstrap.rpartition(":")[2])
-        instances = tuple(_instance(task, str(wanted), port) for task in running)
         return FleetState(
-            target,
-            settled,
-            instances,
-            detail,
+            target=target,
+            settled=settled,
+            instances=tuple(_instance(task, str(wanted), port) for task in running),
+            detail="; ".join([detail, *([failure] if failure else [])]),
             fence_kind="route" if target == FENCED else None,
-            missing=max(0, desired - len(running)) if alone else 0,
+            stalled_because=failure,
+            missing=max(0, desired - len(running)) if alone and failure is None else 0,
         )
 
     def route(self, target: str) -> None:
-        """Deploy the task definition of that target: all tasks at once, unless those that are there lead to it, too."""
+        """Deploy the task definition of that target: all tasks at once, unless those that are there lead to it, too. A
+        deployment of it that has failed is followed by another one."""
         wanted = self._fleet.task_definitions.get(target)
         if wanted is None:
             raise FleetRejected(f"{self._where} has no task definition for {target!r}")
@@ -102,9 +102,10 @@ class EcsService:
             taskDefinition=wanted,
             deploymentConfiguration=ROLLING if leads_there else ALL_AT_ONCE,
             **({} if service.get("desiredCount") else {"desiredCount": self._fleet.instances}),
+            **({"forceNewDeployment": True} if _failure(_primary(service)) else {}),
         )
 
-    def empty(self) -> None:
+    def scale_to_zero(self) -> None:
         """Scale it to zero, so that every connection to it ends; a route brings its instances back."""
         self._update(desiredCount=0)
 
@@ -198,9 +199,9 @@ def _instance(task: dict[str, Any], wanted: str, port: int) -> Instance:
     route = next((at for inside, at in published if inside != ADMIN_PORT), None)
     admin = next((at for inside, at in published if inside == ADMIN_PORT), None)
     return Instance(
-        _name(task),
-        route or (f"{address}:{port}" if address else None),
-        task.get("availabilityZone") or None,
+        name=_name(task),
+        bootstrap=route or (f"{address}:{port}" if address else None),
+        zone=task.get("availabilityZone") or None,
         proof=f"runs {wanted.rsplit('/', 1)[-1]}" if task.get("taskDefinitionArn") == wanted else None,
         metrics=admin or (f"{address}:{ADMIN_PORT}" if address else None),
     )
@@ -213,6 +214,18 @@ def _name(task: dict[str, Any]) -> str:
 def _family(definition: str) -> str:
     """A task definition without its revision: what it is for."""
     return definition.rpartition(":")[0]
+
+
+def _primary(service: dict[str, Any]) -> dict[str, Any]:
+    return next((each for each in service.get("deployments", []) if each.get("status") == "PRIMARY"), {})
+
+
+def _failure(deployment: dict[str, Any]) -> str | None:
+    """Why a deployment ended without success, if it did. Nothing but another deployment changes that, and none of ours
+    fails so: it has no circuit breaker."""
+    if deployment.get("rolloutState") != "FAILED":
+        return None
+    return f"its last deployment failed: {deployment.get('rolloutStateReason', 'no reason')}"
 
 
 def _route_port(service: dict[str, Any]) -> int | None:

@@ -96,24 +96,26 @@ class BlueGreenServices:
         view = self._view()
         if len(view.selected) != 1 or None in view.selected:
             led = " and ".join(sorted(site or "what the plan does not name" for site in view.selected))
-            return FleetState(None, False, (), f"its listeners lead to {led or 'nothing'}", TIER)
+            return FleetState(
+                target=None, settled=False, instances=(), detail=f"its listeners lead to {led or 'nothing'}", tier=TIER
+            )
         selected = str(*view.selected)
         state = self._services[selected].look()
         target = state.target if state.target in (selected, FENCED) else None
         left = self._left(view, selected)
-        stalled = None
+        stalled_because = None
         if left and target == selected:
-            stalled = f"tasks {', '.join(left)} of before still carry connections: to be scaled to zero"
+            stalled_because = f"tasks {', '.join(left)} of before still carry connections: to be scaled to zero"
         detail = f"the listeners lead to {self._fleet.services[selected]}: {state.detail}"
         return FleetState(
-            target,
-            state.settled and not left,
-            state.instances,
-            "; ".join([detail, *([stalled] if stalled else [])]),
-            TIER,
-            state.fence_kind,
-            stalled,
-            0 if left else state.missing,
+            target=target,
+            settled=state.settled and not left,
+            instances=state.instances,
+            detail="; ".join([detail, *([stalled_because] if stalled_because else [])]),
+            tier=TIER,
+            fence_kind=state.fence_kind,
+            stalled_because=stalled_because,
+            missing=0 if left else state.missing,
         )
 
     def route(self, target: str) -> None:
@@ -128,12 +130,12 @@ class BlueGreenServices:
         state = self._services[target].look()
         if not state.routed_to(target):
             self._services[target].route(target)
-        elif not state.carries:
+        elif not state.accepts_clients:
             return
         elif view.selected != {target}:
             self._move(view, target)
         else:
-            self._services[self._other(target)].empty()
+            self._services[self._other(target)].scale_to_zero()
 
     def obstacles(self) -> list[Obstacle]:
         """Those of each service; a listener that could not be moved; a service that is not warm."""

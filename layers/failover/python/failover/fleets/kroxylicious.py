@@ -105,9 +105,9 @@ class View:
         port = self.fleet.port
         return tuple(
             Instance(
-                pod["metadata"]["name"],
-                bootstrap_of(pod, port) if port and is_ready(pod) else None,
-                zone_of(pod),
+                name=pod["metadata"]["name"],
+                bootstrap=bootstrap_of(pod, port) if port and is_ready(pod) else None,
+                zone=zone_of(pod),
                 proof=self.proof(pod),
             )
             for pod in self.pods
@@ -168,11 +168,11 @@ class KroxyliciousCluster:
         if view.refused is not None:
             raise FleetRejected(f"the operator refused {self._where}: {view.refused}")
         return FleetState(
-            view.target,
-            view.settled,
-            view.instances,
-            view.detail,
-            TIER,
+            target=view.target,
+            settled=view.settled,
+            instances=view.instances,
+            detail=view.detail,
+            tier=TIER,
             fence_kind=view.fence_kind,
             missing=view.missing,
         )
@@ -228,4 +228,6 @@ class KroxyliciousCluster:
         deployment = self._api.get_if_there(DEPLOYMENTS, self._fleet.proxy)
         labels = {"app.kubernetes.io/name": "kroxylicious", "app.kubernetes.io/instance": self._fleet.proxy}
         pods = self._api.find(PODS, labels)
-        return View(self._fleet, cluster, proxy, deployment, tuple(pods), time.time())
+        return View(
+            fleet=self._fleet, cluster=cluster, proxy=proxy, deployment=deployment, pods=tuple(pods), now=time.time()
+        )

@@ -135,7 +135,7 @@ class EksApi:
             return answer
         said = self._said(answer, f"{method} {path}")
         if status in _BUSY:
-            raise FleetUnavailable(said)
+            raise FleetUnavailable(said, answered=True)
         if status == httpx.codes.UNPROCESSABLE_ENTITY:
             raise PatchRefused(said)
         if status == httpx.codes.UNAUTHORIZED:
@@ -151,7 +151,9 @@ class EksApi:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise FleetUnavailable(f"{self.where} answered something that is no object: {answer.text[:100]!r}")
+            raise FleetUnavailable(
+                f"{self.where} answered something that is no object: {answer.text[:100]!r}", answered=True
+            )
         return document
 
 

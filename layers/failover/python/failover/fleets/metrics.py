@@ -27,7 +27,7 @@ _AUTH_FAILURES: Final = re.compile(
 
 
 @dataclass(frozen=True)
-class Measured:
+class RouteMetrics:
     """`state`: of the route's virtual cluster; `auth_failures`: how many swaps of credentials have failed, which only
     gateways that swap tell. None: not told."""
 
@@ -35,11 +35,11 @@ class Measured:
     auth_failures: int | None = None
 
 
-def measured(metrics: bytes, route: str) -> Measured:
+def parse_metrics(metrics: bytes, route: str) -> RouteMetrics:
     """What the text of `/metrics` tells of a route."""
     text = metrics.decode(errors="replace")
     failures = [int(float(count)) for count in _AUTH_FAILURES.findall(text)]
-    return Measured(_state(text, route), sum(failures) if failures else None)
+    return RouteMetrics(_state(text, route), sum(failures) if failures else None)
 
 
 def with_metrics(state: FleetState, route: str) -> FleetState:
@@ -56,7 +56,7 @@ def _asked(instance: Instance, route: str) -> Instance:
     text = _read(instance.metrics) if instance.metrics is not None else None
     if text is None:
         return instance
-    told = measured(text, route)
+    told = parse_metrics(text, route)
     proof = instance.proof if told.state in (None, SERVING) else None
     return replace(instance, proof=proof, auth_failures=told.auth_failures)
 

@@ -18,8 +18,10 @@ def route(name: str, state: FleetState, targets: tuple[str, ...]) -> Iterator[Fi
             f"fleet {name} is routed to {state.target or 'a configuration that the plan does not name'}",
             f"route it to {' or '.join(targets)}, or correct its routes in the plan",
         )
-    elif state.stalled is not None:
-        yield fail(f"fleet {name} does not record_decision: {state.stalled}", f"route it to {state.target} again")
+    elif state.refused_because is not None:
+        yield fail(f"fleet {name} was refused its route: {state.refused_because}", "mend what its control plane names")
+    elif state.stalled_because is not None:
+        yield fail(f"fleet {name} does not settle: {state.stalled_because}", f"route it to {state.target} again")
     elif not state.settled:
         yield warn(
             f"fleet {name} is on its way to {state.target}: {state.detail}", "let its deployment end, or mend it"

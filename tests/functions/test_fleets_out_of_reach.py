@@ -1,0 +1,134 @@
+"""What a fleet's control plane does to fence and switch_routes: busy, it is waited for until the deadline; silent, it
+holds nothing up where it is best effort; what it refused before we came, it is asked anew."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from failover.aws.errors import aws_errors
+from failover.errors import FleetRejected, FleetUnavailable
+from failover.fleets import FleetState
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+Answers = Iterable[FleetState | Exception]
+
+
+def throttled() -> FleetUnavailable:
+    answer = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+    return _as_fleets_raise_it(ClientError(answer, "DescribeServices"))
+
+
+def refused_connection() -> FleetUnavailable:
+    return _as_fleets_raise_it(EndpointConnectionError(endpoint_url="https://ecs.us-east-2.amazonaws.com"))
+
+
+def _as_fleets_raise_it(error: Exception) -> FleetUnavailable:
+    try:
+        with aws_errors("ECS", transient=FleetUnavailable, final=FleetRejected):
+            raise error
+    except FleetUnavailable as raised:
+        return raised
+
+
+def state(target: str, **more: Any) -> FleetState:
+    return FleetState(target=target, settled=True, instances=(), detail="as it is", **more)
+
+
+class Fleet:
+    """A fleet that answers its looks in turn, the last answer for ever, and notes where it is routed."""
+
+    def __init__(self, *answers: FleetState | Exception | Callable[[], FleetState]) -> None:
+        self.answers = list(answers)
+        self.looks = 0
+        self.routed: list[str] = []
+        self.refuses: Exception | None = None
+
+    def look(self) -> FleetState:
+        self.looks += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, FleetState) else answer()
+
+    def route(self, target: str) -> None:
+        self.routed.append(target)
+        if self.refuses is not None:
+            raise self.refuses
+
+
+@pytest.fixture
+def step(deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Calls fence, or switch_routes as the reroute does, on a fleet."""
+    started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    execution = call("claim", started)["execution"]
+
+    def run(name: str, answering: Fleet, **more: Any) -> dict[str, Any]:
+        monkeypatch.setattr("failover.fleets.fleet_of", lambda *_: answering)
+        request = {"execution": execution} | (
+            {} if name == "fence" else {"site": "east", "fleet": "gateway-east", "best_effort": True}
+        )
+        return call(name, request | more)
+
+    return run
+
+
+STEPS = [("fence", "fenced"), ("switch_routes", "west")]
+
+
+@pytest.mark.parametrize(("name", "target"), STEPS)
+def test_a_throttled_control_plane_is_asked_again_until_the_deadline(step: Any, name: str, target: str) -> None:
+    fleet = Fleet(throttled(), FleetUnavailable("503", answered=True), state("east"), state(target))
+    assert [step(name, fleet)["status"] for _ in range(4)] == ["waiting", "waiting", "waiting", "done"]
+    assert fleet.routed == [target]
+
+
+@pytest.mark.parametrize(("name", "target"), STEPS)
+def test_a_change_that_was_throttled_or_not_answered_is_looked_after(step: Any, name: str, target: str) -> None:
+    for error in (throttled(), refused_connection()):
+        fleet = Fleet(state("east"))
+        fleet.refuses = error
+        assert step(name, fleet)["status"] == "waiting"
+        fleet.answers = [state(target)]
+        assert (step(name, fleet)["status"], fleet.routed) == ("done", [target])
+
+
+@pytest.mark.parametrize(("name", "target"), STEPS)
+def test_one_refused_connection_gives_no_fleet_up(step: Any, name: str, target: str) -> None:
+    fleet = Fleet(refused_connection(), state("east"))
+    assert step(name, fleet)["status"] == "waiting"
+    assert fleet.routed == [target]
+
+
+@pytest.mark.parametrize("name", ["fence", "switch_routes"])
+def test_a_region_that_is_gone_holds_nothing_up_and_a_silent_one_is_waited_for_once(step: Any, name: str) -> None:
+    gone = Fleet(refused_connection())
+    assert step(name, gone)["status"] == "done"
+    assert gone.looks == 2
+
+    def silence() -> FleetState:
+        time.sleep(1.1)
+        raise refused_connection()
+
+    silent = Fleet(silence)
+    assert step(name, silent)["status"] == "done"
+    assert (silent.looks, silent.routed) == (1, [])
+
+
+@pytest.mark.parametrize(("name", "target"), STEPS)
+def test_a_refusal_of_another_target_keeps_nobody_from_this_one(step: Any, name: str, target: str) -> None:
+    fleet = Fleet(state("east", refused_because="ApplyFailed: no such secret"))
+    assert step(name, fleet)["status"] == "waiting"
+    assert fleet.routed == [target]
+
+
+def test_a_standby_that_is_refused_its_target_is_an_error_and_a_busy_one_is_retried(step: Any) -> None:
+    standby = {"site": "west", "fleet": "gateway-west", "best_effort": False}
+    with pytest.raises(FleetRejected, match="no such secret"):
+        step("switch_routes", Fleet(state("west", refused_because="ApplyFailed: no such secret")), **standby)
+    with pytest.raises(FleetUnavailable, match="Rate exceeded"):
+        step("switch_routes", Fleet(throttled()), **standby)

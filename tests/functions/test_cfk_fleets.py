@@ -224,6 +224,9 @@ def test_a_stale_failure_is_not_taken_for_an_answer_and_a_new_one_is_in_the_oper
     with pytest.raises(FleetRejected, match="secretRef gateway-tls not found"):
         never(call, "switch_routes", back, 10)
     assert fleet.patches() == 2
+    fleet.trouble("operator", {"lag_s": 0.1, "refuses": ""})
+    until(call, "switch_routes", switch(execution))
+    assert fleet.domain == "west", "a refusal that was there before keeps nobody from another target"
 
 
 def test_a_healthy_deployment_of_an_operator_that_does_nothing_proves_nothing(start: Make, call: Call) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from drill.fleets.ecs import EcsBlueGreenFleets
 from drill.process import spawn
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.fleets import FleetState
+from failover.fleets.ecs import EcsService
 from failover.fleets.ecs_blue_green import LEFT, BlueGreenServices
 from failover.plan.fleets import EcsBlueGreenFleet
 from failover.plan.model import parse
@@ -240,6 +241,18 @@ def test_a_fence_is_put_before_the_colour_that_has_the_clients(world: World) -> 
     ]
     world.until("west")
     assert world.tasks("east") == set()
+
+
+def test_a_failed_deployment_of_the_colour_that_has_the_clients_is_followed_by_another_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = EcsService(world.planned.service("east"), REGION, world.ecs, world.balancing).look()
+    failed = replace(healthy, settled=False, stalled_because="its last deployment failed: no reason")
+    monkeypatch.setattr(EcsService, "look", lambda _: failed)
+    state = world.fleet.look()
+    assert (state.target, state.routed_to("east")) == ("east", False)
+    world.fleet.route("east")
+    assert world.calls.changes == ["UpdateService"]
 
 
 def test_a_tag_that_tells_no_time_leaves_every_task_in_doubt(world: World) -> None:

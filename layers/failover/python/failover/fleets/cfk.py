@@ -45,10 +45,7 @@ class CfkGateway:
     def look(self) -> FleetState:
         """What the Gateway wants, and what each of its pods says it runs."""
         view = self._view()
-        if view.refused is not None:
-            raise FleetRejected(
-                f"the operator refused {self._where}: {view.refused}; mend it, and apply a new configId"
-            )
+        refused = f"the operator refused {self._where}: {view.refused}; mend it, and apply a new configId"
         return FleetState(
             target=view.target,
             settled=view.settled,
@@ -57,6 +54,7 @@ class CfkGateway:
             tier=view.tier,
             fence_kind=view.fence_kind,
             stalled_because=view.stalled_because,
+            refused_because=refused if view.refused is not None else None,
             missing=view.missing,
         )
 

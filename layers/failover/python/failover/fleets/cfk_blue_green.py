@@ -42,7 +42,7 @@ class BlueGreenGateways:
         state = self._gateway(selected).look()
         target = state.target if state.target in (selected, FENCED) else None
         left = self._left(service, selected)
-        stalled_because = state.stalled_because if target == FENCED else None
+        stalled_because = state.stalled_because
         if left and target == selected:
             stalled_because = f"{', '.join(left)} of before still carry connections: to be scaled to zero"
         detail = f"the selector leads to {self._fleet.gateways[selected]}: {state.detail}"
@@ -54,6 +54,7 @@ class BlueGreenGateways:
             tier=TIER,
             fence_kind=state.fence_kind,
             stalled_because=stalled_because,
+            refused_because=state.refused_because,
             missing=0 if left else state.missing,
         )
 

@@ -103,7 +103,7 @@ class BlueGreenServices:
         state = self._services[selected].look()
         target = state.target if state.target in (selected, FENCED) else None
         left = self._left(view, selected)
-        stalled_because = None
+        stalled_because = state.stalled_because
         if left and target == selected:
             stalled_because = f"tasks {', '.join(left)} of before still carry connections: to be scaled to zero"
         detail = f"the listeners lead to {self._fleet.services[selected]}: {state.detail}"
@@ -115,6 +115,7 @@ class BlueGreenServices:
             tier=TIER,
             fence_kind=state.fence_kind,
             stalled_because=stalled_because,
+            refused_because=state.refused_because,
             missing=0 if left else state.missing,
         )
 

@@ -165,8 +165,7 @@ class KroxyliciousCluster:
     def look(self) -> FleetState:
         """What the virtual cluster leads to, and which pods have started since it does."""
         view = self._view()
-        if view.refused is not None:
-            raise FleetRejected(f"the operator refused {self._where}: {view.refused}")
+        refused = f"the operator refused {self._where}: {view.refused}"
         return FleetState(
             target=view.target,
             settled=view.settled,
@@ -174,6 +173,7 @@ class KroxyliciousCluster:
             detail=view.detail,
             tier=TIER,
             fence_kind=view.fence_kind,
+            refused_because=refused if view.refused is not None else None,
             missing=view.missing,
         )
 

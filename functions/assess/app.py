@@ -8,7 +8,7 @@ from typing import Any
 
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import decision_record, record_decision
-from failover.decision.rules import Case, Decision, decide
+from failover.decision.rules import Case, Decision, decide, stands_until_resumed
 from failover.detection.alarm_recheck import recheck_alarms
 from failover.detection.evidence import Evidence
 from failover.detection.probes import probe_sites
@@ -91,6 +91,7 @@ def _document(evidence: Evidence, decision: Decision) -> dict[str, Any]:
         "verdict": decision.verdict,
         "why": decision.why,
         "votes": list(decision.votes),
+        "stands_until_resumed": stands_until_resumed(decision),
         "evidence": evidence.as_document(),
     }
 

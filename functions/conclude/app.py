@@ -7,6 +7,7 @@ When it is redriven, this state is called again with a higher redrive count, and
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, Literal
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -17,6 +18,7 @@ from failover.execution.report import execution_report, headline
 from failover.execution.step import Request, ledger, logger, metrics
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
+from failover.ledger.records import Denial, StepRecord
 from failover.loss.record import known_loss
 from failover.plan.store import plan_named
 from failover.readiness.dry_run import keep_dry_run
@@ -64,7 +66,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     loss = _loss(request, book) if promoting else None
     report = execution_report(plan, execution, request.outcome, request.why, steps, loss)
     document = report | {"stopped_at": request.stopped_at, "error": request.error, "redrives": request.redrives}
-    book.conclude(execution, request.outcome, document)
+    book.conclude(execution, request.outcome, document, _denial(execution, document, steps))
     if execution.dry_run:
         keep_dry_run(book, document)
     if request.outcome == "succeeded" and not execution.dry_run:
@@ -76,6 +78,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             f"{execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}. {_how_to_go_on(execution)}"
         )
     return {"outcome": request.outcome, "report": report}
+
+
+def _denial(execution: Execution, document: dict[str, Any], steps: list[StepRecord]) -> Denial | None:
+    """What a stand-down leaves behind, so that the same votes do not ask the same again. Who starts by hand may ask as
+    often as they like."""
+    assessed = next((record.observed for record in steps if record.step == "assess"), {})
+    if execution.dry_run or execution.manual or not assessed.get("stands_until_resumed"):
+        return None
+    return Denial(site=execution.from_site, why=document["why"], execution=execution.name, at=time.time())
 
 
 def _loss(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from failover.decision.log import DecisionRecord, decisions
 from failover.detection.signal_store import signals
 from failover.errors import FailoverError
 from failover.ledger.ledger import Ledger
+from failover.ledger.records import PlanState
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     asked.add_argument("plan")
     asked.add_argument("--why", required=True)
     asked.add_argument("--by", default=getpass.getuser())
-    asked = commands.add_parser("resume", help="end a pause")
+    asked = commands.add_parser("resume", help="end a pause, and take a denial back")
     asked.add_argument("plan")
     return parser
 
@@ -70,12 +71,18 @@ def _state(book: Ledger, asked: argparse.Namespace) -> str:
         f"active   {state.active}, epoch {state.epoch}",
         f"lease    {state.holder or 'free'}",
         f"paused   {state.paused or 'no'}",
+        f"denied   {_denial(state)}",
         f"changed  {_written(state.changed_at) if state.changed_at else 'never'}",
     ]
     for signal in sorted(signals(book, asked.plan), key=lambda signal: (signal.site, signal.source)):
         said = "lost" if signal.says_lost else "not lost"
         lines.append(f"signal   {signal.site}  {signal.source:<32}  {said:<8}  {_written(signal.at)}  {signal.why}")
     return "\n".join(lines)
+
+
+def _denial(state: PlanState) -> str:
+    denial = state.denial
+    return f"from {denial.site} since {_written(denial.at)}, {denial.execution}: {denial.why}" if denial else "no"
 
 
 def _pause(book: Ledger, asked: argparse.Namespace) -> str:

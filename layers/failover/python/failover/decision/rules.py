@@ -127,9 +127,10 @@ def seen_well(case: Case, since: float) -> bool:
     return any(signal.at > since for signal in probes or told)
 
 
-def is_lasting(decision: Decision) -> bool:
-    """Whether the reason of a stand-down stays until a person, or the site itself, changes something."""
-    return any(rule.lasting for rule in RULES if rule.guard.__name__ == decision.guard)
+def stands_until_resumed(decision: Decision) -> bool:
+    """Whether to stand down on it is final until a person, or the site itself, changes something: a question that is
+    denied or not answered, and a reason that another look would only find again."""
+    return any(rule.verdict == "ask" or rule.lasting for rule in RULES if rule.guard.__name__ == decision.guard)
 
 
 def votes_against(site: str, case: Case) -> list[Signal]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import json
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -21,17 +21,19 @@ from drill import fixture_plan
 from drill.decision.expected_outcomes import TABLE
 from drill.decision.scenario_world import SceneStuck
 from drill.decision.scenarios import STAGES, play
+from drill.ports import HERE
 from drill.process import ROOT, ChildFailed
 from drill.rehearsal import Rehearsal, RehearsalFailed
 from drill.report import write_report
 from drill.rerouting import expected_outcomes as rerouting
 from drill.rerouting import scenarios as rerouting_scenarios
+from drill.sam_local.command import environment_file, line
+from drill.sam_local.engine import NoEngine, host_for_containers
 from drill.scenarios import SCENARIOS
 from drill.terminal import print_summary, view
 from drill.world import SITES, Settings, World, WorldNotUp
 
 REPORTS = Path("drill-reports")
-LOCAL_ENV = ROOT / "events" / "local-env.json"
 
 
 class FleetKind(enum.Enum):
@@ -40,6 +42,13 @@ class FleetKind(enum.Enum):
     ECS = "ecs"
     ECS_BLUE_GREEN = "ecs-blue-green"
     CFK = "cfk"
+
+
+class Callers(enum.Enum):
+    """Who calls a world beside its own processes."""
+
+    THIS_MACHINE = "this-machine"
+    SAM_LOCAL = "sam-local"
 
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -150,42 +159,36 @@ def _hold_against(played: Iterable[tuple[str, Any, Any]]) -> NoReturn:
 
 
 @app.command()
-def up() -> None:
-    """Keep a world running, and print where it can be reached, until Ctrl-C. Writes events/local-env.json."""
-    console = Console()
+def up(
+    callers: Annotated[
+        Callers, typer.Option("--for", help="whose calls it takes: `sam-local` has it listen on Docker's bridge, too")
+    ] = Callers.THIS_MACHINE,
+) -> None:
+    """Keep a world running, and print where it can be reached, until Ctrl-C."""
+    console = Console(soft_wrap=True)
     directory = (REPORTS / f"{datetime.now():%Y%m%d-%H%M%S}-up").absolute()
     try:
-        with World(Settings(directory, say=console.print)) as world:
+        host = HERE if callers is Callers.THIS_MACHINE else host_for_containers()
+        with World(Settings(directory, host=host, say=console.print)) as world, ExitStack() as files:
             _print_endpoints(console, world)
-            LOCAL_ENV.write_text(json.dumps(local_environment(world), indent=2) + "\n")
-            console.print("events/local-env.json is written: sam local invoke <Function> -e … --env-vars it")
+            if callers is Callers.SAM_LOCAL:
+                files.enter_context(environment_file(world))
+                _print_lines(console)
             console.print("Ctrl-C ends it all.")
             threading.Event().wait()
     except KeyboardInterrupt:
         console.print("the world is gone")
-    except (WorldNotUp, ChildFailed) as error:
+    except (WorldNotUp, ChildFailed, NoEngine) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
-    finally:
-        LOCAL_ENV.unlink(missing_ok=True)
 
 
-def local_environment(world: World) -> dict[str, dict[str, str]]:
-    """What `sam local invoke --env-vars` gives to every function, so that it works on this world."""
-    # Inside sam local's container the host is another machine.
-    endpoint = world.endpoint.replace("127.0.0.1", "host.docker.internal")
-    return {
-        "Parameters": {
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_DEFAULT_REGION": fixture_plan.REGIONS[fixture_plan.STANDBY],
-            "AWS_ACCESS_KEY_ID": "drill",
-            "AWS_SECRET_ACCESS_KEY": "drill",
-            "LEDGER_TABLE": world.ledger_table,
-            "PLANS_PATH": "/failover/plans",
-            "STATE_MACHINE_ARN": world.resource("FailoverStateMachine"),
-            "NOTIFICATION_TOPIC_ARN": world.resource("Notifications"),
-        }
-    }
+def _print_lines(console: Console) -> None:
+    """What to paste into another terminal, in this directory."""
+    console.print("\nOne function in a container, on this world (`sam build` comes first):")
+    console.print(line("invoke", "Assess", "--event", "events/assess.json"), markup=False, highlight=False)
+    console.print("All of them, at an endpoint of Lambda's API:")
+    console.print(line("start-lambda", "--warm-containers", "LAZY") + "\n", markup=False, highlight=False)
 
 
 def _print_endpoints(console: Console, world: World) -> None:

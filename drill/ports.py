@@ -1,22 +1,36 @@
-"""Free ports on the loopback, contiguous where Kafka's port strategy needs them so."""
+"""Where the drill's processes listen; free ports, contiguous where Kafka's port strategy needs them so."""
 
 from __future__ import annotations
 
 import contextlib
 import random
 import socket
+from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
 LOWEST = 20_000
 HIGHEST = 32_000  # from 32,768 on, Linux gives ports to outgoing connections; macOS from 49,152 on
 
 
+@dataclass(frozen=True)
+class Host:
+    """The host of what functions and clients call: loopback, unless others than this machine's processes do."""
+
+    listen: str = LOOPBACK
+    """The address that processes listen on."""
+    advertised: str = LOOPBACK
+    """The host that they, and the plan, tell others."""
+
+
+HERE = Host()
+
+
 class NoPortsFree(OSError):
     """No run of free ports was found."""
 
 
-def free_ports(count: int) -> int:
-    """The first of `count` contiguous free ports on 127.0.0.1.
+def free_ports(count: int, host: str = LOOPBACK) -> int:
+    """The first of `count` contiguous free ports on a host's address.
 
     Raises:
         NoPortsFree: after 200 tries.
@@ -26,8 +40,8 @@ def free_ports(count: int) -> int:
         with contextlib.ExitStack() as held:
             try:
                 for port in range(first, first + count):
-                    held.enter_context(socket.socket()).bind((LOOPBACK, port))
+                    held.enter_context(socket.socket()).bind((host, port))
             except OSError:
                 continue
         return first
-    raise NoPortsFree(f"no {count} contiguous ports are free on {LOOPBACK}")
+    raise NoPortsFree(f"no {count} contiguous ports are free on {host}")

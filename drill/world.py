@@ -6,7 +6,6 @@ Everything else is a process of its own, so that a site can be lost by killing i
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -15,24 +14,24 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import boto3
 import httpx
-import yaml
 from botocore.config import Config
 
 from drill import fixture_plan, stacks
 from drill.client_name import NameKind, hold_name
-from drill.fixture_plan import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION, TOPICS
+from drill.deployment import deploy_health_checks, deploy_plan
+from drill.fixture_plan import HOME, REGIONS, STANDBY, TOPICS
 from drill.fleets import FleetKind, Fleets
 from drill.fleets.cfk import CfkFleets
 from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
 from drill.name_watch import NameWatch
-from drill.ports import LOOPBACK, free_ports
+from drill.ports import HERE, Host, free_ports
 from drill.process import ROOT, Child, spawn
 
 PORTS = 1 + fixture_plan.BROKERS
@@ -81,6 +80,8 @@ class Settings:
     more_topics: int = 0
     rest_only_mirrors: int = 0
     controllers: Literal[1, 2] = 1
+    host: Host = HERE
+    """Where the world listens, but for what only its own processes call, which is on loopback."""
     say: Callable[[str], None] = lambda _: None
 
 
@@ -113,7 +114,7 @@ class World:
     # What the world is made of, in the order it comes up.
 
     def _start(self) -> None:
-        self.edge_port = free_ports(PORTS)
+        self.edge_port = free_ports(PORTS, self.settings.host.listen)
         with ThreadPoolExecutor(max_workers=6) as pool:
             cloud = pool.submit(self._start_cloud_after_balancers, pool)
             clusters = {site: pool.submit(self._start_cluster, site) for site in SITES}
@@ -124,15 +125,14 @@ class World:
         self.settings.say("AWS account and both clusters are up")
         self.zone_id = self._create_zone()
         held = hold_name(self.settings.name, self.aws, self.zone_id, self.endpoint)
-        self.dns = self._spawn(
-            "drill.network.dns_server", {"aws_endpoint": self.endpoint, "zone_id": self.zone_id}, "dns"
-        )
-        self.nameserver = f"{LOOPBACK}:{self.dns.ready['port']}"
-        self.edge = self._spawn("drill.network.edge", self._edge_config(), "edge")
-        self.plan = self._plan() | {"dns": held | {"nameservers": [self.nameserver]}}
+        zone = {"aws_endpoint": self.endpoint, "zone_id": self.zone_id}
+        self.dns = self._spawn("drill.network.dns_server", zone | self._host, "dns")
+        self.nameserver = f"{self.settings.host.listen}:{self.dns.ready['port']}"
+        self.edge = self._spawn("drill.network.edge", self._edge_config() | self._host, "edge")
+        self.plan = self._plan() | {"dns": held | {"nameservers": [self._advertised(self.dns.ready["port"])]}}
         self.fleets.deploy(self.plan, {site: self._balancers[site].ready["admin"] for site in SITES})
-        self._deploy_plan()
-        self._deploy_health_checks()
+        deploy_plan(self.aws, self.plan, self.settings.controllers)
+        deploy_health_checks(self.aws, self.settings.host.listen, self._balancer_ports)
         other_eyes = self.resource("WatchSite", stacks.SIGNALS)
         names = "&".join(f"function={each}" for each in (*map(self.resource, ON_THE_WAY), other_eyes))
         self._post(f"/drill/warm?{names}")
@@ -145,15 +145,16 @@ class World:
     def _start_cloud_after_balancers(self, pool: ThreadPoolExecutor) -> Child:
         balancers = {site: pool.submit(self._start_balancer, site) for site in SITES}
         self._balancers = {site: started.result() for site, started in balancers.items()}
-        return self._spawn("drill.aws.cloud", self._cloud_config(), "cloud")
+        return self._spawn("drill.aws.cloud", self._cloud_config() | self._host, "cloud")
 
     def _start_cluster(self, site: str) -> Child:
-        return self._spawn("drill.kafka.cluster", {"site": site, "brokers": fixture_plan.BROKERS}, f"kafka-{site}")
+        config = {"site": site, "brokers": fixture_plan.BROKERS}
+        return self._spawn("drill.kafka.cluster", config | self._host, f"kafka-{site}")
 
     def _start_balancer(self, site: str) -> Child:
         # Through kube-proxy connections stay until their pod is gone; ECS has the load balancer end them.
         config = {"site": site, "listen_ports": PORTS, "connection_termination": self.settings.fleet != "cfk"}
-        return self._spawn("drill.network.balancer", config, f"balancer-{site}")
+        return self._spawn("drill.network.balancer", config | self._host, f"balancer-{site}")
 
     def _start_rest(self, site: str) -> Child:
         cluster, remote = self._clusters[site].ready, self._clusters[HOME if site == STANDBY else STANDBY].ready
@@ -180,7 +181,7 @@ class World:
             "rest_only_mirrors": {"count": self.settings.rest_only_mirrors if site == STANDBY else 0},
             "stop_delay_s": self.settings.stop_delay_s,
         }
-        return self._spawn("drill.confluent.cluster_rest", config, f"rest-{site}")
+        return self._spawn("drill.confluent.cluster_rest", config | self._host, f"rest-{site}")
 
     def _cloud_config(self) -> dict[str, Any]:
         return {
@@ -203,7 +204,7 @@ class World:
             "hostname": fixture_plan.HOSTNAME,
             "dns": self.nameserver,
             "listen_ports": PORTS,
-            "targets": {f"{fixture_plan.dns_target(site)}.": self._balancers[site].ready["port"] for site in SITES},
+            "targets": {f"{fixture_plan.dns_target(site)}.": port for site, port in self._balancer_ports.items()},
             "fixed_port": self.edge_port,
         }
 
@@ -211,49 +212,12 @@ class World:
         zone = self.aws("route53").create_hosted_zone(Name=fixture_plan.ZONE, CallerReference=str(time.time()))
         return str(zone["HostedZone"]["Id"]).rsplit("/", 1)[-1]
 
-    def _deploy_plan(self) -> None:
-        """Plan and secrets, where the controller is and where the other vantage point is."""
-        document = yaml.safe_dump(self.plan, sort_keys=False)
-        for stack, region in stacks.with_plan(self.settings.controllers).items():
-            for site in SITES:
-                key, secret = fixture_plan.API_KEYS[site]
-                self.aws("secretsmanager", region).create_secret(
-                    Name=f"failover/{PLAN}/{site}", SecretString=json.dumps({"key": key, "secret": secret})
-                )
-            self.aws("ssm", region).put_parameter(
-                Name=f"/{stack}/plans/{PLAN}", Value=document, Type="String", Tier="Intelligent-Tiering"
-            )
-
-    def _deploy_health_checks(self) -> None:
-        """A health check on each load balancer, and its alarm, which the signals stack forwards."""
-        for site in SITES:
-            port = self._balancers[site].ready["port"]
-            endpoint = {
-                "Type": "TCP",
-                "IPAddress": LOOPBACK,
-                "Port": port,
-                "RequestInterval": 10,
-                "FailureThreshold": 3,
-            }
-            check = self.aws("route53").create_health_check(CallerReference=site, HealthCheckConfig=endpoint)
-            self.aws("cloudwatch", THIRD_REGION).put_metric_alarm(
-                AlarmName=fixture_plan.health_check_alarm(site),
-                Namespace="AWS/Route53",
-                MetricName="HealthCheckStatus",
-                Dimensions=[{"Name": "HealthCheckId", "Value": check["HealthCheck"]["Id"]}],
-                Statistic="Minimum",
-                Period=60,
-                EvaluationPeriods=1,
-                Threshold=1,
-                ComparisonOperator="LessThanThreshold",
-            )
-
     def _plan(self) -> dict[str, Any]:
         return fixture_plan.plan_document(
             {site: self.addresses(site) for site in SITES},
             client_bootstrap=self.client_bootstrap,
             anchors=[self.endpoint.removeprefix("http://")],
-            nameserver=self.nameserver,
+            nameserver=self._advertised(self.dns.ready["port"]),
             zone_id=self.zone_id,
             policy=self.settings.policy,
             fleet=self.fleets.in_plan,
@@ -262,7 +226,7 @@ class World:
     def addresses(self, site: str) -> fixture_plan.SiteAddresses:
         """Where a site can be reached."""
         cluster = self._clusters[site].ready
-        balancer = f"{LOOPBACK}:{self._balancers[site].ready['port']}"
+        balancer = self._advertised(self._balancer_ports[site])
         return fixture_plan.SiteAddresses(
             cluster["cluster_id"], cluster["bootstrap"], self._rest[site].ready["url"], balancer
         )
@@ -298,7 +262,18 @@ class World:
     @property
     def client_bootstrap(self) -> str:
         """What a client's bootstrap.servers is."""
-        return f"{LOOPBACK}:{self.edge_port}"
+        return self._advertised(self.edge_port)
+
+    @property
+    def _balancer_ports(self) -> dict[str, int]:
+        return {site: balancer.ready["port"] for site, balancer in self._balancers.items()}
+
+    @cached_property
+    def _host(self) -> dict[str, Any]:
+        return {"host": asdict(self.settings.host)}
+
+    def _advertised(self, port: int) -> str:
+        return f"{self.settings.host.advertised}:{port}"
 
     def aws(self, service: str, region: str = REGIONS[STANDBY]) -> Any:
         """A boto3 client of the world's AWS account."""
@@ -310,10 +285,6 @@ class World:
             aws_secret_access_key="drill",
             config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
         )
-
-    def cluster(self, site: str) -> dict[str, Any]:
-        """What a site's Kafka cluster announced."""
-        return self._clusters[site].ready
 
     def lose(self, site: str) -> float:
         """Kill everything of a site: Kafka, REST, gateways, balancer, its region's AWS. When: seconds since 1970."""
@@ -335,6 +306,10 @@ class World:
         """Stop the site's Kafka cluster and its REST API in their tracks: connections stay, nothing is answered."""
         for child in (self._clusters[site], self._rest[site]):
             child.process.send_signal(signal.SIGSTOP)
+
+    def cluster(self, site: str) -> dict[str, Any]:
+        """What a site's Kafka cluster announced."""
+        return self._clusters[site].ready
 
     def lose_service(self, service: str) -> None:
         """Lose one of AWS's services everywhere, by its signing name; what it had set up stays."""
@@ -360,6 +335,11 @@ class World:
         """What `!Ref` gives for a resource of the template, or of another stack's."""
         of = self.cloud.ready if stack == stacks.CONTROLLER else self.cloud.ready["stacks"][stack]
         return str(of["resources"][logical_id]["ref"])
+
+    def functions(self) -> dict[str, str]:
+        """The names of the controller's functions, by logical id."""
+        made = self.cloud.ready["resources"].items()
+        return {each: found["ref"] for each, found in made if found["type"] == "AWS::Serverless::Function"}
 
     @property
     def ledger_table(self) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from drill.network.listeners import listen_on_each, port_of
+from drill.ports import LOOPBACK, Host
 from drill.process import announce, configuration, exit_with_parent
 
 
@@ -43,6 +44,8 @@ class CloudConfig(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
     more_stacks: list[StackConfig] = Field(default_factory=list)
     port: int = 0
+    host: Host = Host()
+    """Where AWS answers, beside loopback: Step Functions' engine asks it there."""
     python: Path = Path(sys.executable)
     """The interpreter of the Lambda workers."""
     dependencies_path: list[Path] = Field(default_factory=list)
@@ -75,12 +78,12 @@ def main() -> None:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     # Listening from here on: between asking for a free port and using it, another process could take it.
-    listener = socket.create_server(("127.0.0.1", config.port), backlog=128)
-    _prepare_environment(config, listener.getsockname()[1])
+    listeners = listen_on_each((LOOPBACK, config.host.listen), config.port)
+    _prepare_environment(config, port_of(listeners[0]))
     # moto reads its settings from the environment when it is imported, so nothing of it is imported before this point.
     from drill.aws.machine import Machine
 
-    machine = Machine(config, listener)
+    machine = Machine(config, listeners)
     announce(machine.start())
     machine.wait()
 

@@ -25,6 +25,7 @@ from moto.ecs.models import EC2ContainerServiceBackend, Service, Task, ecs_backe
 
 from drill.aws.listeners import leads_to, target_groups
 from drill.aws.regions import Regions
+from drill.ports import HERE, Host
 from drill.process import Child, ChildFailed, spawn
 
 LOG = logging.getLogger(__name__)
@@ -107,12 +108,14 @@ class EcsBridge:
         log_dir: Path,
         start_delay_s: float = 0.0,
         module: str = MODULE,
+        host: Host = HERE,
     ) -> None:
         self._account = account
         self._regions = regions
         self._log_dir = log_dir
         self._start_delay_s = start_delay_s
         self._module = module
+        self._host = host
         self._fleets: dict[str, Fleet] = {}
         self._told: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
@@ -197,7 +200,12 @@ class EcsBridge:
 
     def _spawn(self, service: str, task: str, environment: dict[str, str]) -> Child:
         time.sleep(self._start_delay_s)
-        return spawn(self._module, {}, log=self._log_dir / f"{service}-{task[:8]}.log", env=environment)
+        return spawn(
+            self._module,
+            {"listen_host": self._host.listen},
+            log=self._log_dir / f"{service}-{task[:8]}.log",
+            env=environment,
+        )
 
     def _collect(self, backend: Any, service: Service, fleet: Fleet) -> None:
         """Take over the tasks whose process is ready, and forget those whose process has ended."""
@@ -215,7 +223,7 @@ class EcsBridge:
                 container.last_status = "RUNNING"
                 published = [*((port, port) for port in running.ports), *running.admin_port]
                 container.network_bindings = [
-                    {"bindIP": "127.0.0.1", "containerPort": inside, "hostPort": port, "protocol": "tcp"}
+                    {"bindIP": self._host.advertised, "containerPort": inside, "hostPort": port, "protocol": "tcp"}
                     for inside, port in published
                 ]
             if running.child is not None and not running.child.alive:

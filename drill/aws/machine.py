@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from drill.aws.schedules import Schedules
 from drill.aws.server import Door, serve
 from drill.aws.targets import Targets
 from drill.aws.template import Stack
+from drill.network.listeners import port_of
 
 if TYPE_CHECKING:
     from drill.aws.cloud import CloudConfig
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 class Machine:
     """Everything that answers for AWS in this process."""
 
-    def __init__(self, config: CloudConfig, listener: socket.socket) -> None:
+    def __init__(self, config: CloudConfig, listeners: Sequence[socket.socket]) -> None:
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         self.config = config
-        self.listener = listener
-        self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.listeners = listeners
+        self.endpoint = f"http://{config.host.advertised}:{port_of(listeners[0])}"
         self.metrics = MetricStore()
         self.regions = Regions()
         self.clients = Clients(self.endpoint)
@@ -69,7 +70,7 @@ class Machine:
             "workers": self.runtime.pids,
         }
         serve(
-            self.listener,
+            self.listeners,
             self.regions,
             lambda moto: Door(moto, self.regions, self.runtime, self.invoker, reports, self.schedules.start),
         )
@@ -128,7 +129,8 @@ class Machine:
             yield checks
         if config.ecs:
             ecs: Any = importlib.import_module("drill.aws.ecs")
-            yield ecs.EcsBridge(config.account, self.regions, config.log_dir, config.ecs_start_delay_s)
+            delay_s = config.ecs_start_delay_s
+            yield ecs.EcsBridge(config.account, self.regions, config.log_dir, delay_s, host=config.host)
 
     def _put_event(self, event: dict[str, Any]) -> None:
         """An AWS service's event, on the bus of its own `region` and `account`, else of the stack's."""

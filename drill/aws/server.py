@@ -134,8 +134,8 @@ class Door:
         return _answer(start_response, 200, invoked.payload, headers)
 
 
-def serve(listener: socket.socket, regions: Regions, door: Callable[[Wsgi], Wsgi]) -> None:
-    """Answer what comes to `listener`, from a thread."""
+def serve(listeners: Iterable[socket.socket], regions: Regions, door: Callable[[Wsgi], Wsgi]) -> None:
+    """Answer what comes to the listeners, from a thread each."""
 
     class Handler(MotoRequestHandler):
         disable_nagle_algorithm = True
@@ -157,10 +157,11 @@ def serve(listener: socket.socket, regions: Regions, door: Callable[[Wsgi], Wsgi
                 super().log(type, message, *args)
 
     application = door(DomainDispatcherApplication(create_backend_app))
-    host, port = listener.getsockname()[:2]
-    server: Any = make_server(host, port, application, threaded=True, request_handler=Handler, fd=listener.fileno())
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, name="endpoint", daemon=True).start()
+    for listener in listeners:
+        host, port = listener.getsockname()[:2]
+        server: Any = make_server(host, port, application, threaded=True, request_handler=Handler, fd=listener.fileno())
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, name="endpoint", daemon=True).start()
 
 
 def _answer(start_response: Any, status: int, body: Any, headers: Iterable[tuple[str, str]] = ()) -> Iterable[bytes]:

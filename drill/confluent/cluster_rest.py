@@ -97,8 +97,8 @@ class StandIn:
 
 async def run(config: Config) -> None:
     """Serve the API and its control, for ever."""
-    way_in, aside = Door(config.port, config.latency_s), listener.listen(config.control_port)
-    url, control = f"http://{LOOPBACK}:{way_in.port}", f"http://{LOOPBACK}:{_port(aside)}/control"
+    way_in, aside = Door(config.port, config.latency_s, config.host.listen), listener.listen(config.control_port)
+    url, control = f"http://{config.host.advertised}:{way_in.port}", f"http://{LOOPBACK}:{_port(aside)}/control"
     stand_in, faults = StandIn(config, url), Faults(way_in)
     announce({"url": url, "control": control, "token_url": f"{control}/oauth/token"})
     await asyncio.gather(

@@ -10,6 +10,7 @@ from drill.confluent.mirror_bodies import Flavour
 from drill.confluent.mirrors import Timings, Unverified
 from drill.confluent.shapes import Wire
 from drill.confluent.virtual_topics import RestOnly
+from drill.ports import Host
 
 
 class LinkConfig(BaseModel):
@@ -81,6 +82,8 @@ class Config(BaseModel):
     wire: Wire = "recorded"
     flavour: Flavour = "cloud"
     unmanaged_row: bool = False
+    host: Host = Host()
+    """Where the API is; its control stays on loopback."""
 
     def unverified(self) -> Unverified:
         return Unverified(self.promote_refused, self.escalation_refused)

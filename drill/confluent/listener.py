@@ -37,8 +37,9 @@ class Conditions(BaseModel):
 class Door:
     """One port and its server. Used within one event loop."""
 
-    def __init__(self, port: int = 0, latency_s: float = 0.0) -> None:
-        self._listener = listen(port)
+    def __init__(self, port: int = 0, latency_s: float = 0.0, host: str = LOOPBACK) -> None:
+        self._host = host
+        self._listener = listen(port, host)
         self.port = int(self._listener.getsockname()[1])
         self._holder: socket.socket | None = None
         self._server: _Server | None = None
@@ -56,7 +57,7 @@ class Door:
             self._server = _Server(app)
             await self._server.serve(sockets=[self._listener])
             await self._opened.wait()
-            self._listener = listen(self.port)
+            self._listener = listen(self.port, self._host)
             if self._holder is not None:
                 self._holder.close()
                 self._holder = None
@@ -101,7 +102,7 @@ class Door:
         self._reopen = asyncio.get_running_loop().call_later(seconds, self._open)
         if how == "refuse" and self._server is not None:
             # Bound and not listening: the port stays ours while the door is shut, and a connection is refused.
-            self._holder = self._holder or _bound(self.port)
+            self._holder = self._holder or _bound(self.port, self._host)
             self._server.stop_now()
 
     def _open(self) -> None:
@@ -155,17 +156,17 @@ async def serve_aside(app: ASGIApp, listener: socket.socket) -> None:
     await _Server(app).serve(sockets=[listener])
 
 
-def listen(port: int = 0) -> socket.socket:
+def listen(port: int = 0, host: str = LOOPBACK) -> socket.socket:
     """A listening socket; with `port` 0 on any that is free."""
-    listener = _bound(port)
+    listener = _bound(port, host)
     listener.listen(512)
     return listener
 
 
-def _bound(port: int) -> socket.socket:
+def _bound(port: int, host: str) -> socket.socket:
     # With the protocol named, asyncio sets TCP_NODELAY on what it accepts; else every answer waits 40 ms for an ACK.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind((LOOPBACK, port))
+    bound.bind((host, port))
     return bound

@@ -29,7 +29,7 @@ from drill.network import admin_http, tls
 from drill.network.admin_http import Reply, as_json
 from drill.network.listeners import listen_on, port_of
 from drill.network.splice import Address, Bytes, connect
-from drill.ports import LOOPBACK
+from drill.ports import LOOPBACK, Host
 from drill.process import announce, configuration, exit_with_parent
 
 TURN_S: Final = 0.003
@@ -49,6 +49,7 @@ class ClusterConfig(BaseModel):
     brokers: int = Field(default=3, ge=1)
     tls: Certificate | None = None
     logins: dict[str, str] = {}
+    host: Host = Host()
 
 
 class ReadOnlyTopic(ConnectionError):
@@ -130,8 +131,9 @@ async def run(config: ClusterConfig) -> None:
     mock = Producer({"test.mock.num.brokers": config.brokers, "bootstrap.servers": "mock", "log_level": 3})
     metadata = mock.list_topics(timeout=10)
     nodes = {broker.id: (broker.host, broker.port) for broker in metadata.brokers.values()}
-    bootstrap, *brokers = listen_on(1 + len(nodes))
-    advertised = {node: (LOOPBACK, port_of(port)) for node, port in zip(sorted(nodes), brokers, strict=True)}
+    host = config.host.advertised
+    bootstrap, *brokers = listen_on(1 + len(nodes), config.host.listen)
+    advertised = {node: (host, port_of(port)) for node, port in zip(sorted(nodes), brokers, strict=True)}
     guard = Guard()
     route = Route(nodes[min(nodes)], from_table(advertised), reach=Turns().reach, nodes=dict(nodes))
     route.gate = (lambda: Login(config.logins, guard)) if config.logins else (lambda: guard)
@@ -142,8 +144,8 @@ async def run(config: ClusterConfig) -> None:
     )
     announce(
         {
-            "bootstrap": f"{LOOPBACK}:{port_of(bootstrap)}",
-            "raw_bootstrap": ",".join(f"{host}:{port}" for host, port in nodes.values()),
+            "bootstrap": f"{host}:{port_of(bootstrap)}",
+            "raw_bootstrap": ",".join(f"{broker}:{port}" for broker, port in nodes.values()),
             "cluster_id": metadata.cluster_id,
             "admin": f"http://{LOOPBACK}:{admin}",
         }

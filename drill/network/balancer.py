@@ -21,7 +21,7 @@ from drill.network import admin_http
 from drill.network.admin_http import Reply, as_json
 from drill.network.listeners import listen_on, port_of
 from drill.network.splice import Splice, accept, connect
-from drill.ports import LOOPBACK
+from drill.ports import LOOPBACK, Host
 from drill.process import announce, configuration, exit_with_parent
 
 Target = tuple[int, ...]
@@ -34,13 +34,15 @@ class BalancerConfig(BaseModel):
     site: str
     listen_ports: int = Field(ge=1)
     connection_termination: bool = True
+    host: Host = Host()
 
 
 class Balancer:
     """Targets, and the connections to each."""
 
-    def __init__(self, connection_termination: bool) -> None:
+    def __init__(self, connection_termination: bool, targets_at: str) -> None:
         self._terminates = connection_termination
+        self._targets_at = targets_at
         self._groups: dict[str, list[Target]] = {}
         self._leads_to: list[str | None] = []
         self._spliced: dict[Target, set[Splice]] = {}
@@ -50,7 +52,7 @@ class Balancer:
         """Carry one client of a listener to a target; without one that answers, it is closed."""
         for target in self._in_turn(listener):
             try:
-                upstream = await connect((LOOPBACK, target[listener]))
+                upstream = await connect((self._targets_at, target[listener]))
             except OSError:
                 continue
             if target not in self._registered():  # deregistered while it was connected to
@@ -97,8 +99,8 @@ class Balancer:
 
 async def run(config: BalancerConfig) -> None:
     """Listen and serve."""
-    balancer = Balancer(config.connection_termination)
-    listeners = listen_on(config.listen_ports)
+    balancer = Balancer(config.connection_termination, config.host.listen)
+    listeners = listen_on(config.listen_ports, config.host.listen)
     admin = await admin_http.serve({("PUT", "/targets"): balancer.put_targets, ("GET", "/targets"): balancer.show})
     announce({"port": port_of(listeners[0]), "admin": f"http://{LOOPBACK}:{admin}"})
 

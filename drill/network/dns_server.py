@@ -20,7 +20,7 @@ from dnslib import AAAA, CNAME, NS, QTYPE, RCODE, RR, SOA, TXT, A, DNSRecord
 from dnslib.server import BaseResolver, DNSLogger, DNSServer
 from pydantic import BaseModel
 
-from drill.ports import LOOPBACK, free_ports
+from drill.ports import Host, free_ports
 from drill.process import announce, configuration, exit_with_parent
 
 READ_AGAIN_S: Final = 0.1
@@ -38,6 +38,7 @@ class DnsConfig(BaseModel):
     propagation_s: float = 0.0
     health_url: str | None = None
     records_url: str | None = None
+    host: Host = Host()
 
 
 class Zone:
@@ -158,10 +159,10 @@ def main() -> None:
     exit_with_parent()
     zone = Zone(config)
     zone.start()
-    port = free_ports(1)
+    port = free_ports(1, config.host.listen)
     quiet = DNSLogger(logf=lambda _: None)  # it would write to stdout, which says one line and no more
     for tcp in (False, True):
-        DNSServer(Resolver(zone), address=LOOPBACK, port=port, tcp=tcp, logger=quiet).start_thread()
+        DNSServer(Resolver(zone), address=config.host.listen, port=port, tcp=tcp, logger=quiet).start_thread()
     announce({"port": port})
     threading.Event().wait()
 

@@ -1,4 +1,4 @@
-"""The edge: what a client's resolver and network do together. Clients bootstrap to its loopback port; for each new
+"""The edge: what a client's resolver and network do together. Clients bootstrap to its port; for each new
 connection it resolves the client hostname anew and goes to the load balancer the answer names. A connection that is
 there already stays where it is, as it does with real DNS."""
 
@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 
 from drill.network.listeners import listen_on, port_of
 from drill.network.splice import Splice, accept, connect
-from drill.ports import LOOPBACK
+from drill.ports import Host
 from drill.process import announce, configuration, exit_with_parent
 
 LOG = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class EdgeConfig(BaseModel):
     listen_ports: int = Field(ge=1)
     targets: dict[str, int]
     fixed_port: int = 0
+    host: Host = Host()
 
 
 class Resolver:
@@ -91,12 +92,12 @@ async def run(config: EdgeConfig) -> None:
     """Listen and serve."""
     resolver = Resolver(config.hostname, config.dns)
     targets = {plain(name): port for name, port in config.targets.items()}
-    listeners = listen_on(config.listen_ports, first=config.fixed_port)
+    listeners = listen_on(config.listen_ports, config.host.listen, first=config.fixed_port)
 
     async def carry(index: int, client: socket.socket) -> None:
         port = targets.get(await resolver.target() or "")
         if port is not None:
-            await Splice(client, await connect((LOOPBACK, port + index))).run()
+            await Splice(client, await connect((config.host.listen, port + index))).run()
 
     async def serve(index: int) -> None:
         await accept(listeners[index], lambda client: carry(index, client))

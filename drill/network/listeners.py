@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Iterable
 from typing import Final
 
 from drill.ports import HIGHEST, LOOPBACK, LOWEST, NoPortsFree
@@ -29,6 +30,27 @@ def listen_on(count: int, host: str = LOOPBACK, first: int = 0) -> list[socket.s
         except NoPortsFree:
             continue
     raise NoPortsFree(f"no {count} contiguous ports are free on {host}, in {TRIES} tries; end what holds so many")
+
+
+def listen_on_each(addresses: Iterable[str], port: int = 0) -> list[socket.socket]:
+    """A listening socket on each of these addresses, all on one port: this one, or any that is free on all if it is 0.
+
+    Raises:
+        NoPortsFree: if there is none.
+    """
+    different = list(dict.fromkeys(addresses))
+    for _ in range(1 if port else TRIES):
+        bound: list[socket.socket] = []
+        try:
+            for address in different:
+                chosen = port_of(bound[0]) if bound else port
+                bound.append(socket.create_server((address, chosen), backlog=BACKLOG))
+        except OSError:
+            for each in bound:
+                each.close()
+        else:
+            return bound
+    raise NoPortsFree(f"no port is free on {' and '.join(different)}")
 
 
 def port_of(listener: socket.socket) -> int:

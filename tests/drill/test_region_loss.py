@@ -150,15 +150,12 @@ def test_a_world_that_is_interrupted_takes_everything_with_it(tmp_path: Path, ho
     )
     assert up.stdout is not None
     assert any("Ctrl-C" in line for line in up.stdout)
-    local = json.loads((ROOT / "events" / "local-env.json").read_text())["Parameters"]
-    assert {"AWS_ENDPOINT_URL", "LEDGER_TABLE", "STATE_MACHINE_ARN", "NOTIFICATION_TOPIC_ARN"} <= set(local)
     children = psutil.Process(up.pid).children(recursive=True)
     assert len(children) > 10
     up.send_signal(how)
     up.wait(30)
     _, alive = psutil.wait_procs(children, timeout=15)
     assert alive == []
-    assert not (ROOT / "events" / "local-env.json").exists()
 
 
 @pytest.mark.timeout(90)

@@ -1,0 +1,69 @@
+"""The SAM CLI's command lines for a world, and the variables that they give to every function."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from drill import fixture_plan
+from drill.fixture_plan import REGIONS, STANDBY
+from drill.process import ROOT
+from drill.sam_local.engine import ARCHITECTURE, IMAGE, image_is_there
+from drill.world import World
+
+ENVIRONMENT_FILE: Final = ROOT / "events" / "local-env.json"
+CREDENTIALS: Final = {
+    "AWS_ACCESS_KEY_ID": fixture_plan.ACCOUNT,
+    "AWS_SECRET_ACCESS_KEY": "drill",
+    "AWS_DEFAULT_REGION": REGIONS[STANDBY],
+}
+"""What SAM hands to its containers from its own environment, where a template can't name it."""
+
+
+def environment_of(world: World) -> dict[str, dict[str, str]]:
+    """What `sam local --env-vars` gives to each function of the controller's stack, by its logical id."""
+    functions = {each["FunctionName"]: each for each in world.aws("lambda").list_functions()["Functions"]}
+    return {
+        logical_id: functions[name]["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": world.endpoint}
+        for logical_id, name in world.functions().items()
+    }
+
+
+@contextmanager
+def environment_file(world: World, path: Path = ENVIRONMENT_FILE) -> Iterator[Path]:
+    """The file of those variables, for as long as the world is there."""
+    path.write_text(json.dumps(environment_of(world), indent=2) + "\n")
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def sam() -> str:
+    """The SAM CLI: the project's own, if it was made, else the one that is installed."""
+    own = ROOT / ".venv-sam" / "bin" / "sam"
+    return str(own) if own.exists() else shutil.which("sam") or "sam"
+
+
+def sam_local(*words: str, build: Path | None = None, environment: Path = ENVIRONMENT_FILE) -> list[str]:
+    """`sam local …` on what `sam build` built for this machine."""
+    image = ["--invoke-image", IMAGE, "--skip-pull-image"] if image_is_there() else []
+    template = ["--template", str(build / "template.yaml")] if build else []
+    given = ["--env-vars", str(environment), "--parameter-overrides", f"Architecture={ARCHITECTURE}"]
+    return [sam(), "local", *words, *template, *given, *image]
+
+
+def line(*words: str) -> str:
+    """The same, as a line to paste into a shell in the project's directory."""
+    command = [_from_here(word) for word in sam_local(*words)]
+    return " ".join([*(f"{name}={value}" for name, value in CREDENTIALS.items()), shlex.join(command)])
+
+
+def _from_here(word: str) -> str:
+    return os.path.relpath(word, ROOT) if word.startswith(f"{ROOT}{os.sep}") else word

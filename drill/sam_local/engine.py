@@ -1,0 +1,72 @@
+"""The Docker engine of this machine: where its containers find the world, and whether Lambda's image is there."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import socket
+import subprocess
+from typing import Final
+
+import psutil
+
+from drill.ports import LOOPBACK, Host
+
+ARCHITECTURE: Final = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+IMAGE: Final = f"lambda/python:3.13-{ARCHITECTURE}"
+"""What drill/sam_local/make-base-image makes."""
+DESKTOP: Final = "host.docker.internal"
+"""This machine, to the containers of Docker Desktop."""
+ANSWER_S: Final = 20.0
+
+
+class NoEngine(RuntimeError):
+    """There is no Docker engine, or its containers can't reach the world."""
+
+
+def host_for_containers() -> Host:
+    """Where the world has to listen, so that containers and this machine reach it under one name.
+
+    That is the bridge's address on Linux. Docker Desktop leads `host.docker.internal` to this machine's loopback.
+
+    Raises:
+        NoEngine: if no engine answers, or if this machine does not know that name.
+    """
+    gateway = _docker("network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}")
+    if gateway is None:
+        raise NoEngine("no Docker engine answers; on Debian: apt-get install docker.io, and start dockerd")
+    addresses = {each.address for of in psutil.net_if_addrs().values() for each in of}
+    bridge = next((address for address in gateway.split() if address in addresses), None)
+    if bridge is not None:
+        return Host(bridge, bridge)
+    try:
+        known_as = socket.gethostbyname(DESKTOP)
+    except OSError:
+        known_as = None
+    if known_as != LOOPBACK:
+        raise NoEngine(f"clients on this machine have to find {DESKTOP}: put '{LOOPBACK} {DESKTOP}' into /etc/hosts")
+    return Host(LOOPBACK, DESKTOP)
+
+
+def image_is_there() -> bool:
+    """Whether the engine has the image that this project makes; without it, SAM pulls AWS's own."""
+    return _docker("image", "inspect", IMAGE) is not None
+
+
+def _docker(*arguments: str) -> str | None:
+    """What `docker` says; None if there is none, or it fails."""
+    program = shutil.which("docker")
+    if program is None:
+        return None
+    try:
+        result = subprocess.run(
+            [program, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ANSWER_S,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return result.stdout if result.returncode == 0 else None

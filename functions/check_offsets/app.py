@@ -2,12 +2,12 @@
 ends, the anchor of every later figure of loss; then look for committed offsets of the protected groups that are beyond
 that end: offsets are synced apart from records, and can be ahead of them. A consumer would go on from there and skip
 what is written until then, so they are clamped, unless policy says to report them only. What the cluster does not tell
-yet is waited for, and named."""
+yet is waited for, until the step's deadline; what it refuses to tell is not. Both are named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from failover.errors import FailoverError, KafkaUnauthorized, LinkRejected, LinkUnavailable
@@ -36,24 +36,37 @@ class Ahead:
         return f"{self.group} {_in_words(self.spot)} {self.committed} > {self.log_end}"
 
 
+@dataclass(frozen=True)
+class UntoldGroups:
+    """Groups whose offsets are not known, or not all of them: in words, by group."""
+
+    unknown: dict[str, str] = field(default_factory=dict)
+    """Because the cluster does not tell them now."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Because the controller may not look at them."""
+
+    def __or__(self, other: UntoldGroups) -> UntoldGroups:
+        return UntoldGroups(self.unknown | other.unknown, self.refused | other.refused)
+
+
 def check(request: Request, plan: Plan) -> Report:
-    """Done when every partition and group is told, and no offset is ahead that is to be clamped and can be."""
+    """Done when every partition and group is told that the controller may look at, and no offset is ahead that is to be
+    clamped and can be."""
     execution, site = request.execution, request.execution.to_site
     partitions = _partitions(request, plan)
-    ends = as_controller(plan, site, lambda settings: log_ends(settings, partitions))
+    ends = _log_ends(plan, site, partitions)
     if not execution.dry_run:
         _record_log_ends(request, ends.by_partition)
     open_transactions = _open_transactions(plan, site, ends)
-    ahead, unknown_groups = _ahead(plan, site, plan.protect.groups, ends)
+    ahead, groups = _ahead(plan, site, plan.protect.groups if ends.by_partition else (), ends)
     clamping = plan.policy.on_offsets_ahead == "clamp" and not execution.dry_run
     commits = _clamp(plan, site, ahead) if clamping else {}
     still_ahead = ahead
     if commits:
-        still_ahead, unclear = _ahead(plan, site, commits, ends)
-        unknown_groups |= unclear
-    refused = [each.refused for each in commits.values() if each.refused]
-    unknown = [f"{_in_words(spot)}: {why}" for spot, why in sorted(ends.unknown.items())]
-    unknown += [f"group {group}: {why}" for group, why in unknown_groups.items()]
+        still_ahead, again = _ahead(plan, site, commits, ends)
+        groups = groups | again
+    pending = [*_in_lines(ends.unknown), *groups.unknown.values()]
+    unknown = [*pending, *_in_lines(ends.refused), *groups.refused.values()]
     observed: dict[str, Any] = {
         "partitions": len(ends.by_partition),
         "unknown": unknown[:NAMED],
@@ -64,11 +77,11 @@ def check(request: Request, plan: Plan) -> Report:
         "ahead": list(map(str, still_ahead[:NAMED])),
         "ahead_count": len(still_ahead),
         "clamped": [*_clamped_before(request), *(str(each) for each in ahead if each not in still_ahead)][:NAMED],
-        "refused": refused,
+        "refused": [each.refused for each in commits.values() if each.refused],
         "retried": [each.retry for each in commits.values() if each.retry],
     }
     to_clamp = [each for each in still_ahead if clamping and not commits[each.group].refused]
-    if (unknown or to_clamp) and not execution.dry_run:
+    if (pending or to_clamp) and not execution.dry_run:
         return waiting(**observed)
     return done(**observed)
 
@@ -82,6 +95,14 @@ def _partitions(request: Request, plan: Plan) -> list[Spot]:
         links = links_at(plan, execution.to_site)
         mirrors = {topic: each for link in links for topic, each in listed(link.name, link.mirrors()).items()}
     return [(topic, partition) for topic, each in mirrors.items() for partition in each.lags]
+
+
+def _log_ends(plan: Plan, site: str, partitions: Sequence[Spot]) -> Offsets:
+    """Where the partitions end; of a cluster that can't be asked at all, why it is not known of each."""
+    try:
+        return as_controller(plan, site, lambda settings: log_ends(settings, partitions))
+    except FailoverError as error:
+        return Offsets(unknown=dict.fromkeys(partitions, str(error)))
 
 
 def _record_log_ends(request: Request, ends: Mapping[Spot, int]) -> None:
@@ -108,26 +129,31 @@ def _open_transactions(plan: Plan, site: str, ends: Offsets) -> list[str]:
         for spot, offset in sorted(stable.by_partition.items())
         if offset < ends.by_partition[spot]
     ]
-    return below + [f"{_in_words(spot)} not known: {why}" for spot, why in sorted(stable.unknown.items())]
+    not_told = _in_lines(stable.unknown | stable.refused)
+    return below + [f"not known: {each}" for each in not_told]
 
 
-def _ahead(plan: Plan, site: str, groups: Iterable[str], ends: Offsets) -> tuple[list[Ahead], dict[str, str]]:
-    """Offsets of the groups beyond the ends; and why a group's are not known, or not all of them."""
+def _ahead(plan: Plan, site: str, groups: Iterable[str], ends: Offsets) -> tuple[list[Ahead], UntoldGroups]:
+    """Offsets of the groups beyond the ends; and the groups of which that is not known, or not for every partition."""
     ahead: list[Ahead] = []
-    unknown: dict[str, str] = {}
+    untold = UntoldGroups()
     for group in groups:
         try:
             offsets = committed_offsets(plan, site, group, ends.by_partition.keys())
+        except KafkaUnauthorized as error:
+            untold.refused[group] = f"group {group}: {error}"
+            continue
         except FailoverError as error:
-            unknown[group] = str(error)
+            untold.unknown[group] = f"group {group}: {error}"
             continue
         for spot, offset in offsets.by_partition.items():
             if offset > ends.by_partition.get(spot, offset):
                 ahead.append(Ahead(group, spot, offset, ends.by_partition[spot]))
         if offsets.unknown:
-            reasons = [f"{_in_words(spot)} {why}" for spot, why in sorted(offsets.unknown.items())]
-            unknown[group] = "; ".join(reasons[:NAMED])
-    return ahead, unknown
+            untold.unknown[group] = f"group {group}: {'; '.join(_in_lines(offsets.unknown)[:NAMED])}"
+        if offsets.refused:
+            untold.refused[group] = f"group {group}: {'; '.join(_in_lines(offsets.refused)[:NAMED])}"
+    return ahead, untold
 
 
 def _clamp(plan: Plan, site: str, ahead: list[Ahead]) -> dict[str, Commit]:
@@ -160,6 +186,10 @@ def _clamped_before(request: Request) -> list[str]:
     """What an earlier call of this step clamped; for the report only."""
     last = ledger().step(request.execution.plan, request.execution.name, "check_offsets")
     return list(last.observed.get("clamped", [])) if last else []
+
+
+def _in_lines(reasons: Mapping[Spot, str]) -> list[str]:
+    return [f"{_in_words(spot)}: {why}" for spot, why in sorted(reasons.items())]
 
 
 def _in_words(spot: Spot) -> str:

@@ -12,7 +12,6 @@ import pytest
 import yaml
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
 
-from failover.errors import KafkaUnauthorized, TransientError
 from failover.execution.inventory import Listed, keep_inventory
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -143,22 +142,34 @@ def test_a_sentinel_is_no_log_end(
     assert report["observed"]["unknown"] == ["orders[2]: the cluster told -1001, which is no offset"]
 
 
-def test_a_topic_that_may_not_be_described_is_refused_and_named(
-    check: Callable[[], dict[str, Any]], cluster: Cluster
+def test_a_topic_that_may_not_be_described_is_named_and_holds_nothing_up(
+    check: Callable[[], dict[str, Any]], cluster: Cluster, recorded: Callable[[], dict[int, int]]
 ) -> None:
     cluster.untold = {1: KafkaError.TOPIC_AUTHORIZATION_FAILED}
     report = check()
-    assert report["status"] == "waiting"
+    assert (report["status"], report["observed"]["unknown_count"]) == ("done", 1)
+    assert report["observed"]["unknown"][0].startswith("orders[1]: ")
     assert "ACL or a role binding" in report["observed"]["unknown"][0]
-    cluster.untold = dict.fromkeys(range(4), KafkaError.TOPIC_AUTHORIZATION_FAILED)
-    with pytest.raises(KafkaUnauthorized):
-        check()
+    assert recorded() == {0: 100, 2: 102, 3: 103}
 
 
-def test_no_end_at_all_is_an_error_that_passes(check: Callable[[], dict[str, Any]], cluster: Cluster) -> None:
-    cluster.untold = dict.fromkeys(range(4), KafkaError.LEADER_NOT_AVAILABLE)
-    with pytest.raises(TransientError, match="told no log ends"):
-        check()
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "ACL or a role binding"),
+        (KafkaError.LEADER_NOT_AVAILABLE, "told no log ends"),
+    ],
+)
+def test_no_end_at_all_is_waited_for_until_the_deadline_and_every_partition_is_named(
+    check: Callable[[], dict[str, Any]], cluster: Cluster, error: int, why: str
+) -> None:
+    cluster.untold = dict.fromkeys(range(4), error)
+    report = check()
+    assert (report["status"], report["observed"]["partitions"]) == ("waiting", 0)
+    assert [each.split(":")[0] for each in report["observed"]["unknown"]] == [f"orders[{n}]" for n in range(4)]
+    assert all(why in each for each in report["observed"]["unknown"])
+    cluster.untold = {}
+    assert check()["status"] == "done"
 
 
 def test_a_transaction_left_open_is_named_with_its_partition(
@@ -170,18 +181,18 @@ def test_a_transaction_left_open_is_named_with_its_partition(
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("error", "reason", "status"),
     [
-        (KafkaError.GROUP_AUTHORIZATION_FAILED, "ACL or a role binding"),
-        (KafkaError.COORDINATOR_LOAD_IN_PROGRESS, f"told no offsets of group {GROUP}"),
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, "ACL or a role binding", "done"),
+        (KafkaError.COORDINATOR_LOAD_IN_PROGRESS, f"told no offsets of group {GROUP}", "waiting"),
     ],
 )
-def test_a_group_whose_offsets_are_not_told_is_waited_for_and_named(
-    check: Callable[[], dict[str, Any]], cluster: Cluster, error: int, reason: str
+def test_a_group_whose_offsets_are_not_told_is_named_and_waited_for_unless_it_is_refused(
+    check: Callable[[], dict[str, Any]], cluster: Cluster, error: int, reason: str, status: str
 ) -> None:
     cluster.group_error = error
     report = check()
-    assert (report["status"], report["observed"]["partitions"]) == ("waiting", 4)
+    assert (report["status"], report["observed"]["partitions"]) == (status, 4)
     (unknown,) = report["observed"]["unknown"]
     assert unknown.startswith(f"group {GROUP}: ") and reason in unknown
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
-from failover.errors import KafkaUnavailable
+from failover.errors import KafkaUnauthorized, KafkaUnavailable
 from failover.kafka.client import Admin, Settings, failed, is_authorization, result
 
 Spot = tuple[str, int]
@@ -45,7 +45,9 @@ class Offsets:
 
     by_partition: dict[Spot, int] = field(default_factory=dict)
     unknown: dict[Spot, str] = field(default_factory=dict)
-    """Of partitions that were not told: why not."""
+    """Of partitions that were not told, and may be when asked again: why not."""
+    refused: dict[Spot, str] = field(default_factory=dict)
+    """Of partitions that the asker may not look at: why not."""
 
 
 def log_ends(chosen: Settings, spots: Iterable[Spot], *, stable: bool = False) -> Offsets:
@@ -64,6 +66,7 @@ def log_ends(chosen: Settings, spots: Iterable[Spot], *, stable: bool = False) -
     answers = admin.client.list_offsets(asked, isolation_level=level, request_timeout=TIMEOUT_S)
     offsets: dict[Spot, int] = {}
     unknown = {(each.topic, each.partition): "the answer leaves it out" for each in asked}
+    refused: dict[Spot, str] = {}
     errors: list[KafkaUnavailable] = []
     for partition, answer in answers.items():
         spot = partition.topic, partition.partition
@@ -72,6 +75,8 @@ def log_ends(chosen: Settings, spots: Iterable[Spot], *, stable: bool = False) -
         except KafkaUnavailable as error:
             errors.append(error)
             unknown[spot] = str(error)
+            if isinstance(error, KafkaUnauthorized):
+                refused[spot] = unknown.pop(spot)
             continue
         if offset < 0:
             unknown[spot] = f"the cluster told {offset}, which is no offset"
@@ -80,7 +85,7 @@ def log_ends(chosen: Settings, spots: Iterable[Spot], *, stable: bool = False) -
             del unknown[spot]
     if errors and not offsets:
         raise errors[0]
-    return Offsets(offsets, unknown)
+    return Offsets(offsets, unknown, refused)
 
 
 def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> Offsets:
@@ -94,9 +99,11 @@ def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> Offsets:
     if not rows:
         return Offsets()
     told = _of_group(chosen, group, rows, "list_consumer_group_offsets", f"told no offsets of group {group}")
+    failed_rows = [row for row in told if row.error is not None]
     return Offsets(
-        {(row.topic, row.partition): row.offset for row in told if row.error is None and row.offset >= 0},
-        {(row.topic, row.partition): str(row.error) for row in told if row.error is not None},
+        {_spot(row): row.offset for row in told if row.error is None and row.offset >= 0},
+        {_spot(row): str(row.error) for row in failed_rows if not is_authorization(row.error)},
+        {_spot(row): str(row.error) for row in failed_rows if is_authorization(row.error)},
     )
 
 
@@ -127,6 +134,10 @@ def commit(chosen: Settings, group: str, offsets: Mapping[Spot, int]) -> Commit:
     return Commit(
         f"group {group}: {', '.join(refused)}" if refused else "", f"group {group}: {', '.join(retry)}" if retry else ""
     )
+
+
+def _spot(row: TopicPartition) -> Spot:
+    return row.topic, row.partition
 
 
 def _of_group(chosen: Settings, group: str, rows: list[TopicPartition], call: str, what: str) -> list[Any]:

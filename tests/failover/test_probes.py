@@ -163,3 +163,10 @@ def test_a_sighting_is_on_the_bus_of_every_region_and_a_region_that_is_mute_hold
     started = time.monotonic()
     assert set(tell("orders", view, ["eu-west-1"])) == {"eu-west-1"}
     assert time.monotonic() - started < 3
+
+
+def test_an_endpoint_that_is_an_ipv6_address_is_reached() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        address = f"[::1]:{listener.getsockname()[1]}"
+        assert connectable(f"{NOBODY},{address}") is None
+    assert "refused" in str(connectable(address))

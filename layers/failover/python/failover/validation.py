@@ -26,25 +26,29 @@ def read(model: type[Model], event: object) -> Model:
         raise MalformedEvent(f"{model.__name__}: {problems}") from None
 
 
-def host_and_port(text: str, port: int) -> tuple[str, int]:
-    """A host and its port from `host`, `host:port`, `address`, `[IPv6 address]` or `[IPv6 address]:port`; `port` if it
-    has none.
+def host_and_port(text: str, port: int | None = None) -> tuple[str, int]:
+    """A host and its port from `host:port` or `[IPv6 address]:port`; where there is a default `port`, from `host`,
+    `address` or `[IPv6 address]`, too.
 
     Raises:
         ValueError: if it is none of these.
     """
-    if is_address(text):
+    if is_address(text) and port is not None:
         return text, port
     if text.startswith("["):
         host, closed, rest = text[1:].partition("]")
         if not closed or not is_address(host) or (rest and not rest.startswith(":")):
             raise ValueError(f"{text!r} is no [IPv6 address]:port")
-        given = rest[1:]
+        digits = rest[1:]
+    elif is_address(text):
+        raise ValueError(f"{text!r} has no port: write [{text}]:port for an IPv6 address")
     else:
-        host, _, given = text.partition(":")
-    if not host or (given and not (given.isdecimal() and 0 < int(given) <= MOST_PORT)):
+        host, _, digits = text.partition(":")
+    if not host or (digits and not (digits.isdecimal() and 0 < int(digits) <= MOST_PORT)):
         raise ValueError(f"{text!r} is no host:port")
-    return host, int(given) if given else port
+    if not digits and port is None:
+        raise ValueError(f"{text!r} has no port: write {text}:port")
+    return host, int(digits) if digits else port or 0
 
 
 def is_address(host: str) -> bool:

@@ -6,20 +6,18 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
-from failover.plan.base import Name, Part
+from failover.plan.base import Label, Name, NameServer, PlanModel, PublicUrl, Region, Url, form
 
-ZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")]
-Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+ZoneId = Annotated[str, form(r"^[A-Z0-9]{1,32}$", "the id of a hosted zone, such as Z0123456789ABC")]
 Seconds = Annotated[int, Field(ge=0, le=300)]
-Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 
 
-class DnsVerification(Part):
+class DnsVerification(PlanModel):
     """`nameservers` (host or host:port): asked whether they answer the new target; by default those of the zone.
     `resolvers`: asked too once they do, as clients are; what they still remember is told, and not waited for."""
 
-    nameservers: tuple[str, ...] = ()
-    resolvers: tuple[str, ...] = ()
+    nameservers: tuple[NameServer, ...] = ()
+    resolvers: tuple[NameServer, ...] = ()
 
     @property
     def ttl_wanted(self) -> int | None:
@@ -51,14 +49,14 @@ class Route53Record(DnsVerification):
         return self
 
 
-class Beacon(Part):
+class Beacon(PlanModel):
     """An S3 object that is there while clients are to be led away from the home site. `url`: where Route 53's checkers
     ask for it; by default its own address."""
 
-    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-    key: str = Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9._/-]+$")
+    bucket: str = form(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "the name of an S3 bucket")
+    key: str = form(r"^[A-Za-z0-9._/-]+$", "a key of letters, digits, ., _, / and -", max_length=255)
     region: Region
-    url: Url | None = None
+    url: PublicUrl | None = None
 
     @property
     def address(self) -> str:
@@ -76,7 +74,7 @@ class Route53HealthCheck(DnsVerification):
     ttl: Seconds = 5
 
 
-class ClusterEndpoint(Part):
+class ClusterEndpoint(PlanModel):
     """One of the five regional endpoints of an ARC cluster."""
 
     endpoint: Url
@@ -96,10 +94,10 @@ class CloudDns(DnsVerification):
     federation: `audience` is its provider's, `service_account` whom it acts as, if it has no permissions itself."""
 
     kind: Literal["cloud-dns"]
-    project: str = Field(pattern=r"^[a-z0-9:.-]{1,100}$")
-    managed_zone: str = Field(pattern=r"^[a-z0-9-]{1,63}$")
-    audience: str = Field(min_length=1)
-    service_account: str | None = Field(default=None, pattern=r"^[^@/\s]+@[^@/\s]+$")
+    project: str = form(r"^[a-z0-9:.-]{1,100}$", "the id of a Google Cloud project")
+    managed_zone: str = form(r"^[a-z0-9-]{1,63}$", "the name of a managed zone of Cloud DNS")
+    audience: Label
+    service_account: str | None = form(r"^[^@/\s]+@[^@/\s]+$", "the address of a service account", default=None)
     ttl: Seconds = 5
     api: Url = "https://dns.googleapis.com"
     sts_api: Url = "https://sts.googleapis.com"
@@ -112,19 +110,19 @@ class TrafficManager(DnsVerification):
     known to the application `client_id` by a federated credential."""
 
     kind: Literal["traffic-manager"]
-    subscription: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
-    resource_group: str = Field(pattern=r"^[-\w.()]{1,90}$")
-    profile: str = Field(pattern=r"^[A-Za-z0-9-]{1,63}$")
+    subscription: str = form(r"^[0-9a-fA-F-]{36}$", "the id of an Azure subscription")
+    resource_group: str = form(r"^[-\w.()]{1,90}$", "the name of an Azure resource group")
+    profile: str = form(r"^[A-Za-z0-9-]{1,63}$", "the name of a Traffic Manager profile")
     endpoints: dict[Name, str] = Field(min_length=2, max_length=2)
     by: Literal["priority", "status"] = "priority"
-    tenant: str = Field(pattern=r"^[0-9A-Za-z.-]{1,253}$")
-    client_id: str = Field(min_length=1)
+    tenant: str = form(r"^[0-9A-Za-z.-]{1,253}$", "the id or the domain of an Entra tenant")
+    client_id: Label
     ttl: Seconds = 5
     api: Url = "https://management.azure.com"
     login: Url = "https://login.microsoftonline.com"
 
 
-class NoClientName(Part):
+class NoClientName(PlanModel):
     """Clients reach the gateways without a name that would have to be flipped."""
 
     kind: Literal["none"]

@@ -10,20 +10,20 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from failover.plan.base import Endpoint, Name, Part
+from failover.plan.base import Endpoint, Name, PlanModel, form
 
-ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
-"""The name of a Kubernetes object."""
-Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+ObjectName = Annotated[str, form(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", "the name of a Kubernetes object")]
+Namespace = Annotated[str, form(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "the name of a Kubernetes namespace")]
 Instances = Annotated[int, Field(ge=1, le=1000)]
 """How many instances a fleet that was scaled to zero comes back with, where nothing tells how many there were."""
 ReloadWithin = Annotated[int, Field(ge=1, le=600)]
 """By when a pod has reloaded that ever will, in seconds from the change on: 2 to 14 s were measured, and a drain takes
 up to 10 s more. One that has not by then is replaced."""
+ListenerArn = Annotated[str, form(r"^arn:[^:]+:elasticloadbalancing:.+:listener/.+$", "the ARN of a listener")]
 Routes = tuple[str, dict[str, str], bool]
 
 
-class EcsFleet(Part):
+class EcsFleet(PlanModel):
     """A gateway fleet that is one ECS service, with a pre-registered task definition for each way it can be routed."""
 
     name: Name
@@ -39,7 +39,7 @@ class EcsFleet(Part):
         return "task_definitions", self.task_definitions, True
 
 
-class EcsBlueGreenFleet(Part):
+class EcsBlueGreenFleet(PlanModel):
     """Two ECS services, one routed to each site for good, behind the listeners of one Network Load Balancer: each
     forwards to the target groups of both, and only one of them has any weight. Task definitions are as for one
     service."""
@@ -48,9 +48,7 @@ class EcsBlueGreenFleet(Part):
     kind: Literal["ecs-blue-green"]
     cluster: str = Field(min_length=1)
     services: dict[str, Annotated[str, Field(min_length=1)]]
-    listeners: list[Annotated[str, Field(pattern=r"^arn:[^:]+:elasticloadbalancing:.+:listener/.+$")]] = Field(
-        min_length=1
-    )
+    listeners: tuple[ListenerArn, ...] = Field(min_length=1)
     bootstrap: Endpoint
     task_definitions: dict[str, str]
     instances: Instances = 3
@@ -80,12 +78,12 @@ class EcsBlueGreenFleet(Part):
         return self
 
 
-class Eks(Part):
+class Eks(PlanModel):
     """An EKS cluster. `endpoint` and `certificate_authority` (base64, as EKS tells it) are asked of EKS where they are
     left out; given here, a failover needs no control plane of the lost region."""
 
-    name: str = Field(pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$")
-    endpoint: str | None = Field(default=None, pattern=r"^https://[^/\s]+$")
+    name: str = form(r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$", "the name of an EKS cluster")
+    endpoint: str | None = form(r"^https://[^/\s]+$", "a URL without a path: https://…", default=None)
     certificate_authority: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
@@ -95,7 +93,7 @@ class Eks(Part):
         return self
 
 
-class Domain(Part):
+class Domain(PlanModel):
     """A streaming domain of a gateway, and which of its bootstrap servers. `secret_store`: whose credentials the route
     swaps in for it, where it swaps."""
 
@@ -104,7 +102,7 @@ class Domain(Part):
     secret_store: str | None = Field(default=None, min_length=1)
 
 
-class CfkFleet(Part):
+class CfkFleet(PlanModel):
     """A gateway fleet that is one Gateway of Confluent for Kubernetes, with a streaming domain for each site."""
 
     name: Name
@@ -123,7 +121,7 @@ class CfkFleet(Part):
         return "domains", {site: f"{it.name}/{it.bootstrap_server_id}" for site, it in self.domains.items()}, False
 
 
-class CfkBlueGreenFleet(Part):
+class CfkBlueGreenFleet(PlanModel):
     """Two Gateways of Confluent for Kubernetes, one routed to each site for good, behind one Service whose selector
     leads clients to one of them. Whatever can be said of both is said once."""
 
@@ -165,7 +163,7 @@ class CfkBlueGreenFleet(Part):
         return self
 
 
-class KroxyliciousFleet(Part):
+class KroxyliciousFleet(PlanModel):
     """A gateway fleet that is one KafkaProxy of Kroxylicious, with a virtual cluster that leads to a KafkaService for
     each site; `services.fenced`, if there is one, leads nowhere. `port`: of the bootstrap on a pod itself, where the
     controller can ask that without TLS for another name."""

@@ -1,45 +1,47 @@
 """The plan: two sites, the links between them, the name clients know, and the policy. One YAML document.
 
-The README's "The plan" section describes every field. `parse` turns a YAML text into a `Plan` or raises one `BadPlan`
-that names every wrong field by its path.
+docs/plan.md describes every field. `parse` turns a YAML text into a `Plan` or raises one `BadPlan` that names every
+wrong field by its path.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from failover.errors import BadPlan, UnknownSite
-from failover.plan.base import Endpoint, Host, Name, Part
-from failover.plan.client_name import NAME_KINDS, ClientNameConfig
-from failover.plan.fleets import FLEET_KINDS, FleetConfig
+from failover.plan.base import ClientHostname, Endpoint, Host, Label, Name, Origin, PlanModel, Region, form
+from failover.plan.client_name import ClientNameConfig
+from failover.plan.document import read_document
+from failover.plan.fleets import FleetConfig
 from failover.plan.policy import Policy
+from failover.plan.wording import problems_of
 
 FENCED: Final = "fenced"
+Topic = Annotated[str, form(r"^[A-Za-z0-9._-]{1,249}$", "a topic: letters, digits, ., _ and -, 249 at most")]
 
 
-class Kafka(Part):
+class Kafka(PlanModel):
     """A site's Kafka cluster. `credentials` names a secret in the controller's region (see `failover.aws.secrets`)."""
 
-    cluster_id: str = Field(min_length=1)
+    cluster_id: Label
     bootstrap: Endpoint
-    rest_endpoint: str = Field(pattern=r"^https?://[^/\s]+$")
-    credentials: str | None = None
+    rest_endpoint: Origin
+    credentials: Label | None = None
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
 
 
-class Alarm(Part):
+class Alarm(PlanModel):
     """A CloudWatch alarm, by its name alone or with `vantage`: where from it sees the site, by default its own region.
     Alarms and probes of one vantage point may be wrong together."""
 
-    name: str = Field(min_length=1)
-    vantage: str | None = Field(default=None, min_length=1)
+    name: Label
+    vantage: Label | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -47,48 +49,48 @@ class Alarm(Part):
         return {"name": given} if isinstance(given, str) else given
 
 
-class Site(Part):
+class Site(PlanModel):
     """One side of the plan. `alarms` are the CloudWatch alarms that speak for or against it."""
 
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    region: Region
     kafka: Kafka
     fleets: tuple[FleetConfig, ...] = Field(min_length=1)
     dns_target: Host
     alarms: tuple[Alarm, ...] = ()
 
 
-class Link(Part):
+class Link(PlanModel):
     """A cluster link, of the same name on both clusters; the standby holds the mirrors."""
 
-    name: str = Field(min_length=1)
+    name: Label
 
 
-class Protect(Part):
+class Protect(PlanModel):
     """What the standby must have. `groups`: consumer groups whose offsets are synced and checked; `topics`: topics that
     must have a mirror, by name; empty: every topic of the active cluster that is not internal; `acls`: whether the ACLs
     must be the same."""
 
-    groups: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
+    groups: tuple[Label, ...] = ()
+    topics: tuple[Topic, ...] = ()
     acls: bool = False
 
 
-class Clients(Part):
+class Clients(PlanModel):
     """How `verify` goes the way a client goes. `canary_probe`: whether every look at the sites goes it, too, with a
     record each."""
 
-    credentials: str | None = None
+    credentials: Label | None = None
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
-    canary_topic: str = Field(default="failover-canary", min_length=1)
+    canary_topic: Topic = "failover-canary"
     canary_probe: bool = False
 
 
-class Plan(Part):
+class Plan(PlanModel):
     """A whole plan. Its name is its key everywhere. `anchors`: endpoints outside of both sites; a vantage point that
     does not reach most of them is cut off itself."""
 
     name: Name
-    hostname: Host
+    hostname: ClientHostname
     bootstrap: Endpoint
     home: str
     sites: dict[Name, Site] = Field(min_length=2, max_length=2)
@@ -139,19 +141,19 @@ def parse(text: str, name: str = "?") -> Plan:
     Raises:
         BadPlan: naming every wrong field by its path.
     """
+    # Not at the top: the rules know the model.
+    from failover.plan.consistency import contradictions
+
+    document = read_document(text)
+    name = str(document.content.get("name", name))
+    if document.problems:
+        raise BadPlan(name, list(document.problems))
     try:
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except yaml.YAMLError as error:
-        raise BadPlan(name, [("(document)", f"is not YAML: {' '.join(str(error).split())}")]) from None
-    if not isinstance(document, dict):
-        raise BadPlan(name, [("(document)", "must be a mapping")])
-    name = str(document.get("name", name))
-    try:
-        plan = Plan.model_validate(document)
+        # As JSON: of Python's own values, a strict model takes no list for a tuple.
+        plan = Plan.model_validate_json(json.dumps(document.content))
     except ValidationError as error:
-        problems = [(_path(problem["loc"]), _said(dict(problem))) for problem in _causes(error)]
-        raise BadPlan(name, problems) from None
-    if problems := list(_contradictions(plan)):
+        raise BadPlan(name, problems_of(error, document.content, Plan)) from None
+    if problems := list(contradictions(plan)):
         raise BadPlan(name, problems)
     return plan
 
@@ -169,78 +171,3 @@ def load_plan(path: Path) -> Plan:
 def parse_cached(text: str, name: str) -> Plan:
     """As `parse`, once for each text: a warm function reads its plan for nothing."""
     return parse(text, name)
-
-
-def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
-    if plan.home not in plan.sites:
-        yield "home", f"names no site of the plan ({', '.join(plan.sites)})"
-    owners: dict[str, str] = {}
-    for name, site in plan.sites.items():
-        yield from _contradictions_of_fleets(plan, name, site)
-        for index, alarm in enumerate(site.alarms):
-            if other := owners.get(alarm.name):
-                yield f"sites.{name}.alarms[{index}]", f"speaks for site {other} too; an alarm has one site"
-            owners[alarm.name] = name
-    if len({link.name for link in plan.links}) < len(plan.links):
-        yield "links", "names one link twice"
-    yield from _same_on_both_sites(plan)
-    for field in ("controls", "endpoints", "alias_zones"):
-        if (by_site := getattr(plan.dns, field, None)) and by_site.keys() != plan.sites.keys():
-            yield f"dns.{field}", f"must name each site of the plan ({', '.join(plan.sites)}) and no other"
-
-
-def _contradictions_of_fleets(plan: Plan, name: str, site: Site) -> Iterator[tuple[str, str]]:
-    for index, fleet in enumerate(site.fleets):
-        field, given, fenced = fleet.routes()
-        routes = {*plan.sites} | ({FENCED} if fenced else set())
-        yield from _wrong_routes(f"sites.{name}.fleets[{index}].{field}", given, routes)
-    if len({fleet.name for fleet in site.fleets}) < len(site.fleets):
-        yield f"sites.{name}.fleets", "has two fleets of one name"
-
-
-def _same_on_both_sites(plan: Plan) -> Iterator[tuple[str, str]]:
-    first, second = plan.sites
-    if plan.sites[first].kafka.cluster_id == plan.sites[second].kafka.cluster_id:
-        yield f"sites.{second}.kafka.cluster_id", f"is the cluster of site {first} too"
-    if plan.sites[first].dns_target.rstrip(".") == plan.sites[second].dns_target.rstrip("."):
-        yield f"sites.{second}.dns_target", f"is the target of site {first} too"
-
-
-def _wrong_routes(path: str, given: dict[str, str], wanted: set[str]) -> Iterator[tuple[str, str]]:
-    for missing in sorted(wanted - given.keys()):
-        one_more = " and one that is fenced" if FENCED in wanted else ""
-        yield f"{path}.{missing}", f"is missing: a fleet needs one for each site{one_more}"
-    for extra in sorted(given.keys() - wanted):
-        yield f"{path}.{extra}", f"is none of {', '.join(sorted(wanted))}"
-    if len(set(given.values())) < len(given):
-        yield path, "names one of them twice: a route could not be told from another"
-
-
-def _causes(error: ValidationError) -> Iterator[ErrorDetails]:
-    """The problems, without those that only follow from a problem deeper down."""
-    problems = error.errors()
-    for problem in problems:
-        depth = len(problem["loc"])
-        if not any(len(p["loc"]) > depth and p["loc"][:depth] == problem["loc"] for p in problems):
-            yield problem
-
-
-def _path(location: tuple[str | int, ...]) -> str:
-    path = ""
-    for before, part in zip((None, *location), location, strict=False):
-        kind = (isinstance(before, int) and part in FLEET_KINDS) or (before == "dns" and part in NAME_KINDS)
-        if part == "[key]" or kind:  # which kind it is, is no field
-            continue
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path or "(document)"
-
-
-def _said(problem: dict[str, Any]) -> str:
-    match problem["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return "is no field of a plan"
-        case _:
-            shown = problem["input"]
-            return f"{problem['msg']}" + (f", not {shown!r}" if isinstance(shown, str | int | float | None) else "")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from fnmatch import fnmatchcase
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Discriminator, Field, Tag, model_validator
 
-from failover.plan.base import Part
+from failover.plan.base import Label, PlanModel, form
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DATE: Final = re.compile(r"\d{4}-")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+TimeOfDay = Annotated[str, form(r"^([01]\d|2[0-3]):[0-5]\d$", 'a time of day in UTC, such as "22:30"')]
 
 
-class Weekly(Part):
+class Weekly(PlanModel):
     """A window of maintenance that comes every week, in UTC, on the days it begins; one that ends before it begins ends
     on the next day."""
 
@@ -38,7 +40,7 @@ class Weekly(Part):
         return None
 
 
-class Once(Part):
+class Once(PlanModel):
     """A window of maintenance at one time, with its offset from UTC."""
 
     begins: AwareDatetime
@@ -55,19 +57,29 @@ class Once(Part):
         return self.ends if self.begins <= now < self.ends else None
 
 
-class Policy(Part):
+def _kind_of_window(window: Any) -> str:
+    """A window whose begin has a date is there once."""
+    if isinstance(window, dict):
+        return "once" if _DATE.match(str(window.get("begins", ""))) and "days" not in window else "weekly"
+    return "once" if isinstance(window, Once) else "weekly"
+
+
+Window = Annotated[Annotated[Weekly, Tag("weekly")] | Annotated[Once, Tag("once")], Discriminator(_kind_of_window)]
+
+
+class Policy(PlanModel):
     """When the controller may act by itself. Durations in seconds. `signals`: patterns of the sources that count."""
 
     mode: Literal["automatic", "approve", "observe"] = "approve"
     by_hand: Literal["allow", "approve", "refuse"] = "allow"
-    signals: tuple[str, ...] = Field(default=("*",), min_length=1)
+    signals: tuple[Label, ...] = Field(default=("*",), min_length=1)
     quorum: int = Field(default=2, ge=1, le=10)
     vantage_points: int = Field(default=2, ge=1, le=10)
     hold_seconds: int = Field(default=3, ge=0, le=3600)
     fast_path: bool = False
     signal_max_age_seconds: int = Field(default=300, ge=10)
     probe_max_age_seconds: int = Field(default=15, ge=2)
-    maintenance: tuple[Weekly | Once, ...] = ()
+    maintenance: tuple[Window, ...] = ()
     cooldown_seconds: int = Field(default=3600, ge=0)
     max_failovers_a_day: int = Field(default=2, ge=1, le=100)
     rpo_limit_records: int | None = Field(default=None, ge=0)

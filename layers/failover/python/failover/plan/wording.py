@@ -1,0 +1,181 @@
+"""What is wrong with a plan, in the words of the plan: pydantic's errors by the path in the document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from failover.plan.document import Problem, join
+
+_TYPES: Final = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+_MOMENT: Final = "a date and time with its offset from UTC, such as 2026-11-23T22:00:00Z"
+_SENTENCES: Final = {
+    "missing": "is missing",
+    "value_error": "{error}",
+    "greater_than_equal": "must be at least {ge}, not {value}",
+    "less_than_equal": "must be at most {le}, not {value}",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have {max_length} characters at most: {value}",
+    "too_short": "must have at least {min_length} of them, and has {actual_length}",
+    "too_long": "must have at most {max_length} of them, and has {actual_length}",
+    "literal_error": "must be {expected}, not {value}",
+    "union_tag_invalid": "has a kind that is none of {expected_tags}: {tag!r}",
+    "union_tag_not_found": "has no kind: write which one it is",
+}
+"""What is wrong, by the type of pydantic's error."""
+
+
+def problems_of(error: ValidationError, content: Any, model: type[BaseModel]) -> list[Problem]:
+    """Every wrong field by its path in `content`, and what to write there.
+
+    A problem that only follows from one deeper down is left out.
+    """
+    wording = _Wording(content, model.model_json_schema())
+    return [(wording.path(problem), wording.what(problem)) for problem in _causes(error)]
+
+
+def shown(value: Any) -> str:
+    """A value as it would stand in a plan; what is long or nested by its kind alone."""
+    match value:
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case str():
+            return repr(value) if len(value) <= 80 else f"{value[:77]!r}…"
+        case None:
+            return "nothing"
+    return json.dumps(value)
+
+
+def _causes(error: ValidationError) -> Iterator[ErrorDetails]:
+    problems = error.errors()
+    for problem in problems:
+        depth = len(problem["loc"])
+        if not any(len(p["loc"]) > depth and p["loc"][:depth] == problem["loc"] for p in problems):
+            yield problem
+
+
+class _Wording:
+    """Words for the errors of one document, which a JSON Schema describes."""
+
+    def __init__(self, content: Any, schema: Mapping[str, Any]) -> None:
+        self._content = content
+        self._schema = schema
+
+    def path(self, problem: ErrorDetails) -> str:
+        """The path of the field. Pydantic's has the kind of a part or the class that was tried in it, too."""
+        path = ""
+        for part in self._parts(problem):
+            path = join(path, part)
+        return path or "(document)"
+
+    def what(self, problem: ErrorDetails) -> str:
+        """What is wrong, and what is right."""
+        kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
+        if kind == "extra_forbidden":
+            return self._unknown(problem)
+        if kind == "string_pattern_mismatch":
+            return f"must be {self._form(str(context['pattern']))}, not {shown(value)}"
+        if kind in _TYPES:
+            return f"must be {_TYPES[kind]}, not {shown(value)}{_instead(kind, value)}"
+        if kind.startswith(("datetime", "timezone")):
+            return f"must be {_MOMENT}, not {shown(value)}"
+        if kind in _SENTENCES:
+            return _SENTENCES[kind].format(value=shown(value), **context)
+        return f"{problem['msg']}, not {shown(value)}"
+
+    def _parts(self, problem: ErrorDetails) -> list[str | int]:
+        """The parts of its location that are fields and elements of the document."""
+        location = [part for part in problem["loc"] if part != "[key]"]
+        value, parts = self._content, list[str | int]()
+        for index, part in enumerate(location):
+            if part in (value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()):
+                value = value[part]
+            elif index < len(location) - 1 or problem["type"] != "missing":
+                continue
+            parts.append(part)
+        return parts
+
+    def _form(self, pattern: str) -> str:
+        return next(_descriptions(self._schema, pattern), f"of the form {pattern}")
+
+    def _unknown(self, problem: ErrorDetails) -> str:
+        *_, name = parts = self._parts(problem)
+        fields = self._fields(parts[:-1])
+        if nearest := get_close_matches(str(name), fields, n=1):
+            return f"is no field of a plan: did you mean {nearest[0]}?"
+        return f"is no field of a plan: here it has {', '.join(fields)}"
+
+    def _fields(self, parts: list[str | int]) -> list[str]:
+        """The fields that the part of the plan at a path may have."""
+        schema, value = self._resolved(self._schema, self._content), self._content
+        for part in parts:
+            value = value[part]
+            below = schema["items"] if isinstance(part, int) else _of_field(schema, part)
+            schema = self._resolved(below, value)
+        return list(schema.get("properties", ()))
+
+    def _resolved(self, schema: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
+        """What a reference refers to; of several alternatives, the one whose kind, or most of whose fields, it has."""
+        if "$ref" in schema:
+            return self._resolved(self._schema["$defs"][schema["$ref"].rpartition("/")[2]], value)
+        alternatives = schema.get("oneOf") or schema.get("anyOf") or ()
+        if not alternatives:
+            return schema
+        resolved = [self._resolved(each, value) for each in alternatives]
+        return max(resolved, key=lambda each: _likeness(each, value))
+
+
+def _of_field(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    by_name: Mapping[str, Any] = schema.get("properties", {})
+    by_pattern: Mapping[str, Any] = schema.get("patternProperties", {})
+    return by_name.get(field) or next(iter(by_pattern.values()), None) or schema.get("additionalProperties") or {}
+
+
+def _likeness(schema: Mapping[str, Any], value: Any) -> tuple[bool, int]:
+    fields = schema.get("properties", {})
+    if not isinstance(value, dict):
+        return False, 0
+    return fields.get("kind", {}).get("const") == value.get("kind", ""), len(fields.keys() & value.keys())
+
+
+def _descriptions(schema: Any, pattern: str) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if schema.get("pattern") == pattern and "description" in schema:
+            yield schema["description"]
+        for below in schema.values():
+            yield from _descriptions(below, pattern)
+    elif isinstance(schema, list):
+        for below in schema:
+            yield from _descriptions(below, pattern)
+
+
+def _instead(kind: str, value: Any) -> str:
+    """What to write where only the way of writing is wrong."""
+    match kind, value:
+        case "string_type", bool() | int() | float():
+            return f': write "{json.dumps(value)}"'
+        case "int_type" | "int_from_float" | "float_type", str() if value.isdecimal():
+            return f": write {value} without quotes"
+        case "bool_type", str() if value in ("true", "false"):
+            return f": write {value} without quotes"
+        case "tuple_type" | "list_type", str() | int() | float():
+            return f": write [{value}]"
+    return ""

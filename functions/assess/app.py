@@ -9,10 +9,10 @@ from typing import Any
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import decision_record, record_decision
 from failover.decision.rules import Case, Decision, decide, stands_until_resumed
-from failover.detection.alarm_recheck import recheck_alarms
+from failover.detection.alarm_recheck import current_signals
 from failover.detection.evidence import Evidence
 from failover.detection.probes import probe_sites
-from failover.detection.signal_store import merge_observation, signals
+from failover.detection.signal_store import merge_observation
 from failover.errors import LinkRejected, LinkUnavailable
 from failover.execution.inventory import keep_inventory, listed
 from failover.execution.step import Report, Request, done, ledger, step, waiting
@@ -36,7 +36,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     execution, book = request.execution, ledger()
     with ThreadPoolExecutor(max_workers=3) as pool:
         mirrors_read = pool.submit(_mirrors, plan, execution.to_site)
-        signals_read = pool.submit(lambda: recheck_alarms(signals(book, plan.name)))
+        signals_read = pool.submit(current_signals, book, plan.name)
         view = probe_sites(plan)
         by_link, known = mirrors_read.result(), signals_read.result()
     mirrors = [mirror for found in (by_link or {}).values() for mirror in found]

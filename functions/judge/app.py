@@ -23,9 +23,10 @@ from failover.decision.controllers import controller_regions, current_region, de
 from failover.decision.log import decision_record, last_decision, record_decision
 from failover.decision.notices import notify_ended_holder, notify_held_back
 from failover.decision.rules import Case, Decision, held_back, judge, only_too_young, seen_well, votes_against
+from failover.detection.alarm_recheck import current_signals
 from failover.detection.events import Heard, heard
 from failover.detection.evidence import Evidence, Signal
-from failover.detection.signal_store import save_signal, signals
+from failover.detection.signal_store import save_signal
 from failover.errors import FailoverError, ServiceUnavailable
 from failover.execution.runs import describe_run, ended_holder, run_arn, start_run
 from failover.ledger.execution import execution_name
@@ -87,7 +88,7 @@ def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
                 lambda signal: save_signal(ledger, plan.name, signal, plan.policy.probe_max_age_seconds), said.signals
             )
         )
-        known = tuple(signals(ledger, plan.name))
+        known = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
         state, last = standing.result(), before.result()
     now, well = time.time(), not any(signal.says_lost for signal in known)
     if said.often and well and not state.denial and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
@@ -96,7 +97,8 @@ def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
     decision = judge(case)
     if not said.often and (wait := only_too_young(case, decision)) is not None and wait <= WAIT_AT_MOST_S:
         time.sleep(wait)
-        case = _case(plan, ledger.state(plan.name, plan.home), tuple(signals(ledger, plan.name)), ledger)
+        known = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
+        case = _case(plan, ledger.state(plan.name, plan.home), known, ledger)
         decision = judge(case)
     started, failure = _started(case, decision, plan, ledger)
     on = tuple(dict.fromkeys(signal.source for signal in said.signals))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,7 +41,10 @@ def alarm(aws: Callable[..., Any]) -> Callable[..., None]:
 
 def test_an_alarm_that_stands_stays_a_vote(alarm: Callable[..., None]) -> None:
     alarm()
-    assert recheck_alarms([signal()]) == [signal()]
+    (again,) = recheck_alarms([signal()])
+    assert (again.says_lost, again.why, again.at) == (True, "2 of 3 datapoints", 10.0)
+    assert time.time() - again.confirmed_at < 60
+    assert recheck_alarms([again], max_age=60) == [again], "it is not read at every observation"
 
 
 @pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])
@@ -73,11 +78,39 @@ def test_an_alarm_that_is_suppressed_or_muted_by_now_is_none(aws: Any, monkeypat
     assert recheck_alarms([signal()])[0].why == "the alarm's actions are suppressed: Alarm"
 
 
-def test_a_cloudwatch_that_does_not_answer_leaves_the_signal_as_it_was(
+def test_an_alarm_that_cloudwatch_does_not_know_is_none(alarm: Callable[..., None]) -> None:
+    alarm("east-kafka", region="us-east-1")
+    (again,) = recheck_alarms([signal()])
+    assert (again.says_lost, again.why) == (False, "CloudWatch knows no alarm 'east-kafka' in us-west-2")
+
+
+def test_an_alarm_that_was_silenced_is_a_vote_again_once_it_is_not(alarm: Callable[..., None]) -> None:
+    alarm(actions=False)
+    (silenced,) = recheck_alarms([signal()])
+    assert (silenced.says_lost, silenced.silenced) == (False, True)
+    alarm(actions=True)
+    (again,) = recheck_alarms([silenced])
+    assert (again.says_lost, again.silenced) == (True, False)
+
+
+def test_an_alarm_that_can_not_be_read_again_goes_on_counting_with_its_age_said(
     aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    assert recheck_alarms([signal()]) == [signal()]
+    (again,) = recheck_alarms([replace(signal(), read_at=time.time() - 100)])
+    assert again.says_lost is True
+    assert again.why == (
+        "2 of 3 datapoints (as of 100 s ago, and CloudWatch can't be asked again: EndpointConnectionError)"
+    )
+
+
+def test_a_region_that_does_not_answer_is_asked_at_intervals_only(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    recheck_alarms([signal()])
+    calls: list[None] = []
+    monkeypatch.setattr("failover.detection.alarm_recheck.client", lambda *_, **__: calls.append(None))
+    (again,) = recheck_alarms([signal()])
+    assert (again.says_lost, calls) == (True, [])
 
 
 def test_only_alarms_are_asked_for(aws: Any) -> None:

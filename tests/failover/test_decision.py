@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.decision.rules import RULES, Case, decide, judge, votes_against
-from failover.detection.evidence import Evidence, Probe, Signal, SignalKind, View, unbroken
+from failover.detection.evidence import Evidence, Probe, Signal, View, unbroken
 from failover.ledger.records import PlanState
 from failover.link import Lag
 from failover.plan.model import Policy
@@ -141,11 +141,20 @@ def test_since_when_a_source_says_so_is_told_from_what_it_said_before(at: float,
     assert unbroken(Signal("east", "probe/a", lost, at, at, kind="probe"), before, gap=15).since == since
 
 
-@pytest.mark.parametrize(("kind", "age"), [("alarm", 300), ("probe", 15)])
-def test_a_signal_ages_out(kind: SignalKind, age: float) -> None:
-    signal = replace(HERE, kind=kind, at=NOW - age, since=NOW - 900)
-    assert votes_against("east", with_evidence(signals=(signal,))) == [signal]
-    assert votes_against("east", with_evidence(signals=(replace(signal, at=NOW - age - 1),))) == []
+def test_a_probe_ages_out_and_an_alarm_stands_until_it_changes() -> None:
+    probed = replace(HERE, at=NOW - 15, since=NOW - 900)
+    assert votes_against("east", with_evidence(signals=(probed,))) == [probed]
+    assert votes_against("east", with_evidence(signals=(replace(probed, at=NOW - 16),))) == []
+    told_once = replace(ALARM, at=NOW - 86_400, since=NOW - 86_400)
+    assert votes_against("east", with_evidence(signals=(told_once,))) == [told_once]
+
+
+def test_an_alarm_from_before_the_active_site_changed_is_a_vote_once_it_was_read_again() -> None:
+    before = replace(ALARM, at=NOW - 500, since=NOW - 500)
+    state = replace(REGION_LOSS.state, changed_at=NOW - 100)
+    assert votes_against("east", replace(with_evidence(signals=(before,)), state=state)) == []
+    again = replace(before, read_at=NOW - 5)
+    assert votes_against("east", replace(with_evidence(signals=(again,)), state=state)) == [again]
 
 
 def test_a_signal_from_before_the_active_site_changed_is_no_vote() -> None:

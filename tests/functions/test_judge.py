@@ -327,9 +327,57 @@ def test_an_old_alarm_delivered_late_does_not_overwrite_a_newer_one(deployed: An
     assert executions(deployed) == []
 
 
-def test_an_alarm_that_is_too_old_starts_nothing(deployed: Any, call: Call) -> None:
+def test_an_old_alarm_that_cloudwatch_does_not_know_starts_nothing(deployed: Any, call: Call) -> None:
     assert call("judge", event("alarm-metric", ago=400))["judged"][0]["why"] == "nothing says that east is lost"
     assert executions(deployed) == []
+
+
+def in_alarm(deployed: Any, name: str, state: str = "ALARM") -> dict[str, Any]:
+    """The sample event's alarm as CloudWatch has it now; answers the event."""
+    told = event(name, ago=400)
+    cloudwatch, alarm = deployed("cloudwatch", told["region"]), told["detail"]["alarmName"]
+    cloudwatch.put_metric_alarm(
+        AlarmName=alarm,
+        Namespace="Failover",
+        MetricName="SiteHealthy",
+        Statistic="Minimum",
+        Period=10,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="LessThanThreshold",
+    )
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason="as it was set")
+    return told
+
+
+@pytest.mark.parametrize(("state", "started"), [("ALARM", "orders-1-failover"), ("OK", None)])
+def test_an_alarm_is_a_vote_while_it_stands_though_it_was_told_only_once(
+    deployed: Any, call: Call, plan_text: str, state: str, started: str | None
+) -> None:
+    plan = yaml.safe_load(plan_text)
+    plan["policy"] |= {"fast_path": False, "hold_seconds": 0}
+    deployed("ssm").put_parameter(
+        Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True
+    )
+    ledger = Ledger(client("dynamodb"), "ledger")
+    ledger.pause("orders", "network maintenance")
+    assert call("judge", in_alarm(deployed, "alarm-metric", state))["judged"][0]["started"] is None
+    ledger.resume("orders")
+    for vantage in ("us-west-2", "us-east-1"):
+        answer = call("judge", sighting(vantage))["judged"][0]
+    assert answer["started"] == started
+    assert executions(deployed) == ([started] if started else [])
+
+
+def test_what_was_read_of_an_alarm_is_kept_and_overtaken_by_its_next_change(deployed: Any, call: Call) -> None:
+    told = in_alarm(deployed, "alarm-metric")
+    call("judge", told)
+    name = told["detail"]["alarmName"]
+    (signal,) = signals(Ledger(client("dynamodb"), "ledger"), "orders")
+    assert (signal.source, signal.says_lost) == (name, True)
+    assert time.time() - signal.at > 300 and time.time() - signal.confirmed_at < 60
+    call("judge", event("alarm-ok"))
+    assert standing()["east", name] is False
 
 
 def test_an_event_whose_first_delivery_died_before_the_start_still_starts(

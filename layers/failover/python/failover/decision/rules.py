@@ -124,7 +124,7 @@ def seen_well(case: Case, since: float) -> bool:
     probes = [signal for signal in told if signal.kind == "probe"]
     if any(signal.says_lost for signal in told) or any(probe.why for probe in probes):
         return False
-    return any(signal.at > since for signal in probes or told)
+    return any(signal.confirmed_at > since for signal in probes or told)
 
 
 def stands_until_resumed(decision: Decision) -> bool:
@@ -134,13 +134,17 @@ def stands_until_resumed(decision: Decision) -> bool:
 
 
 def votes_against(site: str, case: Case) -> list[Signal]:
-    """The signals that count as votes that a site is lost; not those from before the active site changed."""
+    """The signals that count as votes that a site is lost; not those last heard before the active site changed."""
     changed = case.state.changed_at or 0.0
-    return [s for s in case.evidence.signals if s.site == site and s.at > changed and counts(s, case.policy, case.now)]
+    return [
+        s
+        for s in case.evidence.signals
+        if s.site == site and s.confirmed_at > changed and counts(s, case.policy, case.now)
+    ]
 
 
 def counts(signal: Signal, policy: Policy, now: float) -> bool:
-    """Whether a signal is a vote: it says lost, policy listens to it, it is no mere advice, and it has not aged out."""
+    """Whether a signal is a vote: it says lost, policy listens to it, is no mere advice, and no probe that aged."""
     return (
         signal.says_lost
         and signal.kind != "advisory"
@@ -168,8 +172,8 @@ def _lost(case: Case) -> str:
 
 
 def _fresh(signal: Signal, policy: Policy, now: float) -> bool:
-    limit = policy.probe_max_age_seconds if signal.kind == "probe" else policy.signal_max_age_seconds
-    return now - signal.at <= limit
+    """A probe ages; an alarm stands until it changes, and whoever decides has read it again."""
+    return signal.kind != "probe" or now - signal.at <= policy.probe_max_age_seconds
 
 
 def _held(vote: Signal, case: Case) -> bool:

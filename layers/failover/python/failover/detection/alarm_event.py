@@ -69,7 +69,18 @@ class AlarmStateChange(_Part):
         silenced = self.silenced()
         at, since = self.state.timestamp.timestamp(), self.since().timestamp()
         lost = self.says_lost() and not silenced
-        return Signal(site, self.alarm_name, lost, at, since, silenced or self.reason(), "alarm", vantage, region)
+        return Signal(
+            site,
+            self.alarm_name,
+            lost,
+            at,
+            since,
+            silenced or self.reason(),
+            "alarm",
+            vantage,
+            region,
+            silenced=self.says_lost() and silenced is not None,
+        )
 
     def reason(self) -> str:
         """Why the alarm changed, in CloudWatch's words."""

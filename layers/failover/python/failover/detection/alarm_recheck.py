@@ -1,66 +1,121 @@
-"""Alarms read again before anything moves: what EventBridge once said may no longer stand, or be silenced by now."""
+"""Alarms read again: EventBridge tells a state once, when it changes, and an alarm is a vote for as long as it stands.
+
+What was once told may no longer stand, or be silenced by now; what was silenced then may count now.
+"""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from failover.aws.clients import client
 from failover.aws.errors import AWS_ERRORS
+from failover.container import remembered
 from failover.detection.evidence import Signal
+from failover.detection.signal_store import save_reading, signals
+from failover.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
+EVERY_ONE: Final = -math.inf
+ASK_AGAIN_S: Final = 15.0
+"""For how long a region that did not answer is left alone: a judgement must not wait for it at every observation."""
 
-def recheck_alarms(signals: list[Signal]) -> list[Signal]:
-    """The signals, each alarm that says lost corrected by what CloudWatch in its region says of it now.
 
-    An alarm whose region does not answer, or does not know it any more, is left as it was recorded.
+@dataclass(frozen=True)
+class Reading:
+    """What CloudWatch says of an alarm now."""
+
+    why_not: str | None
+    """Why it is no vote; None if it is one."""
+    silenced: bool = False
+    """It stands, and is no vote only because somebody silenced it."""
+
+
+def current_signals(book: Ledger, plan: str, max_age: float = EVERY_ONE) -> tuple[Signal, ...]:
+    """The last signal of every source, with alarms read again as `recheck_alarms` does; what was read is kept.
+
+    Raises:
+        LedgerUnavailable
     """
-    standing = [signal for signal in signals if signal.kind == "alarm" and signal.says_lost]
-    regions = sorted({signal.region for signal in standing})
+    before = signals(book, plan)
+    after = recheck_alarms(before, max_age)
+    for old, new in zip(before, after, strict=True):
+        if new.read_at != old.read_at:
+            save_reading(book, plan, new)
+    return tuple(after)
+
+
+def recheck_alarms(signals: list[Signal], max_age: float = EVERY_ONE) -> list[Signal]:
+    """The signals; each alarm that stood when it was last told or read, more than `max_age` seconds ago, as CloudWatch
+    in its region has it now.
+
+    One that CloudWatch does not know is no vote. One whose region can't be asked goes on counting, with its age said.
+    """
+    now = time.time()
+    old = [each for each in signals if each.kind == "alarm" and each.stands and now - each.confirmed_at > max_age]
+    regions = sorted({signal.region for signal in old})
     if not regions:
         return signals
     with ThreadPoolExecutor(max_workers=len(regions)) as pool:
-        by_region = pool.map(
-            lambda region: _fallen(region, (s.source for s in standing if s.region == region)), regions
-        )
-        fallen = dict(zip(regions, by_region, strict=True))
-    return [
-        replace(signal, says_lost=False, why=why)
-        if signal in standing and (why := fallen[signal.region].get(signal.source))
-        else signal
-        for signal in signals
-    ]
+        read = pool.map(lambda region: _readings(region, [s.source for s in old if s.region == region], now), regions)
+        by_region = dict(zip(regions, read, strict=True))
+    return [_read(signal, by_region[signal.region], now) if signal in old else signal for signal in signals]
 
 
-def _fallen(region: str, names: Iterable[str]) -> dict[str, str]:
-    """Why alarms of a region are no votes any more, by name (DescribeAlarms, ListAlarmMuteRules)."""
-    named = list(names)
+def _read(signal: Signal, readings: dict[str, Reading] | str, now: float) -> Signal:
+    if isinstance(readings, str):
+        age = f"as of {now - signal.confirmed_at:.0f} s ago, and CloudWatch can't be asked again: {readings}"
+        return replace(signal, why=f"{signal.why} ({age})")
+    reading = readings[signal.source]
+    return replace(
+        signal,
+        says_lost=reading.why_not is None,
+        silenced=reading.silenced,
+        why=reading.why_not or signal.why,
+        read_at=now,
+    )
+
+
+@remembered
+def _last_errors() -> dict[str, tuple[float, str]]:
+    """When a region last did not answer, and how, by its name."""
+    return {}
+
+
+def _readings(region: str, names: list[str], now: float) -> dict[str, Reading] | str:
+    """What CloudWatch there says of each alarm (DescribeAlarms, ListAlarmMuteRules), or why it can't be asked."""
+    at, why = _last_errors().get(region, (0.0, ""))
+    if now - at < ASK_AGAIN_S:
+        return why
     cloudwatch = client("cloudwatch", region or None, attempts=1)
     try:
-        answer = cloudwatch.describe_alarms(AlarmNames=named, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-    except AWS_ERRORS:
-        return {}
-    alarms = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
-    fallen = {alarm["AlarmName"]: why for alarm in alarms if (why := _why_not(alarm))}
-    for name in named:
-        if name not in fallen and (rule := _muted_by(cloudwatch, name)):
-            fallen[name] = f"the alarm is muted by {rule}"
-    return fallen
+        answer = cloudwatch.describe_alarms(AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    except AWS_ERRORS as error:
+        _last_errors()[region] = now, type(error).__name__
+        return type(error).__name__
+    described: Iterable[Mapping[str, Any]] = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
+    by_name = {alarm["AlarmName"]: alarm for alarm in described}
+    return {name: _reading(cloudwatch, by_name.get(name), name, region) for name in names}
 
 
-def _why_not(alarm: Mapping[str, Any]) -> str | None:
+def _reading(cloudwatch: CloudWatchClient, alarm: Mapping[str, Any] | None, name: str, region: str) -> Reading:
+    if alarm is None:
+        return Reading(f"CloudWatch knows no alarm {name!r} in {region or 'this region'}")
     if alarm["StateValue"] != "ALARM":
-        return f"the alarm is {alarm['StateValue']} again"
+        return Reading(f"the alarm is {alarm['StateValue']} again")
     if alarm.get("ActionsEnabled") is False:
-        return "the alarm's actions are disabled"
+        return Reading("the alarm's actions are disabled", silenced=True)
     if suppressed := alarm.get("ActionsSuppressedBy"):
-        return f"the alarm's actions are suppressed: {suppressed}"
-    return None
+        return Reading(f"the alarm's actions are suppressed: {suppressed}", silenced=True)
+    if rule := _muted_by(cloudwatch, name):
+        return Reading(f"the alarm is muted by {rule}", silenced=True)
+    return Reading(None)
 
 
 def _muted_by(cloudwatch: CloudWatchClient, alarm: str) -> str | None:

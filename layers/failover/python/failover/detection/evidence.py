@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from typing import Any, Literal
 
 from failover.link import Lag
@@ -36,6 +36,21 @@ class Signal:
     kind: SignalKind = "alarm"
     vantage: str = ""
     region: str = ""
+    _: KW_ONLY
+    silenced: bool = False
+    """An alarm that stands, and is no vote since somebody silenced it."""
+    read_at: float | None = None
+    """When an alarm was last read again in CloudWatch."""
+
+    @property
+    def stands(self) -> bool:
+        """Whether it says lost, or would if nobody had silenced it."""
+        return self.says_lost or self.silenced
+
+    @property
+    def confirmed_at(self) -> float:
+        """When this was last known to be so."""
+        return max(self.at, self.read_at or self.at)
 
     @property
     def key(self) -> tuple[str, str, str]:

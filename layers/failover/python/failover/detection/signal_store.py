@@ -42,6 +42,7 @@ def _keep(book: Ledger, plan: str, signal: Signal) -> bool:
         "kind": signal.kind,
         "vantage": signal.vantage,
         "region": signal.region,
+        "silenced": signal.silenced,
     } | ({"expires": int(signal.at) + ADVISORY_KEPT_S} if signal.kind == "advisory" else {})
     return book.put_if_newer(plan, _sort(signal), values, signal.at)
 
@@ -63,9 +64,23 @@ def signals(book: Ledger, plan: str, prefix: str = "signal#") -> list[Signal]:
             item.get("kind", "alarm"),
             item.get("vantage", ""),
             item.get("region", ""),
+            silenced=item.get("silenced", False),
+            read_at=float(item["read_at"]) if "read_at" in item else None,
         )
         for item in book.list_items(plan, prefix)
     ]
+
+
+def save_reading(book: Ledger, plan: str, signal: Signal) -> bool:
+    """Keep what an alarm that was read again says now, unless it has changed since; says whether it was kept.
+
+    Raises:
+        LedgerUnavailable
+    """
+    reading = {"says_lost": signal.says_lost, "silenced": signal.silenced, "why": signal.why}
+    return book.set_if_unchanged(
+        plan, _sort(signal), {"at": sortable(signal.at)}, reading | {"read_at": sortable(signal.read_at or signal.at)}
+    )
 
 
 def merge_observation(book: Ledger, plan: str, known: Iterable[Signal], view: View, gap: float) -> tuple[Signal, ...]:

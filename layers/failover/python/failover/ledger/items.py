@@ -54,6 +54,16 @@ class PlanItems:
             " AND ".join([*(f"#{name} = :{name}" for name in same), "#at < :at", "#at >= :oldest"]),
         )
 
+    def set_if_unchanged(self, plan: str, sort: str, same: Item, values: Item) -> bool:
+        """Set fields of an item that has the same ones still; says whether it has."""
+        return self._items.update(
+            plan,
+            sort,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            {f":{name}": value for name, value in (same | values).items()},
+            " AND ".join(f"#{name} = :{name}" for name in same),
+        )
+
     def set_once(self, plan: str, sort: str, values: Item) -> bool:
         """Add fields to an item that exists and has none of them; says whether that was done, once and for all."""
         return self._items.update(

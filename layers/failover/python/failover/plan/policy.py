@@ -77,7 +77,8 @@ class Policy(PlanModel):
     vantage_points: int = Field(default=2, ge=1, le=10)
     hold_seconds: int = Field(default=3, ge=0, le=3600)
     fast_path: bool = False
-    signal_max_age_seconds: int = Field(default=300, ge=10)
+    signal_max_age_seconds: int = Field(default=60, ge=10)
+    """An alarm that was told or read longer ago is read again from CloudWatch; it is a vote as long as it stands."""
     probe_max_age_seconds: int = Field(default=15, ge=2)
     maintenance: tuple[Window, ...] = ()
     cooldown_seconds: int = Field(default=3600, ge=0)

@@ -37,7 +37,8 @@ from drill.aws.events import put_service_event
 from drill.aws.metrics import MetricDatum, MetricSink
 
 _NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
-_ENDED_METRICS = {
+_METRICS = {
+    "RUNNING": "ExecutionsStarted",
     "SUCCEEDED": "ExecutionsSucceeded",
     "FAILED": "ExecutionsFailed",
     "TIMED_OUT": "ExecutionsTimedOut",
@@ -150,24 +151,27 @@ def _tell_status(metrics: MetricSink) -> None:
 
     def start_and_tell(self: Any) -> None:
         start(self)
-        _publish(self, metrics, "ExecutionsStarted")
+        _publish(self, metrics, "RUNNING")
 
     def terminated_and_tell(self: Any) -> None:
         terminated(self)
-        _publish(self.execution, metrics, _ENDED_METRICS[self.execution.status])
+        _publish(self.execution, metrics, self.execution.status)
 
     _Execution.start = start_and_tell
     _Ending.terminated = terminated_and_tell
 
 
-def _publish(execution: Any, metrics: MetricSink, name: str) -> None:
+def _publish(execution: Any, metrics: MetricSink, status: str) -> None:
     """The event of a standard execution's new status, and its metrics.
+
+    The status is the change's own: a short execution has ended by the time its start is published.
 
     Source: "Step Functions Execution Status Change" in "Automating event delivery", Step Functions developer guide.
     """
     machine = {"StateMachineArn": execution.state_machine_arn}
-    metrics(MetricDatum("AWS/States", name, machine, 1.0, unit="Count"))
-    if name != "ExecutionsStarted":
+    over = status != "RUNNING"
+    metrics(MetricDatum("AWS/States", _METRICS[status], machine, 1.0, unit="Count"))
+    if over:
         took_ms = (execution.stop_date - execution.start_date).total_seconds() * 1000
         metrics(MetricDatum("AWS/States", "ExecutionTime", machine, took_ms, unit="Milliseconds"))
     if execution.state_machine.sm_type == "EXPRESS":
@@ -176,13 +180,13 @@ def _publish(execution: Any, metrics: MetricSink, name: str) -> None:
         "executionArn": execution.exec_arn,
         "stateMachineArn": execution.state_machine_arn,
         "name": execution.name,
-        "status": execution.status,
+        "status": status,
         "startDate": _milliseconds(execution.start_date),
-        "stopDate": _milliseconds(execution.stop_date),
+        "stopDate": _milliseconds(execution.stop_date) if over else None,
         "input": execution.execution_input,
-        "output": to_json_str(execution.output) if execution.status == "SUCCEEDED" else None,
-        "error": execution.error,
-        "cause": execution.cause,
+        "output": to_json_str(execution.output) if status == "SUCCEEDED" else None,
+        "error": execution.error if over else None,
+        "cause": execution.cause if over else None,
         "redriveCount": getattr(execution, "redrive_count", 0),
     }
     put_service_event(

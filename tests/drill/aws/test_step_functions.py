@@ -272,8 +272,9 @@ def test_a_standard_execution_tells_eventbridge_how_it_ends(aws: Aws) -> None:
     execution = aws.start(aws.machine(one({"Type": "Fail", "Error": "Stopped", "Cause": "of the test"})))
     aws.ended(execution)
 
-    def told() -> Any:
+    def changes() -> Any:
         details = [event["detail"] for event in aws.drill("events") if event["source"] == "aws.states"]
-        return [d["status"] for d in details if d["executionArn"] == execution and d["status"] != "RUNNING"]
+        ours = [detail for detail in details if detail["executionArn"] == execution]
+        return sorted((d["status"], d["error"], d["stopDate"] is None) for d in ours) if len(ours) > 1 else None
 
-    assert eventually(told) == ["FAILED"]
+    assert eventually(changes) == [("FAILED", "Stopped", False), ("RUNNING", None, True)]

@@ -1,18 +1,24 @@
-# The two commands: `make drill` and `make test`. Each sets up what it needs; Python 3.11+, make and a package index do.
+# The two commands: `make drill` and `make test`; `make check` is the quick one before a commit. Each sets up what it needs; Python 3.11+, make and a package index do.
 PYTHON ?= python3
 SHELL := /bin/sh
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: drill test bench lint lock clean
+.PHONY: drill check test lint bench lock clean
 
 drill: .venv/drill.done
 	.venv/bin/python -m drill run region-loss
 
-test: .venv/test.done .venv-sam/done
+check: .venv/test.done lint
+	.venv/bin/python -m pytest -n 4 --dist loadfile -m "not slow"
+
+test: .venv/test.done .venv-sam/done lint
+	.venv/bin/python -m pytest -n 4 --dist loadfile
+
+lint: .venv/test.done
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/python -m tests.typecheck
-	.venv/bin/python -m pytest
+	.venv/bin/mypy
+	PYTHONPATH=.:layers/failover/python .venv/bin/lint-imports
 
 bench: .venv/test.done
 	.venv/bin/python -m bench

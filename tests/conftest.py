@@ -24,6 +24,16 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "failover"
 os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
 
 
+WORLDS = tuple(ROOT / "tests" / folder for folder in ("drill/confluent", "drill/report", "link"))
+"""Where a test waits for clusters or pages of its own: what `make check` leaves to `make test`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(item.path.is_relative_to(world) for world in WORLDS):
+            item.add_marker(pytest.mark.slow)
+
+
 class Context:
     """Lambda's context, as far as Powertools looks at it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.simulated_year import EVERYTHING, HOME, POLICIES, YEAR_S, Tally, Trouble, simulate, year
-from failover.plan.model import Policy
+from failover.plan.policy import Policy
 
 pytestmark = pytest.mark.slow
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 
 from failover.errors import RealAwsRefused, Refused
 from failover.sam_local import refuse_real_aws
-from tests.deployment.test_template import ROOT, Loader, yaml
+from tests.deployment.test_template import ROOT, Loader
 
 TEMPLATES = {path.name: yaml.load(path.read_text(), Loader=Loader) for path in sorted(ROOT.glob("*.yaml"))}
 FUNCTIONS = [

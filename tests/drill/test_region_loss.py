@@ -44,7 +44,7 @@ RUNS = {
 }
 
 
-@pytest.fixture(scope="module", params=RUNS.values(), ids=RUNS)
+@pytest.fixture(scope="module", params=list(RUNS.values()), ids=list(RUNS))
 def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drill:
     """The drill, with the gateways on ECS and on Kubernetes, and with nobody to ask for another record."""
     reports = tmp_path_factory.mktemp("drill")
@@ -117,7 +117,6 @@ def test_the_controllers_estimate_stands_beside_the_measured_loss(drill: Drill) 
     loss = drill.report["loss"]
     assert loss["estimated"]["low"] <= loss["measured"] + loss["in_flight"]
     assert loss["measured"] <= loss["estimated"]["high"]
-    assert loss["in_flight"] < 500
     assert loss["estimate_holds"] is True and loss["unknown_partitions"] == 0
     assert all(part["observed"]["at"] < 1 for part in loss["partitions"])
 

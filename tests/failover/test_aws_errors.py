@@ -40,14 +40,14 @@ def refusal(code: str, status: int = 400) -> ClientError:
 
 
 TRANSIENT: list[Exception] = [
-    *(refusal(code) for code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES),
-    *(refusal(code) for code in TransientRetryableChecker._TRANSIENT_ERROR_CODES),
+    *(refusal(code) for code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES),  # type: ignore[attr-defined]
+    *(refusal(code) for code in TransientRetryableChecker._TRANSIENT_ERROR_CODES),  # type: ignore[attr-defined]
     *(refusal(code) for code in BY_OTHERS),
     *(refusal("Whatever", status) for status in (429, 500, 502, 503, 504, 529)),
     EndpointConnectionError(endpoint_url=URL),
     ConnectTimeoutError(endpoint_url=URL),
     ReadTimeoutError(endpoint_url=URL),
-    SSLError(endpoint_url=URL, error="cut off"),
+    SSLError(endpoint_url=URL, error=OSError("cut off")),
     IncompleteReadError(actual_bytes=1, expected_bytes=2),
     ResponseParserError("an HTML page"),
 ]

@@ -12,7 +12,7 @@ from failover.decision.rules import RULES, Case, decide, judge, votes_against
 from failover.detection.evidence import Evidence, Probe, Signal, View, unbroken
 from failover.ledger.records import PlanState
 from failover.link import Lag
-from failover.plan.model import Policy
+from failover.plan.policy import Policy
 
 NOW = 1_000_000.0
 ALARM = Signal("east", "east-kafka", says_lost=True, at=NOW - 5, since=NOW - 25, vantage="us-west-2")

@@ -197,8 +197,8 @@ def test_an_alarm_that_would_roll_a_deployment_back_is_an_obstacle(enable: bool,
 def obstacles(
     described: dict[str, Any], statuses: tuple[str, ...] = ("ACTIVE",) * 3, attributes: dict[str, str] | None = None
 ) -> list[str]:
-    keys = {"region_name": "us-west-2", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    ecs, balancing = boto3.client("ecs", **keys), boto3.client("elbv2", **keys)
+    session = boto3.Session("test", "test", region_name="us-west-2")
+    ecs, balancing = session.client("ecs"), session.client("elbv2")
     stubbed, groups = Stubber(ecs), Stubber(balancing)
     stubbed.add_response("describe_services", {"services": [described]}, {"cluster": ANY, "services": ANY})
     for definition, status in zip(FLEET.task_definitions.values(), statuses, strict=True):

@@ -114,7 +114,11 @@ def test_a_site_that_refuses_is_not_lost_and_vetoes_its_failover(site: Site) -> 
     assert (probe.healthy, probe.refused, probe.answers) == (None, True, True)
     assert "refused the credentials" in probe.why and not says_lost(view) and view.ill is None
     case = Case(
-        Evidence("east", "west", probes=view.probes), Policy(), PlanState("east", 1), manual=False, now=time.time()
+        evidence=Evidence("east", "west", probes=view.probes),
+        policy=Policy(),
+        state=PlanState(active="east", epoch=1),
+        manual=False,
+        now=time.time(),
     )
     assert site_answers(case) == "east answers the controller's own probes"
 

@@ -57,12 +57,13 @@ class States:
 @pytest.fixture
 def states(monkeypatch: pytest.MonkeyPatch) -> States:
     import failover.execution.approval
+    from failover.aws.clients import client
 
-    states, real = States(), failover.execution.approval.client
+    states = States()
     monkeypatch.setattr(
         failover.execution.approval,
         "client",
-        lambda service, *rest: states if service == "stepfunctions" else real(service),
+        lambda service, *rest: states if service == "stepfunctions" else client(service),
     )
     return states
 
@@ -177,9 +178,8 @@ def test_a_link_that_is_not_whole_is_refused(asked: Any, call: Call, states: Sta
 
 
 def test_an_expired_link_is_refused(asked: Any, call: Call, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
-    import failover.execution.approval
 
-    monkeypatch.setattr(failover.execution.approval.time, "time", lambda: 2_000_000_000.0)
+    monkeypatch.setattr("failover.execution.approval.time.time", lambda: 2_000_000_000.0)
     page = call("answer_approval", pressed(asked, "approve"))
     assert page["statusCode"] == 403 and "expired" in page["body"]
     assert states.taken == []

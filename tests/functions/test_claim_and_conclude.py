@@ -156,7 +156,7 @@ def test_a_failure_is_recorded_told_and_raised_and_a_redrive_goes_on(deployed: A
 def test_a_stuck_execution_can_be_superseded_and_can_then_do_nothing(deployed: Any, call: Call) -> None:
     old = call("claim", start())["execution"]
     call("claim", start("orders-2-failover", supersedes="orders-1-failover"))
-    for function, more in [
+    calls: list[tuple[str, dict[str, Any]]] = [
         ("assess", {}),
         ("fence", {}),
         ("promote_mirrors", {}),
@@ -167,7 +167,8 @@ def test_a_stuck_execution_can_be_superseded_and_can_then_do_nothing(deployed: A
         ("request_approval", {"task_token": "t", "assessed": {}}),
         ("conclude", {"outcome": "succeeded"}),
         ("conclude", {"outcome": "failed"}),
-    ]:
+    ]
+    for function, more in calls:
         with pytest.raises(LeaseLost):
             call(function, {"execution": old, **more})
 

@@ -19,8 +19,8 @@ Answers = Iterable[FleetState | Exception]
 
 
 def throttled() -> FleetUnavailable:
-    answer = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
-    return _as_fleets_raise_it(ClientError(answer, "DescribeServices"))
+    refusal = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "DescribeServices")
+    return _as_fleets_raise_it(refusal)
 
 
 def refused_connection() -> FleetUnavailable:

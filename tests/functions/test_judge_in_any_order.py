@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from failover.aws.clients import client
 from failover.errors import DuplicateExecution, WrongDirection
 from failover.ledger.ledger import Ledger
-from tests.functions.test_judge import event, executions, sighting
+from tests.functions.heard_events import event, executions, sighting
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 VANTAGE_POINTS = ("us-west-2", "us-east-1")

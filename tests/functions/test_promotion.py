@@ -237,9 +237,12 @@ def test_a_storm_of_429_is_waited_out_without_hammering(rest: Rest, execution: d
 
 
 def test_one_call_in_three_failing_ends_in_the_same_state(rest: Rest, execution: dict[str, Any], call: Call) -> None:
-    for number, fault in enumerate(
-        [{"kind": "html429"}, {"kind": "status", "status": 503}, {"kind": "drop_after_apply"}]
-    ):
+    faults: list[dict[str, Any]] = [
+        {"kind": "html429"},
+        {"kind": "status", "status": 503},
+        {"kind": "drop_after_apply"},
+    ]
+    for number, fault in enumerate(faults):
         rest.post("faults", **fault, times=None, probability=0.12, seed=number)
     promote(call, execution, limit_s=60)
     assert set(rest.states().values()) == {"STOPPED"}

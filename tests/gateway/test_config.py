@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 import gateway  # puts the layer on the path
 from failover.errors import UnknownSite
+from failover.plan.fleets import EcsFleet
 from failover.plan.model import Plan, load_plan
 from gateway.config import CLUSTER_LOGIN_TEMPLATE, gateway_config, listening_ports, targets
 from gateway.render import as_yaml, family, render
@@ -174,6 +175,7 @@ def test_no_file_holds_a_secret(plan: Plan, settings: Settings) -> None:
 def test_the_names_are_those_of_the_plans_task_definitions(plan: Plan) -> None:
     for site in plan.sites.values():
         for fleet in site.fleets:
+            assert isinstance(fleet, EcsFleet)
             for target, arn in fleet.task_definitions.items():
                 assert arn.rpartition("/")[2].partition(":")[0] == family(fleet.name, target)
 

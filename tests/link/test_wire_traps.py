@@ -13,7 +13,7 @@ from tests.link.conftest import CLUSTER, LINK, Reply, Scripted, StandIn
 
 
 def altered(**changes: Any) -> Reply:
-    row = {"mirror_topic_name": "orders", "error_code": None, "error_message": None, "mirror_lags": []}
+    row: dict[str, Any] = {"mirror_topic_name": "orders", "error_code": None, "error_message": None, "mirror_lags": []}
     return Reply(body={"kind": "KafkaAlterMirrorsDataList", "metadata": {"next": None}, "data": [row | changes]})
 
 
@@ -294,7 +294,7 @@ def test_group_offsets_of_a_refused_or_absent_cluster_are_no_none(rest: Scripted
 
 
 def test_a_partition_without_a_committed_offset_is_left_out(rest: Scripted, cluster: KafkaRestCluster) -> None:
-    row = {"topic_name": "orders", "log_end_offset": 9}
+    row: dict[str, Any] = {"topic_name": "orders", "log_end_offset": 9}
     rows = [row | {"partition_id": 0, "current_offset": 4}, row | {"partition_id": 1, "current_offset": -1}]
     rest.says(Reply(body={"data": [*rows, row | {"partition_id": 2, "current_offset": None}]}))
     assert [(found.partition, found.committed) for found in cluster.group_offsets("g") or ()] == [(0, 4)]

@@ -280,8 +280,8 @@ def test_an_active_cluster_that_is_gone_leaves_what_the_standby_tells(sites: Sit
 
 def test_credentials_that_are_refused_are_a_failure(sites: Sites, deployed: Any, call: Call) -> None:
     for site in ("east", "west"):
-        document = json.dumps({"key": fixture_plan.API_KEYS[site][0], "secret": "of yesterday"})
-        deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
+        credentials = json.dumps({"key": fixture_plan.API_KEYS[site][0], "secret": "of yesterday"})
+        deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=credentials)
     document = call("check_readiness", REQUEST)
     found = statuses(document)
     assert found["promotion"] == found["mirror-health"] == "fail" and found["secrets"] == "pass"

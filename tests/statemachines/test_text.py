@@ -23,7 +23,7 @@ def test_every_file_is_what_the_generator_writes() -> None:
 def shorthand(text: str) -> list[str]:
     """Every alias, anchor and merge key: CloudFormation takes an alias for a string and `<<` for a key."""
     events = list(yaml.parse(text, Loader=yaml.SafeLoader))
-    anchors = [str(event.anchor) for event in events if getattr(event, "anchor", None)]
+    anchors = [str(anchor) for event in events if (anchor := getattr(event, "anchor", None))]
     return anchors + [event.value for event in events if isinstance(event, yaml.ScalarEvent) and event.value == "<<"]
 
 

@@ -137,8 +137,9 @@ def test_two_calls_run_side_by_side_and_more_wait_for_them(aws: Aws) -> None:
         thread.join()
     calls = [each for each in aws.drill("invocations") if each["function"] == "test-Step" and each["start"] >= began]
     assert len(calls) == 4
-    assert sorted(call["duration_ms"] >= 900 for call in calls) == [False, False, True, True]
-    assert len(aws.drill("workers")["test-Step"]) <= 2
+    # Every call sleeps for 0.5 s: one that waited for another lasted both.
+    assert sum(call["duration_ms"] >= 1000 for call in calls) >= 2
+    assert len(aws.drill("workers")["test-Step"]) == 2
 
 
 @pytest.mark.slow

@@ -149,12 +149,13 @@ class Copier:
         synced = time.monotonic()
         while not self._stop.is_set():
             for message in source.consume(500, timeout=0.1):
-                if message.error() is None:
+                topic, partition = message.topic(), message.partition()
+                if message.error() is None and topic is not None and partition is not None:
                     writer.produce(
-                        message.topic(),
+                        topic,
                         message.value(),
                         message.key(),
-                        message.partition(),
+                        partition,
                         headers=message.headers(),
                         timestamp=message.timestamp()[1],
                     )

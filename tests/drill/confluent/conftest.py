@@ -268,7 +268,7 @@ class Pair:
 
 
 @pytest.fixture
-def pair(start: Callable[..., Stand]) -> Callable[..., Pair]:
+def start_pair(start: Callable[..., Stand]) -> Callable[..., Pair]:
     """Starts a pair; `east` and `west` change their configurations, `topics` those in the API only."""
 
     def started(
@@ -290,7 +290,7 @@ def pair(start: Callable[..., Stand]) -> Callable[..., Pair]:
 
 
 @pytest.fixture
-def pair_on_wire(start: Callable[..., Stand], source: MockCluster, local: MockCluster) -> Callable[..., Pair]:
+def start_pair_on_wire(start: Callable[..., Stand], source: MockCluster, local: MockCluster) -> Callable[..., Pair]:
     """Starts a pair on two mock clusters: east on `source`, west, which holds the mirrors, on `local`."""
 
     def started(west: Mapping[str, Any] = MappingProxyType({})) -> Pair:

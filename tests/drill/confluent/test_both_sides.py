@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.drill.confluent.conftest import Pair
+
 L = "/links/orders-link"
 T = ["t0", "t1", "t2"]
 RESTORE = "truncate-and-restore"
@@ -23,8 +25,8 @@ def failed_over(pair: Any, eventually: Any) -> dict[str, int]:
     return lags
 
 
-def test_a_dry_run_of_a_restore_counts_what_west_never_had(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair()
+def test_a_dry_run_of_a_restore_counts_what_west_never_had(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair()
     left = failed_over(pair, eventually)
     rows = pair.east.verb(RESTORE, T, validate_only="true", include_partition_level_truncation_data="true")
     assert {row["mirror_topic_name"]: row["messages_truncated"] for row in rows} == left
@@ -39,18 +41,18 @@ def test_a_dry_run_of_a_restore_counts_what_west_never_had(pair: Callable[..., A
     assert [row["partition_level_truncation_data"] for row in rows] == [[], [], []]
 
 
-def test_a_dry_run_need_not_count(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair(east={"dry_run_counts": False, "wire": "spec"})
+def test_a_dry_run_need_not_count(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair(east={"dry_run_counts": False, "wire": "spec"})
     failed_over(pair, eventually)
     assert [row["messages_truncated"] for row in pair.east.verb(RESTORE, T, validate_only="true")] == [None] * 3
     assert None not in [row["messages_truncated"] for row in pair.east.verb(RESTORE, T)]
 
 
-def test_a_restore_makes_mirrors_of_what_was_the_source(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair(east={"step_s": 0.3})
+def test_a_restore_makes_mirrors_of_what_was_the_source(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair(east={"step_s": 0.3})
     failed_over(pair, eventually)
     assert [row["error_code"] for row in pair.east.verb(RESTORE, T)] == [None] * 3
-    seen = set()
+    seen: set[str] = set()
 
     def active() -> bool:
         seen.update(pair.east.states().values())
@@ -70,8 +72,8 @@ def reasons(stand: Any, verb: str, topics: list[str]) -> list[str | None]:
     return [row["error_message"] for row in stand.verb(verb, topics)]
 
 
-def test_a_restore_needs_the_remote_mirror_stopped(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair(west={"stop_delay_s": {"t0": 0, "*": 60}})
+def test_a_restore_needs_the_remote_mirror_stopped(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair(west={"stop_delay_s": {"t0": 0, "*": 60}})
     pair.west.verb("failover", T)
     eventually(lambda: pair.west.states()["t0"] == "STOPPED")
     assert reasons(pair.east, RESTORE, ["t0", "t1", "nope"]) == [
@@ -82,11 +84,11 @@ def test_a_restore_needs_the_remote_mirror_stopped(pair: Callable[..., Any], eve
 
 
 def test_active_groups_block_a_restore(
-    source: Any, local: Any, eventually: Any, pair_on_wire: Callable[..., Any]
+    source: Any, local: Any, eventually: Any, start_pair_on_wire: Callable[..., Pair]
 ) -> None:
     source.produce("orders", [b"1"])
     source.produce("payments", [b"1"])
-    pair = pair_on_wire()
+    pair = start_pair_on_wire()
     source.commit("fulfilment", "orders", 0, 1)
     pair.west.verb("failover", ["orders", "payments"])
     eventually(lambda: set(pair.west.states().values()) == {"STOPPED"})
@@ -105,14 +107,14 @@ def test_active_groups_block_a_restore(
         ({"cluster.link.prefix": "t"}, "Cluster link 'orders-link' has a prefix"),
     ],
 )
-def test_links_that_can_not_go_both_ways(pair: Callable[..., Any], verb: str, configs: Any, why: str) -> None:
-    pair = pair(west={"link": {"configs": configs}, "rest_only_topics": {"count": 3, "pattern": "old{n}"}})
+def test_links_that_can_not_go_both_ways(start_pair: Callable[..., Pair], verb: str, configs: Any, why: str) -> None:
+    pair = start_pair(west={"link": {"configs": configs}, "rest_only_topics": {"count": 3, "pattern": "old{n}"}})
     assert reasons(pair.west, verb, ["old0" if verb == RESTORE else "t0"]) == [why]
 
 
 @pytest.mark.parametrize("verb", ["reverse-and-start-mirror", "reverse-and-pause-mirror"])
-def test_a_reversal_swaps_the_roles(pair: Callable[..., Any], eventually: Any, verb: str) -> None:
-    pair = pair()
+def test_a_reversal_swaps_the_roles(start_pair: Callable[..., Pair], eventually: Any, verb: str) -> None:
+    pair = start_pair()
     assert [row["error_code"] for row in pair.west.verb(verb, ["t0"], validate_only="true")] == [None]
     assert pair.west.states()["t0"] == "ACTIVE" and pair.east.states() == {}
     assert [row["error_code"] for row in pair.west.verb(verb, ["t0", "t1"])] == [None, None]
@@ -126,8 +128,8 @@ def test_a_reversal_swaps_the_roles(pair: Callable[..., Any], eventually: Any, v
         eventually(lambda: pair.east.states()["t0"] == "STOPPED" and pair.west.states()["t0"] == "ACTIVE")
 
 
-def test_a_reversal_needs_both_clusters(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair()
+def test_a_reversal_needs_both_clusters(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair()
     pair.east.control.put("/cluster", json={"reachable": False}).raise_for_status()
     assert pair.west.verb("reverse-and-start-mirror", ["t0"])[0]["error_code"] == 408
     pair.east.control.put("/cluster", json={"reachable": True}).raise_for_status()
@@ -140,9 +142,9 @@ def test_a_reversal_needs_both_clusters(pair: Callable[..., Any], eventually: An
 
 
 def test_a_reversal_whose_other_side_dies_waits_and_a_failover_ends_it(
-    pair: Callable[..., Any], eventually: Any
+    start_pair: Callable[..., Pair], eventually: Any
 ) -> None:
-    pair = pair(west={"stop_delay_s": 1.0})
+    pair = start_pair(west={"stop_delay_s": 1.0})
     pair.west.verb("reverse-and-start-mirror", ["t0"])
     pair.east.child.kill()
     eventually(lambda: pair.west.mirror("t0", include_state_transition_errors="true")["mirror_state_transition_errors"])
@@ -151,8 +153,8 @@ def test_a_reversal_whose_other_side_dies_waits_and_a_failover_ends_it(
     eventually(lambda: pair.west.states()["t0"] == "STOPPED")
 
 
-def test_links_of_different_names_are_no_pair(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair(east={"link": {"name": "Orders-link"}}, west={"link": {"groups": ["g"], "offset_sync_s": 0.2}})
+def test_links_of_different_names_are_no_pair(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair(east={"link": {"name": "Orders-link"}}, west={"link": {"groups": ["g"], "offset_sync_s": 0.2}})
     no_pair = "The remote cluster has no bidirectional link named 'orders-link'"
     assert reasons(pair.west, "reverse-and-start-mirror", ["t0"]) == [no_pair]
     assert (
@@ -162,15 +164,15 @@ def test_links_of_different_names_are_no_pair(pair: Callable[..., Any], eventual
     assert pair.west.states() == dict.fromkeys(T, "ACTIVE"), "data flows all the same"
 
 
-def test_both_sides_of_a_link_have_one_id(pair: Callable[..., Any]) -> None:
-    pair = pair()
+def test_both_sides_of_a_link_have_one_id(start_pair: Callable[..., Pair]) -> None:
+    pair = start_pair()
     east, west = (stand.http.get(L).json() for stand in (pair.east, pair.west))
     assert east["cluster_link_id"] == west["cluster_link_id"] and east["link_id"] == west["link_id"]
     assert (east["remote_cluster_id"], west["remote_cluster_id"]) == ("lkc-west01", "lkc-east01")
 
 
-def test_the_other_api_down_is_not_the_other_cluster_down(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair(west={"link": {"source_unavailable_after_s": 0.3, "link_unavailable_after_s": 0.6}})
+def test_the_other_api_down_is_not_the_other_cluster_down(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair(west={"link": {"source_unavailable_after_s": 0.3, "link_unavailable_after_s": 0.6}})
     pair.east.control.put("/rest", json={"seconds": 600}).raise_for_status()
     assert reasons(pair.west, "reverse-and-start-mirror", ["t0"]) == [None]
     eventually(lambda: pair.west.states()["t0"] == "STOPPED")
@@ -184,10 +186,10 @@ def test_the_other_api_down_is_not_the_other_cluster_down(pair: Callable[..., An
 
 @pytest.mark.slow
 def test_records_follow_a_reversal(
-    source: Any, local: Any, eventually: Any, pair_on_wire: Callable[..., Any], guard: Any
+    source: Any, local: Any, eventually: Any, start_pair_on_wire: Callable[..., Pair], guard: Any
 ) -> None:
     source.produce("orders", [b"%d" % n for n in range(50)])
-    pair = pair_on_wire(west={"admin": guard.url})
+    pair = start_pair_on_wire(west={"admin": guard.url})
     eventually(lambda: local.end("orders") == 50)
     assert reasons(pair.west, "reverse-and-start-mirror", ["orders"]) == [None]
     eventually(lambda: pair.west.states()["orders"] == "STOPPED")
@@ -200,11 +202,11 @@ def test_records_follow_a_reversal(
 
 @pytest.mark.slow
 def test_a_restore_on_the_wire_counts_real_records(
-    source: Any, local: Any, eventually: Any, pair_on_wire: Callable[..., Any]
+    source: Any, local: Any, eventually: Any, start_pair_on_wire: Callable[..., Pair]
 ) -> None:
     source.produce("orders", [b"%d" % n for n in range(10)])
     source.produce("payments", [b"1"])
-    pair = pair_on_wire()
+    pair = start_pair_on_wire()
     eventually(lambda: local.end("orders") == 10 and local.end("payments") == 1)
     pair.west.verb("failover", ["orders", "payments"])
     eventually(lambda: set(pair.west.states().values()) == {"STOPPED"})

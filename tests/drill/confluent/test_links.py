@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.drill.confluent.conftest import Pair
+
 INCLUDE_ALL = json.dumps({"topicFilters": [{"name": "*", "patternType": "LITERAL", "filterType": "INCLUDE"}]})
 NO_KAFKA: dict[str, Any] = {"raw_bootstrap": "", "mirrors": [], "step_s": 0}
 
@@ -122,8 +124,8 @@ def test_no_more_than_ten_links(west: Any) -> None:
     assert [create(west, f"link-{n}")[0] for n in range(11)] == [201] * 10 + [400]
 
 
-def test_a_link_is_validated_against_the_other_cluster(pair: Callable[..., Any]) -> None:
-    pair = pair()
+def test_a_link_is_validated_against_the_other_cluster(start_pair: Callable[..., Pair]) -> None:
+    pair = start_pair()
     assert create(pair.west, "two", validate_only="true") == (201, None)
     pair.east.child.kill()
     assert create(pair.west, "two") == (408, 408)
@@ -168,8 +170,8 @@ def test_a_link_with_a_prefix_on_the_wire(
     assert guard.lists[-1] == [], "without a link the topic is like any other"
 
 
-def test_mirrors_that_can_not_be(pair: Callable[..., Any]) -> None:
-    west = pair().west
+def test_mirrors_that_can_not_be(start_pair: Callable[..., Pair]) -> None:
+    west = start_pair().west
     cases: list[tuple[dict[str, Any], tuple[int, int]]] = [
         ({}, (400, 400)),
         ({"source_topic_name": "t0"}, (400, 40002)),
@@ -181,14 +183,16 @@ def test_mirrors_that_can_not_be(pair: Callable[..., Any]) -> None:
         assert mirror(west, "orders-link", **body) == refused, body
 
 
-def test_a_mirror_of_a_source_that_is_lost(pair: Callable[..., Any]) -> None:
-    pair = pair()
+def test_a_mirror_of_a_source_that_is_lost(start_pair: Callable[..., Pair]) -> None:
+    pair = start_pair()
     pair.west.break_link(reachable=False)
     assert mirror(pair.west, "orders-link", source_topic_name="x") == (408, 408)
 
 
-def test_a_mirror_has_its_sources_partitions_and_configuration(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair()
+def test_a_mirror_has_its_sources_partitions_and_configuration(
+    start_pair: Callable[..., Pair], eventually: Any
+) -> None:
+    pair = start_pair()
     configs = [{"name": "retention.ms", "value": "5000"}, {"name": "cleanup.policy", "value": "compact"}]
     made = pair.east.http.post("/topics", json={"topic_name": "new", "partitions_count": 5, "configs": configs})
     assert (made.status_code, made.json()["partitions_count"]) == (201, 5)

@@ -175,13 +175,18 @@ def test_a_stuck_topic_is_never_ready() -> None:
     assert transitions.ready_to_stop(link, 1e9) == ()
 
 
+def stopping_errors(link: Link, topic: str) -> tuple[TransitionError, ...]:
+    stopping = link.mirrors[topic].stopping
+    assert stopping is not None
+    return stopping.errors
+
+
 def test_a_stuck_mirror_says_why_and_a_free_failover_says_nothing() -> None:
     link = asked(asked(a_link(), Verb.FAILOVER), Verb.FAILOVER, "payments")
     link = transitions.stick(link, {"orders": TransitionError("AUTHORIZATION_ERROR", "no")})
-    stopping = {topic: mirror.stopping for topic, mirror in link.mirrors.items()}
-    assert [error.code for error in stopping["orders"].errors] == ["AUTHORIZATION_ERROR"]
-    assert stopping["payments"].errors == ()
-    assert transitions.stick(link, {}).mirrors["orders"].stopping.errors == ()
+    assert [error.code for error in stopping_errors(link, "orders")] == ["AUTHORIZATION_ERROR"]
+    assert stopping_errors(link, "payments") == ()
+    assert stopping_errors(transitions.stick(link, {}), "orders") == ()
 
 
 def test_a_reversal_waits_until_the_source_is_fenced_and_all_of_it_is_here() -> None:

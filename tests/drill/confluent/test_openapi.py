@@ -92,7 +92,7 @@ CALLS = [
         "?validate_only=true&include_partition_level_truncation_data=true",
     ),
 ]
-UNDER_TROUBLE = {
+UNDER_TROUBLE: dict[str, dict[str, Any]] = {
     "400": {"kind": "status", "status": 400, "error_code": 40035, "message": "The version is not supported"},
     "403": {"kind": "status", "status": 403, "error_code": 40301, "message": "Request is not authorized"},
     "404": {"kind": "status", "status": 404, "error_code": 40403, "message": "This server does not host this"},

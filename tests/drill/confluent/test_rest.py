@@ -62,13 +62,14 @@ def test_another_cluster_is_not_found(start: Callable[..., Any]) -> None:
 
 def test_a_verb_needs_names_or_a_pattern(start: Callable[..., Any]) -> None:
     west = start()
-    for body in (
+    bodies: tuple[object, ...] = (
         {},
         {"mirror_topic_names": ["orders"], "mirror_topic_name_pattern": ".*"},
         {"mirror_topic_names": "orders"},
         {"mirror_topic_name_pattern": "("},
         [],
-    ):
+    )
+    for body in bodies:
         answer = west.http.post(f"{L}/mirrors:failover", json=body)
         assert answer.status_code == 400 and answer.json()["error_code"] == 400, body
     assert west.status() == "ACTIVE"

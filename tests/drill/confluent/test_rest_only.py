@@ -20,7 +20,7 @@ MANY = 10_000
 
 
 @pytest.fixture
-def west(start: Callable[..., Any]) -> Callable[..., Any]:
+def start_west(start: Callable[..., Any]) -> Callable[..., Any]:
     """A stand-in without any Kafka cluster."""
 
     def started(count: int, **changes: Any) -> Any:
@@ -63,8 +63,10 @@ def test_failing_over_a_batch_among_ten_thousand_costs_milliseconds() -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_mirrors_are_listed_and_failed_over_in_batches(west: Callable[..., Any], eventually: Any) -> None:
-    west = west(MANY, stop_delay_s=0)
+def test_ten_thousand_mirrors_are_listed_and_failed_over_in_batches(
+    start_west: Callable[..., Any], eventually: Any
+) -> None:
+    west = start_west(MANY, stop_delay_s=0)
     rows = west.http.get(f"{L}/mirrors").json()["data"]
     names = [row["mirror_topic_name"] for row in rows]
     assert len(set(names)) == MANY and sum(row["num_partitions"] for row in rows) == 2 * MANY
@@ -78,8 +80,8 @@ def test_ten_thousand_mirrors_are_listed_and_failed_over_in_batches(west: Callab
     assert len(west.promoted()) == MANY
 
 
-def test_they_are_topics_with_lags_of_their_own(west: Callable[..., Any]) -> None:
-    west = west(20, rest_only_mirrors={"pattern": "t{n}", "partitions": 3, "unknown": 2})
+def test_they_are_topics_with_lags_of_their_own(start_west: Callable[..., Any]) -> None:
+    west = start_west(20, rest_only_mirrors={"pattern": "t{n}", "partitions": 3, "unknown": 2})
     rows = {row["mirror_topic_name"]: row for row in west.http.get(f"{L}/mirrors").json()["data"]}
     assert {row["topic_name"]: row["partitions_count"] for row in west.http.get("/topics").json()["data"]} == {
         f"t{n}": 3 for n in range(20)
@@ -90,8 +92,8 @@ def test_they_are_topics_with_lags_of_their_own(west: Callable[..., Any]) -> Non
     assert all(0 <= lag <= 40 for lag in lags) and len(set(lags)) > 5
 
 
-def test_their_source_moves_on_until_it_is_lost(west: Callable[..., Any], eventually: Any) -> None:
-    west = west(2, rest_only_mirrors={"records_per_s": 1000})
+def test_their_source_moves_on_until_it_is_lost(start_west: Callable[..., Any], eventually: Any) -> None:
+    west = start_west(2, rest_only_mirrors={"records_per_s": 1000})
     first = west.lag("bulk-00000")
     later = eventually(lambda: (lag := west.lag("bulk-00000")) != first and lag)
     assert later[0] == first[0] and later[1] > first[1]
@@ -102,8 +104,8 @@ def test_their_source_moves_on_until_it_is_lost(west: Callable[..., Any], eventu
     assert west.lag("bulk-00000") == frozen
 
 
-def test_a_promote_catches_up_and_a_lost_source_holds_it(west: Callable[..., Any], eventually: Any) -> None:
-    west = west(2, stop_delay_s=0)
+def test_a_promote_catches_up_and_a_lost_source_holds_it(start_west: Callable[..., Any], eventually: Any) -> None:
+    west = start_west(2, stop_delay_s=0)
     before = west.lag("bulk-00001")
     west.break_link(lag={"bulk-00001": 7})
     assert west.lag("bulk-00001") == (7, before[1])
@@ -119,8 +121,8 @@ def test_a_promote_catches_up_and_a_lost_source_holds_it(west: Callable[..., Any
     assert west.status("bulk-00000") == "PENDING_STOPPED"
 
 
-def test_a_mirror_that_appears_in_the_middle_of_a_failover(west: Callable[..., Any], eventually: Any) -> None:
-    west = west(3, stop_delay_s=0)
+def test_a_mirror_that_appears_in_the_middle_of_a_failover(start_west: Callable[..., Any], eventually: Any) -> None:
+    west = start_west(3, stop_delay_s=0)
     west.verb("failover", ["bulk-00000", "bulk-00001"])
     west.control.post("/mirrors", json={"topics": ["late"], "partitions": 3}).raise_for_status()
     eventually(lambda: west.status("bulk-00000") == "STOPPED")
@@ -132,8 +134,8 @@ def test_a_mirror_that_appears_in_the_middle_of_a_failover(west: Callable[..., A
     assert again == {"made": []} and west.status("late") == "STOPPED"
 
 
-def test_platform_has_another_sentinel_for_a_lag_that_is_not_known(west: Callable[..., Any]) -> None:
-    west = west(1, rest_only_mirrors={"unknown": 1}, flavour="platform")
+def test_platform_has_another_sentinel_for_a_lag_that_is_not_known(start_west: Callable[..., Any]) -> None:
+    west = start_west(1, rest_only_mirrors={"unknown": 1}, flavour="platform")
     assert west.lag("bulk-00000") == (-1, -1)
 
 

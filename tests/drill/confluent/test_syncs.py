@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from drill.confluent.acls import Acl
 from drill.confluent.filters import acl_filters, synced_acls
+from tests.drill.confluent.conftest import Pair
 
 L = "/links/orders-link"
 ANY = {"resourceFilter": {"resourceType": "any", "patternType": "any"}, "accessFilter": {"operation": "any"}}
@@ -44,8 +45,8 @@ def resources(stand: Any) -> set[str]:
     return {row["resource_name"] for row in stand.http.get("/acls").json()["data"]}
 
 
-def test_new_topics_are_mirrored_as_the_filters_say(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair()
+def test_new_topics_are_mirrored_as_the_filters_say(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair()
     for name in ("orders.eu", "orders.us", "orders.tmp", "internal", "__hidden"):
         pair.east.http.post("/topics", json={"topic_name": name, "partitions_count": 3}).raise_for_status()
     assert pair.west.task("AutoCreateMirror")["state"] == "NOT_CONFIGURED"
@@ -60,8 +61,10 @@ def test_new_topics_are_mirrored_as_the_filters_say(pair: Callable[..., Any], ev
     assert not {"internal", "orders.tmp", "__hidden"} & pair.west.states().keys()
 
 
-def test_a_new_topic_that_is_there_already_is_an_error_of_the_task(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair()
+def test_a_new_topic_that_is_there_already_is_an_error_of_the_task(
+    start_pair: Callable[..., Pair], eventually: Any
+) -> None:
+    pair = start_pair()
     for stand in (pair.east, pair.west):
         stand.http.post("/topics", json={"topic_name": "orders"}).raise_for_status()
     filters = topic_filter(("orders", "LITERAL", "INCLUDE"))
@@ -82,8 +85,10 @@ def test_new_topics_on_the_wire_are_read_only_and_copied(
     assert guard.lists[-1] == ["late", "orders"]
 
 
-def test_acls_follow_the_source_and_those_it_has_not_are_deleted(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair(east={"acls": [acl("orders"), acl("sales")]}, west={"acls": [acl("stale"), acl("own", "User:9")]})
+def test_acls_follow_the_source_and_those_it_has_not_are_deleted(
+    start_pair: Callable[..., Pair], eventually: Any
+) -> None:
+    pair = start_pair(east={"acls": [acl("orders"), acl("sales")]}, west={"acls": [acl("stale"), acl("own", "User:9")]})
     assert pair.west.task("AclSync")["state"] == "NOT_CONFIGURED"
     access = {"operation": "any", "permissionType": "any", "principal": "User:1"}
     filters = json.dumps({"aclFilters": [{**ANY, "accessFilter": access}]})
@@ -101,8 +106,8 @@ def test_acls_follow_the_source_and_those_it_has_not_are_deleted(pair: Callable[
     assert pair.west.task("AclSync")["state"] == "NOT_CONFIGURED"
 
 
-def test_an_acl_filter_that_says_nothing_is_refused(pair: Callable[..., Any]) -> None:
-    pair = pair()
+def test_an_acl_filter_that_says_nothing_is_refused(start_pair: Callable[..., Pair]) -> None:
+    pair = start_pair()
     assert pair.east.http.delete("/acls", params={"resource_type": "TOPIC"}).json() == {
         "error_code": 400,
         "message": "pattern_type cannot be unspecified or UNKNOWN",
@@ -125,8 +130,8 @@ def test_inside_the_filters_is_the_source_outside_is_what_was_here(
     assert {each.resource_name for each in after} == (set(ours) - set(synced)) | (set(theirs) & set(synced))
 
 
-def test_topic_configurations_follow_the_source(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair(west={"link": {"configs": {"topic.config.sync.ms": "100"}}})
+def test_topic_configurations_follow_the_source(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair(west={"link": {"configs": {"topic.config.sync.ms": "100"}}})
     pair.east.control.put("/cluster", json={"topic_configs": {"t0": {"retention.ms": "1"}}}).raise_for_status()
 
     def retention(topic: str) -> str:
@@ -137,17 +142,17 @@ def test_topic_configurations_follow_the_source(pair: Callable[..., Any], eventu
     assert retention("t1") == "604800000"
 
 
-def test_a_task_whose_source_is_lost_says_so(pair: Callable[..., Any], eventually: Any) -> None:
+def test_a_task_whose_source_is_lost_says_so(start_pair: Callable[..., Pair], eventually: Any) -> None:
     more = {"acl.sync.enable": "true", "acl.sync.ms": "100", "acl.filters": json.dumps({"aclFilters": [ANY]})}
-    pair = pair(west={"link": {"configs": more, "link_unavailable_after_s": 0.2}})
+    pair = start_pair(west={"link": {"configs": more, "link_unavailable_after_s": 0.2}})
     eventually(lambda: pair.west.task("AclSync")["state"] == "ACTIVE")
     pair.west.break_link(reachable=False)
     eventually(lambda: pair.west.task("AclSync")["state"] == "LINK_UNAVAILABLE")
     assert pair.west.task("AutoCreateMirror")["state"] == "NOT_CONFIGURED", "what is off is off whatever happens"
 
 
-def test_a_link_that_failed_or_is_paused_shows_in_its_tasks_and_mirrors(pair: Callable[..., Any]) -> None:
-    pair = pair()
+def test_a_link_that_failed_or_is_paused_shows_in_its_tasks_and_mirrors(start_pair: Callable[..., Pair]) -> None:
+    pair = start_pair()
     pair.west.break_link(error="AUTHENTICATION_ERROR")
     link = pair.west.http.get(L).json()
     assert (link["link_state"], link["link_error"]) == ("FAILED", "AUTHENTICATION_ERROR")
@@ -179,8 +184,8 @@ def test_offsets_can_be_synced_further_than_the_data(
     assert (row["current_offset"], row["log_end_offset"], row["lag"]) == (15, 10, -5)
 
 
-def test_a_group_that_is_said_to_be_active_is_skipped(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair(west={"link": {"groups": ["fulfilment", "other"], "offset_sync_s": 0.1}})
+def test_a_group_that_is_said_to_be_active_is_skipped(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair(west={"link": {"groups": ["fulfilment", "other"], "offset_sync_s": 0.1}})
     assert pair.west.task("ConsumerOffsetSync")["state"] == "ACTIVE"
     pair.west.control.put("/cluster", json={"groups": {"fulfilment": "STABLE"}}).raise_for_status()
     errors = eventually(lambda: pair.west.task("ConsumerOffsetSync")["errors"])
@@ -190,8 +195,8 @@ def test_a_group_that_is_said_to_be_active_is_skipped(pair: Callable[..., Any], 
     eventually(lambda: pair.west.task("ConsumerOffsetSync")["state"] == "ACTIVE")
 
 
-def test_a_stuck_mirror_says_why(pair: Callable[..., Any], eventually: Any) -> None:
-    pair = pair()
+def test_a_stuck_mirror_says_why(start_pair: Callable[..., Pair], eventually: Any) -> None:
+    pair = start_pair()
     pair.west.break_link(stuck={"t0": "CLUSTER_AUTHORIZATION_ERROR"})
     pair.west.verb("failover", ["t0", "t1"])
     eventually(lambda: pair.west.states() == {"t0": "PENDING_STOPPED", "t1": "STOPPED", "t2": "ACTIVE"})

@@ -47,7 +47,9 @@ def test_bytes_arrive_unchanged(way: Any, protocol: str) -> None:
     *_, bootstrap = way()
     noise = random.Random(7)
     sizes = [0, 1, 1_000, 300_000, 700_000, *(noise.randrange(60_000) for _ in range(60))]
-    records = [(b"%d" % n, noise.randbytes(size), [("h", noise.randbytes(9))]) for n, size in enumerate(sizes)]
+    records: list[tuple[bytes, bytes, list[tuple[str, str | bytes | None]]]] = [
+        (b"%d" % n, noise.randbytes(size), [("h", noise.randbytes(9))]) for n, size in enumerate(sizes)
+    ]
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "log_level": 0})
     for key, value, headers in records:
         producer.produce("orders", value, key, partition=len(value) % 4, headers=headers)
@@ -234,5 +236,6 @@ def test_brokers_in_the_answer_to_a_write_or_read_are_the_routes(parts: Any, con
                 assert upstream.recv(len(asked), socket.MSG_WAITALL) == asked
                 upstream.sendall(response_to(asked, schema, message))
                 answer = client.recv(65_536)
-    told, _ = entity_reader(schema)(answer, 9)
+    read: Callable[..., Any] = entity_reader(schema)
+    told, _ = read(answer, 9)
     assert [(each.node_id, each.host, each.port) for each in told.node_endpoints] == [(3, "gw.example.com", 9095)]

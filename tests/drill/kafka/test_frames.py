@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,11 @@ def test_pieces_make_no_difference(messages: list[tuple[bytes, bytes]], cuts: li
     stream = b"".join(frame(*message) for message in messages)
     at = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     pieces = [stream[a:b] for a, b in itertools.pairwise(at)]
-    wanted = {PASS: lambda body: frame(PASS, body), REPLACE: lambda body: b"<" + body + b">", DROP: lambda _: b""}
+    wanted: dict[bytes, Callable[[bytes], bytes]] = {
+        PASS: lambda body: frame(PASS, body),
+        REPLACE: lambda body: b"<" + body + b">",
+        DROP: lambda _: b"",
+    }
     assert sent(pieces, Frames(look)) == b"".join(wanted[kind](body) for kind, body in messages)
 
 

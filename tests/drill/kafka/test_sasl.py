@@ -92,7 +92,7 @@ def test_what_a_cluster_can_do_is_told_with_the_login(version: int, count: int) 
     item = _item(schema, "api_keys")
     keys = tuple(_filled(item, ErrorCode.none, api_key=n, max_version=3) for n in range(count))
     frame = response_to(request(API_VERSIONS, version), schema, _filled(schema, ErrorCode.none, api_keys=keys))
-    told = decoded(API_VERSIONS, version, with_apis(version, frame, sasl.SERVED)).api_keys
+    told = decoded(API_VERSIONS, version, bytes(with_apis(version, frame, sasl.SERVED))).api_keys
     assert {(each.api_key, each.max_version) for each in told if each.api_key in (17, 36)} >= {(17, 1), (36, 2)}
     assert [each.api_key for each in told[2:]] == list(range(count))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,10 @@ def test_the_engine_has_no_config_door(make: Callable[..., Cluster]) -> None:
     assert cluster.http.get(f"{proxy}/config").status_code == 404
 
 
+def has_pods(cluster: Cluster, count: int) -> bool:
+    return len(cluster.pods()) == count
+
+
 def test_a_replica_more_or_less_is_a_pod_more_or_less_and_none_of_the_others_is_touched(
     make: Callable[..., Cluster],
 ) -> None:
@@ -85,7 +90,7 @@ def test_a_replica_more_or_less_is_a_pod_more_or_less_and_none_of_the_others_is_
     (first,) = cluster.pods()
     for count in (3, 1, 0):
         cluster.patch([{"op": "add", "path": "/spec/replicas", "value": count}]).raise_for_status()
-        cluster.eventually(lambda count=count: len(cluster.pods()) == count)
+        cluster.eventually(partial(has_pods, cluster, count))
         assert count == 0 or first["metadata"]["uid"] in {each["metadata"]["uid"] for each in cluster.pods()}
     cluster.eventually(lambda: not cluster.get(PODS)["items"])
     assert "replicas" not in cluster.eventually(lambda: cluster.get(f"{DEPLOYMENTS}/gw")["status"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.credentials import Credentials
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
@@ -27,9 +28,8 @@ def signed(
     expires: int = 60,
 ) -> str:
     session = botocore.session.Session()
-    session.set_credentials(key, secret, session_token)
     emitter = session.get_component("event_emitter")
-    signer = RequestSigner(ServiceId("STS"), "us-west-2", "sts", "v4", session.get_credentials(), emitter)
+    signer = RequestSigner(ServiceId("STS"), "us-west-2", "sts", "v4", Credentials(key, secret, session_token), emitter)
     url = f"https://{host}/?Action={action}&Version=2011-06-15"
     request = {"method": "GET", "url": url, "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {}}
     return str(signer.generate_presigned_url(request, region_name="us-west-2", expires_in=expires, operation_name=""))

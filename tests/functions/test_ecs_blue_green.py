@@ -243,6 +243,16 @@ def test_a_fence_is_put_before_the_colour_that_has_the_clients(world: World) -> 
     assert world.tasks("east") == set()
 
 
+def test_a_fence_is_put_before_both_colours_while_both_have_clients(world: World) -> None:
+    first = world.planned.listeners[0]
+    world.balancing.modify_listener(ListenerArn=first, DefaultActions=[_action(world, first, "west")])
+    world.until("fenced", limit_s=30)
+    for site in ("east", "west"):
+        assert {task["taskDefinitionArn"] for task in _described(world, site)} == {
+            fixture_plan.task_definition("west", "fenced")
+        }
+
+
 def test_a_failed_deployment_of_the_colour_that_has_the_clients_is_followed_by_another_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +285,8 @@ def test_a_listener_that_could_not_be_moved_is_told_long_before(world: World) ->
     assert world.fleet.look().target is None
     with pytest.raises(FleetRejected, match="no target group"):
         world.fleet.route("west")
+    with pytest.raises(FleetRejected, match=r"can't be fenced: its listeners lead to .*what the plan does not name"):
+        world.fleet.route("fenced")
 
 
 def _described(world: World, site: str) -> list[dict[str, Any]]:

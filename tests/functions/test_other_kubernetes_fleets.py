@@ -97,7 +97,7 @@ def colours(
     """A fleet in two colours, green at replicas that can be chosen, both on a Kafka cluster that runs."""
     kafka = spawn("drill.kafka.cluster", {"site": "any"}, log=tmp_path / "kafka.log")
 
-    def start(warm: int = 1, **config: Any) -> Any:
+    def start(warm: int = 1, selector: Any = "as rendered", **config: Any) -> Any:
         from tests.functions.conftest import service
 
         for site in ("east", "west"):
@@ -114,6 +114,8 @@ def colours(
             for site, replicas in (("east", 1), ("west", warm))
         ]
         manifests.append(service("blue", balancer.ready["admin"]))
+        if selector != "as rendered":
+            manifests[-1]["spec"] |= {"selector": selector}
         return kubernetes(document, "west", manifests, blue_green_rules(fleet), 1 + warm, **config)
 
     yield start
@@ -177,6 +179,31 @@ def test_a_fence_is_of_the_colour_that_has_the_clients_and_a_dry_run_moves_nothi
     assert fences["blue"] is not None and fences["green"] is None and selected(fleet) == "blue"
     until(call, "switch_routes", switch(execution | {"to": "west", "from": "east"}))
     assert selected(fleet) == "green"
+
+
+@pytest.mark.parametrize("selector", [{"app": "purple"}, {}, None])
+def test_a_selector_that_the_plan_does_not_name_is_a_state_to_go_on_from(
+    colours: Any, document: dict[str, Any], begin: Any, call: Call, selector: dict[str, str] | None
+) -> None:
+    fleet = colours(selector=selector)
+    execution = begin(document)
+    (described,) = parse(yaml.safe_dump(document)).site("west").fleets
+    state = fleet_of(described, "us-west-2").look()
+    assert (state.target, state.settled) == (None, False) and "does not name" in state.detail
+    until(call, "switch_routes", switch(execution))
+    assert selected(fleet) == "green"
+
+
+def test_a_selector_that_the_plan_does_not_name_can_not_be_fenced_and_that_is_said(
+    colours: Any, document: dict[str, Any], begin: Any, call: Call
+) -> None:
+    colours(selector={"app": "purple"})
+    document["home"] = "west"
+    report = call("fence", {"execution": begin(document, to="east")})
+    assert report["status"] == "done"
+    assert (
+        "can't be fenced: its selector leads to what the plan does not" in report["observed"]["fleets"]["gateway-west"]
+    )
 
 
 @pytest.fixture

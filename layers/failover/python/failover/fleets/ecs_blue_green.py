@@ -2,11 +2,10 @@
 Balancer. Each listener forwards to a target group of both services, of which one has all the weight
 (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyListener.html).
 
-Moving the weight moves new connections only; those that are there stay where they are until their task is gone. So the
-service of before is scaled to zero once the other one has taken over, and only then the fleet is settled. That clients
-left a service, and when, is kept as a tag of it, written before the first listener is moved: whoever looks next can
-tell the tasks that had clients from those that were started since. Until a load balancer's data plane has followed,
-which takes it a while (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/nlb-resources-for-blue-green.html),
+That clients left a service, and when, is kept as a tag of it, written before the first listener is moved: whoever looks
+next can tell the tasks that had clients from those that were started since. Until a load balancer's data plane has
+followed, which takes it a while
+(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/nlb-resources-for-blue-green.html),
 a new connection may still be led to the service of before: with no task there, it fails, and the client tries again.
 """
 
@@ -19,10 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from failover.aws.clients import client
 from failover.errors import FleetRejected, Obstacle
-from failover.fleets import FleetState
+from failover.fleets.blue_green import BlueGreenFleet
 from failover.fleets.ecs import EcsService, called
 from failover.plan.fleets import EcsBlueGreenFleet
-from failover.plan.model import FENCED
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from mypy_boto3_elbv2.type_defs import ActionTypeDef, TargetGroupTupleTypeDef
 
 LEFT: Final = "kafka-failover:clients-left"
-TIER: Final = "blue/green"
 _ALL: Final = 100
 
 
@@ -43,37 +40,60 @@ class Listener:
     weights: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class View:
-    """Both services and the listeners, as they are. `groups`: by site, a service's target group for each port of its
-    containers; `arns`: of the services; `left`: when clients were led away from a service, if they ever were."""
+@dataclass(frozen=True, kw_only=True)
+class Listeners:
+    """A `Switch` that is the listeners of a load balancer, which lead to one of two services."""
 
-    listeners: tuple[Listener, ...]
+    where: str
+    ecs: ECSClient
+    balancing: ElasticLoadBalancingv2Client
+    services: Mapping[str, EcsService]
+    """By site, as all that follows."""
     groups: Mapping[str, Mapping[int, str]]
+    """A service's target group for each port of its containers."""
     arns: Mapping[str, str]
     left: Mapping[str, datetime]
-
-    def led_to(self, listener: Listener) -> set[str | None]:
-        """The sites whose services a listener leads to, with None for whatever else."""
-        owners = {group: site for site, groups in self.groups.items() for group in groups.values()}
-        return {owners.get(group) for group, weight in listener.weights.items() if weight > 0}
+    """When clients were led away from a service, if they ever were."""
+    listeners: tuple[Listener, ...]
+    leads: str = "its listeners lead to"
 
     @property
     def selected(self) -> set[str | None]:
-        """The same of all listeners."""
-        return {site for listener in self.listeners for site in self.led_to(listener)}
+        """The sites whose services any of them leads to, with None for whatever else."""
+        owners = {group: site for site, groups in self.groups.items() for group in groups.values()}
+        return {owners.get(group) for it in self.listeners for group, weight in it.weights.items() if weight > 0}
 
-    def weights(self, listener: Listener, target: str) -> dict[str, int] | None:
-        """The weights that lead a listener to the service of `target`, all on the port it is for; None if it forwards
-        to no port of a service."""
-        for port, wanted in self.groups[target].items():
+    def weights(self, listener: Listener, site: str) -> dict[str, int] | None:
+        """The weights that lead a listener to the service of a site, all on the port it is for; None if it forwards to
+        no port of a service."""
+        for port, wanted in self.groups[site].items():
             others = {groups[port] for groups in self.groups.values() if port in groups}
             if others & listener.weights.keys():
                 return {group: _ALL if group == wanted else 0 for group in sorted(others)}
         return None
 
+    def turn_to(self, site: str) -> None:
+        """One listener after the other: that of the bootstrap, the plan's first, as the last."""
+        tags: list[TagTypeDef] = [{"key": LEFT, "value": datetime.now(UTC).isoformat()}]
+        for other in self.arns.keys() - {site}:
+            called(self.where, self.ecs.tag_resource, resourceArn=self.arns[other], tags=tags)
+        for listener in reversed(self.listeners):
+            weights = self.weights(listener, site)
+            if weights is None:
+                raise FleetRejected(f"listener {listener.arn} forwards to no target group of {self.where}")
+            if weights != listener.weights:
+                groups: list[TargetGroupTupleTypeDef] = [
+                    {"TargetGroupArn": group, "Weight": weight} for group, weight in weights.items()
+                ]
+                action: ActionTypeDef = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+                called(self.where, self.balancing.modify_listener, ListenerArn=listener.arn, DefaultActions=[action])
 
-class BlueGreenServices:
+    def left_at(self, site: str) -> list[str]:
+        """The tasks that were there when the listeners were turned away from them."""
+        return self.services[site].tasks_created_before(self.left[site]) if site in self.left else []
+
+
+class BlueGreenServices(BlueGreenFleet):
     """A `Fleet` that is two ECS services and a Network Load Balancer."""
 
     def __init__(
@@ -89,90 +109,25 @@ class BlueGreenServices:
         self._services = {
             site: EcsService(fleet.service(site), region, self._ecs, self._balancing) for site in fleet.services
         }
-        self._where = f"fleet {fleet.name} of ECS cluster {fleet.cluster} in {region}"
-
-    def look(self) -> FleetState:
-        """Which service the listeners lead to, what that one is, and whether tasks of the other still carry clients."""
-        view = self._view()
-        if len(view.selected) != 1 or None in view.selected:
-            led = " and ".join(sorted(site or "what the plan does not name" for site in view.selected))
-            return FleetState(
-                target=None, settled=False, instances=(), detail=f"its listeners lead to {led or 'nothing'}", tier=TIER
-            )
-        selected = str(*view.selected)
-        state = self._services[selected].look()
-        target = state.target if state.target in (selected, FENCED) else None
-        left = self._left(view, selected)
-        stalled_because = state.stalled_because
-        if left and target == selected:
-            stalled_because = f"tasks {', '.join(left)} of before still carry connections: to be scaled to zero"
-        detail = f"the listeners lead to {self._fleet.services[selected]}: {state.detail}"
-        return FleetState(
-            target=target,
-            settled=state.settled and not left,
-            instances=state.instances,
-            detail="; ".join([detail, *([stalled_because] if stalled_because else [])]),
-            tier=TIER,
-            fence_kind=state.fence_kind,
-            stalled_because=stalled_because,
-            refused_because=state.refused_because,
-            missing=0 if left else state.missing,
+        super().__init__(
+            f"fleet {fleet.name} of ECS cluster {fleet.cluster} in {region}", fleet.services, self._services
         )
-
-    def route(self, target: str) -> None:
-        """The next thing to do: warm up the target's service, move the listeners, or empty the service of before."""
-        view = self._view()
-        if target == FENCED:
-            for site in view.selected - {None}:
-                self._services[str(site)].route(FENCED)
-            return
-        if target not in self._services:
-            raise FleetRejected(f"{self._where} has no service for {target!r}")
-        state = self._services[target].look()
-        if not state.routed_to(target):
-            self._services[target].route(target)
-        elif not state.accepts_clients:
-            return
-        elif view.selected != {target}:
-            self._move(view, target)
-        else:
-            self._services[self._other(target)].scale_to_zero()
 
     def obstacles(self) -> list[Obstacle]:
         """Those of each service; a listener that could not be moved; a service that is not warm."""
-        view = self._view()
+        listeners = self._switch()
         found = list(dict.fromkeys(each for service in self._services.values() for each in service.obstacles()))
-        for listener in view.listeners:
-            if any(view.weights(listener, site) is None for site in self._services):
+        for listener in listeners.listeners:
+            if any(listeners.weights(listener, site) is None for site in self._services):
                 what = f"listener {listener.arn} forwards to no target group of both services of {self._where}"
                 found.append(Obstacle(what, "register both services with target groups for the port it is for"))
         for site, service in self._services.items():
-            if view.selected != {site} and (state := service.look()).fence_kind == "scaled to zero":
-                what = f"service {self._fleet.services[site]} of {self._where}, for {site}, is not warm: {state.detail}"
+            if listeners.selected != {site} and (state := service.look()).fence_kind == "scaled to zero":
+                what = f"service {self._names[site]} of {self._where}, for {site}, is not warm: {state.detail}"
                 found.append(Obstacle(what, f"set its desired count to {self._fleet.instances}, or a failover has to"))
         return found
 
-    def _move(self, view: View, target: str) -> None:
-        """Lead the listeners to a service: that of the bootstrap, the plan's first, as the last."""
-        tags: list[TagTypeDef] = [{"key": LEFT, "value": datetime.now(UTC).isoformat()}]
-        called(self._where, self._ecs.tag_resource, resourceArn=view.arns[self._other(target)], tags=tags)
-        for listener in reversed(view.listeners):
-            weights = view.weights(listener, target)
-            if weights is None:
-                raise FleetRejected(f"listener {listener.arn} forwards to no target group of {self._where}")
-            if weights != listener.weights:
-                groups: list[TargetGroupTupleTypeDef] = [
-                    {"TargetGroupArn": group, "Weight": weight} for group, weight in weights.items()
-                ]
-                action: ActionTypeDef = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
-                called(self._where, self._balancing.modify_listener, ListenerArn=listener.arn, DefaultActions=[action])
-
-    def _left(self, view: View, selected: str) -> list[str]:
-        """The tasks that had clients when the listeners were moved away from them, and may have them still."""
-        other = self._other(selected)
-        return self._services[other].tasks_created_before(view.left[other]) if other in view.left else []
-
-    def _view(self) -> View:
+    def _switch(self) -> Listeners:
         answer = called(
             self._where,
             self._ecs.describe_services,
@@ -185,17 +140,18 @@ class BlueGreenServices:
             raise FleetRejected(f"{self._where} has no service {', '.join(missing)}")
         services = {site: described[name] for site, name in self._fleet.services.items()}
         tags = {site: {tag["key"]: tag["value"] for tag in it.get("tags") or []} for site, it in services.items()}
-        listeners = called(self._where, self._balancing.describe_listeners, ListenerArns=self._fleet.listeners)
-        found = {listener["ListenerArn"]: listener for listener in listeners["Listeners"]}
-        return View(
+        answered = called(self._where, self._balancing.describe_listeners, ListenerArns=self._fleet.listeners)
+        found = {listener["ListenerArn"]: listener for listener in answered["Listeners"]}
+        return Listeners(
+            where=self._where,
+            ecs=self._ecs,
+            balancing=self._balancing,
+            services=self._services,
             listeners=tuple(Listener(arn, _weights(found[arn])) for arn in self._fleet.listeners),
             groups={site: _groups(service) for site, service in services.items()},
             arns={site: str(service["serviceArn"]) for site, service in services.items()},
             left={site: _moment(kept[LEFT]) for site, kept in tags.items() if LEFT in kept},
         )
-
-    def _other(self, site: str) -> str:
-        return next(other for other in self._services if other != site)
 
 
 def _moment(text: str) -> datetime:

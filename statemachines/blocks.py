@@ -10,7 +10,7 @@ from typing import Any
 State = dict[str, Any]
 States = dict[str, State]
 
-_TRANSIENT = (
+TRANSIENT = (
     "LedgerUnavailable",
     "LinkUnavailable",
     "LinkUncertain",
@@ -19,17 +19,26 @@ _TRANSIENT = (
     "KafkaUnavailable",
     "KafkaUnauthorized",
     "ServiceUnavailable",
-)
-_OF_LAMBDA = (
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
     "Sandbox.Timedout",
     "Runtime.ExitError",
     "States.Timeout",
 )
+"""The errors after which the same call may succeed: the ports' own by their class, Lambda's, and calls that ran out of
+time (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html)."""
+
+DEADLINE_EXCEEDED = "StepDeadlineExceeded"
+
+PATIENCE_S = "${PatienceSeconds}"
+"""How long a call is made again that nothing can go on without, nor end: AWS throttles for minutes in a disaster."""
+
+GROWTH = 50
+"""A wait is no shorter than this part of the time since the step began: a day of polling by the second is 400 turns."""
 
 
 def jsonata(expression: str) -> str:
@@ -47,14 +56,6 @@ def branch(start: str, states: States) -> State:
     return {"StartAt": start, "States": states}
 
 
-def retry(*errors: str, attempts: int = 6, rate: float = 2.0) -> State:
-    """Call again after a second, then ever later, five seconds at most."""
-    policy: State = {"ErrorEquals": list(errors), "IntervalSeconds": 1, "BackoffRate": rate}
-    if rate > 1:
-        policy["MaxDelaySeconds"] = 5
-    return policy | {"MaxAttempts": attempts, "JitterStrategy": "FULL"}
-
-
 def catch(*errors: str, to: str, assign: State | None = None) -> State:
     """Go to a state with the error as its input, or with the error in variables."""
     caught: State = {"ErrorEquals": list(errors)}
@@ -63,8 +64,8 @@ def catch(*errors: str, to: str, assign: State | None = None) -> State:
 
 def stops_at(name: str) -> list[State]:
     """Whatever goes wrong is recorded with the state to go on from; who lost the lease touches nothing."""
-    where = {"stopped_at": name, "error": jsonata("$states.errorOutput")}
-    return [catch("LeaseLost", to="LeaseLost"), catch("States.ALL", to="Stopped", assign=where)]
+    where = {"stopped_at": name, "failure": jsonata("$states.errorOutput")}
+    return [catch("LeaseLost", to="LeaseLost"), catch("States.ALL", to="BeginStopped", assign=where)]
 
 
 def call(function: str, payload: State, *, comment: str = "", **fields: Any) -> State:
@@ -75,10 +76,28 @@ def call(function: str, payload: State, *, comment: str = "", **fields: Any) -> 
         "Resource": "arn:aws:states:::lambda:invoke",
         "Arguments": {"FunctionName": f"${{{function}Function}}", "Payload": payload},
         "TimeoutSeconds": jsonata("${CallTimeoutSeconds}"),
-        "Retry": [retry(*_TRANSIENT), retry(*_OF_LAMBDA)],
         "Output": jsonata("$states.result.Payload"),
     }
     return task | fields
+
+
+def attempt(name: str, task: State, *, within: str, then: str, late: State) -> States:
+    """Call a function until it answers; after `within` seconds (JSONata) without an answer, go to a state of its own.
+
+    What can't succeed by calling again is left to the task's own Catch.
+    """
+    turns = _Turns(name)
+    states: States = {
+        f"Begin{name}": turns.begin(within),
+        name: turns.task(task, then=then, unanswered=f"{name}Unanswered"),
+        f"{name}Unanswered": {
+            "Type": "Choice",
+            "Choices": [choice(turns.past, f"{name}TooLate")],
+            "Default": f"{name}Wait",
+        },
+        f"{name}Wait": turns.wait(),
+    }
+    return states | {f"{name}TooLate": late}
 
 
 def step(
@@ -87,33 +106,73 @@ def step(
     *,
     deadline: str,
     then: str,
-    late: State | None,
+    late: State,
     last_chance: bool = False,
+    patience: str = "",
     assign: State | None = None,
 ) -> States:
     """Call a step until it reports `done`, then go on; when it is too late, to a state of its own.
 
-    `deadline`: JSONata, in seconds. `last_chance`: the step is told that it is called for the last time, once the
-    deadline has passed. `late`: what becomes of a step that is not done by then; None for one that decides at its last
-    chance. `assign`: variables of the step, as it begins.
+    A transient error is a turn like any other. `deadline`: JSONata, in seconds. `last_chance`: the step is told that it
+    is called for the last time, once it has answered after the deadline. `patience`: seconds (JSONata) after the
+    deadline in which its answer is still waited for. `late`: what becomes of a step that is not done by then.
+    `assign`: variables of the step, as it begins.
     """
-    prefix = name.lower()
-    past = f"$millis() > ${prefix}_deadline"
-    begin: State = {f"{prefix}_deadline": jsonata(f"$millis() + 1000 * {deadline}")}
-    wait: State = {"Type": "Wait", "Seconds": jsonata("$states.input.retry_after")}
+    turns = _Turns(name)
+    begin, wait, too_late = turns.begin(deadline), turns.wait(), turns.past
+    begin["Assign"] |= assign or {}
     if last_chance:
-        begin[f"{prefix}_over"] = False
-        wait["Assign"] = {f"{prefix}_over": jsonata(past)}
-        task["Arguments"]["Payload"]["last_chance"] = jsonata(f"${prefix}_over")
-        past = f"${prefix}_over"
-    choices = [choice("$states.input.status = 'done'", then)] + ([choice(past, f"{name}TooLate")] if late else [])
-    states: States = {
-        f"Begin{name}": {"Type": "Pass", "Assign": begin | (assign or {}), "Next": name},
-        name: task | {"Next": f"{name}Done"},
-        f"{name}Done": {"Type": "Choice", "Choices": choices, "Default": f"{name}Wait"},
-        f"{name}Wait": wait | {"Next": name},
+        over = f"${turns.prefix}_over"
+        begin["Assign"] |= {f"{turns.prefix}_over": False}
+        wait["Assign"] = {
+            f"{turns.prefix}_over": jsonata(f"{over} or ($states.input.status = 'waiting' and {turns.past})")
+        }
+        task["Arguments"]["Payload"]["last_chance"] = jsonata(over)
+        too_late = f"$states.input.status = 'waiting' ? {over} : {turns.past}"
+    if patience:
+        too_late = f"{turns.past} + 1000 * {patience}"
+    return {
+        f"Begin{name}": begin,
+        name: turns.task(task, then=f"{name}Done", unanswered=f"{name}Done"),
+        f"{name}Done": {
+            "Type": "Choice",
+            "Choices": [choice("$states.input.status = 'done'", then), choice(too_late, f"{name}TooLate")],
+            "Default": f"{name}Wait",
+        },
+        f"{name}Wait": wait,
+        f"{name}TooLate": late,
     }
-    return states | ({f"{name}TooLate": late} if late else {})
+
+
+class _Turns:
+    """A call that is made again and again, ever more slowly, until a deadline."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.prefix = name.lower()
+        self.past = f"$millis() > ${self.prefix}_deadline"
+
+    def begin(self, seconds: str) -> State:
+        deadline = jsonata(f"$millis() + 1000 * {seconds}")
+        assign = {f"{self.prefix}_begun": jsonata("$millis()"), f"{self.prefix}_deadline": deadline}
+        return {"Type": "Pass", "Assign": assign, "Next": self.name}
+
+    def task(self, task: State, *, then: str, unanswered: str) -> State:
+        """`unanswered`: where a call goes on that had no answer, as if the step had reported its error."""
+        report = {"status": "unanswered", "retry_after": 1, "observed": jsonata("$states.errorOutput")}
+        caught: State = {"ErrorEquals": list(TRANSIENT), "Output": report, "Next": unanswered}
+        catches = task.pop("Catch", [])
+        own = [each for each in catches if "States.ALL" not in each["ErrorEquals"]]
+        rest = [each for each in catches if "States.ALL" in each["ErrorEquals"]]
+        return task | {"Catch": [*own, caught, *rest], "Next": then}
+
+    def wait(self) -> State:
+        """As long as the step asked for, or longer, but not beyond the deadline."""
+        elapsed_part = f"$floor(($millis() - ${self.prefix}_begun) / {1000 * GROWTH})"
+        grown = f"$max([$states.input.retry_after, {elapsed_part}])"
+        left = f"$ceil((${self.prefix}_deadline - $millis()) / 1000)"
+        seconds = f"{self.past} ? {grown} : $min([{grown}, {left}])"
+        return {"Type": "Wait", "Seconds": jsonata(seconds), "Next": self.name}
 
 
 def choice(condition: str, to: str) -> State:
@@ -138,4 +197,11 @@ END: State = {"Type": "Pass", "End": True}
 def too_late(function: str) -> State:
     """End a branch, and with it all that goes side by side with it."""
     cause = jsonata(f"'{function} was not done in time: ' & $string($states.input.observed)")
-    return {"Type": "Fail", "Error": "StepDeadlineExceeded", "Cause": cause}
+    return {"Type": "Fail", "Error": DEADLINE_EXCEEDED, "Cause": cause}
+
+
+def stop(name: str, function: str) -> State:
+    """Stop the execution, to be gone on with at a state."""
+    cause = f"'{function} was not done in time: ' & $string($states.input.observed)"
+    error = jsonata(f"{{'Error': '{DEADLINE_EXCEEDED}', 'Cause': {cause}}}")
+    return {"Type": "Pass", "Assign": {"stopped_at": name, "failure": error}, "Next": "BeginStopped"}

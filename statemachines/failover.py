@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from statemachines.blocks import (
     END,
+    PATIENCE_S,
     State,
     States,
+    attempt,
     branch,
     call,
     catch,
@@ -16,8 +18,8 @@ from statemachines.blocks import (
     fleets,
     jsonata,
     machine,
-    retry,
     step,
+    stop,
     stops_at,
     too_late,
 )
@@ -25,23 +27,26 @@ from statemachines.blocks import (
 EXECUTION = {"execution": jsonata("$execution")}
 RESUMABLE = (
     "BeginAssess",
-    "RequestApproval",
+    "BeginRequestApproval",
     "BeginFence",
     "PromoteAndPrepare",
     "FlipAndReroute",
     "BeginVerify",
-    "Conclude",
+    "BeginConclude",
 )
+"""Where a redrive may go on; a stand-down that could not be recorded is stood down."""
+
+REDRIVES = "($exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0)"
 
 
 def failover() -> State:
     """The whole machine."""
     return machine(
         "Failover: the active site is lost, the standby takes over. Every step is called until it reports done.",
-        "Claim",
+        "BeginClaim",
         {
             **_claim(then="BeginAssess"),
-            **_assess(proceed="BeginFence", ask="RequestApproval"),
+            **_assess(proceed="BeginFence", ask="BeginRequestApproval"),
             **_approve(then="BeginFence"),
             **_fence(then="PromoteAndPrepare"),
             "PromoteAndPrepare": _side_by_side(
@@ -58,7 +63,7 @@ def failover() -> State:
                 [branch("BeginFlip", _flip()), branch("RerouteFleets", _reroute())],
                 then="BeginVerify",
             ),
-            **_verify(then="Conclude"),
+            **_verify(then="BeginConclude"),
             **_conclude(),
             **_stand_down(),
             **_stop(),
@@ -67,20 +72,23 @@ def failover() -> State:
 
 
 def _claim(then: str) -> States:
+    context = "$states.context.Execution"
     start = {
-        "start": jsonata("$states.input"),
-        "execution_name": jsonata("$states.context.Execution.Name"),
-        "execution_arn": jsonata("$states.context.Execution.Id"),
+        "start": jsonata(f"{context}.Input"),
+        "execution_name": jsonata(f"{context}.Name"),
+        "execution_arn": jsonata(f"{context}.Id"),
     }
     assign = {
         "execution": jsonata("$states.result.Payload.execution"),
         "claimed": jsonata("$states.result.Payload"),
         "stopped_at": "",
-        "error": {},
+        "stopped_after": 0,
+        "failure": {},
     }
     ends = [catch("DuplicateExecution", to="Duplicate"), catch("States.ALL", to="NotStarted")]
-    return {
-        "Claim": call("Claim", start, comment="Take the lease, raise the epoch.", Assign=assign, Catch=ends, Next=then),
+    task = call("Claim", start, comment="Take the lease, raise the epoch.", Assign=assign, Catch=ends)
+    unanswered = {"Type": "Pass", "Output": jsonata("$states.input.observed"), "Next": "NotStarted"}
+    return attempt("Claim", task, within=PATIENCE_S, then=then, late=unanswered) | {
         "Duplicate": {
             "Comment": "Another execution is at it, or this epoch was used. Nothing was changed.",
             "Type": "Succeed",
@@ -107,12 +115,13 @@ def _assess(proceed: str, ask: str) -> States:
         task,
         deadline="${AssessDeadlineSeconds}",
         then="Assessed",
-        late=None,
+        late=stop("BeginAssess", "assess"),
         last_chance=True,
+        patience=PATIENCE_S,
         assign={"assessed": {}},
     )
     verdicts = [choice("$assessed.verdict = 'proceed'", proceed), choice("$assessed.verdict = 'ask'", ask)]
-    return states | {"Assessed": {"Type": "Choice", "Choices": verdicts, "Default": "StandDown"}}
+    return states | {"Assessed": {"Type": "Choice", "Choices": verdicts, "Default": "BeginStandDown"}}
 
 
 def _approve(then: str) -> States:
@@ -124,32 +133,21 @@ def _approve(then: str) -> States:
         comment="Ask a person, and wait for the answer to the task token.",
         Resource="arn:aws:states:::lambda:invoke.waitForTaskToken",
         TimeoutSeconds=jsonata("$claimed.approval_timeout_seconds"),
-        Retry=[
-            retry(
-                "LedgerUnavailable",
-                "ServiceUnavailable",
-                "Lambda.ServiceException",
-                "Lambda.AWSLambdaException",
-                "Lambda.SdkClientException",
-                "Lambda.TooManyRequestsException",
-            )
-        ],
         Catch=[
             {"ErrorEquals": ["States.Timeout", "States.HeartbeatTimeout"], "Next": "ApprovalTimedOut"},
-            catch("ApprovalDenied", to="StandDown", assign={"assessed": denied}),
-            *stops_at("RequestApproval"),
+            catch("ApprovalDenied", to="BeginStandDown", assign={"assessed": denied}),
+            *stops_at("BeginRequestApproval"),
         ],
-        Next=then,
     )
     del task["Output"]
-    return {
-        "RequestApproval": task,
+    unasked = stop("BeginRequestApproval", "request_approval")
+    return attempt("RequestApproval", task, within=PATIENCE_S, then=then, late=unasked) | {
         "ApprovalTimedOut": {
             "Type": "Choice",
             "Choices": [choice("$claimed.on_approval_timeout = 'proceed'", then)],
             "Default": "NobodyAnswered",
         },
-        "NobodyAnswered": {"Type": "Pass", "Assign": {"assessed": unanswered}, "Next": "StandDown"},
+        "NobodyAnswered": {"Type": "Pass", "Assign": {"assessed": unanswered}, "Next": "BeginStandDown"},
     }
 
 
@@ -183,8 +181,6 @@ def _promote() -> States:
         EXECUTION.copy(),
         comment="Record where the standby's partitions end before a client is let in; look for offsets beyond that.",
     )
-    (transient, of_lambda) = check["Retry"]
-    check["Retry"] = [retry(*transient["ErrorEquals"], *of_lambda["ErrorEquals"], attempts=2, rate=1.0)]
     check["Catch"] = [catch("LeaseLost", to="CheckLostLease"), catch("States.ALL", to="CheckOffsetsEnd")]
     unknown = "What could not be looked at is unknown in the report; the mirrors are writable, and clients are waiting."
     return {
@@ -193,8 +189,9 @@ def _promote() -> States:
             promote,
             deadline="$claimed.promotion_timeout_seconds",
             then="BeginCheckOffsets",
-            late=None,
+            late=too_late("promote_mirrors"),
             last_chance=True,
+            patience=PATIENCE_S,
         ),
         **step(
             "CheckOffsets",
@@ -249,9 +246,6 @@ def _reroute() -> States:
 
 
 def _verify(then: str) -> States:
-    late = jsonata(
-        "{'Error': 'StepDeadlineExceeded', 'Cause': 'not proven in time: ' & $string($states.input.observed)}"
-    )
     return step(
         "Verify",
         call(
@@ -262,55 +256,70 @@ def _verify(then: str) -> States:
         ),
         deadline="${VerifyDeadlineSeconds}",
         then=then,
-        late={"Type": "Pass", "Assign": {"stopped_at": "BeginVerify", "error": late}, "Next": "Stopped"},
+        late=stop("BeginVerify", "verify"),
     )
 
 
 def _conclude() -> States:
-    return {
-        "Conclude": call(
-            "Conclude",
-            EXECUTION | {"outcome": "succeeded"},
-            comment="The standby is the active site now; report, tell, release the lease.",
-            Catch=stops_at("Conclude"),
-            Next="Succeeded",
-        ),
+    task = call(
+        "Conclude",
+        EXECUTION | {"outcome": "succeeded"},
+        comment="The standby is the active site now; report, tell, release the lease.",
+        Catch=stops_at("BeginConclude"),
+    )
+    unanswered = stop("BeginConclude", "conclude")
+    return attempt("Conclude", task, within=PATIENCE_S, then="Succeeded", late=unanswered) | {
         "Succeeded": {"Type": "Succeed"},
     }
 
 
 def _stand_down() -> States:
-    return {
-        "StandDown": call(
-            "Conclude",
-            EXECUTION | {"outcome": "stood-down", "why": jsonata("$assessed.why")},
-            comment="Nothing was changed; say why, release the lease.",
-            Catch=stops_at("StandDown"),
-            Next="StoodDown",
-        ),
+    task = call(
+        "Conclude",
+        EXECUTION | {"outcome": "stood-down", "why": jsonata("$assessed.why")},
+        comment="Nothing was changed; say why, release the lease.",
+        Catch=stops_at("BeginStandDown"),
+    )
+    unanswered = stop("BeginStandDown", "conclude")
+    return attempt("StandDown", task, within=PATIENCE_S, then="StoodDown", late=unanswered) | {
         "StoodDown": {"Type": "Succeed"},
     }
 
 
 def _stop() -> States:
-    redrives = "$exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0"
-    failed = EXECUTION | {
-        "outcome": "failed",
-        "stopped_at": jsonata("$stopped_at"),
-        "error": jsonata("$error"),
-        "redrives": jsonata(redrives),
+    """Record a failure, and fail in the very state that a redrive enters again; a Fail state would fail again
+    (https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html)."""
+    redriven = f"{REDRIVES} > $stopped_after"
+    task = call(
+        "Conclude",
+        EXECUTION
+        | {
+            "outcome": "failed",
+            "stopped_at": jsonata("$stopped_at"),
+            "error": jsonata("$failure"),
+            "redrives": jsonata(REDRIVES),
+            "redriven": jsonata(redriven),
+        },
+        comment="Record where it stopped, tell, keep the lease, fail. Redriven, it goes on.",
+        Catch=[catch("LeaseLost", to="LeaseLost")],
+    )
+    unrecorded = (
+        "$error('FailoverStopped: ' & $execution.name & ' stopped at ' & $stopped_at & ': ' & $string($failure)"
+        " & '. It could not be recorded: ' & $string($states.input.observed))"
+    )
+    states = attempt("Stopped", task, within=PATIENCE_S, then="Resume", late={})
+    states["BeginStopped"]["Assign"] |= {"stopped_after": jsonata(REDRIVES)}
+    states["StoppedUnanswered"]["Choices"].insert(0, choice(redriven, "Resume"))
+    states["StoppedTooLate"] = {
+        "Comment": "Fails, with what could not be recorded in its cause; redriven, it is looked at again, and goes on.",
+        "Type": "Choice",
+        "Choices": [choice(f"{redriven} ? true : {unrecorded}", "Resume")],
     }
-    return {
-        "Stopped": call(
-            "Conclude",
-            failed,
-            comment="Record where it stopped, tell, keep the lease, fail. Redriven, it answers where to go on.",
-            Next="Resume",
-        ),
+    return states | {
         "Resume": {
             "Type": "Choice",
-            "Choices": [choice(f"$states.input.resume = '{name}'", name) for name in RESUMABLE],
-            "Default": "StandDown",
+            "Choices": [choice(f"$stopped_at = '{name}'", name) for name in RESUMABLE],
+            "Default": "BeginStandDown",
         },
         "LeaseLost": {
             "Comment": "Another execution holds the plan; this one must not touch anything any more.",

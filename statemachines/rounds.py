@@ -23,7 +23,6 @@ def sample() -> State:
 def _rounds(comment: str, function: str) -> State:
     """The call runs beside the wait, so that rounds begin on time; one that fails says nothing, and the next comes."""
     task = call(function, {"plan": jsonata("$plan")}, Catch=[catch("States.ALL", to="Nothing")], Output={}, End=True)
-    del task["Retry"]
     round_ = {
         "Type": "Parallel",
         "Branches": [

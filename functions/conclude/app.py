@@ -1,7 +1,7 @@
 """conclude: end the execution. The ledger gets the outcome and the report; people and other systems are told once.
 
 A failure is recorded and then raised, so that the execution ends as failed in this very state, with the lease kept.
-When it is redriven, this state is called again with a higher redrive count, and answers where to go on.
+When it is redriven, this state is entered again, is told so, and answers where to go on.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ class FailoverStopped(FailoverError):
 
 
 class ConcludeRequest(Request):
-    """`stopped_at` and `error` of a failure; `redrives`: how often the execution was redriven."""
+    """`stopped_at` and `error` of a failure; `redrives`: how often the execution was redriven, and `redriven`: that it
+    was since it stopped, so that there is nothing to record, but to go on."""
 
     outcome: Literal["succeeded", "stood-down", "failed"]
     why: str = ""
     stopped_at: str | None = None
     error: dict[str, Any] | None = None
     redrives: int = 0
+    redriven: bool = False
 
 
 @metrics.log_metrics
@@ -54,11 +56,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     metrics.add_dimension("plan", execution.plan)
     metrics.add_dimension("outcome", request.outcome)
     metrics.add_metric("Conclusions", MetricUnit.Count, 1)
-    plan = plan_named(execution.plan)
-    kept = book.execution(execution.plan, execution.name)
-    if request.outcome == "failed" and kept and kept.status == "failed" and _redrives(kept.document) < request.redrives:
+    if request.redriven:
         book.hold(execution)
         return {"resume": request.stopped_at}
+    plan = plan_named(execution.plan)
+    kept = book.execution(execution.plan, execution.name)
     if kept is None or kept.status != request.outcome or request.outcome == "failed":
         book.hold(execution)
     steps = book.steps(execution)
@@ -108,10 +110,6 @@ def _how_to_go_on(execution: Execution) -> str:
         "The lease is kept. Mend the cause and redrive the execution, or start another with"
         f" supersedes={execution.name!r}"
     )
-
-
-def _redrives(document: dict[str, Any]) -> int:
-    return int(document.get("redrives", 0))
 
 
 def _tell(request: ConcludeRequest, subject: str, document: dict[str, Any]) -> None:

@@ -2,171 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from drill.process import Child, spawn
+from tests.statemachines.scripted import (
+    STEPS,
+    Machine,
+    done,
+    fails,
+    verdict,
+    waiting,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failover-machine")]
 
-STEPS = (
-    "Claim",
-    "Assess",
-    "RequestApproval",
-    "Fence",
-    "PromoteMirrors",
-    "CheckOffsets",
-    "SwitchRoutes",
-    "FlipDns",
-    "Verify",
-    "Conclude",
-)
-DEADLINES = {
-    "CallTimeoutSeconds": 10,
-    "AssessDeadlineSeconds": 3,
-    "FenceDeadlineSeconds": 2,
-    "CheckOffsetsDeadlineSeconds": 2,
-    "RouteDeadlineSeconds": 3,
-    "DnsDeadlineSeconds": 3,
-    "RerouteDeadlineSeconds": 2,
-    "VerifyDeadlineSeconds": 3,
-}
-SCRIPTED = '''
-import fcntl, json, os
-def handler(event, context):
-    """Do what the script says for this call of this step; the last line of a step goes for all later calls."""
-    name, folder = context.function_name.split("-")[-1], os.environ["SCRIPTS"]
-    execution = event.get("execution_name") or event["execution"]["name"]
-    with open(os.path.join(folder, execution + ".calls"), "a+") as calls:
-        fcntl.flock(calls, fcntl.LOCK_EX)
-        calls.seek(0)
-        before = [json.loads(line)["step"] for line in calls]
-        calls.write(json.dumps({"step": name, "event": event}) + "\\n")
-    lines = json.load(open(os.path.join(folder, execution + ".json")))[name]
-    line = lines[min(before.count(name), len(lines) - 1)]
-    if "raise" in line:
-        raise type(line["raise"], (Exception,), {})(line.get("why", 'it says "no"\\nreally'))
-    return line["return"]
-'''
-
-
-def done(**observed: Any) -> dict[str, Any]:
-    return {"return": {"status": "done", "observed": observed, "retry_after": 1}}
-
-
-def waiting(**observed: Any) -> dict[str, Any]:
-    return {"return": {"status": "waiting", "observed": observed, "retry_after": 1}}
-
-
-def fails(error: str) -> dict[str, Any]:
-    return {"raise": error}
-
-
-def verdict(word: str) -> dict[str, Any]:
-    return done(verdict=word, why='because of "this"', votes=[])
-
-
-@dataclass
-class Run:
-    """An execution that has ended."""
-
-    status: str
-    error: str | None
-    cause: str
-    output: Any
-    calls: list[dict[str, Any]]
-
-    def steps(self) -> list[str]:
-        """The steps in the order they were called."""
-        return [call["step"] for call in self.calls]
-
-    def of(self, step: str) -> list[dict[str, Any]]:
-        """What a step was called with."""
-        return [call["event"] for call in self.calls if call["step"] == step]
-
-
-class Machine:
-    """The state machine, and scripts for its steps."""
-
-    def __init__(self, cloud: Child, scripts: Path) -> None:
-        self._scripts = scripts
-        self._arn = cloud.ready["resources"]["Failover"]["ref"]
-        self.states = boto3.client(
-            "stepfunctions",
-            region_name="us-west-2",
-            endpoint_url=cloud.ready["endpoint"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        self._count = 0
-
-    def start(self, **script: list[dict[str, Any]]) -> tuple[str, str]:
-        """Start an execution whose steps follow the script, and all else goes well; its name and ARN."""
-        self._count += 1
-        name = f"run-{self._count}"
-        execution = {"plan": "orders", "epoch": 1, "name": name, "kind": "failover", "from": "east", "to": "west"}
-        claimed = {
-            "execution": execution,
-            "fleets_here": ["west-1", "west-2"],
-            "fleets_lost": ["east-1"],
-            "approval_timeout_seconds": 2,
-            "on_approval_timeout": "stand-down",
-            "promotion_timeout_seconds": 3,
-        }
-        lines = {step: [done()] for step in STEPS} | {"Claim": [{"return": claimed}], "Assess": [verdict("proceed")]}
-        lines |= {"Conclude": [{"return": {"outcome": "told"}}]} | script
-        (self._scripts / f"{name}.json").write_text(json.dumps(lines))
-        started = self.states.start_execution(
-            stateMachineArn=self._arn, name=name, input='{"plan": "orders", "to": "west"}'
-        )
-        return name, str(started["executionArn"])
-
-    def ended(self, name: str, arn: str) -> Run:
-        """The execution, once it has ended."""
-        deadline = time.monotonic() + 60
-        while (described := self.states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < deadline, self.calls(name)
-            time.sleep(0.05)
-        output = json.loads(described.get("output") or "null")
-        return Run(described["status"], described.get("error"), described.get("cause") or "", output, self.calls(name))
-
-    def calls(self, name: str) -> list[dict[str, Any]]:
-        """What was called so far."""
-        path = self._scripts / f"{name}.calls"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-    def run(self, **script: list[dict[str, Any]]) -> Run:
-        """Start, and wait for the end."""
-        return self.ended(*self.start(**script))
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    folder = tmp_path_factory.mktemp("machine")
-    code, scripts = folder / "code", folder / "scripts"
-    code.mkdir()
-    scripts.mkdir()
-    (code / "app.py").write_text(SCRIPTED)
-    function = {"Handler": "app.handler", "Runtime": "python3.13", "CodeUri": "code", "Timeout": 10}
-    function["Environment"] = {"Variables": {"SCRIPTS": str(scripts)}}
-    substitutions: dict[str, Any] = {f"{step}Function": {"Fn::GetAtt": [step, "Arn"]} for step in STEPS} | DEADLINES
-    definition = {"DefinitionUri": str(ROOT / "statemachines" / "failover.asl.yaml"), "Type": "STANDARD"}
-    resources: dict[str, Any] = {step: {"Type": "AWS::Serverless::Function", "Properties": function} for step in STEPS}
-    properties = definition | {"DefinitionSubstitutions": substitutions}
-    resources["Failover"] = {"Type": "AWS::Serverless::StateMachine", "Properties": properties}
-    (folder / "template.yaml").write_text(json.dumps({"Resources": resources}))
-    config = {"region": "us-west-2", "log_dir": str(folder / "logs"), "template": str(folder / "template.yaml")}
-    cloud = spawn("drill.aws.cloud", config, log=folder / "cloud.log")
-    yield Machine(cloud, scripts)
-    cloud.stop()
+STOPPED = fails("FailoverStopped")
 
 
 def test_all_goes_well_and_nothing_that_carries_clients_moves_before_the_standby_is_writable(machine: Machine) -> None:
@@ -210,6 +62,15 @@ def test_an_open_decision_is_asked_again_until_its_last_chance(machine: Machine)
     late = machine.run(Assess=[waiting(verdict="wait")] * 4 + [verdict("stand-down")])
     assert late.of("Assess")[-1]["last_chance"] is True
     assert run.status == late.status == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_error_that_means_never_is_raised_once(machine: Machine, step: str) -> None:
+    asks = verdict("ask") if step == "RequestApproval" else verdict("proceed")
+    run = machine.run(**{"Assess": [asks], step: [fails("SomethingElse")], "Conclude:failed": [STOPPED]})
+    fleets_side_by_side = 2 if step == "SwitchRoutes" else 1
+    assert len([event for event in run.of(step) if event.get("outcome") != "failed"]) <= fleets_side_by_side
+    assert run.status == ("SUCCEEDED" if step == "CheckOffsets" else "FAILED")
 
 
 def test_transient_errors_are_retried_by_name(machine: Machine) -> None:
@@ -280,20 +141,26 @@ def test_a_lost_lease_ends_it_at_once_and_tells_nobody(machine: Machine, step: s
 def test_any_other_error_is_recorded_with_where_it_stopped_and_a_redrive_goes_on_there(
     machine: Machine, step: str, stopped_at: str
 ) -> None:
-    goes_on = {"return": {"resume": stopped_at}}
-    script = {step: [fails("SomethingElse"), done(verdict="proceed", why="", votes=[])]}
-    if step == "PromoteMirrors":
-        script[step].insert(0, fails("SomethingElse"))
-    name, arn = machine.start(**script, Conclude=[fails("FailoverStopped"), goes_on, {"return": {"outcome": "told"}}])
+    name, arn = machine.start(**{step: [fails("SomethingElse")], "Conclude:failed": [STOPPED]})
     run = machine.ended(name, arn)
     assert (run.status, run.error) == ("FAILED", "FailoverStopped")
     told = run.of("Conclude")[0]
     assert (told["stopped_at"], told["redrives"], told["error"]["Error"]) == (stopped_at, 0, "SomethingElse")
-    machine.states.redrive_execution(executionArn=arn)
-    again = machine.ended(name, arn)
+    assert told["redriven"] is False
+    well = done(verdict="proceed", why="", votes=[])
+    again = machine.go_on(name, arn, **{step: [well], "Conclude:failed": [{"return": {"resume": stopped_at}}]})
     assert again.status == "SUCCEEDED"
-    assert again.of("Conclude")[1]["redrives"] == 1
+    assert (again.of("Conclude")[1]["redrives"], again.of("Conclude")[1]["redriven"]) == (1, True)
     assert again.steps().count("Claim") == 1
+
+
+def test_what_stops_again_after_a_redrive_is_recorded_again(machine: Machine) -> None:
+    name, arn = machine.start(**{"FlipDns": [fails("DnsRejected")], "Conclude:failed": [STOPPED]})
+    machine.ended(name, arn)
+    goes_on = {"return": {"resume": "FlipAndReroute"}}
+    run = machine.go_on(name, arn, **{"Conclude:failed": [STOPPED, goes_on, STOPPED]})
+    assert (run.status, run.error) == ("FAILED", "FailoverStopped")
+    assert [(told["redrives"], told["redriven"]) for told in run.of("Conclude")] == [(0, False), (1, True), (1, False)]
 
 
 def test_a_proof_that_is_not_had_in_time_stops_it(machine: Machine) -> None:

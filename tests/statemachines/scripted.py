@@ -1,0 +1,204 @@
+"""The deployed failover machine, run by Step Functions on scripted steps."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+
+from drill.process import Child, spawn
+
+ROOT = Path(__file__).resolve().parents[2]
+
+STEPS = (
+    "Claim",
+    "Assess",
+    "RequestApproval",
+    "Fence",
+    "PromoteMirrors",
+    "CheckOffsets",
+    "SwitchRoutes",
+    "FlipDns",
+    "Verify",
+    "Conclude",
+)
+DEADLINES = {
+    "CallTimeoutSeconds": 10,
+    "AssessDeadlineSeconds": 3,
+    "FenceDeadlineSeconds": 2,
+    "CheckOffsetsDeadlineSeconds": 2,
+    "RouteDeadlineSeconds": 3,
+    "DnsDeadlineSeconds": 3,
+    "RerouteDeadlineSeconds": 2,
+    "VerifyDeadlineSeconds": 3,
+    "PatienceSeconds": 4,
+}
+SCRIPTED = '''
+import fcntl, json, os, time
+def handler(event, context):
+    """Do what the script says for this call of this step; the last line of a step goes for all later calls."""
+    name, folder = context.function_name.split("-")[-1], os.environ["SCRIPTS"]
+    execution = event.get("execution_name") or event["execution"]["name"]
+    with open(os.path.join(folder, execution + ".calls"), "a+") as calls:
+        fcntl.flock(calls, fcntl.LOCK_EX)
+        calls.seek(0)
+        before = [call for line in calls if (call := json.loads(line))["step"] == name]
+        now = time.time()
+        calls.write(json.dumps({"step": name, "event": event, "at": now}) + "\\n")
+    script = json.load(open(os.path.join(folder, execution + ".json")))
+    lines = script.get(name + ":" + event.get("outcome", ""), script[name])
+    if lines[0].get("for", 0) > (now - before[0]["at"] if before else 0):
+        line = lines[0]
+    else:
+        line = lines[min(len(before), len(lines) - 1)]
+    if "raise" in line:
+        raise type(line["raise"], (Exception,), {})(line.get("why", 'it says "no"\\nreally'))
+    return line["return"]
+'''
+
+
+def done(**observed: Any) -> dict[str, Any]:
+    return {"return": {"status": "done", "observed": observed, "retry_after": 1}}
+
+
+def waiting(**observed: Any) -> dict[str, Any]:
+    return {"return": {"status": "waiting", "observed": observed, "retry_after": 1}}
+
+
+def fails(error: str) -> dict[str, Any]:
+    return {"raise": error}
+
+
+def throttled(error: str, seconds: float) -> dict[str, Any]:
+    """Fail so for so long, counted from the first call of the step."""
+    return fails(error) | {"for": seconds}
+
+
+def verdict(word: str) -> dict[str, Any]:
+    return done(verdict=word, why='because of "this"', votes=[])
+
+
+@dataclass
+class Run:
+    """An execution that has ended."""
+
+    status: str
+    error: str | None
+    cause: str
+    output: Any
+    calls: list[dict[str, Any]]
+
+    def steps(self) -> list[str]:
+        """The steps in the order they were called."""
+        return [call["step"] for call in self.calls]
+
+    def of(self, step: str) -> list[dict[str, Any]]:
+        """What a step was called with."""
+        return [call["event"] for call in self.calls if call["step"] == step]
+
+
+class Machine:
+    """The state machine, and scripts for its steps."""
+
+    def __init__(self, cloud: Child, scripts: Path, resource: str = "Failover") -> None:
+        self._scripts = scripts
+        self._resource = resource
+        self._arn = cloud.ready["resources"][resource]["ref"]
+        self.states = boto3.client(
+            "stepfunctions",
+            region_name="us-west-2",
+            endpoint_url=cloud.ready["endpoint"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        self._count = 0
+
+    def start(self, **script: list[dict[str, Any]]) -> tuple[str, str]:
+        """Start an execution whose steps follow the script, and all else goes well; its name and ARN."""
+        self._count += 1
+        name = f"{self._resource}-{self._count}"
+        execution = {"plan": "orders", "epoch": 1, "name": name, "kind": "failover", "from": "east", "to": "west"}
+        claimed = {
+            "execution": execution,
+            "fleets_here": ["west-1", "west-2"],
+            "fleets_lost": ["east-1"],
+            "approval_timeout_seconds": 2,
+            "on_approval_timeout": "stand-down",
+            "promotion_timeout_seconds": 3,
+        }
+        lines = {step: [done()] for step in STEPS} | {"Claim": [{"return": claimed}], "Assess": [verdict("proceed")]}
+        lines |= {"Conclude": [{"return": {"outcome": "told"}}]} | script
+        lines["Claim"] = [line if "raise" in line else {"return": claimed | line["return"]} for line in lines["Claim"]]
+        (self._scripts / f"{name}.json").write_text(json.dumps(lines))
+        started = self.states.start_execution(
+            stateMachineArn=self._arn, name=name, input='{"plan": "orders", "to": "west"}'
+        )
+        return name, str(started["executionArn"])
+
+    def go_on(self, name: str, arn: str, **script: list[dict[str, Any]]) -> Run:
+        """Redrive the execution with another script of some steps, and wait for the end."""
+        path = self._scripts / f"{name}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | script))
+        self.states.redrive_execution(executionArn=arn)
+        return self.ended(name, arn)
+
+    def ended(self, name: str, arn: str, within: float = 60) -> Run:
+        """The execution, once it has ended."""
+        deadline = time.monotonic() + within
+        while (described := self.states.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            assert time.monotonic() < deadline, self.calls(name)
+            time.sleep(0.05)
+        output = json.loads(described.get("output") or "null")
+        return Run(described["status"], described.get("error"), described.get("cause") or "", output, self.calls(name))
+
+    def calls(self, name: str) -> list[dict[str, Any]]:
+        """What was called so far."""
+        path = self._scripts / f"{name}.calls"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def run(self, **script: list[dict[str, Any]]) -> Run:
+        """Start, and wait for the end."""
+        return self.ended(*self.start(**script))
+
+
+@contextmanager
+def machines(folder: Path) -> Iterator[tuple[Machine, Machine]]:
+    """The state machine with short deadlines, and the one with those that it is deployed with."""
+    code, scripts = folder / "code", folder / "scripts"
+    code.mkdir()
+    scripts.mkdir()
+    (code / "app.py").write_text(SCRIPTED)
+    function = {"Handler": "app.handler", "Runtime": "python3.13", "CodeUri": "code", "Timeout": 10}
+    function["Environment"] = {"Variables": {"SCRIPTS": str(scripts)}}
+    resources: dict[str, Any] = {step: {"Type": "AWS::Serverless::Function", "Properties": function} for step in STEPS}
+    functions = {f"{step}Function": {"Fn::GetAtt": [step, "Arn"]} for step in STEPS}
+    definition = {"DefinitionUri": str(ROOT / "statemachines" / "failover.asl.yaml"), "Type": "STANDARD"}
+    for name, deadlines in {"Failover": DEADLINES, "Deployed": deployed_deadlines()}.items():
+        properties = definition | {"DefinitionSubstitutions": functions | deadlines}
+        resources[name] = {"Type": "AWS::Serverless::StateMachine", "Properties": properties}
+    (folder / "template.yaml").write_text(json.dumps({"Resources": resources}))
+    config = {"region": "us-west-2", "log_dir": str(folder / "logs"), "template": str(folder / "template.yaml")}
+    cloud = spawn("drill.aws.cloud", config, log=folder / "cloud.log")
+    try:
+        yield Machine(cloud, scripts), Machine(cloud, scripts, "Deployed")
+    finally:
+        cloud.stop()
+
+
+def deployed_deadlines() -> dict[str, int]:
+    """What the template gives the state machine."""
+
+    class Loader(yaml.SafeLoader):
+        """Reads what is no short tag of CloudFormation's."""
+
+    Loader.add_multi_constructor("!", lambda *_: None)
+    template = yaml.load((ROOT / "template.yaml").read_text(), Loader=Loader)
+    given = template["Resources"]["FailoverStateMachine"]["Properties"]["DefinitionSubstitutions"]
+    return {name: given[name] for name in DEADLINES}

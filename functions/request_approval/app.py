@@ -1,7 +1,7 @@
 """request_approval: ask a person, with the evidence and what is expected to be lost, and keep the task token that their
 answer needs in the ledger, in no message.
 
-The state machine waits (`lambda:invoke.waitForTaskToken`) with the policy's deadline. To answer, see the README.
+The state machine waits (`lambda:invoke.waitForTaskToken`) with the policy's deadline. To answer, see docs/operate.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The operator's commands: `python -m failover --table LEDGER decisions|state|pause|resume PLAN`.
 
-AWS credentials and region as for the AWS CLI. Approving is in the README; starting is Step Functions' own.
+AWS credentials and region as for the AWS CLI. Approving is in docs/operate.md; starting is Step Functions' own.
 """
 
 from __future__ import annotations

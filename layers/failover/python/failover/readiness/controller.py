@@ -41,7 +41,7 @@ def lease(plan: Plan, state: PlanState, holder: ExecutionRecord | None, now: flo
 
 def last_dry_run(last: DryRun | None, standby: str, max_age_s: float, now: float) -> Iterator[Finding]:
     """Whether the state machine was walked through lately, towards this standby, to its end."""
-    how = "start a dry run: see Run it in the README"
+    how = "start a dry run: see docs/operate.md"
     if last is None:
         yield fail("the failover was never walked through", how)
         return

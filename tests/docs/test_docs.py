@@ -1,0 +1,40 @@
+"""The documents: short where one begins, whole where one looks things up, and leading nowhere that is not."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from failover import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+TRACKED = subprocess.run(
+    ["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False
+).stdout.split()
+DOCUMENTS = [ROOT / name for name in TRACKED] or sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
+
+
+def test_the_readme_is_read_in_a_few_minutes() -> None:
+    assert len((ROOT / "README.md").read_bytes()) <= 9 * 1024
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
+    files = [target for target in targets if not re.match(r"[a-z]+:", target)]
+    assert [target for target in files if not (document.parent / target).exists()] == []
+
+
+def test_every_error_that_may_end_an_execution_has_its_entry() -> None:
+    named = set(re.findall(r"`(\w+)`", (ROOT / "docs/operate.md").read_text()))
+    bases = {errors.FailoverError, errors.TransientError}
+    raised = {
+        name
+        for name, error in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(error, errors.FailoverError) and error not in bases
+    }
+    assert raised - named == set()

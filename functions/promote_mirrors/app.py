@@ -1,8 +1,9 @@
 """promote_mirrors: fail the mirrors over, until every one is STOPPED, that is writable. Accepted is not done.
 
-Each call lists every link, and asks by name, in batches, for what is neither STOPPED nor on its way. It is done when a
-list says that every mirror of the inventory, and every one that appeared since, is STOPPED. A mirror that gets nowhere
-holds no other back: at the last chance it is named with its errors, and policy decides.
+Each call lists every link, and asks by name, in batches, for what is neither STOPPED nor on its way; also for what was
+on its way before, by a planned promotion: without its source it would stay so for ever. It is done when a list says
+that every mirror of the inventory, and every one that appeared since, is STOPPED. A mirror that gets nowhere holds no
+other back: at the last chance it is named with its errors, and policy decides.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ class Left:
     topic: str
     link: MirrorLink | None
     mirror: Mirror | None
+    was_pending: bool = False
+    """It was PENDING_STOPPED when the failover was decided, by a promotion that ends never if its source is gone."""
 
     @property
     def idle(self) -> bool:
-        return self.mirror is not None and self.mirror.status != PENDING_STOPPED
+        return self.mirror is not None and (self.mirror.status != PENDING_STOPPED or self.was_pending)
 
     def __str__(self) -> str:
         return f"{self.topic} {self.mirror.status if self.mirror else 'is not listed any more'}"
@@ -95,8 +98,9 @@ def _expected(request: PromoteRequest, found: dict[MirrorLink, list[Mirror]]) ->
 
 def _left(found: dict[MirrorLink, list[Mirror]], expected: Inventory) -> list[Left]:
     here = {mirror.topic for mirrors in found.values() for mirror in mirrors}
+    pending = {topic for topic, entry in expected.items() if entry.status == PENDING_STOPPED}
     left = [
-        Left(mirror.topic, link, mirror)
+        Left(mirror.topic, link, mirror, mirror.topic in pending)
         for link, mirrors in found.items()
         for mirror in mirrors
         if mirror.status != STOPPED

@@ -58,6 +58,11 @@ class Rest:
         httpx.post(url, params=query, json=body, auth=(KEY, SECRET)).raise_for_status()
         self.post("mirrors", link=name, topics=list(topics))
 
+    def promote(self, topic: str) -> None:
+        """Begin a planned promotion, which needs the source to end."""
+        url = f"{self.child.ready['url']}/kafka/v3/clusters/lkc-west01/links/{fixture_plan.LINK}/mirrors:promote"
+        httpx.post(url, json={"mirror_topic_names": [topic]}, auth=(KEY, SECRET)).raise_for_status()
+
     def asked(self, operation: str = "updateKafkaMirrorTopicsFailover") -> int:
         counts = httpx.get(f"{self.child.ready['control']}/requests").json()
         return int(counts.get(operation, {}).get("count", 0))
@@ -193,6 +198,16 @@ def test_a_standby_with_nothing_writable_is_never_left_behind_as_a_whole(
 
 def test_a_failed_mirror_is_failed_over_too(rest: Rest, execution: dict[str, Any], call: Call) -> None:
     rest.put("link", fail={"t0003": "UNEXPECTED_TRUNCATION"})
+    promote(call, execution)
+    assert rest.states()["t0003"] == "STOPPED"
+
+
+def test_a_promotion_that_lost_its_source_is_ended_by_the_failover(
+    rest: Rest, execution: dict[str, Any], call: Call
+) -> None:
+    rest.put("link", reachable=False)
+    rest.promote("t0003")
+    assert rest.states()["t0003"] == "PENDING_STOPPED"
     promote(call, execution)
     assert rest.states()["t0003"] == "STOPPED"
 

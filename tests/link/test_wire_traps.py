@@ -298,3 +298,73 @@ def test_a_partition_without_a_committed_offset_is_left_out(rest: Scripted, clus
     rows = [row | {"partition_id": 0, "current_offset": 4}, row | {"partition_id": 1, "current_offset": -1}]
     rest.says(Reply(body={"data": [*rows, row | {"partition_id": 2, "current_offset": None}]}))
     assert [(found.partition, found.committed) for found in cluster.group_offsets("g") or ()] == [(0, 4)]
+
+
+JUST_MADE = "the destination cluster does not have a link named orders-link"
+
+
+@pytest.mark.parametrize("status", [404, 400])
+def test_a_link_that_was_just_made_is_known_a_little_later(rest: Scripted, link: KafkaRestLink, status: int) -> None:
+    rest.says(Reply(status, {"error_code": status * 100 + 2, "message": JUST_MADE}), altered())
+    assert link.fail_over(["orders"]) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        ({"error_code": 40301, "message": "Request is not authorized"}, LinkRejected, 403),
+        ({"error_code": 50003, "message": "try later"}, LinkUncertain, 500),
+        ({"errors": [{"status": "404", "title": "Not Found", "detail": "no such link"}]}, LinkNotFound, 404),
+        ({"errors": [{"detail": "something went wrong"}]}, LinkUncertain, 500),
+    ],
+)
+def test_a_success_that_says_it_failed_is_none(
+    rest: Scripted, link: KafkaRestLink, body: dict[str, Any], kind: type[LinkRejected | LinkUnavailable], status: int
+) -> None:
+    rest.says(Reply(200, body))
+    with pytest.raises(kind) as error:
+        link.create_mirror("orders")
+    assert (type(error.value), error.value.status) == (kind, status)
+    assert "answered 200" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "throttled",
+    [
+        Reply(429, b"Too Many Requests", "text/plain"),
+        Reply(400, {"error_code": 42901, "message": "slow down"}),
+        Reply(403, {"error_code": 40301, "message": "Rate limit exceeded"}),
+        Reply(400, {"errors": [{"status": "429", "detail": "slow down"}]}),
+        Reply(200, {"error_code": 429, "message": "slow down"}),
+    ],
+)
+def test_throttling_by_any_name_is_asked_again_and_was_not_carried_out(
+    rest: Scripted, link: KafkaRestLink, throttled: Reply
+) -> None:
+    rest.says(throttled, altered())
+    assert link.fail_over(["orders"]) == []
+    rest.says(throttled)
+    with pytest.raises(LinkUnavailable) as error:
+        link.fail_over(["orders"])
+    assert not isinstance(error.value, LinkUncertain)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Reply(503, b"no healthy upstream", "text/plain"), "no healthy upstream"),
+        (
+            Reply(400, {"errors": [{"title": "Bad Request", "detail": "the pool is not known"}]}),
+            "the pool is not known",
+        ),
+        (Reply(400, {"errors": [{"title": "Bad Request"}, {"detail": "and more"}]}), "Bad Request and more"),
+        (Reply(502, b"<html><title>Bad Gateway</title><p>x", "text/html"), "Bad Gateway"),
+    ],
+)
+def test_the_text_of_a_refusal_is_kept_whatever_its_shape(
+    rest: Scripted, link: KafkaRestLink, answer: Reply, said: str
+) -> None:
+    rest.says(answer)
+    with pytest.raises((LinkRejected, LinkUnavailable)) as error:
+        link.fail_over(["orders"])
+    assert said in str(error.value) and "<p>" not in str(error.value)

@@ -1,7 +1,8 @@
 """What became of a call that did not do what was asked, as the error that says so and what to do about it.
 
 Two questions decide: may it have been carried out, and may repeating it help? What the wire does beyond the spec: a 429
-is an HTML page of Jetty, a proxy's 5xx is a page of its own, and a link that was just made is "not found" for a while.
+is an HTML page of Jetty or a 400 whose code or text says so, a proxy's 5xx is a page or a line of its own, a 200 may
+hold an error, and a link that was just made is "not found" for a while, with 404 or with 400.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ _NOT_BEGUN: Final = {425, 429}
 """Too Early, Too Many Requests: answered before anything was done."""
 _TIMED_OUT: Final = 408
 _NOT_YET: Final = ("Unable to resolve cluster link information", "does not have a link named")
-"""A 404 for a link that was just made (seen by confluentinc/kcp): it passes."""
+"""A 404 or a 400 for a link that was just made (seen by confluentinc/kcp, which retries both): it passes."""
+_THROTTLED: Final = re.compile(r"too many requests|rate.?limit|throttl", re.IGNORECASE)
+_ERROR_AT_MOST: Final = 65_536
+"""Bytes of an answer that may be an error's; longer ones are lists."""
+_BEGINS_AS_ERROR: Final = re.compile(rb'\s*\{\s*"(error_code|errors|message)"')
 _EXISTS: Final = "already exists"
 """Said with 409, with 400 (40002), and in the spec's example with 404."""
 _NAMED: Final = 3
@@ -80,11 +85,31 @@ class Call:
 
 
 @dataclass(frozen=True)
+class _OneError:
+    """One of the errors of Confluent's control plane, and of its gateways."""
+
+    status: str | int | None = None
+    title: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class _ErrorBody:
-    """Confluent's error body."""
+    """An error, in either of Confluent's two shapes."""
 
     error_code: int | None = None
     message: str | None = None
+    errors: Sequence[_OneError] = ()
+
+    @property
+    def code(self) -> int | None:
+        statuses = [str(error.status) for error in self.errors]
+        return self.error_code or next((int(status) for status in statuses if status.isdecimal()), None)
+
+    @property
+    def text(self) -> str:
+        details = [error.detail or error.title or "" for error in self.errors]
+        return " ".join(" ".join([self.message or "", *details]).split())
 
 
 def no_answer(call: Call, error: httpx.HTTPError | httpx.InvalidURL) -> Trouble:
@@ -101,14 +126,22 @@ def no_token(call: Call, error: NoToken) -> Trouble:
     return _unavailable(call, f"{call} was not sent: {error}: is the identity provider up?", carried_out=False)
 
 
+def says_failed(body: bytes) -> bool:
+    """Whether an answer is an error, whatever its status."""
+    if len(body) > _ERROR_AT_MOST or not _BEGINS_AS_ERROR.match(body):
+        return False
+    error = _parsed(body)
+    return error is not None and (bool(error.errors) or (error.code or 0) >= httpx.codes.BAD_REQUEST)
+
+
 def refused(call: Call, response: httpx.Response, body: bytes) -> Trouble:
     """An answer that is no success."""
-    status = response.status_code
     code, said = _read(body, response.headers.get("content-type", ""))
+    status = _meant(response, code, said)
     said = without(said, *call.secrets, response.request.headers.get("authorization", "").partition(" ")[2])
     told: dict[str, Any] = {"status": status, "code": code, "retry_after": _retry_after(response)}
-    why = f"{call} answered {status} {said}".rstrip()
-    if status == httpx.codes.NOT_FOUND and any(text in said for text in _NOT_YET):
+    why = f"{call} answered {response.status_code} {said}".rstrip()
+    if status in (httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST) and any(text in said for text in _NOT_YET):
         return _unavailable(
             call, f"{why}: a link that was just made is known a little later", carried_out=False, **told
         )
@@ -131,6 +164,18 @@ def unreadable(call: Call, response: httpx.Response, error: ValidationError) -> 
     return _unavailable(call, why, carried_out=True, status=response.status_code)
 
 
+def _meant(response: httpx.Response, code: int | None, said: str) -> int:
+    """The status that an answer means: a success that holds an error, or a throttling by another name, says it in its
+    body."""
+    status, in_body = response.status_code, int(str(code or 0)[:3])
+    refuses = httpx.codes.is_client_error(status)
+    if in_body == httpx.codes.TOO_MANY_REQUESTS or (refuses and _THROTTLED.search(said)):
+        return int(httpx.codes.TOO_MANY_REQUESTS)
+    if response.is_success:
+        return in_body if httpx.codes.is_error(in_body) else int(httpx.codes.INTERNAL_SERVER_ERROR)
+    return status
+
+
 def _unavailable(call: Call, why: str, *, carried_out: bool, **told: Any) -> LinkUnavailable:
     """`carried_out`: it may have been; that is of no account where asking changes nothing."""
     if carried_out and call.changes:
@@ -144,13 +189,18 @@ def _of(call: Call) -> dict[str, Any]:
 
 def _read(body: bytes, content_type: str) -> tuple[int | None, str]:
     """The code and the text of an error, whatever it looks like."""
+    if (error := _parsed(body)) is not None:
+        return error.code, f"{error.code or ''} {error.text[:_SAID_AT_MOST]}"
+    page = re.search(rb"<title>(.{1,80}?)</title>", body, re.IGNORECASE | re.DOTALL)
+    line = page[1] if page else b"" if b"<" in body else body[:_SAID_AT_MOST]
+    return None, f"({content_type or 'no content type'}) {' '.join(line.decode(errors='replace').split())}"
+
+
+def _parsed(body: bytes) -> _ErrorBody | None:
     try:
-        error = TypeAdapter(_ErrorBody).validate_json(body)
-        return error.error_code, f"{error.error_code or ''} {' '.join((error.message or '').split())[:_SAID_AT_MOST]}"
+        return TypeAdapter(_ErrorBody).validate_json(body)
     except ValidationError:
-        page = re.search(rb"<title>(.{1,80}?)</title>", body, re.IGNORECASE | re.DOTALL)
-        title = " ".join(page[1].decode(errors="replace").split()) if page else ""
-        return None, f"({content_type or 'no content type'}) {title}"
+        return None
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from failover.aws.secrets import Secret
 from failover.errors import LinkUnavailable, LinkUncertain
 from failover.link.authorization import Authorization
-from failover.link.error_mapping import Call, no_answer, no_token, refused, unreadable
+from failover.link.error_mapping import Call, no_answer, no_token, refused, says_failed, unreadable
 from failover.link.oauth import NoToken
 from failover.link.tls import trust
 
@@ -128,7 +128,7 @@ class KafkaRestHttp:
             raise no_token(call, error) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise no_answer(call, error) from None
-        if not response.is_success:
+        if not response.is_success or says_failed(body):
             raise refused(call, response, body)
         try:
             return read(body)

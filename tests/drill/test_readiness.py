@@ -92,7 +92,10 @@ def test_a_healthy_world_is_ready_after_a_dry_run_that_changed_nothing(world: Wo
     unready = [check for check in document["checks"] if check["status"] in ("fail", "unknown")]
     assert document["ready"] and not unready, json.dumps(unready, indent=2)
     warned = {check["name"]: check["evidence"] for check in document["checks"] if check["status"] == "warn"}
-    assert set(warned) <= {"link-tasks"}, warned
+    assert set(warned) <= {"link-tasks", "plan"}, warned
+    assert [fact for fact in warned["plan"] if "127.0.0.1" not in fact] == [
+        "the plan leads from east to west and back"
+    ], "the drill's clients bootstrap to an address of this machine, and that is all there is to say of its plan"
     said = checks(document)["dry-run"]["evidence"][0]
     for step in ("claim", "assess", "fence", "promote_mirrors", "switch_routes", "flip_dns", "verify"):
         assert step in said

@@ -1,26 +1,81 @@
-"""What the fields of a plan say of each other: each alone may be right, and together they can't be meant."""
+"""What the fields of a plan say of each other: each alone may be right, and together they can't be meant.
+
+`contradictions` are refused; `warnings` are told by `failover plans check` and by readiness, and the plan is taken.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Final
 
-from failover.plan.document import Problem
+from failover.plan import votes
+from failover.plan.document import Problem, join
 from failover.plan.model import FENCED, Plan, Site
+from failover.validation import host_and_port, is_address
+
+FASTEST_WATCH_S: Final = 2
+"""The shortest time between two looks at the sites that can be deployed (`WatchSeconds`)."""
+_ARN_PARTS: Final = 6
 
 
 def contradictions(plan: Plan) -> Iterator[Problem]:
     """Why a plan is refused though each of its fields is well-formed."""
     if plan.home not in plan.sites:
         yield "home", f"names no site of the plan: write {' or '.join(plan.sites)}"
+    yield from _other_names(plan)
     yield from _same_on_both_sites(plan)
-    yield from _alarms(plan)
+    yield from _alarms_of_two_sites(plan)
     for name, site in plan.sites.items():
-        yield from _fleets(plan, name, site)
+        yield from _routes(plan, name, site)
     if len({link.name for link in plan.links}) < len(plan.links):
         yield "links", "names one link twice"
     for field in ("controls", "endpoints", "alias_zones"):
         if (by_site := getattr(plan.dns, field, None)) and by_site.keys() != plan.sites.keys():
             yield f"dns.{field}", f"must name each site of the plan ({', '.join(plan.sites)}) and no other"
+    yield from too_old_between_looks(plan, FASTEST_WATCH_S)
+    yield from votes.signals_of_nobody(plan)
+    if plan.policy.mode != "observe" and plan.home in plan.sites:
+        yield from votes.shortfalls(plan, plan.home)
+
+
+def warnings(plan: Plan) -> Iterator[Problem]:
+    """What may be meant in a plan that is taken, and most likely is not."""
+    first, second = plan.sites
+    if plan.sites[first].region == plan.sites[second].region:
+        yield f"sites.{second}.region", f"is site {first}'s, too: the loss of {plan.sites[first].region} is both sites'"
+    if plan.dns.kind != "none":
+        for host in filter(is_address, _hosts(plan.bootstrap)):
+            yield "bootstrap", f"holds {host}: clients that have an address are not moved; write {plan.hostname}:port"
+    for name, site in plan.sites.items():
+        yield from _elsewhere(name, site)
+    yield from votes.alarms_without_a_vote(plan)
+    for name in plan.sites:
+        if name != plan.home or plan.policy.mode == "observe":
+            yield from votes.shortfalls(plan, name)
+
+
+def too_old_between_looks(plan: Plan, interval_s: float) -> Iterator[Problem]:
+    """Why one look that is late would leave no vote, where the sites are looked at every so many seconds."""
+    age = plan.policy.probe_max_age_seconds
+    if age <= 2 * interval_s:
+        yield (
+            "policy.probe_max_age_seconds",
+            f"is {age}, and the sites are looked at every {interval_s:g} s: one look that is late leaves no vote; write"
+            f" {2 * interval_s + 1:g} or more",
+        )
+
+
+def _hosts(endpoints: str) -> list[str]:
+    return [host_and_port(endpoint)[0] for endpoint in endpoints.split(",")]
+
+
+def _other_names(plan: Plan) -> Iterator[Problem]:
+    """Clients that bootstrap to another name are not led anywhere when the client hostname flips."""
+    if plan.dns.kind == "none":
+        return
+    for host in _hosts(plan.bootstrap):
+        if not is_address(host) and host != plan.hostname:
+            yield "bootstrap", f"names {host}, which no flip leads elsewhere: write {plan.hostname}, the hostname"
 
 
 def _same_on_both_sites(plan: Plan) -> Iterator[Problem]:
@@ -31,7 +86,7 @@ def _same_on_both_sites(plan: Plan) -> Iterator[Problem]:
         yield f"sites.{second}.dns_target", f"is the target of site {first} too"
 
 
-def _alarms(plan: Plan) -> Iterator[Problem]:
+def _alarms_of_two_sites(plan: Plan) -> Iterator[Problem]:
     owners: dict[str, str] = {}
     for name, site in plan.sites.items():
         for index, alarm in enumerate(site.alarms):
@@ -40,17 +95,16 @@ def _alarms(plan: Plan) -> Iterator[Problem]:
             owners[alarm.name] = name
 
 
-def _fleets(plan: Plan, name: str, site: Site) -> Iterator[Problem]:
+def _routes(plan: Plan, name: str, site: Site) -> Iterator[Problem]:
     for index, fleet in enumerate(site.fleets):
         field, routes, fenced = fleet.routes()
-        yield from _routes(
-            f"sites.{name}.fleets[{index}].{field}", routes, {*plan.sites} | ({FENCED} if fenced else set())
-        )
+        targets = {*plan.sites} | ({FENCED} if fenced else set())
+        yield from _missing_or_more(f"sites.{name}.fleets[{index}].{field}", routes, targets)
     if len({fleet.name for fleet in site.fleets}) < len(site.fleets):
         yield f"sites.{name}.fleets", "has two fleets of one name"
 
 
-def _routes(path: str, routes: dict[str, str], targets: set[str]) -> Iterator[Problem]:
+def _missing_or_more(path: str, routes: dict[str, str], targets: set[str]) -> Iterator[Problem]:
     for missing in sorted(targets - routes.keys()):
         one_more = " and one that is fenced" if FENCED in targets else ""
         yield f"{path}.{missing}", f"is missing: a fleet needs one for each site{one_more}"
@@ -58,3 +112,32 @@ def _routes(path: str, routes: dict[str, str], targets: set[str]) -> Iterator[Pr
         yield f"{path}.{extra}", f"is none of {', '.join(sorted(targets))}"
     if len(set(routes.values())) < len(routes):
         yield path, "names one of them twice: a route could not be told from another"
+
+
+def _elsewhere(name: str, site: Site) -> Iterator[Problem]:
+    """ARNs of a site's fleets in another region than the site, or in another account than the first of them."""
+    first_account = ""
+    for path, arn in _arns(f"sites.{name}.fleets", [fleet.model_dump() for fleet in site.fleets]):
+        _, _, service, region, account, _ = arn.split(":", _ARN_PARTS - 1)
+        if region and region != site.region:
+            yield (
+                path,
+                f"is in {region}, and site {name} in {site.region}: name the one of arn:…:{service}:{site.region}",
+            )
+        first_account = first_account or account
+        if account and account != first_account:
+            yield (
+                path,
+                f"is of account {account}, and site {name} of {first_account}: a site's fleets are in one account",
+            )
+
+
+def _arns(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and value.startswith("arn:") and value.count(":") >= _ARN_PARTS - 1:
+        yield path, value
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from _arns(join(path, key), below)
+    elif isinstance(value, list | tuple):
+        for index, below in enumerate(value):
+            yield from _arns(join(path, index), below)

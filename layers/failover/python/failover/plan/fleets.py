@@ -20,6 +20,13 @@ ReloadWithin = Annotated[int, Field(ge=1, le=600)]
 """By when a pod has reloaded that ever will, in seconds from the change on: 2 to 14 s were measured, and a drain takes
 up to 10 s more. One that has not by then is replaced."""
 ListenerArn = Annotated[str, form(r"^arn:[^:]+:elasticloadbalancing:.+:listener/.+$", "the ARN of a listener")]
+TaskDefinitionArn = Annotated[
+    str,
+    form(
+        r"^arn:[^:]+:ecs:[^:]+:[^:]+:task-definition/[^:]+:[0-9]+$",
+        "the ARN of a task definition with its revision: arn:aws:ecs:us-east-2:123456789012:task-definition/gateway:1",
+    ),
+]
 Routes = tuple[str, dict[str, str], bool]
 
 
@@ -31,7 +38,7 @@ class EcsFleet(PlanModel):
     cluster: str = Field(min_length=1)
     service: str = Field(min_length=1)
     bootstrap: Endpoint
-    task_definitions: dict[str, str]
+    task_definitions: dict[str, TaskDefinitionArn]
     instances: Instances = 3
 
     def routes(self) -> Routes:
@@ -50,7 +57,7 @@ class EcsBlueGreenFleet(PlanModel):
     services: dict[str, Annotated[str, Field(min_length=1)]]
     listeners: tuple[ListenerArn, ...] = Field(min_length=1)
     bootstrap: Endpoint
-    task_definitions: dict[str, str]
+    task_definitions: dict[str, TaskDefinitionArn]
     instances: Instances = 3
 
     def routes(self) -> Routes:

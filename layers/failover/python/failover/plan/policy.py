@@ -91,8 +91,8 @@ class Policy(PlanModel):
     on_offsets_ahead: Literal["clamp", "report"] = "clamp"
 
     def listens_to(self, source: str) -> bool:
-        """Whether a signal of that source may be a vote."""
-        return any(fnmatchcase(source, pattern) for pattern in self.signals)
+        """Whether a signal of that source may be a vote: a pattern matches it, or is its very name."""
+        return any(source == pattern or fnmatchcase(source, pattern) for pattern in self.signals)
 
     def maintained_until(self, now: float) -> datetime | None:
         """When the last window of maintenance ends that is open now (seconds since 1970), or None."""

@@ -22,6 +22,7 @@ from failover.kafka.factory import as_client
 from failover.ledger.ledger import Ledger
 from failover.link import STOPPED, MirrorLink, Rejection
 from failover.link.factory import cluster_at, links_at
+from failover.plan.consistency import FASTEST_WATCH_S
 from failover.plan.model import FENCED, Plan
 from failover.readiness import (
     Check,
@@ -118,6 +119,10 @@ def _standing(looks: PlanSnapshot) -> tuple[str | None, str | None]:
     except FailoverError:
         return None, None
     return state.active, state.holder if controller.under_way(looks.plan, state, holder, looks.now) else None
+
+
+def _plan(looks: PlanSnapshot) -> Iterator[Finding]:
+    yield from controller.plan_itself(looks.plan, float(os.environ.get("WATCH_SECONDS", FASTEST_WATCH_S)))
 
 
 def _links(looks: PlanSnapshot) -> Iterator[Finding]:
@@ -295,6 +300,7 @@ def _dry_run(looks: PlanSnapshot) -> Iterator[Finding]:
 
 
 CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
+    "plan": _plan,
     "links": _links,
     "link-tasks": _tasks,
     "link-configs": _link_configs,

@@ -1,4 +1,5 @@
-"""The controller itself: whether its lease is free, and whether it has walked through a failover lately. Pure."""
+"""The controller itself: its plan, whether its lease is free, and whether it has walked through a failover lately.
+Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +7,22 @@ from collections.abc import Iterator
 from typing import Final
 
 from failover.ledger.records import ExecutionRecord, PlanState
+from failover.plan.consistency import too_old_between_looks, warnings
 from failover.plan.model import Plan
 from failover.readiness import Finding, fail, ok, unknown, warn
 from failover.readiness.dry_run import DryRun
 
 LONGEST_RUN_S: Final = 3600.0
 """The deadlines of all steps together are below it; waiting for a person comes on top."""
+
+
+def plan_itself(plan: Plan, watched_every_s: float) -> Iterator[Finding]:
+    """What the plan says that most likely is not meant, and what can't work where the sites are looked at so rarely."""
+    yield ok(f"the plan leads from {plan.home} to {plan.other(plan.home)} and back")
+    for path, what in warnings(plan):
+        yield warn(f"{path} {what}", "mend the plan")
+    for path, what in too_old_between_looks(plan, watched_every_s):
+        yield fail(f"{path} {what}", "mend the plan, or let the stack look more often (WatchSeconds)")
 
 
 def under_way(plan: Plan, state: PlanState, holder: ExecutionRecord | None, now: float) -> bool:

@@ -1,0 +1,98 @@
+"""Whether the votes that policy asks for can ever come from the sources that a plan names.
+
+What the plan does not tell counts as there: where an alarm lives that names no vantage point, and which vantage points
+probe. So what is a shortfall here stays one whatever is deployed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from failover.plan.document import Problem
+from failover.plan.model import Alarm, Plan
+
+PROBE: Final = "probe/"
+"""The source of a probe is this and its vantage point."""
+_WILDCARD: Final = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class _Voters:
+    """The sources whose votes count that a site is lost. `vantage_points`: those that probe; None: any may."""
+
+    alarms: tuple[Alarm, ...]
+    vantage_points: frozenset[str] | None
+
+    def __str__(self) -> str:
+        named = [alarm.name for alarm in self.alarms] + [f"{PROBE}{name}" for name in sorted(self.vantage_points or ())]
+        return ", ".join(named) or "none"
+
+
+def shortfalls(plan: Plan, site: str) -> Iterator[Problem]:
+    """Why a site can never be decided to be lost, and what to write instead."""
+    policy, voters = plan.policy, _voters(plan, site)
+    if not policy.fast_path and not voters.alarms:
+        yield (
+            "policy.fast_path",
+            f"is false, so that an alarm must be among the votes, and no alarm of site {site} counts: name one in"
+            f" sites.{site}.alarms that policy.signals matches, or write true",
+        )
+    if voters.vantage_points is None:
+        return
+    votes = len(voters.alarms) + len(voters.vantage_points)
+    if policy.quorum > votes:
+        yield "policy.quorum", _too_few(f"is {policy.quorum}", f"{votes} votes", site, voters, votes)
+    from_unknown = sum(alarm.vantage is None for alarm in voters.alarms)
+    places = len({alarm.vantage for alarm in voters.alarms if alarm.vantage} | voters.vantage_points) + from_unknown
+    if policy.vantage_points > places:
+        seen = f"votes from {places} vantage points"
+        yield "policy.vantage_points", _too_few(f"is {policy.vantage_points}", seen, site, voters, places)
+
+
+def signals_of_nobody(plan: Plan) -> Iterator[Problem]:
+    """Patterns of `policy.signals` that match no source the plan may have."""
+    alarms = [alarm.name for site in plan.sites.values() for alarm in site.alarms]
+    for index, pattern in enumerate(plan.policy.signals):
+        one = plan.policy.model_copy(update={"signals": (pattern,)})
+        if not any(map(one.listens_to, alarms)) and not _may_match_a_probe(pattern):
+            nearest = get_close_matches(pattern, [*alarms, f"{PROBE}*"], n=1)
+            right = f"did you mean {nearest[0]}?" if nearest else f"write an alarm's name, or {PROBE}* for every probe"
+            yield f"policy.signals[{index}]", f"matches no alarm of the plan and no probe: {right}"
+
+
+def alarms_without_a_vote(plan: Plan) -> Iterator[Problem]:
+    """Alarms that no pattern of `policy.signals` matches."""
+    for name, site in plan.sites.items():
+        for index, alarm in enumerate(site.alarms):
+            if not plan.policy.listens_to(alarm.name):
+                yield (
+                    f"sites.{name}.alarms[{index}]",
+                    f"is no vote, since nothing in policy.signals matches {alarm.name}: add it there, or take it out",
+                )
+
+
+def _voters(plan: Plan, site: str) -> _Voters:
+    policy = plan.policy
+    alarms = tuple(alarm for alarm in plan.sites[site].alarms if policy.listens_to(alarm.name))
+    probing = [pattern for pattern in policy.signals if _may_match_a_probe(pattern)]
+    if any(_WILDCARD.search(pattern) for pattern in probing):
+        return _Voters(alarms, None)
+    return _Voters(alarms, frozenset(pattern.removeprefix(PROBE) for pattern in probing))
+
+
+def _may_match_a_probe(pattern: str) -> bool:
+    """Whether there may be a vantage point whose probes the pattern matches."""
+    wildcard = _WILDCARD.search(pattern)
+    if wildcard is None:
+        return pattern.startswith(PROBE) and pattern != PROBE
+    begin = pattern[: wildcard.start()]
+    return begin.startswith(PROBE) or PROBE.startswith(begin)
+
+
+def _too_few(wanted: str, most: str, site: str, voters: _Voters, right: int) -> str:
+    remedy = f"write {right}, or " if right else ""
+    return f"{wanted}, and at most {most} can ever say that {site} is lost ({voters}): {remedy}name more sources"

@@ -109,6 +109,23 @@ def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
+def replan(deployed: Callable[..., Any]) -> Callable[[str], None]:
+    """Deploys another plan, as if whatever runs had claimed it; a new container reads it."""
+
+    def replan(text: str) -> None:
+        from failover.container import forget
+
+        deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+        ledger = deployed("dynamodb")
+        for item in ledger.scan(TableName="ledger")["Items"]:
+            if item["sk"]["S"].startswith("plan#"):
+                ledger.put_item(TableName="ledger", Item=item | {"document": {"S": text}})
+        forget()
+
+    return replan
+
+
+@pytest.fixture
 def function() -> Callable[[str], ModuleType]:
     """Loads `functions/<name>/app.py` under a name of its own."""
 

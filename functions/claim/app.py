@@ -13,13 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from failover.decision.controllers import current_region
 from failover.errors import DuplicateExecution, WrongDirection
+from failover.execution.claimed_plan import keep_plan
 from failover.execution.runs import ended_holder
 from failover.execution.step import ledger, logger, metrics
 from failover.ledger.execution import Execution, Kind, epoch_in_name
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
 from failover.plan.model import Plan
-from failover.plan.store import plan_named
+from failover.plan.store import plan_document, plan_named
 from failover.validation import read
 
 
@@ -66,8 +67,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     start, name = request.start, request.execution_name
     metrics.add_dimension("plan", start.plan)
     metrics.add_metric("ClaimsAsked", MetricUnit.Count, 1)
-    plan = plan_named(start.plan)
-    book = ledger()
+    plan, book = plan_named(start.plan), ledger()
     state = book.state(plan.name, plan.home)
     if start.dry_run and start.to == "standby":
         start = start.model_copy(update={"to": plan.other(state.active)})
@@ -92,6 +92,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         book.begin_dry_run(execution)
     else:
         _claim(book, execution, plan.home, start.supersedes)
+    plan = keep_plan(book, execution, plan_document(plan.name))
     observed = {"epoch": execution.epoch, "from": execution.from_site, "to": execution.to_site, "reason": start.reason}
     book.record_step(execution, "claim", "done", observed, started)
     logger.info("claimed", extra={"plan": plan.name, "execution": name, **observed})

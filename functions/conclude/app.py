@@ -14,13 +14,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from failover.aws.notify import notify_at_least_once, put_event_at_least_once
 from failover.errors import FailoverError, LeaseLost
+from failover.execution.claimed_plan import claimed_plan
 from failover.execution.report import execution_report, headline
 from failover.execution.step import Request, ledger, logger, metrics
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import Denial, StepRecord
 from failover.loss.record import known_loss
-from failover.plan.store import plan_named
 from failover.readiness.dry_run import keep_dry_run
 from failover.validation import read
 
@@ -59,7 +59,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if request.redriven:
         book.hold(execution)
         return {"resume": request.stopped_at}
-    plan = plan_named(execution.plan)
+    plan = claimed_plan(book, execution)
     kept = book.execution(execution.plan, execution.name)
     if kept is None or kept.status != request.outcome or request.outcome == "failed":
         book.hold(execution)

@@ -316,7 +316,7 @@ def test_a_standby_that_is_gone_is_never_failed_over_to(sites: Sites, execution:
 
 
 def test_the_proof_fails_on_the_wrong_cluster_and_holds_on_the_right_one(
-    deployed: Any, sites: Sites, execution: dict[str, Any], call: Call
+    deployed: Any, sites: Sites, execution: dict[str, Any], call: Call, replan: Callable[[str], None]
 ) -> None:
     deployed("ecs").create_cluster(clusterName="gateways")
     for target in ("west", "east", "fenced"):
@@ -337,12 +337,7 @@ def test_the_proof_fails_on_the_wrong_cluster_and_holds_on_the_right_one(
     assert all(any(f"read back {way}" in each for each in report["observed"]["proven"]) for way in ways)
     wrong = yaml.safe_load(deployed("ssm").get_parameter(Name="/failover/plans/orders")["Parameter"]["Value"])
     wrong["bootstrap"] = sites.east.ready["bootstrap"]
-    deployed("ssm").put_parameter(
-        Name="/failover/plans/orders", Value=yaml.safe_dump(wrong), Type="String", Overwrite=True
-    )
-    from failover.plan.store import _store
-
-    _store.cache_clear()
+    replan(yaml.safe_dump(wrong))
     report = call("verify", {"execution": execution})
     assert report["status"] == "waiting"
     assert any("answers, not" in each for each in report["observed"]["unproven"])

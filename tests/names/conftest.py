@@ -139,16 +139,12 @@ def client_name(deployed: Any) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def described_too(deployed: Any, plan_text: str) -> Callable[..., None]:
+def described_too(replan: Callable[[str], None], plan_text: str) -> Callable[..., None]:
     """Deploys the plan with more said of its name; a new container reads it."""
 
     def deploy(**more: Any) -> None:
-        from failover.plan import store as plans
-
         plan = yaml.safe_load(plan_text)
-        text = yaml.safe_dump(plan | {"dns": plan["dns"] | more})
-        deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
-        plans._store.cache_clear()
+        replan(yaml.safe_dump(plan | {"dns": plan["dns"] | more}))
 
     return deploy
 

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from failover.aws.clients import client
 from failover.errors import FailoverError
+from failover.execution.claimed_plan import claimed_plan
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.plan.model import Plan
-from failover.plan.store import plan_named
 from failover.validation import read
 
 logger = Logger(service="failover")
@@ -87,9 +87,8 @@ def step(
         metrics.add_dimension("plan", execution.plan)
         metrics.add_metric("StepCalls", MetricUnit.Count, 1)
         try:
-            plan = plan_named(execution.plan)
             ledger().hold(execution)
-            report = look_and_act(request, plan)
+            report = look_and_act(request, claimed_plan(ledger(), execution))
         except FailoverError as error:
             logger.warning("step failed", error=type(error).__name__, why=str(error))
             metrics.add_metric("StepFailed", MetricUnit.Count, 1)

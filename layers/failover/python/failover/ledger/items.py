@@ -36,6 +36,10 @@ class PlanItems:
         """Put an item; the last writer wins."""
         self._items.put(plan, sort, values)
 
+    def put_once(self, plan: str, sort: str, values: Item) -> bool:
+        """Put an item unless there is one; says whether it was put."""
+        return self._items.put(plan, sort, values, "attribute_not_exists(pk)")
+
     def put_if_newer(self, plan: str, sort: str, values: Item, at: float) -> bool:
         """Put an item unless one that is as new, or newer, is kept: late is never over new. Says whether it was put."""
         when = sortable(at)
@@ -88,5 +92,5 @@ class PlanItems:
         """Put an item in place of the one of that revision (0: of none); says whether it still was the one."""
         item = values | {"revision": revision + 1}
         if revision == 0:
-            return self._items.put(plan, sort, item, "attribute_not_exists(pk)")
+            return self.put_once(plan, sort, item)
         return self._items.put(plan, sort, item, "revision = :revision", {":revision": revision})

@@ -1,0 +1,142 @@
+"""An execution goes by the plan it claimed, and nobody who knows a plan needs Parameter Store to answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+
+from failover.container import forget
+from failover.errors import ServiceUnavailable, UnknownPlan
+from failover.plan import store
+from failover.plan.store import deployed_plans, plan_named
+
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The calls to Parameter Store; while it throttles, there is "throttled" among them."""
+    calls: list[str] = []
+    make = boto3.session.Session.client
+
+    def client(self: Any, service: str, *args: Any, **kwargs: Any) -> Any:
+        made = make(self, service, *args, **kwargs)  # type: ignore[call-overload]
+        if service == "ssm":
+            made.meta.events.register("before-send.ssm.*", lambda **_: calls.append("ssm"))
+            made.meta.events.register("before-call.ssm.*", refuse)
+        return made
+
+    def refuse(model: Any, **_: Any) -> None:
+        if "throttled" in calls:
+            calls.append("ssm")
+            error = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+            raise ClientError(error, model.name)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(boto3.session.Session, "client", client)
+    forget()
+    yield calls
+
+
+def start(**more: Any) -> dict[str, Any]:
+    return {"start": {"plan": "orders", "to": "west", "epoch": 1} | more, "execution_name": "orders-1-failover"}
+
+
+def changed(plan_text: str, **policy: Any) -> str:
+    plan = yaml.safe_load(plan_text)
+    return yaml.safe_dump(plan | {"policy": plan.get("policy", {}) | policy})
+
+
+def deploy(deployed: Any, text: str) -> None:
+    deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+
+
+def test_a_cold_step_asks_the_ledger_for_its_plan_and_nobody_else(deployed: Any, call: Call, asked: list[str]) -> None:
+    execution = call("claim", start())["execution"]
+    forget()
+    asked[:] = ["throttled"]
+    answer = call("conclude", {"execution": execution, "outcome": "stood-down", "why": "no vote stands"})
+    assert answer["outcome"] == "stood-down"
+    assert asked == ["throttled"]
+
+
+def test_an_execution_goes_on_with_the_plan_it_claimed(
+    deployed: Any, call: Call, function: Callable[[str], Any], plan_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = call("claim", start())["execution"]
+    before = plan_named("orders")
+    deploy(deployed, changed(plan_text, promotion_timeout_seconds=3_000))
+    forget()
+    again = call("claim", start())
+    assert again["execution"]["epoch"] == execution["epoch"]
+    assert again["promotion_timeout_seconds"] == before.policy.promotion_timeout_seconds != 3_000
+    assert plan_named("orders").policy.promotion_timeout_seconds == 3_000
+
+
+def test_a_step_of_an_execution_is_given_the_plan_it_claimed(
+    deployed: Any, call: Call, plan_text: str, messages: Callable[[], list[Any]]
+) -> None:
+    execution = call("claim", start())["execution"]
+    deploy(deployed, changed(plan_text, approval_timeout_seconds=77))
+    forget()
+    request = {"execution": execution, "task_token": "token", "assessed": {"why": "", "evidence": {}}}
+    call("request_approval", request)
+    (message,) = messages()
+    assert message.body["answer_within_seconds"] == yaml.safe_load(plan_text)["policy"]["approval_timeout_seconds"]
+
+
+def test_the_plan_of_a_dry_run_expires_with_it(deployed: Any, call: Call) -> None:
+    call("claim", start(dry_run=True))
+    items = deployed("dynamodb").scan(TableName="ledger")["Items"]
+    (kept,) = [item for item in items if item["sk"]["S"].startswith("plan#")]
+    assert int(kept["expires"]["N"]) > 0
+
+
+def test_the_judge_goes_on_with_the_plan_it_last_read_and_says_so(
+    deployed: Any, call: Call, asked: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sighting = json.loads((EVENTS / "sighting.json").read_text())
+    alarm = json.loads((EVENTS / "alarm-metric.json").read_text())
+    for event in (sighting, alarm):
+        assert call("judge", event)["judged"]
+    monkeypatch.setattr(store, "PLAN_CACHED_S", 0)
+    store._store.cache_clear()
+    asked[:] = ["throttled"]
+    with caplog.at_level(logging.WARNING):
+        for event in (sighting, alarm):
+            assert call("judge", event)["judged"]
+    assert "going on with the plan last read" in caplog.text
+    assert len(asked) > 1
+
+
+def test_a_silent_store_is_not_asked_at_every_call(deployed: Any, asked: list[str]) -> None:
+    plan_named("orders")
+    deployed_plans()
+    store._store.cache_clear()
+    asked[:] = ["throttled"]
+    assert plan_named("orders").name == "orders" and list(deployed_plans()) == ["orders"]
+    refused = len(asked)
+    assert plan_named("orders").name == "orders" and list(deployed_plans()) == ["orders"]
+    assert len(asked) == refused > 1
+
+
+def test_a_container_that_never_read_a_plan_has_none_while_the_store_is_silent(deployed: Any, asked: list[str]) -> None:
+    asked[:] = ["throttled"]
+    with pytest.raises(ServiceUnavailable):
+        plan_named("orders")
+
+
+def test_a_plan_that_was_deleted_is_not_remembered(deployed: Any) -> None:
+    plan_named("orders")
+    deployed("ssm").delete_parameter(Name="/failover/plans/orders")
+    store._store.cache_clear()
+    with pytest.raises(UnknownPlan):
+        plan_named("orders")

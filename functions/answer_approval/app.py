@@ -11,7 +11,7 @@ import base64
 import os
 from dataclasses import asdict
 from html import escape
-from typing import Any
+from typing import Any, cast, get_args
 from urllib.parse import parse_qs
 
 from aws_lambda_powertools import Logger
@@ -68,8 +68,10 @@ def _by_link(event: dict[str, Any]) -> dict[str, Any]:
         if event["requestContext"]["http"]["method"] != "POST":
             return _page(200, f"Fail {question.plan} over?", _evidence(question))
         form = _form(event)
-        given: Answer = "approve" if form.get("answer") == "approve" else "deny"
-        answered = _answered(question.plan, question.execution, given, form.get("by") or "link", form.get("why", ""))
+        button, by = form.get("answer"), form.get("by", "").strip()
+        if button not in get_args(Answer) or not by:
+            return _page(400, "No answer was taken", "<p>Say who you are, and press one of the two buttons.</p>")
+        answered = _answered(question.plan, question.execution, cast("Answer", button), by, form.get("why", ""))
     except Refused as error:
         return _page(403, "No answer was taken", f"<p>{escape(str(error))}</p>")
     except TransientError as error:
@@ -91,12 +93,14 @@ def _evidence(question: Question) -> str:
     assessed = book.step(question.plan, question.execution, "assess")
     if assessed is None:
         raise NothingAsked(f"{question.execution} of plan {question.plan!r} asks nobody")
-    observed = assessed.observed
+    claimed = book.step(question.plan, question.execution, "claim")
+    start, observed = claimed.observed if claimed else {}, assessed.observed
     evidence, loss = observed.get("evidence") or {}, observed.get("expected_loss") or {}
     probes = [f"{probe['site']} {probe['service']}: {_said(probe)}" for probe in evidence.get("probes", ())]
     shown = {
         "Execution": [question.execution],
         "From, to": [f"{evidence.get('lost_site')} to {evidence.get('standby_site')}"],
+        "Started by": [f"{start.get('by') or 'not said'}: {start.get('reason') or 'no reason given'}"],
         "Why a person is asked": [observed.get("why", "")],
         "Votes that the site is lost": observed.get("votes") or ["none"],
         "What the controller saw itself": probes,

@@ -56,6 +56,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         policy=plan.policy,
         state=book.state(plan.name, plan.home),
         manual=execution.manual,
+        forced=execution.forced or execution.dry_run,
         now=time.time(),
         deferred_to=turn,
     )

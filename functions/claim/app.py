@@ -12,7 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict, Field
 
 from failover.decision.controllers import current_region
-from failover.errors import DuplicateExecution, WrongDirection
+from failover.errors import DuplicateExecution, MalformedEvent, WrongDirection
 from failover.execution.claimed_plan import keep_plan
 from failover.execution.runs import ended_holder
 from failover.execution.step import ledger, logger, metrics
@@ -25,20 +25,24 @@ from failover.validation import read
 
 
 class Start(BaseModel):
-    """The input of the state machine, by an alarm or by hand. `to` is the site that shall become active; a dry run may
-    say `standby`, whichever site that is.
-    `supersedes` names an execution that can't go on and whose lease is to be taken over."""
+    """The input of the state machine, by the judge or by hand."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, extra="forbid")
 
     plan: str
     to: str
+    """The site that shall become active; a dry run may say `standby`, whichever site that is."""
     from_site: str | None = Field(default=None, alias="from")
     kind: Kind = "failover"
     epoch: int | None = Field(default=None, ge=1)
     dry_run: bool = False
     supersedes: str | None = None
+    """An execution that can't go on, and whose lease is to be taken over."""
+    force: bool = False
+    """Leave the active site although it answers."""
     outage_started_at: float | None = None
+    by: str | None = Field(default=None, min_length=1, max_length=100)
+    """Who starts it."""
     reason: str | None = Field(default=None, max_length=500)
 
 
@@ -74,6 +78,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if start.epoch is not None and start.epoch <= state.epoch and state.holder != name:
         raise DuplicateExecution(f"epoch {start.epoch} of plan {plan.name!r} was used: the ledger is at {state.epoch}")
     _check_direction(plan, start, state, claimed=state.holder == name)
+    _check_starter(plan, start)
     execution = Execution(
         plan=plan.name,
         epoch=_epoch(start, name, state),
@@ -85,6 +90,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         to_site=start.to,
         dry_run=start.dry_run,
         manual=start.epoch is None,
+        forced=start.force,
+        started_by=start.by or "",
+        reason=start.reason or "",
         claimed_at=started,
         outage_started_at=start.outage_started_at,
     )
@@ -93,7 +101,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     else:
         _claim(book, execution, plan.home, start.supersedes)
     plan = keep_plan(book, execution, plan_document(plan.name))
-    observed = {"epoch": execution.epoch, "from": execution.from_site, "to": execution.to_site, "reason": start.reason}
+    observed = {
+        "epoch": execution.epoch,
+        "from": execution.from_site,
+        "to": execution.to_site,
+        "by": start.by,
+        "reason": start.reason,
+    }
     book.record_step(execution, "claim", "done", observed, started)
     logger.info("claimed", extra={"plan": plan.name, "execution": name, **observed})
     return {
@@ -126,6 +140,14 @@ def _check_direction(plan: Plan, start: Start, state: PlanState, *, claimed: boo
         raise WrongDirection(
             f"{start.to} is the active site of plan {plan.name!r} already (epoch {state.epoch}); to leave it, write"
             f" to={lost!r}"
+        )
+
+
+def _check_starter(plan: Plan, start: Start) -> None:
+    if start.epoch is None and not start.dry_run and not start.by and plan.policy.by_hand == "approve":
+        raise MalformedEvent(
+            f'a second person is asked for what is started by hand of plan {plan.name!r}: write "by": "<your name>", so'
+            " that it is another"
         )
 
 

@@ -39,6 +39,8 @@ ALL_WELL_S: Final = 60.0
 WAIT_AT_MOST_S: Final = 10.0
 """For votes that are only too young, where nobody looks again in a moment."""
 ATTEMPTS_AT_ONCE: Final = 20
+REASON_LIMIT: Final = 500
+"""Characters that a start may give as its reason."""
 
 logger = Logger(service="failover")
 metrics = Metrics(namespace="Failover", service="failover")
@@ -140,20 +142,21 @@ def _started(case: Case, decision: Decision, plan: Plan, ledger: Ledger) -> tupl
     if decision.verdict != "proceed":
         return None, None
     try:
-        return _start(case, plan, ledger), None
+        return _start(case, decision.why, plan, ledger), None
     except FailoverError as error:
         return None, error
 
 
-def _start(case: Case, plan: Plan, ledger: Ledger) -> str | None:
+def _start(case: Case, why: str, plan: Plan, ledger: Ledger) -> str | None:
     """Start the execution of the next epoch, or find it running; None if the ledger moved on meanwhile."""
     epoch, lost = case.state.epoch + 1, case.evidence.lost_site
     since = min(vote.since for vote in votes_against(lost, case))
     request = {"plan": plan.name, "kind": "failover", "from": lost, "to": plan.other(lost), "epoch": epoch}
+    request |= {"outage_started_at": since, "by": f"judge/{current_region()}", "reason": why[:REASON_LIMIT]}
     attempt = ledger.attempt(plan.name, epoch, "failover")
     for _ in range(ATTEMPTS_AT_ONCE):
         name = execution_name(plan.name, epoch, "failover", attempt)
-        if start_run(name, request | {"outage_started_at": since}) or describe_run(run_arn(name)).under_way:
+        if start_run(name, request) or describe_run(run_arn(name)).under_way:
             return name
         state = ledger.state(plan.name, plan.home)
         if state.epoch >= epoch or state.holder is not None:

@@ -38,6 +38,8 @@ def ask(request: ApprovalRequest, plan: Plan) -> Report:
             "execution": execution.name,
             "from": execution.from_site,
             "to": execution.to_site,
+            "started_by": execution.started_by,
+            "reason": execution.reason,
             "why": request.assessed.get("why"),
             "votes": request.assessed.get("votes"),
             "expected_to_be_stranded": {

@@ -17,10 +17,13 @@ from failover.plan.policy import DAYS, Once, Policy, Weekly
 
 from .test_decision import (
     ALARM,
+    EVIDENCE,
     HERE,
+    LOST,
     NOW,
     REGION_LOSS,
     THERE,
+    WELL,
     before_start,
     cases,
     pressing,
@@ -128,6 +131,17 @@ def test_only_signals_that_policy_listens_to_are_votes() -> None:
 def test_who_starts_by_hand_goes_on_needs_a_second_person_or_is_refused(by_hand: str, verdict: str) -> None:
     assert decide(replace(with_policy(by_hand=by_hand), manual=True)).verdict == verdict
     assert decide(with_policy(by_hand=by_hand)).verdict == "proceed"
+
+
+def test_a_site_that_answers_is_left_by_hand_only_by_force() -> None:
+    answers = tuple(replace(probe, healthy=True) for probe in LOST)
+    case = replace(REGION_LOSS, evidence=replace(EVIDENCE, probes=answers + WELL), manual=True)
+    refused = decide(case)
+    assert (refused.verdict, refused.guard) == ("stand-down", "healthy_site_not_forced")
+    assert '"force": true' in refused.why
+    assert decide(replace(case, forced=True)).verdict == "proceed"
+    assert decide(replace(REGION_LOSS, manual=True)).verdict == "proceed", "one that does not needs no force"
+    assert decide(replace(case, manual=False, forced=True)).verdict == "wait", "signals can't force"
 
 
 def test_what_is_started_by_hand_asks_for_no_votes_and_no_mode() -> None:

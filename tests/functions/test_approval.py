@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from failover.errors import MalformedEvent
-from failover.execution.approval import NothingAsked
+from failover.execution.approval import NothingAsked, SamePerson
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from tests.functions.conftest import Message
@@ -82,7 +82,8 @@ def asked(deployed: Any, call: Call, states: States, monkeypatch: pytest.MonkeyP
         Endpoint="arn:aws:sqs:us-west-2:123456789012:people",
         Attributes={"RawMessageDelivery": "true"},
     )
-    started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    start = {"plan": "orders", "to": "west", "epoch": 1, "by": "judge/us-west-2", "reason": "both say so"}
+    started = {"start": start, "execution_name": "orders-1-failover"}
     execution = call("claim", started)["execution"]
     book = Ledger(deployed("dynamodb"), "ledger")
     book.record_step(Execution.model_validate(execution), "assess", "done", ASSESSED, time.time())
@@ -121,6 +122,7 @@ def test_opening_the_link_shows_the_evidence_and_changes_nothing(asked: Any, cal
         "2 partitions unknown",
         "east to west",
         "capacity:east",
+        "judge/us-west-2: both say so",
         "Approve",
     ):
         assert shown in page["body"]
@@ -197,6 +199,47 @@ def test_nobody_can_answer_what_nobody_asked(deployed: Any, call: Call, states: 
     with pytest.raises(NothingAsked):
         call("answer_approval", sample)
     assert states.taken == []
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"by": "Ada"}, {"by": "Ada", "answer": "maybe"}, {"answer": "deny"}, {"answer": "approve", "by": " "}]
+)
+def test_a_form_without_a_button_or_a_name_is_no_answer(
+    asked: Any, call: Call, states: States, form: dict[str, str]
+) -> None:
+    event = pressed(asked, "deny")
+    page = call("answer_approval", event | {"body": urlencode(form), "isBase64Encoded": False})
+    assert (page["statusCode"], states.taken) == (400, [])
+    assert "approve by Ada" in call("answer_approval", pressed(asked, "approve"))["body"], "the question stands"
+
+
+def test_who_started_by_hand_cannot_be_the_second_person(deployed: Any, call: Call, states: States) -> None:
+    start = {"plan": "orders", "to": "west", "by": "Ada Lovelace", "reason": "a walk-through"}
+    execution = call("claim", {"start": start, "execution_name": "by-hand"})["execution"]
+    call("request_approval", {"execution": execution, "task_token": TOKEN, "assessed": ASSESSED})
+    answer = {"plan": "orders", "execution": "by-hand", "answer": "approve"}
+    for name in ("Ada Lovelace", " ada  LOVELACE "):
+        with pytest.raises(SamePerson, match="another person"):
+            call("answer_approval", answer | {"by": name})
+    assert states.taken == []
+    assert call("answer_approval", answer | {"by": "Grace"})["by"] == "Grace"
+    assert len(states.taken) == 1
+
+
+def test_who_started_by_hand_may_deny_it(deployed: Any, call: Call, states: States) -> None:
+    start = {"plan": "orders", "to": "west", "by": "Ada"}
+    execution = call("claim", {"start": start, "execution_name": "by-hand"})["execution"]
+    call("request_approval", {"execution": execution, "task_token": TOKEN, "assessed": ASSESSED})
+    call("answer_approval", {"plan": "orders", "execution": "by-hand", "answer": "deny", "by": "Ada"})
+    assert [answer["error"] for answer in states.taken] == ["ApprovalDenied"]
+
+
+def test_a_question_names_who_started_and_why(deployed: Any, call: Call, messages: Callable[[], list[Message]]) -> None:
+    start = {"plan": "orders", "to": "west", "by": "Ada", "reason": "a walk-through"}
+    execution = call("claim", {"start": start, "execution_name": "by-hand"})["execution"]
+    call("request_approval", {"execution": execution, "task_token": TOKEN, "assessed": ASSESSED})
+    (message,) = messages()
+    assert (message.body["started_by"], message.body["reason"]) == ("Ada", "a walk-through")
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,21 @@ def test_a_bad_start_says_what_to_write_and_changes_nothing(
     assert untouched()
 
 
+def test_a_start_by_hand_that_a_second_person_must_approve_names_the_first(
+    deployed: Any, call: Call, plan_text: str
+) -> None:
+    document = yaml.safe_load(plan_text)
+    document["policy"]["by_hand"] = "approve"
+    text = yaml.safe_dump(document)
+    deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+    with pytest.raises(MalformedEvent, match='write "by"'):
+        call("claim", start("by-hand"))
+    assert untouched()
+    assert call("claim", start("rehearsal", to="standby", dry_run=True))["execution"]["started_by"] == ""
+    claimed = call("claim", start("by-hand", by="Ada", reason="a walk-through"))["execution"]
+    assert (claimed["started_by"], claimed["reason"], claimed["forced"]) == ("Ada", "a walk-through", False)
+
+
 def test_a_plan_with_wrong_fields_changes_nothing(deployed: Any, call: Call, plan_text: str) -> None:
     broken = yaml.safe_load(plan_text)
     broken["home"] = "north"

@@ -37,6 +37,8 @@ def test_an_alarm_nobody_watches_beside_starts_one_execution_named_by_the_epoch(
     started = json.loads(deployed("stepfunctions").describe_execution(executionArn=run["executionArn"])["input"])
     assert (started["from"], started["to"], started["epoch"]) == ("east", "west", 1)
     assert time.time() - started["outage_started_at"] == pytest.approx(15, abs=5)
+    assert started["by"] == "judge/us-west-2"
+    assert started["reason"] == f"east is lost: {event('alarm-metric')['detail']['alarmName']}"
 
 
 def test_the_same_event_again_and_a_second_alarm_of_the_outage_are_the_same_execution(

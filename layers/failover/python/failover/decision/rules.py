@@ -44,6 +44,8 @@ class Case:
     state: PlanState
     manual: bool
     """A person started it, so votes are not asked, the standby is."""
+    forced: bool = False
+    """That person wants to leave the site although it answers."""
     now: float
     """Seconds since 1970."""
     deferred_to: str | None = None
@@ -269,6 +271,13 @@ def site_answers(case: Case) -> str | None:
     return None
 
 
+def healthy_site_not_forced(case: Case) -> str | None:
+    """Whoever leaves a site that answers says that they mean it."""
+    if case.forced or (answers := site_answers(case)) is None:
+        return None
+    return f'{answers}; to leave it nevertheless, start with "force": true'
+
+
 def active_elsewhere(case: Case) -> str | None:
     """A site that is not active has nothing to be failed over from."""
     if _lost(case) == case.state.active:
@@ -382,6 +391,7 @@ RULES: Final = (
     Rule(another_controller_acts, "stand-down"),
     Rule(site_answers, "wait"),
     Rule(active_elsewhere, "stand-down", started_by="anyone"),
+    Rule(healthy_site_not_forced, "stand-down", asked="after", started_by="a person"),
     Rule(cooling_down, "stand-down"),
     Rule(failover_rate_limited, "stand-down"),
     Rule(execution_stopped, "stand-down", asked="before"),

@@ -22,6 +22,7 @@ from failover.aws.clients import client
 from failover.aws.errors import aws_errors, cause_of, error_code
 from failover.container import remembered
 from failover.errors import CredentialsMissing, Refused, ServiceRejected, ServiceUnavailable
+from failover.ledger.execution import same_name
 from failover.ledger.ledger import Ledger
 
 Answer = Literal["approve", "deny"]
@@ -35,6 +36,10 @@ class BadLink(Refused):
 
 class NothingAsked(Refused):
     """The execution asks nobody, or does not wait for an answer any more."""
+
+
+class SamePerson(Refused):
+    """Who started an execution by hand can't be the second person who approves it."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +98,22 @@ def answer(book: Ledger, plan: str, execution: str, given: Answer, by: str, why:
 
     Raises:
         NothingAsked: if the execution asked nobody or waits no more.
+        SamePerson: if it is approved under the name of who started it.
         LedgerUnavailable, ServiceUnavailable: AWS did not answer; answer again.
     """
     sort = f"approval#{execution}"
+    waiting = book.item(plan, sort)
+    if waiting is None:
+        raise NothingAsked(f"{execution} of plan {plan!r} asks nobody")
+    starter = waiting.get("started_by", "")
+    if given == "approve" and starter and same_name(starter, by):
+        raise SamePerson(f"{by} started {execution}: another person has to approve it")
     first = book.set_once(
         plan, sort, {"answer": given, "answered_by": by, "answered_why": why, "answered_at": str(time.time())}
     )
     kept = book.item(plan, sort)
     if kept is None:
-        raise NothingAsked(f"{execution} of plan {plan!r} asks nobody")
+        raise NothingAsked(f"{execution} of plan {plan!r} asks nobody any more")
     answered = Answered(kept["answer"], kept["answered_by"], float(kept["answered_at"]), now=first)
     _hand_over(kept["token"], answered, kept["answered_why"])
     return answered

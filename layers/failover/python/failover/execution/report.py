@@ -26,6 +26,8 @@ def execution_report(
         "from": execution.from_site,
         "to": execution.to_site,
         "dry_run": execution.dry_run,
+        "started_by": execution.started_by,
+        "reason": execution.reason,
         "outcome": outcome,
         "why": why or assessed.get("why", ""),
         "votes": assessed.get("votes", []),

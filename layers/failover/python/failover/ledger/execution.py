@@ -25,12 +25,20 @@ class Execution(BaseModel):
     to_site: str = Field(alias="to")
     dry_run: bool = False
     manual: bool = False
+    forced: bool = Field(default=False, description="started by hand to leave a site although it answers")
+    started_by: str = Field(default="", description="who started it, in their own words: nobody checks the name")
+    reason: str = ""
     claimed_at: float = Field(description="seconds since the Unix epoch")
     outage_started_at: float | None = Field(default=None, description="seconds since the Unix epoch, if a signal said")
 
     def as_state(self) -> dict[str, Any]:
         """The form it has in the state of a state machine."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names that people gave are one person's, as far as names tell."""
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
 def execution_name(plan: str, epoch: int, kind: Kind, attempt: int = 1) -> str:

@@ -152,12 +152,14 @@ class Ledger(PlanItems):
         self._items.put(execution.plan, sort, values)
 
     def keep_approval_token(self, execution: Execution, token: str) -> None:
-        """Keep the task token that an approval needs; it is in no message and no log.
+        """Keep the task token that an approval needs, in no message and no log, and the one person who can't give it:
+        who started the execution by hand.
 
         Raises:
             LeaseLost: if the lease is not held.
         """
-        self.put_fenced(execution, f"approval#{execution.name}", {"token": token})
+        starter = execution.started_by if execution.manual else ""
+        self.put_fenced(execution, f"approval#{execution.name}", {"token": token, "started_by": starter})
 
     def conclude(
         self,

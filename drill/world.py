@@ -48,6 +48,7 @@ ON_THE_WAY = (
     "FlipDns",
     "Verify",
     "Conclude",
+    "Announce",
 )
 """The functions of a failover that asks nobody: what a deployed stack's schedules keep warm."""
 SITES = (HOME, STANDBY)

@@ -38,6 +38,8 @@ RESUMABLE = (
 
 REDRIVES = "($exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0)"
 
+OUTCOME = {"ended": {name: jsonata(f"$states.result.Payload.{name}") for name in ("outcome", "why")}}
+
 
 def failover() -> State:
     """The whole machine."""
@@ -66,6 +68,7 @@ def failover() -> State:
             **_verify(then="BeginConclude"),
             **_conclude(),
             **_stand_down(),
+            **_announce(),
             **_stop(),
         },
     )
@@ -85,10 +88,24 @@ def _claim(then: str) -> States:
         "stopped_after": 0,
         "failure": {},
     }
-    ends = [catch("DuplicateExecution", to="Duplicate"), catch("States.ALL", to="NotStarted")]
+    ends = [catch("States.ALL", to="BeginRefused", assign={"refusal": jsonata("$states.errorOutput")})]
     task = call("Claim", start, comment="Take the lease, raise the epoch.", Assign=assign, Catch=ends)
-    unanswered = {"Type": "Pass", "Output": jsonata("$states.input.observed"), "Next": "NotStarted"}
-    return attempt("Claim", task, within=PATIENCE_S, then=then, late=unanswered) | {
+    refusal = {"refusal": jsonata("$states.input.observed")}
+    unanswered = {"Type": "Pass", "Assign": refusal, "Next": "BeginRefused"}
+    return attempt("Claim", task, within=PATIENCE_S, then=then, late=unanswered) | _refused(start)
+
+
+def _refused(start: State) -> States:
+    """Nothing was claimed. People are told: who started it may not be there to see."""
+    told = {"execution_name": start["execution_name"], "start": start["start"], "error": jsonata("$refusal")}
+    task = call("Announce", told, comment="Tell people.", Catch=[catch("States.ALL", to="NotClaimed")])
+    untold = {"Type": "Pass", "Next": "NotClaimed"}
+    return attempt("Refused", task, within=PATIENCE_S, then="NotClaimed", late=untold) | {
+        "NotClaimed": {
+            "Type": "Choice",
+            "Choices": [choice("$refusal.Error = 'DuplicateExecution'", "Duplicate")],
+            "Default": "NotStarted",
+        },
         "Duplicate": {
             "Comment": "Another execution is at it, or this epoch was used. Nothing was changed.",
             "Type": "Succeed",
@@ -96,8 +113,8 @@ def _claim(then: str) -> States:
         "NotStarted": {
             "Comment": "The start can't be carried out as it was written. Nothing was changed.",
             "Type": "Fail",
-            "Error": jsonata("$states.input.Error"),
-            "Cause": jsonata("$states.input.Cause"),
+            "Error": jsonata("$refusal.Error"),
+            "Cause": jsonata("$refusal.Cause"),
         },
     }
 
@@ -263,26 +280,38 @@ def _verify(then: str) -> States:
 def _conclude() -> States:
     task = call(
         "Conclude",
-        EXECUTION | {"outcome": "succeeded"},
-        comment="The standby is the active site now; report, tell, release the lease.",
+        EXECUTION | {"outcome": "succeeded", "redrives": jsonata(REDRIVES)},
+        comment="The standby is the active site now; report, release the lease.",
+        Assign=OUTCOME,
         Catch=stops_at("BeginConclude"),
     )
     unanswered = stop("BeginConclude", "conclude")
-    return attempt("Conclude", task, within=PATIENCE_S, then="Succeeded", late=unanswered) | {
-        "Succeeded": {"Type": "Succeed"},
-    }
+    return attempt("Conclude", task, within=PATIENCE_S, then="BeginAnnounce", late=unanswered)
 
 
 def _stand_down() -> States:
     task = call(
         "Conclude",
-        EXECUTION | {"outcome": "stood-down", "why": jsonata("$assessed.why")},
-        comment="Nothing was changed; say why, release the lease.",
+        EXECUTION | {"outcome": "stood-down", "why": jsonata("$assessed.why"), "redrives": jsonata(REDRIVES)},
+        comment="Say why in the ledger, release the lease.",
+        Assign=OUTCOME,
         Catch=stops_at("BeginStandDown"),
     )
     unanswered = stop("BeginStandDown", "conclude")
-    return attempt("StandDown", task, within=PATIENCE_S, then="StoodDown", late=unanswered) | {
-        "StoodDown": {"Type": "Succeed"},
+    return attempt("StandDown", task, within=PATIENCE_S, then="BeginAnnounce", late=unanswered)
+
+
+def _announce() -> States:
+    """Telling changes no outcome: whatever comes of it, the execution ends as it was recorded."""
+    task = call(
+        "Announce",
+        EXECUTION.copy(),
+        comment="Tell people and other systems how it ended.",
+        Catch=[catch("States.ALL", to="Concluded")],
+    )
+    untold = {"Type": "Pass", "Next": "Concluded"}
+    return attempt("Announce", task, within=PATIENCE_S, then="Concluded", late=untold) | {
+        "Concluded": {"Type": "Succeed", "Output": jsonata("$ended")},
     }
 
 

@@ -92,6 +92,7 @@ def _document(evidence: Evidence, decision: Decision) -> dict[str, Any]:
         "verdict": decision.verdict,
         "why": decision.why,
         "votes": list(decision.votes),
+        "guard": decision.guard,
         "stands_until_resumed": stands_until_resumed(decision),
         "evidence": evidence.as_document(),
     }

@@ -1,7 +1,8 @@
-"""conclude: end the execution. The ledger gets the outcome and the report; people and other systems are told once.
+"""conclude: end the execution. The ledger gets the outcome and the report, and but for a failure the lease is released.
 
-A failure is recorded and then raised, so that the execution ends as failed in this very state, with the lease kept.
-When it is redriven, this state is entered again, is told so, and answers where to go on.
+`announce` tells of it afterwards; of a failure this step does. A failure is recorded and then raised, so that the
+execution ends as failed in this very state, with the lease kept. When it is redriven, this state is entered again, is
+told so, and answers where to go on.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Any, Literal
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from failover.aws.notify import notify_at_least_once, put_event_at_least_once
-from failover.errors import FailoverError, LeaseLost
+from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
+from failover.execution.announcement import announce
 from failover.execution.claimed_plan import claimed_plan
-from failover.execution.report import execution_report, headline
+from failover.execution.report import execution_report
 from failover.execution.step import Request, ledger, logger, metrics
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -23,10 +24,6 @@ from failover.ledger.records import Denial, StepRecord
 from failover.loss.record import known_loss
 from failover.readiness.dry_run import keep_dry_run
 from failover.validation import read
-
-
-class FailoverStopped(FailoverError):
-    """The failover stopped in a step; the lease is kept."""
 
 
 class ConcludeRequest(Request):
@@ -71,15 +68,25 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     book.conclude(execution, request.outcome, document, _denial(execution, document, steps))
     if execution.dry_run:
         keep_dry_run(book, document)
-    if request.outcome == "succeeded" and not execution.dry_run:
+    if report["recovery_seconds"] is not None:
         metrics.add_metric("RecoverySeconds", MetricUnit.Seconds, report["recovery_seconds"])
-    _tell(request, headline(report), document)
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=document)
     if request.outcome == "failed":
+        _announce_stop(document)
         raise FailoverStopped(
             f"{execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}. {_how_to_go_on(execution)}"
         )
-    return {"outcome": request.outcome, "report": report}
+    return {"outcome": request.outcome, "why": report["why"], "report": report}
+
+
+def _announce_stop(document: dict[str, Any]) -> None:
+    """Tell of a failure here, since the state that fails is this one. A topic that refuses is no other failure."""
+    try:
+        announce(document)
+    except TransientError:
+        raise
+    except FailoverError as error:
+        logger.error("the failure is recorded, and not told", why=str(error))
 
 
 def _denial(execution: Execution, document: dict[str, Any], steps: list[StepRecord]) -> Denial | None:
@@ -110,13 +117,3 @@ def _how_to_go_on(execution: Execution) -> str:
         "The lease is kept. Mend the cause and redrive the execution, or start another with"
         f" supersedes={execution.name!r}"
     )
-
-
-def _tell(request: ConcludeRequest, subject: str, document: dict[str, Any]) -> None:
-    """A dry run is no news, however it ends: check_readiness reads it, and tells once what became of it."""
-    execution = request.execution
-    if execution.dry_run:
-        return
-    key = f"{execution.name}:{request.outcome}:{request.redrives}"
-    notify_at_least_once(key=key, subject=subject, message=document)
-    put_event_at_least_once(key=f"{key}:event", detail_type=f"Failover {request.outcome}", detail=document)

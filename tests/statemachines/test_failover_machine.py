@@ -29,7 +29,8 @@ def test_all_goes_well_and_nothing_that_carries_clients_moves_before_the_standby
     last_promotion = max(n for n, step in enumerate(steps) if step == "PromoteMirrors")
     moved = [n for n, call in enumerate(run.calls) if call["step"] == "FlipDns" or call["event"].get("best_effort")]
     assert min(moved) > last_promotion
-    assert steps[-1] == "Conclude" and run.of("Conclude")[0]["outcome"] == "succeeded"
+    assert steps[-2:] == ["Conclude", "Announce"] and run.of("Conclude")[0]["outcome"] == "succeeded"
+    assert run.output == {"outcome": "told", "why": "all is well"}
     checked, flipped = steps.index("CheckOffsets"), steps.index("FlipDns")
     assert last_promotion < checked < flipped
     assert {event["fleet"] for event in run.of("SwitchRoutes")} == {"west-1", "west-2", "east-1"}
@@ -37,23 +38,40 @@ def test_all_goes_well_and_nothing_that_carries_clients_moves_before_the_standby
 
 def test_a_duplicate_ends_well_and_changes_nothing(machine: Machine) -> None:
     run = machine.run(Claim=[fails("DuplicateExecution")])
-    assert (run.status, run.steps()) == ("SUCCEEDED", ["Claim"])
+    assert (run.status, run.steps()) == ("SUCCEEDED", ["Claim", "Announce"])
 
 
 @pytest.mark.parametrize("error", ["WrongDirection", "UnknownPlan", "BadPlan", "MalformedEvent"])
 def test_a_start_that_cannot_be_carried_out_fails_by_its_name_and_changes_nothing(machine: Machine, error: str) -> None:
     run = machine.run(Claim=[fails(error)])
-    assert (run.status, run.error, run.steps()) == ("FAILED", error, ["Claim"])
+    assert (run.status, run.error, run.steps()) == ("FAILED", error, ["Claim", "Announce"])
+    (refused,) = run.of("Announce")
+    assert (refused["start"], refused["error"]["Error"]) == ({"plan": "orders", "to": "west"}, error)
 
 
 def test_a_stand_down_says_why_and_changes_nothing(machine: Machine) -> None:
     run = machine.run(Assess=[verdict("stand-down")])
-    assert (run.status, run.steps()) == ("SUCCEEDED", ["Claim", "Assess", "Conclude"])
+    assert (run.status, run.steps()) == ("SUCCEEDED", ["Claim", "Assess", "Conclude", "Announce"])
     assert run.of("Conclude")[0] | {"execution": None} == {
         "execution": None,
         "outcome": "stood-down",
         "why": 'because of "this"',
+        "redrives": 0,
     }
+
+
+@pytest.mark.parametrize("error", ["ServiceRejected", "LeaseLost", "SomethingElse", "ServiceUnavailable"])
+@pytest.mark.parametrize("decision", ["proceed", "stand-down"])
+def test_telling_that_fails_changes_no_outcome(machine: Machine, error: str, decision: str) -> None:
+    run = machine.run(Assess=[verdict(decision)], Announce=[fails(error)])
+    assert (run.status, run.output) == ("SUCCEEDED", {"outcome": "told", "why": "all is well"})
+    assert len(run.of("Conclude")) == 1, "what ended well is not stopped"
+    assert (len(run.of("Announce")) > 1) is (error == "ServiceUnavailable")
+
+
+def test_telling_that_fails_changes_no_refusal(machine: Machine) -> None:
+    run = machine.run(Claim=[fails("WrongDirection")], Announce=[fails("ServiceRejected")])
+    assert (run.status, run.error) == ("FAILED", "WrongDirection")
 
 
 def test_an_open_decision_is_asked_again_until_its_last_chance(machine: Machine) -> None:
@@ -70,7 +88,7 @@ def test_an_error_that_means_never_is_raised_once(machine: Machine, step: str) -
     run = machine.run(**{"Assess": [asks], step: [fails("SomethingElse")], "Conclude:failed": [STOPPED]})
     fleets_side_by_side = 2 if step == "SwitchRoutes" else 1
     assert len([event for event in run.of(step) if event.get("outcome") != "failed"]) <= fleets_side_by_side
-    assert run.status == ("SUCCEEDED" if step == "CheckOffsets" else "FAILED")
+    assert run.status == ("SUCCEEDED" if step in ("CheckOffsets", "Announce") else "FAILED")
 
 
 def test_transient_errors_are_retried_by_name(machine: Machine) -> None:

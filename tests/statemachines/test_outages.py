@@ -9,7 +9,7 @@ import pytest
 
 from drill.aws.jsonata_evaluation import evaluate
 from statemachines.blocks import TRANSIENT, step
-from tests.statemachines.scripted import DEADLINES, STEPS, Machine, done, fails, throttled, verdict
+from tests.statemachines.scripted import DEADLINES, STEPS, Machine, concluded, done, fails, throttled, verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failover-machine")]
 
@@ -23,7 +23,7 @@ def test_a_minute_of_throttling_from_the_first_call_of_any_step_on_ends_as_witho
     asks: dict[str, Any] = {"Assess": [verdict("ask")], "Claim": [{"return": {"on_approval_timeout": "proceed"}}]}
     runs = {}
     for number, name in enumerate(STEPS):
-        usual = asks.get(name, [{"return": {"outcome": "told"}} if name == "Conclude" else done()])
+        usual = asks.get(name, [concluded() if name == "Conclude" else done()])
         runs[name] = deployed.start(**asks | {name: [throttled(TRANSIENT[number], A_MINUTE), *usual]})
     ended = {name: deployed.ended(*run, within=180) for name, run in runs.items()}
     assert {name: run.status for name, run in ended.items()} == dict.fromkeys(STEPS, "SUCCEEDED")
@@ -34,9 +34,7 @@ def test_a_minute_of_throttling_from_the_first_call_of_any_step_on_ends_as_witho
 
 @pytest.mark.parametrize("word", ["stand-down", "proceed"])
 def test_an_end_is_recorded_once_the_ledger_answers(machine: Machine, word: str) -> None:
-    run = machine.run(
-        Assess=[verdict(word)], Conclude=[throttled("LedgerUnavailable", 2), {"return": {"outcome": "told"}}]
-    )
+    run = machine.run(Assess=[verdict(word)], Conclude=[throttled("LedgerUnavailable", 2), concluded()])
     assert run.status == "SUCCEEDED" and len(run.of("Conclude")) > 1
 
 
@@ -68,7 +66,7 @@ def test_a_redrive_goes_on_though_the_ledger_is_silent_at_its_first_call(machine
 
 def test_a_claim_that_is_never_answered_fails_by_its_error_after_its_patience(machine: Machine) -> None:
     run = machine.run(Claim=[fails("LedgerUnavailable")])
-    assert (run.status, run.error, set(run.steps())) == ("FAILED", "LedgerUnavailable", {"Claim"})
+    assert (run.status, run.error, set(run.steps())) == ("FAILED", "LedgerUnavailable", {"Claim", "Announce"})
     assert run.calls[-1]["at"] - run.calls[0]["at"] > DEADLINES["PatienceSeconds"] - 1
 
 

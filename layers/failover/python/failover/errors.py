@@ -127,6 +127,10 @@ class LeaseLost(FailoverError):
     """This execution no longer holds the plan's lease under its epoch; it must not touch anything any more."""
 
 
+class FailoverStopped(FailoverError):
+    """The failover stopped in a step; the lease is kept."""
+
+
 class StandbyChanged(FailoverError):
     """The cluster behind an endpoint is not the cluster the plan names."""
 

@@ -14,9 +14,10 @@ def execution_report(
     plan: Plan, execution: Execution, outcome: str, why: str, steps: list[StepRecord], loss: dict[str, Any] | None
 ) -> dict[str, Any]:
     """The report that the ledger keeps and people are sent. Times: seconds since 1970; durations: seconds. `loss`: of
-    an execution that promoted; None: it changed nothing."""
+    an execution that promoted; None: it changed nothing. `recovery_seconds` is None where nothing was recovered."""
     observed = {record.step: record.observed for record in steps}
     assessed = observed.get("assess", {})
+    recovered = outcome == "succeeded" and not execution.dry_run
     ended = max((record.reported_at for record in steps), default=execution.claimed_at)
     return {
         "plan": plan.name,
@@ -26,15 +27,18 @@ def execution_report(
         "from": execution.from_site,
         "to": execution.to_site,
         "dry_run": execution.dry_run,
+        "manual": execution.manual,
         "started_by": execution.started_by,
         "reason": execution.reason,
         "outcome": outcome,
         "why": why or assessed.get("why", ""),
         "votes": assessed.get("votes", []),
+        "guard": assessed.get("guard", ""),
+        "stands_until_resumed": assessed.get("stands_until_resumed", False),
         "outage_started_at": execution.outage_started_at,
         "claimed_at": execution.claimed_at,
         "ended_at": ended,
-        "recovery_seconds": ended - (execution.outage_started_at or execution.claimed_at),
+        "recovery_seconds": ended - (execution.outage_started_at or execution.claimed_at) if recovered else None,
         "loss": loss,
         "consumers": consumers(observed.get("check_offsets", {}), loss),
         "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),
@@ -84,6 +88,8 @@ def consumers(checked: dict[str, Any], loss: dict[str, Any] | None) -> dict[str,
 def headline(report: dict[str, Any]) -> str:
     """One line for a notification's subject."""
     what = f"{report['plan']} {report['from']} to {report['to']}"
+    if report["dry_run"]:
+        return f"{what}: dry run {report['outcome']}, nothing was changed"
     match report["outcome"]:
         case "succeeded":
             return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"

@@ -27,8 +27,9 @@ bench: .venv/test.done
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 
-.venv/drill.done: requirements/drill.txt | .venv/bin/python
+.venv/drill.done: requirements/drill.txt pyproject.toml | .venv/bin/python
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/drill.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 .venv/test.done: requirements/test.txt .venv/drill.done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -32,8 +32,8 @@ _SENTENCES: Final = {
     "less_than_equal": "must be at most {le}, not {value}",
     "string_too_short": "must not be empty",
     "string_too_long": "must have {max_length} characters at most: {value}",
-    "too_short": "must have at least {min_length} of them, and has {actual_length}",
-    "too_long": "must have at most {max_length} of them, and has {actual_length}",
+    "too_short": "must have {min_length} entries or more, and has {length}",
+    "too_long": "must have {max_length} entries at most, and has {length}",
     "literal_error": "must be {expected}, not {value}",
     "union_tag_invalid": "has a kind that is none of {expected_tags}: {tag!r}",
     "union_tag_not_found": "has no kind: write which one it is",
@@ -98,7 +98,8 @@ class _Wording:
         if kind.startswith(("datetime", "timezone")):
             return f"must be {_MOMENT}, not {shown(value)}"
         if kind in _SENTENCES:
-            return _SENTENCES[kind].format(value=shown(value), **context)
+            length = len(value) if isinstance(value, Sized) else 0
+            return _SENTENCES[kind].format(value=shown(value), length=length, **context)
         return f"{problem['msg']}, not {shown(value)}"
 
     def _parts(self, problem: ErrorDetails) -> list[str | int]:

@@ -1,0 +1,1 @@
+"""The command line `failover`: one module for each group of its commands."""

@@ -1,0 +1,102 @@
+"""`failover plans`: what becomes of a plan's document before it is deployed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from command.output import Line, show, show_json
+from failover.errors import BadPlan
+from failover.plan.consistency import warnings
+from failover.plan.document import Problem
+from failover.plan.model import parse
+
+STANDARD_INPUT = "-"
+Status = Literal["good", "refused", "unreadable"]
+
+app = typer.Typer(
+    help="Plans: two sites, the links between them, the name clients know, and the policy.", no_args_is_help=True
+)
+
+
+@app.callback()
+def plans() -> None:
+    """Keeps `check` a command of a group, also while it is the only one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What a check says of one file."""
+
+    file: str
+    plan: str | None
+    status: Status
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    def as_document(self) -> dict[str, Any]:
+        """For machines."""
+        as_fields = {
+            name: [dict(zip(("path", "what"), each, strict=True)) for each in getattr(self, name)]
+            for name in ("problems", "warnings")
+        }
+        return asdict(self) | as_fields
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Plans, in YAML; - is the standard input.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Take a warning for a reason to refuse.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
+) -> None:
+    """Say whether plans are good, and of each wrong field what to write. Nothing is asked of any service.
+
+    Exits with 0 if all plans are good, 1 if one is refused, 2 if one can't be read.
+    """
+    checked = [_checked(file) for file in files]
+    if as_json:
+        show_json({"plans": [each.as_document() for each in checked]})
+    else:
+        show(line for each in checked for line in _lines(each))
+    statuses = {each.status for each in checked}
+    refused = "refused" in statuses or (strict and any(each.warnings for each in checked))
+    raise typer.Exit(2 if "unreadable" in statuses else int(refused))
+
+
+def _checked(file: str) -> Checked:
+    try:
+        text = _text(file)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not text in UTF-8"
+        return Checked(file=file, plan=None, status="unreadable", problems=(("(file)", str(why)),))
+    try:
+        plan = parse(text)
+    except BadPlan as error:
+        return Checked(file=file, plan=None, status="refused", problems=tuple(error.problems))
+    return Checked(file=file, plan=plan.name, status="good", warnings=tuple(warnings(plan)))
+
+
+def _text(file: str) -> str:
+    if file == STANDARD_INPUT:
+        return sys.stdin.buffer.read().decode()
+    return Path(file).read_text(encoding="utf-8")
+
+
+def _lines(checked: Checked) -> Iterator[Line]:
+    match checked.status:
+        case "good":
+            more = f", {len(checked.warnings)} warning(s)" if checked.warnings else ""
+            yield f"{checked.file}: plan {checked.plan} is good{more}", "green"
+        case "refused":
+            yield f"{checked.file}: refused, {len(checked.problems)} wrong field(s)", "red"
+        case "unreadable":
+            yield f"{checked.file}: can't be read", "red"
+    for path, what in checked.problems:
+        yield f"  {path} {what}"
+    for path, what in checked.warnings:
+        yield f"  warning: {path} {what}", "yellow"

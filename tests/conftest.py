@@ -160,5 +160,5 @@ def _forget_clients() -> None:
     for name, module in sys.modules.copy().items():
         if name == "failover" or name.startswith("failover."):
             for value in vars(module).copy().values():
-                if not isinstance(value, type) and callable(getattr(value, "cache_clear", None)):
+                if callable(getattr(value, "cache_clear", None)):
                     value.cache_clear()

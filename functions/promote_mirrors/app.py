@@ -136,14 +136,16 @@ def _ask(left: list[Left], *, validate_only: bool) -> tuple[list[Rejection], lis
 
 
 def _hopeless(left: list[Left], rejected: list[Rejection]) -> bool:
-    """Whether asking again is of no use for any of them: all gone, or refused and, looked at again, still where they
-    were."""
+    """Whether asking again is of no use for any of them: all gone, or refused and, looked at again, in a state that
+    nothing leads out of by itself."""
     refused = {row.topic for row in rejected if not row.may_pass}
     if len(left) > NAMED or not all(each.mirror is None or each.topic in refused for each in left):
         return False
-    return all(
-        each.link is None or each.link.mirror(each.topic).status not in (STOPPED, PENDING_STOPPED) for each in left
-    )
+    return all(each.link is None or not _on_its_way(each.link.mirror(each.topic)) for each in left)
+
+
+def _on_its_way(mirror: Mirror) -> bool:
+    return mirror.status == STOPPED or mirror.status.startswith("PENDING_")
 
 
 def _explained(left: list[Left], rejected: list[Rejection]) -> list[str]:

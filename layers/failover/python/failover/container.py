@@ -26,6 +26,8 @@ class Remembered(Generic[Arguments, Value]):
         self._make = make
         self._key = f"{make.__module__}.{make.__qualname__}"
         functools.update_wrapper(self, make)
+        self.cache_clear = self._forget
+        """Forget the values of this function alone, as with `functools.cache`."""
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
         """The value for these arguments, which must be hashable."""
@@ -37,8 +39,7 @@ class Remembered(Generic[Arguments, Value]):
             return cast("Value", values.setdefault(key, value))
         return cast("Value", values[key])
 
-    def cache_clear(self) -> None:
-        """Forget the values of this function alone."""
+    def _forget(self) -> None:
         _values.pop(self._key, None)
 
 

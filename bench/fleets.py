@@ -89,7 +89,7 @@ def _fleet(document: dict[str, Any]) -> CfkFleet:
 
 def _config(document: dict[str, Any], logs: Path) -> dict[str, Any]:
     fleet = _fleet(document)
-    manifest = gateway_resource(parse(yaml.safe_dump(document)), "east", fleet, Settings(), INSTANCES)
+    manifest = gateway_resource(parse(yaml.safe_dump(document)), "east", fleet, Settings(hot_reload=True), INSTANCES)
     return {
         "name": fleet.eks.name,
         "log_dir": str(logs / "pods"),

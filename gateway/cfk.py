@@ -5,6 +5,7 @@ Schema: https://github.com/confluentinc/confluent-kubernetes-examples/tree/maste
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from failover.errors import UnknownSite
@@ -13,37 +14,47 @@ from failover.plan.fleets import CfkBlueGreenFleet, CfkFleet
 from failover.plan.model import Plan
 from gateway.config import allowed_urls, check, listening_ports
 from gateway.kubernetes import Manifest, controller_access, disruption_budget, load_balancer, over_zones
-from gateway.settings import BadSettings, OnKubernetes, Settings
+from gateway.settings import BadSettings, Oauth, OnKubernetes, Settings
 
 API_VERSION: Final = "platform.confluent.io/v1beta1"
 IMAGE: Final = "confluentinc/confluent-gateway-for-cloud:1.4.0"
 INIT_IMAGE: Final = "confluentinc/confluent-init-container:3.3.0"
 CLUSTER_TLS: Final = "kafka-tls"
 CLIENT_LOGINS: Final = "gateway-client-logins"
-CLUSTER_LOGIN: Final = "gateway-cluster-login"
+CLUSTER_LOGIN: Final = "cluster-login"
 STORE_CONFIG: Final = "gateway-store"
 STORE_LOGINS: Final = "gateway-logins"
+SECRET_NAME: Final = re.compile(r"(?=.{1,30}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+"""What the resource takes as a reference to a Secret; a longer name is refused when it is applied."""
 _PROBE: Final = {"initialDelaySeconds": 30, "periodSeconds": 5, "timeoutSeconds": 2, "failureThreshold": 3}
 LICENCE_SECRET: Final = "gateway-licences"  # noqa: S105 - its name
 
 
 def gateway_resource(plan: Plan, site: str, fleet: CfkFleet, settings: Settings, replicas: int = 3) -> Manifest:
-    """The Gateway of a site's fleet, routed to the site's own cluster, both clusters declared, hot reload on.
+    """The Gateway of a site's fleet, routed to the site's own cluster, both clusters declared.
 
-    Its configId certifies the route, so that the controller can tell from the first day on who runs it.
+    With hot reload it has a configId that certifies the route, so that the controller can tell from the first day on
+    who runs it.
 
     Raises:
         UnknownSite: if the plan has no such site.
+        BadSettings: if plan and settings do not fit together.
     """
     plan.site(site)
     if site not in fleet.domains:
         raise UnknownSite(f"fleet {fleet.name!r} has no streaming domain for {site!r}")
     check(plan, settings)
+    if any(domain.extension_headers for domain in fleet.domains.values()) and (
+        settings.auth != "passthrough" or settings.oauth is None
+    ):
+        raise BadSettings(
+            f"fleet {fleet.name!r} has domains with extension_headers, which are of clients' tokens that pass through:"
+            " they need gateway.auth passthrough and gateway.oauth with jwks_endpoint and audience"
+        )
     home = fleet.domains[site]
     spec: Manifest = {
         "replicas": replicas,
         "image": {"application": IMAGE, "init": INIT_IMAGE},
-        "hotReload": {"enabled": True},
         "podTemplate": {
             "envVars": [_licence(), *_options(settings)],
             "resources": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "4Gi"}},
@@ -63,7 +74,9 @@ def gateway_resource(plan: Plan, site: str, fleet: CfkFleet, settings: Settings,
     }
     if settings.auth == "swap":
         spec["secretStores"] = [_secret_store(fleet, each) for each in plan.sites]
-    spec["configId"] = f"fo-{certificate(spec, 0)}-rendered"
+    if settings.hot_reload:
+        spec["hotReload"] = {"enabled": True}
+        spec["configId"] = f"fo-{certificate(spec, 0)}-rendered"
     metadata = {"name": fleet.gateway, "namespace": fleet.namespace}
     return {"apiVersion": API_VERSION, "kind": "Gateway", "metadata": metadata, "spec": spec}
 
@@ -152,7 +165,7 @@ def _domain(plan: Plan, name: str, fleet: CfkFleet, settings: Settings) -> Manif
     endpoint = f"{kafka.security_protocol}://{kafka.bootstrap}"
     server: Manifest = {"id": domain.bootstrap_server_id, "endpoint": endpoint}
     if kafka.security_protocol != "PLAINTEXT":
-        server["tls"] = {"secretRef": CLUSTER_TLS}
+        server["tls"] = _secret(CLUSTER_TLS)
     cluster: Manifest = {"bootstrapServers": [server]}
     if settings.strategy == "port":
         first, last = settings.node_ids
@@ -171,36 +184,59 @@ def _security(plan: Plan, site: str, fleet: CfkFleet, settings: Settings) -> Man
     security: Manifest = {"auth": settings.auth}
     client: Manifest = {}
     if plan.clients.security_protocol != "PLAINTEXT":
-        client["tls"] = {"secretRef": f"{fleet.gateway}-tls"}
+        client["tls"] = _secret(f"{fleet.gateway}-tls")
     if settings.auth == "swap":
         security["secretStore"] = _store(fleet, site)
         client["authentication"] = _client_login(settings)
         security["cluster"] = {"authentication": _cluster_login(site, settings)}
+    elif settings.oauth is not None:
+        client["authentication"] = _tokens(settings.oauth)
+        if headers := fleet.domains[site].extension_headers:
+            security["cluster"] = {"extensionHeaders": dict(headers)}
     return security | ({"client": client} if client else {})
 
 
 def _client_login(settings: Settings) -> Manifest:
-    login: Manifest = {"type": "plain", "jaasConfigPassThrough": {"secretRef": CLIENT_LOGINS}}
-    oauth = settings.oauth
-    if oauth is None or oauth.jwks_endpoint is None:
+    login: Manifest = {"type": "plain", "jaasConfigPassThrough": _secret(CLIENT_LOGINS)}
+    if settings.oauth is None or settings.oauth.jwks_endpoint is None:
         return login
-    asked = {"jwksEndpointUri": oauth.jwks_endpoint, "expectedIssuer": oauth.issuer, "audience": oauth.audience}
-    return login | {"type": "oauth", "oauthSettings": {name: value for name, value in asked.items() if value}}
+    return login | _tokens(settings.oauth)
+
+
+def _tokens(oauth: Oauth) -> Manifest:
+    """How clients' own tokens are checked."""
+    checks = {"jwksEndpointUri": oauth.jwks_endpoint, "expectedIssuer": oauth.issuer, "audience": oauth.audience}
+    return {"type": "oauth", "oauthSettings": {name: value for name, value in checks.items() if value}}
 
 
 def _cluster_login(site: str, settings: Settings) -> Manifest:
     if settings.oauth is None:
-        return {"type": "plain", "jaasConfigPassThrough": {"secretRef": CLUSTER_LOGIN}}
+        return {"type": "plain", "jaasConfigPassThrough": _secret(CLUSTER_LOGIN)}
     # Where the login names its cluster, each site's has a secret of its own.
     secret = f"{CLUSTER_LOGIN}-{site}" if settings.oauth.identity_pools else CLUSTER_LOGIN
     endpoint = {"tokenEndpointUri": settings.oauth.token_endpoint}
-    return {"type": "oauth", "jaasConfigPassThrough": {"secretRef": secret}, "oauthSettings": endpoint}
+    return {"type": "oauth", "jaasConfigPassThrough": _secret(secret), "oauthSettings": endpoint}
 
 
 def _secret_store(fleet: CfkFleet, site: str) -> Manifest:
     """The clients' logins to one cluster, in a Secret of the Kubernetes cluster: nothing else need be alive for it."""
-    config = {"type": "File", "configSecretRef": STORE_CONFIG, "clientCredentialsRef": f"{STORE_LOGINS}-{site}"}
+    logins = _secret(f"{STORE_LOGINS}-{site}")["secretRef"]
+    config = {"type": "File", "configSecretRef": STORE_CONFIG, "clientCredentialsRef": logins}
     return {"name": _store(fleet, site), "provider": config}
+
+
+def _secret(name: str) -> Manifest:
+    """A reference to a Secret.
+
+    Raises:
+        BadSettings: the resource would be refused with it.
+    """
+    if not SECRET_NAME.fullmatch(name):
+        raise BadSettings(
+            f"the Secret {name!r} can't be named in a Gateway, which takes 30 lower-case letters, digits and -:"
+            " shorten the name of the gateway or of the site that it ends with"
+        )
+    return {"secretRef": name}
 
 
 def _store(fleet: CfkFleet, site: str) -> str:

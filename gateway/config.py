@@ -144,6 +144,8 @@ def _security(plan: Plan, domain: str, settings: Settings) -> Config:
             "secretStore": domain,
             "clusterAuth": {"sasl": _cluster_sasl(settings)},
         }
+    if headers := settings.extension_headers.get(domain):
+        security["passthroughConfig"] = {"sasl": {"extensionHeaders": dict(headers)}}
     return security
 
 
@@ -198,12 +200,25 @@ def check(plan: Plan, settings: Settings) -> None:
             "gateway.strategy 'host' tells brokers apart by TLS server name, but clients.security_protocol of plan "
             f"{plan.name!r} is PLAINTEXT: use the strategy 'port', or TLS"
         )
-    pools = settings.oauth.identity_pools if settings.oauth else {}
-    for site in (*settings.ecs, *settings.kubernetes, *pools):
+    for site in (*settings.ecs, *settings.kubernetes, *settings.extension_headers):
         plan.site(site)
-    if settings.oauth is None:
-        return
-    if settings.auth != "swap":
-        raise BadSettings("gateway.oauth is of gateways that swap logins: clients' tokens pass through without it")
-    if pools and len(pools) < len(plan.sites):
+    if settings.extension_headers and settings.auth != "passthrough":
+        raise BadSettings("gateway.extension_headers are of tokens that pass through: they need auth passthrough")
+    if settings.extension_headers and settings.extension_headers.keys() != plan.sites.keys():
+        raise BadSettings(f"gateway.extension_headers must name those of each site: {', '.join(plan.sites)}")
+    if settings.oauth is not None:
+        _check_oauth(plan, settings.auth, settings.oauth)
+
+
+def _check_oauth(plan: Plan, auth: str, oauth: Oauth) -> None:
+    for site in oauth.identity_pools:
+        plan.site(site)
+    if auth == "swap" and oauth.token_endpoint is None:
+        raise BadSettings("gateway.oauth.token_endpoint is missing: a gateway that swaps logins gets its tokens there")
+    if auth != "swap" and (oauth.jwks_endpoint is None or oauth.identity_pools or oauth.token_endpoint):
+        raise BadSettings(
+            "gateway.oauth with auth passthrough says how clients' tokens are checked: it takes jwks_endpoint, audience"
+            " and issuer; token_endpoint and identity_pools are of gateways that swap logins"
+        )
+    if oauth.identity_pools and len(oauth.identity_pools) < len(plan.sites):
         raise BadSettings(f"gateway.oauth.identity_pools must name a pool for each site: {', '.join(plan.sites)}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 FILES = "/etc/gateway/secrets"  # a volume of the image, owned by the user it runs as
 
@@ -36,33 +36,44 @@ Url = Annotated[str, Field(pattern=r"^https?://[^\s,]+$")]
 
 
 class Oauth(BaseModel):
-    """How a gateway that swaps logins gets the clusters' tokens. `token_endpoint`: where it exchanges what the secret
-    store has for a client, a client id and its secret. `identity_pools`: at Confluent Cloud, the pool by site; the
-    token names the site's cluster then, too. `jwks_endpoint`: if clients log in by tokens as well, the keys that those
-    are signed with; `issuer`, `audience`: what they must say."""
+    """Logins by tokens: the gateway's own at the clusters, where it swaps, and those of clients."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    token_endpoint: Url
+    token_endpoint: Url | None = None
+    """Where a gateway that swaps exchanges what the secret store has for a client, a client id and its secret."""
     identity_pools: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]] = {}
+    """At Confluent Cloud, the pool by site; the gateway's token names the site's cluster then, too."""
     jwks_endpoint: Url | None = None
-    issuer: str | None = None
-    audience: str | None = None
+    """If clients log in by tokens, the keys that those are signed with."""
+    issuer: str | None = Field(default=None, min_length=1)
+    audience: str | None = Field(default=None, min_length=1)
+    """What clients' tokens must say; a Gateway resource does not take tokens without an audience."""
+
+    @model_validator(mode="after")
+    def _audience_of_tokens(self) -> Self:
+        if self.jwks_endpoint is not None and self.audience is None:
+            raise ValueError("audience is missing: where clients log in by tokens, say which audience those are for")
+        return self
 
 
 class Settings(BaseModel):
-    """The mapping `gateway:` of a settings file; the README describes every field.
-
-    `node_ids`: first and last node id, inclusive, of both clusters together. One range for both, because the ports of
-    a route follow from it: a route keeps its ports whichever cluster it leads to.
-    """
+    """The mapping `gateway:` of a settings file; the README describes every field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     strategy: Literal["port", "host"] = "port"
     node_ids: tuple[NodeId, NodeId] = (0, 2)
+    """First and last node id, inclusive, of both clusters together. One range for both, because the ports of a route
+    follow from it: a route keeps its ports whichever cluster it leads to."""
     auth: Literal["passthrough", "swap"] = "passthrough"
     oauth: Oauth | None = None
+    extension_headers: dict[str, dict[str, str]] = {}
+    """On ECS, by site: what a route that leads there adds to the tokens that pass through, such as `logicalCluster:
+    lkc-…` at Confluent Cloud. On Kubernetes the plan's domains have it, since a failover changes it there."""
+    hot_reload: bool = False
+    """Of Gateways: needs a chart of Confluent for Kubernetes whose Gateway has `configId`, 0.1718.34 or later, and an
+    Enterprise licence. Without it pods are rolled."""
     secret_prefix: str | None = None
     keystore: str = f"{FILES}/keystore.pem"
     truststore: str = PUBLIC_AUTHORITIES

@@ -16,7 +16,7 @@ from gateway.settings import Settings as GatewaySettings
 Document = dict[str, Any]
 FleetKind = Literal["ecs", "ecs-blue-green", "cfk"]
 Spawn = Callable[[str, dict[str, Any], str], Child]
-NODES: Final = GatewaySettings(node_ids=(1, fixture_plan.BROKERS))
+NODES: Final = GatewaySettings(node_ids=(1, fixture_plan.BROKERS), hot_reload=True)
 
 
 def zones(site: str) -> list[str]:

@@ -157,9 +157,8 @@ class Operator:
 
 
 def hot_reload(spec: Object) -> bool:
-    """Whether a spec has hot reload on."""
-    asked = spec.get("hotReload")
-    return bool(asked.get("enabled", True) if isinstance(asked, dict) else asked)
+    """Whether a spec has hot reload on; `enabled` has no default."""
+    return (spec.get("hotReload") or {}).get("enabled") is True
 
 
 def config_map(gateway: Object) -> str:

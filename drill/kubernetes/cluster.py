@@ -54,7 +54,7 @@ class ClusterConfig(BaseModel):
     access: dict[str, str]
     rules: list[dict[str, Any]]
     licence: str = "enterprise"
-    cfk: tuple[int, int] = (3, 3)
+    cfk: tuple[int, ...] = (3, 3, 34)
     lag_s: float = 0.3
     canary_s: float = 0.5
     canary: Literal["passes", "waits", "crashes"] = "passes"

@@ -1,21 +1,27 @@
 """The kinds this API server serves, and what it does with a custom resource's fields: prune, default, refuse.
 
-CFK's Gateway: fields by release; `configId` and `hotReload` came after `fence`, and an older definition prunes them
-without an error.
+CFK's Gateway: fields by release; `fence`, `hotReload` and `configId` came one after the other, and an older definition
+prunes them without an error.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from drill.kubernetes.store import Object
 
-Version = tuple[int, int]
+Version = tuple[int, ...]
 _CONFIG_ID: Final = re.compile(r"[a-zA-Z0-9._:-]{1,64}")
 FENCE_SINCE: Final = (3, 2)
 HOT_RELOAD_SINCE: Final = (3, 3)
+CONFIG_ID_SINCE: Final = (3, 3, 34)
+"""Charts 0.1718.10 and 0.1718.34 both call themselves 3.3.0; here the last number tells them apart."""
+_SECRET: Final = re.compile(r"(?=.{1,30}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_LONGEST_ROUTE: Final = 30
+_LONGEST_MESSAGE: Final = 256
 
 
 class Invalid(ValueError):
@@ -67,8 +73,14 @@ def stored(plural: str, given: Object, cfk: Version) -> Object:
 def _gateway(given: Object, cfk: Version) -> Object:
     spec = dict(given.get("spec") or {})
     if cfk < HOT_RELOAD_SINCE:
-        spec.pop("configId", None)
         spec.pop("hotReload", None)
+    if cfk < CONFIG_ID_SINCE:
+        spec.pop("configId", None)
+    if not isinstance(spec.get("hotReload", {}), dict):
+        raise Invalid("spec.hotReload: Invalid value: must be of type object")
+    for name in _secrets(spec):
+        if not _SECRET.fullmatch(str(name)):
+            raise Invalid(f"secretRef: Invalid value: {name!r}: may not be more than 30 bytes, or is of another form")
     spec.setdefault("replicas", 1)
     if not isinstance(spec["replicas"], int) or spec["replicas"] < 0:
         raise Invalid("spec.replicas: Invalid value: should be greater than or equal to 0")
@@ -87,12 +99,36 @@ def _route(index: int, route: dict[str, Any], cfk: Version) -> dict[str, Any]:
         route.pop("fence", None)
     if route.get("fence", ...) is None:
         del route["fence"]
+    if len(str(route.get("name", ""))) > _LONGEST_ROUTE:
+        raise Invalid(f"{path}.name: Too long: may not be more than {_LONGEST_ROUTE} bytes")
     for field in ("name", "endpoint", "streamingDomain"):
         if not route.get(field):
             raise Invalid(f"{path}.{field}: Required value")
     domain = route["streamingDomain"]
     if not isinstance(domain, dict) or not {"name", "bootstrapServerId"} <= domain.keys():
         raise Invalid(f"{path}.streamingDomain: Invalid value: needs name and bootstrapServerId")
-    if "fence" in route and route["fence"].get("errorCode", "BROKER_NOT_AVAILABLE") != "BROKER_NOT_AVAILABLE":
-        raise Invalid(f'{path}.fence.errorCode: Unsupported value: supported values: "BROKER_NOT_AVAILABLE"')
+    if "fence" in route:
+        _check_fence(f"{path}.fence", route["fence"])
     return route
+
+
+def _check_fence(path: str, fence: dict[str, Any]) -> None:
+    if fence.get("scope") not in ("ALL", "NONE", "all", "none"):
+        raise Invalid(f'{path}.scope: Unsupported value: supported values: "ALL", "NONE", "all", "none"')
+    if fence.get("errorCode", "BROKER_NOT_AVAILABLE") != "BROKER_NOT_AVAILABLE":
+        raise Invalid(f'{path}.errorCode: Unsupported value: supported values: "BROKER_NOT_AVAILABLE"')
+    if len(fence.get("errorMessage", "")) > _LONGEST_MESSAGE:
+        raise Invalid(f"{path}.errorMessage: Too long: may not be more than {_LONGEST_MESSAGE} bytes")
+
+
+def _secrets(part: Any) -> Iterator[Any]:
+    """Every reference to a Secret in a part of a spec."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name in ("secretRef", "clientCredentialsRef", "configSecretRef", "certificateRef"):
+                yield value
+            else:
+                yield from _secrets(value)
+    elif isinstance(part, list):
+        for item in part:
+            yield from _secrets(item)

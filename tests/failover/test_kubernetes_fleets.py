@@ -39,7 +39,7 @@ def spec(target: str = "west", **more: Any) -> dict[str, Any]:
     domain = {"name": target, "bootstrapServerId": "kafka"}
     made: dict[str, Any] = {
         "replicas": 1,
-        "hotReload": True,
+        "hotReload": {"enabled": True},
         "streamingDomains": domains,
         "routes": [{"name": "orders", "endpoint": "kafka:9092", "streamingDomain": domain}],
         **more,
@@ -163,6 +163,7 @@ def test_an_id_certifies_where_its_route_leads_and_nothing_else() -> None:
         spec(streamingDomains=[]),
         spec(routes=[west["routes"][0] | {"fence": {"scope": "ALL"}}]),
         spec(routes=[west["routes"][0] | {"security": {"secretStore": "other"}}]),
+        spec(routes=[west["routes"][0] | {"security": {"cluster": {"extensionHeaders": {"logicalCluster": "lkc-1"}}}}]),
     ):
         assert not certifies(west["configId"], moved, 0)
     assert not certifies("None", west, 0) and not certifies("", west, 0)

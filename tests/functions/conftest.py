@@ -180,7 +180,7 @@ def cfk(kubernetes: Callable[..., Fleet]) -> Callable[..., tuple[str, dict[str, 
             plan = parse(yaml.safe_dump(document))
             described = plan.site(site).fleets[0]
             assert isinstance(described, CfkFleet)
-            manifest = gateway_resource(plan, "east", described, Settings(node_ids=(1, 3)), instances)
+            manifest = gateway_resource(plan, "east", described, Settings(node_ids=(1, 3), hot_reload=True), instances)
             if spec is not None:
                 spec(manifest["spec"])
             manifests = [manifest, *([service(described.gateway, balancer)] if balancer else [])]

@@ -135,6 +135,34 @@ def test_a_route_that_swaps_credentials_gets_those_of_its_new_domain_in_the_same
     assert fleets["west"].gateway["spec"]["routes"][0]["security"]["secretStore"] == "west-store"
 
 
+def test_the_name_of_the_cluster_in_a_routes_extension_headers_moves_with_the_route(
+    cfk: Make, plan_text: str, deployed: Callable[..., Any], call: Call
+) -> None:
+    tokens = {"type": "oauth", "oauthSettings": {"jwksEndpointUri": "https://idp/keys", "audience": "kafka"}}
+
+    def passes_tokens(spec: dict[str, Any]) -> None:
+        headers = {"logicalCluster": "lkc-east", "tenant": "ours"}
+        spec["routes"][0]["security"] |= {
+            "client": {"authentication": tokens},
+            "cluster": {"extensionHeaders": headers},
+        }
+
+    text, fleets = cfk(plan_text, instances=1, spec=passes_tokens)
+    document = yaml.safe_load(text)
+    for site in document["sites"].values():
+        for target, domain in site["fleets"][0]["domains"].items():
+            domain["extension_headers"] = {"logicalCluster": f"lkc-{target}"}
+    text = yaml.safe_dump(document)
+    parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
+    deployed("ssm").put_parameter(**parameter, Overwrite=True)
+    begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    execution = call("claim", begun)["execution"]
+    until(call, "switch_routes", switch(execution))
+    security = fleets["west"].gateway["spec"]["routes"][0]["security"]
+    assert security["cluster"] == {"extensionHeaders": {"logicalCluster": "lkc-west", "tenant": "ours"}}
+    assert security["client"] == {"authentication": tokens} and fleets["west"].patches() == 1
+
+
 def test_a_patch_that_crashed_after_its_effect_is_not_repeated(
     start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,7 @@ Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 TWO = {site: OnKubernetes(replicas=2) for site in ("east", "west")}
-NODES = Settings(node_ids=(1, 3), kubernetes=TWO)
+NODES = Settings(node_ids=(1, 3), kubernetes=TWO, hot_reload=True)
 COMMON = {"eks": {"name": "eks-west"}, "namespace": "confluent", "bootstrap": "127.0.0.1:9100"}
 DOMAINS = {site: {"name": site, "bootstrap_server_id": "kafka"} for site in ("east", "west")}
 COLOURS = {

@@ -117,9 +117,20 @@ class SwapConfig(Part):
     cluster_auth: ClusterAuth
 
 
+class PassthroughSasl(Part):
+    extension_headers: dict[str, str]
+
+
+class PassthroughConfig(Part):
+    """Not in the guide; the field is told by a secondary source."""
+
+    sasl: PassthroughSasl
+
+
 class Security(Part):
     auth: Literal["passthrough", "swap"]
     ssl: Ssl | None = None
+    passthrough_config: PassthroughConfig | None = None
     swap_config: SwapConfig | None = None
 
     @model_validator(mode="after")

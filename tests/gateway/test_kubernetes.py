@@ -77,7 +77,7 @@ def test_the_controller_may_do_nothing_to_anything_else(kind: str) -> None:
 
 
 def test_a_gateway_certifies_its_own_sites_route_and_is_spread_over_zones() -> None:
-    (gateway,) = of_kind("Gateway", manifests("cfk", kubernetes={"west": {"replicas": 6}}))
+    (gateway,) = of_kind("Gateway", manifests("cfk", hot_reload=True, kubernetes={"west": {"replicas": 6}}))
     spec = gateway["spec"]
     assert spec["routes"][0]["streamingDomain"] == {"name": "west", "bootstrapServerId": "west-kafka"}
     assert certifies(spec["configId"], spec, 0) and spec["replicas"] == 6
@@ -126,6 +126,7 @@ TOKENS: dict[str, Any] = {
     "token_endpoint": "https://idp.example.com/token",
     "jwks_endpoint": "https://idp.example.com/keys",
     "issuer": "https://idp.example.com",
+    "audience": "kafka",
 }
 
 
@@ -137,7 +138,7 @@ def swapping(kind: str, domains: dict[str, Any], **settings: Any) -> list[dict[s
         plan := parse(yaml.safe_dump(document)),
         "west",
         plan.site("west").fleets[0],  # type: ignore[arg-type]
-        Settings(auth="swap", **settings),
+        Settings(auth="swap", hot_reload=True, **settings),
     )
     return of_kind("Gateway", made)
 
@@ -170,7 +171,7 @@ def test_a_login_that_names_its_cluster_is_only_for_gateways_that_keep_theirs() 
         for gateway in swapping("cfk-blue-green", STORES, oauth=pools)
     }
     secrets = {name: login["jaasConfigPassThrough"]["secretRef"] for name, login in logins.items()}
-    assert secrets == {"blue": "gateway-cluster-login-east", "green": "gateway-cluster-login-west"}
+    assert secrets == {"blue": "cluster-login-east", "green": "cluster-login-west"}
 
 
 def test_a_swap_whose_store_would_not_change_with_the_route_is_refused() -> None:
@@ -180,7 +181,7 @@ def test_a_swap_whose_store_would_not_change_with_the_route_is_refused() -> None
 
 def test_parity_names_each_fact_that_differs_and_nothing_that_must() -> None:
     plan = plan_with("cfk")
-    (gateway,) = of_kind("Gateway", manifests("cfk"))
+    (gateway,) = of_kind("Gateway", manifests("cfk", hot_reload=True))
     west = gateway["spec"]
     east = copy.deepcopy(west)
     east["routes"][0]["streamingDomain"] = {"name": "east", "bootstrapServerId": "east-kafka"}
@@ -196,7 +197,7 @@ def test_parity_names_each_fact_that_differs_and_nothing_that_must() -> None:
     assert plan.home == "east"
     assert differences(facts_of("cfk", state, east), facts_of("cfk", state, west)) == []
     east["image"]["application"] = "confluentinc/cpc-gateway:1.2.0"
-    east["hotReload"] = False
+    east["hotReload"] = {}
     east["streamingDomains"][0]["kafkaCluster"]["nodeIdRanges"][0]["end"] = 17
     fewer = FleetState(
         target="west", settled=True, instances=(Instance(name="a", bootstrap=None, zone="1a"),), detail="", tier="roll"

@@ -133,7 +133,10 @@ def test_a_login_by_oauth_names_the_cluster_that_the_route_leads_to(tmp_path: Pa
             "a pool for each site",
         ),
         (
-            {"auth": "swap", "oauth": {"token_endpoint": "https://idp/token", "jwks_endpoint": "https://idp/keys"}},
+            {
+                "auth": "swap",
+                "oauth": {"token_endpoint": "https://idp/token", "jwks_endpoint": "https://idp/keys", "audience": "a"},
+            },
             "documented on Kubernetes only",
         ),
         ({"auth": "swap", "oauth": {"token_endpoint": "idp"}}, "gateway.oauth.token_endpoint"),

@@ -44,7 +44,7 @@ def manifest(**spec: Any) -> dict[str, Any]:
         "spec": {
             "replicas": 1,
             "image": {"application": "confluentinc/cpc-gateway:1.4.0"},
-            "hotReload": True,
+            "hotReload": {"enabled": True},
             "configId": "first",
             "podTemplate": {"envVars": [licence]},
             "streamingDomains": domains,
@@ -190,6 +190,27 @@ def test_an_older_definition_drops_what_it_does_not_know_without_an_error(make: 
     assert "fence" not in spec["routes"][0] and not {"configId", "hotReload"} & spec.keys()
 
 
+def test_a_chart_may_have_hot_reload_and_no_config_id(make: Callable[..., Cluster]) -> None:
+    spec = make(cfk=(3, 3, 10)).get(f"{GATEWAYS}/gw")["spec"]
+    assert spec["hotReload"] == {"enabled": True} and "configId" not in spec
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("hotReload", True),
+        ("routes/0/fence", {}),
+        ("routes/0/fence", {"scope": "some"}),
+        ("routes/0/fence", {"scope": "ALL", "errorMessage": "m" * 257}),
+        ("routes/0/name", "r" * 31),
+        ("routes/0/security", {"auth": "swap", "client": {"tls": {"secretRef": "s" * 31}}}),
+    ],
+)
+def test_what_the_definition_does_not_take_is_refused(make: Callable[..., Cluster], field: str, value: Any) -> None:
+    answer = make().patch([{"op": "add", "path": f"/spec/{field}", "value": value}])
+    assert answer.status_code == 422, answer.text
+
+
 def test_an_edit_in_place_reaches_the_pods_and_leaves_them_where_they_are(make: Callable[..., Cluster]) -> None:
     cluster = make(lag_s=0.5)
     (pod,) = cluster.pods()
@@ -219,7 +240,7 @@ def test_a_new_pod_of_a_fleet_that_was_reloaded_starts_with_what_it_was_reloaded
 def test_without_hot_reload_the_pods_are_rolled_and_the_new_one_is_ready_before_the_old_one_goes(
     make: Callable[..., Cluster],
 ) -> None:
-    cluster = make(manifest(hotReload=False), ready_after_s=1.0)
+    cluster = make(manifest(hotReload={}), ready_after_s=1.0)
     (pod,) = cluster.pods()
     cluster.move()
     cluster.eventually(lambda: len(cluster.pods()) == 2)

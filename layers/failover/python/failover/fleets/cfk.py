@@ -16,12 +16,22 @@ from typing import Any, Final
 
 from failover.errors import FleetRejected, Obstacle
 from failover.fleets import FleetState, metrics
-from failover.fleets.cfk_state import BLOCKED, ROLL, PodAnswer, View, config_id, hot_reload, parse_answer
+from failover.fleets.cfk_state import (
+    BLOCKED,
+    HEADERS,
+    ROLL,
+    PodAnswer,
+    View,
+    config_id,
+    extension_headers,
+    hot_reload,
+    parse_answer,
+)
 from failover.fleets.change_annotation import Change, change_of, conditions_of, digests
 from failover.fleets.guarded_patch import patched
 from failover.fleets.kubernetes import Api, EksApi, Object
 from failover.fleets.pods import carries_clients
-from failover.plan.fleets import CfkFleet
+from failover.plan.fleets import CfkFleet, Domain
 from failover.plan.model import FENCED
 
 GATEWAYS: Final = "apis/platform.confluent.io/v1beta1 gateways"
@@ -125,12 +135,23 @@ class CfkGateway:
             route.pop("fence", None)
             if domain.secret_store is not None:
                 route["security"] = route.get("security", {}) | {"secretStore": domain.secret_store}
+            self._name_cluster(route, domain)
         last = change_of(view.gateway)
         if wanted["replicas"] == 0:
             wanted["replicas"] = (last.replicas if last is not None else None) or self._fleet.instances
         if hot_reload(wanted):
             wanted["configId"] = config_id(wanted, view.index)
         return wanted
+
+    def _name_cluster(self, route: dict[str, Any], domain: Domain) -> None:
+        """Give the route the extension headers of a domain in place of those of another one; others stay."""
+        per_cluster = {name for each in self._fleet.domains.values() for name in each.extension_headers}
+        present = extension_headers(route)
+        headers = {name: value for name, value in present.items() if name not in per_cluster} | domain.extension_headers
+        if headers != present:
+            security = route.get("security", {})
+            cluster = {name: value for name, value in (security.get("cluster") or {}).items() if name != HEADERS}
+            route["security"] = security | {"cluster": cluster | ({HEADERS: headers} if headers else {})}
 
     def _operations(self, view: View, wanted: dict[str, Any], target: str) -> list[dict[str, Any]]:
         route = f"/spec/routes/{view.index}"

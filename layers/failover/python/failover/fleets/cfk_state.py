@@ -29,6 +29,7 @@ HOT_RELOAD, ROLL, REPLACE = "hot reload", "roll", "replace"
 HOT_RELOAD_STATUS: Final = "platform.confluent.io/hot-reload-status"
 BLOCKED: Final = "platform.confluent.io/block-reconcile"
 LICENCE: Final = "GATEWAY_LICENSES"
+HEADERS: Final = "extensionHeaders"
 REFUSED_AFTER_S: Final = 30
 """How long a failure must stand to be taken for the operator's answer; it may fail for a moment, and try again."""
 
@@ -108,8 +109,10 @@ class View:
         to = self.route.get("streamingDomain") or {}
         leads = (to.get("name"), to.get("bootstrapServerId"))
         store = (self.route.get("security") or {}).get("secretStore")
+        headers = extension_headers(self.route).items()
         for site, domain in self.fleet.domains.items():
-            if (domain.name, domain.bootstrap_server_id) == leads and domain.secret_store in (None, store):
+            of_domain = (domain.name, domain.bootstrap_server_id) == leads and domain.secret_store in (None, store)
+            if of_domain and domain.extension_headers.items() <= headers:
                 return site
         return None
 
@@ -272,9 +275,14 @@ class View:
 
 
 def hot_reload(spec: Mapping[str, Any]) -> bool:
-    """Whether a Gateway's spec has hot reload on."""
+    """Whether a Gateway's spec has hot reload on: `enabled` has no default, so without it, it is off."""
     asked = spec.get("hotReload")
-    return bool(asked.get("enabled", True) if isinstance(asked, dict) else asked)
+    return isinstance(asked, dict) and asked.get("enabled") is True
+
+
+def extension_headers(route: Mapping[str, Any]) -> dict[str, str]:
+    """What a route adds to the tokens that pass through it."""
+    return dict(((route.get("security") or {}).get("cluster") or {}).get(HEADERS) or {})
 
 
 def certificate(spec: Mapping[str, Any], index: int) -> str:
@@ -290,6 +298,8 @@ def certificate(spec: Mapping[str, Any], index: int) -> str:
     ]
     store = (route.get("security") or {}).get("secretStore")
     leads = [route.get("name"), to.get("name"), servers, store, bool(route.get("fence"))]
+    if headers := extension_headers(route):
+        leads.append(sorted(headers.items()))
     return hashlib.sha256(json.dumps(leads).encode()).hexdigest()[:16]
 
 

@@ -13,6 +13,21 @@ from pydantic import Field, model_validator
 from failover.plan.base import Endpoint, Name, PlanModel, form
 
 ObjectName = Annotated[str, form(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", "the name of a Kubernetes object")]
+GatewayName = Annotated[
+    str,
+    form(
+        r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", "the name of a Gateway: lower-case letters, digits and -, 63 at most"
+    ),
+]
+"""Its operator makes it a label of the pods, which ends at 63 characters."""
+ProxyName = Annotated[
+    str,
+    form(
+        r"^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$",
+        "the name of a KafkaProxy: lower-case letters, digits and -, 50 at most",
+    ),
+]
+RouteName = Annotated[str, form(r"^.{1,30}$", "the name of a Gateway's route: 30 characters at most")]
 Namespace = Annotated[str, form(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "the name of a Kubernetes namespace")]
 Instances = Annotated[int, Field(ge=1, le=1000)]
 """How many instances a fleet that was scaled to zero comes back with, where nothing tells how many there were."""
@@ -101,12 +116,14 @@ class Eks(PlanModel):
 
 
 class Domain(PlanModel):
-    """A streaming domain of a gateway, and which of its bootstrap servers. `secret_store`: whose credentials the route
-    swaps in for it, where it swaps."""
+    """A streaming domain of a gateway, and which of its bootstrap servers."""
 
     name: str = Field(min_length=1)
     bootstrap_server_id: str = Field(min_length=1)
     secret_store: str | None = Field(default=None, min_length=1)
+    """Whose credentials the route swaps in for it, where it swaps."""
+    extension_headers: dict[str, str] = Field(default={})
+    """What the route adds to the tokens that pass through to it, such as `logicalCluster: lkc-…` at Confluent Cloud."""
 
 
 class CfkFleet(PlanModel):
@@ -116,8 +133,8 @@ class CfkFleet(PlanModel):
     kind: Literal["cfk"]
     eks: Eks
     namespace: Namespace
-    gateway: ObjectName
-    route: str = Field(min_length=1)
+    gateway: GatewayName
+    route: RouteName
     bootstrap: Endpoint
     domains: dict[str, Domain]
     instances: Instances = 3
@@ -137,8 +154,8 @@ class CfkBlueGreenFleet(PlanModel):
     eks: Eks
     namespace: Namespace
     service: ObjectName
-    gateways: dict[str, ObjectName]
-    route: str = Field(min_length=1)
+    gateways: dict[str, GatewayName]
+    route: RouteName
     bootstrap: Endpoint
     domains: dict[str, Domain]
     instances: Instances = 3
@@ -179,7 +196,7 @@ class KroxyliciousFleet(PlanModel):
     kind: Literal["kroxylicious"]
     eks: Eks
     namespace: Namespace
-    proxy: ObjectName
+    proxy: ProxyName
     virtual_cluster: ObjectName
     bootstrap: Endpoint
     services: dict[str, ObjectName]

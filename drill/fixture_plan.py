@@ -119,6 +119,7 @@ def plan_document(
         "sites": {name: _site(name, addresses, fleet) for name, addresses in sites.items()},
         "links": [{"name": LINK}],
         "protect": {"groups": [GROUP], "topics": list(TOPICS)},
+        "vantage_points": sorted({*REGIONS.values(), THIRD_REGION}),
         "anchors": list(anchors),
         "dns": {
             "kind": "route53-record",

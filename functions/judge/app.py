@@ -63,7 +63,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         LedgerUnavailable, ServiceUnavailable: if AWS did not answer; Lambda calls again.
     """
     ledger = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
-    said = heard(event)
+    said = heard(event, account=os.environ["STATE_MACHINE_ARN"].split(":")[4])
     metrics.add_metric("SignalsJudged", MetricUnit.Count, max(1, sum(len(each.signals) for each in said.by_plan)))
     if not said.by_plan:
         logger.warning("no plan is meant", source=said.source, why=said.nobody)

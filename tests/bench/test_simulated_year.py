@@ -22,7 +22,7 @@ def test_no_failover_is_false_and_no_outage_is_missed(name: str) -> None:
 
 
 def test_one_vantage_point_alone_fails_over_falsely() -> None:
-    hasty = Policy(mode="automatic", fast_path=True, quorum=1, vantage_points=1, hold_seconds=0)
+    hasty = Policy(mode="automatic", fast_path=True, quorum=1, min_vantage_points=1, hold_seconds=0)
     assert weeks(hasty).false > 0
 
 

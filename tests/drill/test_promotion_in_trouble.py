@@ -185,7 +185,7 @@ def test_a_storm_of_429_delays_it_and_no_more(tmp_path: Path) -> None:
 
 
 def test_a_lag_above_the_limit_asks_a_person_and_shows_the_expected_loss(tmp_path: Path) -> None:
-    policy = {"quorum": 1, "vantage_points": 1, "hold_seconds": 0, "fast_path": True, "rpo_limit_records": 100}
+    policy = {"quorum": 1, "min_vantage_points": 1, "hold_seconds": 0, "fast_path": True, "rpo_limit_records": 100}
     with failover(tmp_path, policy=policy, rest_only_mirrors=50) as run:
         run.fill_every_partition()
         run.put("link", lag={"*": 40})

@@ -251,7 +251,7 @@ policies = st.builds(
     Policy,
     mode=st.sampled_from(["automatic", "approve", "observe"]),
     quorum=st.integers(1, 4),
-    vantage_points=st.integers(1, 3),
+    min_vantage_points=st.integers(1, 3),
     hold_seconds=st.integers(0, 60),
     fast_path=st.booleans(),
 )
@@ -297,7 +297,7 @@ def test_without_a_person_it_proceeds_only_on_held_votes_of_a_quorum_in_automati
         assert all(vote.says_lost and vote.kind != "advisory" for vote in votes)
         held = [v for v in votes if (v.at if v.kind == "probe" else NOW) - v.since >= policy.hold_seconds]
         assert len(held) >= policy.quorum
-        assert len({vote.vantage for vote in held}) >= policy.vantage_points
+        assert len({vote.vantage for vote in held}) >= policy.min_vantage_points
         assert policy.fast_path or any(vote.kind == "alarm" for vote in votes)
         assert any(p.healthy is not True for p in case.evidence.probes_of("east") if p.service != "rest")
 

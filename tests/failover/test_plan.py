@@ -33,8 +33,8 @@ def test_the_example_plan_is_good() -> None:
     plan = load_plan(ORDERS)
     assert (plan.name, plan.home, list(plan.sites)) == ("orders", "east", ["east", "west"])
     assert plan.other("east") == "west"
-    assert plan.site_of_alarm("kafka-orders-east-health-check") == "east"
-    assert plan.site_of_alarm("unheard-of") is None
+    assert plan.site_of_alarm("kafka-orders-east-health-check", "us-east-1") == "east"
+    assert plan.site_of_alarm("unheard-of", "us-east-1") is None
 
 
 def test_every_wrong_field_is_named_in_one_error() -> None:

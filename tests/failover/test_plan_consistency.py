@@ -152,18 +152,27 @@ def test_a_quorum_that_the_plans_sources_can_never_meet_is_refused_with_the_one_
 
 def test_vantage_points_that_the_plans_sources_can_never_have_are_refused() -> None:
     alarms = [{"name": f"failover-{number}", "vantage": "route53"} for number in (1, 2)]
-    wrong = refused(lambda plan: only_alarms(plan, *alarms, vantage_points=2))
-    assert "votes from 1 vantage points" in wrong["policy.vantage_points"]
+    wrong = refused(lambda plan: only_alarms(plan, *alarms, min_vantage_points=2))
+    assert "votes from 1 vantage points" in wrong["policy.min_vantage_points"]
     elsewhere = {"name": "failover-3", "vantage": "us-east-1"}
     assert parse(changed(lambda plan: only_alarms(plan, *alarms, elsewhere)))
 
 
 def test_probes_that_policy_hears_by_name_count_as_one_vote_each() -> None:
-    assert set(refused(policy(signals=["probe/us-east-1"], quorum=2, vantage_points=2))) == {
+    assert set(refused(policy(signals=["probe/us-east-1"], quorum=2, min_vantage_points=2))) == {
         "policy.quorum",
-        "policy.vantage_points",
+        "policy.min_vantage_points",
     }
-    assert parse(changed(policy(signals=["probe/us-east-1", "probe/us-west-2"], quorum=2, vantage_points=2)))
+    assert parse(changed(policy(signals=["probe/us-east-1", "probe/us-west-2"], quorum=2, min_vantage_points=2)))
+
+
+def test_vantage_points_that_the_plan_names_are_all_there_will_be() -> None:
+    def change(plan: dict[str, Any]) -> None:
+        plan["sites"]["east"]["alarms"] = []
+        plan["vantage_points"] = ["us-west-2"]
+
+    assert {"policy.quorum", "policy.min_vantage_points"} <= set(refused(change))
+    assert "policy.signals[0]" in refused(policy(signals=["probe/eu-west-1", "probe/us-*"]))
 
 
 def test_votes_that_need_an_alarm_and_have_none_are_refused() -> None:

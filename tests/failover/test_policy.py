@@ -155,7 +155,7 @@ STRICTER: dict[str, Callable[[Policy], dict[str, object]]] = {
     "by_hand": lambda p: {"by_hand": {"allow": "approve"}.get(p.by_hand, "refuse")},
     "signals": lambda _: {"signals": ("a*", "b*", "probe/*")},
     "quorum": lambda p: {"quorum": p.quorum + 1},
-    "vantage_points": lambda p: {"vantage_points": p.vantage_points + 1},
+    "min_vantage_points": lambda p: {"min_vantage_points": p.min_vantage_points + 1},
     "hold_seconds": lambda p: {"hold_seconds": p.hold_seconds + 20},
     "fast_path": lambda _: {"fast_path": False},
     "probe_max_age_seconds": lambda p: {"probe_max_age_seconds": p.probe_max_age_seconds - 10},

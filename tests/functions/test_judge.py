@@ -288,15 +288,8 @@ def test_a_malformed_event_raises_so_that_it_ends_in_the_dead_letter_queue(
     deployed: Any, call: Call, broken: dict[str, Any]
 ) -> None:
     with pytest.raises(MalformedEvent):
-        call("judge", broken)
+        call("judge", {"account": "123456789012"} | broken)
     assert executions(deployed) == []
-
-
-def test_a_signal_from_the_future_would_silence_all_that_come_and_is_refused(deployed: Any, call: Call) -> None:
-    for future in (event("alarm-ok", ago=-3600), sighting("us-west-2", lost=(), ago=-3600)):
-        with pytest.raises(MalformedEvent, match="future"):
-            call("judge", future)
-    assert standing() == {}
 
 
 def test_a_sighting_of_an_unheard_of_plan_is_refused(deployed: Any, call: Call) -> None:

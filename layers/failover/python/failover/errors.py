@@ -103,6 +103,8 @@ class BadPlan(Refused):
 
     def __init__(self, name: str, problems: list[tuple[str, str]]) -> None:
         self.problems = problems
+        self.document = ""
+        """The YAML itself, where it is known; it is in no message."""
         lines = "\n".join(f"  {path}: {what}" for path, what in problems)
         super().__init__(f"plan {name!r} has {len(problems)} wrong field(s):\n{lines}")
 

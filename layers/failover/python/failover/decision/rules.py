@@ -242,11 +242,11 @@ def quorum_not_met(case: Case) -> str | None:
 def too_few_vantage_points(case: Case) -> str | None:
     """What is seen from one place may be wrong together."""
     places = {vote.vantage or vote.source for vote in votes_against(_lost(case), case) if _held(vote, case)}
-    if len(places) >= case.policy.vantage_points:
+    if len(places) >= case.policy.min_vantage_points:
         return None
     return (
         f"{_lost(case)} is lost as seen from {', '.join(sorted(places)) or 'nowhere'};"
-        f" policy wants {case.policy.vantage_points} vantage points"
+        f" policy wants {case.policy.min_vantage_points} vantage points"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -13,7 +13,8 @@ from pydantic.alias_generators import to_camel
 from failover.detection.evidence import Signal
 from failover.plan.model import Plan
 
-_OVER = {"resolved", "postmortem", "completed"}
+_NOT_NOW: Final = {"resolved", "postmortem", "completed", "scheduled"}
+_OUTAGES: Final = {"degraded_performance", "partial_outage", "major_outage"}
 
 
 def _http_date(given: Any) -> Any:
@@ -57,7 +58,13 @@ class HealthEvent(BaseModel):
 
 
 class _Component(BaseModel):
-    name: str
+    id: str = ""
+    name: str = ""
+    status: str = "operational"
+
+
+class _ComponentUpdate(BaseModel):
+    created_at: AwareDatetime
 
 
 class _Incident(BaseModel):
@@ -66,34 +73,60 @@ class _Incident(BaseModel):
     status: str
     impact: str = "none"
     created_at: AwareDatetime
-    updated_at: AwareDatetime
+    updated_at: AwareDatetime | None = None
     components: tuple[_Component, ...] = ()
 
 
-class StatusIncident(BaseModel):
-    """The `detail` of a "Confluent Status" event: what a status page of Atlassian Statuspage posts to a webhook
-    (https://support.atlassian.com/statuspage/docs/enable-webhook-notifications/)."""
+class StatusPost(BaseModel):
+    """The `detail` of a "Confluent Status" event: what a status page of Atlassian Statuspage posts to a webhook, of an
+    incident or of a component (https://support.atlassian.com/statuspage/docs/enable-webhook-notifications/). Of neither
+    it says nothing of a site."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    incident: _Incident
+    incident: _Incident | None = None
+    component: _Component | None = None
+    component_update: _ComponentUpdate | None = None
 
     def signals(self, plan: Plan) -> Iterable[Signal]:
         """What it says of the sites whose region it names; if it names none, of both."""
-        incident = self.incident
-        named = " ".join([incident.name, *(component.name for component in incident.components)])
-        sites = [site for site, part in plan.sites.items() if part.region in named] or list(plan.sites)
-        for site in sites:
-            yield Signal(
-                site,
-                f"confluent-status/{incident.id}",
-                incident.status not in _OVER and incident.impact != "none",
-                incident.updated_at.timestamp(),
-                incident.created_at.timestamp(),
-                f"{incident.name} ({incident.impact}) is {incident.status}",
-                "advisory",
-                "confluent-status",
-            )
+        if self.incident is not None:
+            yield from _of_incident(self.incident, plan)
+        elif self.component is not None and self.component_update is not None:
+            yield from _of_component(self.component, self.component_update.created_at.timestamp(), plan)
+
+
+def _of_incident(incident: _Incident, plan: Plan) -> Iterable[Signal]:
+    named = " ".join([incident.name, *(component.name for component in incident.components)])
+    for site in _sites_named(plan, named):
+        yield Signal(
+            site,
+            f"confluent-status/{incident.id}",
+            incident.status not in _NOT_NOW and incident.impact != "none",
+            (incident.updated_at or incident.created_at).timestamp(),
+            incident.created_at.timestamp(),
+            f"{incident.name} ({incident.impact}) is {incident.status}",
+            "advisory",
+            "confluent-status",
+        )
+
+
+def _of_component(component: _Component, at: float, plan: Plan) -> Iterable[Signal]:
+    for site in _sites_named(plan, component.name):
+        yield Signal(
+            site,
+            f"confluent-status/component-{component.id}",
+            component.status in _OUTAGES,
+            at,
+            at,
+            f"{component.name} is {component.status}",
+            "advisory",
+            "confluent-status",
+        )
+
+
+def _sites_named(plan: Plan, text: str) -> list[str]:
+    return [site for site, part in plan.sites.items() if part.region in text] or list(plan.sites)
 
 
 def _sites_in(plan: Plan, region: str) -> list[str]:

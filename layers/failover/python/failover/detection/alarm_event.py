@@ -6,10 +6,11 @@ Events are sent even while an alarm's actions are suppressed or muted; `silenced
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Json
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from failover.detection.evidence import Signal
@@ -20,12 +21,13 @@ class _Part(BaseModel):
 
 
 class AlarmState(_Part):
-    """A state. `reason_data` is a JSON text in the event, and absent for some alarms."""
+    """A state. `reason_data` is a JSON text in the event, absent for some alarms, and whatever was given to
+    SetAlarmState for others."""
 
     value: Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
     timestamp: datetime
     reason: str | None = None
-    reason_data: Json[dict[str, Any]] | None = None
+    reason_data: Any = None
     actions_suppressed_by: str | None = None
     actions_suppressed_reason: str | None = None
 
@@ -41,7 +43,6 @@ class AlarmStateChange(_Part):
 
     alarm_name: str = Field(min_length=1)
     state: AlarmState
-    previous_state: AlarmState | None = None
     mute_detail: MuteDetail | None = None
 
     def says_lost(self) -> bool:
@@ -58,10 +59,10 @@ class AlarmStateChange(_Part):
 
     def since(self) -> datetime:
         """When the first bad data point was measured, as far as the alarm says; otherwise when its state changed."""
-        started = (self.state.reason_data or {}).get("startDate")
         try:
-            return datetime.strptime(str(started), "%Y-%m-%dT%H:%M:%S.%f%z")
-        except ValueError:
+            started = json.loads(self.state.reason_data)["startDate"]
+            return datetime.strptime(started, "%Y-%m-%dT%H:%M:%S.%f%z")
+        except (ValueError, TypeError, KeyError):
             return self.state.timestamp
 
     def signal(self, site: str, vantage: str, region: str) -> Signal:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from failover.detection.advisories import HealthEvent, StatusIncident
+from failover.detection.advisories import HealthEvent, StatusPost
 from failover.detection.alarm_event import AlarmStateChange
 from failover.detection.evidence import Signal
 from failover.detection.observation import Sighting
@@ -18,7 +18,8 @@ from failover.plan.model import Plan
 from failover.plan.store import deployed_plans, plan_named
 from failover.validation import read
 
-CLOCKS_DIFFER_S = 60
+CLOCKS_DIFFER_S: Final = 5.0
+"""What is further ahead counts from its receipt: nothing that is said later would be newer than it."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,12 @@ class _Envelope(BaseModel):
     source: str
     detail_type: str = Field(alias="detail-type")
     region: str = ""
+    account: str = ""
     detail: dict[str, Any]
 
 
-def heard(event: dict[str, Any]) -> Said:
-    """What the event says.
+def heard(event: dict[str, Any], account: str) -> Said:
+    """What the event says. `account`: the only one whose events count.
 
     Raises:
         MalformedEvent: if it is none of the events that speak of a site.
@@ -68,30 +70,45 @@ def heard(event: dict[str, Any]) -> Said:
     reader = _READERS.get((envelope.source, envelope.detail_type))
     if reader is None:
         raise MalformedEvent(f"{envelope.source} {envelope.detail_type!r} says nothing of a site")
-    said = reader(envelope)
-    if any(signal.at > time.time() + CLOCKS_DIFFER_S for each in said.by_plan for signal in each.signals):
-        raise MalformedEvent(f"{said.source} speaks from the future: whatever it says later would not be newer")
-    return said
+    if envelope.account != account:
+        return Said(envelope.source, (), f"it comes from account {envelope.account or '(none)'}, not from {account}")
+    now, said = time.time(), reader(envelope)
+    by_plan = [replace(each, signals=tuple(_received(signal, now) for signal in each.signals)) for each in said.by_plan]
+    return replace(said, by_plan=tuple(by_plan))
+
+
+def _received(signal: Signal, now: float) -> Signal:
+    ahead = signal.at - now
+    if ahead <= CLOCKS_DIFFER_S:
+        return signal
+    return replace(signal, at=now, since=min(signal.since, now), clock_ahead=round(ahead))
 
 
 def _alarm(envelope: _Envelope) -> Said:
     change = read(AlarmStateChange, envelope.detail)
-    name, plans = change.alarm_name, deployed_plans()
+    name, region, plans = change.alarm_name, envelope.region, deployed_plans()
     found = [
-        Heard(plan, (change.signal(site, plan.vantage_of_alarm(name, envelope.region), envelope.region),))
+        Heard(plan, (change.signal(site, plan.vantage_of_alarm(name, region), region),))
         for plan in plans.values()
-        if isinstance(plan, Plan) and (site := plan.site_of_alarm(name))
+        if isinstance(plan, Plan) and (site := plan.site_of_alarm(name, region))
     ]
-    if not found and (bad := next((plan for plan in plans.values() if isinstance(plan, BadPlan)), None)):
+    if not found and (bad := next((plan for plan in plans.values() if _names(plan, name)), None)):
         raise bad
-    return Said(name, tuple(found), "no plan names this alarm under sites.<site>.alarms")
+    return Said(name, tuple(found), f"no plan names this alarm of {region} under sites.<site>.alarms")
+
+
+def _names(plan: Plan | BadPlan, alarm: str) -> TypeGuard[BadPlan]:
+    """Whether the plan can't be read, and may well mean the alarm."""
+    return isinstance(plan, BadPlan) and alarm in plan.document
 
 
 def _sighting(envelope: _Envelope) -> Said:
     sighting = read(Sighting, envelope.detail)
-    plan = plan_named(sighting.plan)
+    plan, vantage = plan_named(sighting.plan), sighting.view.vantage
+    if not plan.trusts(vantage):
+        return Said(f"probe/{vantage}", (), f"plan {plan.name!r} does not name it under vantage_points")
     signals = tuple(signal for signal in sighting.view.signals() if signal.site in plan.sites)
-    return Said(f"probe/{sighting.view.vantage}", (Heard(plan, signals, often=True),))
+    return Said(f"probe/{vantage}", (Heard(plan, signals, often=True),))
 
 
 def _health(envelope: _Envelope) -> Said:
@@ -100,8 +117,8 @@ def _health(envelope: _Envelope) -> Said:
 
 
 def _status(envelope: _Envelope) -> Said:
-    incident = read(StatusIncident, envelope.detail)
-    return _advised(incident.incident.name, incident.signals)
+    post = read(StatusPost, envelope.detail)
+    return _advised("confluent-status", post.signals)
 
 
 def _advised(source: str, signals_of: Callable[[Plan], Iterable[Signal]]) -> Said:

@@ -41,6 +41,8 @@ class Signal:
     """An alarm that stands, and is no vote since somebody silenced it."""
     read_at: float | None = None
     """When an alarm was last read again in CloudWatch."""
+    clock_ahead: int = 0
+    """Seconds its source's clock was ahead of ours; `at` is then when it was received."""
 
     @property
     def stands(self) -> bool:

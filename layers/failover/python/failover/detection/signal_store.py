@@ -22,7 +22,12 @@ def save_signal(book: Ledger, plan: str, signal: Signal, gap: float) -> bool:
     """
     still = signal.kind == "probe" and signal.says_lost
     if still and book.extend_if_unchanged(
-        plan, _sort(signal), {"says_lost": True}, {"why": signal.why}, signal.at, gap
+        plan,
+        _sort(signal),
+        {"says_lost": True},
+        {"why": signal.why, "clock_ahead": signal.clock_ahead},
+        signal.at,
+        gap,
     ):
         return True
     return _keep(book, plan, signal)
@@ -43,6 +48,7 @@ def _keep(book: Ledger, plan: str, signal: Signal) -> bool:
         "vantage": signal.vantage,
         "region": signal.region,
         "silenced": signal.silenced,
+        "clock_ahead": signal.clock_ahead,
     } | ({"expires": int(signal.at) + ADVISORY_KEPT_S} if signal.kind == "advisory" else {})
     return book.put_if_newer(plan, _sort(signal), values, signal.at)
 
@@ -66,6 +72,7 @@ def signals(book: Ledger, plan: str, prefix: str = "signal#") -> list[Signal]:
             item.get("region", ""),
             silenced=item.get("silenced", False),
             read_at=float(item["read_at"]) if "read_at" in item else None,
+            clock_ahead=item.get("clock_ahead", 0),
         )
         for item in book.list_items(plan, prefix)
     ]

@@ -23,6 +23,9 @@ from failover.plan.policy import Policy
 from failover.plan.wording import problems_of
 
 FENCED: Final = "fenced"
+ROUTE53_REGION: Final = "us-east-1"
+"""Where the metrics of Route 53's health checks are, and so the alarms on them
+(https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-health-checks.html)."""
 Topic = Annotated[str, form(r"^[A-Za-z0-9._-]{1,249}$", "a topic: letters, digits, ., _ and -, 249 at most")]
 
 
@@ -42,6 +45,8 @@ class Alarm(PlanModel):
 
     name: Label
     vantage: Label | None = None
+    region: Region | None = None
+    """Where it lives; by default in one of `Plan.alarm_regions`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -96,6 +101,8 @@ class Plan(PlanModel):
     sites: dict[Name, Site] = Field(min_length=2, max_length=2)
     links: tuple[Link, ...] = Field(min_length=1)
     protect: Protect = Protect()
+    vantage_points: tuple[Label, ...] = ()
+    """Whose observations count; those of others are no votes. Where none is named everybody's count."""
     anchors: tuple[Endpoint, ...] = ()
     dns: ClientNameConfig
     clients: Clients = Clients()
@@ -123,9 +130,25 @@ class Plan(PlanModel):
         self.site(name)
         return next(site for site in self.sites if site != name)
 
-    def site_of_alarm(self, alarm: str) -> str | None:
-        """The name of the site that the alarm speaks for, or None."""
-        return next((site for site, named in self._alarms() if named.name == alarm), None)
+    @property
+    def alarm_regions(self) -> frozenset[str]:
+        """Where alarms of the plan live that don't say where: with the sites, with who watches them, with Route 53."""
+        return frozenset({*(site.region for site in self.sites.values()), *self.vantage_points, ROUTE53_REGION})
+
+    def site_of_alarm(self, alarm: str, region: str) -> str | None:
+        """The name of the site that the alarm of that region speaks for, or None."""
+        return next(
+            (
+                site
+                for site, named in self._alarms()
+                if named.name == alarm and region in ({named.region} if named.region else self.alarm_regions)
+            ),
+            None,
+        )
+
+    def trusts(self, vantage: str) -> bool:
+        """Whether what is seen from that vantage point counts."""
+        return not self.vantage_points or vantage in self.vantage_points
 
     def vantage_of_alarm(self, alarm: str, region: str) -> str:
         """Where from an alarm of that region sees its site."""

@@ -74,7 +74,7 @@ class Policy(PlanModel):
     by_hand: Literal["allow", "approve", "refuse"] = "allow"
     signals: tuple[Label, ...] = Field(default=("*",), min_length=1)
     quorum: int = Field(default=2, ge=1, le=10)
-    vantage_points: int = Field(default=2, ge=1, le=10)
+    min_vantage_points: int = Field(default=2, ge=1, le=10)
     hold_seconds: int = Field(default=3, ge=0, le=3600)
     fast_path: bool = False
     signal_max_age_seconds: int = Field(default=60, ge=10)

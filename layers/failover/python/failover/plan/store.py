@@ -85,6 +85,7 @@ def deployed_plans() -> dict[str, Plan | BadPlan]:
         try:
             plans[name] = _checked(name, str(text))
         except BadPlan as error:
+            error.document = str(text)
             plans[name] = error
     return plans
 

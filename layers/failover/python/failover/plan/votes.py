@@ -1,7 +1,7 @@
 """Whether the votes that policy asks for can ever come from the sources that a plan names.
 
-What the plan does not tell counts as there: where an alarm lives that names no vantage point, and which vantage points
-probe. So what is a shortfall here stays one whatever is deployed.
+What the plan does not tell counts as there: where an alarm lives that names no vantage point, and who probes where it
+names no vantage points. So what is a shortfall here stays one whatever is deployed.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ def shortfalls(plan: Plan, site: str) -> Iterator[Problem]:
         yield "policy.quorum", _too_few(f"is {policy.quorum}", f"{votes} votes", site, voters, votes)
     from_unknown = sum(alarm.vantage is None for alarm in voters.alarms)
     places = len({alarm.vantage for alarm in voters.alarms if alarm.vantage} | voters.vantage_points) + from_unknown
-    if policy.vantage_points > places:
+    if policy.min_vantage_points > places:
         seen = f"votes from {places} vantage points"
-        yield "policy.vantage_points", _too_few(f"is {policy.vantage_points}", seen, site, voters, places)
+        wanted = f"is {policy.min_vantage_points}"
+        yield "policy.min_vantage_points", _too_few(wanted, seen, site, voters, places)
 
 
 def signals_of_nobody(plan: Plan) -> Iterator[Problem]:
@@ -58,7 +59,9 @@ def signals_of_nobody(plan: Plan) -> Iterator[Problem]:
     alarms = [alarm.name for site in plan.sites.values() for alarm in site.alarms]
     for index, pattern in enumerate(plan.policy.signals):
         one = plan.policy.model_copy(update={"signals": (pattern,)})
-        if not any(map(one.listens_to, alarms)) and not _may_match_a_probe(pattern):
+        probes = [f"{PROBE}{vantage}" for vantage in plan.vantage_points]
+        matches_probe = any(map(one.listens_to, probes)) if probes else _may_match_a_probe(pattern)
+        if not any(map(one.listens_to, alarms)) and not matches_probe:
             nearest = get_close_matches(pattern, [*alarms, f"{PROBE}*"], n=1)
             right = f"did you mean {nearest[0]}?" if nearest else f"write an alarm's name, or {PROBE}* for every probe"
             yield f"policy.signals[{index}]", f"matches no alarm of the plan and no probe: {right}"
@@ -78,6 +81,8 @@ def alarms_without_a_vote(plan: Plan) -> Iterator[Problem]:
 def _voters(plan: Plan, site: str) -> _Voters:
     policy = plan.policy
     alarms = tuple(alarm for alarm in plan.sites[site].alarms if policy.listens_to(alarm.name))
+    if plan.vantage_points:
+        return _Voters(alarms, frozenset(each for each in plan.vantage_points if policy.listens_to(f"{PROBE}{each}")))
     probing = [pattern for pattern in policy.signals if _may_match_a_probe(pattern)]
     if any(_WILDCARD.search(pattern) for pattern in probing):
         return _Voters(alarms, None)

@@ -21,6 +21,7 @@ from failover.plan.model import FENCED
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_ecs.type_defs import ListTasksRequestTypeDef
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
 
 _NEVER_BACK: Final = {"maximumPercent": 200, "deploymentCircuitBreaker": {"enable": False, "rollback": False}}
@@ -173,11 +174,18 @@ class EcsService:
         return [task for task in tasks if task.get("lastStatus") not in _OVER]
 
     def _listed(self, desired: Literal["RUNNING", "STOPPED"]) -> list[str]:
-        pages = self._ecs.get_paginator("list_tasks").paginate(
-            cluster=self._fleet.cluster, serviceName=self._fleet.service, desiredStatus=desired
-        )
-        with aws_errors(self._where, transient=FleetUnavailable, final=FleetRejected):
-            return [arn for page in pages for arn in page["taskArns"]]
+        arns: list[str] = []
+        request: ListTasksRequestTypeDef = {
+            "cluster": self._fleet.cluster,
+            "serviceName": self._fleet.service,
+            "desiredStatus": desired,
+        }
+        while True:
+            page = self._call(self._ecs.list_tasks, **request)
+            arns += page["taskArns"]
+            if not page.get("nextToken"):
+                return arns
+            request["nextToken"] = page["nextToken"]
 
     def _call(self, operation: Callable[Arguments, Answer], *_: Arguments.args, **given: Arguments.kwargs) -> Answer:
         return called(self._where, operation, *_, **given)

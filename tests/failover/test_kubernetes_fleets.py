@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.fleets.cfk_state import PodAnswer, View, certifies, config_id, parse_answer
+from failover.fleets.cfk_state import (
+    HOT_RELOAD_STATUS,
+    PodAnswer,
+    View,
+    certifies,
+    config_id,
+    hot_reload,
+    parse_answer,
+)
 from failover.fleets.change_annotation import ANNOTATION, Change, change_of, digests, is_new, since
 from failover.fleets.pods import bootstrap_of, carries_clients, rolled_out, short_of
 from failover.plan.fleets import CfkFleet, Domain, Eks
@@ -167,6 +176,72 @@ def test_an_id_certifies_where_its_route_leads_and_nothing_else() -> None:
     ):
         assert not certifies(west["configId"], moved, 0)
     assert not certifies("None", west, 0) and not certifies("", west, 0)
+
+
+@pytest.mark.parametrize(
+    ("fence", "fenced"),
+    [({"scope": "ALL"}, True), ({"scope": "all"}, True), ({"scope": "NONE"}, False), ({}, False), (None, False)],
+)
+def test_a_route_is_fenced_only_by_a_scope_that_is_all(fence: dict[str, str] | None, fenced: bool) -> None:
+    wanted = spec()
+    wanted["routes"][0]["fence"] = fence
+    assert view({}, [], wanted).target == ("fenced" if fenced else "west")
+
+
+@pytest.mark.parametrize("value", [{}, None, True, {"enabled": None}, {"enabled": "true"}])
+def test_hot_reload_is_on_only_where_it_says_enabled(value: Any) -> None:
+    assert not hot_reload({"hotReload": value}) and hot_reload({"hotReload": {"enabled": True}})
+
+
+@pytest.mark.parametrize("how", [{"mode": "dynamic"}, {"rules": {"routing": {"conditions": []}}}])
+def test_a_dynamic_route_leads_to_no_target_though_its_default_does(how: dict[str, Any]) -> None:
+    wanted = spec()
+    wanted["routes"][0] |= how
+    assert view({}, [], wanted).target is None and view({}, [], wanted).is_dynamic
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        None,
+        [],
+        {"observedGeneration": "3", "conditions": None},
+        {"observedGeneration": None, "conditions": {"type": "a"}},
+        {"observedGeneration": 3, "conditions": ["rubbish", None, {}, {"status": "False", "reason": None}]},
+        {"conditions": [{"status": "False", "reason": "ApplyFailed", "lastTransitionTime": "0001-01-01T00:00:00Z"}]},
+        {"conditions": [{"status": "False", "reason": "ApplyFailed", "lastTransitionTime": 7}]},
+    ],
+)
+def test_a_status_of_any_form_is_read_without_a_crash(status: Any) -> None:
+    change = Change(id="1", to="west", tier="roll", at=NOW - 60)
+    told = {"generation": 3, "annotations": {ANNOTATION: json.dumps(asdict(change))}}
+    gateway = {"metadata": {"name": "gw", **told}, "spec": spec(), "status": status}
+    seen = View(fleet=FLEET, gateway=gateway, deployment=None, pods=(), answers={}, now=NOW)
+    assert not seen.settled and isinstance(seen.detail, str) and isinstance(seen.promoted, bool)
+    assert seen.refused is None or "ApplyFailed" in seen.refused
+
+
+@pytest.mark.parametrize(
+    ("made", "was_there", "proven"),
+    [(at(-30), False, True), (at(-50), False, False), (at(-30), True, False), (None, False, False)],
+)
+def test_a_pod_that_can_not_say_what_it_runs_is_proven_by_being_made_after_the_change_was_promoted(
+    made: str | None, was_there: bool, proven: bool
+) -> None:
+    wanted = spec() | {"configId": None}
+    new = pod() | {"metadata": {"name": "a", "uid": "uid-a", "creationTimestamp": made}}
+    change = Change(id="1", to="west", tier="hot reload", at=NOW - 60, before=("uid-a",) if was_there else ())
+    told = {"generation": 3, "annotations": {ANNOTATION: json.dumps(asdict(change))}}
+    reload = {"type": HOT_RELOAD_STATUS, "status": "True", "lastTransitionTime": at(-40)}
+    gateway = {
+        "metadata": {"name": "gw", **told},
+        "spec": wanted,
+        "status": {"observedGeneration": 3, "conditions": [reload]},
+    }
+    answers = {"a": PodAnswer(knows_ids=True)}
+    seen = View(fleet=FLEET, gateway=gateway, deployment=None, pods=(new,), answers=answers, now=NOW)
+    assert [instance.proof is not None for instance in seen.instances] == [proven]
+    assert [each["metadata"]["name"] for each in seen.replaceable] == ([] if proven else ["a"])
 
 
 def test_a_route_that_has_failed_proves_nothing_though_its_id_is_right() -> None:

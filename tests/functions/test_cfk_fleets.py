@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from failover.errors import FleetRejected, FleetUnavailable, LeaseLost
-from failover.fleets import cfk_state
-from failover.fleets.cfk import CfkGateway
+from failover.fleets import cfk_state, rollout
+from failover.fleets.cfk import GATEWAYS, CfkGateway
 from failover.ledger.ledger import Ledger
 from failover.plan.fleets import CfkFleet
 from failover.plan.model import parse
@@ -255,6 +255,56 @@ def test_a_stale_failure_is_not_taken_for_an_answer_and_a_new_one_is_in_the_oper
     fleet.trouble("operator", {"lag_s": 0.1, "refuses": ""})
     until(call, "switch_routes", switch(execution))
     assert fleet.domain == "west", "a refusal that was there before keeps nobody from another target"
+
+
+def test_a_redrive_after_the_cause_of_a_refusal_was_mended_asks_again_and_goes_on(
+    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cfk_state, "REFUSED_AFTER_S", 1)
+    monkeypatch.setattr(rollout, "ASKED_AGAIN_AFTER_S", 4)
+    execution, fleet = start(instances=1, canary="crashes")
+    call("switch_routes", switch(execution))
+    for asked in (1, 2):  # the redrive that comes too early is refused as well
+        with pytest.raises(FleetRejected, match="ContainerCrashed"):
+            never(call, "switch_routes", switch(execution), 20)
+        assert fleet.patches() == asked
+        time.sleep(5)
+    fleet.trouble("operator", {"canary": "passes"})
+    until(call, "switch_routes", switch(execution))
+    assert fleet.domain == "west" and fleet.patches() == 3
+
+
+def test_pods_that_reload_and_can_not_say_what_are_replaced_and_that_is_said_long_before(
+    cfk: Make, plan_text: str, deployed: Callable[..., Any], call: Call
+) -> None:
+    text, fleets = cfk(plan_text, cfk=(3, 3, 10), instances=1, fleet={"reload_within_seconds": 2})
+    parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
+    deployed("ssm").put_parameter(**parameter, Overwrite=True)
+    begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    execution, fleet = call("claim", begun)["execution"], fleets["west"]
+    (described,) = parse(text).site("west").fleets
+    assert isinstance(described, CfkFleet)
+    (obstacle,) = CfkGateway(described, "us-west-2").obstacles()
+    assert "no pod can say what it runs" in obstacle.what and "0.1718.34" in obstacle.remedy
+    before = fleet.pods()
+    until(call, "switch_routes", switch(execution))
+    assert not set(before) & set(fleet.pods(ready=False)) and "configId" not in fleet.gateway["spec"]
+    assert fleet.patches() == 1
+
+
+def test_a_dynamic_route_is_refused_and_that_is_said_long_before(cfk: Make, plan_text: str) -> None:
+    text, fleets = cfk(plan_text, instances=1)
+    (described,) = parse(text).site("west").fleets
+    assert isinstance(described, CfkFleet)
+    gateway = CfkGateway(described, "us-west-2")
+    dynamic = {"op": "add", "path": "/spec/routes/0/mode", "value": "dynamic"}
+    gateway._api.patch(GATEWAYS, "gateway-west", [dynamic])
+    (obstacle,) = gateway.obstacles()
+    assert "its route is dynamic" in obstacle.what
+    for target in ("west", "fenced"):
+        with pytest.raises(FleetRejected, match="its route is dynamic"):
+            gateway.route(target)
+    assert fleets["west"].patches() == 1
 
 
 def test_a_healthy_deployment_of_an_operator_that_does_nothing_proves_nothing(start: Make, call: Call) -> None:

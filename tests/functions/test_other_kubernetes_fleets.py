@@ -14,7 +14,7 @@ import yaml
 
 from drill.process import Child, spawn
 from failover.errors import FleetRejected, FleetUnavailable
-from failover.fleets import fleet_of
+from failover.fleets import fleet_of, rollout
 from failover.fleets import kroxylicious as kroxylicious_module
 from failover.plan.fleets import CfkBlueGreenFleet, KroxyliciousFleet
 from failover.plan.model import parse
@@ -248,12 +248,15 @@ def test_a_target_that_the_operator_does_not_find_is_told_in_its_words(
     open_source: Any, document: dict[str, Any], begin: Any, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kroxylicious_module, "REFUSED_AFTER_S", 1)
+    monkeypatch.setattr(rollout, "ASKED_AGAIN_AFTER_S", 4)
     fleet = open_source()
     document["sites"]["west"]["fleets"][0]["services"]["west"] = "west-2"
     execution = begin(document)
-    with pytest.raises(FleetRejected, match=r"ReferencedResourcesNotFound.*'west-2'"):
-        until(call, "switch_routes", switch(execution), 10)
-    assert len(fleet.pods()) == 2
+    for asked in (1, 2):  # whoever comes later asks again, and is told again
+        with pytest.raises(FleetRejected, match=r"ReferencedResourcesNotFound.*'west-2'"):
+            until(call, "switch_routes", switch(execution), 10)
+        assert (len(fleet.pods()), fleet.asked("patch virtualkafkaclusters")) == (2, asked)
+        time.sleep(4)
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,11 @@ from failover.fleets.cfk_state import (
     config_id,
     extension_headers,
     hot_reload,
+    is_failure,
+    is_fenced,
     parse_answer,
 )
-from failover.fleets.change_annotation import Change, change_of, conditions_of, digests
+from failover.fleets.change_annotation import Change, change_of, conditions_of, digests, is_new
 from failover.fleets.guarded_patch import patched
 from failover.fleets.kubernetes import Api, EksApi, Object
 from failover.fleets.pods import carries_clients
@@ -41,6 +43,8 @@ CONFIG_PORT: Final = 9180
 FENCE: Final = {"scope": "ALL", "errorCode": "BROKER_NOT_AVAILABLE"}
 FENCE_SINCE: Final = (1, 2)
 _ASKED_AT_ONCE: Final = 16
+_DYNAMIC: Final = "its route is dynamic: it leads each topic by rules of its own, which a failover can't change"
+_PROBE_ID: Final = "fo-probe"
 _VERSION: Final = re.compile(r":v?(\d+)\.(\d+)\.")
 
 
@@ -73,6 +77,8 @@ class CfkGateway:
         view = self._view()
         if view.blocked:
             raise FleetRejected(f"{self._where} has the annotation {BLOCKED}: the operator would not act; remove it")
+        if view.is_dynamic:
+            raise FleetRejected(f"{self._where}: {_DYNAMIC}")
         if view.target == target and view.replaceable:
             for pod in view.replaceable:
                 self._api.delete(PODS, pod["metadata"]["name"])
@@ -80,9 +86,19 @@ class CfkGateway:
         self._patch(view, target)
 
     def obstacles(self) -> list[Obstacle]:
-        """An operator that is told not to act, or a domain of the plan that the Gateway does not declare."""
+        """An operator that is told not to act; a route that can't be switched; pods that can't say what they run; a
+        domain of the plan that the Gateway does not declare."""
         view = self._view()
         found = []
+        if view.is_dynamic:
+            found.append(
+                Obstacle(f"{self._where}: {_DYNAMIC}", "give its clients a static route, or switch it by hand")
+            )
+        if view.has_no_ids and not self._takes_ids(view):
+            within = self._fleet.reload_within_seconds
+            what = f"{self._where} has hotReload on, and its definition no configId: no pod can say what it runs, so"
+            what += f" {within} s after a change every pod is replaced"
+            found.append(Obstacle(what, "install chart 0.1718.34 or later, or turn hotReload off"))
         if view.blocked:
             found.append(
                 Obstacle(f"{self._where} has the annotation {BLOCKED}", "remove it: the operator does not act")
@@ -104,11 +120,17 @@ class CfkGateway:
         if not view.scaled_to_zero:
             self._sent(view, view.spec | {"replicas": 0}, FENCED)
 
+    def _takes_ids(self, view: View) -> bool:
+        """Whether the Gateway's definition has `configId`: one that has not drops it without an error."""
+        operations = [{"op": "add", "path": "/spec/configId", "value": _PROBE_ID}]
+        stored = self._api.patch(GATEWAYS, view.gateway["metadata"]["name"], operations, dry_run=True)
+        return bool(stored["spec"].get("configId") == _PROBE_ID)
+
     def _patch(self, view: View, target: str) -> None:
         """The patch, tried without effect first: a server that does not know a field drops it without an error."""
         wanted = self._wanted(view, target)
         stored = self._sent(view, wanted, target, dry_run=True)
-        if target == FENCED and wanted["replicas"] and not stored["spec"]["routes"][view.index].get("fence"):
+        if target == FENCED and wanted["replicas"] and not is_fenced(stored["spec"]["routes"][view.index]):
             wanted = copy.deepcopy(view.spec) | {"replicas": 0}
         elif wanted.get("configId") is not None and stored["spec"].get("configId") != wanted["configId"]:
             wanted.pop("configId")
@@ -174,13 +196,16 @@ class CfkGateway:
     @staticmethod
     def _change(view: View, wanted: dict[str, Any], target: str) -> Change:
         last = change_of(view.gateway)
+        # What the operator has against the same change, and is asked about again, is an answer if it stands on.
+        same = view.change if view.target == target else None
+        stale = [it for it in conditions_of(view.gateway) if same is None or not (is_failure(it) and is_new(it, same))]
         return Change(
             id=str(wanted.get("configId") or uuid.uuid4().hex),
             to=target,
             tier=view.tier if hot_reload(wanted) else ROLL,
             at=round(view.now, 3),
             before=tuple(pod["metadata"]["uid"] for pod in view.pods),
-            conditions=digests(conditions_of(view.gateway)),
+            conditions=digests(stale),
             replicas=view.spec.get("replicas", 1) or (last.replicas if last is not None else None),
         )
 

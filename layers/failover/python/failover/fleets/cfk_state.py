@@ -18,10 +18,19 @@ from typing import Any, Final
 
 from failover.errors import FleetRejected
 from failover.fleets import FenceKind, Instance
-from failover.fleets.change_annotation import Change, annotations_of, change_of, conditions_of, is_new, since
+from failover.fleets.change_annotation import (
+    Change,
+    annotations_of,
+    change_of,
+    conditions_of,
+    is_new,
+    observed_generation,
+    since,
+)
 from failover.fleets.kubernetes import Object
 from failover.fleets.metrics import SERVING, RouteMetrics, parse_metrics
-from failover.fleets.pods import bootstrap_of, carries_clients, has_variable, is_ready, rolled_out, short_of, zone_of
+from failover.fleets.pods import bootstrap_of, has_variable, is_ready, started_at, zone_of
+from failover.fleets.rollout import Refusal, Rollout
 from failover.plan.fleets import CfkFleet
 from failover.plan.model import FENCED
 
@@ -63,16 +72,13 @@ def parse_answer(config: tuple[int, bytes], metrics: tuple[int, bytes], route: s
     )
 
 
-@dataclass(frozen=True)
-class View:
-    """One look at a fleet. `now`: seconds since 1970."""
+@dataclass(frozen=True, kw_only=True)
+class View(Rollout):
+    """One look at a fleet."""
 
     fleet: CfkFleet
     gateway: Object
-    deployment: Object | None
-    pods: tuple[Object, ...]
     answers: Mapping[str, PodAnswer]
-    now: float
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -97,6 +103,11 @@ class View:
         return dict(self.spec["routes"][self.index])
 
     @property
+    def is_dynamic(self) -> bool:
+        """Whether it leads each topic elsewhere by rules of its own: what a failover would change is then no target."""
+        return self.route.get("mode") == "dynamic" or "rules" in self.route
+
+    @property
     def scaled_to_zero(self) -> bool:
         """Whether it shall have no instance."""
         return bool(self.spec.get("replicas", 1) == 0)
@@ -104,8 +115,10 @@ class View:
     @cached_property
     def target(self) -> str | None:
         """Where the Gateway's spec leads to."""
-        if self.scaled_to_zero or self.route.get("fence"):
+        if self.scaled_to_zero or is_fenced(self.route):
             return FENCED
+        if self.is_dynamic:
+            return None
         to = self.route.get("streamingDomain") or {}
         leads = (to.get("name"), to.get("bootstrapServerId"))
         store = (self.route.get("security") or {}).get("secretStore")
@@ -142,14 +155,16 @@ class View:
     @property
     def accepted(self) -> bool:
         """Whether the operator has seen the present spec."""
-        observed = (self.gateway.get("status") or {}).get("observedGeneration", 0)
-        return bool(observed >= self.gateway["metadata"]["generation"])
+        return observed_generation(self.gateway.get("status")) >= int(self.gateway["metadata"]["generation"])
 
     @property
     def promoted(self) -> bool:
         """Whether a new pod would start with the present spec: no canary is under way, or has failed."""
-        conditions = [each for each in conditions_of(self.gateway) if each.get("type") == HOT_RELOAD_STATUS]
-        return self.accepted and all(each.get("status") == "True" for each in conditions)
+        return self.accepted and all(each.get("status") == "True" for each in self._reloads)
+
+    @property
+    def _reloads(self) -> list[Mapping[str, Any]]:
+        return [each for each in conditions_of(self.gateway) if each.get("type") == HOT_RELOAD_STATUS]
 
     @property
     def blocked(self) -> bool:
@@ -157,13 +172,8 @@ class View:
         return annotations_of(self.gateway).get(BLOCKED, "").lower() == "true"
 
     @cached_property
-    def carrying(self) -> tuple[Object, ...]:
-        """The pods that clients may be connected to."""
-        return tuple(pod for pod in self.pods if carries_clients(pod, self.now))
-
-    @cached_property
     def instances(self) -> tuple[Instance, ...]:
-        """Those, and what is proven of each."""
+        """The pods that clients may be connected to, and what is proven of each."""
         port = int(str(self.route["endpoint"]).rpartition(":")[2])
         return tuple(
             Instance(
@@ -182,6 +192,11 @@ class View:
         """Whether the Gateway's configId was made for the route it has."""
         return certifies(str(self.spec.get("configId")), self.spec, self.index)
 
+    @property
+    def has_no_ids(self) -> bool:
+        """Whether pods reload and can't say what: `hotReload` is on, and the definition has no `configId`."""
+        return hot_reload(self.spec) and self.spec.get("configId") is None
+
     def proof(self, pod: Object) -> str | None:
         """Why a pod is held to run the present spec; None if it is not."""
         answer = self.answers[pod["metadata"]["name"]]
@@ -189,30 +204,21 @@ class View:
             return None
         if self.certified and answer.knows_ids is not False:
             return f"reports {answer.config_id}" if answer.config_id == self.spec["configId"] else None
+        if self.has_no_ids:
+            return self._proof_by_age(pod)
         if hot_reload(self.spec) and answer.knows_ids is not False:
             return None
         if self.change is None:
             return "is of the Deployment's present template" if not hot_reload(self.spec) else None
         return "was not there before the change" if pod["metadata"]["uid"] not in self.change.before else None
 
-    @cached_property
-    def settled(self) -> bool:
-        """Whether every instance is proven, and nothing is on its way any more."""
-        if self.scaled_to_zero:
-            return not self.pods
-        return self._proven and self.deployment is not None and rolled_out(self.deployment)
-
-    @property
-    def missing(self) -> int:
-        """How many instances there are too few of, if that is all."""
-        return short_of(self.deployment) if self._proven and self.deployment is not None else 0
-
-    @property
-    def _proven(self) -> bool:
-        """Whether there is an instance, and every one is proven."""
-        return (
-            self.accepted and any(map(is_ready, self.carrying)) and all(instance.proof for instance in self.instances)
-        )
+    def _proof_by_age(self, pod: Object) -> str | None:
+        """Why a pod started with the present configuration: it is new, and that was promoted when it was made."""
+        change = self.change
+        if change is None or not self.promoted or pod["metadata"]["uid"] in change.before:
+            return None
+        promoted_at = max((since(each, change) for each in self._reloads), default=change.at)
+        return "was made after the change" if started_at(pod) >= promoted_at else None
 
     @property
     def replaceable(self) -> tuple[Object, ...]:
@@ -220,12 +226,15 @@ class View:
         change = self.change
         if change is None or self.settled or self.scaled_to_zero or not hot_reload(self.spec) or not self.promoted:
             return ()
-        if change.tier == HOT_RELOAD and self.now < change.at + self.fleet.reload_within_seconds:
+        may_reload = change.tier == HOT_RELOAD or self.has_no_ids
+        if may_reload and self.now < change.at + self.fleet.reload_within_seconds:
             return ()
         return tuple(
             pod
             for pod in self.carrying
-            if is_ready(pod) and pod["metadata"]["uid"] in change.before and self.proof(pod) is None
+            if is_ready(pod)
+            and (self.has_no_ids or pod["metadata"]["uid"] in change.before)
+            and self.proof(pod) is None
         )
 
     @property
@@ -234,7 +243,11 @@ class View:
         if self.replaceable:
             names = ", ".join(pod["metadata"]["name"] for pod in self.replaceable)
             return f"the operator reports success, but {names} did not reload: must be replaced"
+        if self.refusal is not None and not self.refusal.is_answer:
+            return self.refusal.to_be_asked_again
         if self.target is None or self.scaled_to_zero or not hot_reload(self.spec):
+            return None
+        if self.has_no_ids and self.change is not None:
             return None
         knows_ids = [self.answers[pod["metadata"]["name"]].knows_ids is not False for pod in self.carrying]
         if not self.certified and (any(knows_ids) or self.change is None):
@@ -246,13 +259,18 @@ class View:
     @property
     def refused(self) -> str | None:
         """The operator's words, if it has refused the last change."""
+        return self.refusal.words if self.refusal is not None and self.refusal.is_answer else None
+
+    @cached_property
+    def refusal(self) -> Refusal | None:
+        """What the operator has against the last change, whenever that was."""
         change = self.change
         if change is None or self.settled:
             return None
         for condition in conditions_of(self.gateway):
             stood = self.now - since(condition, change)
             if is_failure(condition) and is_new(condition, change) and stood >= REFUSED_AFTER_S:
-                return f"{condition.get('reason')}: {condition.get('message')}"
+                return Refusal(words=f"{condition.get('reason')}: {condition.get('message')}", stood_s=stood)
         return None
 
     @property
@@ -267,9 +285,9 @@ class View:
         if self.blocked:
             said.append(f"the operator is blocked by {BLOCKED}")
         said += [
-            f"{condition['type'].rpartition('/')[2]} says {condition.get('reason')}: {condition.get('message')}"
-            for condition in conditions_of(self.gateway)
-            if not self.settled and is_failure(condition)
+            f"{str(it.get('type')).rpartition('/')[2]} says {it.get('reason')}: {it.get('message')}"
+            for it in conditions_of(self.gateway)
+            if not self.settled and is_failure(it)
         ]
         return "; ".join([*said, *([self.stalled_because] if self.stalled_because else [])])
 
@@ -278,6 +296,11 @@ def hot_reload(spec: Mapping[str, Any]) -> bool:
     """Whether a Gateway's spec has hot reload on: `enabled` has no default, so without it, it is off."""
     asked = spec.get("hotReload")
     return isinstance(asked, dict) and asked.get("enabled") is True
+
+
+def is_fenced(route: Mapping[str, Any]) -> bool:
+    """Whether a route answers every request with an error: its fence has a scope, and that may be none."""
+    return str((route.get("fence") or {}).get("scope")).upper() == "ALL"
 
 
 def extension_headers(route: Mapping[str, Any]) -> dict[str, str]:
@@ -297,7 +320,7 @@ def certificate(spec: Mapping[str, Any], index: int) -> str:
         if server.get("id") == to.get("bootstrapServerId")
     ]
     store = (route.get("security") or {}).get("secretStore")
-    leads = [route.get("name"), to.get("name"), servers, store, bool(route.get("fence"))]
+    leads = [route.get("name"), to.get("name"), servers, store, is_fenced(route)]
     if headers := extension_headers(route):
         leads.append(sorted(headers.items()))
     return hashlib.sha256(json.dumps(leads).encode()).hexdigest()[:16]

@@ -70,8 +70,16 @@ def annotations_of(thing: Object) -> Mapping[str, str]:
 
 
 def conditions_of(thing: Object) -> list[Mapping[str, Any]]:
-    """The conditions in an object's status."""
-    return list((thing.get("status") or {}).get("conditions") or [])
+    """The conditions in an object's status, without what is none."""
+    status = thing.get("status")
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    return [each for each in conditions if isinstance(each, dict)] if isinstance(conditions, list) else []
+
+
+def observed_generation(status: object) -> int:
+    """Of which spec a status or a condition speaks; 0 if it does not say."""
+    observed = status.get("observedGeneration") if isinstance(status, dict) else None
+    return observed if isinstance(observed, int) else 0
 
 
 def digests(conditions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -88,7 +96,7 @@ def since(condition: Mapping[str, Any], change: Change) -> float:
     """From when on a condition may be held to speak of a change, in seconds since 1970."""
     try:
         stated = datetime.fromisoformat(str(condition.get("lastTransitionTime"))).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         stated = 0.0
     return max(change.at, stated)
 

@@ -21,10 +21,11 @@ from failover.errors import FleetRejected, Obstacle
 from failover.fleets import FenceKind, FleetState, Instance
 from failover.fleets.cfk import DEPLOYMENTS, PODS
 from failover.fleets.cfk_state import REFUSED_AFTER_S
-from failover.fleets.change_annotation import Change, change_of, conditions_of, since
+from failover.fleets.change_annotation import Change, change_of, conditions_of, observed_generation, since
 from failover.fleets.guarded_patch import patched
 from failover.fleets.kubernetes import Api, EksApi, Object
-from failover.fleets.pods import bootstrap_of, carries_clients, is_ready, rolled_out, short_of, zone_of
+from failover.fleets.pods import bootstrap_of, is_ready, zone_of
+from failover.fleets.rollout import Refusal, Rollout
 from failover.plan.fleets import KroxyliciousFleet
 from failover.plan.model import FENCED
 
@@ -33,21 +34,23 @@ PROXIES: Final = "apis/kroxylicious.io/v1alpha1 kafkaproxies"
 TIER: Final = "roll"
 
 
-@dataclass(frozen=True)
-class View:
-    """One look at a fleet. `now`: seconds since 1970."""
+@dataclass(frozen=True, kw_only=True)
+class View(Rollout):
+    """One look at a fleet."""
 
     fleet: KroxyliciousFleet
     cluster: Object
     proxy: Object
-    deployment: Object | None
-    pods: tuple[Object, ...]
-    now: float
 
     @property
     def replicas(self) -> int:
         """How many instances there shall be."""
         return int((self.proxy.get("spec") or {}).get("replicas", 1))
+
+    @property
+    def scaled_to_zero(self) -> bool:
+        """Whether it shall have no instance."""
+        return self.replicas == 0
 
     @property
     def service(self) -> str:
@@ -57,7 +60,7 @@ class View:
     @property
     def fence_kind(self) -> FenceKind | None:
         """How it is fenced."""
-        if self.replicas == 0:
+        if self.scaled_to_zero:
             return "scaled to zero"
         return "leads nowhere" if self.service == self.fleet.services.get(FENCED) else None
 
@@ -77,15 +80,14 @@ class View:
     def conditions(self) -> list[Mapping[str, Any]]:
         """Those of the virtual cluster that speak of its present spec."""
         generation = self.cluster["metadata"]["generation"]
-        return [each for each in conditions_of(self.cluster) if each.get("observedGeneration", 0) >= generation]
+        return [each for each in conditions_of(self.cluster) if observed_generation(each) >= generation]
 
     @property
     def accepted(self) -> bool:
         """Whether the operator has found all that the present spec names."""
-        observed = (self.cluster.get("status") or {}).get("observedGeneration", 0)
         told = {str(each.get("type")): each.get("status") for each in self.conditions()}
         return (
-            observed >= self.cluster["metadata"]["generation"]
+            observed_generation(self.cluster.get("status")) >= self.cluster["metadata"]["generation"]
             and told.get("ResolvedRefs") == "True"
             and told.get("Accepted", "True") == "True"
         )
@@ -93,10 +95,21 @@ class View:
     @property
     def refused(self) -> str | None:
         """The operator's words, if it can't do what was changed."""
+        return self.refusal.words if self.refusal is not None and self.refusal.is_answer else None
+
+    @property
+    def stalled_because(self) -> str | None:
+        """Why it won't settle by itself."""
+        return self.refusal.to_be_asked_again if self.refusal is not None and not self.refusal.is_answer else None
+
+    @cached_property
+    def refusal(self) -> Refusal | None:
+        """What the operator has against the last change, whenever that was."""
         for each in self.conditions() if self.change else []:
             stood = self.now - since(each, self.change) if self.change else 0.0
             if each.get("status") == "False" and stood >= REFUSED_AFTER_S:
-                return f"{each.get('type')}: {each.get('reason')}: {each.get('message')}"
+                words = f"{each.get('type')}: {each.get('reason')}: {each.get('message')}"
+                return Refusal(words=words, stood_s=stood)
         return None
 
     @cached_property
@@ -110,8 +123,7 @@ class View:
                 zone=zone_of(pod),
                 proof=self.proof(pod),
             )
-            for pod in self.pods
-            if carries_clients(pod, self.now)
+            for pod in self.carrying
         )
 
     def proof(self, pod: Object) -> str | None:
@@ -121,26 +133,9 @@ class View:
         return "was not there before the change" if pod["metadata"]["uid"] not in self.change.before else None
 
     @property
-    def settled(self) -> bool:
-        """Whether every instance is proven, and nothing is on its way any more."""
-        if self.replicas == 0:
-            return not self.pods
-        return self._proven and self.deployment is not None and rolled_out(self.deployment)
-
-    @property
-    def missing(self) -> int:
-        """How many instances there are too few of, if that is all."""
-        return short_of(self.deployment) if self._proven and self.deployment is not None else 0
-
-    @property
-    def _proven(self) -> bool:
-        """Whether there is an instance, and every one is proven."""
-        return self.accepted and any(map(is_ready, self.pods)) and all(instance.proof for instance in self.instances)
-
-    @property
     def detail(self) -> str:
         """What there is to see, in one line."""
-        if self.replicas == 0:
+        if self.scaled_to_zero:
             return f"scaled to zero, {len(self.pods)} pods left"
         proven = sum(instance.proof is not None for instance in self.instances)
         said = [f"{proven} of {len(self.instances)} instances proven, led to KafkaService {self.service}"]
@@ -173,6 +168,7 @@ class KroxyliciousCluster:
             detail=view.detail,
             tier=TIER,
             fence_kind=view.fence_kind,
+            stalled_because=view.stalled_because,
             refused_because=refused if view.refused is not None else None,
             missing=view.missing,
         )
@@ -190,7 +186,7 @@ class KroxyliciousCluster:
         if service is None:
             self._scale(view, 0)
             return
-        if view.service != service:
+        if view.service != service or view.stalled_because is not None:
             operations = [
                 {"op": "test", "path": "/spec/proxyRef/name", "value": self._fleet.proxy},
                 {"op": "test", "path": "/spec/targetKafkaServiceRef/name", "value": view.service},

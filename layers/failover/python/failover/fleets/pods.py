@@ -9,6 +9,14 @@ from typing import Any
 from failover.fleets.kubernetes import Object
 
 
+def started_at(pod: Object) -> float:
+    """When it was made, in seconds since 1970; 0 if it does not say."""
+    try:
+        return datetime.fromisoformat(str(pod["metadata"].get("creationTimestamp"))).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
 def is_ready(pod: Object) -> bool:
     """Whether it gets new connections. It says nothing about its upstream: the probe asks `/livez`."""
     conditions = (pod.get("status") or {}).get("conditions") or []

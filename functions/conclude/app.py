@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
 from failover.execution.announcement import announce
-from failover.execution.claimed_plan import claimed_plan
+from failover.execution.claimed_plan import claimed_plan, renew_plan
 from failover.execution.report import execution_report
 from failover.execution.step import Request, ledger, logger, metrics
 from failover.ledger.execution import Execution
@@ -55,6 +55,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     metrics.add_metric("Conclusions", MetricUnit.Count, 1)
     if request.redriven:
         book.hold(execution)
+        renew_plan(book, execution)
         return {"resume": request.stopped_at}
     plan = claimed_plan(book, execution)
     kept = book.execution(execution.plan, execution.name)

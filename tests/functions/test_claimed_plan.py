@@ -93,6 +93,20 @@ def test_a_step_of_an_execution_is_given_the_plan_it_claimed(
     assert message.body["answer_within_seconds"] == yaml.safe_load(plan_text)["policy"]["approval_timeout_seconds"]
 
 
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_redrive_goes_by_the_plan_that_was_mended_for_it_if_it_is_a_good_one(
+    deployed: Any, call: Call, plan_text: str, mended: bool
+) -> None:
+    execution = call("claim", start())["execution"]
+    deploy(deployed, changed(plan_text, promotion_timeout_seconds=3_000) if mended else "name: orders")
+    forget()
+    stopped = {"execution": execution, "outcome": "failed", "stopped_at": "PromoteAndPrepare", "redriven": True}
+    assert call("conclude", stopped)["resume"] == "PromoteAndPrepare"
+    deploy(deployed, plan_text)
+    forget()
+    assert (call("claim", start())["promotion_timeout_seconds"] == 3_000) is mended
+
+
 def test_the_plan_of_a_dry_run_expires_with_it(deployed: Any, call: Call) -> None:
     call("claim", start(dry_run=True))
     items = deployed("dynamodb").scan(TableName="ledger")["Items"]

@@ -1,26 +1,22 @@
 """The plan that an execution goes by: the one it claimed, kept in the ledger, whatever is deployed meanwhile.
 
-An execution that began with one plan must not end with another, and no step of it needs Parameter Store.
+An execution that began with one plan must not end with another, and no step of it needs Parameter Store. Who mends the
+plan of an execution that stopped, and redrives it, wants the mended one.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Final
 
-from failover.container import remembered
+from aws_lambda_powertools import Logger
+
+from failover.errors import FailoverError
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import DRY_RUN_KEPT_S, Ledger
 from failover.plan.model import Plan, parse_cached
-from failover.plan.store import plan_named
+from failover.plan.store import plan_document, plan_named
 
-REMEMBERED_AT_MOST: Final = 128
-
-
-@remembered
-def _documents() -> dict[tuple[str, str], str]:
-    """By plan and execution. What was kept never changes."""
-    return {}
+logger = Logger(service="failover")
 
 
 def keep_plan(book: Ledger, execution: Execution, document: str) -> Plan:
@@ -34,21 +30,30 @@ def keep_plan(book: Ledger, execution: Execution, document: str) -> Plan:
     return claimed_plan(book, execution)
 
 
+def renew_plan(book: Ledger, execution: Execution) -> None:
+    """Go by the plan that is deployed now, if it is a good one of the same sites.
+
+    Raises:
+        LedgerUnavailable
+    """
+    try:
+        document = plan_document(execution.plan)
+        plan = parse_cached(document, execution.plan)
+    except FailoverError as error:
+        logger.warning("goes on with the plan it claimed", why=str(error))
+        return
+    if {execution.from_site, execution.to_site} == set(plan.sites):
+        book.put_fenced(execution, _sort(execution), {"document": document})
+
+
 def claimed_plan(book: Ledger, execution: Execution) -> Plan:
     """The plan of an execution; the deployed one if it claimed before plans were kept.
 
     Raises:
         LedgerUnavailable, and what `plan_named` raises.
     """
-    documents, key = _documents(), (execution.plan, execution.name)
-    if key not in documents:
-        item = book.item(execution.plan, _sort(execution))
-        if item is None:
-            return plan_named(execution.plan)
-        if len(documents) >= REMEMBERED_AT_MOST:
-            documents.clear()
-        documents[key] = item["document"]
-    return parse_cached(documents[key], execution.plan)
+    item = book.item(execution.plan, _sort(execution))
+    return parse_cached(item["document"], execution.plan) if item else plan_named(execution.plan)
 
 
 def _sort(execution: Execution) -> str:

@@ -5,6 +5,8 @@ The state machine owns order, waiting and deadlines; the steps own what is done.
 
 from __future__ import annotations
 
+from typing import Any
+
 from statemachines.blocks import (
     END,
     PATIENCE_S,
@@ -25,16 +27,17 @@ from statemachines.blocks import (
 )
 
 EXECUTION = {"execution": jsonata("$execution")}
-RESUMABLE = (
-    "BeginAssess",
-    "BeginRequestApproval",
-    "BeginFence",
-    "PromoteAndPrepare",
-    "FlipAndReroute",
-    "BeginVerify",
-    "BeginConclude",
-)
-"""Where a redrive may go on; a stand-down that could not be recorded is stood down."""
+RESUMED_AT = {
+    "BeginAssess": "BeginAssess",
+    "BeginRequestApproval": "BeginRequestApproval",
+    "BeginFence": "BeginFence",
+    "PromoteAndPrepare": "PromoteAndPrepare",
+    "FlipAndReroute": "PromoteAndPrepare",
+    "BeginVerify": "PromoteAndPrepare",
+    "BeginConclude": "PromoteAndPrepare",
+}
+"""Where a redrive goes on that stopped at a state: what others may have changed meanwhile, a fleet's route or the name,
+is looked at again, and set right. A stand-down that could not be recorded is stood down."""
 
 REDRIVES = "($exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0)"
 
@@ -55,8 +58,9 @@ def failover() -> State:
                 "PromoteAndPrepare",
                 "Make the standby writable, and side by side route its own fleet to it; no client is there yet. Nothing"
                 " that carries clients is moved before this state is done.",
-                [branch("BeginPromote", _promote()), branch("PrepareFleets", _prepare())],
+                [branch("WasMoved", _promote()), branch("PrepareFleets", _prepare())],
                 then="FlipAndReroute",
+                Assign={"moved": True},
             ),
             "FlipAndReroute": _side_by_side(
                 "FlipAndReroute",
@@ -86,6 +90,7 @@ def _claim(then: str) -> States:
         "claimed": jsonata("$states.result.Payload"),
         "stopped_at": "",
         "stopped_after": 0,
+        "moved": False,
         "failure": {},
     }
     ends = [catch("States.ALL", to="BeginRefused", assign={"refusal": jsonata("$states.errorOutput")})]
@@ -183,8 +188,9 @@ def _fence(then: str) -> States:
     )
 
 
-def _side_by_side(name: str, comment: str, branches: list[State], then: str) -> State:
-    return {"Comment": comment, "Type": "Parallel", "Catch": stops_at(name), "Next": then, "Branches": branches}
+def _side_by_side(name: str, comment: str, branches: list[State], then: str, **fields: Any) -> State:
+    both: State = {"Comment": comment, "Type": "Parallel", "Catch": stops_at(name), "Next": then, "Branches": branches}
+    return both | fields
 
 
 def _promote() -> States:
@@ -200,7 +206,14 @@ def _promote() -> States:
     )
     check["Catch"] = [catch("LeaseLost", to="CheckLostLease"), catch("States.ALL", to="CheckOffsetsEnd")]
     unknown = "What could not be looked at is unknown in the report; the mirrors are writable, and clients are waiting."
+    moved = "Once clients were let in, no mirror is left to promote, and log ends hold the clients' own records."
     return {
+        "WasMoved": {
+            "Comment": moved,
+            "Type": "Choice",
+            "Choices": [choice("$moved", "CheckOffsetsEnd")],
+            "Default": "BeginPromote",
+        },
         **step(
             "Promote",
             promote,
@@ -263,7 +276,7 @@ def _reroute() -> States:
 
 
 def _verify(then: str) -> States:
-    return step(
+    states = step(
         "Verify",
         call(
             "Verify",
@@ -275,6 +288,34 @@ def _verify(then: str) -> States:
         then=then,
         late=stop("BeginVerify", "verify"),
     )
+    unproven_for_long = "$millis() > $verify_begun + 1000 * ${SetRightAfterSeconds}"
+    states["VerifyDone"]["Choices"].append(choice(unproven_for_long, "SetRight"))
+    return states | {"SetRight": _set_right(then="VerifyWait")}
+
+
+def _set_right(then: str) -> State:
+    """What is not proven for longer than clients' caches explain may have been changed by another writer."""
+    flip = call("FlipDns", EXECUTION.copy(), End=True)
+    routed = {"site": jsonata("$execution.to"), "fleet": jsonata("$states.input.fleet")}
+    route = call("SwitchRoutes", EXECUTION | routed, End=True)
+    answer = jsonata("$states.input")
+    return {
+        "Comment": "Look again at the name and at the standby's fleets, and lead back what another writer led away.",
+        "Type": "Parallel",
+        "Branches": [
+            branch("FlipAgain", {"FlipAgain": flip}),
+            branch(
+                "PrepareAgain",
+                {"PrepareAgain": fleets("$claimed.fleets_here", "RouteAgain", {"RouteAgain": route})},
+            ),
+        ],
+        "Catch": [
+            catch("LeaseLost", to="LeaseLost"),
+            {"ErrorEquals": ["States.ALL"], "Output": answer, "Next": then},
+        ],
+        "Output": answer,
+        "Next": then,
+    }
 
 
 def _conclude() -> States:
@@ -347,7 +388,7 @@ def _stop() -> States:
     return states | {
         "Resume": {
             "Type": "Choice",
-            "Choices": [choice(f"$stopped_at = '{name}'", name) for name in RESUMABLE],
+            "Choices": [choice(f"$stopped_at = '{name}'", state) for name, state in RESUMED_AT.items()],
             "Default": "BeginStandDown",
         },
         "LeaseLost": {

@@ -39,6 +39,7 @@ DEADLINES = {
     "DnsDeadlineSeconds": 3,
     "RerouteDeadlineSeconds": 2,
     "VerifyDeadlineSeconds": 3,
+    "SetRightAfterSeconds": 30,
     "PatienceSeconds": 4,
 }
 SCRIPTED = '''

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.statemachines.scripted import (
+    DEADLINES,
     STEPS,
     Machine,
     done,
@@ -185,6 +186,8 @@ def test_a_proof_that_is_not_had_in_time_stops_it(machine: Machine) -> None:
     run = machine.run(Verify=[waiting(unproven=["no canary"])], Conclude=[fails("FailoverStopped")])
     assert run.error == "FailoverStopped"
     assert "no canary" in run.of("Conclude")[0]["error"]["Cause"]
+    proofs = [call["at"] for call in run.calls if call["step"] == "Verify"]
+    assert proofs[-1] - proofs[0] > DEADLINES["VerifyDeadlineSeconds"] - 1
 
 
 def approve(machine: Machine, name: str) -> str:

@@ -1,6 +1,7 @@
 """The state machines, written once in Python; what is deployed is their text in Amazon States Language beside it.
 
-`python -m statemachines` writes `*.asl.yaml` anew. `failover.py` is the flow, `blocks.py` what every flow is made of.
+`python -m statemachines` writes `*.asl.yaml` anew. `failover.py` is the flow, `ends.py` how a flow ends, `blocks.py`
+what every flow is made of.
 """
 
 from statemachines.failover import failover

@@ -46,6 +46,10 @@ def jsonata(expression: str) -> str:
     return f"{{% {expression} %}}"
 
 
+EXECUTION: State = {"execution": jsonata("$execution")}
+"""What every step is given: the execution, as it was claimed."""
+
+
 def machine(comment: str, start: str, states: States) -> State:
     """A whole state machine."""
     return {"Comment": comment, "QueryLanguage": "JSONata", "StartAt": start, "States": states}

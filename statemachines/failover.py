@@ -9,6 +9,7 @@ from typing import Any
 
 from statemachines.blocks import (
     END,
+    EXECUTION,
     PATIENCE_S,
     State,
     States,
@@ -25,8 +26,8 @@ from statemachines.blocks import (
     stops_at,
     too_late,
 )
+from statemachines.ends import announce, conclude, stand_down, stop_and_resume
 
-EXECUTION = {"execution": jsonata("$execution")}
 RESUMED_AT = {
     "BeginAssess": "BeginAssess",
     "BeginRequestApproval": "BeginRequestApproval",
@@ -38,10 +39,6 @@ RESUMED_AT = {
 }
 """Where a redrive goes on that stopped at a state: what others may have changed meanwhile, a fleet's route or the name,
 is looked at again, and set right. A stand-down that could not be recorded is stood down."""
-
-REDRIVES = "($exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0)"
-
-OUTCOME = {"ended": {name: jsonata(f"$states.result.Payload.{name}") for name in ("outcome", "why")}}
 
 
 def failover() -> State:
@@ -70,10 +67,10 @@ def failover() -> State:
                 then="BeginVerify",
             ),
             **_verify(then="BeginConclude"),
-            **_conclude(),
-            **_stand_down(),
-            **_announce(),
-            **_stop(),
+            **conclude(),
+            **stand_down(),
+            **announce(),
+            **stop_and_resume(RESUMED_AT),
         },
     )
 
@@ -315,86 +312,4 @@ def _set_right(then: str) -> State:
         ],
         "Output": answer,
         "Next": then,
-    }
-
-
-def _conclude() -> States:
-    task = call(
-        "Conclude",
-        EXECUTION | {"outcome": "succeeded", "redrives": jsonata(REDRIVES)},
-        comment="The standby is the active site now; report, release the lease.",
-        Assign=OUTCOME,
-        Catch=stops_at("BeginConclude"),
-    )
-    unanswered = stop("BeginConclude", "conclude")
-    return attempt("Conclude", task, within=PATIENCE_S, then="BeginAnnounce", late=unanswered)
-
-
-def _stand_down() -> States:
-    task = call(
-        "Conclude",
-        EXECUTION | {"outcome": "stood-down", "why": jsonata("$assessed.why"), "redrives": jsonata(REDRIVES)},
-        comment="Say why in the ledger, release the lease.",
-        Assign=OUTCOME,
-        Catch=stops_at("BeginStandDown"),
-    )
-    unanswered = stop("BeginStandDown", "conclude")
-    return attempt("StandDown", task, within=PATIENCE_S, then="BeginAnnounce", late=unanswered)
-
-
-def _announce() -> States:
-    """Telling changes no outcome: whatever comes of it, the execution ends as it was recorded."""
-    task = call(
-        "Announce",
-        EXECUTION.copy(),
-        comment="Tell people and other systems how it ended.",
-        Catch=[catch("States.ALL", to="Concluded")],
-    )
-    untold = {"Type": "Pass", "Next": "Concluded"}
-    return attempt("Announce", task, within=PATIENCE_S, then="Concluded", late=untold) | {
-        "Concluded": {"Type": "Succeed", "Output": jsonata("$ended")},
-    }
-
-
-def _stop() -> States:
-    """Record a failure, and fail in the very state that a redrive enters again; a Fail state would fail again
-    (https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html)."""
-    redriven = f"{REDRIVES} > $stopped_after"
-    task = call(
-        "Conclude",
-        EXECUTION
-        | {
-            "outcome": "failed",
-            "stopped_at": jsonata("$stopped_at"),
-            "error": jsonata("$failure"),
-            "redrives": jsonata(REDRIVES),
-            "redriven": jsonata(redriven),
-        },
-        comment="Record where it stopped, tell, keep the lease, fail. Redriven, it goes on.",
-        Catch=[catch("LeaseLost", to="LeaseLost")],
-    )
-    unrecorded = (
-        "$error('FailoverStopped: ' & $execution.name & ' stopped at ' & $stopped_at & ': ' & $string($failure)"
-        " & '. It could not be recorded: ' & $string($states.input.observed))"
-    )
-    states = attempt("Stopped", task, within=PATIENCE_S, then="Resume", late={})
-    states["BeginStopped"]["Assign"] |= {"stopped_after": jsonata(REDRIVES)}
-    states["StoppedUnanswered"]["Choices"].insert(0, choice(redriven, "Resume"))
-    states["StoppedTooLate"] = {
-        "Comment": "Fails, with what could not be recorded in its cause; redriven, it is looked at again, and goes on.",
-        "Type": "Choice",
-        "Choices": [choice(f"{redriven} ? true : {unrecorded}", "Resume")],
-    }
-    return states | {
-        "Resume": {
-            "Type": "Choice",
-            "Choices": [choice(f"$stopped_at = '{name}'", state) for name, state in RESUMED_AT.items()],
-            "Default": "BeginStandDown",
-        },
-        "LeaseLost": {
-            "Comment": "Another execution holds the plan; this one must not touch anything any more.",
-            "Type": "Fail",
-            "Error": "LeaseLost",
-            "Cause": jsonata("$states.input.Cause"),
-        },
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.statemachines.scripted import STEPS, Machine, done, fails, throttled, waiting
+from tests.statemachines.scripted import STEPS, Machine, concluded, done, fails, throttled, waiting
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failover-machine")]
 
@@ -54,7 +54,7 @@ def test_a_redrive_before_clients_were_let_in_promotes(machine: Machine) -> None
 
 def test_a_redrive_of_an_end_that_could_not_be_told_proves_again_that_clients_can_work(machine: Machine) -> None:
     unanswered = {"Conclude": [fails("LedgerUnavailable")]}
-    _, again = after_redrive(machine, unanswered, {"Conclude": [{"return": {"outcome": "told"}}]})
+    _, again = after_redrive(machine, unanswered, {"Conclude": [concluded()]})
     assert again.index("FlipDns") < again.index("Verify") < again.index("Conclude", again.index("Verify"))
 
 

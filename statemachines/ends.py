@@ -1,0 +1,102 @@
+"""The ends of every flow: concluded, stood down, told of, or stopped, and gone on with by a redrive."""
+
+from __future__ import annotations
+
+from statemachines.blocks import (
+    EXECUTION,
+    PATIENCE_S,
+    States,
+    attempt,
+    call,
+    catch,
+    choice,
+    jsonata,
+    stop,
+    stops_at,
+)
+
+REDRIVES = "($exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0)"
+
+OUTCOME = {"ended": {name: jsonata(f"$states.result.Payload.{name}") for name in ("outcome", "why")}}
+
+
+def conclude() -> States:
+    task = call(
+        "Conclude",
+        EXECUTION | {"outcome": "succeeded", "redrives": jsonata(REDRIVES)},
+        comment="The standby is the active site now; report, release the lease.",
+        Assign=OUTCOME,
+        Catch=stops_at("BeginConclude"),
+    )
+    unanswered = stop("BeginConclude", "conclude")
+    return attempt("Conclude", task, within=PATIENCE_S, then="BeginAnnounce", late=unanswered)
+
+
+def stand_down() -> States:
+    task = call(
+        "Conclude",
+        EXECUTION | {"outcome": "stood-down", "why": jsonata("$assessed.why"), "redrives": jsonata(REDRIVES)},
+        comment="Say why in the ledger, release the lease.",
+        Assign=OUTCOME,
+        Catch=stops_at("BeginStandDown"),
+    )
+    unanswered = stop("BeginStandDown", "conclude")
+    return attempt("StandDown", task, within=PATIENCE_S, then="BeginAnnounce", late=unanswered)
+
+
+def announce() -> States:
+    """Telling changes no outcome: whatever comes of it, the execution ends as it was recorded."""
+    task = call(
+        "Announce",
+        EXECUTION.copy(),
+        comment="Tell people and other systems how it ended.",
+        Catch=[catch("States.ALL", to="Concluded")],
+    )
+    untold = {"Type": "Pass", "Next": "Concluded"}
+    return attempt("Announce", task, within=PATIENCE_S, then="Concluded", late=untold) | {
+        "Concluded": {"Type": "Succeed", "Output": jsonata("$ended")},
+    }
+
+
+def stop_and_resume(resumed_at: dict[str, str]) -> States:
+    """Record a failure, and fail in the very state that a redrive enters again; a Fail state would fail again
+    (https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html)."""
+    redriven = f"{REDRIVES} > $stopped_after"
+    task = call(
+        "Conclude",
+        EXECUTION
+        | {
+            "outcome": "failed",
+            "stopped_at": jsonata("$stopped_at"),
+            "error": jsonata("$failure"),
+            "redrives": jsonata(REDRIVES),
+            "redriven": jsonata(redriven),
+        },
+        comment="Record where it stopped, tell, keep the lease, fail. Redriven, it goes on.",
+        Catch=[catch("LeaseLost", to="LeaseLost")],
+    )
+    unrecorded = (
+        "$error('FailoverStopped: ' & $execution.name & ' stopped at ' & $stopped_at & ': ' & $string($failure)"
+        " & '. It could not be recorded: ' & $string($states.input.observed))"
+    )
+    states = attempt("Stopped", task, within=PATIENCE_S, then="Resume", late={})
+    states["BeginStopped"]["Assign"] |= {"stopped_after": jsonata(REDRIVES)}
+    states["StoppedUnanswered"]["Choices"].insert(0, choice(redriven, "Resume"))
+    states["StoppedTooLate"] = {
+        "Comment": "Fails, with what could not be recorded in its cause; redriven, it is looked at again, and goes on.",
+        "Type": "Choice",
+        "Choices": [choice(f"{redriven} ? true : {unrecorded}", "Resume")],
+    }
+    return states | {
+        "Resume": {
+            "Type": "Choice",
+            "Choices": [choice(f"$stopped_at = '{name}'", state) for name, state in resumed_at.items()],
+            "Default": "BeginStandDown",
+        },
+        "LeaseLost": {
+            "Comment": "Another execution holds the plan; this one must not touch anything any more.",
+            "Type": "Fail",
+            "Error": "LeaseLost",
+            "Cause": jsonata("$states.input.Cause"),
+        },
+    }

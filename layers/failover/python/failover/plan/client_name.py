@@ -13,11 +13,12 @@ Seconds = Annotated[int, Field(ge=0, le=300)]
 
 
 class DnsVerification(PlanModel):
-    """`nameservers` (host or host:port): asked whether they answer the new target; by default those of the zone.
-    `resolvers`: asked too once they do, as clients are; what they still remember is told, and not waited for."""
+    """What every kind of name has: how a flip is proven."""
 
     nameservers: tuple[NameServer, ...] = ()
+    """Who is asked whether the new target is answered; by default those of the zone."""
     resolvers: tuple[NameServer, ...] = ()
+    """Who is asked, too, once they do, as clients are; what they still remember is told, and not waited for."""
 
     @property
     def ttl_wanted(self) -> int | None:
@@ -26,16 +27,20 @@ class DnsVerification(PlanModel):
 
 
 class Route53Record(DnsVerification):
-    """Records of a Route 53 zone that are changed by UPSERT. `type`: CNAME, or alias: an A record of the load
-    balancers, whose zones are `alias_zones` by site. `routing`: simple: one record; weighted and failover: one for each
-    site, of any set identifier."""
+    """Records of a Route 53 zone that are changed by UPSERT."""
 
     kind: Literal["route53-record"]
+    """Records of a Route 53 zone."""
     hosted_zone_id: ZoneId
+    """Of the client hostname."""
     type: Literal["CNAME", "alias"] = "CNAME"
+    """`CNAME`, or `alias`: an A record of the load balancers."""
     routing: Literal["simple", "weighted", "failover"] = "simple"
+    """`simple`: one record; `weighted` and `failover`: one for each site, of any set identifier."""
     ttl: Seconds = 5
+    """For how long, in seconds, a resolver may keep an answer."""
     alias_zones: dict[Name, ZoneId] = Field(default_factory=dict)
+    """The load balancers' zones by site, for `type: alias`."""
 
     @property
     def ttl_wanted(self) -> int | None:
@@ -50,13 +55,16 @@ class Route53Record(DnsVerification):
 
 
 class Beacon(PlanModel):
-    """An S3 object that is there while clients are to be led away from the home site. `url`: where Route 53's checkers
-    ask for it; by default its own address."""
+    """An S3 object that is there while clients are to be led away from the home site."""
 
     bucket: str = form(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "the name of an S3 bucket")
+    """Its bucket."""
     key: str = form(r"^[A-Za-z0-9._/-]+$", "a key of letters, digits, ., _, / and -", max_length=255)
+    """Its key there."""
     region: Region
+    """Where the bucket is."""
     url: PublicUrl | None = None
+    """Where Route 53's checkers ask for it; by default its own address."""
 
     @property
     def address(self) -> str:
@@ -69,63 +77,91 @@ class Route53HealthCheck(DnsVerification):
     the beacons is there. Only beacons are changed: no control plane of Route 53 is needed."""
 
     kind: Literal["route53-health-check"]
+    """A failover pair of records with a health check."""
     hosted_zone_id: ZoneId
+    """Of the client hostname."""
     beacons: tuple[Beacon, ...] = Field(min_length=1, max_length=4)
+    """One a region; any one that can be written is enough."""
     ttl: Seconds = 5
+    """For how long, in seconds, a resolver may keep an answer."""
 
 
 class ClusterEndpoint(PlanModel):
     """One of the five regional endpoints of an ARC cluster."""
 
     endpoint: Url
+    """Its URL, as ARC tells it."""
     region: Region
+    """Its region."""
 
 
 class ArcRoutingControl(DnsVerification):
     """Routing controls of Amazon Application Recovery Controller, one a site; the records' health checks are theirs."""
 
     kind: Literal["arc-routing-control"]
+    """Routing controls of Amazon Application Recovery Controller."""
     cluster_endpoints: tuple[ClusterEndpoint, ...] = Field(min_length=1, max_length=5)
+    """The regional endpoints of the ARC cluster."""
     controls: dict[Name, str] = Field(min_length=2, max_length=2)
+    """The ARNs of the routing controls by site."""
 
 
 class CloudDns(DnsVerification):
-    """A CNAME in a managed zone of Google Cloud DNS. The controller's role is known there by workload identity
-    federation: `audience` is its provider's, `service_account` whom it acts as, if it has no permissions itself."""
+    """A CNAME in a managed zone of Google Cloud DNS.
+    The controller's role is known there by workload identity federation."""
 
     kind: Literal["cloud-dns"]
+    """A CNAME in Google Cloud DNS."""
     project: str = form(r"^[a-z0-9:.-]{1,100}$", "the id of a Google Cloud project")
+    """Its project."""
     managed_zone: str = form(r"^[a-z0-9-]{1,63}$", "the name of a managed zone of Cloud DNS")
+    """Its zone."""
     audience: Label
+    """That of the workload identity provider which knows the controller's role."""
     service_account: str | None = form(r"^[^@/\s]+@[^@/\s]+$", "the address of a service account", default=None)
+    """Whom the controller acts as, if its own identity has no permissions."""
     ttl: Seconds = 5
+    """For how long, in seconds, a resolver may keep an answer."""
     api: Url = "https://dns.googleapis.com"
+    """Where Cloud DNS answers."""
     sts_api: Url = "https://sts.googleapis.com"
+    """Where tokens are exchanged."""
     iam_api: Url = "https://iamcredentials.googleapis.com"
+    """Where the service account's tokens are made."""
 
 
 class TrafficManager(DnsVerification):
-    """A profile of Azure Traffic Manager that the client hostname is a CNAME of. `endpoints`: the profile's, by site,
-    as `ExternalEndpoints/<name>` or `AzureEndpoints/<name>`. `by`: what is changed of them. The controller's role is
-    known to the application `client_id` by a federated credential."""
+    """A profile of Azure Traffic Manager that the client hostname is a CNAME of."""
 
     kind: Literal["traffic-manager"]
+    """A profile of Azure Traffic Manager."""
     subscription: str = form(r"^[0-9a-fA-F-]{36}$", "the id of an Azure subscription")
+    """Its subscription."""
     resource_group: str = form(r"^[-\w.()]{1,90}$", "the name of an Azure resource group")
+    """Its resource group."""
     profile: str = form(r"^[A-Za-z0-9-]{1,63}$", "the name of a Traffic Manager profile")
+    """Its name."""
     endpoints: dict[Name, str] = Field(min_length=2, max_length=2)
+    """The profile's endpoints by site, as `ExternalEndpoints/<name>` or `AzureEndpoints/<name>`."""
     by: Literal["priority", "status"] = "priority"
+    """What is changed of them."""
     tenant: str = form(r"^[0-9A-Za-z.-]{1,253}$", "the id or the domain of an Entra tenant")
+    """The tenant of the application."""
     client_id: Label
+    """The application that knows the controller's role by a federated credential."""
     ttl: Seconds = 5
+    """For how long, in seconds, a resolver may keep an answer."""
     api: Url = "https://management.azure.com"
+    """Where Azure Resource Manager answers."""
     login: Url = "https://login.microsoftonline.com"
+    """Where Entra ID answers."""
 
 
 class NoClientName(PlanModel):
     """Clients reach the gateways without a name that would have to be flipped."""
 
     kind: Literal["none"]
+    """No name is flipped."""
 
     @property
     def resolvers(self) -> tuple[str, ...]:

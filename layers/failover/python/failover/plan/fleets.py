@@ -49,12 +49,19 @@ class EcsFleet(PlanModel):
     """A gateway fleet that is one ECS service, with a pre-registered task definition for each way it can be routed."""
 
     name: Name
+    """Its name; one of a kind in its site."""
     kind: Literal["ecs"]
+    """One ECS service."""
     cluster: str = Field(min_length=1)
+    """The ECS cluster."""
     service: str = Field(min_length=1)
+    """The ECS service."""
     bootstrap: Endpoint
+    """Its load balancer, as its clients connect to it."""
     task_definitions: dict[str, TaskDefinitionArn]
+    """Revisions that were registered before: one for each site it can be routed to, and `fenced`."""
     instances: Instances = 3
+    """How many a fleet that was scaled to zero comes back with, where nothing tells how many there were."""
 
     def routes(self) -> Routes:
         """By task definition."""
@@ -67,13 +74,21 @@ class EcsBlueGreenFleet(PlanModel):
     service."""
 
     name: Name
+    """Its name; one of a kind in its site."""
     kind: Literal["ecs-blue-green"]
+    """Two ECS services."""
     cluster: str = Field(min_length=1)
+    """The ECS cluster."""
     services: dict[str, Annotated[str, Field(min_length=1)]]
+    """The ECS service of each site."""
     listeners: tuple[ListenerArn, ...] = Field(min_length=1)
+    """The load balancer's listeners, that of the bootstrap first."""
     bootstrap: Endpoint
+    """Its load balancer, as its clients connect to it."""
     task_definitions: dict[str, TaskDefinitionArn]
+    """Revisions that were registered before: one for each site it can be routed to, and `fenced`."""
     instances: Instances = 3
+    """How many a fleet that was scaled to zero comes back with, where nothing tells how many there were."""
 
     def routes(self) -> Routes:
         """By task definition."""
@@ -101,12 +116,15 @@ class EcsBlueGreenFleet(PlanModel):
 
 
 class Eks(PlanModel):
-    """An EKS cluster. `endpoint` and `certificate_authority` (base64, as EKS tells it) are asked of EKS where they are
-    left out; given here, a failover needs no control plane of the lost region."""
+    """An EKS cluster.
+    With `endpoint` and `certificate_authority` a failover needs no control plane of the lost region."""
 
     name: str = form(r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$", "the name of an EKS cluster")
+    """Its name."""
     endpoint: str | None = form(r"^https://[^/\s]+$", "a URL without a path: https://…", default=None)
+    """Its API server; asked of EKS where it is left out."""
     certificate_authority: str | None = Field(default=None, min_length=1)
+    """In base64, as EKS tells it; asked of EKS where it is left out."""
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -119,7 +137,9 @@ class Domain(PlanModel):
     """A streaming domain of a gateway, and which of its bootstrap servers."""
 
     name: str = Field(min_length=1)
+    """Its name."""
     bootstrap_server_id: str = Field(min_length=1)
+    """Which of its bootstrap servers."""
     secret_store: str | None = Field(default=None, min_length=1)
     """Whose credentials the route swaps in for it, where it swaps."""
     extension_headers: dict[str, str] = Field(default={})
@@ -130,15 +150,25 @@ class CfkFleet(PlanModel):
     """A gateway fleet that is one Gateway of Confluent for Kubernetes, with a streaming domain for each site."""
 
     name: Name
+    """Its name; one of a kind in its site."""
     kind: Literal["cfk"]
+    """One Gateway of Confluent for Kubernetes."""
     eks: Eks
+    """The cluster it runs on."""
     namespace: Namespace
+    """Its namespace."""
     gateway: GatewayName
+    """Its Gateway."""
     route: RouteName
+    """The Gateway's route that clients use."""
     bootstrap: Endpoint
+    """Its load balancer, as its clients connect to it."""
     domains: dict[str, Domain]
+    """The streaming domain of each site."""
     instances: Instances = 3
+    """How many a fleet that was scaled to zero comes back with, where nothing tells how many there were."""
     reload_within_seconds: ReloadWithin = 30
+    """By when a pod has reloaded that ever will; one that has not is replaced."""
 
     def routes(self) -> Routes:
         """By streaming domain."""
@@ -150,16 +180,27 @@ class CfkBlueGreenFleet(PlanModel):
     leads clients to one of them. Whatever can be said of both is said once."""
 
     name: Name
+    """Its name; one of a kind in its site."""
     kind: Literal["cfk-blue-green"]
+    """Two Gateways of Confluent for Kubernetes."""
     eks: Eks
+    """The cluster it runs on."""
     namespace: Namespace
+    """Its namespace."""
     service: ObjectName
+    """The Service whose selector leads clients to one of them."""
     gateways: dict[str, GatewayName]
+    """The Gateway of each site."""
     route: RouteName
+    """The Gateway's route that clients use."""
     bootstrap: Endpoint
+    """Its load balancer, as its clients connect to it."""
     domains: dict[str, Domain]
+    """The streaming domain of each site."""
     instances: Instances = 3
+    """How many a fleet that was scaled to zero comes back with, where nothing tells how many there were."""
     reload_within_seconds: ReloadWithin = 30
+    """By when a pod has reloaded that ever will; one that has not is replaced."""
 
     def routes(self) -> Routes:
         """By Gateway."""
@@ -189,19 +230,28 @@ class CfkBlueGreenFleet(PlanModel):
 
 class KroxyliciousFleet(PlanModel):
     """A gateway fleet that is one KafkaProxy of Kroxylicious, with a virtual cluster that leads to a KafkaService for
-    each site; `services.fenced`, if there is one, leads nowhere. `port`: of the bootstrap on a pod itself, where the
-    controller can ask that without TLS for another name."""
+    each site."""
 
     name: Name
+    """Its name; one of a kind in its site."""
     kind: Literal["kroxylicious"]
+    """One KafkaProxy of Kroxylicious."""
     eks: Eks
+    """The cluster it runs on."""
     namespace: Namespace
+    """Its namespace."""
     proxy: ProxyName
+    """Its KafkaProxy."""
     virtual_cluster: ObjectName
+    """The virtual cluster that clients use."""
     bootstrap: Endpoint
+    """Its load balancer, as its clients connect to it."""
     services: dict[str, ObjectName]
+    """The KafkaService of each site; `fenced`, if there is one, leads nowhere."""
     instances: Instances = 3
+    """How many a fleet that was scaled to zero comes back with, where nothing tells how many there were."""
     port: int | None = Field(default=None, ge=1, le=65_535)
+    """Of the bootstrap on a pod itself, where the controller can ask that without TLS for another name."""
 
     def routes(self) -> Routes:
         """By KafkaService."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError
 
 from failover.errors import BadPlan, UnknownSite
 from failover.plan.base import ClientHostname, Endpoint, Host, Label, Name, Origin, PlanModel, Region, form
@@ -30,83 +30,113 @@ Topic = Annotated[str, form(r"^[A-Za-z0-9._-]{1,249}$", "a topic: letters, digit
 
 
 class Kafka(PlanModel):
-    """A site's Kafka cluster. `credentials` names a secret in the controller's region (see `failover.aws.secrets`)."""
+    """A site's Kafka cluster."""
 
     cluster_id: Label
+    """Its id, as Kafka itself tells it: `lkc-…`."""
     bootstrap: Endpoint
+    """What a Kafka client of the controller connects to."""
     rest_endpoint: Origin
+    """Where its REST API answers."""
     credentials: Label | None = None
+    """The name of a secret in the controller's region, of a resource API key or an OAuth client; it serves REST and
+    Kafka."""
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
+    """How a Kafka client of the controller speaks to it."""
 
 
 class Alarm(PlanModel):
-    """A CloudWatch alarm, by its name alone or with `vantage`: where from it sees the site, by default its own region.
-    Alarms and probes of one vantage point may be wrong together."""
+    """A CloudWatch alarm that speaks for or against a site: its name alone, or with more of it."""
 
     name: Label
+    """The alarm's name in CloudWatch."""
     vantage: Label | None = None
+    """Where from it sees the site; by default its own region. Alarms and probes of one vantage point may be wrong
+    together."""
     region: Region | None = None
     """Where it lives; by default in one of `Plan.alarm_regions`."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _by_its_name(cls, given: Any) -> Any:
-        return {"name": given} if isinstance(given, str) else given
+
+def _by_its_name(alarm: Any) -> Any:
+    return {"name": alarm} if isinstance(alarm, str) else alarm
 
 
 class Site(PlanModel):
-    """One side of the plan. `alarms` are the CloudWatch alarms that speak for or against it."""
+    """One side of the plan."""
 
     region: Region
+    """Where its fleets are."""
     kafka: Kafka
+    """Its Kafka cluster."""
     fleets: tuple[FleetConfig, ...] = Field(min_length=1)
+    """Its fleets of gateways."""
     dns_target: Host
-    alarms: tuple[Alarm, ...] = ()
+    """What the client hostname points at while the site is active: the name of its load balancer."""
+    alarms: tuple[Annotated[Alarm, BeforeValidator(_by_its_name, json_schema_input_type=str | Alarm)], ...] = ()
+    """The CloudWatch alarms that speak for or against it, by name, or as `name` with more of it."""
 
 
 class Link(PlanModel):
     """A cluster link, of the same name on both clusters; the standby holds the mirrors."""
 
     name: Label
+    """Its name on both clusters; its mirrors have no prefix."""
 
 
 class Protect(PlanModel):
-    """What the standby must have. `groups`: consumer groups whose offsets are synced and checked; `topics`: topics that
-    must have a mirror, by name; empty: every topic of the active cluster that is not internal; `acls`: whether the ACLs
-    must be the same."""
+    """What the standby must have."""
 
     groups: tuple[Label, ...] = ()
+    """Consumer groups whose offsets must be synced; they are checked after promotion, and by policy clamped."""
     topics: tuple[Topic, ...] = ()
+    """Topics that must have a mirror; none named: every topic of the active cluster that is not internal."""
     acls: bool = False
+    """Whether both clusters must have the same ACLs; if not, a difference is a warning."""
 
 
 class Clients(PlanModel):
-    """How `verify` goes the way a client goes. `canary_probe`: whether every look at the sites goes it, too, with a
-    record each."""
+    """How `verify` goes the way a client goes."""
 
     credentials: Label | None = None
+    """The name of a secret in the controller's region, of credentials that a client of the gateways may use for the
+    canary topic."""
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
+    """How clients speak to the gateways."""
     canary_topic: Topic = "failover-canary"
+    """Where the canary records go; it is on both clusters, and no mirror."""
     canary_probe: bool = False
+    """Whether every look at the sites writes and reads a record through their gateways, too; then a cluster that
+    answers and takes no records counts as lost."""
 
 
 class Plan(PlanModel):
-    """A whole plan. Its name is its key everywhere. `anchors`: endpoints outside of both sites; a vantage point that
-    does not reach most of them is cut off itself."""
+    """A whole plan."""
 
     name: Name
+    """Its key everywhere."""
     hostname: ClientHostname
+    """The DNS name that is flipped, lower case and without a last dot."""
     bootstrap: Endpoint
+    """What clients have as `bootstrap.servers`: the hostname with a port."""
     home: str
+    """The site that is active before the first failover."""
     sites: dict[Name, Site] = Field(min_length=2, max_length=2)
+    """The two sites, by name."""
     links: tuple[Link, ...] = Field(min_length=1)
+    """The cluster links between them."""
     protect: Protect = Protect()
+    """What the standby must have."""
     vantage_points: tuple[Label, ...] = ()
     """Whose observations count; those of others are no votes. Where none is named everybody's count."""
     anchors: tuple[Endpoint, ...] = ()
+    """Endpoints outside of both sites; a vantage point that does not reach most of them is cut off itself, and no
+    vote."""
     dns: ClientNameConfig
+    """How the client hostname is held."""
     clients: Clients = Clients()
+    """How `verify` goes the way a client goes."""
     policy: Policy = Policy()
+    """When the controller may act by itself, and whose word counts."""
 
     def site(self, name: str) -> Site:
         """The site of that name.

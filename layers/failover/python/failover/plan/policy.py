@@ -18,12 +18,14 @@ TimeOfDay = Annotated[str, form(r"^([01]\d|2[0-3]):[0-5]\d$", 'a time of day in 
 
 
 class Weekly(PlanModel):
-    """A window of maintenance that comes every week, in UTC, on the days it begins; one that ends before it begins ends
-    on the next day."""
+    """A window of maintenance that comes every week, in UTC."""
 
     days: tuple[Day, ...] = Field(default=DAYS, min_length=1)
+    """The days it begins on."""
     begins: TimeOfDay
+    """When it begins, in quotes."""
     ends: TimeOfDay
+    """When it ends, in quotes; before it begins: on the next day."""
 
     def until(self, now: datetime) -> datetime | None:
         """When the window ends that is open now, or None."""
@@ -41,10 +43,12 @@ class Weekly(PlanModel):
 
 
 class Once(PlanModel):
-    """A window of maintenance at one time, with its offset from UTC."""
+    """A window of maintenance at one time."""
 
     begins: AwareDatetime
+    """When it begins: a date and a time with its offset from UTC."""
     ends: AwareDatetime
+    """When it ends, likewise."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Once:
@@ -68,27 +72,45 @@ Window = Annotated[Annotated[Weekly, Tag("weekly")] | Annotated[Once, Tag("once"
 
 
 class Policy(PlanModel):
-    """When the controller may act by itself. Durations in seconds. `signals`: patterns of the sources that count."""
+    """When the controller may act by itself, and whose word counts."""
 
     mode: Literal["automatic", "approve", "observe"] = "approve"
+    """`automatic`; `approve`: ask a person; `observe`: never by itself."""
     by_hand: Literal["allow", "approve", "refuse"] = "allow"
+    """What becomes of what people start: `allow`; `approve`: a second person is asked; `refuse`."""
     signals: tuple[Label, ...] = Field(default=("*",), min_length=1)
+    """Patterns of the sources that count: alarms by name, probes as `probe/<vantage point>`. A name counts as it is,
+    too."""
     quorum: int = Field(default=2, ge=1, le=10)
+    """Votes needed: each alarm that stands, and the probes of each vantage point as one."""
     min_vantage_points: int = Field(default=2, ge=1, le=10)
+    """How many vantage points the votes must come from: what is seen from one may be wrong together."""
     hold_seconds: int = Field(default=3, ge=0, le=3600)
+    """For how long a vote must have stood."""
     fast_path: bool = False
+    """Whether probes may decide without an alarm: in seconds instead of CloudWatch's half a minute."""
     signal_max_age_seconds: int = Field(default=60, ge=10)
-    """An alarm that was told or read longer ago is read again from CloudWatch; it is a vote as long as it stands."""
+    """When an alarm is read again from CloudWatch: it is a vote as long as it stands."""
     probe_max_age_seconds: int = Field(default=15, ge=2)
+    """When a probe is too old to be a vote; more than twice the time between two looks."""
     maintenance: tuple[Window, ...] = ()
+    """Windows in which nothing is started by itself."""
     cooldown_seconds: int = Field(default=3600, ge=0)
+    """No automatic failover for so long after a change of the active site."""
     max_failovers_a_day: int = Field(default=2, ge=1, le=100)
+    """No more automatic ones in 24 hours."""
     rpo_limit_records: int | None = Field(default=None, ge=0)
+    """A person is asked if the mirrors trail by more, or by an unknown number; none: no limit."""
     approval_timeout_seconds: int = Field(default=900, ge=10, le=86_400)
+    """How long a person's answer is waited for."""
     on_approval_timeout: Literal["stand-down", "proceed"] = "stand-down"
+    """What becomes of a question that nobody answers."""
     promotion_timeout_seconds: int = Field(default=120, ge=5, le=86_400)
+    """When a mirror that is not STOPPED is stuck."""
     on_stuck_mirrors: Literal["stop", "go-on"] = "stop"
+    """`stop`: before DNS, naming them; `go-on`: move the clients without those topics."""
     on_offsets_ahead: Literal["clamp", "report"] = "clamp"
+    """What becomes of committed offsets beyond the data that arrived, with which a consumer would skip records."""
 
     def listens_to(self, source: str) -> bool:
         """Whether a signal of that source may be a vote: a pattern matches it, or is its very name."""

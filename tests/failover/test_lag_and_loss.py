@@ -39,6 +39,20 @@ def test_a_fetch_that_advanced_is_as_fresh_as_the_look_before_it_and_no_fresher(
     assert (sample.at, sample.lag, sample.proof) == (20, 5, "a fetch advanced")
 
 
+def test_a_look_that_was_not_kept_makes_no_later_fetch_look_fresher() -> None:
+    samples = sampled({}, [mirror(3, 100)], NEVER, 10, True)
+    watch = NEVER.after(True, 10).after(False, 20, sampled=False).after(False, 30, sampled=False)
+    assert (watch.looked_at, watch.sampled_at, watch.unanswered_since) == (30, 10, 20)
+    after_many = sampled(samples, [mirror(5, 180)], watch, 40, False)["orders"][0]
+    assert (after_many.at, after_many.lag) == (10, 3), "somewhen since the look at 10, not since that at 30"
+
+
+def test_many_mirrors_are_sampled_every_half_minute_and_few_every_time() -> None:
+    watch = NEVER.after(True, 100)
+    assert NEVER.is_due(10_000, 100) and watch.is_due(999, 105) and watch.is_due(1000, 130)
+    assert not watch.is_due(1000, 129)
+
+
 def test_the_last_fetches_before_an_outage_do_not_make_a_frozen_lag_look_fresh() -> None:
     sample = after((10, True, mirror(3, 100)), (20, False, mirror(17, 150)), (30, False, mirror(17, 150)))["orders"][0]
     assert (sample.at, sample.lag) == (10, 3)
@@ -71,7 +85,7 @@ def test_samples_are_kept_as_they_were() -> None:
 def test_the_watch_knows_since_when_the_source_is_silent() -> None:
     watch = Watch().after(True, 10).after(False, 20).after(False, 30)
     assert (watch.answered_at, watch.unanswered_since) == (10, 20)
-    assert watch.after(True, 40) == Watch(40, 40, None)
+    assert watch.after(True, 40) == Watch(40, 40, None, 40)
 
 
 def sample(at: float = 100, lag: int = 10, fetched_to: int = 1000, rate: float | None = 50) -> Sample:
@@ -153,7 +167,7 @@ def test_with_a_steady_source_the_true_loss_is_within_the_range(
 def test_a_source_that_can_not_be_asked_is_neither_answering_nor_lost() -> None:
     """A refused key would else date the loss to its rotation."""
     watch = Watch(90.0, 90.0, None)
-    assert watch.after(None, 100.0) == Watch(100.0, 90.0, None)
+    assert watch.after(None, 100.0) == Watch(100.0, 90.0, None, 100.0)
     gone = Watch(90.0, 80.0, 85.0)
-    assert gone.after(None, 100.0) == Watch(100.0, 80.0, 85.0)
+    assert gone.after(None, 100.0) == Watch(100.0, 80.0, 85.0, 100.0)
     assert gone.after(False, 100.0).unanswered_since == 85.0

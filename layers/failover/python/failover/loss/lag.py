@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from failover.link import PENDING_STOPPED, STOPPED, Mirror, PartitionLag
 
 Proof = Literal["a fetch advanced", "the source answered"]
 _PROOFS: tuple[Proof, ...] = ("a fetch advanced", "the source answered")
+MANY_MIRRORS: Final = 1000
+"""From so many on a table is no small thing to write: 10,000 are some 200 KB."""
+SAMPLED_EVERY_S: Final = 30.0
+"""Samples of many mirrors are taken so often."""
 _KEPT_OF_PEAK = 0.9
 _APART_S = 1.0
 """Samples closer together than this, of two samplers side by side, would make a rate of noise."""
@@ -49,22 +53,30 @@ class Watch:
     looked_at: float | None = None
     answered_at: float | None = None
     unanswered_since: float | None = None
+    sampled_at: float | None = None
+    """The look that the samples are of; of many mirrors not every look is kept."""
 
-    def after(self, answers: bool | None, now: float) -> Watch:
-        """The watch after another look at the source; None: it is not known whether it answers."""
+    def after(self, answers: bool | None, now: float, *, sampled: bool = True) -> Watch:
+        """The watch after another look. `answers` None: it is not known whether the source does; `sampled`: whether
+        the samples are of this look now."""
+        looked = replace(self, looked_at=now, sampled_at=now if sampled else self.sampled_at)
         if answers is None:
-            return Watch(now, self.answered_at, self.unanswered_since)
+            return looked
         if answers:
-            return Watch(now, now, None)
-        return Watch(now, self.answered_at, now if self.unanswered_since is None else self.unanswered_since)
+            return replace(looked, answered_at=now, unanswered_since=None)
+        return replace(looked, unanswered_since=now if self.unanswered_since is None else self.unanswered_since)
+
+    def is_due(self, mirrors: int, now: float) -> bool:
+        """Whether the samples of so many mirrors are to be taken now."""
+        return mirrors < MANY_MIRRORS or self.sampled_at is None or now - self.sampled_at >= SAMPLED_EVERY_S
 
 
 def sampled(
     before: Samples, mirrors: Iterable[Mirror], watch: Watch, now: float, source_answers: bool | None
 ) -> dict[str, dict[int, Sample]]:
     """The samples after another look at the mirrors; `watch` is that of the look before. What is not fresh keeps the
-    sample it had."""
-    since, proof = (now, _PROOFS[1]) if source_answers else (watch.looked_at, _PROOFS[0])
+    sample it had; a fetch that advanced is no older than the look that the samples before are of."""
+    since, proof = (now, _PROOFS[1]) if source_answers else (watch.sampled_at, _PROOFS[0])
     found: dict[str, dict[int, Sample]] = {}
     for mirror in mirrors:
         kept = dict(before.get(mirror.topic, {}))

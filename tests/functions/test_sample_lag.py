@@ -1,0 +1,83 @@
+"""sample_lag writes no more than it has to: few mirrors when they changed, many every half minute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from failover.errors import KafkaUnavailable
+from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import load_plan_table
+from failover.link import Mirror, PartitionLag
+from tests.conftest import Context
+
+
+class Cluster:
+    """The standby's mirrors, and whether the active cluster answers."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.fetched_to, self.answers = count, 100, True
+
+    def mirrors(self) -> list[Mirror]:
+        return [Mirror(f"t{n}", "ACTIVE", (PartitionLag(0, 3, self.fetched_to),)) for n in range(self.count)]
+
+    def ask(self, plan: Any, site: str, _: Any) -> str:
+        if not self.answers:
+            raise KafkaUnavailable("gone")
+        return str(plan.site(site).kafka.cluster_id)
+
+
+@pytest.fixture
+def sampling(
+    deployed: Any, function: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Cluster, float], list[str]]:
+    """Samples a cluster's mirrors at a moment; answers the sort keys that were written."""
+    written: list[str] = []
+    put = Ledger.put
+
+    def noting(book: Ledger, plan: str, sort: str, values: dict[str, Any]) -> None:
+        written.append(sort)
+        put(book, plan, sort, values)
+
+    monkeypatch.setattr(Ledger, "put", noting)
+
+    def sample(cluster: Cluster, now: float) -> list[str]:
+        module = function("sample_lag")
+        monkeypatch.setattr(module, "as_controller", cluster.ask)
+        monkeypatch.setattr(module, "links_at", lambda *_: [cluster])
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now))
+        written.clear()
+        assert module.handler({"plan": "orders"}, Context())["sampled"]
+        return [sort for sort in written if "watch" not in sort]
+
+    return sample
+
+
+def watch(deployed: Any) -> dict[str, Any]:
+    return dict(load_plan_table(Ledger(deployed("dynamodb"), "ledger"), "orders", "watch")["east"])
+
+
+def test_a_thousand_mirrors_are_written_every_half_minute_and_the_source_is_watched_each_time(
+    deployed: Any, sampling: Callable[[Cluster, float], list[str]]
+) -> None:
+    cluster, begin = Cluster(1000), 1_800_000_000.0
+    writes = {second: len(sampling(cluster, begin + second)) for second in range(0, 61, 5)}
+    assert [second for second, count in writes.items() if count] == [0, 30, 60]
+    assert watch(deployed)["answered_at"] == begin + 60
+    cluster.answers = False
+    assert sampling(cluster, begin + 65) == []
+    assert watch(deployed)["unanswered_since"] == begin + 65
+
+
+def test_few_mirrors_are_written_whenever_they_changed_and_not_while_they_are_frozen(
+    sampling: Callable[[Cluster, float], list[str]],
+) -> None:
+    cluster, begin = Cluster(3), 1_800_000_000.0
+    assert [len(sampling(cluster, begin + second)) for second in (0, 5, 10)] == [1, 1, 1]
+    cluster.answers = False
+    assert [len(sampling(cluster, begin + second)) for second in (15, 20)] == [0, 0]
+    cluster.fetched_to = 200
+    assert len(sampling(cluster, begin + 25)) == 1

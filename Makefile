@@ -1,9 +1,10 @@
 # The two commands: `make drill` and `make test`; `make check` is the quick one before a commit. Each sets up what it needs; Python 3.11+, make and a package index do.
 PYTHON ?= python3
 SHELL := /bin/sh
+MACHINE := $(shell uname -m)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: drill check test lint bench lock clean
+.PHONY: drill check test lint bench sam-build sam-local lock clean
 
 drill: .venv/drill.done
 	.venv/bin/python -m drill run region-loss
@@ -12,13 +13,24 @@ check: .venv/test.done lint
 	.venv/bin/python -m pytest -n 4 --dist loadfile -m "not slow"
 
 test: .venv/test.done .venv-sam/done lint
-	.venv/bin/python -m pytest -n 4 --dist loadfile
+	.venv/bin/python -m pytest -n 4 --dist loadfile -rs
 
 lint: .venv/test.done
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	PYTHONPATH=.:layers/failover/python .venv/bin/lint-imports
+
+# The functions in the SAM CLI's containers, on the drill's world. Needs a Docker engine.
+sam-local: sam-build
+	PYTHON=.venv/bin/python drill/sam_local/make-base-image || echo "no image of our own: SAM pulls the one of AWS"
+	.venv/bin/python -m drill samples
+	.venv/bin/python -m drill run region-loss --functions sam-local
+
+# What those containers run: built for this machine's processor, as the deployed functions are for theirs.
+sam-build: .venv/drill.done .venv-sam/done
+	PYTHON="$$PWD/.venv/bin/python" LAMBDA_MACHINE=$(if $(filter arm64 aarch64,$(MACHINE)),aarch64,x86_64) .venv-sam/bin/sam build \
+	  --no-cached --parameter-overrides Architecture=$(if $(filter arm64 aarch64,$(MACHINE)),arm64,x86_64)
 
 bench: .venv/test.done
 	.venv/bin/python -m bench

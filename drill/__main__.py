@@ -28,7 +28,9 @@ from drill.report import write_report
 from drill.rerouting import expected_outcomes as rerouting
 from drill.rerouting import scenarios as rerouting_scenarios
 from drill.sam_local.command import environment_file, line
+from drill.sam_local.comparison import compare
 from drill.sam_local.engine import NoEngine, host_for_containers
+from drill.sam_local.invocation import NotInvoked
 from drill.scenarios import SCENARIOS
 from drill.terminal import print_summary, view
 from drill.world import SITES, Settings, World, WorldNotUp
@@ -42,6 +44,13 @@ class FleetKind(enum.Enum):
     ECS = "ecs"
     ECS_BLUE_GREEN = "ecs-blue-green"
     CFK = "cfk"
+
+
+class Functions(enum.Enum):
+    """Where the controller's functions run."""
+
+    DRILL = "drill"
+    SAM_LOCAL = "sam-local"
 
 
 class Callers(enum.Enum):
@@ -83,6 +92,9 @@ def run(
     template: Annotated[Path, typer.Option(help="the template, or .aws-sam/build/template.yaml")] = ROOT
     / "template.yaml",
     fleet: Annotated[FleetKind, typer.Option(help="what the gateways run on")] = FleetKind.ECS,
+    functions: Annotated[
+        Functions, typer.Option(help="where they run; `sam-local`: in containers, of what `sam build` built")
+    ] = Functions.DRILL,
 ) -> None:
     """Rehearse a scenario, and write its report. Exits with 1 if a client never recovered or a figure is missing."""
     console = Console()
@@ -91,9 +103,18 @@ def run(
         raise typer.Exit(2)
     chosen = SCENARIOS[scenario]
     directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}").absolute()
+    in_containers = functions is Functions.SAM_LOCAL
+    if in_containers and fleet is FleetKind.CFK:
+        raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
+    try:
+        host = host_for_containers() if in_containers else HERE
+    except NoEngine as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
     settings = Settings(
         directory,
         instances=instances,
+        host=host,
         fleet=fleet.value,
         template=template.absolute(),
         policy=chosen.policy,
@@ -102,7 +123,7 @@ def run(
     )
     try:
         with view(console) as shown:
-            report = Rehearsal(chosen, directory, shown, settings).run()
+            report = Rehearsal(chosen, directory, shown, settings, in_containers=in_containers).run()
     except (RehearsalFailed, WorldNotUp, ChildFailed) as error:
         console.print(f"the drill could not be carried out: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
@@ -183,10 +204,31 @@ def up(
         raise typer.Exit(1) from None
 
 
+@app.command()
+def samples(
+    fresh: Annotated[bool, typer.Option(help="`sam local invoke` for each, not one container a function")] = False,
+    reports: Annotated[Path, typer.Option(help="where logs go")] = REPORTS,
+) -> None:
+    """Play the sample events in `sam local`'s containers, of what `sam build` built, and hold each answer against that
+    of the drill's own runtime. Exits with 1 if one differs."""
+    console = Console(soft_wrap=True)
+    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-samples").absolute()
+    alike = True
+    try:
+        for each in compare(directory, fresh=fresh):
+            alike &= each.alike
+            answer = "the same" if each.alike else f"{each.in_container}, not {each.here}"
+            console.print(f"{each.sample.function:<16} {each.sample.file:<28} {answer}", markup=False, highlight=False)
+    except (NoEngine, NotInvoked, WorldNotUp, ChildFailed) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
+    raise typer.Exit(0 if alike else 1)
+
+
 def _print_lines(console: Console) -> None:
     """What to paste into another terminal, in this directory."""
     console.print("\nOne function in a container, on this world (`sam build` comes first):")
-    console.print(line("invoke", "Assess", "--event", "events/assess.json"), markup=False, highlight=False)
+    console.print(line("invoke", "Claim", "--event", "events/claim.json"), markup=False, highlight=False)
     console.print("All of them, at an endpoint of Lambda's API:")
     console.print(line("start-lambda", "--warm-containers", "LAZY") + "\n", markup=False, highlight=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -38,6 +38,8 @@ class Findings:
     execution: Execution | None
     loss_table: Mapping[tuple[str, int], Mapping[str, Any]]
     settings: Mapping[str, Settings]
+    ran_in: Mapping[str, str] = field(default_factory=dict)
+    """Which functions ran where after the kill, if not all of them ran in the drill's own runtime."""
 
     def done_at(self, step: str) -> float | None:
         """When a step of the failover reported done, by the ledger."""
@@ -116,6 +118,7 @@ def run_of(scenario: Scenario, findings: Findings, rate: float) -> Run:
             "system": f"{platform.system()} {platform.machine()}",
             "confluent-kafka": version("confluent-kafka"),
             "moto": version("moto"),
+            **findings.ran_in,
         },
         settings=findings.settings,
         unmeasured=[] if execution else ["the controller started no execution: there are no steps to tell of"],

@@ -22,6 +22,7 @@ from drill.name_watch import NameWatch
 from drill.process import Child
 from drill.record_accounting import Account, account
 from drill.report import Report, report_of
+from drill.sam_local.functions import STAY, containers, move, ran_in
 from drill.scenarios import Scenario
 from drill.terminal import View
 from drill.world import Settings, World
@@ -31,6 +32,8 @@ FRAME_S = 0.15
 FIRST_RECORDS_S = 20.0
 DRY_RUN_S = 30.0
 CAUGHT_UP_S = 10.0
+IN_CONTAINERS = 6.0
+"""How much longer everything may take where functions run in containers."""
 
 
 class RehearsalFailed(RuntimeError):
@@ -40,8 +43,13 @@ class RehearsalFailed(RuntimeError):
 class Rehearsal:
     """One run of a scenario, to its report."""
 
-    def __init__(self, scenario: Scenario, directory: Path, view: View, settings: Settings) -> None:
+    def __init__(
+        self, scenario: Scenario, directory: Path, view: View, settings: Settings, *, in_containers: bool = False
+    ) -> None:
+        """`in_containers`: the functions run in the SAM CLI's containers, and every limit is that much longer."""
         self._scenario = scenario
+        self._in_containers = in_containers
+        self._patience = IN_CONTAINERS if in_containers else 1.0
         self._settings = settings
         self._logs = directory / "logs"
         self._producer_log = self._logs / "producer.log"
@@ -61,6 +69,8 @@ class Rehearsal:
             watch = clients.enter_context(NameWatch(fixture_plan.HOSTNAME, world.nameserver))
             controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
             show = partial(self._stage.show, world, controller, watch)
+            if self._in_containers:
+                self._move_functions(world, clients)
             producer, consumer = self._start_clients(world, clients, show)
             self._walk_dry(world, show)
             self._go_on(self._scenario.traffic_before_s, "clients work on the active site", show)
@@ -83,6 +93,7 @@ class Rehearsal:
                 execution=failover,
                 loss_table=controller.loss_table(failover.name) if failover else {},
                 settings={"producer": producer.ready["settings"], "consumer": consumer.ready["settings"]},
+                ran_in=ran_in(world, killed_at) if self._in_containers else {},
             )
             counted = self._count(findings, _read(world), world.promoted())
         return report_of(run_of(self._scenario, findings, RATE), counted)
@@ -99,6 +110,13 @@ class Rehearsal:
         self._stage.say(f"clients write and read {RATE:.0f} records a second")
         return producer, consumer
 
+    def _move_functions(self, world: World, clients: ExitStack) -> None:
+        """Into containers, before anything is measured."""
+        self._stage.phase = "making containers of the functions"
+        self._stage.show(world)
+        move(world, clients.enter_context(containers(world)))
+        self._stage.say(f"the functions run in containers of sam local, but for {' and '.join(STAY)}")
+
     def _walk_dry(self, world: World, show: Callable[[], None]) -> None:
         """Walk the failover dry, as the stack's schedule does every few minutes."""
         step_functions = world.aws("stepfunctions")
@@ -114,7 +132,7 @@ class Rehearsal:
                 raise RehearsalFailed(f"the dry run ended {execution['status']}: {execution.get('cause')}")
             return bool(execution["status"] == "SUCCEEDED")
 
-        self._until(over, DRY_RUN_S, "dry run of the failover", show)
+        self._until(over, DRY_RUN_S * self._patience, "dry run of the failover", show)
         self._stage.say("a dry run of the failover went through; nothing was changed")
 
     def _lose(self, world: World) -> float:
@@ -128,7 +146,8 @@ class Rehearsal:
 
     def _await_recovery(self, world: World, controller: ControllerAccount, show: Callable[[], None]) -> None:
         """Until the execution has ended and a record is acknowledged by the standby, or the limit is reached."""
-        deadline = time.time() + self._scenario.recovery_limit_s
+        limit_s = self._scenario.recovery_limit_s * self._patience
+        deadline = time.time() + limit_s
         killed_at = self._stage.killed_at or 0.0
         while time.time() < deadline:
             for word in words_of_loss(world.events(), killed_at):
@@ -140,7 +159,7 @@ class Rehearsal:
                 self._stage.say(f"{execution.name} {execution.status}")
                 return
             time.sleep(FRAME_S)
-        self._stage.say(f"no recovery within {self._scenario.recovery_limit_s:.0f} s")
+        self._stage.say(f"no recovery within {limit_s:.0f} s")
 
     def _acknowledged_again(self) -> bool:
         """Whether a record was acknowledged since a second after the kill, when no answer of the lost site is left."""

@@ -78,6 +78,7 @@ class Settings:
     stop_delay_s: float = 0.3
     policy: dict[str, Any] = field(default_factory=dict)
     watch: bool = True
+    alarms: bool = True
     more_topics: int = 0
     rest_only_mirrors: int = 0
     controllers: Literal[1, 2] = 1
@@ -194,7 +195,7 @@ class World:
             "python": sys.executable,
             "dependencies_path": [sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]],
             "log_dir": str(self.logs / "functions"),
-            "alarms": True,
+            "alarms": self.settings.alarms,
             "ecs": True,
             "health_checks": True,
             "schedules": False,

@@ -24,6 +24,7 @@ from queue import Empty, SimpleQueue
 from typing import IO, Any
 
 from drill.aws.emf import metrics_of
+from drill.aws.lambda_elsewhere import invoke_at
 from drill.aws.metrics import MetricSink
 from drill.process import SPARING
 
@@ -78,7 +79,7 @@ class Invoked:
 
 @dataclass(frozen=True)
 class Invocation:
-    """One invocation as the drill reports it. `start` is in seconds since the epoch."""
+    """One invocation as the drill reports it. `start` is in seconds since the epoch; `elsewhere`: in no worker."""
 
     function: str
     request_id: str
@@ -86,6 +87,7 @@ class Invocation:
     duration_ms: float
     cold: bool
     error: str | None
+    elsewhere: bool
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ class LambdaRuntime:
         self._metrics = metrics
         self._slots = defaultdict[str, threading.Semaphore](lambda: threading.Semaphore(concurrency))
         self._functions: dict[str, Function] = {}
+        self._elsewhere: dict[str, str] = {}
         self._idle: dict[str, list[Worker]] = {}
         self._busy: set[Worker] = set()
         self._logs: dict[str, IO[str]] = {}
@@ -261,15 +264,21 @@ class LambdaRuntime:
         request_id = request_id or str(uuid.uuid4())
         start, clock = time.time(), time.perf_counter()
         with self._slots[function.name]:
-            worker, cold, invoked = self._take(function)
-            if invoked is None:
-                try:
-                    invoked = worker.call(event or b"{}", request_id)
-                finally:
-                    self._give_back(worker)
+            url = self._elsewhere.get(function.name)
+            if url is None:
+                cold, invoked = self._call(function, event or b"{}", request_id)
+            else:
+                cold, invoked = False, Invoked(*invoke_at(url, event or b"{}", function.timeout_s))
         duration_ms = (time.perf_counter() - clock) * 1000
-        self._invocations.append(Invocation(function.name, request_id, start, duration_ms, cold, invoked.error))
+        made = Invocation(function.name, request_id, start, duration_ms, cold, invoked.error, url is not None)
+        self._invocations.append(made)
         return invoked
+
+    def move(self, name: str, url: str) -> None:
+        """Have a function run at this URL from now on, one invocation at a time: a container takes no more."""
+        function = self.find(name)
+        self._slots[function.name] = threading.Semaphore(1)
+        self._elsewhere[function.name] = url
 
     def warm(self, names: Collection[str] = ()) -> None:
         """Start a worker for each of these functions (none named: for all) that has none idle, two at a time."""
@@ -295,6 +304,16 @@ class LambdaRuntime:
             worker, _, failed = self._take(function)
             if failed is None:
                 self._give_back(worker)
+
+    def _call(self, function: Function, event: bytes, request_id: str) -> tuple[bool, Invoked]:
+        """Whether its worker was new, and what it gave."""
+        worker, cold, failed = self._take(function)
+        if failed is not None:
+            return cold, failed
+        try:
+            return cold, worker.call(event, request_id)
+        finally:
+            self._give_back(worker)
 
     def _take(self, function: Function) -> tuple[Worker, bool, Invoked | None]:
         """An idle worker or a new one, whether it is new, and what its init failed with, if it did."""

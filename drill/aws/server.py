@@ -23,6 +23,7 @@ _FUNCTIONS = "/2015-03-31/functions"
 _INVOKE = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)/invocations")
 _FUNCTION = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)(?P<configuration>/configuration)?")
 _REGION = re.compile(r"/drill/regions/(?P<region>[a-z0-9-]+)/(?P<act>lose|restore)")
+_MOVE = re.compile(r"/drill/functions/(?P<name>[^/]+)/move")
 _ZONE = re.compile(r"/drill/zones/(?P<zone>[a-z0-9-]+)/lose")
 _SERVICE = re.compile(r"/drill/services/(?P<service>[a-z0-9-]+)/lose")
 
@@ -37,6 +38,7 @@ class Door:
     The drill's own paths:
     GET /drill/<report>;
     POST /drill/warm[?function=<name>&function=…], which answers when those (or all) have a worker;
+    POST /drill/functions/<name>/move?to=<URL>: it runs there from then on;
     POST /drill/schedules/start, if the configuration left them off;
     POST /drill/regions/<region>/lose[?keep=<signing name>&keep=…] and /restore;
     POST /drill/zones/<availability zone>/lose: what runs in it;
@@ -87,6 +89,10 @@ class Door:
         service = _SERVICE.fullmatch(path)
         if method == "POST" and service:
             self._regions.lose_service(service["service"])
+            return 200, {}
+        moved = _MOVE.fullmatch(path)
+        if method == "POST" and moved and "to" in query:
+            self._runtime.move(unquote(moved["name"]), query["to"][0])
             return 200, {}
         if method == "POST" and path == "/drill/warm":
             self._runtime.warm(query.get("function", ()))

@@ -59,6 +59,12 @@ def sam_local(*words: str, build: Path | None = None, environment: Path = ENVIRO
     return [sam(), "local", *words, *template, *given, *image]
 
 
+def surroundings() -> dict[str, str]:
+    """The SAM CLI's environment: this one's, with the world's credentials and region in place of any other."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return mine | CREDENTIALS | {"SAM_CLI_TELEMETRY": "0"}
+
+
 def line(*words: str) -> str:
     """The same, as a line to paste into a shell in the project's directory."""
     command = [_from_here(word) for word in sam_local(*words)]

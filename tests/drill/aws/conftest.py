@@ -110,6 +110,7 @@ Resources:
             InputPath: $.detail
             RetryPolicy: {MaximumRetryAttempts: 1, MaximumEventAgeInSeconds: 60}
             DeadLetterConfig: {Arn: !GetAtt Letters.Arn}
+  Moved: {Type: AWS::Serverless::Function, Properties: {CodeUri: step}}
   Broken: {Type: AWS::Serverless::Function, Properties: {CodeUri: broken}}
   NotThere: {Type: AWS::Serverless::Function, Condition: Never, Properties: {CodeUri: nowhere}}
   Machine:

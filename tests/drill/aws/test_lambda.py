@@ -131,7 +131,7 @@ def test_two_calls_run_side_by_side_and_more_wait_for_them(aws: Aws) -> None:
     began = time.time()
 
     def call() -> None:
-        aws.invoke("test-Step", {"act": "sleep", "seconds": 0.5})
+        aws.invoke("test-Step", {"act": "sleep", "seconds": 1})
 
     threads = [threading.Thread(target=call) for _ in range(4)]
     for thread in threads:
@@ -140,8 +140,8 @@ def test_two_calls_run_side_by_side_and_more_wait_for_them(aws: Aws) -> None:
         thread.join()
     calls = [each for each in aws.drill("invocations") if each["function"] == "test-Step" and each["start"] >= began]
     assert len(calls) == 4
-    # Every call sleeps for 0.5 s: one that waited for another lasted both.
-    assert sum(call["duration_ms"] >= 1000 for call in calls) >= 2
+    # Every call sleeps for 1 s: one that waited for another, begun a little before, lasted most of both.
+    assert sum(call["duration_ms"] >= 1500 for call in calls) >= 2
     assert len(aws.drill("workers")["test-Step"]) == 2
 
 

@@ -16,10 +16,12 @@ from failover.detection.signal_store import merge_observation
 from failover.errors import LinkRejected, LinkUnavailable
 from failover.execution.inventory import keep_inventory, listed
 from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.ledger.execution import Execution
 from failover.link import Mirror, by_status, prefixed, trailing
 from failover.link.factory import links_at
 from failover.loss.record import expected_loss
 from failover.plan.model import Plan
+from failover.plan.policy import Policy
 from failover.readiness.store import last_unready
 
 ASK_AGAIN_S = 3
@@ -53,7 +55,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     turn = deferred_to(plan, execution.from_site, current_region(), controller_regions())
     case = Case(
         evidence=evidence,
-        policy=plan.policy,
+        policy=_policy(plan, execution),
         state=book.state(plan.name, plan.home),
         manual=execution.manual,
         forced=execution.forced or execution.dry_run,
@@ -68,15 +70,22 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         "known_unready": list(last_unready(plan)),
     }
     if execution.dry_run:
-        return done(**observed | {"would": decision.verdict, "verdict": "proceed"})
+        observed["would"] = decision.verdict
     if decision.verdict == "wait":
         if not request.last_chance:
             return waiting(ASK_AGAIN_S, **observed)
         return done(**observed | {"verdict": "stand-down"})
     if decision.verdict == "stand-down":
         return done(**observed)
+    if execution.dry_run:
+        return done(**observed | {"verdict": "proceed"})
     keep_inventory(book, execution, taken)
     return done(**observed)
+
+
+def _policy(plan: Plan, execution: Execution) -> Policy:
+    """A dry run is nobody's failover: who may start one by hand does not matter, what the standby is does."""
+    return plan.policy.model_copy(update={"by_hand": "allow"}) if execution.dry_run else plan.policy
 
 
 def _mirrors(plan: Plan, site: str) -> dict[str, list[Mirror]] | None:

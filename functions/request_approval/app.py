@@ -12,8 +12,9 @@ import time
 from typing import Any
 
 from failover.aws.notify import notify_at_least_once
+from failover.errors import CredentialsMissing, LedgerRejected, ServiceRejected
 from failover.execution.approval import Question, link
-from failover.execution.step import Report, Request, done, ledger, step
+from failover.execution.step import Report, Request, done, ledger, logger, step
 from failover.plan.model import Plan
 
 
@@ -30,29 +31,43 @@ def ask(request: ApprovalRequest, plan: Plan) -> Report:
     ledger().keep_approval_token(execution, request.task_token)
     expires = int(time.time()) + plan.policy.approval_timeout_seconds
     loss = request.assessed.get("expected_loss") or {}
-    notify_at_least_once(
-        key=f"{execution.name}:approval:{hashlib.sha256(request.task_token.encode()).hexdigest()[:16]}",
-        subject=f"Approve the failover of {plan.name} from {execution.from_site} to {execution.to_site}?",
-        message={
-            "plan": plan.name,
-            "execution": execution.name,
-            "from": execution.from_site,
-            "to": execution.to_site,
-            "started_by": execution.started_by,
-            "reason": execution.reason,
-            "why": request.assessed.get("why"),
-            "votes": request.assessed.get("votes"),
-            "expected_to_be_stranded": {
-                name: loss.get(name) for name in ("label", "records", "at_least", "unknown_partitions", "observed")
+    try:
+        notify_at_least_once(
+            key=f"{execution.name}:approval:{hashlib.sha256(request.task_token.encode()).hexdigest()[:16]}",
+            subject=f"Approve the failover of {plan.name} from {execution.from_site} to {execution.to_site}?",
+            message={
+                "plan": plan.name,
+                "execution": execution.name,
+                "from": execution.from_site,
+                "to": execution.to_site,
+                "started_by": execution.started_by,
+                "reason": execution.reason,
+                "why": request.assessed.get("why"),
+                "votes": request.assessed.get("votes"),
+                "expected_to_be_stranded": {
+                    name: loss.get(name) for name in ("label", "records", "at_least", "unknown_partitions", "observed")
+                },
+                "known_to_be_unready": request.assessed.get("known_unready", []),
+                "answer_at": _link(Question(plan.name, execution.name, expires)),
+                "or_from_the_command_line": _command(plan.name, execution.name),
+                "answer_within_seconds": plan.policy.approval_timeout_seconds,
+                "without_an_answer": plan.policy.on_approval_timeout,
             },
-            "known_to_be_unready": request.assessed.get("known_unready", []),
-            "answer_at": link(Question(plan.name, execution.name, expires)),
-            "or_from_the_command_line": _command(plan.name, execution.name),
-            "answer_within_seconds": plan.policy.approval_timeout_seconds,
-            "without_an_answer": plan.policy.on_approval_timeout,
-        },
-    )
+        )
+    except (LedgerRejected, ServiceRejected) as error:
+        # The question stands all the same, and whoever looks at the ledger can answer it.
+        logger.error("a person is asked, and not told", why=str(error))
+        return done(asked=True, untold=str(error))
     return done(asked=True)
+
+
+def _link(question: Question) -> str | None:
+    """A question without its link can be answered from the command line."""
+    try:
+        return link(question)
+    except CredentialsMissing as error:
+        logger.error("the question has no link", why=str(error))
+        return None
 
 
 def _command(plan: str, execution: str) -> str:

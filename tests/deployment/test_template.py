@@ -311,6 +311,7 @@ def test_the_readiness_check_may_change_nothing_but_its_own_records() -> None:
         "route53:GetHealthCheck",
         "s3:GetObject",
         "route53-recovery-cluster:GetRoutingControlState",
+        "states:DescribeExecution",
         "sts:GetWebIdentityToken",
     }
     records = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "sns:Publish", "events:PutEvents"}

@@ -267,6 +267,20 @@ def test_a_redriven_execution_asks_again_with_a_link_that_is_good_for_as_long_as
     assert len(messages()) == 2
 
 
+def test_a_question_that_can_not_be_told_stands_all_the_same(
+    deployed: Any, call: Call, states: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFICATION_TOPIC_ARN", "arn:aws:sns:us-west-2:123456789012:gone")
+    monkeypatch.setenv("APPROVAL_URL", "https://abc.lambda-url.us-west-2.on.aws/")
+    monkeypatch.setenv("APPROVAL_KEY_SECRET", "no-such-secret")
+    start = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    execution = call("claim", start)["execution"]
+    report = call("request_approval", {"execution": execution, "task_token": TOKEN, "assessed": ASSESSED})
+    assert report["status"] == "done" and "SNS" in report["observed"]["untold"]
+    call("answer_approval", {"plan": "orders", "execution": "orders-1-failover", "answer": "approve", "by": "Ada"})
+    assert states.taken == [{"taskToken": TOKEN, "output": "{}"}]
+
+
 def test_the_answer_to_one_execution_is_none_to_another_whose_name_begins_alike(
     deployed: Any, call: Call, states: States
 ) -> None:

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from drill import fixture_plan
 from drill.process import Child, spawn
 from failover.aws.clients import client
-from failover.errors import MalformedEvent, UnknownPlan
+from failover.errors import FailoverStopped, MalformedEvent, UnknownPlan
 from failover.ledger.ledger import Ledger
 from failover.plan.model import parse
 from failover.readiness.dry_run import kept_dry_run
@@ -313,6 +313,17 @@ def test_a_plan_that_is_being_failed_over_is_looked_at_and_nothing_of_it_is_kept
     assert document["under_way"] == "orders-1-failover" and statuses(document)["lease"] == "warn"
     assert kept(ledger(), "orders") is None
     assert told() == Told([], [])
+
+
+def test_after_a_stop_every_remedy_is_to_redrive_or_supersede_first(sites: Sites, secrets: Any, call: Call) -> None:
+    execution = call("claim", {"start": {"plan": "orders", "to": "west"}, "execution_name": "stopped"})["execution"]
+    assert all("supersede" not in check["remedy"] for check in call("check_readiness", REQUEST)["checks"][1:-2])
+    with pytest.raises(FailoverStopped):
+        call("conclude", {"execution": execution, "outcome": "failed", "stopped_at": "FlipAndReroute"})
+    document = call("check_readiness", REQUEST)
+    assert document["under_way"] is None and statuses(document)["lease"] == "fail"
+    remedies = {check["remedy"] for check in document["checks"] if check["remedy"] and check["name"] != "lease"}
+    assert remedies == {"redrive or supersede stopped first, then look again"}
 
 
 def test_the_last_readiness_is_kept_with_a_history_of_changes_and_assess_can_read_it(

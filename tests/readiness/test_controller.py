@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from failover.execution.runs import Ended
 from failover.ledger.records import ExecutionRecord, PlanState
 from failover.plan.model import Plan
 from failover.readiness import controller
@@ -34,21 +35,22 @@ def holder(status: str, age: float) -> ExecutionRecord:
 
 
 @pytest.mark.parametrize(
-    ("state", "record", "status"),
+    ("state", "record", "ended", "status"),
     [
-        (PlanState(active="east", epoch=6), None, "pass"),
-        (HELD, holder("running", 60), "warn"),
-        (HELD, holder("running", 3600 + 900 + 60), "fail"),
-        (HELD, holder("failed", 60), "fail"),
-        (HELD, None, "unknown"),
+        (PlanState(active="east", epoch=6), None, None, "pass"),
+        (HELD, holder("running", 60), None, "warn"),
+        (HELD, holder("running", 60), Ended("orders-7-failover", "ABORTED"), "fail"),
+        (HELD, holder("running", 3600 + 900 + 60), None, "fail"),
+        (HELD, holder("failed", 60), Ended("orders-7-failover", "FAILED"), "fail"),
+        (HELD, None, None, "unknown"),
     ],
 )
 def test_a_lease_that_is_held_for_good_stops_every_failover(
-    plan: MakePlan, judged: Judged, state: PlanState, record: ExecutionRecord | None, status: str
+    plan: MakePlan, judged: Judged, state: PlanState, record: ExecutionRecord | None, ended: Ended | None, status: str
 ) -> None:
-    made = judged(controller.lease(plan(), state, record, NOW))
+    made = judged(controller.lease(plan(), state, record, ended, NOW))
     assert made.status == status
-    assert controller.under_way(plan(), state, record, NOW) is (status == "warn")
+    assert controller.under_way(plan(), state, record, ended, NOW) is (status == "warn")
     assert status != "fail" or "supersedes='orders-7-failover'" in made.remedy
 
 

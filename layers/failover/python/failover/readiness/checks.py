@@ -90,7 +90,9 @@ def run_checks(plan: Plan, book: Ledger) -> Readiness:
     running = {name: pool.submit(_checked, name, look, looks) for name, look in CHECKS.items()}
     pool.shutdown(wait=False)
     done = tuple(_in_time(name, future, started + DEADLINE_S) for name, future in running.items())
-    active, under_way = _standing(looks)
+    active, under_way, stopped = _standing(looks)
+    if stopped is not None:
+        done = tuple(controller.after_stop(each, stopped) for each in done)
     return Readiness(plan.name, active, looks.now, round(time.monotonic() - started, 3), done, under_way)
 
 
@@ -112,13 +114,15 @@ def _in_time(name: str, running: Future[Check], deadline: float) -> Check:
         return check(name, [unknown(f"no answer within {DEADLINE_S:.0f} s", "look at what it asks")])
 
 
-def _standing(looks: PlanSnapshot) -> tuple[str | None, str | None]:
-    """The active site, and the execution that is at it."""
+def _standing(looks: PlanSnapshot) -> tuple[str | None, str | None, str | None]:
+    """The active site, the execution that is at it, and the one that stopped and holds the lease."""
     try:
-        state, holder = looks.state(), looks.holder()
+        state, holder, ended = looks.state(), looks.holder(), looks.ended()
     except FailoverError:
-        return None, None
-    return state.active, state.holder if controller.under_way(looks.plan, state, holder, looks.now) else None
+        return None, None, None
+    if controller.under_way(looks.plan, state, holder, ended, looks.now):
+        return state.active, state.holder, None
+    return state.active, None, state.holder
 
 
 def _plan(looks: PlanSnapshot) -> Iterator[Finding]:
@@ -291,7 +295,7 @@ def _client_name(looks: PlanSnapshot) -> Iterator[Finding]:
 
 
 def _lease(looks: PlanSnapshot) -> Iterator[Finding]:
-    yield from controller.lease(looks.plan, looks.state(), looks.holder(), looks.now)
+    yield from controller.lease(looks.plan, looks.state(), looks.holder(), looks.ended(), looks.now)
 
 
 def _dry_run(looks: PlanSnapshot) -> Iterator[Finding]:
@@ -318,6 +322,6 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "fleet-capacity": _capacity,
     "fleet-instances": _instances,
     "client-name": _client_name,
-    "lease": _lease,
+    controller.LEASE: _lease,
     "dry-run": _dry_run,
 }

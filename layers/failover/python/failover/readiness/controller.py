@@ -4,14 +4,18 @@ Pure."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
+from failover.execution.runs import Ended
 from failover.ledger.records import ExecutionRecord, PlanState
 from failover.plan.consistency import too_old_between_looks, warnings
 from failover.plan.model import Plan
-from failover.readiness import Finding, fail, ok, unknown, warn
+from failover.readiness import Check, Finding, fail, ok, unknown, warn
 from failover.readiness.dry_run import DryRun
 
+LEASE: Final = "lease"
+"""The check that says how the lease becomes free."""
 LONGEST_RUN_S: Final = 3600.0
 """The deadlines of all steps together are below it; waiting for a person comes on top."""
 
@@ -25,14 +29,17 @@ def plan_itself(plan: Plan, watched_every_s: float) -> Iterator[Finding]:
         yield fail(f"{path} {what}", "mend the plan, or let the stack look more often (WatchSeconds)")
 
 
-def under_way(plan: Plan, state: PlanState, holder: ExecutionRecord | None, now: float) -> bool:
-    """Whether an execution is at it: it holds the lease, has not ended, and not for longer than any may take."""
-    if state.holder is None or holder is None or holder.status != "running":
+def under_way(plan: Plan, state: PlanState, holder: ExecutionRecord | None, ended: Ended | None, now: float) -> bool:
+    """Whether an execution is at it: it holds the lease, has not ended, and not for longer than any may take. `ended`:
+    what Step Functions says of a holder that runs no more."""
+    if state.holder is None or holder is None or holder.status != "running" or ended is not None:
         return False
     return now - holder.started_at <= LONGEST_RUN_S + plan.policy.approval_timeout_seconds
 
 
-def lease(plan: Plan, state: PlanState, holder: ExecutionRecord | None, now: float) -> Iterator[Finding]:
+def lease(
+    plan: Plan, state: PlanState, holder: ExecutionRecord | None, ended: Ended | None, now: float
+) -> Iterator[Finding]:
     """Whether a failover could take the plan's lease."""
     if state.holder is None:
         yield ok(f"the lease is free; {state.active} is active, epoch {state.epoch}")
@@ -42,12 +49,21 @@ def lease(plan: Plan, state: PlanState, holder: ExecutionRecord | None, now: flo
         return
     held = f"holds the lease since {now - holder.started_at:,.0f} s"
     free = f"redrive it, or start another execution with supersedes={state.holder!r}"
-    if under_way(plan, state, holder, now):
+    if under_way(plan, state, holder, ended, now):
         yield warn(f"{state.holder} is at it, and {held}", "let it end")
+    elif ended is not None and holder.status == "running":
+        yield fail(f"{ended}, since {now - holder.started_at:,.0f} s", free)
     elif holder.status == "running":
         yield fail(f"{state.holder} {held}, longer than any execution takes", free)
     else:
         yield fail(f"{state.holder} has {holder.status}, and {held}", free)
+
+
+def after_stop(check: Check, holder: str) -> Check:
+    """A check while an execution that stopped holds the lease: what it left half done is mended by going on with it."""
+    if not check.remedy or check.name == LEASE:
+        return check
+    return replace(check, remedy=f"redrive or supersede {holder} first, then look again")
 
 
 def last_dry_run(last: DryRun | None, standby: str, max_age_s: float, now: float) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from failover.dns import NameState, client_name_of
 from failover.errors import Obstacle
+from failover.execution.runs import Ended, ended_holder
 from failover.fleets import Fleet, FleetState, Instance, fleet_of
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import ExecutionRecord, PlanState
@@ -81,6 +82,11 @@ class PlanSnapshot:
         """What the ledger keeps of the execution that holds the lease."""
         name = self.state().holder
         return self.book.execution(self.plan.name, name) if name else None
+
+    @_once
+    def ended(self) -> Ended | None:
+        """What Step Functions says of a holder of the lease that runs no more."""
+        return ended_holder(self.state())
 
     def cluster_id(self, site: str) -> str:
         """The id of a site's cluster, as the plan has it."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,6 +16,9 @@ from drill.gateway.shape import Misfit, read
 
 _CONFIG_ID: Final = re.compile(r"[a-zA-Z0-9._:-]{1,64}")
 _PATTERN: Final = re.compile(r"[^:]*\$\(nodeId\)[^:]*(:[0-9]{1,5})?")
+_PROVIDERS: Final = ("VAULT", "AWS", "AZURE", "FILE", "CYBERARK")
+_LONGEST_MESSAGE: Final = 256
+_OWN_ID: Final = "$(gatewayNodeId)"
 
 
 class BadGatewayConfig(ValueError):
@@ -98,7 +101,8 @@ class NodeIdRange:
 class KafkaCluster:
     """A cluster and the ids its brokers may have."""
 
-    name: str
+    name: str | None = None
+    """By default the domain's."""
     bootstrap_servers: tuple[BootstrapServer, ...]
     node_id_ranges: tuple[NodeIdRange, ...] = (NodeIdRange(name="default", start=0, end=2),)
 
@@ -116,8 +120,12 @@ class StreamingDomain:
     """A cluster that routes can lead to."""
 
     name: str
-    type: Literal["kafka"]
+    type: Literal["kafka"] = "kafka"
     kafka_cluster: KafkaCluster
+
+    def __post_init__(self) -> None:
+        if self.kafka_cluster.name is None:
+            object.__setattr__(self, "kafka_cluster", replace(self.kafka_cluster, name=self.name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,11 +171,26 @@ class Sasl:
     jaas_config: JaasConfig | None = None
     connections_max_reauth_ms: int | None = None
     oauth: OAuth | None = None
+    scram: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Authentication:
-    """One side of a swap."""
+class ClientAuthentication:
+    """How clients log in at a route that swaps: by SASL, or by a certificate."""
+
+    sasl: Sasl | None = None
+    ssl: dict[str, Any] | None = None
+    mtls: dict[str, Any] | None = None
+    connections_max_re_auth_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.sasl is None and self.ssl is None and self.mtls is None:
+            raise ValueError("needs sasl, ssl or mtls")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterAuthentication:
+    """How a route that swaps logs in at the cluster."""
 
     sasl: Sasl
 
@@ -176,17 +199,23 @@ class Authentication:
 class SwapConfig:
     """Whose credentials come in, and where those come from that go on."""
 
-    client_auth: Authentication
+    client_auth: ClientAuthentication
     secret_store: str
-    cluster_auth: Authentication
+    cluster_auth: ClusterAuthentication
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecretProvider:
     """A kind of secret store, and its own settings."""
 
-    type: Literal["VAULT", "AWS", "AZURE"]
+    type: str
+    """In any case."""
     config: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.type.upper() not in _PROVIDERS:
+            raise ValueError(f"type must be one of {', '.join(_PROVIDERS)}, not {self.type!r}")
+        object.__setattr__(self, "type", self.type.upper())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,14 +233,20 @@ class Security:
     auth: Literal["passthrough", "swap"] = "passthrough"
     ssl: Ssl | None = None
     swap_config: SwapConfig | None = None
+    passthrough_config: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fence:
-    """Answer every request with an error that clients retry."""
+    """Answer every request with an error that clients retry, if its scope is all."""
 
-    scope: Literal["ALL"] = "ALL"
+    scope: Literal["ALL", "NONE", "all", "none"]
     error_code: Literal["BROKER_NOT_AVAILABLE"] = "BROKER_NOT_AVAILABLE"
+    error_message: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.error_message) > _LONGEST_MESSAGE:
+            raise ValueError(f"errorMessage must have {_LONGEST_MESSAGE} characters at most")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +262,11 @@ class RouteConfig:
 
     def __post_init__(self) -> None:
         address(self.endpoint)
+
+    @property
+    def fenced(self) -> bool:
+        """Whether its fence is shut."""
+        return self.fence is not None and self.fence.scope.upper() == "ALL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,14 +288,23 @@ class Admin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Advanced:
+    """How it does its input and output."""
+
+    use_io_uring: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gateway:
     """The whole configuration, under the key `gateway`."""
 
-    name: str
+    name: str = "gateway"
     streaming_domains: tuple[StreamingDomain, ...]
     routes: tuple[RouteConfig, ...]
     secret_stores: tuple[SecretStore, ...] = ()
     admin: Admin = Admin()
+    advanced: Advanced = Advanced()
+    schema_validation: dict[str, Any] | None = None
     # Where a container's configuration holds it is not documented; `GET /config` tells it.
     config_id: str | None = None
 
@@ -298,11 +347,14 @@ def from_environment(environment: Mapping[str, str]) -> Gateway:
         BadGatewayConfig: if there is none, or it is not of the documented schema.
     """
     if path := environment.get("GATEWAY_CONFIG_FILE"):
-        return parse(_text_of("GATEWAY_CONFIG_FILE", path))
+        return parse(_with_own_id(_text_of("GATEWAY_CONFIG_FILE", path), environment))
     if text := environment.get("GATEWAY_CONFIG"):
-        return parse(text)
+        return parse(_with_own_id(text, environment))
     if path := environment.get("GATEWAY_CONFIG_TEMPLATE"):
-        return parse(_text_of("GATEWAY_CONFIG_TEMPLATE", path))
+        template = _text_of("GATEWAY_CONFIG_TEMPLATE", path)
+        if "{{" in template:
+            raise BadGatewayConfig(f"{path} is a Go template, which this stand-in does not fill in")
+        return parse(_with_own_id(template, environment))
     raise BadGatewayConfig("set GATEWAY_CONFIG_FILE, GATEWAY_CONFIG or GATEWAY_CONFIG_TEMPLATE")
 
 
@@ -325,6 +377,14 @@ def parse(text: str) -> Gateway:
         if route.strategy.type == "port" and last > 65_535:
             raise BadGatewayConfig(f"route {route.name!r}: its nodes need ports up to {last}, beyond 65535")
     return gateway
+
+
+def _with_own_id(text: str, environment: Mapping[str, str]) -> str:
+    if _OWN_ID not in text:
+        return text
+    if not (own := environment.get("GATEWAY_NODE_ID")):
+        raise BadGatewayConfig(f"the configuration holds {_OWN_ID}: set GATEWAY_NODE_ID")
+    return text.replace(_OWN_ID, own)
 
 
 def _text_of(variable: str, path: str) -> str:

@@ -24,6 +24,7 @@ from typing import Any, Final
 from drill.gateway.config import BadGatewayConfig, Gateway, RouteConfig, address, from_environment
 from drill.gateway.metrics import exposition
 from drill.gateway.route import Served, route_of
+from drill.gateway.unserved import refuse_unserved
 from drill.network import admin_http
 from drill.network.admin_http import Reply, as_json
 from drill.ports import LOOPBACK
@@ -137,13 +138,14 @@ class Instance:
         self._refuse_unknown(gateway)
         if [route.name for route in gateway.routes] != [route.name for route in self._gateway.routes]:
             raise ReloadRejected("routes were added or removed")
-        for part in ("name", "admin", "streaming_domains", "secret_stores"):
+        for part in ("name", "admin", "advanced", "streaming_domains", "secret_stores", "schema_validation"):
             if getattr(gateway, part) != getattr(self._gateway, part):
                 raise ReloadRejected(f"{part} can't be changed in place")
         before = {route.name: route for route in self._gateway.routes}
         return {route.name: route for route in gateway.routes if route != before[route.name]}
 
     def _refuse_unknown(self, gateway: Gateway) -> None:
+        refuse_unserved(gateway)
         if self._version < FENCE_SINCE and any(route.fence is not None for route in gateway.routes):
             raise BadGatewayConfig("this version knows no field `fence`")
 

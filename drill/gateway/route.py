@@ -52,7 +52,7 @@ def _gate(gateway: Gateway, config: RouteConfig, counts: SwapCounts) -> Callable
     login: Callable[[], Gate] = Open
     if config.security.auth == "swap":
         login = partial(Swap, Credentials(gateway, config, counts))
-    if config.fence is None:
+    if not config.fenced:
         return login
     from drill.gateway.fence import Fence  # all it takes to answer any request is long to import
 

@@ -49,8 +49,11 @@ class Credentials:
         if swap is None:
             raise BadGatewayConfig(f"route {config.name!r}: security.auth 'swap' needs swapConfig")
         self.counts = counts
-        self.max_session_ms = swap.client_auth.sasl.connections_max_reauth_ms
-        self.clients = _users(_jaas(config.name, "clientAuth", swap.client_auth.sasl))
+        sasl = swap.client_auth.sasl
+        if sasl is None:
+            raise BadGatewayConfig(f"route {config.name!r}: clientAuth without sasl is not done by this stand-in")
+        self.max_session_ms = sasl.connections_max_reauth_ms or swap.client_auth.connections_max_re_auth_ms
+        self.clients = _users(_jaas(config.name, "clientAuth", sasl))
         self._template = _jaas(config.name, "clusterAuth", swap.cluster_auth.sasl)
         if self._template.count("%s") != 2:
             raise BadGatewayConfig(f"route {config.name!r}: the JAAS template of clusterAuth needs two %s")

@@ -15,6 +15,7 @@ import yaml
 from drill.gateway.config import BadGatewayConfig, from_environment, parse
 from drill.gateway.route import route_of
 from drill.gateway.secrets import Credentials, SwapCounts
+from drill.gateway.unserved import refuse_unserved
 from drill.process import ROOT
 
 
@@ -167,3 +168,121 @@ def test_a_gateway_starts_without_what_takes_long_to_import() -> None:
     program = f"import sys, drill.gateway.instance; print({heavy} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"
+
+
+def swapping(document: dict[str, Any], client_auth: dict[str, Any]) -> dict[str, Any]:
+    """The document with a route that swaps what clients log in with."""
+    login = {"mechanism": "PLAIN", "callbackHandlerClass": "a.B", "jaasConfig": {"file": "/f"}}
+    document["gateway"]["secretStores"] = [{"name": "vault", "provider": {"type": "Vault", "config": {}}}]
+    swap = {"clientAuth": client_auth, "secretStore": "vault", "clusterAuth": {"sasl": login}}
+    document["gateway"]["routes"][0]["security"] = {"auth": "swap", "swapConfig": swap}
+    return document
+
+
+def test_what_the_vendors_examples_leave_out_has_the_vendors_defaults(document: dict[str, Any]) -> None:
+    gateway = document["gateway"]
+    del gateway["name"], gateway["streamingDomains"][0]["type"], gateway["streamingDomains"][0]["kafkaCluster"]["name"]
+    gateway["advanced"] = {"useIoUring": True}
+    gateway["streamingDomains"][0]["kafkaCluster"]["bootstrapServers"][0]["ssl"] = {"truststore": None}
+    parsed = parse(yaml.safe_dump(document))
+    (domain,) = parsed.streaming_domains
+    assert (domain.type, domain.kafka_cluster.name, parsed.advanced.use_io_uring) == ("kafka", domain.name, True)
+    assert domain.kafka_cluster.bootstrap_servers[0].ssl is not None
+    refuse_unserved(parsed)
+
+
+@pytest.mark.parametrize("given", ["Vault", "vault", "AWS", "Aws", "Azure", "File", "CyberArk"])
+def test_a_secret_provider_is_known_in_any_case(document: dict[str, Any], given: str) -> None:
+    document["gateway"]["secretStores"] = [{"name": "s", "provider": {"type": given, "config": {}}}]
+    assert parse(yaml.safe_dump(document)).secret_stores[0].provider.type == given.upper()
+
+
+def test_a_secret_provider_that_nobody_has_is_refused(document: dict[str, Any]) -> None:
+    document["gateway"]["secretStores"] = [{"name": "s", "provider": {"type": "Floppy", "config": {}}}]
+    with pytest.raises(BadGatewayConfig, match="VAULT, AWS, AZURE, FILE, CYBERARK, not 'Floppy'"):
+        parse(yaml.safe_dump(document))
+
+
+@pytest.mark.parametrize(
+    ("client_auth", "said"),
+    [
+        ({"ssl": {"principalMappingRules": "RULE:^CN=(.*?)$/$1/"}}, "clientAuth by certificate of route"),
+        ({"mtls": {"ssl": {"principalMappingRules": []}}}, "clientAuth by certificate of route"),
+        (
+            {"sasl": {"mechanism": "SCRAM", "scram": {"alterScramCredentials": True, "admin": {"username": "a"}}}},
+            "clientAuth.sasl.scram of route",
+        ),
+    ],
+)
+def test_what_the_vendors_examples_have_is_read_and_refused_by_name_where_it_is_not_served(
+    document: dict[str, Any], client_auth: dict[str, Any], said: str
+) -> None:
+    parsed = parse(yaml.safe_dump(swapping(document, client_auth)))
+    with pytest.raises(BadGatewayConfig, match=said):
+        refuse_unserved(parsed)
+
+
+def test_a_limit_of_sessions_is_read_on_either_level(document: dict[str, Any], tmp_path: Path) -> None:
+    for name in ("users", "template"):
+        (tmp_path / name).write_text('KafkaServer { user_a="%s" "%s"; };')
+    sasl = {"mechanism": "PLAIN", "jaasConfig": {"file": str(tmp_path / "users")}}
+    swapping(document, {"sasl": sasl, "connectionsMaxReAuthMs": 7000})
+    document["gateway"]["secretStores"][0]["provider"]["type"] = "aws"
+    swap = document["gateway"]["routes"][0]["security"]["swapConfig"]
+    swap["clusterAuth"]["sasl"]["jaasConfig"]["file"] = str(tmp_path / "template")
+    parsed = parse(yaml.safe_dump(document))
+    assert Credentials(parsed, parsed.routes[0], SwapCounts()).max_session_ms == 7000
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("schemaValidation", {"schemaRegistryUrls": ["http://sr:8081"]}, "schemaValidation"),
+        (
+            "routes.0.security",
+            {"auth": "passthrough", "passthroughConfig": {"sasl": {"extensionHeaders": {"logicalCluster": "lkc-1"}}}},
+            "passthroughConfig of route",
+        ),
+    ],
+)
+def test_a_part_that_this_stand_in_does_not_do_is_refused_by_its_name(
+    document: dict[str, Any], path: str, value: Any, said: str
+) -> None:
+    _set(document, path, value)
+    parsed = parse(yaml.safe_dump(document))
+    with pytest.raises(BadGatewayConfig, match=said):
+        refuse_unserved(parsed)
+
+
+@pytest.mark.parametrize(("scope", "fenced"), [("ALL", True), ("all", True), ("NONE", False), ("none", False)])
+def test_a_fence_is_shut_by_its_scope(document: dict[str, Any], scope: str, fenced: bool) -> None:
+    document["gateway"]["routes"][0]["fence"] = {"scope": scope, "errorMessage": "gone west"}
+    assert parse(yaml.safe_dump(document)).routes[0].fenced is fenced
+
+
+@pytest.mark.parametrize(
+    ("fence", "said"),
+    [({}, "scope: is missing"), ({"scope": "SOME"}, "'ALL'"), ({"scope": "ALL", "errorMessage": "m" * 257}, "256")],
+)
+def test_a_fence_that_the_vendor_does_not_take_is_refused(
+    document: dict[str, Any], fence: dict[str, Any], said: str
+) -> None:
+    document["gateway"]["routes"][0]["fence"] = fence
+    with pytest.raises(BadGatewayConfig, match=said):
+        parse(yaml.safe_dump(document))
+
+
+def test_a_gateways_own_id_is_filled_in_and_missed_where_it_is_not_given(document: dict[str, Any]) -> None:
+    document["gateway"]["routes"][0]["endpoint"] = "gw-$(gatewayNodeId).example.com:9092"
+    text = yaml.safe_dump(document)
+    parsed = from_environment({"GATEWAY_CONFIG": text, "GATEWAY_NODE_ID": "2"})
+    assert parsed.routes[0].endpoint == "gw-2.example.com:9092"
+    with pytest.raises(BadGatewayConfig, match="set GATEWAY_NODE_ID"):
+        from_environment({"GATEWAY_CONFIG": text})
+
+
+def test_a_template_of_go_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.yaml.template"
+    path.write_text('gateway: {name: "{{ getEnv "NAME" "" }}"}')
+    with pytest.raises(BadGatewayConfig, match="is a Go template"):
+        from_environment({"GATEWAY_CONFIG_TEMPLATE": str(path)})

@@ -13,8 +13,9 @@ import typer
 from command.output import Line, show, show_json
 from failover.errors import BadPlan
 from failover.plan.consistency import warnings
-from failover.plan.document import Problem
+from failover.plan.document import Problem, read_document
 from failover.plan.model import parse
+from failover.plan.renamed import old_names
 
 STANDARD_INPUT = "-"
 Status = Literal["good", "refused", "unreadable"]
@@ -78,7 +79,9 @@ def _checked(file: str) -> Checked:
         plan = parse(text)
     except BadPlan as error:
         return Checked(file=file, plan=None, status="refused", problems=tuple(error.problems))
-    return Checked(file=file, plan=plan.name, status="good", warnings=tuple(warnings(plan)))
+    return Checked(
+        file=file, plan=plan.name, status="good", warnings=(*old_names(read_document(text).content), *warnings(plan))
+    )
 
 
 def _text(file: str) -> str:

@@ -80,6 +80,12 @@ def test_a_warning_is_told_and_refuses_only_where_that_is_asked_for(tmp_path: Pa
     assert failover("plans", "check", "--strict", file)[0] == 1
 
 
+def test_a_field_under_its_name_of_before_is_a_warning_with_the_one_of_now() -> None:
+    text = ORDERS.read_text().replace("  min_vantage_points:", "  vantage_points:")
+    code, output = failover("plans", "check", "-", stdin=text)
+    assert code == 0 and "policy.vantage_points is the name of before: write min_vantage_points" in output
+
+
 def test_of_many_files_each_is_told_and_the_worst_decides(bad: Path, tmp_path: Path) -> None:
     code, output = failover("plans", "check", str(ORDERS), str(bad))
     assert code == 1 and "is good" in output and "refused, 8 wrong field(s)" in output

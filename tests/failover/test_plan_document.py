@@ -167,3 +167,10 @@ def test_a_region_of_any_partition_is_taken(region: str) -> None:
 
 def _kafka(plan: dict[str, Any]) -> dict[str, Any]:
     return dict.__getitem__(plan["sites"]["east"], "kafka")
+
+
+def test_a_plan_that_is_stored_under_the_names_of_before_is_read_by_those_of_now() -> None:
+    assert policy_of("  vantage_points: 3").policy.min_vantage_points == 3
+    assert "at least 1" in problems(with_policy("  vantage_points: 0"))["policy.min_vantage_points"]
+    assert policy_of("  vantage_points: 3\n  min_vantage_points: 3").policy.min_vantage_points == 3
+    assert set(problems(with_policy("  vantage_points: 3\n  min_vantage_points: 2"))) == {"policy.vantage_points"}

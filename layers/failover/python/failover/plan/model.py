@@ -20,6 +20,7 @@ from failover.plan.client_name import ClientNameConfig
 from failover.plan.document import read_document
 from failover.plan.fleets import FleetConfig
 from failover.plan.policy import Policy
+from failover.plan.renamed import with_new_names
 from failover.plan.wording import problems_of
 
 FENCED: Final = "fenced"
@@ -201,11 +202,12 @@ def parse(text: str, name: str = "?") -> Plan:
     name = str(document.content.get("name", name))
     if document.problems:
         raise BadPlan(name, list(document.problems))
+    content = with_new_names(document.content)
     try:
         # As JSON: of Python's own values, a strict model takes no list for a tuple.
-        plan = Plan.model_validate_json(json.dumps(document.content))
+        plan = Plan.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        raise BadPlan(name, problems_of(error, document.content, Plan)) from None
+        raise BadPlan(name, problems_of(error, content, Plan)) from None
     if problems := list(contradictions(plan)):
         raise BadPlan(name, problems)
     return plan

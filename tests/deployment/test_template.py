@@ -330,3 +330,29 @@ def test_a_dry_run_that_stops_again_and_again_is_one_alarm() -> None:
     alarm = of_type("AWS::CloudWatch::Alarm")["StoppedAlarm"]
     assert TEMPLATE["Parameters"]["DryRunSchedule"]["Default"] == "rate(5 minutes)"
     assert alarm["DatapointsToAlarm"] == 1 and alarm["Period"] * alarm["EvaluationPeriods"] > 5 * 60
+
+
+def test_every_alarm_is_told_and_its_topic_takes_it() -> None:
+    for name, alarm in of_type("AWS::CloudWatch::Alarm").items():
+        assert alarm["AlarmActions"] == [{"Ref": "Notifications"}], name
+    (topic,) = of_type("AWS::SNS::Topic").values()
+    assert "KmsMasterKeyId" not in topic, "AWS's own key for SNS lets no alarm publish"
+
+
+def test_every_way_in_which_an_execution_can_end_badly_is_an_alarm() -> None:
+    machine = [{"Name": "StateMachineArn", "Value": {"Ref": "FailoverStateMachine"}}]
+    alarms = [alarm for alarm in of_type("AWS::CloudWatch::Alarm").values() if alarm["Dimensions"] == machine]
+    assert {alarm["MetricName"] for alarm in alarms} == {"ExecutionsFailed", "ExecutionsAborted", "ExecutionsTimedOut"}
+
+
+def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can_have_some() -> None:
+    given = {name: each for name, each in TEMPLATE["Parameters"].items() if name.endswith("Concurrency")}
+    assert given and all(each["Default"] == "" for each in given.values())
+    reserved = {
+        each["CodeUri"].removeprefix("functions/"): each["ReservedConcurrentExecutions"]["If"]
+        for each in of_type("AWS::Serverless::Function").values()
+        if "ReservedConcurrentExecutions" in each
+    }
+    assert set(FUNCTIONS) - set(reserved) == {"sample_lag", "check_readiness"}
+    for condition, _, otherwise in reserved.values():
+        assert condition in TEMPLATE["Conditions"] and otherwise == {"Ref": "AWS::NoValue"}

@@ -202,6 +202,14 @@ def test_unknown_states_and_extra_fields_do_not_crash_the_promotion(
     until_done(call, "promote_mirrors", {"execution": execution})
 
 
+def test_a_dry_run_that_would_stand_down_stands_down(sites: Sites, execution: dict[str, Any], call: Call) -> None:
+    dry = call("claim", {"start": {"plan": "orders", "to": "standby", "dry_run": True}, "execution_name": "dry"})
+    from_the_standby = dry["execution"] | {"from": "west", "to": "east"}
+    observed = call("assess", {"execution": from_the_standby})["observed"]
+    assert observed["verdict"] == "stand-down" and "is the standby" in observed["why"]
+    assert call("assess", {"execution": dry["execution"]})["observed"]["verdict"] == "proceed"
+
+
 def test_a_dry_run_promotes_nothing(sites: Sites, execution: dict[str, Any], call: Call) -> None:
     dry = call("claim", {"start": {"plan": "orders", "to": "standby", "dry_run": True}, "execution_name": "dry"})
     report = call("promote_mirrors", {"execution": dry["execution"]})

@@ -10,10 +10,10 @@ drill: .venv/drill.done
 	.venv/bin/python -m drill run region-loss
 
 check: .venv/test.done lint
-	.venv/bin/python -m pytest -n 4 --dist loadfile -m "not slow"
+	.venv/bin/python -m pytest -n 4 -m "not slow"
 
 test: .venv/test.done .venv-sam/done lint
-	.venv/bin/python -m pytest -n 4 --dist loadfile -rs
+	.venv/bin/python -m pytest -n 4 -rs
 
 lint: .venv/test.done
 	.venv/bin/ruff check .

@@ -54,7 +54,7 @@ def measure() -> list[Result]:
     with tempfile.TemporaryDirectory() as logs:
         config = {"region": REGION, "log_dir": logs, "ecs": True}
         try:
-            cloud = spawn("drill.aws.cloud", config, log=Path(logs) / "cloud.log", timeout_s=60)
+            cloud = spawn("drill.aws.cloud", config, log=Path(logs) / "cloud.log")
         except ChildFailed as error:
             raise NotMeasured(str(error)) from error
         try:

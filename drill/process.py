@@ -122,9 +122,9 @@ def spawn(
     log: Path,
     env: Mapping[str, str] | None = None,
     python: str = sys.executable,
-    timeout_s: float = 20.0,
+    timeout_s: float = 120.0,
 ) -> Child:
-    """Start `python -m module '<config>'` and wait for its ready line.
+    """Start `python -m module '<config>'` and wait for its ready line, for long: a busy machine is no failure.
 
     Raises:
         ChildFailed: if it ends, or says nothing for `timeout_s` seconds.

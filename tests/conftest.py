@@ -34,6 +34,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests run in one worker, and share its world; all whole drills in one, since each fills a machine."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class WorldsTogether(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "whole drills" if file.startswith("tests/drill/test_") else file
+
+    return WorldsTogether(config, log)
+
+
 class Context:
     """Lambda's context, as far as Powertools looks at it."""
 

@@ -22,7 +22,6 @@ ENVIRONMENT = {
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("sam"),
     pytest.mark.skipif(not SAM.exists(), reason="the SAM CLI's environment is made by `make test`"),
 ]
 

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from drill import fixture_plan
 from drill.world import Settings, World
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.xdist_group("drill")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 LIMIT_S = 60.0
 
 

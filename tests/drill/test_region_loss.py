@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 170
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("drill")]
+pytestmark = [pytest.mark.slow]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def test_no_process_is_left(drill: Drill) -> None:
     assert ours(str(drill.directory)) == []
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_world_that_is_interrupted_takes_everything_with_it(tmp_path: Path, how: signal.Signals) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -152,16 +152,16 @@ def test_a_world_that_is_interrupted_takes_everything_with_it(tmp_path: Path, ho
     children = psutil.Process(up.pid).children(recursive=True)
     assert len(children) > 10
     up.send_signal(how)
-    up.wait(30)
+    up.wait(90)
     _, alive = psutil.wait_procs(children, timeout=15)
     assert alive == []
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 def test_a_drill_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "drill", "run", "region-loss", "--reports", str(tmp_path)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 150
     while not list(tmp_path.glob("*/logs/producer.log")) and time.monotonic() < deadline:
         time.sleep(0.2)
     children = psutil.Process(running.pid).children(recursive=True)

@@ -33,7 +33,6 @@ FUNCTIONS = {
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(180),
-    pytest.mark.xdist_group("drill"),
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has a second loopback address"),
 ]
 

@@ -17,7 +17,7 @@ from tests.statemachines.scripted import (
     waiting,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failover-machine")]
+pytestmark = [pytest.mark.slow]
 
 STOPPED = fails("FailoverStopped")
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.statemachines.scripted import STEPS, Machine, concluded, done, fails, throttled, waiting
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failover-machine")]
+pytestmark = [pytest.mark.slow]
 
 STOPPED = fails("FailoverStopped")
 

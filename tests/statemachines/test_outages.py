@@ -11,7 +11,7 @@ from drill.aws.jsonata_evaluation import evaluate
 from statemachines.blocks import TRANSIENT, step
 from tests.statemachines.scripted import DEADLINES, STEPS, Machine, concluded, done, fails, throttled, verdict
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failover-machine")]
+pytestmark = [pytest.mark.slow]
 
 A_MINUTE = 60
 STOPPED = fails("FailoverStopped")

@@ -242,7 +242,7 @@ def start_aws(root: Path, **more: Any) -> Aws:
         "async_retry_delays_s": [0.1, 0.1],
         **more,
     }
-    return Aws(spawn("drill.aws.cloud", config, log=root / "logs" / "cloud.log", timeout_s=60), root)
+    return Aws(spawn("drill.aws.cloud", config, log=root / "logs" / "cloud.log"), root)
 
 
 @pytest.fixture(scope="session")

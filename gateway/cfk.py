@@ -9,8 +9,8 @@ import re
 from typing import Final
 
 from failover.errors import UnknownSite
-from failover.fleets.cfk_state import certificate
 from failover.plan.fleets import CfkBlueGreenFleet, CfkFleet
+from failover.plan.gateway_route import certificate
 from failover.plan.model import Plan
 from gateway.config import allowed_urls, check, listening_ports
 from gateway.kubernetes import Manifest, controller_access, disruption_budget, load_balancer, over_zones

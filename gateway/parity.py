@@ -17,9 +17,9 @@ import typer
 from failover.errors import FailoverError
 from failover.fleets import FleetState, fleet_of
 from failover.fleets.cfk import GATEWAYS
-from failover.fleets.cfk_state import hot_reload
 from failover.fleets.kubernetes import EksApi
 from failover.plan.fleets import CfkBlueGreenFleet, CfkFleet, FleetConfig
+from failover.plan.gateway_route import hot_reload
 from failover.plan.model import Plan, load_plan
 
 Facts = Mapping[str, str]

@@ -15,14 +15,12 @@ from failover.fleets.cfk_state import (
     HOT_RELOAD_STATUS,
     PodAnswer,
     View,
-    certifies,
-    config_id,
-    hot_reload,
     parse_answer,
 )
 from failover.fleets.change_annotation import ANNOTATION, Change, change_of, digests, is_new, since
 from failover.fleets.pods import bootstrap_of, carries_clients, rolled_out, short_of
 from failover.plan.fleets import CfkFleet, Domain, Eks
+from failover.plan.gateway_route import certifies, config_id, hot_reload
 
 NOW = 1_800_000_000.0
 READY = [{"type": "Ready", "status": "True"}]

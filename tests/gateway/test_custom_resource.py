@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from failover.errors import Refused
-from failover.fleets.cfk_state import certifies
+from failover.plan.gateway_route import certifies
 from failover.plan.model import parse
 from gateway.config import gateway_config
 from gateway.render import kubernetes_resources

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from failover.fleets.cfk_state import certifies
+from failover.plan.gateway_route import certifies
 from failover.plan.model import Plan, parse
 from gateway.kubernetes import ANNOTATIONS
 from gateway.parity import differences, facts_of

@@ -18,15 +18,10 @@ from failover.errors import FleetRejected, Obstacle
 from failover.fleets import FleetState, metrics
 from failover.fleets.cfk_state import (
     BLOCKED,
-    HEADERS,
     ROLL,
     PodAnswer,
     View,
-    config_id,
-    extension_headers,
-    hot_reload,
     is_failure,
-    is_fenced,
     parse_answer,
 )
 from failover.fleets.change_annotation import Change, change_of, conditions_of, digests, is_new
@@ -34,6 +29,7 @@ from failover.fleets.guarded_patch import patched
 from failover.fleets.kubernetes import Api, EksApi, Object
 from failover.fleets.pods import carries_clients
 from failover.plan.fleets import CfkFleet, Domain
+from failover.plan.gateway_route import HEADERS, config_id, extension_headers, hot_reload, is_fenced
 from failover.plan.model import FENCED
 
 GATEWAYS: Final = "apis/platform.confluent.io/v1beta1 gateways"

@@ -8,9 +8,7 @@ was made for; or, where images know no id, because it was not there before the c
 
 from __future__ import annotations
 
-import hashlib
 import json
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,13 +30,13 @@ from failover.fleets.metrics import SERVING, RouteMetrics, parse_metrics
 from failover.fleets.pods import bootstrap_of, has_variable, is_ready, started_at, zone_of
 from failover.fleets.rollout import Refusal, Rollout
 from failover.plan.fleets import CfkFleet
+from failover.plan.gateway_route import certifies, extension_headers, hot_reload, is_fenced
 from failover.plan.model import FENCED
 
 HOT_RELOAD, ROLL, REPLACE = "hot reload", "roll", "replace"
 HOT_RELOAD_STATUS: Final = "platform.confluent.io/hot-reload-status"
 BLOCKED: Final = "platform.confluent.io/block-reconcile"
 LICENCE: Final = "GATEWAY_LICENSES"
-HEADERS: Final = "extensionHeaders"
 REFUSED_AFTER_S: Final = 30
 """How long a failure must stand to be taken for the operator's answer; it may fail for a moment, and try again."""
 
@@ -290,50 +288,6 @@ class View(Rollout):
             if not self.settled and is_failure(it)
         ]
         return "; ".join([*said, *([self.stalled_because] if self.stalled_because else [])])
-
-
-def hot_reload(spec: Mapping[str, Any]) -> bool:
-    """Whether a Gateway's spec has hot reload on: `enabled` has no default, so without it, it is off."""
-    asked = spec.get("hotReload")
-    return isinstance(asked, dict) and asked.get("enabled") is True
-
-
-def is_fenced(route: Mapping[str, Any]) -> bool:
-    """Whether a route answers every request with an error: its fence has a scope, and that may be none."""
-    return str((route.get("fence") or {}).get("scope")).upper() == "ALL"
-
-
-def extension_headers(route: Mapping[str, Any]) -> dict[str, str]:
-    """What a route adds to the tokens that pass through it."""
-    return dict(((route.get("security") or {}).get("cluster") or {}).get(HEADERS) or {})
-
-
-def certificate(spec: Mapping[str, Any], index: int) -> str:
-    """What an id must hold to certify a route of a spec: a digest of where it leads."""
-    route = spec["routes"][index]
-    to = route.get("streamingDomain") or {}
-    servers = [
-        (server.get("id"), server.get("endpoint"))
-        for domain in spec.get("streamingDomains", [])
-        if domain.get("name") == to.get("name")
-        for server in domain.get("kafkaCluster", {}).get("bootstrapServers", [])
-        if server.get("id") == to.get("bootstrapServerId")
-    ]
-    store = (route.get("security") or {}).get("secretStore")
-    leads = [route.get("name"), to.get("name"), servers, store, is_fenced(route)]
-    if headers := extension_headers(route):
-        leads.append(sorted(headers.items()))
-    return hashlib.sha256(json.dumps(leads).encode()).hexdigest()[:16]
-
-
-def config_id(spec: Mapping[str, Any], index: int) -> str:
-    """A fresh id that certifies a route of a spec (`^[a-zA-Z0-9._:-]{1,64}$`)."""
-    return f"fo-{certificate(spec, index)}-{uuid.uuid4().hex[:12]}"
-
-
-def certifies(identity: str, spec: Mapping[str, Any], index: int) -> bool:
-    """Whether an id was made for a route of a spec as it is now."""
-    return identity.startswith(f"fo-{certificate(spec, index)}-")
 
 
 def is_failure(condition: Mapping[str, Any]) -> bool:

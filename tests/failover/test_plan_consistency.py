@@ -198,3 +198,39 @@ def test_what_can_never_be_decided_of_the_other_site_or_is_only_observed_is_a_wa
 def test_a_stored_plan_with_warnings_is_taken_by_every_step() -> None:
     plan: Plan = parse(changed(policy(signals=["failover-*", "probe/*"])))
     assert list(warnings(plan)) and plan.name == "orders"
+
+
+def test_what_looks_at_a_site_from_its_own_region_is_no_vote_once_that_is_lost_and_a_warning_says_so() -> None:
+    def change(plan: dict[str, Any]) -> None:
+        plan["vantage_points"] = ["us-east-2", "us-west-2"]
+        plan["sites"]["east"]["alarms"] = [{"name": "failover-orders-east", "region": "us-east-2"}]
+        plan["policy"] |= {"quorum": 2, "min_vantage_points": 2, "fast_path": True}
+
+    told = warned(change)
+    assert "1 votes can say that east is lost once all of us-east-2 is (probe/us-west-2)" in told["policy.quorum"]
+    assert "write 1" in told["policy.min_vantage_points"]
+
+
+@pytest.mark.parametrize(
+    "anchor",
+    [
+        "sts.us-east-2.amazonaws.com:443",
+        "pkc-west01.us-west-2.aws.confluent.cloud:443",
+        "gw-east.orders.example.com:9092",
+    ],
+)
+def test_an_anchor_that_is_lost_with_a_site_is_a_warning(anchor: str) -> None:
+    assert "is lost with site" in warned(lambda plan: plan["anchors"].append(anchor))["anchors[3]"]
+
+
+def test_maintenance_that_never_ends_is_a_warning() -> None:
+    nights = {"begins": "18:00", "ends": "06:00"}
+    assert warned(policy(maintenance=[nights, {"begins": "06:00", "ends": "17:59"}])) == {}
+    assert (
+        "no time at all"
+        in warned(policy(maintenance=[nights, {"begins": "06:00", "ends": "18:00"}]))["policy.maintenance"]
+    )
+
+
+def test_a_plan_by_which_nothing_can_ever_be_started_is_a_warning() -> None:
+    assert "nothing can ever" in warned(policy(mode="observe", by_hand="refuse"))["policy.by_hand"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from failover.plan import votes
 from failover.plan.document import Problem, join
@@ -49,9 +50,18 @@ def warnings(plan: Plan) -> Iterator[Problem]:
     for name, site in plan.sites.items():
         yield from _elsewhere(name, site)
     yield from votes.alarms_without_a_vote(plan)
+    yield from _anchors_inside(plan)
     for name in plan.sites:
         if name != plan.home or plan.policy.mode == "observe":
             yield from votes.shortfalls(plan, name)
+        yield from votes.shortfalls_without_its_region(plan, name)
+    if plan.policy.always_maintained:
+        yield (
+            "policy.maintenance",
+            "leaves no time at all: nothing is ever started by itself; write mode: observe if so",
+        )
+    if (plan.policy.mode, plan.policy.by_hand) == ("observe", "refuse"):
+        yield "policy.by_hand", "is refuse, and mode is observe: nothing can ever be started; write approve or allow"
 
 
 def too_old_between_looks(plan: Plan, interval_s: float) -> Iterator[Problem]:
@@ -130,6 +140,19 @@ def _elsewhere(name: str, site: Site) -> Iterator[Problem]:
                 path,
                 f"is of account {account}, and site {name} of {first_account}: a site's fleets are in one account",
             )
+
+
+def _anchors_inside(plan: Plan) -> Iterator[Problem]:
+    """Anchors that are lost with a site: a vantage point would take the loss of the site for its own."""
+    for index, anchor in enumerate(plan.anchors):
+        for name, site in plan.sites.items():
+            own = {*_hosts(site.kafka.bootstrap), site.dns_target, urlsplit(site.kafka.rest_endpoint).hostname}
+            hosts = [host for host in _hosts(anchor) if not is_address(host)]
+            if any(host in own or site.region in host.split(".") for host in hosts):
+                yield (
+                    f"anchors[{index}]",
+                    f"is lost with site {name}, and anchors are outside of both: name another one",
+                )
 
 
 def _arns(path: str, value: Any) -> Iterator[tuple[str, str]]:

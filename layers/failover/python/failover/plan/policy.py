@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Literal
@@ -12,6 +13,8 @@ from pydantic import AwareDatetime, Discriminator, Field, Tag, model_validator
 from failover.plan.base import Label, PlanModel, form
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY, _WEEK = 24 * 60, 7 * 24 * 60
+"""In minutes."""
 _DATE: Final = re.compile(r"\d{4}-")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 TimeOfDay = Annotated[str, form(r"^([01]\d|2[0-3]):[0-5]\d$", 'a time of day in UTC, such as "22:30"')]
@@ -26,6 +29,14 @@ class Weekly(PlanModel):
     """When it begins, in quotes."""
     ends: TimeOfDay
     """When it ends, in quotes; before it begins: on the next day."""
+
+    def minutes(self) -> Iterator[int]:
+        """The minutes of a week in which it is open, from Monday on."""
+        begins, ends = (int(at[:2]) * 60 + int(at[3:]) for at in (self.begins, self.ends))
+        for day in self.days:
+            first = DAYS.index(day) * _DAY + begins
+            length = (ends - begins) % _DAY or _DAY
+            yield from (minute % _WEEK for minute in range(first, first + length))
 
     def until(self, now: datetime) -> datetime | None:
         """When the window ends that is open now, or None."""
@@ -115,6 +126,12 @@ class Policy(PlanModel):
     def listens_to(self, source: str) -> bool:
         """Whether a signal of that source may be a vote: a pattern matches it, or is its very name."""
         return any(source == pattern or fnmatchcase(source, pattern) for pattern in self.signals)
+
+    @property
+    def always_maintained(self) -> bool:
+        """Whether the weekly windows of maintenance leave no minute of a week."""
+        weekly = (window for window in self.maintenance if isinstance(window, Weekly))
+        return len({minute for window in weekly for minute in window.minutes()}) == _WEEK
 
     def maintained_until(self, now: float) -> datetime | None:
         """When the last window of maintenance ends that is open now (seconds since 1970), or None."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from failover.plan.document import Problem
 from failover.plan.model import Alarm, Plan
+from failover.plan.policy import Policy
 
 PROBE: Final = "probe/"
 """The source of a probe is this and its vantage point."""
@@ -34,24 +35,25 @@ class _Voters:
 
 def shortfalls(plan: Plan, site: str) -> Iterator[Problem]:
     """Why a site can never be decided to be lost, and what to write instead."""
-    policy, voters = plan.policy, _voters(plan, site)
-    if not policy.fast_path and not voters.alarms:
+    voters = _voters(plan, site)
+    if not plan.policy.fast_path and not voters.alarms:
         yield (
             "policy.fast_path",
             f"is false, so that an alarm must be among the votes, and no alarm of site {site} counts: name one in"
             f" sites.{site}.alarms that policy.signals matches, or write true",
         )
-    if voters.vantage_points is None:
-        return
-    votes = len(voters.alarms) + len(voters.vantage_points)
-    if policy.quorum > votes:
-        yield "policy.quorum", _too_few(f"is {policy.quorum}", f"{votes} votes", site, voters, votes)
-    from_unknown = sum(alarm.vantage is None for alarm in voters.alarms)
-    places = len({alarm.vantage for alarm in voters.alarms if alarm.vantage} | voters.vantage_points) + from_unknown
-    if policy.min_vantage_points > places:
-        seen = f"votes from {places} vantage points"
-        wanted = f"is {policy.min_vantage_points}"
-        yield "policy.min_vantage_points", _too_few(wanted, seen, site, voters, places)
+    yield from _too_few(plan.policy, voters, f"that {site} is lost")
+
+
+def shortfalls_without_its_region(plan: Plan, site: str) -> Iterator[Problem]:
+    """Why a site can't be decided to be lost once its whole region is, and with it all that looks at it from there."""
+    voters, region = _voters(plan, site), plan.sites[site].region
+    left = _Voters(
+        tuple(alarm for alarm in voters.alarms if region not in (alarm.vantage, alarm.region)),
+        None if voters.vantage_points is None else voters.vantage_points - {region},
+    )
+    if left != voters and not list(_too_few(plan.policy, voters, "")):
+        yield from _too_few(plan.policy, left, f"that {site} is lost once all of {region} is")
 
 
 def signals_of_nobody(plan: Plan) -> Iterator[Problem]:
@@ -98,6 +100,19 @@ def _may_match_a_probe(pattern: str) -> bool:
     return begin.startswith(PROBE) or PROBE.startswith(begin)
 
 
-def _too_few(wanted: str, most: str, site: str, voters: _Voters, right: int) -> str:
+def _too_few(policy: Policy, voters: _Voters, what: str) -> Iterator[Problem]:
+    if voters.vantage_points is None:
+        return
+    votes = len(voters.alarms) + len(voters.vantage_points)
+    if policy.quorum > votes:
+        yield "policy.quorum", _write_less(policy.quorum, votes, f"{votes} votes can say {what} ({voters})")
+    from_unknown = sum(alarm.vantage is None for alarm in voters.alarms)
+    places = len({alarm.vantage for alarm in voters.alarms if alarm.vantage} | voters.vantage_points) + from_unknown
+    if policy.min_vantage_points > places:
+        most = f"votes from {places} vantage points can say {what} ({voters})"
+        yield "policy.min_vantage_points", _write_less(policy.min_vantage_points, places, most)
+
+
+def _write_less(value: int, right: int, most: str) -> str:
     remedy = f"write {right}, or " if right else ""
-    return f"{wanted}, and at most {most} can ever say that {site} is lost ({voters}): {remedy}name more sources"
+    return f"is {value}, and at most {most}: {remedy}name more sources"

@@ -11,6 +11,7 @@ from statemachines.blocks import (
     END,
     EXECUTION,
     PATIENCE_S,
+    TRANSIENT,
     State,
     States,
     attempt,
@@ -48,8 +49,9 @@ def failover() -> State:
         "BeginClaim",
         {
             **_claim(then="BeginAssess"),
-            **_assess(proceed="BeginFence", ask="BeginRequestApproval"),
-            **_approve(then="BeginFence"),
+            **_assess(proceed="Decided", ask="BeginRequestApproval"),
+            **_approve(then="Decided"),
+            **_look_ahead(then="BeginFence"),
             **_fence(then="PromoteAndPrepare"),
             "PromoteAndPrepare": _side_by_side(
                 "PromoteAndPrepare",
@@ -94,7 +96,67 @@ def _claim(then: str) -> States:
     task = call("Claim", start, comment="Take the lease, raise the epoch.", Assign=assign, Catch=ends)
     refusal = {"refusal": jsonata("$states.input.observed")}
     unanswered = {"Type": "Pass", "Assign": refusal, "Next": "BeginRefused"}
-    return attempt("Claim", task, within=PATIENCE_S, then=then, late=unanswered) | _refused(start)
+    claim = attempt("Claim", task, within=PATIENCE_S, then="Claimed", late=unanswered)
+    return claim | _superseding(then) | _refused(start)
+
+
+def _superseding(then: str) -> States:
+    """What the superseded execution asked for in its last call may land after its lease is gone."""
+    look = call(
+        "FlipDns",
+        EXECUTION | {"look_only": True},
+        comment="Where the superseded execution left the clients; what is not known is said so.",
+        Catch=[catch("LeaseLost", to="LeaseLost"), catch(*TRANSIENT, to=then), catch("States.ALL", to=then)],
+        Next=then,
+    )
+    return {
+        "Claimed": {"Type": "Choice", "Choices": [choice("$claimed.superseding = true", "WaitOut")], "Default": then},
+        "WaitOut": {
+            "Comment": "Until no call of the superseded execution can be in flight.",
+            "Type": "Wait",
+            "Seconds": jsonata("$claimed.predecessor_wait_seconds"),
+            "Next": "LookAtName",
+        },
+        "LookAtName": look,
+    }
+
+
+def _look_ahead(then: str) -> States:
+    """What is started by hand looks at the name and the standby's fleets before it fences: it would stop there later,
+    with the mirrors promoted. What does not answer is no refusal."""
+    why = "'refused before anything was changed: ' & $states.errorOutput.Cause"
+    by_hand = choice("$execution.manual = true and $execution.dry_run = false", "LookAhead")
+    fleet = {"site": jsonata("$execution.to"), "fleet": jsonata("$states.input.fleet")}
+    each_fleet = fleets("$claimed.fleets_here", "LookAtFleet", _look("LookAtFleet", "SwitchRoutes", fleet))
+    return {
+        "Decided": {"Type": "Choice", "Choices": [by_hand], "Default": then},
+        "LookAhead": {
+            "Comment": "Name and fleets, before anything is changed.",
+            "Type": "Parallel",
+            "Branches": [
+                branch("LookAtNameFirst", _look("LookAtNameFirst", "FlipDns", {})),
+                branch("LookAtFleets", {"LookAtFleets": each_fleet}),
+            ],
+            "Catch": [
+                catch("LeaseLost", to="LeaseLost"),
+                catch(
+                    "DnsRejected",
+                    "FleetRejected",
+                    to="BeginStandDown",
+                    assign={"assessed": jsonata(f"$merge([$assessed, {{'why': {why}}}])")},
+                ),
+                catch("States.ALL", to=then),
+            ],
+            "Next": then,
+        },
+    }
+
+
+def _look(name: str, function: str, more: State) -> States:
+    """Call a function that only looks, once: what is not known is looked at again when it is needed."""
+    unanswered = f"{name}Unanswered"
+    task = call(function, EXECUTION | more | {"look_only": True}, Catch=[catch(*TRANSIENT, to=unanswered)], End=True)
+    return {name: task, unanswered: END.copy()}
 
 
 def _refused(start: State) -> States:

@@ -6,7 +6,8 @@ A dry run takes no lease and raises nothing.
 from __future__ import annotations
 
 import time
-from typing import Any
+from math import ceil
+from typing import Any, Final
 
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,9 @@ from failover.ledger.records import PlanState
 from failover.plan.model import Plan
 from failover.plan.store import plan_document, plan_named
 from failover.validation import read
+
+LONGEST_CALL_S: Final = 20
+"""No function of a step is let run for longer (the template's `Timeout`)."""
 
 
 class Start(BaseModel):
@@ -96,6 +100,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         claimed_at=started,
         outage_started_at=start.outage_started_at,
     )
+    wait = _predecessor_wait(state, start, name)
     if execution.dry_run:
         book.begin_dry_run(execution)
     else:
@@ -114,10 +119,23 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "execution": execution.as_state(),
         "fleets_here": [fleet.name for fleet in plan.site(execution.to_site).fleets],
         "fleets_lost": [fleet.name for fleet in plan.site(execution.from_site).fleets],
+        "superseding": start.supersedes is not None and not execution.dry_run,
+        "predecessor_wait_seconds": wait,
         "approval_timeout_seconds": plan.policy.approval_timeout_seconds,
         "on_approval_timeout": plan.policy.on_approval_timeout,
         "promotion_timeout_seconds": plan.policy.promotion_timeout_seconds,
     }
+
+
+def _predecessor_wait(state: PlanState, start: Start, name: str) -> int:
+    """For how long a call of the superseded execution may still be in flight: its lease is gone for the next call, but
+    the epoch guards no change that was asked of ECS or of a name's provider before."""
+    if start.supersedes is None or start.dry_run:
+        return 0
+    ended = ended_holder(state) if state.holder != name else None
+    if ended is None or ended.at is None:
+        return LONGEST_CALL_S
+    return max(0, min(LONGEST_CALL_S, ceil(ended.at + LONGEST_CALL_S - time.time())))
 
 
 def _claim(book: Ledger, execution: Execution, home: str, supersedes: str | None) -> None:

@@ -16,6 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
 from failover.execution.announcement import announce
 from failover.execution.claimed_plan import claimed_plan, renew_plan
+from failover.execution.predecessors import predecessors, where_the_name_leads
 from failover.execution.report import execution_report
 from failover.execution.step import Request, ledger, logger, metrics
 from failover.ledger.execution import Execution
@@ -65,8 +66,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     promoting = any(record.step == "promote_mirrors" for record in steps) and not execution.dry_run
     loss = _loss(request, book) if promoting else None
     report = execution_report(plan, execution, request.outcome, request.why, steps, loss)
+    before = predecessors(book, execution)
+    found = where_the_name_leads(plan, steps) if before and request.outcome == "stood-down" else None
+    moved = found if found == execution.to_site else None
+    report |= {"predecessors": [each.as_document() for each in before], "clients_found_at": found}
     document = report | {"stopped_at": request.stopped_at, "error": request.error, "redrives": request.redrives}
-    book.conclude(execution, request.outcome, document, _denial(execution, document, steps))
+    book.conclude(execution, request.outcome, document, _denial(execution, document, steps), active=moved)
     if execution.dry_run:
         keep_dry_run(book, document)
     if report["recovery_seconds"] is not None:

@@ -6,11 +6,18 @@ from typing import Any
 
 from failover.dns import canonical, client_name_of
 from failover.dns.answers import ask_resolvers
+from failover.execution.predecessors import LOOK_AT_NAME
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.plan.model import Plan
 
 
-def flip(request: Request, plan: Plan) -> Report:
+class FlipRequest(Request):
+    """`look_only`: say where the name leads, before anything is changed."""
+
+    look_only: bool = False
+
+
+def flip(request: FlipRequest, plan: Plan) -> Report:
     """Look at record and answers; change the record if it is another and no change is under way; done when every name
     server that is asked answers it."""
     site = request.execution.to_site
@@ -19,7 +26,8 @@ def flip(request: Request, plan: Plan) -> Report:
         return done(hostname=plan.hostname, why="the plan has no name to flip")
     change = _change_under_way(request)
     state = name.look(change)
-    if not request.execution.dry_run and state.record != canonical(target) and state.in_sync:
+    looking = request.look_only or request.execution.dry_run
+    if not looking and state.record != canonical(target) and state.in_sync:
         change = name.point_to(site)
         state = name.look(change)
     observed: dict[str, Any] = {
@@ -30,17 +38,17 @@ def flip(request: Request, plan: Plan) -> Report:
         "unreached": list(state.unreached),
         "failed": list(state.failed),
     }
-    if request.execution.dry_run:
+    if looking:
         return done(**observed, would_point_at=target)
     if not (state.leads_to(target) and state.in_sync):
         return waiting(**observed)
     return done(**observed, resolvers=ask_resolvers(plan))
 
 
-def _change_under_way(request: Request) -> str | None:
+def _change_under_way(request: FlipRequest) -> str | None:
     """The id of this execution's own change. Only a hint to ask GetChange with: the record itself is looked at."""
     last = ledger().step(request.execution.plan, request.execution.name, "flip_dns")
     return last.observed.get("change") if last else None
 
 
-handler = step("flip_dns", Request, flip)
+handler = step(lambda request: LOOK_AT_NAME if request.look_only else "flip_dns", FlipRequest, flip)

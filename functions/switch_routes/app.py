@@ -7,27 +7,34 @@ from typing import Any
 
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.execution.step import Report, Request, done, step, waiting
-from failover.fleets import FleetState, at_once_again, fleet_of, is_busy
+from failover.fleets import Fleet, FleetState, at_once_again, fleet_of, is_busy
 from failover.plan.model import Plan
 
 
 class SwitchRequest(Request):
     """`site` and `fleet` name the fleet. `best_effort`: one out of reach is reported and holds nothing up.
-    `last_chance`: the time for it is over."""
+    `last_chance`: the time for it is over. `look_only`: say how it is routed, before anything is changed."""
 
     site: str
     fleet: str
     best_effort: bool = False
     last_chance: bool = False
+    look_only: bool = False
 
 
-def switch(request: SwitchRequest, plan: Plan) -> Report:
+def look_or_switch(request: SwitchRequest, plan: Plan) -> Report:
+    """Only look at the fleet, or switch it, too."""
+    fleet = _fleet(request, plan)
+    return (
+        _would_route(at_once_again(fleet.look), request.execution.to_site)
+        if request.look_only
+        else switch(request, fleet)
+    )
+
+
+def switch(request: SwitchRequest, fleet: Fleet) -> Report:
     """Look at the fleet; change its route if it is another; done when no instance of before is left."""
-    site = plan.site(request.site)
-    described = next((fleet for fleet in site.fleets if fleet.name == request.fleet), None)
-    if described is None:
-        raise FleetRejected(f"site {request.site} of plan {plan.name!r} has no fleet {request.fleet!r}")
-    fleet, target = fleet_of(described, site.region), request.execution.to_site
+    target = request.execution.to_site
     try:
         state = at_once_again(fleet.look)
     except (FleetUnavailable, FleetRejected) as error:
@@ -39,7 +46,7 @@ def switch(request: SwitchRequest, plan: Plan) -> Report:
         if state.routed_to(target):
             return _progress(request, state, target)
         if request.execution.dry_run:
-            return done(would_route_to=target, routed_to=state.target, detail=state.detail, tier=state.tier)
+            return _would_route(state, target)
         fleet.route(target)
     except FleetRejected as error:
         if not request.best_effort:
@@ -52,6 +59,18 @@ def switch(request: SwitchRequest, plan: Plan) -> Report:
     return waiting(target=target, routed_from=state.target)
 
 
+def _fleet(request: SwitchRequest, plan: Plan) -> Fleet:
+    site = plan.site(request.site)
+    described = next((fleet for fleet in site.fleets if fleet.name == request.fleet), None)
+    if described is None:
+        raise FleetRejected(f"site {request.site} of plan {plan.name!r} has no fleet {request.fleet!r}")
+    return fleet_of(described, site.region)
+
+
+def _would_route(state: FleetState, target: str) -> Report:
+    return done(would_route_to=target, routed_to=state.target, detail=state.detail, tier=state.tier)
+
+
 def _progress(request: SwitchRequest, state: FleetState, target: str) -> Report:
     """How far a fleet is that is routed there."""
     observed: dict[str, Any] = {"target": target, "instances": len(state.instances), "unproven": state.unproven}
@@ -61,4 +80,8 @@ def _progress(request: SwitchRequest, state: FleetState, target: str) -> Report:
     return (done if enough else waiting)(**observed, detail=state.detail, tier=state.tier)
 
 
-handler = step(lambda request: f"switch_routes:{request.fleet}", SwitchRequest, switch)
+def _key(request: SwitchRequest) -> str:
+    return f"{'look_at_fleet' if request.look_only else 'switch_routes'}:{request.fleet}"
+
+
+handler = step(_key, SwitchRequest, look_or_switch)

@@ -126,6 +126,11 @@ class Machine:
         )
         self._count = 0
 
+    @property
+    def next_name(self) -> str:
+        """The name of the next execution."""
+        return f"{self._resource}-{self._count + 1}"
+
     def start(self, **script: list[dict[str, Any]]) -> tuple[str, str]:
         """Start an execution whose steps follow the script, and all else goes well; its name and ARN."""
         self._count += 1
@@ -133,6 +138,8 @@ class Machine:
         execution = {"plan": "orders", "epoch": 1, "name": name, "kind": "failover", "from": "east", "to": "west"}
         claimed = {
             "execution": execution,
+            "superseding": False,
+            "predecessor_wait_seconds": 0,
             "fleets_here": ["west-1", "west-2"],
             "fleets_lost": ["east-1"],
             "approval_timeout_seconds": 2,

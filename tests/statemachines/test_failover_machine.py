@@ -220,3 +220,37 @@ def test_nobody_answers(machine: Machine) -> None:
     run = machine.run(Assess=[verdict("ask")])
     assert run.status == "SUCCEEDED" and "Fence" not in run.steps()
     assert run.of("Conclude")[0]["why"].startswith("nobody answered in time")
+
+
+BY_HAND = {"plan": "orders", "epoch": 1, "name": "", "kind": "failover", "from": "east", "to": "west"}
+
+
+def by_hand(machine: Machine, name: str) -> dict[str, Any]:
+    """A claim of what a person started."""
+    return {"return": {"execution": BY_HAND | {"name": name, "manual": True, "dry_run": False}}}
+
+
+@pytest.mark.parametrize(("step", "error"), [("FlipDns", "DnsRejected"), ("SwitchRoutes", "FleetRejected")])
+def test_what_is_started_by_hand_looks_at_name_and_fleets_before_it_fences(
+    machine: Machine, step: str, error: str
+) -> None:
+    run = machine.run(**{"Claim": [by_hand(machine, machine.next_name)], step: [fails(error)]})
+    assert run.status == "SUCCEEDED" and "Fence" not in run.steps()
+    assert all(event["look_only"] for event in run.of(step))
+    (concluded_with,) = run.of("Conclude")
+    assert concluded_with["outcome"] == "stood-down"
+    assert concluded_with["why"].startswith("refused before anything was changed")
+
+
+def test_a_name_that_does_not_answer_before_the_fence_is_no_refusal(machine: Machine) -> None:
+    run = machine.run(Claim=[by_hand(machine, machine.next_name)], FlipDns=[fails("DnsUnavailable"), done()])
+    assert run.status == "SUCCEEDED"
+    assert [event.get("look_only", False) for event in run.of("FlipDns")] == [True, False]
+
+
+def test_who_supersedes_waits_and_looks_where_the_clients_are(machine: Machine) -> None:
+    superseding = {"return": {"superseding": True, "predecessor_wait_seconds": 1}}
+    run = machine.run(Claim=[superseding], FlipDns=[fails("DnsRejected"), done()])
+    assert run.status == "SUCCEEDED"
+    assert run.steps()[:3] == ["Claim", "FlipDns", "Assess"] and run.of("FlipDns")[0]["look_only"] is True
+    assert run.calls[1]["at"] - run.calls[0]["at"] >= 1

@@ -94,9 +94,19 @@ def headline(report: dict[str, Any]) -> str:
         case "succeeded":
             return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"
         case "stood-down":
-            return f"{what}: stood down, nothing was changed"
+            return f"{what}: stood down, {_left_behind(report)}"
         case _:
             return f"{what}: FAILOVER STOPPED, a person is needed"
+
+
+def _left_behind(report: dict[str, Any]) -> str:
+    """What an execution that changed nothing leaves behind; one that it superseded may have changed something."""
+    before = [each["execution"] for each in report.get("predecessors", ()) if each["reached"]]
+    if not before:
+        return "nothing was changed"
+    where = report.get("clients_found_at")
+    clients = f"the name leads to {where}" if where else "where the name leads is not known"
+    return f"nothing was changed but by {', '.join(before)} before; {clients}"
 
 
 def _stranded(loss: dict[str, Any] | None) -> str:

@@ -134,7 +134,11 @@ class Ledger(PlanItems):
 
     def steps(self, execution: Execution) -> list[StepRecord]:
         """The steps of an execution in the order they began."""
-        records = [_step_record(item) for item in self.list_items(execution.plan, f"step#{execution.name}#")]
+        return self.steps_of(execution.plan, execution.name)
+
+    def steps_of(self, plan: str, execution: str) -> list[StepRecord]:
+        """The steps of the execution of that name, in the order they began."""
+        records = [_step_record(item) for item in self.list_items(plan, f"step#{execution}#")]
         return sorted(records, key=lambda record: record.started_at)
 
     def step(self, plan: str, execution: str, step: str) -> StepRecord | None:
@@ -167,10 +171,12 @@ class Ledger(PlanItems):
         outcome: Outcome,
         document: dict[str, Any],
         denial: Denial | None = None,
+        *,
+        active: str | None = None,
     ) -> None:
-        """End the execution: its document is kept; on success its site becomes the active one; but for a failure the
-        lease is released, and with it a denial is kept. Again with the same outcome: nothing, or what a crash left
-        undone.
+        """End the execution: its document is kept; on success its site becomes the active one, on a stand-down the one
+        that was found to be, if any; but for a failure the lease is released, and with it a denial is kept. Again with
+        the same outcome: nothing, or what a crash left undone.
 
         Raises:
             LeaseLost: if the lease is not held and this outcome was not reached before.
@@ -182,7 +188,7 @@ class Ledger(PlanItems):
             self._end(execution.plan, execution.name, outcome, document)
         if execution.dry_run or outcome == "failed":
             return
-        if not self._release(execution, outcome, denial) and not before:
+        if not self._release(execution, outcome, denial, active) and not before:
             self._end(execution.plan, execution.name, "superseded", document)
             raise _lease_lost(execution)
 
@@ -216,7 +222,7 @@ class Ledger(PlanItems):
         """The end of that denial; another one, that came meanwhile, stands."""
         self._items.update(plan, "state", "REMOVE denial", {":denial": denial.as_json()}, "denial = :denial")
 
-    def _release(self, execution: Execution, outcome: Outcome, denial: Denial | None) -> bool:
+    def _release(self, execution: Execution, outcome: Outcome, denial: Denial | None, active: str | None) -> bool:
         changes, given = "", {":holder": execution.name, ":epoch": execution.epoch}
         if outcome == "succeeded":
             now = time.time()
@@ -224,6 +230,9 @@ class Ledger(PlanItems):
             recent = [at for at in known if now - at < FAILOVERS_KEPT_S]
             changes = "SET active = :active, changed_at = :now, failovers = :failovers REMOVE denial, holder"
             given |= {":active": execution.to_site, ":now": str(now), ":failovers": json.dumps([*recent, now])}
+        elif active is not None:
+            changes = "SET active = :active, changed_at = :now REMOVE denial, holder"
+            given |= {":active": active, ":now": str(time.time())}
         elif denial is not None:
             changes = "SET denial = :denial REMOVE holder"
             given |= {":denial": denial.as_json()}

@@ -1,0 +1,127 @@
+"""Who supersedes finds what the other left: its calls have landed, its record is ended, the truth is told of both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from failover.aws.clients import client
+from failover.errors import LeaseLost
+from failover.execution.predecessors import LOOK_AT_NAME
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.plan.model import parse
+from tests.functions.conftest import Message
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+def book() -> Ledger:
+    return Ledger(client("dynamodb"), "ledger")
+
+
+def claim(call: Call, name: str, **start: Any) -> dict[str, Any]:
+    return call("claim", {"start": {"plan": "orders", "to": "west"} | start, "execution_name": name})
+
+
+def report(execution: dict[str, Any], step: str, status: str = "done", **observed: Any) -> None:
+    book().record_step(Execution.model_validate(execution), step, status, observed, time.time())
+
+
+def status(name: str) -> str:
+    record = book().execution("orders", name)
+    assert record is not None
+    return record.status
+
+
+def test_a_superseding_claim_that_died_midway_is_finished_by_its_next_call(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(call, "old")
+
+    def die(*_: Any) -> None:
+        raise MemoryError("the container is gone")
+
+    with monkeypatch.context() as crash:
+        crash.setattr(Ledger, "_begin", die)
+        with pytest.raises(MemoryError):
+            claim(call, "new", supersedes="old")
+    assert book().state("orders", "east").holder == "new" and status("old") == "running"
+    again = claim(call, "new", supersedes="old")
+    assert (again["execution"]["epoch"], again["superseding"]) == (2, True)
+    record = book().execution("orders", "old")
+    assert record is not None and (record.status, record.superseded_by) == ("superseded", "new")
+    assert status("new") == "running"
+
+
+def test_who_supersedes_waits_until_no_call_of_the_other_can_be_in_flight(deployed: Any, call: Call) -> None:
+    machine = deployed("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    arn = deployed("stepfunctions").start_execution(stateMachineArn=machine, name="old", input="{}")["executionArn"]
+    first = call("claim", {"start": {"plan": "orders", "to": "west"}, "execution_name": "old", "execution_arn": arn})
+    assert (first["superseding"], first["predecessor_wait_seconds"]) == (False, 0)
+    assert claim(call, "while-it-runs", supersedes="old")["predecessor_wait_seconds"] == 20
+
+
+def test_who_supersedes_one_that_ended_waits_for_what_is_left_of_its_last_call(deployed: Any, call: Call) -> None:
+    machine = deployed("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    arn = deployed("stepfunctions").start_execution(stateMachineArn=machine, name="old", input="{}")["executionArn"]
+    call("claim", {"start": {"plan": "orders", "to": "west"}, "execution_name": "old", "execution_arn": arn})
+    deployed("stepfunctions").stop_execution(executionArn=arn)
+    time.sleep(2.1)
+    assert 0 < claim(call, "new", supersedes="old")["predecessor_wait_seconds"] < 20
+
+
+@pytest.fixture
+def old(deployed: Any, call: Call) -> dict[str, Any]:
+    """An execution that had promoted and flipped, and was superseded by one that looked where the name leads."""
+    execution = claim(call, "old")["execution"]
+    report(execution, "promote_mirrors")
+    report(execution, "flip_dns", "waiting", record="gw-west")
+    return dict(execution)
+
+
+@pytest.mark.parametrize(("leads_to", "active"), [("west", "west"), ("east", "east"), (None, "east")])
+def test_a_superseding_stand_down_puts_the_truth_about_the_active_site(
+    old: Any,
+    call: Call,
+    plan_text: str,
+    messages: Callable[[], list[Message]],
+    leads_to: str | None,
+    active: str,
+) -> None:
+    execution = claim(call, "new", supersedes="old")["execution"]
+    if leads_to:
+        report(execution, LOOK_AT_NAME, record=parse(plan_text).site(leads_to).dns_target.upper() + ".")
+    call("conclude", {"execution": execution, "outcome": "stood-down", "why": "west does not answer"})
+    call("announce", {"execution": execution})
+    state = book().state("orders", "east")
+    assert (state.active, state.holder) == (active, None)
+    (message,) = messages()
+    assert "nothing was changed but by old before" in message.subject
+    assert message.body["predecessors"] == [
+        {
+            "execution": "old",
+            "status": "superseded",
+            "reached": {"promote_mirrors": "done", "flip_dns": "waiting"},
+        }
+    ]
+    assert message.body["clients_found_at"] == leads_to
+
+
+def test_a_chain_of_superseded_executions_is_told_whole(old: Any, call: Call) -> None:
+    claim(call, "between", supersedes="old")
+    execution = claim(call, "new", supersedes="between")["execution"]
+    told = call("conclude", {"execution": execution, "outcome": "succeeded"})["report"]["predecessors"]
+    assert [each["execution"] for each in told] == ["between", "old"]
+    with pytest.raises(LeaseLost):
+        call("conclude", {"execution": old, "outcome": "succeeded"})
+
+
+def test_who_supersedes_nobody_moves_no_site_by_standing_down(deployed: Any, call: Call, plan_text: str) -> None:
+    execution = claim(call, "new")["execution"]
+    report(execution, LOOK_AT_NAME, record=parse(plan_text).site("west").dns_target)
+    call("conclude", {"execution": execution, "outcome": "stood-down", "why": "refused"})
+    assert book().state("orders", "east").active == "east"

@@ -107,6 +107,7 @@ def plan_document(
     nameserver: str,
     zone_id: str,
     policy: dict[str, Any],
+    vantage_points: Sequence[str] = (REGIONS[STANDBY], THIRD_REGION),
     anchors: Sequence[str] = (),
     fleet: FleetInPlan = ecs_fleet,
 ) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def plan_document(
         "sites": {name: _site(name, addresses, fleet) for name, addresses in sites.items()},
         "links": [{"name": LINK}],
         "protect": {"groups": [GROUP], "topics": list(TOPICS)},
-        "vantage_points": sorted({*REGIONS.values(), THIRD_REGION}),
+        "vantage_points": list(vantage_points),
         "anchors": list(anchors),
         "dns": {
             "kind": "route53-record",

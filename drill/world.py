@@ -218,6 +218,7 @@ class World:
         return fixture_plan.plan_document(
             {site: self.addresses(site) for site in SITES},
             client_bootstrap=self.client_bootstrap,
+            vantage_points=sorted(stacks.with_plan(self.settings.controllers).values()),
             anchors=[self.endpoint.removeprefix("http://")],
             nameserver=self._advertised(self.dns.ready["port"]),
             zone_id=self.zone_id,

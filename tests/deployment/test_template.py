@@ -301,6 +301,7 @@ def test_the_readiness_check_may_change_nothing_but_its_own_records() -> None:
         "secretsmanager:GetSecretValue",
         "dynamodb:GetItem",
         "dynamodb:Query",
+        "cloudwatch:DescribeAlarms",
         "ecs:DescribeServices",
         "ecs:ListTasks",
         "ecs:DescribeTasks",

@@ -92,7 +92,10 @@ def test_a_healthy_world_is_ready_after_a_dry_run_that_changed_nothing(world: Wo
     unready = [check for check in document["checks"] if check["status"] in ("fail", "unknown")]
     assert document["ready"] and not unready, json.dumps(unready, indent=2)
     warned = {check["name"]: check["evidence"] for check in document["checks"] if check["status"] == "warn"}
-    assert set(warned) <= {"link-tasks", "plan"}, warned
+    assert set(warned) <= {"link-tasks", "plan", "detection"}, warned
+    without_data = [fact for fact in warned.get("detection", ()) if "too little data" in fact]
+    assert all("health-check" in fact for fact in without_data), "this world has no health checks to alarm on"
+    assert any("5 can say that east is lost" in fact for fact in checks(document)["detection"]["evidence"])
     assert [fact for fact in warned["plan"] if "127.0.0.1" not in fact] == [
         "the plan leads from east to west and back"
     ], "the drill's clients bootstrap to an address of this machine, and that is all there is to say of its plan"

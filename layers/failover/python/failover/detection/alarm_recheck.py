@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 EVERY_ONE: Final = -math.inf
+NAMES_AT_ONCE: Final = 100
 ASK_AGAIN_S: Final = 15.0
 """For how long a region that did not answer is left alone: a judgement must not wait for it at every observation."""
 
@@ -93,15 +94,29 @@ def _readings(region: str, names: list[str], now: float) -> dict[str, Reading] |
     at, why = _last_errors().get(region, (0.0, ""))
     if now - at < ASK_AGAIN_S:
         return why
-    cloudwatch = client("cloudwatch", region or None, attempts=1)
     try:
-        answer = cloudwatch.describe_alarms(AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        described = describe_alarms(region, names)
     except AWS_ERRORS as error:
         _last_errors()[region] = now, type(error).__name__
         return type(error).__name__
-    described: Iterable[Mapping[str, Any]] = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
-    by_name = {alarm["AlarmName"]: alarm for alarm in described}
-    return {name: _reading(cloudwatch, by_name.get(name), name, region) for name in names}
+    cloudwatch = client("cloudwatch", region or None, attempts=1)
+    return {name: _reading(cloudwatch, described.get(name), name, region) for name in names}
+
+
+def describe_alarms(region: str, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Those of the alarms that CloudWatch in the region knows, by name (DescribeAlarms, which takes 100 names).
+
+    Raises:
+        AWS_ERRORS
+    """
+    cloudwatch = client("cloudwatch", region or None, attempts=1)
+    described: dict[str, Mapping[str, Any]] = {}
+    for first in range(0, len(names), NAMES_AT_ONCE):
+        asked = list(names[first : first + NAMES_AT_ONCE])
+        answer = cloudwatch.describe_alarms(AlarmNames=asked, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        alarms: Iterable[Mapping[str, Any]] = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
+        described |= {alarm["AlarmName"]: alarm for alarm in alarms}
+    return described
 
 
 def _reading(cloudwatch: CloudWatchClient, alarm: Mapping[str, Any] | None, name: str, region: str) -> Reading:

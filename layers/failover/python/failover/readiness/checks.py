@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from aws_lambda_powertools import Logger
 
 from failover.aws.secrets import Secret
+from failover.detection.signal_store import signals
 from failover.errors import FailoverError, KafkaUnauthorized
 from failover.fleets import Instance
 from failover.kafka.canary import write_and_read_back
@@ -31,6 +32,7 @@ from failover.readiness import (
     check,
     client_name,
     controller,
+    detection,
     fail,
     gateways,
     links,
@@ -127,6 +129,13 @@ def _standing(looks: PlanSnapshot) -> tuple[str | None, str | None, str | None]:
 
 def _plan(looks: PlanSnapshot) -> Iterator[Finding]:
     yield from controller.plan_itself(looks.plan, float(os.environ.get("WATCH_SECONDS", FASTEST_WATCH_S)))
+
+
+def _detection(looks: PlanSnapshot) -> Iterator[Finding]:
+    heard = signals(looks.book, looks.plan.name)
+    yield from detection.votes(looks.plan, looks.active, heard, looks.alarms(), looks.now)
+    if (named := os.environ.get("HEALTH_CHECK_ALARM_NAMES")) is not None:
+        yield from detection.unheard(looks.plan, named.split(","))
 
 
 def _links(looks: PlanSnapshot) -> Iterator[Finding]:
@@ -305,6 +314,7 @@ def _dry_run(looks: PlanSnapshot) -> Iterator[Finding]:
 
 CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "plan": _plan,
+    "detection": _detection,
     "links": _links,
     "link-tasks": _tasks,
     "link-configs": _link_configs,

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from failover.aws.errors import AWS_ERRORS
+from failover.detection.alarm_recheck import describe_alarms
 from failover.dns import NameState, client_name_of
 from failover.errors import Obstacle
 from failover.execution.runs import Ended, ended_holder
@@ -22,6 +24,7 @@ from failover.link import LinkFacts, Mirror, Topic
 from failover.link.factory import cluster_at, links_at
 from failover.loss.lag import Watch
 from failover.plan.model import Plan
+from failover.readiness.detection import AlarmSeen, AlarmsSeen
 
 Asked = ParamSpec("Asked")
 Seen = TypeVar("Seen")
@@ -120,6 +123,31 @@ class PlanSnapshot:
     def watch(self) -> Watch:
         """When lag was last sampled, and whether its source answered."""
         return Watch(**load_plan_table(self.book, self.plan.name, "watch").get(self.active, {}))
+
+    @_once
+    def alarms(self) -> AlarmsSeen:
+        """The plan's alarms, in every region where they may live."""
+        alarms = [alarm for site in self.plan.sites.values() for alarm in site.alarms]
+        names: dict[str, list[str]] = {}
+        for alarm in alarms:
+            for region in [alarm.region] if alarm.region else self.plan.alarm_regions:
+                names.setdefault(region, []).append(alarm.name)
+        by_name: dict[str, tuple[AlarmSeen, ...]] = {}
+        not_asked: dict[str, str] = {}
+        for region in sorted(names):
+            try:
+                described = describe_alarms(region, names[region])
+            except AWS_ERRORS as error:
+                not_asked[region] = type(error).__name__
+                continue
+            for name, alarm_there in described.items():
+                seen = AlarmSeen(
+                    region=region,
+                    state=alarm_there["StateValue"],
+                    actions_enabled=alarm_there.get("ActionsEnabled", True),
+                )
+                by_name[name] = (*by_name.get(name, ()), seen)
+        return AlarmsSeen(by_name, not_asked)
 
     @_once
     def fleet(self, site: str, name: str) -> FleetState:

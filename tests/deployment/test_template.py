@@ -354,6 +354,6 @@ def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can
         for each in of_type("AWS::Serverless::Function").values()
         if "ReservedConcurrentExecutions" in each
     }
-    assert set(FUNCTIONS) - set(reserved) == {"sample_lag", "check_readiness"}
+    assert set(FUNCTIONS) - set(reserved) == {"sample_lag", "check_readiness", "sweep_ledger"}
     for condition, _, otherwise in reserved.values():
         assert condition in TEMPLATE["Conditions"] and otherwise == {"Ref": "AWS::NoValue"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from failover.link import Lag
 
@@ -13,6 +13,10 @@ CANARY = "canary"
 """A record through the site's own gateway; probed where the plan says so."""
 CARRY_CLIENTS = frozenset({"kafka", "gateway", CANARY})
 """Clients can't work without these; a site whose REST API alone is silent is not lost."""
+
+ADVISORIES_AT_MOST: Final = 20
+"""In a document. A region of AWS has hundreds in a month, and Step Functions takes 256 KB."""
+WHY_LENGTH: Final = 1_000
 
 SignalKind = Literal["alarm", "probe", "advisory"]
 
@@ -120,8 +124,12 @@ class Evidence:
         return tuple(probe for probe in self.probes if probe.site == site)
 
     def as_document(self) -> dict[str, Any]:
-        """The form it has in the ledger, in a state and in the report."""
-        return asdict(self)
+        """The form it has in the ledger, in a state and in the report, with the newest advisories alone."""
+        advisories = sorted((s for s in self.signals if s.kind == "advisory"), key=lambda s: s.at, reverse=True)
+        votes = tuple(signal for signal in self.signals if signal.kind != "advisory")
+        brief = (replace(each, why=each.why[:WHY_LENGTH]) for each in (*votes, *advisories[:ADVISORIES_AT_MOST]))
+        left_out = max(0, len(advisories) - ADVISORIES_AT_MOST)
+        return asdict(replace(self, signals=tuple(brief))) | {"advisories_left_out": left_out}
 
 
 def unbroken(signal: Signal, before: Signal | None, gap: float) -> Signal:

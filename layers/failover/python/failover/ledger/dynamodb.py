@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from failover.aws.errors import aws_errors, error_code
 from failover.errors import LedgerRejected, LedgerUnavailable
@@ -14,10 +16,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
+DELETED_SIDE_BY_SIDE: Final = 8
 
 
 class ItemTable:
-    """One table. Reads are strongly consistent.
+    """One table. Reads are strongly consistent, and find nothing that has expired: TTL takes days, and not every table
+    has one.
 
     Every method raises `LedgerUnavailable` when DynamoDB does not answer, throttles, or is at the same item in another
     region.
@@ -30,7 +34,8 @@ class ItemTable:
     def get(self, plan: str, sort: str) -> Item | None:
         """One item, or None."""
         answer = _call(self._dynamodb.get_item, **self._on(plan, sort), ConsistentRead=True)
-        return _plain(answer["Item"]) if "Item" in answer else None
+        item = _plain(answer["Item"]) if "Item" in answer else None
+        return item if item and _lasts(item) else None
 
     def query(self, plan: str, prefix: str) -> Iterator[Item]:
         """The items whose sort key begins so, in the order of their keys."""
@@ -52,7 +57,7 @@ class ItemTable:
                 **how,
                 **start,
             )
-            yield from (_plain(item) for item in answer["Items"])
+            yield from filter(_lasts, map(_plain, answer["Items"]))
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -76,12 +81,39 @@ class ItemTable:
             self._dynamodb.update_item, **self._on(plan, sort), UpdateExpression=expression, **write
         )
 
-    def delete(self, plan: str, sort: str) -> None:
-        """Delete an item; one that is not there is none."""
-        _call(self._dynamodb.delete_item, **self._on(plan, sort))
+    def delete_expired(self, now: float) -> Iterator[int]:
+        """Delete what has expired, in all of the table; gives how many items of each page were deleted."""
+        past = {"ConditionExpression": "#expires < :now", "ExpressionAttributeNames": {"#expires": "expires"}}
+        given = {"ExpressionAttributeValues": _values({":now": int(now)})}
+
+        def delete(key: Item) -> bool:
+            """Unless it was renewed meanwhile."""
+            return _conditional_write(self._dynamodb.delete_item, TableName=self._table, Key=key, **past, **given)
+
+        start: Item = {}
+        with ThreadPoolExecutor(max_workers=DELETED_SIDE_BY_SIDE) as pool:
+            while True:
+                answer = _call(
+                    self._dynamodb.scan,
+                    TableName=self._table,
+                    ProjectionExpression="pk, sk",
+                    FilterExpression=past["ConditionExpression"],
+                    ExpressionAttributeNames=past["ExpressionAttributeNames"],
+                    **given,
+                    **start,
+                )
+                yield sum(pool.map(delete, answer["Items"]))
+                if "LastEvaluatedKey" not in answer:
+                    return
+                start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def _on(self, plan: str, sort: str) -> Item:
         return {"TableName": self._table, "Key": _values({"pk": f"plan#{plan}", "sk": sort})}
+
+
+def _lasts(item: Item) -> bool:
+    expires = item.get("expires")
+    return expires is None or expires > time.time()
 
 
 def sortable(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from failover.ledger.dynamodb import Item, ItemTable, sortable
@@ -37,8 +39,13 @@ class PlanItems:
         self._items.put(plan, sort, values)
 
     def put_once(self, plan: str, sort: str, values: Item) -> bool:
-        """Put an item unless there is one; says whether it was put."""
-        return self._items.put(plan, sort, values, "attribute_not_exists(pk)")
+        """Put an item unless there is one that has not expired; says whether it was put."""
+        free = "attribute_not_exists(pk) OR #expires < :now"
+        return self._items.put(plan, sort, values, free, {":now": int(time.time())})
+
+    def delete_expired(self, now: float) -> Iterator[int]:
+        """Delete what has expired, of whatever plan; gives how many items of each page were deleted."""
+        return self._items.delete_expired(now)
 
     def put_if_newer(self, plan: str, sort: str, values: Item, at: float) -> bool:
         """Put an item unless one that is as new, or newer, is kept: late is never over new. Says whether it was put."""

@@ -13,9 +13,10 @@ import typer
 from command.output import Line, show, show_json
 from failover.errors import BadPlan
 from failover.plan.consistency import warnings
-from failover.plan.document import Problem, read_document
+from failover.plan.document import read_document
 from failover.plan.model import parse
 from failover.plan.renamed import old_names
+from failover.wording import Problem
 
 STANDARD_INPUT = "-"
 Status = Literal["good", "refused", "unreadable"]

@@ -62,7 +62,7 @@ def test_every_wrong_field_is_told_in_the_words_of_the_plan(bad: Path) -> None:
     assert code == 1 and not [word for word in JARGON if word in output]
     lines = {line.strip().partition(" ")[0]: line.strip().partition(" ")[2] for line in output.splitlines()[1:]}
     assert lines == {
-        "polcy": "is no field of a plan: did you mean policy?",
+        "polcy": "is no field here: did you mean policy?",
         "sites": "must have 2 entries at most, and has 3",
         "dns.ttl": "must be a whole number, not '5': write 5 without quotes",
         "policy.mode": "must be 'automatic', 'approve' or 'observe', not 'auto'",

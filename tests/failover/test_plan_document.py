@@ -130,6 +130,7 @@ def test_nesting_that_no_plan_has_is_refused_before_it_is_built() -> None:
         (lambda d: d.update(hostname="Kafka.orders.example.com."), "hostname", "write kafka.orders.example.com"),
         (lambda d: _kafka(d).update(rest_endpoint="http://pkc.example.com"), "rest_endpoint", "write https://pkc"),
         (lambda d: _kafka(d).update(rest_endpoint="https://key:word@pkc.example.com"), "rest_endpoint", "a secret"),
+        (lambda d: _kafka(d).update(rest_endpoint="https://pkc.example.com:99999"), "rest_endpoint", "ort"),
         (lambda d: _kafka(d).update(bootstrap="[2001:db8::1]"), "bootstrap", "[IPv6 address]:port"),
         (lambda d: _kafka(d).update(bootstrap="[2001:db8::z]:9092"), "bootstrap", "[IPv6 address]:port"),
         (lambda d: _kafka(d).update(bootstrap="kafka:99999"), "bootstrap", "no host:port"),

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from failover.errors import MalformedEvent
+from failover.wording import problems_of
 
 MOST_PORT = 65_535
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,7 +23,7 @@ def read(model: type[Model], event: object) -> Model:
     try:
         return model.model_validate(event)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'event'}: {p['msg']}" for p in error.errors())
+        problems = "; ".join(f"{path} {what}" for path, what in problems_of(error, event, model, shows_text=False))
         raise MalformedEvent(f"{model.__name__}: {problems}") from None
 
 

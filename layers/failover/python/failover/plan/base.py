@@ -55,6 +55,8 @@ def _without_user(url: str) -> str:
 
 def _secure(url: str) -> str:
     parts = urlsplit(_without_user(url))
+    if parts.port == 0:
+        raise ValueError("has the port 0, which is none")
     if parts.scheme == "http" and not is_private(parts.hostname or ""):
         raise ValueError(f"must be https, since keys are sent to it: write https://{parts.netloc}{parts.path}")
     if parts.query or parts.fragment:

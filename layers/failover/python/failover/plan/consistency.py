@@ -10,9 +10,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from failover.plan import votes
-from failover.plan.document import Problem, join
 from failover.plan.model import FENCED, Plan, Site
 from failover.validation import host_and_port, is_address
+from failover.wording import Problem, join
 
 FASTEST_WATCH_S: Final = 2
 """The shortest time between two looks at the sites that can be deployed (`WatchSeconds`)."""

@@ -14,8 +14,7 @@ from typing import Any, Final
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-Problem = tuple[str, str]
-"""The path of a field in the document, and what is wrong with it."""
+from failover.wording import Problem, join
 
 SIZE_LIMIT: Final = 8_192
 """What an advanced parameter of Parameter Store keeps, in bytes
@@ -42,7 +41,7 @@ class Document:
 
 def read_document(text: str) -> Document:
     """The mapping in a YAML text; every reason why it is no document of a plan is a problem, none is raised."""
-    size = len(text.encode())
+    size = len(text.encode(errors="surrogatepass"))
     too_large = (
         [("(document)", f"is {size:,} bytes, and Parameter Store keeps {SIZE_LIMIT:,}: leave out comments, or topics")]
         if size > SIZE_LIMIT
@@ -60,13 +59,6 @@ def read_document(text: str) -> Document:
     reader = _Reader()
     content = reader.value(root, "")
     return Document(content, tuple(reader.problems))
-
-
-def join(path: str, part: str | int) -> str:
-    """The path of a field, or of an element, of what is at `path`."""
-    if isinstance(part, int):
-        return f"{path}[{part}]"
-    return f"{path}.{part}" if path else part
 
 
 def _references(text: str) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ it needs one for the fence.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -121,7 +121,7 @@ class Eks(PlanModel):
 
     name: str = form(r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$", "the name of an EKS cluster")
     """Its name."""
-    endpoint: str | None = form(r"^https://[^/\s]+$", "a URL without a path: https://…", default=None)
+    endpoint: str | None = form(r"^https://[^/\s@]+$", "a URL without a path: https://…", default=None)
     """Its API server; asked of EKS where it is left out."""
     certificate_authority: str | None = Field(default=None, min_length=1)
     """In base64, as EKS tells it; asked of EKS where it is left out."""
@@ -261,4 +261,3 @@ class KroxyliciousFleet(PlanModel):
 FleetConfig = Annotated[
     EcsFleet | EcsBlueGreenFleet | CfkFleet | CfkBlueGreenFleet | KroxyliciousFleet, Field(discriminator="kind")
 ]
-FLEET_KINDS: Final = ("ecs", "ecs-blue-green", "cfk", "cfk-blue-green", "kroxylicious")

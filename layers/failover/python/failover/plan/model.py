@@ -21,7 +21,7 @@ from failover.plan.document import read_document
 from failover.plan.fleets import FleetConfig
 from failover.plan.policy import Policy
 from failover.plan.renamed import with_new_names
-from failover.plan.wording import problems_of
+from failover.wording import problems_of
 
 FENCED: Final = "fenced"
 ROUTE53_REGION: Final = "us-east-1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from failover.plan.document import Problem, join
+from failover.wording import Problem, join
 
 _RENAMED: Final = (("policy", "vantage_points", "min_vantage_points"),)
 """A part of the plan, the name that one of its fields had, and the one it has now."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from failover.plan.document import Problem
 from failover.plan.model import Alarm, Plan
 from failover.plan.policy import Policy
+from failover.wording import Problem
 
 PROBE: Final = "probe/"
 """The source of a probe is this and its vantage point."""

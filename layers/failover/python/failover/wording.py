@@ -1,16 +1,19 @@
-"""What is wrong with a plan, in the words of the plan: pydantic's errors by the path in the document."""
+"""What is wrong with a document, in its own words: pydantic's errors by the path of a field, and what to write."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sized
 from difflib import get_close_matches
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import ErrorDetails
 
-from failover.plan.document import Problem, join
+Problem = tuple[str, str]
+"""The path of a field in a document, and what is wrong with it."""
 
 _TYPES: Final = {
     "string_type": "text",
@@ -41,27 +44,45 @@ _SENTENCES: Final = {
 """What is wrong, by the type of pydantic's error."""
 
 
-def problems_of(error: ValidationError, content: Any, model: type[BaseModel]) -> list[Problem]:
+def problems_of(
+    error: ValidationError, content: Any, model: type[BaseModel], *, shows_text: bool = True
+) -> list[Problem]:
     """Every wrong field by its path in `content`, and what to write there.
 
-    A problem that only follows from one deeper down is left out.
+    A problem that only follows from one deeper down is left out. `shows_text`: whether text that stands in a wrong
+    field may be told, or might be a secret that was put there by mistake.
     """
-    wording = _Wording(content, model.model_json_schema())
+    wording = _Wording(content, model, shows_text)
     return [(wording.path(problem), wording.what(problem)) for problem in _causes(error)]
 
 
+def join(path: str, part: str | int) -> str:
+    """The path of a field, or of an element, of what is at `path`."""
+    if isinstance(part, int):
+        return f"{path}[{part}]"
+    return f"{path}.{part}" if path else part
+
+
 def shown(value: Any) -> str:
-    """A value as it would stand in a plan; what is long or nested by its kind alone."""
+    """A value as it would stand in a document; what is long or nested by its kind alone."""
     match value:
         case dict():
             return "a mapping"
         case list() | tuple():
             return "a list"
+        case _Unshown():
+            return "text"
         case str():
             return repr(value) if len(value) <= 80 else f"{value[:77]!r}…"
         case None:
             return "nothing"
     return json.dumps(value)
+
+
+class _Unshown(str):
+    """Text that is not to be told."""
+
+    __slots__ = ()
 
 
 def _causes(error: ValidationError) -> Iterator[ErrorDetails]:
@@ -73,11 +94,19 @@ def _causes(error: ValidationError) -> Iterator[ErrorDetails]:
 
 
 class _Wording:
-    """Words for the errors of one document, which a JSON Schema describes."""
+    """Words for the errors of one document, which a model describes."""
 
-    def __init__(self, content: Any, schema: Mapping[str, Any]) -> None:
+    def __init__(self, content: Any, model: type[BaseModel], shows_text: bool) -> None:
         self._content = content
-        self._schema = schema
+        self._model = model
+        self._shows_text = shows_text
+
+    @functools.cached_property
+    def _schema(self) -> Mapping[str, Any]:
+        try:
+            return self._model.model_json_schema()
+        except PydanticInvalidForJsonSchema:
+            return {}
 
     def path(self, problem: ErrorDetails) -> str:
         """The path of the field. Pydantic's has the kind of a part or the class that was tried in it, too."""
@@ -89,6 +118,8 @@ class _Wording:
     def what(self, problem: ErrorDetails) -> str:
         """What is wrong, and what is right."""
         kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
+        if isinstance(value, str) and not self._shows_text:
+            value = _Unshown(value)
         if kind == "extra_forbidden":
             return self._unknown(problem)
         if kind == "string_pattern_mismatch":
@@ -107,12 +138,14 @@ class _Wording:
         location = [part for part in problem["loc"] if part != "[key]"]
         value, parts = self._content, list[str | int]()
         for index, part in enumerate(location):
-            if part in (value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()):
+            if part in (
+                value if isinstance(value, dict) else range(len(value)) if isinstance(value, list | tuple) else ()
+            ):
                 value = value[part]
             elif index < len(location) - 1 or problem["type"] != "missing":
                 continue
             parts.append(part)
-        return parts
+        return parts or list(location)
 
     def _form(self, pattern: str) -> str:
         return next(_descriptions(self._schema, pattern), f"of the form {pattern}")
@@ -121,8 +154,8 @@ class _Wording:
         *_, name = parts = self._parts(problem)
         fields = self._fields(parts[:-1])
         if nearest := get_close_matches(str(name), fields, n=1):
-            return f"is no field of a plan: did you mean {nearest[0]}?"
-        return f"is no field of a plan: here it has {', '.join(fields)}"
+            return f"is no field here: did you mean {nearest[0]}?"
+        return f"is no field here: there are {', '.join(fields)}" if fields else "is no field here"
 
     def _fields(self, parts: list[str | int]) -> list[str]:
         """The fields that the part of the plan at a path may have."""
@@ -171,6 +204,8 @@ def _descriptions(schema: Any, pattern: str) -> Iterator[str]:
 def _instead(kind: str, value: Any) -> str:
     """What to write where only the way of writing is wrong."""
     match kind, value:
+        case _, _Unshown():
+            return ""
         case "string_type", bool() | int() | float():
             return f': write "{json.dumps(value)}"'
         case "int_type" | "int_from_float" | "float_type", str() if value.isdecimal():

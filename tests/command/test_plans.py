@@ -81,7 +81,7 @@ def test_a_warning_is_told_and_refuses_only_where_that_is_asked_for(tmp_path: Pa
 
 
 def test_a_field_under_its_name_of_before_is_a_warning_with_the_one_of_now() -> None:
-    text = ORDERS.read_text().replace("  min_vantage_points:", "  vantage_points:")
+    text = ORDERS.read_text().replace("  quorum: 2 ", "  quorum: 2\n  vantage_points: 2 ")
     code, output = failover("plans", "check", "-", stdin=text)
     assert code == 0 and "policy.vantage_points is the name of before: write min_vantage_points" in output
 

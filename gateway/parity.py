@@ -2,7 +2,7 @@
 
 A standby that differs from the active site is found out in a failover, when it is too late. What must differ (where a
 route leads, under which id, what things are called) is not compared. The exit status is 1 if anything differs, 2 if a
-fleet could not be looked at.
+fleet could not be looked at, or did not tell all that is compared.
 """
 
 from __future__ import annotations
@@ -14,78 +14,64 @@ from typing import Annotated, Any
 
 import typer
 
+from failover.aws.clients import client
 from failover.errors import FailoverError
 from failover.fleets import FleetState, fleet_of
-from failover.fleets.cfk import GATEWAYS
 from failover.fleets.kubernetes import EksApi
-from failover.plan.fleets import CfkBlueGreenFleet, CfkFleet, FleetConfig
-from failover.plan.gateway_route import hot_reload
+from failover.plan.fleets import CfkFleet, EcsBlueGreenFleet, EcsFleet, FleetConfig, KroxyliciousFleet
 from failover.plan.model import Plan, load_plan
+from gateway.facts import Fact, cfk_facts, ecs_facts, kroxylicious_facts, of_gateway
 
-Facts = Mapping[str, str]
+Facts = dict[str, str | None]
 
 
-def facts_of(kind: str, state: FleetState, spec: Mapping[str, Any] | None = None) -> dict[str, str]:
+def facts_of(kind: str, state: FleetState, spec: Mapping[str, Any] | None = None) -> dict[str, str | None]:
     """What a fleet is, by name of the fact. `spec`: of its Gateway resource, where it has one."""
     zones = Counter(instance.zone for instance in state.instances)
-    facts = {
+    facts: dict[str, str | None] = {
         "kind": kind,
         "how a route is changed": state.tier,
         "instances": str(len(state.instances)),
         "instances by zone": ", ".join(map(str, sorted(zones.values()))) if None not in zones else "not told",
         "settled": "yes" if state.settled else f"no: {state.detail}",
     }
-    return facts | (dict(_of_gateway(spec)) if spec is not None else {})
+    return facts | (dict(of_gateway(spec)) if spec is not None else {})
 
 
 def differences(one: Facts, other: Facts) -> list[str]:
     """Each fact in which they differ, and how."""
+    untold = {*unknown(one), *unknown(other)}
     return [
         f"{name}: {one.get(name, 'none')} | {other.get(name, 'none')}"
         for name in dict.fromkeys((*one, *other))
-        if one.get(name) != other.get(name)
+        if name not in untold and one.get(name) != other.get(name)
     ]
 
 
-def _of_gateway(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    pod = spec.get("podTemplate") or {}
-    yield "replicas", str(spec.get("replicas", 1))
-    yield "image", str((spec.get("image") or {}).get("application"))
-    yield "hot reload", "on" if hot_reload(spec) else "off"
-    yield "environment", ", ".join(sorted(each["name"] for each in pod.get("envVars") or []))
-    for part in ("resources", "probe", "topologySpreadConstraints"):
-        # The labels that pods are selected by are of the fleet itself.
-        yield part, _shown(_without(pod.get(part), "labelSelector"))
-    for domain in spec.get("streamingDomains") or []:
-        yield f"streaming domain {domain.get('name')}", _shown(domain.get("kafkaCluster"))
-    for route in spec.get("routes") or []:
-        security = _without(route.get("security"), "secretRef", "secretStore")
-        yield (
-            f"route {route.get('name')}",
-            _shown([route.get("endpoint"), route.get("brokerIdentificationStrategy"), security]),
-        )
+def unknown(facts: Facts) -> list[str]:
+    """The names of the facts that were looked for and not told."""
+    return [name for name, value in facts.items() if value is None]
 
 
-def _without(value: Any, *keys: str) -> Any:
-    if isinstance(value, dict):
-        return {key: _without(inner, *keys) for key, inner in value.items() if key not in keys}
-    return [_without(inner, *keys) for inner in value] if isinstance(value, list) else value
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_shown(value[key])}" for key in sorted(value)) + "}"
-    return "[" + ", ".join(map(_shown, value)) + "]" if isinstance(value, list) else str(value)
-
-
-def _look(plan: Plan, site: str, fleet: FleetConfig) -> dict[str, str]:
+def _look(plan: Plan, site: str, fleet: FleetConfig) -> Facts:
     region = plan.site(site).region
-    state = fleet_of(fleet, region).look()
-    gateway = fleet.gateway(site) if isinstance(fleet, CfkBlueGreenFleet) else fleet
-    if not isinstance(gateway, CfkFleet):
-        return facts_of(fleet.kind, state)
-    resource = EksApi(gateway.eks, region, gateway.namespace).get(GATEWAYS, gateway.gateway)
-    return facts_of(fleet.kind, state, resource.get("spec"))
+    return facts_of(fleet.kind, fleet_of(fleet, region).look()) | dict(_own_facts(fleet, site, region))
+
+
+def _own_facts(fleet: FleetConfig, site: str, region: str) -> Iterator[Fact]:
+    if isinstance(fleet, EcsFleet | EcsBlueGreenFleet):
+        where = f"fleet {fleet.name} of ECS cluster {fleet.cluster} in {region}"
+        yield from ecs_facts(fleet, where, client("ecs", region), client("elbv2", region))
+        return
+    api = EksApi(fleet.eks, region, fleet.namespace)
+    if isinstance(fleet, KroxyliciousFleet):
+        yield from kroxylicious_facts(fleet, api)
+    elif isinstance(fleet, CfkFleet):
+        yield from cfk_facts(fleet, api)
+    else:
+        for colour in fleet.gateways:
+            for name, value in cfk_facts(fleet.gateway(colour), api):
+                yield f"gateway to {colour}, {name}", value
 
 
 def main(plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]) -> None:
@@ -109,6 +95,13 @@ def main(plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The pla
         for difference in differences(facts, others):
             differ = True
             typer.echo(f"{one}/{first.name} | {other}/{second.name}: {difference}")
+    described = [(site, fleet) for site in plan.sites for fleet in fleets[site]]
+    untold = {f"{site}/{fleet.name}": unknown(facts) for (site, fleet), facts in zip(described, found, strict=True)}
+    for fleet, names in untold.items():
+        for name in names:
+            typer.echo(f"{fleet}: {name} is not told", err=True)
+    if any(untold.values()):
+        raise typer.Exit(2)
     if not differ:
         typer.echo(f"the fleets of {one} and {other} are alike")
     raise typer.Exit(int(differ))

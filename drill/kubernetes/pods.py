@@ -232,8 +232,14 @@ class Pods:
                 "podIP": LOOPBACK,
                 "hostIP": LOOPBACK,
                 "conditions": [_ready(ready)],
+                "containerStatuses": [{"name": container["name"], "imageID": _image_id(container["image"])}],
             }
             self._store.update("pods", pod, status=True)
+
+
+def _image_id(image: str) -> str:
+    """As a runtime tells it: the repository, and a digest of what was pulled."""
+    return f"{image.partition(':')[0]}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
 
 
 def _ready(ready: bool) -> dict[str, str]:

@@ -18,7 +18,7 @@ from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field
 
 from failover.aws.clients import client
-from failover.errors import Refused, TransientError
+from failover.errors import FailoverError, Refused, TransientError
 from failover.execution.approval import Answer, Answered, NothingAsked, Question, answer, asked
 from failover.ledger.ledger import Ledger
 from failover.validation import read
@@ -77,6 +77,9 @@ def _by_link(event: dict[str, Any]) -> dict[str, Any]:
     except TransientError as error:
         logger.warning("no answer taken", why=str(error))
         return _page(503, "Not answered yet", "<p>AWS did not answer. Go back and press the button again.</p>")
+    except FailoverError as error:
+        logger.error("no answer taken", why=str(error))
+        return _page(500, "Not answered", "<p>The controller may not hand the answer over; its log says why.</p>")
     done = "Your answer was taken." if answered.now else "It was answered before; yours changed nothing."
     return _page(200, f"{answered.answer} by {answered.by}", f"<p>{done}</p>")
 

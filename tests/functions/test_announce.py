@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from failover.aws.clients import client
-from failover.errors import FailoverStopped, MalformedEvent, ServiceRejected, ServiceUnavailable
+from failover.errors import FailoverStopped, LeaseLost, MalformedEvent, ServiceRejected, ServiceUnavailable
 from failover.execution.report import headline
 from failover.execution.step import metrics
 from failover.ledger.execution import Execution
@@ -126,7 +126,9 @@ def test_a_redriven_execution_that_succeeds_ends_with_a_report_the_new_site_and_
     failure = {"execution": execution, "outcome": "failed", "stopped_at": "BeginVerify", "error": {"Error": "X"}}
     with pytest.raises(FailoverStopped):
         call("conclude", failure)
-    assert (report()["outcome"], report()["recovery_seconds"]) == ("failed", None)
+    assert (report()["outcome"], report()["recovery_seconds"], report()["loss"]) == ("failed", None, None)
+    assert (report()["stopped_at"], report()["error"]) == ("BeginVerify", {"Error": "X"})
+    assert call("conclude", failure | {"redrives": 1, "redriven": True}) == {"resume": "BeginVerify"}
     answer = call("conclude", {"execution": execution, "outcome": "succeeded", "redrives": 1})
     assert answer["outcome"] == "succeeded"
     call("announce", {"execution": execution})
@@ -140,6 +142,16 @@ def test_a_redriven_execution_that_succeeds_ends_with_a_report_the_new_site_and_
     assert record.document["recovery_seconds"] > 0
     assert (state.active, state.holder) == ("west", None)
     assert ["STOPPED" in each.subject for each in messages()] == [True, False]
+
+
+def test_a_redrive_of_a_superseded_execution_goes_on_nowhere(deployed: Any, call: Call) -> None:
+    execution = claimed(call)
+    failure = {"execution": execution, "outcome": "failed", "stopped_at": "BeginVerify", "error": {"Error": "X"}}
+    with pytest.raises(FailoverStopped):
+        call("conclude", failure)
+    claimed(call, "by-hand", supersedes="orders-1-failover")
+    with pytest.raises(LeaseLost):
+        call("conclude", failure | {"redrives": 1, "redriven": True})
 
 
 def test_what_was_told_of_the_loss_stays_once_the_lease_is_free(deployed: Any, call: Call) -> None:

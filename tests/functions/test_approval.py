@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 
-from failover.errors import MalformedEvent
+from failover.errors import MalformedEvent, ServiceRejected
 from failover.execution.approval import NothingAsked, SamePerson
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -151,6 +152,43 @@ def test_an_answer_that_step_functions_did_not_get_can_be_given_again(asked: Any
     states.error = None
     assert call("answer_approval", pressed(asked, "approve"))["statusCode"] == 200
     assert len(states.taken) == 1
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    """What Step Functions answers, with the token in its words."""
+    answer = {"Error": {"Code": code, "Message": f"no: {TOKEN}"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "SendTaskSuccess")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
+def test_who_answers_too_late_is_told_so(asked: Any, call: Call, states: States, code: str) -> None:
+    states.error = refusal(code)
+    page = call("answer_approval", pressed(asked, "approve"))
+    assert page["statusCode"] == 403 and "does not wait for an answer any more" in page["body"]
+    direct = {"plan": "orders", "execution": "orders-1-failover", "answer": "deny", "by": "Bob"}
+    assert call("answer_approval", direct) | {"at": 0} == {"answer": "approve", "by": "Ada", "at": 0, "now": False}
+    assert states.taken == []
+
+
+@pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 400), ("InternalFailure", 500)])
+def test_an_answer_that_step_functions_had_no_time_for_is_given_again(
+    asked: Any, call: Call, states: States, code: str, status: int
+) -> None:
+    states.error = refusal(code, status)
+    page = call("answer_approval", pressed(asked, "deny"))
+    assert page["statusCode"] == 503 and TOKEN not in page["body"]
+    states.error = None
+    assert "deny by Ada" in call("answer_approval", pressed(asked, "deny"))["body"]
+    assert [answer["error"] for answer in states.taken] == ["ApprovalDenied"]
+
+
+def test_an_answer_that_may_not_be_handed_over_is_not_said_to_be_taken(asked: Any, call: Call, states: States) -> None:
+    states.error = refusal("AccessDeniedException")
+    page = call("answer_approval", pressed(asked, "approve"))
+    assert page["statusCode"] == 500 and "was taken" not in page["body"] and TOKEN not in page["body"]
+    with pytest.raises(ServiceRejected, match="refused") as refused:
+        call("answer_approval", {"plan": "orders", "execution": "orders-1-failover", "answer": "approve", "by": "Bob"})
+    assert TOKEN not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from failover.aws.clients import client
 from failover.container import forget
 from failover.errors import DuplicateExecution
+from failover.execution import runs
+from failover.execution.runs import Run
 from failover.ledger.ledger import Ledger
 from tests.functions.conftest import Message
 from tests.functions.heard_events import event, executions, sighting
@@ -119,3 +122,57 @@ def test_an_execution_whose_name_begins_alike_is_another(deployed: Any, call: Ca
     ledger.record_step(execution, "assess", "done", {"why": "of the tenth"}, time.time())
     assert ledger.step("orders", "by-hand-10", "assess") is not None
     assert ledger.step("orders", "by-hand-1", "assess") is None
+
+
+def test_nothing_is_started_once_the_ledger_moved_on_meanwhile(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It claimed and ended between judge's look at the ledger and its question whether it runs."""
+    started(call)
+    first = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+
+    def over(_: str) -> Run:
+        execution = call("claim", first)["execution"]
+        call("conclude", {"execution": execution, "outcome": "stood-down", "why": "it was well"})
+        return Run("SUCCEEDED")
+
+    monkeypatch.setattr("failover.execution.runs.describe_run", over)
+    judged = call("judge", event("alarm-metric"))["judged"][0]
+    assert judged["started"] is None
+    assert executions(deployed) == ["orders-1-failover"]
+
+
+def test_whether_a_holder_runs_is_asked_in_its_own_region_and_not_at_every_observation(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, describe = list[str](), runs.describe_run
+
+    def ask(arn: str) -> Run:
+        asked.append(arn)
+        return describe(arn)
+
+    monkeypatch.setattr(runs, "describe_run", ask)
+    started(call)
+    claim(deployed, call, "orders-1-failover", epoch=1)
+    state = Ledger(client("dynamodb"), "ledger").state("orders", "east")
+    assert [runs.ended_holder(state) for _ in range(3)] == [None] * 3
+    assert asked == [state.holder_arn] and ":us-west-2:" in state.holder_arn
+
+
+def test_a_holder_that_can_not_be_asked_about_is_taken_to_run(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(call)
+    claim(deployed, call, "orders-1-failover", epoch=1)
+    stop(deployed, "orders-1-failover")
+    state = Ledger(client("dynamodb"), "ledger").state("orders", "east")
+    with monkeypatch.context() as silent:
+        silent.setenv("AWS_ENDPOINT_URL_SFN", "http://127.0.0.1:9")
+        client.cache_clear()
+        assert runs.ended_holder(state) is None
+    client.cache_clear()
+    ended = runs.ended_holder(state)
+    assert ended is not None and ended.at == pytest.approx(time.time(), abs=60)
+    gone = replace(state, holder_arn=f"{state.holder_arn}-of-old")
+    ended = runs.ended_holder(gone)
+    assert ended is not None and ended.status == "not known any more"

@@ -45,8 +45,10 @@ def of_type(kind: str, template: dict[str, Any] = TEMPLATE) -> dict[str, Any]:
 
 
 def statements(function: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Of its own, and of the managed policies it refers to."""
     for policy in function.get("Policies", []):
-        yield from policy["Statement"]
+        managed = RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
+        yield from managed["Statement"]
 
 
 def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -104,15 +106,14 @@ def test_only_the_step_that_flips_the_name_may_change_dns_and_only_that_name() -
 
 
 def test_beacons_are_set_by_the_same_step_and_by_no_other() -> None:
-    may = {
-        name: statement["Action"]
-        for name, each in of_type("AWS::Serverless::Function").items()
-        for statement in statements(each)
-        if any(action.startswith("s3:") for action in statement["Action"])
-    }
+    may: dict[str, set[str]] = {}
+    for name, each in of_type("AWS::Serverless::Function").items():
+        for statement in statements(each):
+            if beacons := {action for action in statement["Action"] if action.startswith("s3:")}:
+                may.setdefault(name, set()).update(beacons)
     assert may == {
-        "FlipDns": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-        "CheckReadiness": ["s3:GetObject"],
+        "FlipDns": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
+        "CheckReadiness": {"s3:GetObject"},
     }
 
 
@@ -357,3 +358,28 @@ def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can
     assert set(FUNCTIONS) - set(reserved) == {"sample_lag", "check_readiness", "sweep_ledger"}
     for condition, _, otherwise in reserved.values():
         assert condition in TEMPLATE["Conditions"] and otherwise == {"Ref": "AWS::NoValue"}
+
+
+def test_what_several_functions_may_do_is_said_once() -> None:
+    managed = set(of_type("AWS::IAM::ManagedPolicy"))
+    functions = of_type("AWS::Serverless::Function")
+    used = {name: {p["Ref"] for p in each.get("Policies", []) if "Ref" in p} for name, each in functions.items()}
+    assert set().union(*used.values()) == managed and len(managed) <= 6
+    for policy in managed:
+        assert sum(policy in each for each in used.values()) > 1, policy
+    own = [
+        json.dumps(statement, sort_keys=True)
+        for each in functions.values()
+        for policy in each.get("Policies", [])
+        for statement in policy.get("Statement", [])
+    ]
+    assert max(map(own.count, own)) <= 3
+
+
+def test_a_second_stack_in_the_region_finds_no_name_taken() -> None:
+    for template in (TEMPLATE, SIGNALS):
+        for kind in ("AWS::Serverless::Function", "AWS::Serverless::StateMachine"):
+            for name, each in of_type(kind, template).items():
+                for event in each.get("Events", {}).values():
+                    if event["Type"] == "ScheduleV2":
+                        assert event["Properties"].get("OmitName") is True, name

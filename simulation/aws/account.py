@@ -1,0 +1,178 @@
+"""The services of one account, but for DynamoDB and ECS: a method an operation, by its name on the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from simulation.aws.dynamodb import Table
+from simulation.aws.ecs import Ecs
+from simulation.aws.errors import ApiError, NotSimulated
+from simulation.machine.execution import Execution, State, Surroundings
+from simulation.machine.expressions import StateError
+from simulation.scheduler import Scheduler
+from simulation.sites import HOSTNAME, Sites
+
+Answer = dict[str, Any]
+PLANS: Final = "/failover/plans/"
+
+
+@dataclass(frozen=True)
+class Message:
+    """What people were told; `at`: seconds since 1970."""
+
+    at: float
+    subject: str
+    text: str
+
+
+class Account:
+    """AWS as the controller sees it. `plans`: the documents by name."""
+
+    def __init__(self, scheduler: Scheduler, sites: Sites, table: Table, tell: Callable[[str], None]) -> None:
+        self._clock = scheduler
+        self._sites = sites
+        self._table = table
+        self._tell = tell
+        self._ecs = Ecs(scheduler, sites, tell)
+        self.plans: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
+        self.alarms: dict[str, str] = {}
+        self.messages: list[Message] = []
+        self.events: list[tuple[float, str, str]] = []
+        """When, detail type and detail of each event on the bus."""
+        self.executions: dict[str, Execution] = {}
+        """By ARN."""
+        self.machine: State = {}
+        self.around: Surroundings
+
+    def call(self, service: str, region: str, operation: str, asked: Answer) -> Answer:
+        """Carry an operation out.
+
+        Raises:
+            ApiError: what the service answers instead.
+        """
+        if service == "dynamodb":
+            return self._table.call(operation, asked)
+        if service == "ecs":
+            return self._ecs.call(region, operation, asked)
+        method: Callable[[Answer], Answer] | None = getattr(self, f"_{service}_{operation}".lower(), None)
+        if method is None:
+            raise NotSimulated(f"{service} {operation}")
+        return method(asked)
+
+    def start(self, name: str, text: str, machine: str) -> str:
+        """Start an execution, or find the same one running; its ARN."""
+        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        before = self.executions.get(arn)
+        if before is None:
+            self._tell(f"execution {name} starts: {text}")
+            self.executions[arn] = Execution(self.around, self.machine, arn=arn, input_text=text)
+        elif not before.running or before.input_text != text:
+            raise ApiError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
+        return arn
+
+    def _moment(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(seconds, UTC)
+
+    # Step Functions
+
+    def _stepfunctions_startexecution(self, asked: Answer) -> Answer:
+        arn = self.start(asked["name"], asked["input"], asked["stateMachineArn"])
+        return {"executionArn": arn, "startDate": self._moment(self.executions[arn].started)}
+
+    def _stepfunctions_describeexecution(self, asked: Answer) -> Answer:
+        execution = self.executions.get(asked["executionArn"])
+        if execution is None:
+            raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{asked['executionArn']}'")
+        stopped = {} if execution.stopped is None else {"stopDate": self._moment(execution.stopped)}
+        return {
+            "executionArn": execution.arn,
+            "name": execution.name,
+            "status": execution.status,
+            "startDate": self._moment(execution.started),
+            "input": execution.input_text,
+            "redriveCount": execution.redrives,
+        } | stopped
+
+    def _stepfunctions_sendtasksuccess(self, asked: Answer) -> Answer:
+        self._waiting(asked["taskToken"]).succeed(json.loads(asked["output"]))
+        return {}
+
+    def _stepfunctions_sendtaskfailure(self, asked: Answer) -> Answer:
+        self._waiting(asked["taskToken"]).fail(StateError(asked.get("error", ""), asked.get("cause", "")))
+        return {}
+
+    def _waiting(self, name: str) -> Any:
+        token = self.around.tokens.get(name)
+        if token is None:
+            raise ApiError("InvalidToken", "Invalid token")
+        if not token.open or token.answered.happened:
+            raise ApiError("TaskTimedOut", "Task Timed Out: the task is over")
+        return token
+
+    # Parameter Store, Secrets Manager
+
+    def _ssm_getparameter(self, asked: Answer) -> Answer:
+        name = asked["Name"]
+        document = self.plans.get(name.removeprefix(PLANS))
+        if document is None:
+            raise ApiError("ParameterNotFound", name)
+        return {"Parameter": {"Name": name, "Value": document, "Type": "String", "Version": 1}}
+
+    def _ssm_getparametersbypath(self, asked: Answer) -> Answer:
+        rows = [{"Name": PLANS + name, "Value": text, "Type": "String"} for name, text in self.plans.items()]
+        return {"Parameters": rows if asked["Path"].rstrip("/") + "/" == PLANS else []}
+
+    def _secretsmanager_getsecretvalue(self, asked: Answer) -> Answer:
+        if (text := self.secrets.get(asked["SecretId"])) is None:
+            raise ApiError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+        return {"Name": asked["SecretId"], "SecretString": text}
+
+    # SNS, EventBridge, CloudWatch
+
+    def _sns_publish(self, asked: Answer) -> Answer:
+        self.messages.append(Message(self._clock.now, asked["Subject"], asked["Message"]))
+        self._tell(f"people are told: {asked['Subject']}")
+        return {"MessageId": "00000000-0000-0000-0000-000000000000"}
+
+    def _events_putevents(self, asked: Answer) -> Answer:
+        self.events += [(self._clock.now, each["DetailType"], each["Detail"]) for each in asked["Entries"]]
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in asked["Entries"]]}
+
+    def _cloudwatch_describealarms(self, asked: Answer) -> Answer:
+        rows = [
+            {"AlarmName": name, "StateValue": self.alarms[name], "ActionsEnabled": True}
+            for name in asked["AlarmNames"]
+            if name in self.alarms
+        ]
+        return {"MetricAlarms": rows, "CompositeAlarms": []}
+
+    def _cloudwatch_listalarmmuterules(self, asked: Answer) -> Answer:
+        return {"AlarmMuteRuleSummaries": []}
+
+    # Route 53
+
+    def _route53_listresourcerecordsets(self, asked: Answer) -> Answer:
+        record = {"Name": f"{HOSTNAME}.", "Type": "CNAME", "TTL": 5, "ResourceRecords": [{"Value": self._sites.record}]}
+        return {"ResourceRecordSets": [record], "IsTruncated": False, "MaxItems": "10"}
+
+    def _route53_gethostedzone(self, asked: Answer) -> Answer:
+        zone = {"Id": asked["Id"], "Name": "orders.example.com.", "CallerReference": "simulation"}
+        return {"HostedZone": zone, "DelegationSet": {"NameServers": ["ns-1.example.net", "ns-2.example.net"]}}
+
+    def _route53_changeresourcerecordsets(self, asked: Answer) -> Answer:
+        (change,) = asked["ChangeBatch"]["Changes"]
+        target = change["ResourceRecordSet"]["ResourceRecords"][0]["Value"]
+        name = self._sites.point_name_at(target)
+        self._tell(f"the record of {HOSTNAME} leads to {target}")
+        return {"ChangeInfo": {"Id": f"/change/{name}", "Status": "PENDING", "SubmittedAt": self._moment(self._clock.now)}}
+
+    def _route53_getchange(self, asked: Answer) -> Answer:
+        name = asked["Id"].rpartition("/")[2]
+        in_sync = self._sites.changes[name] <= self._clock.now
+        info = {"Id": f"/change/{name}", "Status": "INSYNC" if in_sync else "PENDING"}
+        return {"ChangeInfo": info | {"SubmittedAt": self._moment(self._clock.now)}}

@@ -1,0 +1,84 @@
+"""What is deployed, read from the template: each function's environment, and the state machine with its substitutions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from drill.aws.intrinsics import Intrinsics, parameter_values, read_yaml
+from simulation.functions import ROOT
+
+ACCOUNT: Final = "123456789012"
+REGION: Final = "us-west-2"
+STACK: Final = "failover"
+STATE_MACHINE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:failover"
+TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:notifications"
+PARAMETERS: Final = {
+    "PlanName": "orders",
+    "HomeSite": "east",
+    "StandbySite": "west",
+    "ClientHostname": "kafka.orders.example.com",
+    "HostedZoneId": "Z0123456789ORDERS",
+    "SecretArns": "*",
+}
+_PLACE: Final = re.compile(r"\$\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One stack."""
+
+    environments: dict[str, dict[str, str]]
+    """Of each function, by the name of its folder."""
+    machine: dict[str, Any]
+    """The failover's definition, as it is deployed."""
+
+
+def deployment() -> Deployment:
+    """The stack of the template in this tree."""
+    template = read_yaml((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    resources = template["Resources"]
+    folders = {
+        name: each["Properties"]["CodeUri"].rpartition("/")[2]
+        for name, each in resources.items()
+        if each["Type"] == "AWS::Serverless::Function"
+    }
+
+    def ref(name: str) -> str:
+        named = {"FailoverStateMachine": STATE_MACHINE, "Notifications": TOPIC, "Ledger": "ledger"}
+        return named.get(name) or folders.get(name, name)
+
+    declared = template["Parameters"]
+    values: dict[str, Any] = parameter_values(declared, {k: v for k, v in PARAMETERS.items() if k in declared})
+    values |= {
+        "AWS::AccountId": ACCOUNT,
+        "AWS::Partition": "aws",
+        "AWS::Region": REGION,
+        "AWS::StackName": STACK,
+        "AWS::URLSuffix": "amazonaws.com",
+    }
+    intrinsics = Intrinsics(template, values, ref, lambda name, attribute: ref(name))
+    every = template["Globals"]["Function"]["Environment"]["Variables"]
+    environments = {}
+    for name, folder in folders.items():
+        own = resources[name]["Properties"].get("Environment", {}).get("Variables", {})
+        variables: dict[str, Any] = intrinsics.resolve(every | own)
+        environments[folder] = _of_lambda() | {key: str(value) for key, value in variables.items()}
+    substitutions = intrinsics.resolve(resources["FailoverStateMachine"]["Properties"]["DefinitionSubstitutions"])
+    text = (ROOT / "statemachines" / "failover.asl.yaml").read_text(encoding="utf-8")
+    deployed = _PLACE.sub(lambda place: str(substitutions[place[1]]), text)
+    return Deployment(environments, yaml.load(deployed, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506
+
+
+def _of_lambda() -> dict[str, str]:
+    """What Lambda sets, and what keeps the SDK from looking for more."""
+    return {
+        "AWS_ACCESS_KEY_ID": "simulation",
+        "AWS_SECRET_ACCESS_KEY": "simulation",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }

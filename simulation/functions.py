@@ -1,0 +1,184 @@
+"""Lambda: the real handlers, each in containers of its own that remember, are warm or cold, time out and die.
+
+A call that its caller has given up goes on to its end; asynchronous ones are called again, then end as dead letters.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from simulation.calls import Calls
+from simulation.machine.expressions import StateError
+from simulation.scheduler import Event, Process, Scheduler
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+TIMEOUT_S: Final = 20.0
+RETRIES_S: Final = (60.0, 120.0)
+"""Of an asynchronous invocation that failed."""
+_IDLE_S: Final = 600.0
+"""For how long a container that nobody calls stays warm."""
+_WARM_START_S: Final = (0.002, 0.01)
+_COLD_START_S: Final = (0.3, 1.2)
+ANSWER_LIMIT: Final = 200_000
+Handler = Callable[[dict[str, Any], Any], Any]
+
+
+class LambdaContext:
+    """What Powertools looks at."""
+
+    function_name = "simulation"
+    memory_limit_in_mb = 1769
+    invoked_function_arn = "arn:aws:lambda:us-west-2:123456789012:function:simulation"
+    aws_request_id = "00000000-0000-0000-0000-000000000000"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        """Lambda's own clock is not looked at."""
+        return int(TIMEOUT_S * 1000)
+
+
+def load_handlers() -> dict[str, Handler]:
+    """The handler of every function, as Lambda loads it."""
+    handlers: dict[str, Handler] = {}
+    for path in sorted((ROOT / "functions").glob("*/app.py")):
+        name = path.parent.name
+        spec = importlib.util.spec_from_file_location(f"simulated_{name}", path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path} is no module")
+        module: ModuleType = importlib.util.module_from_spec(spec)
+        sys.modules[module.__name__] = module
+        spec.loader.exec_module(module)
+        handlers[name] = module.handler
+    return handlers
+
+
+@dataclass(eq=False)
+class Container:
+    """One container of a function."""
+
+    process: Process
+    memory: dict[Any, Any] = field(default_factory=dict)
+    used_at: float = 0.0
+
+
+class Functions:
+    """The functions of one controller."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        calls: Calls,
+        handlers: Mapping[str, Handler],
+        environments: Mapping[str, dict[str, str]],
+        note: Callable[..., None],
+    ) -> None:
+        self._clock = scheduler
+        self._calls = calls
+        self._handlers = handlers
+        self._environments = environments
+        self._note = note
+        self._warm: dict[str, list[Container]] = {}
+        self.invocations: Counter[str] = Counter()
+        self.at_invocation: dict[tuple[str, int], Callable[[], None]] = {}
+        """What happens as a function is called for the n-th time, from 1."""
+        self.unexpected: list[str] = []
+        """Errors that no one raised on purpose."""
+        self.too_long: list[str] = []
+        """Answers beyond the limit."""
+        self.dead_letters: list[tuple[float, str]] = []
+        self.begun: dict[Process, tuple[str, float]] = {}
+        """The execution that a container works for, and since when."""
+
+    def invoke(self, name: str, payload: Any, timeout: float = TIMEOUT_S, execution: str = "") -> Any:
+        """Call a function and wait for its answer.
+
+        Raises:
+            StateError: by the class of what it raised, or of how it ended.
+        """
+        self.invocations[name] += 1
+        self._note("invoke", name, self.invocations[name])
+        if (action := self.at_invocation.get((name, self.invocations[name]))) is not None:
+            action()
+        container, cold = self._container(name)
+        process = container.process
+        self.begun[process] = execution, self._clock.now
+        text = json.dumps(payload)
+        seconds = self._clock.random.uniform(*(_COLD_START_S if cold else _WARM_START_S))
+        handler, crash = self._handlers[name], Event(self._clock)
+        self._calls.crashes[process] = crash
+        task = self._clock.spawn(lambda: json.dumps(handler(json.loads(text), LambdaContext)), process, seconds)
+        ends = self._clock.now + TIMEOUT_S
+        self._clock.call_at(ends, lambda: None if task.finished.happened else process.kill())
+        task_or_crash = (task.finished, crash)
+        self._clock.wait(task_or_crash, min(timeout, TIMEOUT_S))
+        if crash.happened:
+            raise StateError("Runtime.ExitError", f"{name} died")
+        if not task.finished.happened:
+            raise StateError("States.Timeout" if timeout < TIMEOUT_S else "Sandbox.Timedout", name)
+        container.used_at = self._clock.now
+        self._warm.setdefault(name, []).append(container)
+        if task.error is not None:
+            raise self._state_error(name, task.error)
+        answer = task.value()
+        if len(answer) > ANSWER_LIMIT:
+            self.too_long.append(f"{name} answers {len(answer)} bytes")
+        return json.loads(answer)
+
+    def invoke_later(self, name: str, event: dict[str, Any]) -> None:
+        """Call a function asynchronously, as EventBridge does: again if it fails, at last it is a dead letter."""
+
+        def attempts() -> None:
+            for pause in (*RETRIES_S, None):
+                try:
+                    self.invoke(name, event)
+                except StateError as error:
+                    self._note("failed", name, error.error)
+                    if pause is None:
+                        self.dead_letters.append((self._clock.now, name))
+                        return
+                    self._clock.sleep(pause)
+                else:
+                    return
+
+        self._clock.spawn(attempts, Process(f"asynchronous {name}"))
+
+    def forget(self) -> None:
+        """Every container begins cold from now on, as after a deployment."""
+        self._warm.clear()
+
+    def _container(self, name: str) -> tuple[Container, bool]:
+        """The one that was used last and is idle, or a new one; and whether it is."""
+        warm = self._warm.get(name, [])
+        while warm:
+            container = warm.pop()
+            if not container.process.dead and self._clock.now - container.used_at < _IDLE_S:
+                return container, False
+        environment = self._environments[name]
+        process = Process(name, environment)
+        container = Container(process)
+        process.enter = lambda: _enter(container)
+        return container, True
+
+    def _state_error(self, name: str, error: BaseException) -> StateError:
+        kind = type(error)
+        if not any(each.__name__ in ("FailoverError", "MalformedEvent") for each in kind.__mro__):
+            self.unexpected.append(f"{name}: {kind.__name__}: {error}")
+        cause = json.dumps({"errorMessage": str(error), "errorType": kind.__name__})
+        return StateError(kind.__name__, cause)
+
+
+def _enter(container: Container) -> None:
+    """Come to a container: its environment, and what it remembers."""
+    from failover.container import recall
+
+    os.environ = container.process.environment  # type: ignore[assignment]
+    recall(container.memory)

@@ -1,0 +1,1 @@
+"""Step Functions: the deployed state machines, interpreted in virtual time."""

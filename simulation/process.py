@@ -1,0 +1,84 @@
+"""The process that lives are lived in: time, chance, threads and every way out are those of the life that runs.
+
+It must be patched before the product is imported, and is never as before again.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import datetime
+import os
+import random
+import sys
+import time
+import types
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from simulation import threads
+from simulation.scheduler import current, running
+
+_real_time, _real_monotonic, _real_sleep = time.time, time.monotonic, time.sleep
+_RealDatetime = datetime.datetime
+
+
+class _VirtualDatetime(_RealDatetime):
+    """`datetime.now` is written in C and asks the machine; this one asks the life."""
+
+    @classmethod
+    def now(cls, tz: datetime.tzinfo | None = None) -> Any:
+        """The moment of the life."""
+        return _RealDatetime.fromtimestamp(time.time(), tz)
+
+
+def install() -> None:
+    """Patch time, chance and threads. Call it before anything of the product is imported."""
+    os.environ |= {
+        "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "POWERTOOLS_METRICS_NAMESPACE": "Failover",
+        "POWERTOOLS_SERVICE_NAME": "failover",
+    }
+    clock: Any = time
+    clock.time = lambda: life.now if (life := running()) else _real_time()
+    clock.monotonic = lambda: life.now if (life := running()) else _real_monotonic()
+    clock.sleep = lambda seconds: life.sleep(seconds) if (life := running()) else _real_sleep(seconds)
+    futures: Any = concurrent.futures
+    futures.ThreadPoolExecutor, futures.Future, futures.wait = threads.Executor, threads.Future, threads.wait
+    chance: Any = uuid
+    chance.uuid4 = lambda: uuid.UUID(int=current().random.getrandbits(128), version=4)
+    _without_metrics()
+
+
+def seed(value: str) -> None:
+    """What draws without asking the scheduler, the jitter of product and SDK, is drawn anew for each life."""
+    random.seed(value)
+
+
+def use_virtual_datetime() -> None:
+    """Give the modules that ask `datetime.now` one that knows the life. Call it once the product is imported."""
+    virtual = types.ModuleType("datetime")
+    virtual.__dict__.update(datetime.__dict__)
+    virtual.__dict__["datetime"] = _VirtualDatetime
+    for name, module in list(sys.modules.items()):
+        if not name.startswith(("aws_lambda_powertools.utilities", "failover.fleets")):
+            continue
+        for attribute, value in list(vars(module).items()):
+            if value is datetime:
+                setattr(module, attribute, virtual)
+            elif value is _RealDatetime:
+                setattr(module, attribute, _VirtualDatetime)
+
+
+def _without_metrics() -> None:
+    """Powertools' metrics are one object for all handlers, which are interleaved here: nobody reads them."""
+    from aws_lambda_powertools import Metrics
+
+    metrics: Any = Metrics
+
+    def log_metrics(self: Any, handler: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
+        return handler
+
+    metrics.log_metrics = log_metrics
+    metrics.add_metric = metrics.add_dimension = lambda self, *_, **__: None

@@ -1,0 +1,236 @@
+"""Virtual time: everything that waits is a greenlet under one scheduler, and what is due at one moment runs in an order
+that the seed draws. Nothing runs side by side, so a life is the same whenever its seed is."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+Result = TypeVar("Result")
+
+
+@dataclass(eq=False, slots=True)
+class Process:
+    """Tasks that live and die together, as those of one Lambda container: what is killed never runs again."""
+
+    name: str
+    environment: dict[str, str] = field(default_factory=dict)
+    enter: Callable[[], None] | None = None
+    """Called when the scheduler comes to a task of it from another process."""
+    inner: list[Process] = field(default_factory=list)
+    """What dies with it."""
+    dead: bool = False
+
+    def kill(self) -> None:
+        """None of its tasks goes on."""
+        self.dead = True
+        for process in self.inner:
+            process.kill()
+
+
+@dataclass(eq=False, slots=True)
+class _Wake:
+    """One waiting task; whoever wakes it first does."""
+
+    task: Task[Any]
+    pending: bool = True
+
+
+class Event:
+    """Something that happens once, and is waited for."""
+
+    __slots__ = ("_scheduler", "_waiting", "happened")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._waiting: list[_Wake] = []
+        self.happened = False
+
+    def set(self) -> None:
+        """Wake whoever waits for it."""
+        self.happened = True
+        for wake in self._waiting:
+            self._scheduler.wake(wake)
+        self._waiting.clear()
+
+    def add(self, wake: _Wake) -> None:
+        """Wake that one, too."""
+        self._waiting.append(wake)
+
+
+class Task(Generic[Result]):
+    """Something that runs in virtual time, until it returns or raises."""
+
+    __slots__ = ("error", "finished", "green", "process", "result")
+
+    def __init__(self, scheduler: Scheduler, action: Callable[[], Result], process: Process) -> None:
+        self.process = process
+        self.finished = Event(scheduler)
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+
+        def run() -> None:
+            try:
+                self.result = action()
+            except GreenletExit:
+                return
+            except BaseException as error:
+                self.error = error
+            self.finished.set()
+
+        self.green = greenlet(run, parent=scheduler.hub)
+
+    def value(self) -> Result:
+        """What it returned; raises what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]
+
+
+class Scheduler:
+    """The clock of one life. `now`: seconds since 1970."""
+
+    def __init__(self, seed: str, start: float) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - a life is drawn, not a secret
+        self.now = start
+        self.hub = getcurrent()
+        self.world = Process("the world")
+        self._due: list[tuple[float, float, int, _Wake | Callable[[], None]]] = []
+        self._count = 0
+        self._tasks: dict[greenlet, Task[Any]] = {}
+        self._closed = False
+        self._process: Process | None = None
+
+    @property
+    def task(self) -> Task[Any] | None:
+        """The task that runs now."""
+        return self._tasks.get(getcurrent())
+
+    @property
+    def process(self) -> Process:
+        """The process of the task that runs now."""
+        task = self.task
+        return self.world if task is None else task.process
+
+    def next_number(self) -> int:
+        """A number that no other has in this life."""
+        self._count += 1
+        return self._count
+
+    def call_at(self, when: float, action: Callable[[], None]) -> None:
+        """Call something that does not wait, at a moment."""
+        self._push(when, action)
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Call something that does not wait, after so many seconds."""
+        self._push(self.now + seconds, action)
+
+    def spawn(self, action: Callable[[], Result], process: Process | None = None, delay: float = 0.0) -> Task[Result]:
+        """Run something, by default in the process of now."""
+        task = Task(self, action, process or self.process)
+        self._tasks[task.green] = task
+        self._push(self.now + delay, _Wake(task))
+        return task
+
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self.wait((), seconds)
+
+    def wait(self, events: Sequence[Event], timeout: float | None = None) -> None:
+        """Until one of them happens, or the time is up."""
+        if self._closed:
+            raise GreenletExit
+        if any(event.happened for event in events):
+            return
+        task = self.task
+        if task is None:
+            raise RuntimeError("only a task can wait")
+        wake = _Wake(task)
+        for event in events:
+            event.add(wake)
+        if timeout is not None:
+            self._push(self.now + max(0.0, timeout), wake)
+        self.hub.switch()
+        if self._closed:
+            raise GreenletExit
+
+    def wait_all(self, tasks: Sequence[Task[Any]], timeout: float | None = None) -> bool:
+        """Until all have finished, or the time is up; says whether they have."""
+        end = None if timeout is None else self.now + timeout
+        for task in tasks:
+            while not task.finished.happened:
+                left = None if end is None else end - self.now
+                if left is not None and left <= 0:
+                    return False
+                self.wait((task.finished,), left)
+        return True
+
+    def wake(self, wake: _Wake) -> None:
+        """Go on with a waiting task, now."""
+        if wake.pending:
+            self._push(self.now, wake)
+
+    def run(self, until: float) -> None:
+        """Let time pass up to a moment."""
+        due = self._due
+        while due and due[0][0] <= until and not self._closed:
+            self.now, _, _, what = heapq.heappop(due)
+            if not isinstance(what, _Wake):
+                what()
+                continue
+            task = what.task
+            if not what.pending or task.process.dead or task.finished.happened:
+                continue
+            what.pending = False
+            if task.process is not self._process:
+                self._process = task.process
+                if task.process.enter is not None:
+                    task.process.enter()
+            task.green.switch()
+            if task.green.dead:
+                self._tasks.pop(task.green, None)
+        self.now = max(self.now, until)
+
+    def close(self) -> None:
+        """End every task: none goes on, and what it would do at its end it can't."""
+        self._closed = True
+        self._due.clear()
+        for task in list(self._tasks.values()):
+            if task.green:
+                task.green.throw(GreenletExit)
+        self._tasks.clear()
+
+    def _push(self, when: float, what: _Wake | Callable[[], None]) -> None:
+        heapq.heappush(self._due, (max(when, self.now), self.random.random(), self.next_number(), what))
+
+
+class _Current:
+    """The scheduler of the life that runs in this process, if one does."""
+
+    scheduler: Scheduler | None = None
+
+
+def start(scheduler: Scheduler) -> None:
+    """From now on the process lives by this clock."""
+    _Current.scheduler = scheduler
+
+
+def current() -> Scheduler:
+    """The clock that the process lives by.
+
+    Raises:
+        RuntimeError: if no life runs.
+    """
+    if _Current.scheduler is None:
+        raise RuntimeError("no life runs in this process")
+    return _Current.scheduler
+
+
+def running() -> Scheduler | None:
+    """The clock that the process lives by, or None."""
+    return _Current.scheduler

@@ -1,0 +1,160 @@
+"""The world that the controller acts on: two sites with a Kafka cluster, a gateway fleet and an ECS region each, the
+mirrors between them, and the name that clients know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from simulation.scheduler import Scheduler
+
+SITES: Final = {"east": "us-east-2", "west": "us-west-2"}
+"""The sites of the plan, and their regions."""
+SERVICES: Final = ("kafka", "gateway", "rest")
+HOSTNAME: Final = "kafka.orders.example.com"
+TOPICS: Final = ("orders", "payments", "audit")
+_ROUTE: Final = re.compile(r"/gateway-\w+?-(?:to-)?(\w+):\d+$")
+_TASK_STARTS_S: Final = (5.0, 40.0)
+_IN_SYNC_S: Final = (2.0, 30.0)
+_STOPS_S: Final = (0.3, 6.0)
+
+
+def other(site: str) -> str:
+    """The site across."""
+    return "west" if site == "east" else "east"
+
+
+@dataclass
+class Instance:
+    """A container of a fleet; `ready_at`: when it takes connections, seconds since 1970."""
+
+    name: str
+    definition: str
+    ready_at: float
+
+
+@dataclass
+class Fleet:
+    """The gateways of a site: an ECS service."""
+
+    site: str
+    definition: str
+    desired: int = 2
+    deployments: int = 0
+    instances: list[Instance] = field(default_factory=list)
+
+
+@dataclass
+class Site:
+    """One side of the plan, and what of it answers."""
+
+    name: str
+    fleet: Fleet
+    up: dict[str, bool] = field(default_factory=lambda: dict.fromkeys((*SERVICES, "control"), True))
+    """`control`: the region's control plane, which ECS is asked at."""
+    silent: bool = True
+    """Whether what does not answer refuses nothing either."""
+
+
+def route_of(definition: str) -> str:
+    """Where a task definition leads: a site, or `fenced`."""
+    match = _ROUTE.search(definition)
+    return match[1] if match else "nowhere"
+
+
+class Sites:
+    """The world at one moment. `moved()` is called after clients may have been led elsewhere."""
+
+    def __init__(self, scheduler: Scheduler, moved: Callable[[], None]) -> None:
+        self._clock = scheduler
+        self._moved = moved
+        self.sites = {
+            site: Site(site, Fleet(site, f"arn:aws:ecs:{region}:123456789012:task-definition/gateway-{site}-to-{site}:1"))
+            for site, region in SITES.items()
+        }
+        for site in self.sites.values():
+            self.deploy(site.fleet, 0.0)
+        self.mirrors = dict.fromkeys(TOPICS, "ACTIVE")
+        """The status of each mirror on west, the standby of the beginning."""
+        self.lag_known = True
+        self.record = self.answer = "gw-east.orders.example.com"
+        """What the name's record leads to; what name servers answer."""
+        self.changes: dict[str, float] = {}
+        """When each change of the record is in sync."""
+        self.canaries: list[bytes] = []
+
+    @property
+    def writable(self) -> bool:
+        """Whether clients can write at west, whatever they write."""
+        return set(self.mirrors.values()) == {"STOPPED"}
+
+    def deploy(self, fleet: Fleet, starts_in: float | None = None) -> None:
+        """Replace every instance of a fleet by one of its definition of now."""
+        fleet.deployments += 1
+        fleet.instances = [
+            Instance(f"{fleet.site}-{fleet.deployments}-{number}", fleet.definition, self._clock.now + seconds)
+            for number in range(fleet.desired)
+            for seconds in [self._clock.random.uniform(*_TASK_STARTS_S) if starts_in is None else starts_in]
+        ]
+        for instance in fleet.instances:
+            self._clock.call_at(instance.ready_at, self._moved)
+
+    def leads_to(self, site: str) -> str | None:
+        """The cluster that a site's gateways lead to now; None where there is no gateway, or a fence."""
+        ready = [each for each in self.sites[site].fleet.instances if each.ready_at <= self._clock.now]
+        route = route_of(ready[0].definition) if ready else None
+        return route if route in SITES else None
+
+    def point_name_at(self, target: str) -> str:
+        """Change the record; the id of the change. Name servers follow."""
+        self.record = target
+        change, at = f"C{len(self.changes)}", self._clock.now + self._clock.random.uniform(*_IN_SYNC_S)
+        self.changes[change] = at
+
+        def answer() -> None:
+            self.answer = target
+            self._moved()
+
+        self._clock.call_at(at, answer)
+        return change
+
+    def stop_mirrors(self, topics: list[str]) -> None:
+        """Fail them over; each is writable in its own time."""
+        for topic in topics:
+            if self.mirrors[topic] == "ACTIVE":
+                self.mirrors[topic] = "PENDING_STOPPED"
+                seconds = self._clock.random.uniform(*_STOPS_S)
+                self._clock.call_later(seconds, lambda topic=topic: self.mirrors.update({topic: "STOPPED"}))
+
+    def door(self, host: str) -> str | None:
+        """The site that an address is at; None for one that is outside of both."""
+        if host == HOSTNAME:
+            host = self.answer
+        if host.startswith("10.0."):
+            return "east" if host.startswith("10.0.0.") else "west"
+        return next((site for site in SITES if site in host), None)
+
+    def takes_connections(self, host: str) -> bool:
+        """Whether somebody is there."""
+        if (site := self.door(host)) is None:
+            return True
+        if host.startswith("pkc-"):
+            return self.sites[site].up["kafka"]
+        return self.sites[site].up["gateway"] and any(
+            each.ready_at <= self._clock.now for each in self.sites[site].fleet.instances
+        )
+
+    def cluster_behind(self, host: str) -> str | None:
+        """The site whose cluster answers at an address; None where none does."""
+        site = self.door(host)
+        if site is None or not self.takes_connections(host):
+            return None
+        cluster = site if host.startswith("pkc-") else self.leads_to(site)
+        return cluster if cluster is not None and self.sites[cluster].up["kafka"] else None
+
+    def clients_at(self) -> str | None:
+        """The cluster that clients are led to, who ask for the name now; whether it is up or not."""
+        site = self.door(HOSTNAME)
+        return None if site is None else self.leads_to(site)

@@ -1,0 +1,154 @@
+"""Kafka at librdkafka's clients: which cluster answers, where partitions end, and canary records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, Final
+
+import confluent_kafka
+import confluent_kafka.admin
+from confluent_kafka import KafkaError, KafkaException
+
+from simulation.calls import Door
+from simulation.scheduler import Scheduler
+from simulation.sites import Sites
+from simulation.threads import Future
+
+LOG_END: Final = 100
+
+
+def _transport_error() -> KafkaException:
+    return KafkaException(KafkaError(KafkaError._TRANSPORT, "simulated: the broker went away"))
+
+
+_DOOR: Final = Door(throttled=_transport_error, unreached=_transport_error, unanswered=_transport_error)
+
+
+class Kafka:
+    """The brokers, over the world. `make`: of `Calls`."""
+
+    def __init__(self, scheduler: Scheduler, sites: Sites, make: Callable[..., Any]) -> None:
+        self.clock = scheduler
+        self.sites = sites
+        self._make = make
+
+    def ask(self, settings: Mapping[str, Any], operation: str, effect: Callable[[str], Any], within: float) -> Any:
+        """What the cluster behind the settings' address answers; `effect` is given its site.
+
+        Raises:
+            KafkaException: none answers.
+        """
+        for endpoint in str(settings["bootstrap.servers"]).split(","):
+            if (site := self.sites.cluster_behind(endpoint.rpartition(":")[0])) is not None:
+                return self._make("kafka", operation, lambda site=site: effect(site), _DOOR)
+        self.clock.sleep(within)
+        raise _transport_error()
+
+
+def install(brokers: Callable[[], Kafka]) -> None:
+    """Have the brokers of now answer for librdkafka's clients."""
+    library: Any = confluent_kafka
+    admin: Any = confluent_kafka.admin
+    admin.AdminClient = lambda settings: _Admin(brokers(), settings)
+    library.Producer = lambda settings: _Producer(brokers(), settings)
+    library.Consumer = lambda settings: _Consumer(brokers(), settings)
+
+
+class _Client:
+    """What all of them have."""
+
+    def __init__(self, brokers: Kafka, settings: Mapping[str, Any]) -> None:
+        self._brokers = brokers
+        self._settings = settings
+
+    def poll(self, timeout: float = 0.0) -> Any:
+        """No event."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class _Admin(_Client):
+    """AdminClient."""
+
+    def list_topics(self, topic: str | None = None, timeout: float = 3.0) -> Any:
+        """Metadata."""
+
+        def metadata(site: str) -> Any:
+            return SimpleNamespace(cluster_id=f"lkc-{site}01", topics={topic: SimpleNamespace(error=None)})
+
+        return self._brokers.ask(self._settings, "metadata", metadata, timeout)
+
+    def list_offsets(self, asked: Mapping[Any, Any], request_timeout: float, **_: Any) -> dict[Any, Future[Any]]:
+        """Where each partition ends."""
+        answers: dict[Any, Future[Any]] = {partition: Future() for partition in asked}
+
+        def answer() -> None:
+            try:
+                self._brokers.ask(self._settings, "log ends", lambda site: None, request_timeout)
+            except KafkaException as error:
+                for future in answers.values():
+                    future.set_exception(error)
+                return
+            for future in answers.values():
+                future.set_result(SimpleNamespace(offset=LOG_END))
+
+        self._brokers.clock.spawn(answer)
+        return answers
+
+    def list_consumer_group_offsets(self, asked: list[Any], request_timeout: float) -> dict[str, Future[Any]]:
+        """The group has committed nothing."""
+        future: Future[Any] = Future()
+
+        def answer() -> None:
+            try:
+                self._brokers.ask(self._settings, "committed offsets", lambda site: None, request_timeout)
+            except KafkaException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(SimpleNamespace(topic_partitions=[]))
+
+        self._brokers.clock.spawn(answer)
+        return {asked[0].group_id: future}
+
+
+class _Producer(_Client):
+    """Producer, of one record."""
+
+    def produce(self, topic: str, value: bytes, on_delivery: Callable[[Any, Any], None]) -> None:
+        """To be sent by the next poll."""
+        self._record: tuple[bytes, Callable[[Any, Any], None]] | None = (value, on_delivery)
+
+    def poll(self, timeout: float = 0.0) -> Any:
+        """Send what is to be sent."""
+        if self._record is None:
+            return 0
+        value, on_delivery = self._record
+        canaries = self._brokers.sites.canaries
+        try:
+            self._brokers.ask(self._settings, "produce", lambda site: canaries.append(value), timeout)
+        except KafkaException:
+            return 0
+        self._record = None
+        at = canaries.index(value)
+        on_delivery(None, SimpleNamespace(partition=lambda: 0, offset=lambda: at))
+        return 1
+
+
+class _Consumer(_Client):
+    """Consumer, of one partition."""
+
+    def assign(self, partitions: list[Any]) -> None:
+        """Where to read from."""
+        self._offset = partitions[0].offset
+
+    def poll(self, timeout: float = 0.0) -> Any:
+        """The record there."""
+        try:
+            self._brokers.ask(self._settings, "fetch", lambda site: None, timeout)
+        except KafkaException:
+            return None
+        value = self._brokers.sites.canaries[self._offset]
+        return SimpleNamespace(error=lambda: None, value=lambda: value)

@@ -47,7 +47,9 @@ class LambdaContext:
 
 
 def load_handlers() -> dict[str, Handler]:
-    """The handler of every function, as Lambda loads it."""
+    """The handler of every function, as Lambda loads it: with the layer on its path."""
+    if (layer := str(ROOT / "layers" / "failover" / "python")) not in sys.path:
+        sys.path.insert(0, layer)
     handlers: dict[str, Handler] = {}
     for path in sorted((ROOT / "functions").glob("*/app.py")):
         name = path.parent.name

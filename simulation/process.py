@@ -6,6 +6,7 @@ It must be patched before the product is imported, and is never as before again.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import datetime
 import os
 import random
@@ -14,6 +15,7 @@ import time
 import types
 import uuid
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from simulation import threads
@@ -73,12 +75,14 @@ def use_virtual_datetime() -> None:
 
 def _without_metrics() -> None:
     """Powertools' metrics are one object for all handlers, which are interleaved here: nobody reads them."""
-    from aws_lambda_powertools import Metrics
+    import aws_lambda_powertools
 
-    metrics: Any = Metrics
+    powertools: Any = aws_lambda_powertools
+    metrics: Any = aws_lambda_powertools.Metrics
 
     def log_metrics(self: Any, handler: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
         return handler
 
     metrics.log_metrics = log_metrics
+    powertools.single_metric = lambda **_: contextlib.nullcontext(SimpleNamespace(add_dimension=lambda *_, **__: None))
     metrics.add_metric = metrics.add_dimension = lambda self, *_, **__: None

@@ -1,0 +1,131 @@
+"""One life, from its story to what is to be said of it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from simulation import process, world
+from simulation.calls import Fault
+from simulation.deployment import Deployment, deployment
+from simulation.functions import ROOT, Handler, load_handlers
+from simulation.machine import expressions
+from simulation.observers import Observers
+from simulation.oracle import Broken, Oracle
+from simulation.people import People
+from simulation.story import AnchoredFault, AnchoredSpell, Story
+from simulation.world import STARTED, World
+
+SHORTENING_LIVES: Final = 24
+"""How many lives are tried at most to make a story shorter."""
+NAME_SERVERS: Final = ["192.0.2.53", "192.0.2.54"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a life."""
+
+    story: Story
+    digest: str
+    """Of its trace: the same for the same story."""
+    executions: int
+    faults: int
+    """How many calls something went wrong with."""
+    calls: int
+    broken: tuple[Broken, ...]
+    told: tuple[str, ...]
+    """The life as a story, line by line."""
+
+
+class Simulation:
+    """The patched process, with the product in it. There is one in a process."""
+
+    def __init__(self) -> None:
+        process.install()
+        world.install()
+        expressions.install()
+        self._handlers: dict[str, Handler] = load_handlers()
+        process.use_virtual_datetime()
+        self._deployed: Deployment = deployment()
+        self._plan: Any = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8"))
+
+    def live(self, story: Story) -> Outcome:
+        """Live it through."""
+        life = World(story.seed, self._deployed, self._handlers, self._plan_of(story))
+        world.enter(life)
+        life.sites.lag_known = story.lag_known
+        for line in story.lines():
+            life.trace.tell(life.now, line)
+        people, observers = People(life, story), Observers(life, story)
+        oracle = Oracle(life, story, observers, people)
+        for fault in story.faults:
+            _at(life, fault.function, fault.invocation, _fault(life, fault))
+        for spell in story.spells:
+            _at(life, spell.function, spell.invocation, _spell(life, spell))
+        for actor in (observers, people, oracle):
+            actor.begin()
+        life.scheduler.run(STARTED + story.seconds)
+        oracle.conclude()
+        outcome = Outcome(
+            story=story,
+            digest=life.trace.digest,
+            executions=len(life.executions),
+            faults=life.calls.hits,
+            calls=life.calls.count,
+            broken=tuple(oracle.broken),
+            told=tuple(life.trace.story),
+        )
+        life.scheduler.close()
+        gc.collect(0)
+        return outcome
+
+    def shortest(self, story: Story, promise: int) -> Outcome:
+        """The same promise broken by less: what can be left out is left out."""
+        outcome, shortening, lives = self.live(story), True, 0
+        while shortening and lives < SHORTENING_LIVES:
+            shortening = False
+            for shorter in outcome.story.shorter():
+                lives += 1
+                tried = self.live(shorter)
+                if any(each.promise == promise for each in tried.broken):
+                    outcome, shortening = tried, True
+                    break
+        return outcome
+
+    def _plan_of(self, story: Story) -> str:
+        policy = {
+            "mode": story.mode,
+            "fast_path": story.fast_path,
+            "on_approval_timeout": story.on_approval_timeout,
+            "approval_timeout_seconds": 300,
+        }
+        dns = self._plan["dns"] | {"nameservers": NAME_SERVERS}
+        plan = self._plan | {"policy": self._plan["policy"] | policy, "dns": dns}
+        return yaml.safe_dump(plan, sort_keys=False)
+
+
+def _at(life: World, function: str, invocation: int, action: Callable[[], None]) -> None:
+    before = life.functions.at_invocation.get((function, invocation))
+
+    def both() -> None:
+        if before is not None:
+            before()
+        action()
+
+    life.functions.at_invocation[function, invocation] = both
+
+
+def _fault(life: World, fault: AnchoredFault) -> Callable[[], None]:
+    def arm() -> None:
+        number = life.calls.by_function[fault.function] + fault.call
+        life.calls.faults.append(Fault(function=fault.function, call=number, trouble=fault.trouble))
+
+    return arm
+
+
+def _spell(life: World, spell: AnchoredSpell) -> Callable[[], None]:
+    return lambda: life.spell(spell.service, spell.seconds, spell.trouble)

@@ -1,0 +1,126 @@
+"""Who looks at the sites and tells the judge: two vantage points, and alarms. What happens to the sites happens here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from simulation.scheduler import Process
+from simulation.sites import SERVICES, SITES
+from simulation.story import VANTAGE_POINTS, Outage, Story
+from simulation.world import PLAN, STARTED, World
+
+LOOK_S: Final = 3.0
+BURST_S: Final = 42.0
+"""Where nothing happens, the sites are looked at for so long,"""
+QUIET_S: Final = 1200.0
+"""and then not for so long: a life jumps over quiet time."""
+ALARMS: Final = {
+    "failover-orders-east-kafka": ("us-west-2", 24.0),
+    "kafka-orders-east-health-check": ("us-east-1", 38.0),
+}
+"""Region of each alarm on the active site, and seconds until it stands."""
+
+
+class Observers:
+    """The vantage points and alarms of a life."""
+
+    def __init__(self, world: World, story: Story) -> None:
+        self._world = world
+        self._story = story
+        self._current: list[Outage] = []
+
+    def begin(self) -> None:
+        """From now on they look."""
+        around = self._world
+        for number, vantage in enumerate(VANTAGE_POINTS):
+            around.scheduler.spawn(lambda v=vantage: self._look(v), Process(f"vantage {vantage}"), 0.3 + 1.1 * number)
+        around.scheduler.spawn(self._wake, Process("attention"), QUIET_S)
+        for outage in self._story.outages:
+            around.scheduler.call_at(STARTED + outage.begins, lambda o=outage: self._lose(o))
+            around.scheduler.call_at(STARTED + outage.ends, lambda o=outage: self._heal(o))
+            if outage.site == "east" and outage.part != "rest" and len(outage.seen_by) == len(VANTAGE_POINTS):
+                around.scheduler.spawn(lambda o=outage: self._alarms(o), Process("alarms"), outage.begins)
+
+    def seen_lost(self, vantage: str, site: str) -> bool:
+        """Whether a vantage point sees that clients can't use a site."""
+        return any(
+            outage.site == site and outage.part != "rest" and vantage in outage.seen_by for outage in self._current
+        )
+
+    def _lose(self, outage: Outage) -> None:
+        self._current.append(outage)
+        self._world.tell(str(outage))
+        self._show(outage.site)
+
+    def _heal(self, outage: Outage) -> None:
+        self._current.remove(outage)
+        self._world.tell(f"{outage.part if outage.part != 'site' else 'all'} of {outage.site} answers again")
+        self._show(outage.site)
+
+    def _show(self, name: str) -> None:
+        """What of a site answers now."""
+        lost = [each for each in self._current if each.site == name and len(each.seen_by) == len(VANTAGE_POINTS)]
+        site = self._world.sites.sites[name]
+        for service in site.up:
+            site.up[service] = not any(each.part in ("site", service) for each in lost)
+        site.silent = any(each.silent for each in lost)
+        self._world.note("up", name, sorted(service for service, up in site.up.items() if up))
+
+    def _wake(self) -> None:
+        while True:
+            self._world.watch(BURST_S)
+            self._world.scheduler.sleep(QUIET_S)
+
+    def _look(self, vantage: str) -> None:
+        while True:
+            if self._world.attentive:
+                self._world.functions.invoke_later("judge", self._sighting(vantage))
+            self._world.scheduler.sleep(LOOK_S)
+
+    def _sighting(self, vantage: str) -> dict[str, Any]:
+        probes = []
+        for site in SITES:
+            for service in SERVICES:
+                lost = any(
+                    each.site == site and each.part in ("site", service) and vantage in each.seen_by
+                    for each in self._current
+                )
+                why = "no answer within 3 s" if lost else ""
+                seen = {"site": site, "service": service, "healthy": not lost, "took_seconds": 0.2, "why": why}
+                probes.append(seen)
+        view = {"vantage": vantage, "at": round(self._world.now, 3), "probes": probes, "ill": None}
+        return _event("Site Sighting", "kafka.failover", "us-west-2", {"plan": PLAN, "view": view})
+
+    def _alarms(self, outage: Outage) -> None:
+        clock, begun = self._world.scheduler, self._world.now
+        for name, (region, seconds) in ALARMS.items():
+            clock.sleep(max(0.0, begun + seconds - clock.now))
+            if outage in self._current:
+                self._change(name, region, "ALARM")
+        clock.sleep(max(0.0, STARTED + outage.ends + 20.0 - clock.now))
+        if not any(each.site == outage.site for each in self._current):
+            for name, (region, _) in ALARMS.items():
+                if self._world.account.alarms.get(name) == "ALARM":
+                    self._change(name, region, "OK")
+
+    def _change(self, name: str, region: str, value: str) -> None:
+        self._world.account.alarms[name] = value
+        self._world.tell(f"the alarm {name} is {value}")
+        moment = datetime.fromtimestamp(self._world.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": "simulated"}}
+        self._world.functions.invoke_later("judge", _event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail))
+
+
+def _event(kind: str, source: str, region: str, detail: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": "0d4e8f0a-6c2f-4a86-8a43-6f2a5c5c1d52",
+        "detail-type": kind,
+        "source": source,
+        "account": "123456789012",
+        "time": "2026-11-23T09:31:05Z",
+        "region": region,
+        "resources": [],
+        "detail": detail,
+    }

@@ -1,0 +1,248 @@
+"""Whether the controller kept its promises: judged on raw items, messages and the world alone. It shares no code with
+the product, and imports nothing of it. The promises are those of docs/simulation.md, by their numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from simulation.aws.dynamodb import Item, plain
+from simulation.machine.execution import Execution
+from simulation.observers import Observers
+from simulation.people import People
+from simulation.scheduler import Process
+from simulation.sites import other
+from simulation.story import VANTAGE_POINTS, Story
+from simulation.world import PLAN, SECRET_WORDS, STARTED, World
+
+LOOKS_EVERY_S: Final = 3.0
+TOLD_WITHIN_S: Final = 60.0
+STARTED_WITHIN_S: Final = 30.0
+SLACK_S: Final = 12.0
+"""Of looks, judgements and the oracle's own steps."""
+SETTLES_S: Final = 900.0
+"""In which an end must be told and recorded: AWS may throttle for ten minutes."""
+HISTORY_LIMIT: Final = 20_000
+HOLD_S: Final = 3.0
+COOLDOWN_S: Final = 3600.0
+ALARMED_S: Final = 24.0
+_STATE: Final = (f"plan#{PLAN}", "state")
+_TELLING: Final = ("dynamodb", "events", "sns")
+_STARTING: Final = (*_TELLING, "stepfunctions", "ssm", "secretsmanager")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A promise that was not kept; `at`: seconds from the life's beginning."""
+
+    promise: int
+    at: float
+    why: str
+
+    def __str__(self) -> str:
+        return f"promise {self.promise} is broken at {self.at:.0f} s: {self.why}"
+
+
+class Oracle:
+    """Looks on, and notes each promise that is broken, once."""
+
+    def __init__(self, world: World, story: Story, observers: Observers, people: People) -> None:
+        self._world = world
+        self._story = story
+        self._observers = observers
+        self._people = people
+        self.broken: list[Broken] = []
+        self._leases: list[tuple[float, str, int]] = []
+        """Since when, holder and epoch."""
+        self._silent = 0.0
+        """For how many attentive seconds the active site looks lost, nothing runs, and nobody was told."""
+        self._idle = 0.0
+        """For how many the votes suffice and nothing runs."""
+        self._lost_since: float | None = None
+        self._ended: dict[str, float] = {}
+        world.moved.append(self._clients_moved)
+        world.changed.append(self._item_changed)
+        world.on_change.append(self._changes)
+
+    def begin(self) -> None:
+        """From now on it looks."""
+        self._world.scheduler.spawn(self._look, Process("the oracle"))
+
+    def _break(self, promise: int, why: str) -> None:
+        if not any(each.promise == promise for each in self.broken):
+            self.broken.append(Broken(promise, self._world.now - STARTED, why))
+            self._world.tell(f"BROKEN {self.broken[-1]}")
+
+    # 1 and 2: as it happens
+
+    def _clients_moved(self) -> None:
+        if self._world.sites.clients_at() == "west" and not self._world.sites.writable:
+            self._break(1, f"clients are led to west, and its mirrors are {self._world.sites.mirrors}")
+
+    def _item_changed(self, key: tuple[str, str], before: Item, after: Item) -> None:
+        if key == _STATE:
+            state = plain(after)
+            self._leases.append((self._world.now, str(state.get("holder", "")), int(state.get("epoch", 0))))
+
+    def _changes(self, execution: str, begun: float, what: str) -> None:
+        held = [holder for since, holder, _ in self._leases if since <= begun]
+        if not held or held[-1] != execution:
+            self._break(2, f"{execution}, called at {begun - STARTED:.1f} s, does {what} without the lease")
+
+    # 3, 4 and 5: as time passes
+
+    def _look(self) -> None:
+        while True:
+            self._world.scheduler.sleep(LOOKS_EVERY_S)
+            self._once()
+
+    def _once(self) -> None:
+        now, state = self._world.now, self._state()
+        active = str(state.get("active", "east"))
+        seeing = [vantage for vantage in VANTAGE_POINTS if self._observers.seen_lost(vantage, active)]
+        running = [each for each in self._world.executions if each.running]
+        if not seeing:
+            self._lost_since = None
+            if self._people.denied_at is not None:
+                self._people.denied_at = None
+        elif self._lost_since is None:
+            self._lost_since = now
+        if not seeing or running or not self._world.attentive:
+            if not seeing or running:
+                self._silent = self._idle = 0.0
+        else:
+            self._time_passes(now, state, active, seeing)
+        if self._people.denied_at is not None:
+            self._denied(self._people.denied_at)
+        for execution in self._world.executions:
+            self._end_of(execution, now)
+
+    def _time_passes(self, now: float, state: dict[str, Any], active: str, seeing: list[str]) -> None:
+        since = self._lost_since or now
+        last_end = max((each.stopped or 0.0 for each in self._world.executions), default=0.0)
+        told = any(message.at >= max(since, now - 3600.0 - TOLD_WITHIN_S) for message in self._world.account.messages)
+        if told or self._troubled(_TELLING, now):
+            self._silent = 0.0
+        else:
+            self._silent += LOOKS_EVERY_S
+        if self._silent > TOLD_WITHIN_S + SLACK_S:
+            ends = [(each.name, each.status, each.error) for each in self._world.executions]
+            self._break(3, f"{active} looks lost for {now - since:.0f} s, nothing runs, nobody is told; {ends}")
+        stands = len(seeing) == len(VANTAGE_POINTS) and self._story.mode != "observe"
+        if not self._story.fast_path:
+            stands = stands and "ALARM" in self._world.account.alarms.values()
+        cooling = now - float(state.get("changed_at", 0.0)) < COOLDOWN_S + TOLD_WITHIN_S
+        standby = other(active)
+        standby_lost = any(self._observers.seen_lost(vantage, standby) for vantage in VANTAGE_POINTS)
+        kept = self._people.paused or self._people.denied_at is not None or state.get("denial") or state.get("holder")
+        if not stands or cooling or standby_lost or kept or self._troubled(_STARTING, now) or now - last_end < 5.0:
+            self._idle = 0.0
+        else:
+            self._idle += LOOKS_EVERY_S
+        if self._idle > STARTED_WITHIN_S + HOLD_S + SLACK_S:
+            ends = [(each.name, each.status, each.error) for each in self._world.executions]
+            self._break(4, f"the votes against {active} suffice, the lease is free, and nothing runs; {ends}")
+
+    def _denied(self, at: float) -> None:
+        by_itself = [each.name for each in self._world.executions if each.started > at and "by-hand" not in each.name]
+        if by_itself:
+            self._break(5, f"denied at {at - STARTED:.0f} s, and {by_itself[0]} starts all the same")
+
+    def _end_of(self, execution: Execution, now: float) -> None:
+        """Every end is in the ledger, and told."""
+        stopped = execution.stopped
+        if stopped is None or execution.name in self._ended:
+            return
+        if now - stopped < SETTLES_S or not self._world.attentive:
+            return
+        if self._troubled((*_TELLING, "ssm"), now - SETTLES_S, now):
+            return
+        self._ended[execution.name] = stopped
+        record = self._item(f"execution#{execution.name}")
+        if not record:
+            return
+        if record.get("status") == "running" and execution.status != "ABORTED":
+            self._break(3, f"{execution.name} ended {execution.status} ({execution.error}); its record says running")
+        if record.get("status") == "succeeded" and execution.status != "SUCCEEDED":
+            self._break(3, f"{execution.name} succeeded by its record, and ended {execution.status} {execution.error}")
+        if record.get("status") in ("superseded",):
+            return
+        told_since = min(execution.started, stopped - 3600.0)
+        if not any(message.at >= told_since for message in self._world.account.messages):
+            self._break(3, f"{execution.name} ended {execution.status} ({execution.error}), and nobody was told")
+
+    # At the end of the life
+
+    def conclude(self) -> None:
+        """What only the whole life tells."""
+        world, state = self._world, self._state()
+        idle = not any(each.running for each in world.executions)
+        quiet = not world.calls.troubled((*_STARTING, "rest", "ecs", "route53", "dns"), world.now)
+        if idle and quiet and not state.get("holder"):
+            led, active = world.sites.record.split(".")[0].removeprefix("gw-"), state.get("active", "east")
+            if led != active:
+                self._break(1, f"the ledger says {active}, and the name leads to {led}")
+        self._redriven()
+        for message in world.account.messages:
+            if " 0 stranded" in message.subject or " 0 lost" in message.subject:
+                self._break(7, f"people are told {message.subject!r}")
+        if not self._story.lag_known:
+            self._unknown_lag()
+        for execution in world.executions:
+            if execution.events > HISTORY_LIMIT:
+                self._break(8, f"{execution.name} has {execution.events} events")
+        for why in world.functions.too_long:
+            self._break(8, why)
+        self._secrets()
+        for why in world.functions.unexpected:
+            self._break(9, f"an error that nobody raised on purpose: {why}")
+
+    def _redriven(self) -> None:
+        """A redrive goes on: with nothing in its way any more it ends well."""
+        for execution in self._world.executions:
+            since = self._world.now - (execution.stopped or self._world.now)
+            last_trouble = max((spell.ends for spell in self._world.calls.spells), default=0.0)
+            redriven_in_peace = execution.redrives and (execution.stopped or 0.0) - last_trouble > SETTLES_S
+            if redriven_in_peace and execution.status == "FAILED" and since > 0 and not self._standby_was_lost():
+                self._break(6, f"{execution.name} was redriven {execution.redrives} times: {execution.error} {execution.cause[:200]}")
+
+    def _standby_was_lost(self) -> bool:
+        return any(outage.site == "west" for outage in self._story.outages)
+
+    def _unknown_lag(self) -> None:
+        for (_, sort), item in self._world.table.items.items():
+            if not sort.startswith("execution#"):
+                continue
+            document = json.loads(plain(item).get("document", "{}"))
+            loss = document.get("loss") or {}
+            if document.get("outcome") == "succeeded" and not loss.get("unknown_partitions"):
+                self._break(7, f"no lag was told, and the report of {sort} knows the loss: {loss}")
+
+    def _secrets(self) -> None:
+        """No secret is where it does not belong."""
+        world = self._world
+        places = {
+            "a message": " ".join(message.text + message.subject for message in world.account.messages),
+            "an event": " ".join(detail for _, _, detail in world.account.events),
+            "the ledger": " ".join(map(str, world.table.items.values())),
+            "an execution": " ".join(each.cause + each.input_text for each in world.executions),
+        }
+        for place, text in places.items():
+            for word in SECRET_WORDS:
+                if word in text:
+                    self._break(10, f"{place} holds the secret {word}")
+
+    def _state(self) -> dict[str, Any]:
+        return self._item("state")
+
+    def _item(self, sort: str) -> dict[str, Any]:
+        return plain(self._world.table.items.get((f"plan#{PLAN}", sort), {}))
+
+    def _troubled(self, services: tuple[str, ...], since: float, until: float | None = None) -> bool:
+        """Whether one of them was in trouble lately."""
+        until = since if until is None else until
+        return any(
+            spell.service in services and spell.begins <= until and since < spell.ends + TOLD_WITHIN_S
+            for spell in self._world.calls.spells
+        )

@@ -1,0 +1,169 @@
+"""The people around the controller. They act on what they were told, and on nothing else."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from simulation.aws.account import Message
+from simulation.machine.execution import Execution
+from simulation.machine.expressions import StateError
+from simulation.scheduler import Process
+from simulation.story import Act, Story
+from simulation.world import PLAN, World
+
+REDRIVES: Final = 3
+PAUSED_S: Final = 420.0
+_READS_EVERY_S: Final = 10.0
+
+
+class People:
+    """Who answers, redrives, supersedes, pauses, stops and starts."""
+
+    def __init__(self, world: World, story: Story) -> None:
+        self._world = world
+        self._story = story
+        self._chance = random.Random(f"people {story.seed}")  # noqa: S311 - a part of the story
+        self._read = 0
+        self._redrives = 0
+        self._hands = 0
+        self.paused = False
+        self.denied_at: float | None = None
+        """When a person last denied, until a person resumed."""
+
+    def begin(self) -> None:
+        """From now on they read what they are told."""
+        self._world.scheduler.spawn(self._go_on, Process("people"))
+        for act in self._story.acts:
+            self._at(act, self._deeds(act))
+
+    def _deeds(self, act: Act) -> Callable[[], None]:
+        deeds: dict[str, Callable[[], None]] = {
+            "abort": self._abort,
+            "supersede": self._abort_and_supersede,
+            "pause": lambda: self._spawn(self._pause),
+            "deploy": self._deploy,
+        }
+        return deeds[act.deed]
+
+    def _at(self, act: Act, deed: Callable[[], None]) -> None:
+        key = act.function, act.invocation
+        before = self._world.functions.at_invocation.get(key)
+
+        def both() -> None:
+            if before is not None:
+                before()
+            self._world.scheduler.call_later(act.after, deed)
+
+        self._world.functions.at_invocation[key] = both
+
+    def _spawn(self, action: Callable[[], None]) -> None:
+        self._world.scheduler.spawn(action, Process("a person"))
+
+    def _go_on(self) -> None:
+        while True:
+            messages = self._world.account.messages[self._read :]
+            self._read += len(messages)
+            for message in messages:
+                self._spawn(lambda m=message: self._act_on(m))
+            self._world.scheduler.sleep(_READS_EVERY_S)
+
+    def _act_on(self, message: Message) -> None:
+        told = json.loads(message.text)
+        execution = self._named(str(told.get("execution", "")))
+        if message.subject.startswith("Approve"):
+            self._answer(told)
+        elif execution is not None and ("STOPPED" in message.subject or "ended_at" in told and "remedy" in told):
+            self._take_up(execution)
+        elif self._story.starts_by_hand and "nothing is done" in message.subject:
+            self._start_by_hand(str(told.get("site", "east")))
+
+    def _named(self, name: str) -> Execution | None:
+        return next((each for each in self._world.executions if each.name == name), None)
+
+    def _answer(self, told: dict[str, Any]) -> None:
+        seconds = self._chance.uniform(5, 90)
+        if self._story.approver == "is late":
+            seconds += float(told.get("answer_within_seconds", 900))
+        self._world.scheduler.sleep(seconds)
+        answer = "deny" if self._story.approver == "denies" else "approve"
+        asked = {"plan": PLAN, "execution": told["execution"], "answer": answer, "by": "alice"}
+        try:
+            self._world.functions.invoke("answer_approval", asked)
+        except StateError as error:
+            self._world.tell(f"alice's answer, {answer}, is not taken: {error.error}")
+            return
+        self._world.tell(f"alice answers: {answer}")
+        if answer == "deny":
+            self.denied_at = self._world.now
+
+    def _take_up(self, execution: Execution) -> None:
+        if self._redrives >= REDRIVES:
+            return
+        self._redrives += 1
+        self._world.scheduler.sleep(self._chance.uniform(60, 400))
+        if execution.running or not self._holds(execution):
+            return
+        if self._story.redrives:
+            self._world.tell(f"a person redrives {execution.name}")
+            execution.redrive()
+        else:
+            self._start({"to": "west", "supersedes": execution.name})
+
+    def _holds(self, execution: Execution) -> bool:
+        """Whether it still has the lease: a person looks, as the message says."""
+        state = self._world.table.items.get((f"plan#{PLAN}", "state"), {})
+        return bool(state.get("holder") == {"S": execution.name})
+
+    def _start_by_hand(self, lost: str) -> None:
+        if self._hands == 2:
+            return
+        self._world.scheduler.sleep(self._chance.uniform(30, 300))
+        self._start({"to": "west" if lost == "east" else "east"})
+
+    def _start(self, request: dict[str, Any]) -> None:
+        self._hands += 1
+        wanted = {"plan": PLAN, "by": "alice", "reason": "the site looks lost"} | request
+        self._world.tell(f"a person starts an execution: {json.dumps(request)}")
+        self._world.start(wanted, f"by-hand-{self._hands}")
+
+    def _running(self) -> Execution | None:
+        return next((each for each in self._world.executions if each.running), None)
+
+    def _abort(self) -> None:
+        if (execution := self._running()) is not None:
+            self._world.tell(f"a person stops {execution.name}")
+            execution.stop()
+
+    def _abort_and_supersede(self) -> None:
+        execution = self._running()
+        self._abort()
+        if execution is None:
+            return
+
+        def supersede() -> None:
+            if self._holds(execution):
+                self._start({"to": "west", "supersedes": execution.name})
+
+        self._world.scheduler.call_later(self._chance.uniform(0.05, 20), supersede)
+
+    def _deploy(self) -> None:
+        self._world.tell("every function is deployed anew")
+        self._world.functions.forget()
+
+    def _pause(self) -> None:
+        """What `python -m failover pause` and `resume` do."""
+        self._item(lambda state: state | {"paused": {"S": "alice: maintenance"}})
+        self.paused = True
+        self._world.tell("a person pauses the plan")
+        self._world.scheduler.sleep(PAUSED_S)
+        self._item(lambda state: {name: value for name, value in state.items() if name not in ("paused", "denial")})
+        self.paused, self.denied_at = False, None
+        self._world.tell("a person resumes the plan")
+
+    def _item(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        key = {"pk": {"S": f"plan#{PLAN}"}, "sk": {"S": "state"}}
+        state = self._world.table.call("GetItem", {"Key": key}).get("Item", key)
+        self._world.table.call("PutItem", {"Item": change(state)})

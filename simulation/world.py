@@ -1,0 +1,178 @@
+"""One life's world: the clock, the sites, AWS and every other way out, and the functions among them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import httpx
+
+from simulation import process, scheduler
+from simulation.aws import door
+from simulation.aws.account import Account
+from simulation.aws.dynamodb import Item, Table
+from simulation.calls import Calls, Door, Spell
+from simulation.deployment import STATE_MACHINE, Deployment
+from simulation.functions import Functions, Handler
+from simulation.machine.execution import Execution, Token
+from simulation.scheduler import Process, Scheduler
+from simulation.sites import SITES, Sites
+from simulation.trace import Trace
+from simulation.wire import kafka, network, rest
+
+PLAN: Final = "orders"
+STARTED: Final = 1_795_426_000.0
+"""Seconds since 1970: a Monday morning."""
+ATTENTIVE_S: Final = 180.0
+"""For how long after something happened the sites are looked at all the time."""
+_CONNECT_S: Final = 2.0
+SECRETS: Final = {
+    "failover/orders/east": {"key": "EASTKEY", "secret": "east-s3cr3t"},
+    "failover/orders/west": {"key": "WESTKEY", "secret": "west-s3cr3t"},
+    "failover/orders/clients": {"key": "CLIENTKEY", "secret": "clients-s3cr3t"},
+}
+SECRET_WORDS: Final = ("east-s3cr3t", "west-s3cr3t", "clients-s3cr3t")
+
+
+class World:
+    """Everything around the controller. It is what `Execution` calls, too."""
+
+    def __init__(self, seed: str, deployed: Deployment, handlers: Mapping[str, Handler], plan: str) -> None:
+        self.scheduler = Scheduler(seed, STARTED)
+        scheduler.start(self.scheduler)
+        process.seed(seed)
+        self.trace = Trace(STARTED)
+        self.tokens: dict[str, Token] = {}
+        self.attentive_until = STARTED
+        self.moved: list[Callable[[], None]] = []
+        """Called when clients may be led elsewhere."""
+        self.changed: list[Callable[[tuple[str, str], Item, Item], None]] = []
+        """Called when an item of the ledger changes."""
+        self.on_change: list[Callable[[str, float, str], None]] = []
+        """Called as an execution changes something: which, when its step was called, and what it does."""
+        self.sites = Sites(self.scheduler, self._moved)
+        self.calls = Calls(self.scheduler, self.note, self.tell)
+        self.table = Table(self._item_changed)
+        self.account = Account(self.scheduler, self.sites, self.table, self.tell)
+        self.account.around, self.account.machine = self, deployed.machine
+        self.account.plans[PLAN] = plan
+        self.account.secrets |= {name: json.dumps(fields) for name, fields in SECRETS.items()}
+        self.account.secrets["approval-key"] = "approval-key"
+        self.functions = Functions(self.scheduler, self.calls, handlers, deployed.environments, self.note)
+        self.rest = rest.Rest(self.scheduler, self.sites, self._make, self.tell)
+        self.network = network.Network(self.scheduler, self.sites, self.calls.make)
+        self.kafka = kafka.Kafka(self.scheduler, self.sites, self.calls.make)
+        self.operator = Process("operator", dict(deployed.environments["judge"]))
+
+    @property
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self.scheduler.now
+
+    @property
+    def attentive(self) -> bool:
+        """Whether the sites are looked at all the time."""
+        return self.now < self.attentive_until
+
+    @property
+    def executions(self) -> list[Execution]:
+        """In the order they began."""
+        return list(self.account.executions.values())
+
+    def watch(self, seconds: float = ATTENTIVE_S) -> None:
+        """Something happened: look at the sites all the time."""
+        self.attentive_until = max(self.attentive_until, self.now + seconds)
+
+    def note(self, *what: object) -> None:
+        """Add to the trace."""
+        self.trace.note(self.now, *what)
+
+    def tell(self, sentence: str) -> None:
+        """Add to the story."""
+        self.watch()
+        self.trace.tell(self.now, sentence)
+
+    def invoke(self, function: str, payload: Any, timeout: float, execution: str) -> Any:
+        """For a state machine: call a function."""
+        return self.functions.invoke(function, payload, timeout, execution)
+
+    def spell(self, service: str, seconds: float, trouble: Any) -> None:
+        """From now on a service is in trouble."""
+        self.tell(f"{service} is {trouble} for {seconds:.0f} s")
+        self.calls.spells.append(Spell(service=service, begins=self.now, ends=self.now + seconds, trouble=trouble))
+        self.watch(seconds + ATTENTIVE_S)
+
+    def start(self, request: dict[str, Any], name: str) -> str:
+        """A person starts an execution; its ARN."""
+        return self.account.start(name, json.dumps(request), STATE_MACHINE)
+
+    def send(self, service: str, region: str, operation: str, asked: Mapping[str, Any], how: Door) -> dict[str, Any]:
+        """A call to AWS."""
+        lost = [site for site, of in SITES.items() if of == region and not self.sites.sites[site].up["control"]]
+        if service == "ecs" and lost:
+            self.scheduler.sleep(_CONNECT_S)
+            raise how.unreached()
+        changes = operation in ("UpdateService", "ChangeResourceRecordSets")
+
+        def effect() -> dict[str, Any]:
+            return self.account.call(service, region, operation, dict(asked))
+
+        return self._make(service, operation, effect, how, changes=changes)
+
+    def _make(
+        self, service: str, operation: str, effect: Callable[[], Any], how: Door, *, changes: bool | None = None
+    ) -> Any:
+        if changes is None:
+            changes = operation.endswith("mirrors:failover")
+        if not changes:
+            return self.calls.make(service, operation, effect, how)
+        container = self.scheduler.process
+        execution, begun = self.functions.begun.get(container, ("", self.now))
+
+        def watched_effect() -> Any:
+            for heard in self.on_change:
+                heard(execution, begun, f"{service} {operation}")
+            return effect()
+
+        return self.calls.make(service, operation, watched_effect, how)
+
+    def _moved(self) -> None:
+        for heard in self.moved:
+            heard()
+
+    def _item_changed(self, key: tuple[str, str], before: Item, after: Item) -> None:
+        for heard in self.changed:
+            heard(key, before, after)
+
+
+class _Life:
+    """The world that the process lives in."""
+
+    world: World | None = None
+
+
+def enter(world: World) -> None:
+    """From now on every way out of the process leads there."""
+    _Life.world = world
+
+
+def _world() -> World:
+    if _Life.world is None:
+        raise RuntimeError("no life runs in this process")
+    return _Life.world
+
+
+def install() -> None:
+    """Have the world of now answer whatever the product asks."""
+
+    def send(service: str, region: str, operation: str, asked: Mapping[str, Any], how: Door) -> dict[str, Any]:
+        return _world().send(service, region, operation, asked, how)
+
+    def request(of: httpx.Request) -> httpx.Response:
+        return _world().rest.send(of)
+
+    door.install(send)
+    rest.install(request)
+    network.install(lambda: _world().network)
+    kafka.install(lambda: _world().kafka)

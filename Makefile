@@ -4,7 +4,7 @@ SHELL := /bin/sh
 MACHINE := $(shell uname -m)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: drill check test lint bench sam-build sam-local lock clean
+.PHONY: drill check test simulate lint bench sam-build sam-local lock clean
 
 drill: .venv/drill.done
 	.venv/bin/python -m drill run region-loss
@@ -14,6 +14,9 @@ check: .venv/test.done lint
 
 test: .venv/test.done .venv-sam/done lint
 	.venv/bin/python -m pytest -n 4 -rs
+
+simulate: .venv/test.done
+	.venv/bin/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: .venv/test.done
 	.venv/bin/ruff check .

@@ -22,8 +22,8 @@ _DEFAULT_SEEDS = 100
 def main(arguments: list[str] | None = None) -> int:
     """Live the lives that are asked for; 0 if every promise was kept."""
     asked = _parser().parse_args(arguments)
+    from simulation.drawing import drawn
     from simulation.life import Outcome, Simulation
-    from simulation.story import drawn
 
     simulation = Simulation()
     outcomes: list[Outcome] = []
@@ -71,7 +71,9 @@ def _seeds(asked: argparse.Namespace) -> Iterator[int]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
-    parser.add_argument("--seeds", type=int, help=f"how many lives; by default {_DEFAULT_SEEDS}, or as many as there is time for")
+    parser.add_argument(
+        "--seeds", type=int, help=f"how many lives; by default {_DEFAULT_SEEDS}, or as many as there is time for"
+    )
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="the life of this seed alone, with its story")
     parser.add_argument("--minutes", type=float, help="for so many minutes of CPU at most")
@@ -82,5 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != "0":
         # The order of a set of texts is drawn anew for each process, unless it is told not to.
-        os.execve(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"})  # noqa: S606
+        os.execve(
+            sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"}
+        )
     sys.exit(main())

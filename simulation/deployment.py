@@ -1,4 +1,4 @@
-"""What is deployed, read from the template: each function's environment, and the state machine with its substitutions."""
+"""What is deployed, read from the template: each function's environment, and the state machine."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def deployment() -> Deployment:
     substitutions = intrinsics.resolve(resources["FailoverStateMachine"]["Properties"]["DefinitionSubstitutions"])
     text = (ROOT / "statemachines" / "failover.asl.yaml").read_text(encoding="utf-8")
     deployed = _PLACE.sub(lambda place: str(substitutions[place[1]]), text)
-    return Deployment(environments, yaml.load(deployed, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506
+    return Deployment(environments, yaml.load(deployed, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
 def _of_lambda() -> dict[str, str]:

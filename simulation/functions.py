@@ -182,5 +182,6 @@ def _enter(container: Container) -> None:
     """Come to a container: its environment, and what it remembers."""
     from failover.container import recall
 
-    os.environ = container.process.environment  # type: ignore[assignment]
+    machine: Any = os
+    machine.environ = container.process.environment
     recall(container.memory)

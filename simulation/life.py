@@ -58,6 +58,7 @@ class Simulation:
         life = World(story.seed, self._deployed, self._handlers, self._plan_of(story))
         world.enter(life)
         life.sites.lag_known = story.lag_known
+        life.sites.sites["west"].fleet.route_to(story.standby_leads_to)
         for line in story.lines():
             life.trace.tell(life.now, line)
         people, observers = People(life, story), Observers(life, story)

@@ -1,8 +1,9 @@
-"""Who looks at the sites and tells the judge: two vantage points, and alarms. What happens to the sites happens here."""
+"""Who looks at the sites and tells the judge: two vantage points, and alarms. What becomes of the sites is here."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from simulation.scheduler import Process
@@ -34,13 +35,13 @@ class Observers:
         """From now on they look."""
         around = self._world
         for number, vantage in enumerate(VANTAGE_POINTS):
-            around.scheduler.spawn(lambda v=vantage: self._look(v), Process(f"vantage {vantage}"), 0.3 + 1.1 * number)
+            around.scheduler.spawn(partial(self._look, vantage), Process(f"vantage {vantage}"), 0.3 + 1.1 * number)
         around.scheduler.spawn(self._wake, Process("attention"), QUIET_S)
         for outage in self._story.outages:
-            around.scheduler.call_at(STARTED + outage.begins, lambda o=outage: self._lose(o))
-            around.scheduler.call_at(STARTED + outage.ends, lambda o=outage: self._heal(o))
+            around.scheduler.call_at(STARTED + outage.begins, partial(self._lose, outage))
+            around.scheduler.call_at(STARTED + outage.ends, partial(self._heal, outage))
             if outage.site == "east" and outage.part != "rest" and len(outage.seen_by) == len(VANTAGE_POINTS):
-                around.scheduler.spawn(lambda o=outage: self._alarms(o), Process("alarms"), outage.begins)
+                around.scheduler.spawn(partial(self._alarms, outage), Process("alarms"), outage.begins)
 
     def seen_lost(self, vantage: str, site: str) -> bool:
         """Whether a vantage point sees that clients can't use a site."""
@@ -109,7 +110,9 @@ class Observers:
         self._world.tell(f"the alarm {name} is {value}")
         moment = datetime.fromtimestamp(self._world.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": "simulated"}}
-        self._world.functions.invoke_later("judge", _event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail))
+        self._world.functions.invoke_later(
+            "judge", _event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail)
+        )
 
 
 def _event(kind: str, source: str, region: str, detail: dict[str, Any]) -> dict[str, Any]:

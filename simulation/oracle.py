@@ -21,6 +21,10 @@ TOLD_WITHIN_S: Final = 60.0
 STARTED_WITHIN_S: Final = 30.0
 SLACK_S: Final = 12.0
 """Of looks, judgements and the oracle's own steps."""
+HOUR_S: Final = 3600.0 + TOLD_WITHIN_S
+"""For which a reason that was told need not be told again."""
+NOTHING_DONE: Final = ("nothing is done", "nothing was changed", "a person is needed")
+"""What a message says that tells why nothing is being done."""
 SETTLES_S: Final = 900.0
 """In which an end must be told and recorded: AWS may throttle for ten minutes."""
 HISTORY_LIMIT: Final = 20_000
@@ -121,7 +125,11 @@ class Oracle:
     def _time_passes(self, now: float, state: dict[str, Any], active: str, seeing: list[str]) -> None:
         since = self._lost_since or now
         last_end = max((each.stopped or 0.0 for each in self._world.executions), default=0.0)
-        told = any(message.at >= max(since, now - 3600.0 - TOLD_WITHIN_S) for message in self._world.account.messages)
+        told = any(
+            message.at >= now - HOUR_S
+            and (message.at >= since or any(each in message.subject for each in NOTHING_DONE))
+            for message in self._world.account.messages
+        )
         if told or self._troubled(_TELLING, now):
             self._silent = 0.0
         else:
@@ -164,7 +172,7 @@ class Oracle:
             return
         if record.get("status") == "running" and execution.status != "ABORTED":
             self._break(3, f"{execution.name} ended {execution.status} ({execution.error}); its record says running")
-        if record.get("status") == "succeeded" and execution.status != "SUCCEEDED":
+        if record.get("status") == "succeeded" and execution.status == "FAILED":
             self._break(3, f"{execution.name} succeeded by its record, and ended {execution.status} {execution.error}")
         if record.get("status") in ("superseded",):
             return
@@ -176,27 +184,24 @@ class Oracle:
 
     def conclude(self) -> None:
         """What only the whole life tells."""
-        world, state = self._world, self._state()
-        idle = not any(each.running for each in world.executions)
-        quiet = not world.calls.troubled((*_STARTING, "rest", "ecs", "route53", "dns"), world.now)
-        if idle and quiet and not state.get("holder"):
-            led, active = world.sites.record.split(".")[0].removeprefix("gw-"), state.get("active", "east")
-            if led != active:
-                self._break(1, f"the ledger says {active}, and the name leads to {led}")
+        self._one_truth()
         self._redriven()
-        for message in world.account.messages:
-            if " 0 stranded" in message.subject or " 0 lost" in message.subject:
-                self._break(7, f"people are told {message.subject!r}")
-        if not self._story.lag_known:
-            self._unknown_lag()
-        for execution in world.executions:
-            if execution.events > HISTORY_LIMIT:
-                self._break(8, f"{execution.name} has {execution.events} events")
-        for why in world.functions.too_long:
-            self._break(8, why)
+        self._known_loss()
+        self._bounds()
         self._secrets()
-        for why in world.functions.unexpected:
+        for why in self._world.functions.unexpected:
             self._break(9, f"an error that nobody raised on purpose: {why}")
+
+    def _one_truth(self) -> None:
+        """Where nothing is under way, the ledger, the name and the fleets say the same."""
+        world, state = self._world, self._state()
+        if state.get("holder") or any(each.running for each in world.executions):
+            return
+        led, active = world.sites.record.split(".")[0].removeprefix("gw-"), state.get("active", "east")
+        if led != active:
+            self._break(1, f"the ledger says {active}, and the name leads to {led}")
+        elif active == "west" and world.sites.clients_at() != "west":
+            self._break(1, f"west is active, and its fleet leads clients to {world.sites.clients_at()}")
 
     def _redriven(self) -> None:
         """A redrive goes on: with nothing in its way any more it ends well."""
@@ -205,12 +210,19 @@ class Oracle:
             last_trouble = max((spell.ends for spell in self._world.calls.spells), default=0.0)
             redriven_in_peace = execution.redrives and (execution.stopped or 0.0) - last_trouble > SETTLES_S
             if redriven_in_peace and execution.status == "FAILED" and since > 0 and not self._standby_was_lost():
-                self._break(6, f"{execution.name} was redriven {execution.redrives} times: {execution.error} {execution.cause[:200]}")
+                end = f"{execution.error} {execution.cause[:200]}"
+                self._break(6, f"{execution.name} was redriven {execution.redrives} times: {end}")
 
     def _standby_was_lost(self) -> bool:
         return any(outage.site == "west" for outage in self._story.outages)
 
-    def _unknown_lag(self) -> None:
+    def _known_loss(self) -> None:
+        """What nobody knows is not said to be nothing."""
+        for message in self._world.account.messages:
+            if " 0 stranded" in message.subject or " 0 lost" in message.subject:
+                self._break(7, f"people are told {message.subject!r}")
+        if self._story.lag_known:
+            return
         for (_, sort), item in self._world.table.items.items():
             if not sort.startswith("execution#"):
                 continue
@@ -218,6 +230,14 @@ class Oracle:
             loss = document.get("loss") or {}
             if document.get("outcome") == "succeeded" and not loss.get("unknown_partitions"):
                 self._break(7, f"no lag was told, and the report of {sort} knows the loss: {loss}")
+
+    def _bounds(self) -> None:
+        """Nothing grows without bound."""
+        for execution in self._world.executions:
+            if execution.events > HISTORY_LIMIT:
+                self._break(8, f"{execution.name} has {execution.events} events")
+        for why in self._world.functions.too_long:
+            self._break(8, why)
 
     def _secrets(self) -> None:
         """No secret is where it does not belong."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from simulation.aws.account import Message
@@ -25,7 +26,7 @@ class People:
     def __init__(self, world: World, story: Story) -> None:
         self._world = world
         self._story = story
-        self._chance = random.Random(f"people {story.seed}")  # noqa: S311 - a part of the story
+        self._chance = random.Random(f"people {story.seed}")
         self._read = 0
         self._redrives = 0
         self._hands = 0
@@ -67,7 +68,7 @@ class People:
             messages = self._world.account.messages[self._read :]
             self._read += len(messages)
             for message in messages:
-                self._spawn(lambda m=message: self._act_on(m))
+                self._spawn(partial(self._act_on, message))
             self._world.scheduler.sleep(_READS_EVERY_S)
 
     def _act_on(self, message: Message) -> None:
@@ -75,7 +76,7 @@ class People:
         execution = self._named(str(told.get("execution", "")))
         if message.subject.startswith("Approve"):
             self._answer(told)
-        elif execution is not None and ("STOPPED" in message.subject or "ended_at" in told and "remedy" in told):
+        elif execution is not None and ("STOPPED" in message.subject or ("ended_at" in told and "remedy" in told)):
             self._take_up(execution)
         elif self._story.starts_by_hand and "nothing is done" in message.subject:
             self._start_by_hand(str(told.get("site", "east")))

@@ -96,7 +96,7 @@ class Scheduler:
     """The clock of one life. `now`: seconds since 1970."""
 
     def __init__(self, seed: str, start: float) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - a life is drawn, not a secret
+        self.random = random.Random(seed)
         self.now = start
         self.hub = getcurrent()
         self.world = Process("the world")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from simulation.scheduler import Scheduler
@@ -45,6 +46,12 @@ class Fleet:
     deployments: int = 0
     instances: list[Instance] = field(default_factory=list)
 
+    def route_to(self, site: str) -> None:
+        """Lead there, and have led there all along."""
+        self.definition = definition_of(self.site, site)
+        for instance in self.instances:
+            instance.definition = self.definition
+
 
 @dataclass
 class Site:
@@ -64,16 +71,18 @@ def route_of(definition: str) -> str:
     return match[1] if match else "nowhere"
 
 
+def definition_of(fleet: str, route: str) -> str:
+    """The task definition of a site's fleet that leads to a site."""
+    return f"arn:aws:ecs:{SITES[fleet]}:123456789012:task-definition/gateway-{fleet}-to-{route}:1"
+
+
 class Sites:
     """The world at one moment. `moved()` is called after clients may have been led elsewhere."""
 
     def __init__(self, scheduler: Scheduler, moved: Callable[[], None]) -> None:
         self._clock = scheduler
         self._moved = moved
-        self.sites = {
-            site: Site(site, Fleet(site, f"arn:aws:ecs:{region}:123456789012:task-definition/gateway-{site}-to-{site}:1"))
-            for site, region in SITES.items()
-        }
+        self.sites = {site: Site(site, Fleet(site, definition_of(site, site))) for site in SITES}
         for site in self.sites.values():
             self.deploy(site.fleet, 0.0)
         self.mirrors = dict.fromkeys(TOPICS, "ACTIVE")
@@ -126,7 +135,7 @@ class Sites:
             if self.mirrors[topic] == "ACTIVE":
                 self.mirrors[topic] = "PENDING_STOPPED"
                 seconds = self._clock.random.uniform(*_STOPS_S)
-                self._clock.call_later(seconds, lambda topic=topic: self.mirrors.update({topic: "STOPPED"}))
+                self._clock.call_later(seconds, partial(self.mirrors.__setitem__, topic, "STOPPED"))
 
     def door(self, host: str) -> str | None:
         """The site that an address is at; None for one that is outside of both."""

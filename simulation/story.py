@@ -1,14 +1,14 @@
-"""What happens in a life, drawn from its seed: plain data, so that it can be read, and be cut down to what matters."""
+"""What happens in a life, as plain data: it can be read, and be cut down to what matters."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Final, Literal
 
-from simulation.calls import TROUBLES, Trouble
+from simulation.calls import Trouble
 
+VANTAGE_POINTS: Final = ("us-west-2", "us-east-1")
 STEPS: Final = (
     "claim",
     "assess",
@@ -20,10 +20,10 @@ STEPS: Final = (
     "verify",
     "conclude",
 )
-SPELLS: Final = ("dynamodb", "sns", "events", "ssm", "secretsmanager", "stepfunctions", "ecs", "route53", "rest", "dns")
 Part = Literal["site", "kafka", "gateway", "rest"]
+Approver = Literal["approves", "denies", "is late"]
+HAPPENINGS: Final = ("acts", "spells", "faults", "outages")
 Deed = Literal["abort", "pause", "supersede", "deploy"]
-MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +101,14 @@ class Story:
     mode: Literal["automatic", "approve", "observe"] = "automatic"
     fast_path: bool = True
     on_approval_timeout: Literal["stand-down", "proceed"] = "stand-down"
-    approver: Literal["approves", "denies", "is late"] = "approves"
+    approver: Approver = "approves"
     redrives: bool = True
     """Whether people redrive what stopped, once they are told; else they supersede it."""
     starts_by_hand: bool = False
     """Whether people start a failover that is held back, once they are told."""
     lag_known: bool = True
+    standby_leads_to: str = "west"
+    """Where the standby's own fleet leads at first."""
 
     def lines(self) -> list[str]:
         """The story before it begins, in sentences."""
@@ -120,103 +122,13 @@ class Story:
 
     def shorter(self) -> Iterator[Story]:
         """The same without one of the things that happen."""
-        for field in ("acts", "spells", "faults", "outages"):
+        for field in HAPPENINGS:
             happenings = getattr(self, field)
             for number in range(len(happenings)):
                 yield replace(self, **{field: happenings[:number] + happenings[number + 1 :]})
         plain = Story(seed=self.seed, seconds=self.seconds)
         for each in fields(self):
-            if each.name in ("mode", "fast_path", "on_approval_timeout", "approver", "starts_by_hand", "lag_known"):
+            if each.name not in ("seed", "seconds", *HAPPENINGS):
                 default = getattr(plain, each.name)
                 if getattr(self, each.name) != default:
                     yield replace(self, **{each.name: default})
-
-
-VANTAGE_POINTS: Final = ("us-west-2", "us-east-1")
-
-
-def drawn(seed: int) -> Story:
-    """The story of a seed."""
-    chance = random.Random(f"story {seed}")  # noqa: S311 - drawn to be drawn again
-    kind = chance.choice(
-        ("plain", "fault", "fault", "fault", "spell", "spell", "spell", "ask", "ask", "people", "people", "flapping", "partial", "standby")
-    )
-    begins = chance.uniform(20, 60)
-    lasts = chance.choice((chance.uniform(5, 120), chance.uniform(10, 60) * MINUTE, 6 * 60 * MINUTE))
-    silent = chance.random() < 0.5
-    outage = Outage(site="east", part="site", begins=begins, ends=begins + lasts, silent=silent, seen_by=VANTAGE_POINTS)
-    story = Story(
-        seed=str(seed),
-        seconds=chance.choice((20 * MINUTE, 40 * MINUTE, 3 * 60 * MINUTE)),
-        outages=(outage,),
-        fast_path=chance.random() < 0.7,
-        redrives=chance.random() < 0.7,
-        starts_by_hand=chance.random() < 0.2,
-        lag_known=chance.random() < 0.8,
-    )
-    lasting = replace(outage, ends=begins + 12 * 60 * MINUTE)
-    match kind:
-        case "fault":
-            faults = tuple(_fault(chance) for _ in range(chance.randint(1, 3)))
-            return replace(story, outages=(lasting,), faults=faults)
-        case "spell":
-            return replace(story, outages=(lasting,), spells=(_spell(chance),))
-        case "ask":
-            approver = chance.choice(("approves", "denies", "is late"))
-            late: Literal["stand-down", "proceed"] = chance.choice(("stand-down", "proceed"))
-            return replace(story, mode="approve", approver=approver, on_approval_timeout=late, acts=_acts(chance, 0, 1))
-        case "people":
-            return replace(story, acts=_acts(chance, 1, 2))
-        case "flapping":
-            return replace(story, outages=tuple(_flapping(chance, outage)))
-        case "partial":
-            part = chance.choice(("kafka", "gateway", "rest"))
-            seen_by = chance.choice((VANTAGE_POINTS, VANTAGE_POINTS[:1], VANTAGE_POINTS[1:]))
-            return replace(story, outages=(replace(outage, part=part, seen_by=seen_by),))
-        case "standby":
-            first = begins + chance.uniform(-10, 90)
-            part = chance.choice(("site", "kafka", "gateway", "rest"))
-            lost = Outage(
-                site="west", part=part, begins=first, ends=first + chance.uniform(10, 600), silent=silent, seen_by=VANTAGE_POINTS
-            )
-            return replace(story, outages=(lasting, lost))
-    return story
-
-
-def _fault(chance: random.Random) -> AnchoredFault:
-    return AnchoredFault(
-        function=chance.choice((*STEPS, "judge")),
-        invocation=1 if chance.random() < 0.7 else chance.randint(2, 4),
-        call=chance.randint(1, 14),
-        trouble=chance.choice(TROUBLES),
-    )
-
-
-def _spell(chance: random.Random) -> AnchoredSpell:
-    return AnchoredSpell(
-        function=chance.choice((*STEPS, "judge")),
-        invocation=1 if chance.random() < 0.7 else chance.randint(2, 12),
-        service=chance.choice(SPELLS),
-        seconds=chance.choice((20.0, 60.0, 60.0, 600.0)),
-        trouble=chance.choice(("throttled", "unreached", "unanswered")),
-    )
-
-
-def _acts(chance: random.Random, least: int, most: int) -> tuple[Act, ...]:
-    return tuple(
-        Act(
-            deed=chance.choice(("abort", "abort", "pause", "supersede", "deploy")),
-            function=chance.choice(STEPS),
-            invocation=1 if chance.random() < 0.8 else 2,
-            after=chance.choice((chance.uniform(0, 0.3), chance.uniform(0, 10))),
-        )
-        for _ in range(chance.randint(least, most))
-    )
-
-
-def _flapping(chance: random.Random, outage: Outage) -> Iterator[Outage]:
-    at = outage.begins
-    for _ in range(chance.randint(2, 5)):
-        ends = at + chance.uniform(2, 90)
-        yield replace(outage, begins=at, ends=ends)
-        at = ends + chance.uniform(5, 180)

@@ -97,7 +97,9 @@ class Executor:
             current().spawn(self._work)
         return future
 
-    def map(self, function: Callable[..., Result], *items: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
+    def map(
+        self, function: Callable[..., Result], *items: Iterable[Any], timeout: float | None = None
+    ) -> Iterator[Any]:
         """The results, in order."""
         futures = [self.submit(function, *each) for each in zip(*items, strict=False)]
         return (future.result(timeout) for future in futures)

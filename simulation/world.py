@@ -118,7 +118,8 @@ class World:
         def effect() -> dict[str, Any]:
             return self.account.call(service, region, operation, dict(asked))
 
-        return self._make(service, operation, effect, how, changes=changes)
+        answer: dict[str, Any] = self._make(service, operation, effect, how, changes=changes)
+        return answer
 
     def _make(
         self, service: str, operation: str, effect: Callable[[], Any], how: Door, *, changes: bool | None = None

@@ -169,7 +169,9 @@ class Account:
         target = change["ResourceRecordSet"]["ResourceRecords"][0]["Value"]
         name = self._sites.point_name_at(target)
         self._tell(f"the record of {HOSTNAME} leads to {target}")
-        return {"ChangeInfo": {"Id": f"/change/{name}", "Status": "PENDING", "SubmittedAt": self._moment(self._clock.now)}}
+        return {
+            "ChangeInfo": {"Id": f"/change/{name}", "Status": "PENDING", "SubmittedAt": self._moment(self._clock.now)}
+        }
 
     def _route53_getchange(self, asked: Answer) -> Answer:
         name = asked["Id"].rpartition("/")[2]

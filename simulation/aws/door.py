@@ -1,5 +1,5 @@
-"""The one door through which every call to AWS comes: where botocore would send a request. Its own retries, their pauses
-and its reading of errors are above, and real."""
+"""The one door through which every call to AWS comes: where botocore would send a request. Its own retries, their
+pauses and its reading of errors are above, and real."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ Send = Callable[[str, str, str, Mapping[str, Any], Door], dict[str, Any]]
 
 def install(send: Send) -> None:
     """Have `send` answer for AWS."""
+    library: Any = boto3
     make_client: Any = boto3.client
 
     def client(service: str, region_name: str | None = None, config: Config | None = None, **_: Any) -> Any:
@@ -59,7 +60,7 @@ def install(send: Send) -> None:
     replaced: Any = botocore.endpoint.Endpoint
     replaced._get_response = answer
     replaced.create_request = lambda self, params, operation_model=None: SimpleNamespace(reset_stream=lambda: None)
-    boto3.client = client
+    library.client = client
     # Clients outlive lives and containers here: what they have used up must not carry over.
     quota: Any = botocore.retries.quota.RetryQuota
     quota.acquire = lambda self, amount: True

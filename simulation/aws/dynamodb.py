@@ -96,7 +96,7 @@ class Table:
         partition, prefix = values[":pk"]["S"], values[":prefix"]["S"]
         keys = self._sorted.get(partition, [])
         first = bisect.bisect_left(keys, prefix)
-        found = [key for key in _while_prefixed(keys, first, prefix)]
+        found = list(_while_prefixed(keys, first, prefix))
         if asked.get("ScanIndexForward") is False:
             found.reverse()
         if "ExclusiveStartKey" in asked:
@@ -210,13 +210,13 @@ class _Condition:
         left, sign, right = self._operand(), self._take(), self._operand()
         compared = _COMPARED[sign]
 
-        def check(item: Item, names: Names, values: Item) -> bool:
+        def compare(item: Item, names: Names, values: Item) -> bool:
             one, other = left(item, names, values), right(item, names, values)
             if one is None or other is None or one.keys() != other.keys():
                 return sign == "<>"
             return compared(_value(one), _value(other))
 
-        return check
+        return compare
 
     def _operand(self) -> Operand:
         word = self._take()

@@ -8,7 +8,9 @@ from typing import Any
 class ApiError(Exception):
     """An error that a service answers, by its code on the wire."""
 
-    def __init__(self, code: str, message: str = "", *, status: int = 400, fields: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: str, message: str = "", *, status: int = 400, fields: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message

@@ -1,7 +1,7 @@
 """One execution of a state machine: Amazon States Language with JSONata, as far as `statemachines/` uses it.
 
-A frame is one run of a list of states: the machine's own, a branch's, an item's of a Map. It remembers in which state it
-is, so a redrive goes on where each frame stopped
+A frame is one run of a list of states: the machine's own, a branch's, an item's of a Map. It remembers in which state
+it is, so a redrive goes on where each frame stopped
 (https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html).
 """
 

@@ -84,7 +84,9 @@ class Network:
 def install(network: Callable[[], Network]) -> None:
     """Have the network of now answer for the machine's."""
     sockets: Any = socket
-    sockets.create_connection = lambda address, timeout=2.0, *_, **__: network().connect(*address[:2], timeout)
+    sockets.create_connection = lambda address, timeout=2.0, *_, **__: network().connect(
+        address[0], address[1], timeout
+    )
     sockets.getaddrinfo = lambda host, port, *_, **__: [
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", (str(host), int(port)))
     ]

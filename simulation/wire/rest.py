@@ -34,7 +34,9 @@ def install(send: Send) -> None:
 class Rest:
     """The API, over the world. `make`: of `Calls`."""
 
-    def __init__(self, scheduler: Scheduler, sites: Sites, make: Callable[..., Any], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, scheduler: Scheduler, sites: Sites, make: Callable[..., Any], tell: Callable[[str], None]
+    ) -> None:
         self._clock = scheduler
         self._sites = sites
         self._make = make
@@ -90,7 +92,11 @@ class Rest:
         return 200, _rows(rows)
 
     def _mirror(self, topic: str) -> dict[str, Any]:
-        lag = {"lag": 3, "last_source_fetch_offset": 97} if self._sites.lag_known else {"lag": 0, "last_source_fetch_offset": -1}
+        lag = (
+            {"lag": 3, "last_source_fetch_offset": 97}
+            if self._sites.lag_known
+            else {"lag": 0, "last_source_fetch_offset": -1}
+        )
         return {
             "mirror_topic_name": topic,
             "source_topic_name": topic,

@@ -1,0 +1,134 @@
+"""A story is drawn from a seed: what is lost, for how long, what else goes wrong, and what people do about it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, Literal
+
+from simulation.calls import TROUBLES, Trouble
+from simulation.story import (
+    STEPS,
+    VANTAGE_POINTS,
+    Act,
+    AnchoredFault,
+    AnchoredSpell,
+    Approver,
+    Deed,
+    Outage,
+    Part,
+    Story,
+)
+
+MINUTE: Final = 60.0
+HOUR: Final = 60 * MINUTE
+SERVICES: Final = (
+    "cloudwatch",
+    "dns",
+    "dynamodb",
+    "ecs",
+    "events",
+    "kafka",
+    "rest",
+    "route53",
+    "secretsmanager",
+    "sns",
+    "ssm",
+    "stepfunctions",
+    "tcp",
+)
+_PARTS: Final[tuple[Part, ...]] = ("kafka", "gateway", "rest")
+_APPROVERS: Final[tuple[Approver, ...]] = ("approves", "denies", "denies", "is late")
+_UNANSWERED: Final[tuple[Literal["stand-down", "proceed"], ...]] = ("stand-down", "proceed")
+_LASTING: Final[tuple[Trouble, ...]] = ("throttled", "unreached", "unanswered")
+_DEEDS: Final[tuple[Deed, ...]] = ("abort", "abort", "pause", "supersede", "deploy")
+_HOW_LONG: Final = ("for good",) * 3 + ("for minutes", "for seconds", "again and again", "in part")
+_CALLED: Final = (*STEPS, "announce", "judge")
+
+
+def drawn(seed: int) -> Story:
+    """The story of a seed."""
+    chance = random.Random(f"story {seed}")
+    outages = tuple(_outages(chance))
+    likely = chance.random
+    return Story(
+        seed=str(seed),
+        seconds=max(chance.choice((20 * MINUTE, 40 * MINUTE, 3 * HOUR)), outages[-1].begins + 20 * MINUTE),
+        outages=outages,
+        faults=tuple(_fault(chance) for _ in range(chance.randint(1, 4))) if likely() < 0.5 else (),
+        spells=tuple(_spell(chance) for _ in range(chance.randint(1, 2))) if likely() < 0.4 else (),
+        acts=tuple(_act(chance) for _ in range(chance.randint(1, 2))) if likely() < 0.35 else (),
+        mode="approve" if likely() < 0.25 else "observe" if likely() < 0.05 else "automatic",
+        fast_path=likely() < 0.75,
+        on_approval_timeout=chance.choice(_UNANSWERED),
+        approver=chance.choice(_APPROVERS),
+        redrives=likely() < 0.7,
+        starts_by_hand=likely() < 0.15,
+        lag_known=likely() < 0.8,
+        standby_leads_to=chance.choice(("west", "west", "east")),
+    )
+
+
+def _outages(chance: random.Random) -> Iterator[Outage]:
+    begins = chance.uniform(20, 60)
+    silent = chance.random() < 0.5
+    whole = Outage(site="east", part="site", begins=begins, ends=begins, silent=silent, seen_by=VANTAGE_POINTS)
+    match chance.choice(
+        ("for good", "for good", "for good", "for minutes", "for seconds", "again and again", "in part")
+    ):
+        case "for good":
+            yield replace(whole, ends=begins + 24 * HOUR)
+        case "for minutes":
+            yield replace(whole, ends=begins + chance.uniform(2, 40) * MINUTE)
+        case "for seconds":
+            yield replace(whole, ends=begins + chance.uniform(2, 120))
+        case "again and again":
+            for _ in range(chance.randint(2, 5)):
+                ends = begins + chance.uniform(2, 90)
+                yield replace(whole, begins=begins, ends=ends)
+                begins = ends + chance.uniform(5, 180)
+        case _:
+            seen_by = chance.choice((VANTAGE_POINTS, VANTAGE_POINTS, VANTAGE_POINTS[:1], VANTAGE_POINTS[1:]))
+            part = chance.choice((*_PARTS, "site"))
+            yield replace(whole, part=part, seen_by=seen_by, ends=begins + chance.uniform(1, 60) * MINUTE)
+    if chance.random() < 0.15:
+        first = begins + chance.uniform(-15, 120)
+        yield replace(
+            whole,
+            site="west",
+            part=chance.choice((*_PARTS, "site")),
+            begins=first,
+            ends=first + chance.uniform(10, 900),
+        )
+    if chance.random() < 0.1:
+        again = begins + chance.uniform(1.2, 3) * HOUR
+        yield replace(whole, site="west", begins=again, ends=again + chance.uniform(0.1, 2) * HOUR)
+
+
+def _fault(chance: random.Random) -> AnchoredFault:
+    return AnchoredFault(
+        function=chance.choice(_CALLED),
+        invocation=1 if chance.random() < 0.7 else chance.randint(2, 4),
+        call=chance.randint(1, 14),
+        trouble=chance.choice(TROUBLES),
+    )
+
+
+def _spell(chance: random.Random) -> AnchoredSpell:
+    return AnchoredSpell(
+        function=chance.choice(_CALLED),
+        invocation=1 if chance.random() < 0.8 else chance.randint(2, 5),
+        service=chance.choice(SERVICES),
+        seconds=chance.choice((20.0, 60.0, 60.0, 600.0)),
+        trouble=chance.choice(_LASTING),
+    )
+
+
+def _act(chance: random.Random) -> Act:
+    return Act(
+        deed=chance.choice(_DEEDS),
+        function=chance.choice(_CALLED),
+        invocation=1 if chance.random() < 0.8 else 2,
+        after=chance.choice((chance.uniform(0, 0.3), chance.uniform(0, 10))),
+    )

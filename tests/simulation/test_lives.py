@@ -1,0 +1,35 @@
+"""Whole lives of a plan: the same seed is the same life, and every promise is kept in all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.conftest import Lives
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["0", "20"])
+def test_every_promise_is_kept_in_the_lives_of_fixed_seeds(lives: Lives, first: str) -> None:
+    told = lives.run("--first", first, "--seeds", "20")
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert told.stdout.splitlines()[-1].startswith("20 lives, ")
+    assert told.stdout.splitlines()[-1].endswith(" faults, 0 broken promises")
+
+
+@pytest.mark.slow
+def test_a_seed_is_the_same_life_in_every_process_whatever_was_lived_before(lives: Lives) -> None:
+    alone = [lives.run("--first", str(seed), "--seeds", "1", "--hashes").stdout.splitlines()[0] for seed in (3, 5)]
+    among_others = lives.run("--first", "2", "--seeds", "4", "--hashes").stdout.splitlines()
+
+    assert alone == [among_others[1], among_others[3]]
+    assert len({line.split()[1] for line in among_others[:4]}) == 4
+
+
+@pytest.mark.slow
+def test_a_life_can_be_read_as_a_story(lives: Lives) -> None:
+    told = lives.run("--seed", "7").stdout
+
+    assert "east is lost" in told
+    assert "execution orders-1-failover starts" in told
+    assert "people are told" in told

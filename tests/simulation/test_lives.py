@@ -8,12 +8,12 @@ from tests.simulation.conftest import Lives
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", ["0", "20"])
+@pytest.mark.parametrize("first", ["0", "12"])
 def test_every_promise_is_kept_in_the_lives_of_fixed_seeds(lives: Lives, first: str) -> None:
-    told = lives.run("--first", first, "--seeds", "20")
+    told = lives.run("--first", first, "--seeds", "12")
 
     assert told.returncode == 0, told.stdout + told.stderr
-    assert told.stdout.splitlines()[-1].startswith("20 lives, ")
+    assert told.stdout.splitlines()[-1].startswith("12 lives, ")
     assert told.stdout.splitlines()[-1].endswith(" faults, 0 broken promises")
 
 
@@ -28,7 +28,7 @@ def test_a_seed_is_the_same_life_in_every_process_whatever_was_lived_before(live
 
 @pytest.mark.slow
 def test_a_life_can_be_read_as_a_story(lives: Lives) -> None:
-    told = lives.run("--seed", "7").stdout
+    told = lives.run("--seed", "1").stdout
 
     assert "east is lost" in told
     assert "execution orders-1-failover starts" in told

@@ -28,17 +28,19 @@ def test_an_input_of_the_state_machine_is_given_as_claim_gets_it() -> None:
     assert event["execution_name"] == "manual-start"
 
 
-def test_a_step_that_waits_is_called_again() -> None:
+def test_a_step_that_waits_or_lacks_an_instance_is_called_again() -> None:
     calls: list[str] = []
 
     def invoke(logical_id: str, event: bytes) -> dict[str, object]:
         calls.append(logical_id)
         waits = logical_id == "Fence" and calls.count("Fence") < 3
-        return {"status": "waiting" if waits else "done", "retry_after": 0}
+        missing = int(logical_id == "SwitchRoutes" and calls.count("SwitchRoutes") < 2)
+        return {"status": "waiting" if waits else "done", "observed": {"missing": missing}, "retry_after": 0}
 
     answers = {sample.file: answer for sample, answer in play(invoke)}
     assert calls.count("Fence") == 3
     assert answers["fence"]["status"] == "done"
+    assert answers["switch_routes"]["observed"]["missing"] == 0
 
 
 def test_answers_are_compared_without_what_is_chance_and_with_all_else() -> None:

@@ -165,6 +165,31 @@ def test_the_template_passes_cfn_lint() -> None:
     assert [str(match) for match in lint.lint_file(ROOT / "gateway" / "ecs.yaml")] == []
 
 
+@pytest.mark.parametrize(("shifts", "zonal", "cut"), [("on", "true", "false"), ("off", "false", "true")])
+def test_a_zonal_shift_is_a_choice_that_costs_the_cut_of_connections_to_unhealthy_tasks(
+    shifts: str, zonal: str, cut: str
+) -> None:
+    template = _template()
+    assert template["Parameters"]["ZonalShift"]["Default"] == "off"
+    assert template["Conditions"]["ShiftsZones"] == {"Fn::Equals": [{"Ref": "ZonalShift"}, "on"]}
+
+    def set_to(attributes: list[dict[str, Any]]) -> dict[str, Any]:
+        chosen = {each["Key"]: each["Value"] for each in attributes}
+        return {
+            key: value["Fn::If"][1 if shifts == "on" else 2] if isinstance(value, dict) and "Fn::If" in value else value
+            for key, value in chosen.items()
+        }
+
+    resources = template["Resources"]
+    balancer = set_to(resources["LoadBalancer"]["Properties"]["LoadBalancerAttributes"])
+    assert balancer["zonal_shift.config.enabled"] == zonal
+    for name in ("TargetGroups", "OtherTargetGroups"):
+        (group,) = resources[f"Fn::ForEach::{name}"][2].values()
+        attributes = set_to(group["Properties"]["TargetGroupAttributes"])
+        assert attributes["target_health_state.unhealthy.connection_termination.enabled"] == cut
+        assert attributes["deregistration_delay.connection_termination.enabled"] == "true"
+
+
 def test_the_service_replaces_all_tasks_at_once_and_never_rolls_back() -> None:
     deployment = _template()["Resources"]["Service"]["Properties"]["DeploymentConfiguration"]
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 200)

@@ -87,17 +87,23 @@ def token(cluster: str, region: str) -> str:
     credentials = session.get_credentials()
     if credentials is None:
         raise FleetRejected(f"no AWS credentials to sign a token for EKS cluster {cluster} with")
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     signer = RequestSigner(ServiceId("STS"), region, "sts", "v4", credentials, session.get_component("event_emitter"))
     request = {
         "method": "GET",
-        "url": f"https://sts.{region}.{suffix}/?Action=GetCallerIdentity&Version=2011-06-15",
+        "url": f"https://{_sts(region)}/?Action=GetCallerIdentity&Version=2011-06-15",
         "body": {},
         "headers": {CLUSTER_HEADER: cluster},
         "context": {},
     }
     url = signer.generate_presigned_url(request, region_name=region, expires_in=TOKEN_VALID_S, operation_name="")
     return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+
+
+@functools.cache
+def _sts(region: str) -> str:
+    """The host of STS in a region: each partition of AWS has a domain of its own."""
+    described = _session().get_component("endpoint_resolver").construct_endpoint("sts", region)
+    return str(described["hostname"]) if described else f"sts.{region}.amazonaws.com"
 
 
 @functools.cache

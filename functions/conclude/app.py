@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Conclude; answers the outcome, or `resume` and the step to go on with.
 
     Raises:
-        FailoverStopped: once a failure is recorded.
+        FailoverStopped: once a failure is recorded, or can't be.
         LeaseLost: if another execution holds the plan by now.
         LedgerUnavailable, ServiceUnavailable: AWS did not answer.
     """
@@ -58,6 +58,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         book.hold(execution)
         renew_plan(book, execution)
         return {"resume": request.stopped_at}
+    try:
+        return _conclude(request, book)
+    except (FailoverStopped, LeaseLost, TransientError):
+        raise
+    except FailoverError as error:
+        if request.outcome != "failed":
+            raise
+        raise FailoverStopped(f"{_in_words(request)}. It could not be recorded: {error}") from error
+
+
+def _conclude(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
+    execution = request.execution
     plan = claimed_plan(book, execution)
     kept = book.execution(execution.plan, execution.name)
     if kept is None or kept.status != request.outcome or request.outcome == "failed":
@@ -79,10 +91,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=document)
     if request.outcome == "failed":
         _announce_stop(document)
-        raise FailoverStopped(
-            f"{execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}. {_how_to_go_on(execution)}"
-        )
+        raise FailoverStopped(f"{_in_words(request)}. {_how_to_go_on(execution)}")
     return {"outcome": request.outcome, "why": report["why"], "report": report}
+
+
+def _in_words(request: ConcludeRequest) -> str:
+    return f"{request.execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}"
 
 
 def _announce_stop(document: dict[str, Any]) -> None:

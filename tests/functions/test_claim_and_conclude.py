@@ -154,6 +154,15 @@ def test_a_failure_is_recorded_told_and_raised_and_a_redrive_goes_on(deployed: A
     assert call("conclude", failure | {"redrives": 1, "redriven": True}) == {"resume": "BeginVerify"}
 
 
+def test_a_failure_that_can_never_be_recorded_is_in_the_error(deployed: Any, call: Call) -> None:
+    execution = call("claim", start())["execution"]
+    deployed("dynamodb").delete_table(TableName="ledger")
+    failure = {"execution": execution, "outcome": "failed", "stopped_at": "FlipAndReroute", "error": {"Error": "Odd"}}
+    with pytest.raises(Exception, match=r"stopped at FlipAndReroute: .*Odd.*could not be recorded.*ledger") as stopped:
+        call("conclude", failure)
+    assert type(stopped.value).__name__ == "FailoverStopped"
+
+
 def test_a_redrive_of_what_was_never_recorded_goes_on_the_first_time(deployed: Any, call: Call, inbox: Any) -> None:
     execution = call("claim", start())["execution"]
     failure = {"execution": execution, "outcome": "failed", "stopped_at": "FlipAndReroute", "error": {"Error": "X"}}

@@ -51,17 +51,17 @@ TABLE: Final = (
     ),
     Row(
         "approval-denied",
-        "east's region is lost, policy asks a person, and the person says no",
-        Ending(("stood-down",), "east", "ACTIVE", "proceed"),
+        "east's region is lost, policy asks a person, who says no; it is seen lost again, and nobody is asked",
+        Ending(("stood-down",), "east", "ACTIVE", "stand-down: denied"),
     ),
     Row(
         "approval-expired",
-        "the same, and nobody answers in time",
+        "a person resumes the plan, and nobody answers in time",
         Ending(("stood-down",), "east", "ACTIVE", "proceed"),
     ),
     Row(
         "approval-given",
-        "the same, and the person says yes",
+        "a person resumes the plan again, and the person who is asked says yes",
         Ending(("succeeded",), "west", "STOPPED", "proceed"),
     ),
     Row(

@@ -6,6 +6,8 @@ import gzip
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ from drill.decision.expected_outcomes import Ending
 from drill.fixture_plan import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION
 from drill.ledger_reader import ControllerAccount
 from drill.name_watch import NameWatch
+from drill.process import ROOT
 from drill.world import World
 
 LIMIT_S: Final = 90.0
@@ -106,6 +109,21 @@ class Scene:
         )
         if "FunctionError" in answered:
             raise SceneStuck(answered["Payload"].read().decode())
+
+    def resume(self) -> None:
+        """A person resumes the plan, by the operator's command: what was denied may be asked again."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+            "AWS_ENDPOINT_URL": self.world.endpoint,
+            "AWS_REGION": HERE,
+            "AWS_DEFAULT_REGION": HERE,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "PYTHONPATH": str(ROOT / "layers" / "failover" / "python"),
+        }
+        command = [sys.executable, "-m", "failover", "--table", self.world.ledger_table, "resume", PLAN]
+        resumed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if resumed.returncode:
+            raise SceneStuck(f"the plan could not be resumed: {resumed.stderr}")
 
     def start(self, region: str, name: str, epoch: int) -> str:
         """Start an execution at the controller of a region, as its judge would; how it ended."""

@@ -55,14 +55,17 @@ def _approval_denied(scene: Scene) -> None:
     _both_look_twice(scene)
     scene.answer("deny")
     scene.ended()
+    _both_look_twice(scene)
 
 
 def _approval_expired(scene: Scene) -> None:
+    scene.resume()
     _both_look_twice(scene)
     scene.ended()
 
 
 def _approval_given(scene: Scene) -> None:
+    scene.resume()
     _both_look_twice(scene)
     scene.answer("approve")
     scene.ended()

@@ -219,7 +219,7 @@ class _Window:
         )
         # As probe_sites judges itself: who sees neither site is ill.
         blind = not any(probe.healthy for probe in probes)
-        return View(vantage, now, probes, "ill: it sees neither site" if blind else None)
+        return View(vantage=vantage, at=now, probes=probes, ill="ill: it sees neither site" if blind else None)
 
     @staticmethod
     def _down(wrong: list[Trouble], site: str, service: str, vantage: str) -> bool:
@@ -245,7 +245,16 @@ class _Window:
             if (len(bad) >= 2) != self._alarms[service]:
                 self._alarms[service] = not self._alarms[service]
                 since = bad[0] if bad else now
-                says = Signal(HOME, f"alarm-{service}", self._alarms[service], now, since, "", "alarm", HERE)
+                says = Signal(
+                    site=HOME,
+                    source=f"alarm-{service}",
+                    says_lost=self._alarms[service],
+                    at=now,
+                    since=since,
+                    why="",
+                    kind="alarm",
+                    vantage=HERE,
+                )
                 self._due.append((now + ALARM_DELAY_S, says))
 
     def _ring(self, now: float) -> None:
@@ -256,7 +265,9 @@ class _Window:
 
     def _case(self, now: float, view: View | None) -> Case:
         known = tuple(self._signals.values())
-        evidence = Evidence(self._state.active, HOME if self._state.active == STANDBY else STANDBY, known)
+        evidence = Evidence(
+            lost_site=self._state.active, standby_site=HOME if self._state.active == STANDBY else STANDBY, signals=known
+        )
         if view is not None:
             seen = [
                 unbroken(s, self._signals.get((s.site, s.source)), self._policy.probe_max_age_seconds)

@@ -43,14 +43,14 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         by_link, known = mirrors_read.result(), signals_read.result()
     mirrors = [mirror for found in (by_link or {}).values() for mirror in found]
     evidence = Evidence(
-        execution.from_site,
-        execution.to_site,
-        merge_observation(book, plan.name, known, view, plan.policy.probe_max_age_seconds),
-        view.probes,
-        trailing(mirrors),
-        None if by_link is None else by_status(mirrors),
-        prefixed(mirrors),
-        view.ill,
+        lost_site=execution.from_site,
+        standby_site=execution.to_site,
+        signals=merge_observation(book, plan.name, known, view, plan.policy.probe_max_age_seconds),
+        probes=view.probes,
+        lag=trailing(mirrors),
+        mirrors_by_status=None if by_link is None else by_status(mirrors),
+        prefixed_mirrors=prefixed(mirrors),
+        ill=view.ill,
     )
     turn = deferred_to(plan, execution.from_site, current_region(), controller_regions())
     case = Case(

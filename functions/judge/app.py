@@ -123,7 +123,7 @@ def _case(plan: Plan, state: PlanState, known: tuple[Signal, ...], ledger: Ledge
     """The question, as the ledger and Step Functions answer it now. A denial ends when the site is seen well again."""
     ended = ended_holder(state)
     case = Case(
-        evidence=Evidence(state.active, plan.other(state.active), known),
+        evidence=Evidence(lost_site=state.active, standby_site=plan.other(state.active), signals=known),
         policy=plan.policy,
         state=state,
         manual=False,

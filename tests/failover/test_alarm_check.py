@@ -15,7 +15,17 @@ from failover.detection.evidence import Signal, SignalKind
 
 
 def signal(name: str = "east-kafka", region: str = "us-west-2", kind: SignalKind = "alarm") -> Signal:
-    return Signal("east", name, True, 10.0, 5.0, "2 of 3 datapoints", kind, region, region)
+    return Signal(
+        site="east",
+        source=name,
+        says_lost=True,
+        at=10.0,
+        since=5.0,
+        why="2 of 3 datapoints",
+        kind=kind,
+        vantage=region,
+        region=region,
+    )
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ from failover.link import Lag
 from failover.plan.policy import Policy
 
 NOW = 1_000_000.0
-ALARM = Signal("east", "east-kafka", says_lost=True, at=NOW - 5, since=NOW - 25, vantage="us-west-2")
-HERE = Signal("east", "probe/us-west-2", True, NOW - 1, NOW - 9, kind="probe", vantage="us-west-2")
+ALARM = Signal(site="east", source="east-kafka", says_lost=True, at=NOW - 5, since=NOW - 25, vantage="us-west-2")
+HERE = Signal(
+    site="east", source="probe/us-west-2", says_lost=True, at=NOW - 1, since=NOW - 9, kind="probe", vantage="us-west-2"
+)
 THERE = replace(HERE, source="probe/us-east-1", vantage="us-east-1")
 AUTOMATIC = Policy(mode="automatic", fast_path=True)
 
@@ -27,7 +29,14 @@ def probe(site: str, service: str, healthy: bool | None) -> Probe:
 
 LOST = (probe("east", "kafka", False), probe("east", "gateway", False), probe("east", "rest", False))
 WELL = tuple(probe("west", service, True) for service in ("kafka", "gateway", "rest"))
-EVIDENCE = Evidence("east", "west", (ALARM, HERE, THERE), LOST + WELL, Lag(3, 12, 0, 40, 9), {"ACTIVE": 3})
+EVIDENCE = Evidence(
+    lost_site="east",
+    standby_site="west",
+    signals=(ALARM, HERE, THERE),
+    probes=LOST + WELL,
+    lag=Lag(mirrors=3, partitions=12, unknown_partitions=0, records=40, largest=9),
+    mirrors_by_status={"ACTIVE": 3},
+)
 REGION_LOSS = Case(
     evidence=EVIDENCE,
     policy=AUTOMATIC,
@@ -115,7 +124,10 @@ def test_a_controller_that_is_cut_off_itself_waits() -> None:
 def view(*healthy: bool | None, ill: str | None = None) -> View:
     services = [(site, service) for site in ("east", "west") for service in ("kafka", "gateway", "rest")]
     return View(
-        "us-east-1", NOW, tuple(probe(*each, answer) for each, answer in zip(services, healthy, strict=True)), ill
+        vantage="us-east-1",
+        at=NOW,
+        probes=tuple(probe(*each, answer) for each, answer in zip(services, healthy, strict=True)),
+        ill=ill,
     )
 
 
@@ -137,8 +149,13 @@ def test_an_ill_vantage_point_and_a_probe_that_failed_itself_say_nothing() -> No
     ids=["goes on", "was silent in between", "changed its mind"],
 )
 def test_since_when_a_source_says_so_is_told_from_what_it_said_before(at: float, lost: bool, since: float) -> None:
-    before = Signal("east", "probe/a", True, NOW, NOW - 9, kind="probe")
-    assert unbroken(Signal("east", "probe/a", lost, at, at, kind="probe"), before, gap=15).since == since
+    before = Signal(site="east", source="probe/a", says_lost=True, at=NOW, since=NOW - 9, kind="probe")
+    assert (
+        unbroken(
+            Signal(site="east", source="probe/a", says_lost=lost, at=at, since=at, kind="probe"), before, gap=15
+        ).since
+        == since
+    )
 
 
 def test_a_probe_ages_out_and_an_alarm_stands_until_it_changes() -> None:
@@ -223,7 +240,9 @@ def test_policy_observes_asks_and_limits() -> None:
 
 def test_an_unknown_lag_is_not_below_a_limit() -> None:
     limited = AUTOMATIC.model_copy(update={"rpo_limit_records": 1_000_000})
-    case = replace(with_evidence(lag=Lag(3, 12, 1, 0, 0)), policy=limited)
+    case = replace(
+        with_evidence(lag=Lag(mirrors=3, partitions=12, unknown_partitions=1, records=0, largest=0)), policy=limited
+    )
     assert decide(case).verdict == "ask"
 
 
@@ -263,7 +282,7 @@ cases = st.builds(
         standby_site=st.just("west"),
         signals=signals.map(tuple),
         probes=probes,
-        lag=st.none() | st.just(Lag(1, 4, 0, 10, 5)),
+        lag=st.none() | st.just(Lag(mirrors=1, partitions=4, unknown_partitions=0, records=10, largest=5)),
         mirrors_by_status=st.sampled_from([None, {}, {"ACTIVE": 1}]),
         ill=st.sampled_from([None, None, "ill"]),
     ),
@@ -312,7 +331,9 @@ def test_the_order_of_the_evidence_does_not_matter(case: Case, random: object) -
 
 @given(pressing)
 def test_one_more_vote_never_turns_a_yes_into_a_no(case: Case) -> None:
-    more = Signal("east", "one-more", True, NOW, NOW - 500, kind="alarm", vantage="another")
+    more = Signal(
+        site="east", source="one-more", says_lost=True, at=NOW, since=NOW - 500, kind="alarm", vantage="another"
+    )
     again = replace(case, evidence=replace(case.evidence, signals=(*case.evidence.signals, more)))
     if decide(case).verdict in ("proceed", "ask"):
         assert decide(again).verdict == decide(case).verdict

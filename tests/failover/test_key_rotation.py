@@ -114,7 +114,7 @@ def test_a_site_that_refuses_is_not_lost_and_vetoes_its_failover(site: Site) -> 
     assert (probe.healthy, probe.refused, probe.answers) == (None, True, True)
     assert "refused the credentials" in probe.why and not says_lost(view) and view.ill is None
     case = Case(
-        evidence=Evidence("east", "west", probes=view.probes),
+        evidence=Evidence(lost_site="east", standby_site="west", probes=view.probes),
         policy=Policy(),
         state=PlanState(active="east", epoch=1),
         manual=False,

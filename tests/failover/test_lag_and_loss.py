@@ -15,7 +15,7 @@ NEVER = Watch()
 
 
 def mirror(records: int | None, fetched_to: int | None, status: str = "ACTIVE") -> Mirror:
-    return Mirror("orders", status, (PartitionLag(0, records, fetched_to),))
+    return Mirror(topic="orders", status=status, lags=(PartitionLag(0, records, fetched_to),))
 
 
 def after(*looks: tuple[float, bool, Mirror]) -> dict[str, dict[int, Sample]]:
@@ -85,11 +85,11 @@ def test_samples_are_kept_as_they_were() -> None:
 def test_the_watch_knows_since_when_the_source_is_silent() -> None:
     watch = Watch().after(True, 10).after(False, 20).after(False, 30)
     assert (watch.answered_at, watch.unanswered_since) == (10, 20)
-    assert watch.after(True, 40) == Watch(40, 40, None, 40)
+    assert watch.after(True, 40) == Watch(looked_at=40, answered_at=40, unanswered_since=None, sampled_at=40)
 
 
 def sample(at: float = 100, lag: int = 10, fetched_to: int = 1000, rate: float | None = 50) -> Sample:
-    return Sample(at, lag, fetched_to, rate, "the source answered", fetched_to)
+    return Sample(at=at, lag=lag, fetched_to=fetched_to, rate=rate, proof="the source answered", seen=fetched_to)
 
 
 def one(frozen: int | None, known: Sample | None, log_end: int | None, lost_by: float = 104):  # type: ignore[no-untyped-def]
@@ -166,8 +166,8 @@ def test_with_a_steady_source_the_true_loss_is_within_the_range(
 
 def test_a_source_that_can_not_be_asked_is_neither_answering_nor_lost() -> None:
     """A refused key would else date the loss to its rotation."""
-    watch = Watch(90.0, 90.0, None)
-    assert watch.after(None, 100.0) == Watch(100.0, 90.0, None, 100.0)
-    gone = Watch(90.0, 80.0, 85.0)
-    assert gone.after(None, 100.0) == Watch(100.0, 80.0, 85.0, 100.0)
+    watch = Watch(looked_at=90.0, answered_at=90.0, unanswered_since=None)
+    assert watch.after(None, 100.0) == Watch(looked_at=100.0, answered_at=90.0, unanswered_since=None, sampled_at=100.0)
+    gone = Watch(looked_at=90.0, answered_at=80.0, unanswered_since=85.0)
+    assert gone.after(None, 100.0) == Watch(looked_at=100.0, answered_at=80.0, unanswered_since=85.0, sampled_at=100.0)
     assert gone.after(False, 100.0).unanswered_since == 85.0

@@ -309,7 +309,12 @@ def test_signals_end_in_the_same_state_in_any_order(
     ledger: Ledger, events: list[tuple[float, bool]], source: int
 ) -> None:
     for at, says_lost in events:
-        save_signal(ledger, "orders", Signal("east", f"alarm-{source}", says_lost, at, at), gap=15)
+        save_signal(
+            ledger,
+            "orders",
+            Signal(site="east", source=f"alarm-{source}", says_lost=says_lost, at=at, since=at),
+            gap=15,
+        )
     kept = next(s for s in signals(ledger, "orders") if s.source == f"alarm-{source}")
     assert (kept.at, kept.says_lost) == (40.0, False)
 
@@ -320,14 +325,28 @@ def test_sights_in_any_order_never_seem_to_have_lasted_longer_than_they_did(
     ledger: Ledger, sights: list[tuple[float, bool]], vantage: int
 ) -> None:
     for at, says_lost in sights:
-        save_signal(ledger, "orders", Signal("east", f"probe/{vantage}", says_lost, at, at, kind="probe"), gap=15)
+        save_signal(
+            ledger,
+            "orders",
+            Signal(site="east", source=f"probe/{vantage}", says_lost=says_lost, at=at, since=at, kind="probe"),
+            gap=15,
+        )
     kept = next(s for s in signals(ledger, "orders") if s.source == f"probe/{vantage}")
     assert (kept.at, kept.says_lost) == (44.0, True)
     assert 40.0 <= kept.since <= 44.0
 
 
 def test_a_signal_is_read_as_it_was_kept(ledger: Ledger) -> None:
-    signal = Signal("west", "probe/us-east-1", True, 50.25, 50.25, "kafka: no answer", "probe", "us-east-1")
+    signal = Signal(
+        site="west",
+        source="probe/us-east-1",
+        says_lost=True,
+        at=50.25,
+        since=50.25,
+        why="kafka: no answer",
+        kind="probe",
+        vantage="us-east-1",
+    )
     assert save_signal(ledger, "orders", signal, gap=15) is True
     assert save_signal(ledger, "orders", signal, gap=15) is False
     assert signals(ledger, "orders") == [signal]
@@ -336,6 +355,11 @@ def test_a_signal_is_read_as_it_was_kept(ledger: Ledger) -> None:
 @pytest.mark.parametrize("fraction", [0.1234561, 0.1234564, 0.1234566, 0.1234569])
 def test_a_vote_of_one_look_has_stood_for_no_time_and_not_for_less(ledger: Ledger, fraction: float) -> None:
     at = 1_795_937_090 + fraction
-    assert save_signal(ledger, "orders", Signal("east", "probe/us-west-2", True, at, at, kind="probe"), gap=15)
+    assert save_signal(
+        ledger,
+        "orders",
+        Signal(site="east", source="probe/us-west-2", says_lost=True, at=at, since=at, kind="probe"),
+        gap=15,
+    )
     (vote,) = signals(ledger, "orders")
     assert vote.at - vote.since == 0

@@ -19,7 +19,7 @@ from failover.ledger.records import PlanState
 from failover.plan.policy import Policy
 
 CASE = Case(
-    evidence=Evidence("east", "west"),
+    evidence=Evidence(lost_site="east", standby_site="west"),
     policy=Policy(),
     state=PlanState(active="east", epoch=0),
     manual=False,
@@ -52,7 +52,14 @@ def test_decisions_are_told_the_last_one_first_in_a_sentence_each(
 
 
 def test_a_pause_is_seen_in_the_state_and_ended(book: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
-    save_signal(book, "orders", Signal("east", "failover-orders-east-kafka", True, CASE.now, CASE.now, "2 of 3"), 15)
+    save_signal(
+        book,
+        "orders",
+        Signal(
+            site="east", source="failover-orders-east-kafka", says_lost=True, at=CASE.now, since=CASE.now, why="2 of 3"
+        ),
+        15,
+    )
     run(capsys, "pause", "orders", "--why", "we look first", "--by", "anna")
     shown = run(capsys, "state", "orders")
     assert "paused   anna: we look first" in shown

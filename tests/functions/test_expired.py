@@ -54,7 +54,14 @@ def test_what_has_expired_stands_in_nobodys_way(book: Ledger) -> None:
 
 def test_an_advisory_that_has_expired_is_no_signal(book: Ledger) -> None:
     for name, at in {"old": time.time() - 31 * 86_400, "new": time.time()}.items():
-        save_signal(book, "orders", Signal("east", f"aws-health/{name}", True, at, at, "issue", "advisory"), 30)
+        save_signal(
+            book,
+            "orders",
+            Signal(
+                site="east", source=f"aws-health/{name}", says_lost=True, at=at, since=at, why="issue", kind="advisory"
+            ),
+            30,
+        )
     assert [signal.source for signal in signals(book, "orders")] == ["aws-health/new"]
 
 
@@ -90,11 +97,22 @@ def test_what_was_renewed_while_it_was_swept_stays(
 
 def test_of_hundreds_of_advisories_the_newest_are_answered() -> None:
     told = tuple(
-        Signal("east", f"aws-health/{number:04}", True, float(number), float(number), "x" * 300, "advisory")
+        Signal(
+            site="east",
+            source=f"aws-health/{number:04}",
+            says_lost=True,
+            at=float(number),
+            since=float(number),
+            why="x" * 300,
+            kind="advisory",
+        )
         for number in range(900)
     )
-    votes = (Signal("east", "alarm", True, 1.0, 1.0, "y" * 5_000), Signal("east", "probe/here", True, 1.0, 1.0))
-    document = Evidence("east", "west", (*told, *votes)).as_document()
+    votes = (
+        Signal(site="east", source="alarm", says_lost=True, at=1.0, since=1.0, why="y" * 5_000),
+        Signal(site="east", source="probe/here", says_lost=True, at=1.0, since=1.0),
+    )
+    document = Evidence(lost_site="east", standby_site="west", signals=(*told, *votes)).as_document()
     assert len(json.dumps(document)) < LIMIT / 10
     sources = [signal["source"] for signal in document["signals"]]
     assert sources[:3] == ["alarm", "probe/here", "aws-health/0899"]

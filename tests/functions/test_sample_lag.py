@@ -22,7 +22,10 @@ class Cluster:
         self.count, self.fetched_to, self.answers = count, 100, True
 
     def mirrors(self) -> list[Mirror]:
-        return [Mirror(f"t{n}", "ACTIVE", (PartitionLag(0, 3, self.fetched_to),)) for n in range(self.count)]
+        return [
+            Mirror(topic=f"t{n}", status="ACTIVE", lags=(PartitionLag(0, 3, self.fetched_to),))
+            for n in range(self.count)
+        ]
 
     def ask(self, plan: Any, site: str, _: Any) -> str:
         if not self.answers:

@@ -271,7 +271,7 @@ def test_nulls_in_a_mirror_row_are_not_told(rest: Scripted, link: KafkaRestLink)
     rest.says(
         mirror(mirror_status=None, source_topic_name=None, num_partitions=None, mirror_lags=None, state_time_ms=None)
     )
-    assert link.mirrors() == [Mirror("orders", "UNKNOWN")]
+    assert link.mirrors() == [Mirror(topic="orders", status="UNKNOWN")]
 
 
 @pytest.mark.parametrize(

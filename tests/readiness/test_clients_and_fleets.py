@@ -17,7 +17,15 @@ from failover.readiness import acls, client_name, credentials, gateways
 
 MakePlan = Callable[..., Plan]
 Judged = Callable[..., Any]
-READ = Acl("TOPIC", "orders", "LITERAL", "User:sa-1", "*", "READ", "ALLOW")
+READ = Acl(
+    resource_type="TOPIC",
+    resource_name="orders",
+    pattern_type="LITERAL",
+    principal="User:sa-1",
+    host="*",
+    operation="READ",
+    permission="ALLOW",
+)
 WRITE = replace(READ, operation="WRITE")
 DENY = replace(WRITE, permission="DENY")
 

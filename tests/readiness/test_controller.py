@@ -18,7 +18,15 @@ MakePlan = Callable[..., Plan]
 Judged = Callable[..., Any]
 NOW = 1_000_000.0
 HELD = PlanState(active="east", epoch=7, holder="orders-7-failover")
-RUN = DryRun("dry", "west", "succeeded", "", NOW - 100, 3.0, {"claim": 0.1, "assess": 1.2})
+RUN = DryRun(
+    execution="dry",
+    to_site="west",
+    outcome="succeeded",
+    why="",
+    ended_at=NOW - 100,
+    took_seconds=3.0,
+    steps={"claim": 0.1, "assess": 1.2},
+)
 
 
 def holder(status: str, age: float) -> ExecutionRecord:

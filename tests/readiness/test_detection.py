@@ -22,7 +22,19 @@ Changed = Callable[..., Plan]
 
 def spoke(vantage: str, ago: float = 2.0, **changes: Any) -> Signal:
     at = NOW - ago
-    return replace(Signal("east", f"probe/{vantage}", False, at, at, "", "probe", vantage), **changes)
+    return replace(
+        Signal(
+            site="east",
+            source=f"probe/{vantage}",
+            says_lost=False,
+            at=at,
+            since=at,
+            why="",
+            kind="probe",
+            vantage=vantage,
+        ),
+        **changes,
+    )
 
 
 SPEAKING = (spoke("us-west-2"), spoke("us-east-1"))

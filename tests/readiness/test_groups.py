@@ -41,19 +41,29 @@ def test_the_standby_has_what_the_active_cluster_had(
     judged: Judged, active: Offsets, standby: Offsets, of_before: Offsets | None, status: str
 ) -> None:
     known = None if of_before is None else sample(100, of_before)
-    assert judged(offset_age(Seen("fulfilment", active, standby), known, LIMIT, NOW)).status == status
+    assert (
+        judged(offset_age(Seen(group="fulfilment", active=active, standby=standby), known, LIMIT, NOW)).status == status
+    )
 
 
 @pytest.mark.parametrize(
     ("state", "status"), [("EMPTY", "pass"), (None, "pass"), ("UNKNOWN", "pass"), ("STABLE", "fail")]
 )
 def test_a_group_that_is_active_on_the_standby_is_not_synced(judged: Judged, state: str | None, status: str) -> None:
-    assert judged(offset_age(Seen("fulfilment", {A: 5}, {A: 5}, state), None, LIMIT, NOW)).status == status
+    assert (
+        judged(
+            offset_age(Seen(group="fulfilment", active={A: 5}, standby={A: 5}, state=state), None, LIMIT, NOW)
+        ).status
+        == status
+    )
 
 
 def test_a_group_that_was_not_sampled_yet_is_unknown(judged: Judged) -> None:
     known = Sample(NOW - 100, {"billing": {A: 1}})
-    assert judged(offset_age(Seen("fulfilment", {A: 5}, {A: 4}), known, LIMIT, NOW)).status == "unknown"
+    assert (
+        judged(offset_age(Seen(group="fulfilment", active={A: 5}, standby={A: 4}), known, LIMIT, NOW)).status
+        == "unknown"
+    )
 
 
 @given(st.lists(st.floats(0.1, 100.0), min_size=1, max_size=30))
@@ -73,7 +83,7 @@ def test_there_is_a_sample_to_judge_by_from_the_limit_on_and_it_is_never_younger
     st.dictionaries(st.sampled_from([A, B]), st.integers(0, 9)),
 )
 def test_it_passes_without_a_sample_only_if_nothing_is_behind(active: Offsets, standby: Offsets) -> None:
-    status = check("it", offset_age(Seen("fulfilment", active, standby), None, LIMIT, NOW)).status
+    status = check("it", offset_age(Seen(group="fulfilment", active=active, standby=standby), None, LIMIT, NOW)).status
     assert (status == "pass") == all(standby.get(spot, -1) >= offset for spot, offset in active.items())
 
 

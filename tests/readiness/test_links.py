@@ -18,7 +18,7 @@ WELL = (Task("ConsumerOffsetSync", "ACTIVE"), Task("AclSync", "ACTIVE"), Task("T
 
 
 def link(state: str | None = "ACTIVE", error: str | None = None, tasks: tuple[Task, ...] = WELL) -> LinkFacts:
-    return LinkFacts("orders-link", state, error, "lkc-east01", tasks)
+    return LinkFacts(name="orders-link", state=state, error=error, remote_cluster_id="lkc-east01", tasks=tasks)
 
 
 def with_task(name: str, state: str, *errors: str) -> LinkFacts:
@@ -152,5 +152,5 @@ def test_a_way_back_needs_a_bidirectional_link_without_a_prefix(
 
 @pytest.mark.parametrize(("remote", "status"), [("lkc-east01", "pass"), ("lkc-west01", "fail"), (None, "unknown")])
 def test_a_link_leads_to_the_plans_other_cluster(judged: Judged, remote: str | None, status: str) -> None:
-    facts = LinkFacts("orders-link", "ACTIVE", None, remote)
+    facts = LinkFacts(name="orders-link", state="ACTIVE", error=None, remote_cluster_id=remote)
     assert judged(links.peer(facts, "west", "lkc-east01")).status == status

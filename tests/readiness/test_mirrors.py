@@ -15,7 +15,7 @@ from failover.readiness import mirrors
 MakePlan = Callable[..., Plan]
 Judged = Callable[..., Any]
 NOW = 1_000_000.0
-WATCHED = Watch(NOW - 5, NOW - 5, None)
+WATCHED = Watch(looked_at=NOW - 5, answered_at=NOW - 5, unanswered_since=None)
 
 
 def mirror(
@@ -26,7 +26,11 @@ def mirror(
     error: str | None = None,
 ) -> Mirror:
     return Mirror(
-        topic, status, tuple(PartitionLag(number, lag) for number, lag in enumerate(lags)), error, source or topic
+        topic=topic,
+        status=status,
+        lags=tuple(PartitionLag(number, lag) for number, lag in enumerate(lags)),
+        error=error,
+        source_topic=source or topic,
     )
 
 
@@ -55,7 +59,7 @@ def test_every_topic_has_an_active_mirror_of_its_name_with_as_many_partitions(
 
 
 def test_a_mirror_whose_source_is_not_told_has_its_topics_name(plan: MakePlan, judged: Judged) -> None:
-    found = [Mirror("orders", "ACTIVE", mirror().lags), mirror("payments")]
+    found = [Mirror(topic="orders", status="ACTIVE", lags=mirror().lags), mirror("payments")]
     assert judged(mirrors.coverage(plan(), [ORDERS, PAYMENTS], found)).status == "pass"
 
 
@@ -104,8 +108,8 @@ def test_a_mirror_in_trouble_or_in_between_is_named(judged: Judged, found: list[
         (None, (None, None), WATCHED, "unknown"),
         (7, (3, None), WATCHED, "unknown"),
         (None, (0, 0), Watch(), "unknown"),
-        (None, (0, 0), Watch(NOW - 500, NOW - 500, None), "unknown"),
-        (None, (0, 0), Watch(NOW - 5, NOW - 60, NOW - 55), "unknown"),
+        (None, (0, 0), Watch(looked_at=NOW - 500, answered_at=NOW - 500, unanswered_since=None), "unknown"),
+        (None, (0, 0), Watch(looked_at=NOW - 5, answered_at=NOW - 60, unanswered_since=NOW - 55), "unknown"),
     ],
 )
 def test_lag_is_held_against_the_limit_and_unknown_lag_is_never_zero(

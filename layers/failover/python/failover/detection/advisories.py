@@ -45,15 +45,15 @@ class HealthEvent(BaseModel):
         region = self.event_region or delivered_to
         for site in _sites_in(plan, region):
             yield Signal(
-                site,
-                f"aws-health/{self.event_arn.rsplit('/', 1)[-1]}",
-                self.event_type_category == "issue" and self.status_code != "closed",
-                (self.last_updated_time or self.start_time).timestamp(),
-                self.start_time.timestamp(),
-                f"{self.service} in {region}: {self.event_type_code} is {self.status_code}",
-                "advisory",
-                "aws-health",
-                region,
+                site=site,
+                source=f"aws-health/{self.event_arn.rsplit('/', 1)[-1]}",
+                says_lost=self.event_type_category == "issue" and self.status_code != "closed",
+                at=(self.last_updated_time or self.start_time).timestamp(),
+                since=self.start_time.timestamp(),
+                why=f"{self.service} in {region}: {self.event_type_code} is {self.status_code}",
+                kind="advisory",
+                vantage="aws-health",
+                region=region,
             )
 
 
@@ -100,28 +100,28 @@ def _of_incident(incident: _Incident, plan: Plan) -> Iterable[Signal]:
     named = " ".join([incident.name, *(component.name for component in incident.components)])
     for site in _sites_named(plan, named):
         yield Signal(
-            site,
-            f"confluent-status/{incident.id}",
-            incident.status not in _NOT_NOW and incident.impact != "none",
-            (incident.updated_at or incident.created_at).timestamp(),
-            incident.created_at.timestamp(),
-            f"{incident.name} ({incident.impact}) is {incident.status}",
-            "advisory",
-            "confluent-status",
+            site=site,
+            source=f"confluent-status/{incident.id}",
+            says_lost=incident.status not in _NOT_NOW and incident.impact != "none",
+            at=(incident.updated_at or incident.created_at).timestamp(),
+            since=incident.created_at.timestamp(),
+            why=f"{incident.name} ({incident.impact}) is {incident.status}",
+            kind="advisory",
+            vantage="confluent-status",
         )
 
 
 def _of_component(component: _Component, at: float, plan: Plan) -> Iterable[Signal]:
     for site in _sites_named(plan, component.name):
         yield Signal(
-            site,
-            f"confluent-status/component-{component.id}",
-            component.status in _OUTAGES,
-            at,
-            at,
-            f"{component.name} is {component.status}",
-            "advisory",
-            "confluent-status",
+            site=site,
+            source=f"confluent-status/component-{component.id}",
+            says_lost=component.status in _OUTAGES,
+            at=at,
+            since=at,
+            why=f"{component.name} is {component.status}",
+            kind="advisory",
+            vantage="confluent-status",
         )
 
 

@@ -71,15 +71,15 @@ class AlarmStateChange(_Part):
         at, since = self.state.timestamp.timestamp(), self.since().timestamp()
         lost = self.says_lost() and not silenced
         return Signal(
-            site,
-            self.alarm_name,
-            lost,
-            at,
-            since,
-            silenced or self.reason(),
-            "alarm",
-            vantage,
-            region,
+            site=site,
+            source=self.alarm_name,
+            says_lost=lost,
+            at=at,
+            since=since,
+            why=silenced or self.reason(),
+            kind="alarm",
+            vantage=vantage,
+            region=region,
             silenced=self.says_lost() and silenced is not None,
         )
 

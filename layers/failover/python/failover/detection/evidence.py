@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, asdict, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from failover.link import Lag
@@ -21,26 +21,24 @@ WHY_LENGTH: Final = 1_000
 SignalKind = Literal["alarm", "probe", "advisory"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Signal:
-    """What one source last said of a site.
-
-    `at`: when it said so, by its own clock; `since`: from when on it says so without a break. Seconds since 1970.
-    `vantage`: where from it was seen; what is seen from one vantage point may be wrong together.
-    `region`: where an alarm lives, to be asked again.
-    `kind`: an advisory tells people something, and is no vote.
-    """
+    """What one source last said of a site."""
 
     site: str
     source: str
     says_lost: bool
     at: float
+    """When it said so, by its own clock, in seconds since 1970."""
     since: float
+    """From when on it says so without a break, in seconds since 1970."""
     why: str = ""
     kind: SignalKind = "alarm"
+    """An advisory tells people something, and is no vote."""
     vantage: str = ""
+    """Where from it was seen; what is seen from one vantage point may be wrong together."""
     region: str = ""
-    _: KW_ONLY
+    """Where an alarm lives, to be asked again."""
     silenced: bool = False
     """An alarm that stands, and is no vote since somebody silenced it."""
     read_at: float | None = None
@@ -83,15 +81,16 @@ class Probe:
         return self.healthy is True or self.refused
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
-    """What one vantage point saw of all sites. `at`: when it began to look, seconds since 1970.
-    `ill`: why it can't trust its own eyes, or None."""
+    """What one vantage point saw of all sites."""
 
     vantage: str
     at: float
+    """When it began to look, in seconds since 1970."""
     probes: tuple[Probe, ...]
     ill: str | None = None
+    """Why it can't trust its own eyes, or None."""
 
     def signals(self) -> tuple[Signal, ...]:
         """What it says of each site. That of an ill vantage point says nothing, and overtakes what it said before."""
@@ -101,23 +100,34 @@ class View:
         failed = [p for p in self.probes if p.site == site and p.healthy is False]
         lost = self.ill is None and any(probe.service in CARRY_CLIENTS for probe in failed)
         why = self.ill or "; ".join(f"{probe.service}: {probe.why}" for probe in failed)
-        return Signal(site, f"probe/{self.vantage}", lost, self.at, self.at, why, "probe", self.vantage)
+        return Signal(
+            site=site,
+            source=f"probe/{self.vantage}",
+            says_lost=lost,
+            at=self.at,
+            since=self.at,
+            why=why,
+            kind="probe",
+            vantage=self.vantage,
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """All that is known when a decision is taken. `signals` and `probes` speak of both sites; the probes are those of
-    whoever decides, and there are none before an execution was started. `mirrors_by_status`: None if they can't be
-    read. `ill`: why the one who decides can't trust its own eyes."""
+    """All that is known when a decision is taken."""
 
     lost_site: str
     standby_site: str
     signals: tuple[Signal, ...] = ()
+    """Of both sites."""
     probes: tuple[Probe, ...] = ()
+    """Of both sites, by whoever decides; none before an execution was started."""
     lag: Lag | None = None
     mirrors_by_status: dict[str, int] | None = None
+    """None if they can't be read."""
     prefixed_mirrors: int = 0
     ill: str | None = None
+    """Why the one who decides can't trust its own eyes, or None."""
 
     def probes_of(self, site: str) -> tuple[Probe, ...]:
         """The probes of one site."""

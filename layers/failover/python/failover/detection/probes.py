@@ -54,7 +54,7 @@ def probe_sites(plan: Plan, within: float = LOOK_S) -> View:
     pool.shutdown(wait=False, cancel_futures=True)
     found = tuple(result.result() if result.done() else probe.unfinished(within) for probe, result in results.items())
     missed = [anchor for anchor, look in anchors.items() if not look.done() or look.result() is not None]
-    return View(vantage(), at, found, _isolated_because(found, plan.anchors, missed))
+    return View(vantage=vantage(), at=at, probes=found, ill=_isolated_because(found, plan.anchors, missed))
 
 
 def _isolated_because(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:

@@ -28,30 +28,32 @@ class PartitionLag:
     fetched_to: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lag:
-    """How far the mirrors trail, as the standby last saw it. It freezes when the source is gone, and it is not a loss:
-    `unknown_partitions` were never fetched since their leader started (last_source_fetch_offset -1)."""
+    """How far the mirrors trail, as the standby last saw it. It freezes when the source is gone, and is not a loss."""
 
     mirrors: int
     partitions: int
     unknown_partitions: int
+    """Never fetched since their leader started (last_source_fetch_offset -1)."""
     records: int
     largest: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror:
-    """A mirror topic. `status` is Confluent's word, known or not; only STOPPED is writable. `since`: when it came into
-    that state, seconds since 1970. `transition_errors` are told for a mirror that is asked for by itself only."""
+    """A mirror topic."""
 
     topic: str
     status: str
+    """Confluent's word, known or not; only STOPPED is writable."""
     lags: tuple[PartitionLag, ...] = ()
     error: str | None = None
     source_topic: str | None = None
     since: float | None = None
+    """When it came into that state, in seconds since 1970."""
     transition_errors: tuple[str, ...] = ()
+    """Told of a mirror that is asked for by itself only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +79,29 @@ class Task:
     errors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFacts:
-    """A link's own row. `error` None: none. `state` turns bad minutes after the source is lost: no liveness probe.
-    `id` is the same on both sides of a bidirectional link; None where it is not told."""
+    """A link's own row."""
 
     name: str
     state: str | None
+    """It turns bad minutes after the source is lost: no liveness probe."""
     error: str | None
+    """None: there is none."""
     remote_cluster_id: str | None
     tasks: tuple[Task, ...] = ()
     id: str | None = None
+    """The same on both sides of a bidirectional link; None where it is not told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Truncation:
-    """What restoring one mirror cuts off, or would cut off: offsets, control records and compacted ones included.
-
-    `partitions`: number, the offset it is cut at, and how many are cut off; -1 where that is not told.
-    """
+    """What restoring one mirror cuts off, or would cut off: offsets, control records and compacted ones included."""
 
     topic: str
     messages: int | None
     partitions: tuple[tuple[int, int, int], ...] = ()
+    """Number, the offset it is cut at, and how many are cut off; -1 where that is not told."""
     rejection: Rejection | None = None
 
 
@@ -120,7 +122,7 @@ class Group:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupOffset:
     """What a group has committed for a partition, and where that partition ends."""
 
@@ -130,7 +132,7 @@ class GroupOffset:
     log_end: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
 class Acl:
     """One ACL binding, as both clusters must have it."""
 
@@ -236,7 +238,13 @@ def trailing(mirrors: Iterable[Mirror]) -> Lag:
     mirrors = list(mirrors)
     lags = [lag for mirror in mirrors for lag in mirror.lags]
     known = [lag.records for lag in lags if lag.records is not None]
-    return Lag(len(mirrors), len(lags), len(lags) - len(known), sum(known), max(known, default=0))
+    return Lag(
+        mirrors=len(mirrors),
+        partitions=len(lags),
+        unknown_partitions=len(lags) - len(known),
+        records=sum(known),
+        largest=max(known, default=0),
+    )
 
 
 def by_status(mirrors: Iterable[Mirror]) -> dict[str, int]:

@@ -60,24 +60,26 @@ _REMEDIES: Final[Mapping[int, str]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Call:
-    """What is asked of a cluster. `path` is below the cluster's. `changes`: it is not the same to ask once or twice.
-
-    `link` and `topics` are what it is about; `secrets` are values in its body that no error may repeat. `within_s`: how
-    long it may take with all its repeats, in seconds.
-    """
+    """What is asked of a cluster."""
 
     method: str
     cluster: str
     path: str = ""
+    """Below the cluster's."""
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     link: str | None = None
+    """The link it is about, for the error."""
     topics: Sequence[str] = ()
+    """The topics it is about, for the error."""
     changes: bool = False
+    """It is not the same to ask once or twice."""
     secrets: Sequence[str] = ()
+    """Values in its body that no error may repeat."""
     within_s: float = 8.0
+    """How long it may take with all its repeats, in seconds."""
 
     def __str__(self) -> str:
         named = ", ".join(self.topics[:_NAMED]) + (f", … {len(self.topics)} in all" if self.topics[_NAMED:] else "")

@@ -101,7 +101,7 @@ class KafkaRestCluster:
         self.calls.done(replace(call, query=query, secrets=tuple(configs.values())))
 
     def _call(self, method: str, path: str, **more: Any) -> Call:
-        return Call(method, self.calls.cluster_id, path, **more)
+        return Call(method=method, cluster=self.calls.cluster_id, path=path, **more)
 
 
 class KafkaRestLink:
@@ -176,7 +176,11 @@ class KafkaRestLink:
         query = {"include_partition_level_truncation_data": "true"}
         rows = [row.truncation() for row in self._altered("truncate-and-restore", topics, validate_only, query)]
         told = {row.topic for row in rows}
-        return rows + [Truncation(topic, None, (), _no_row(topic)) for topic in topics if topic not in told]
+        return rows + [
+            Truncation(topic=topic, messages=None, partitions=(), rejection=_no_row(topic))
+            for topic in topics
+            if topic not in told
+        ]
 
     def _rejected(self, verb: str, topics: Sequence[str], validate_only: bool) -> list[Rejection]:
         """A topic without a row of its own is not known to be accepted."""
@@ -195,7 +199,13 @@ class KafkaRestLink:
         return self._calls.altered(replace(call, body=body, query=query), AlteredRow)
 
     def _call(self, method: str, path: str = "", **more: Any) -> Call:
-        return Call(method, self._calls.cluster_id, f"/links/{_in_path(self.name)}{path}", link=self.name, **more)
+        return Call(
+            method=method,
+            cluster=self._calls.cluster_id,
+            path=f"/links/{_in_path(self.name)}{path}",
+            link=self.name,
+            **more,
+        )
 
 
 def _refuse_ignored(keys: Iterable[str], cluster: str, link: str) -> None:

@@ -131,10 +131,10 @@ class AlteredRow:
 
     def truncation(self) -> Truncation:
         return Truncation(
-            self.mirror_topic_name,
-            self.messages_truncated,
-            tuple(sorted(row.read() for row in self.partition_level_truncation_data or ())),
-            self.rejection(),
+            topic=self.mirror_topic_name,
+            messages=self.messages_truncated,
+            partitions=tuple(sorted(row.read() for row in self.partition_level_truncation_data or ())),
+            rejection=self.rejection(),
         )
 
 
@@ -222,7 +222,12 @@ class GroupLagRow:
         """None: nothing is committed there."""
         if self.current_offset is None or self.current_offset < 0:
             return None
-        return GroupOffset(self.topic_name, self.partition_id, self.current_offset, self.log_end_offset)
+        return GroupOffset(
+            topic=self.topic_name,
+            partition=self.partition_id,
+            committed=self.current_offset,
+            log_end=self.log_end_offset,
+        )
 
 
 @dataclass(slots=True)
@@ -239,11 +244,11 @@ class AclRow:
 
     def read(self) -> Acl:
         return Acl(
-            self.resource_type,
-            self.resource_name,
-            self.pattern_type,
-            self.principal,
-            self.host or "*",
-            self.operation,
-            self.permission,
+            resource_type=self.resource_type,
+            resource_name=self.resource_name,
+            pattern_type=self.pattern_type,
+            principal=self.principal,
+            host=self.host or "*",
+            operation=self.operation,
+            permission=self.permission,
         )

@@ -23,18 +23,21 @@ Lags = Mapping[str, Mapping[int, int | None]]
 NAMED = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PartitionLoss:
-    """What is known of one partition. `frozen`: lag at the decision; `log_end`: of the standby, at STOPPED;
-    `low` and `high`: how many records are stranded, estimated; None where nothing is known."""
+    """What is known of one partition; None where nothing is."""
 
     topic: str
     partition: int
     frozen: int | None
+    """Its lag at the decision."""
     sample: Sample | None
     log_end: int | None
+    """Of the standby, at STOPPED."""
     low: int | None
+    """How many records are stranded at least, estimated."""
     high: int | None
+    """And at most."""
 
     @property
     def known(self) -> bool:
@@ -74,7 +77,9 @@ def _loss(
 ) -> PartitionLoss:
     frozen, sample, log_end = lags.get(partition), samples.get(partition), log_ends.get(partition)
     low, high = _range(frozen, sample, log_end, lost_by)
-    return PartitionLoss(topic, partition, frozen, sample, log_end, low, high)
+    return PartitionLoss(
+        topic=topic, partition=partition, frozen=frozen, sample=sample, log_end=log_end, low=low, high=high
+    )
 
 
 def _range(

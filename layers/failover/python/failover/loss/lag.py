@@ -24,28 +24,28 @@ _APART_S = 1.0
 """Samples closer together than this, of two samplers side by side, would make a rate of noise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One partition, when its lag was last known to be fresh.
-
-    `at`: since when it was fresh, seconds since 1970; `lag`: records; `fetched_to`: everything before this offset was
-    replicated; `rate`: records a second that came in, as a peak that fades, None before there were two samples;
-    `seen`: `fetched_to` at the last look, fresh or not.
-    """
+    """One partition, when its lag was last known to be fresh."""
 
     at: float
+    """Since when it was fresh, in seconds since 1970."""
     lag: int
+    """Records."""
     fetched_to: int
+    """Everything before this offset was replicated."""
     rate: float | None
+    """Records a second that came in, as a peak that fades; None before there were two samples."""
     proof: Proof
     seen: int
+    """`fetched_to` at the last look, fresh or not."""
 
 
 Samples = Mapping[str, Mapping[int, Sample]]
 """By topic and partition."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Watch:
     """When mirrors were last looked at, when the source was last seen to answer, and since when it does not; seconds
     since 1970."""
@@ -95,7 +95,14 @@ def _next(before: Sample | None, lag: PartitionLag, since: float | None, proof: 
     proven = proof == _PROOFS[1] or (before is not None and lag.fetched_to > before.seen)
     if since is None or not proven or (before is not None and since < before.at + _APART_S):
         return before and replace(before, seen=lag.fetched_to)
-    return Sample(since, lag.records, lag.fetched_to, _rate(before, lag.fetched_to, since), proof, lag.fetched_to)
+    return Sample(
+        at=since,
+        lag=lag.records,
+        fetched_to=lag.fetched_to,
+        rate=_rate(before, lag.fetched_to, since),
+        proof=proof,
+        seen=lag.fetched_to,
+    )
 
 
 def _rate(before: Sample | None, fetched_to: int, at: float) -> float | None:
@@ -129,6 +136,11 @@ def to_rows(samples: Samples) -> dict[str, list[list[Any]]]:
 def from_rows(rows: Mapping[str, list[list[Any]]]) -> dict[str, dict[int, Sample]]:
     """Samples as the ledger kept them."""
     return {
-        topic: {int(row[0]): Sample(row[1], row[2], row[3], row[4], _PROOFS[row[5]], row[6]) for row in partitions}
+        topic: {
+            int(row[0]): Sample(
+                at=row[1], lag=row[2], fetched_to=row[3], rate=row[4], proof=_PROOFS[row[5]], seen=row[6]
+            )
+            for row in partitions
+        }
         for topic, partitions in rows.items()
     }

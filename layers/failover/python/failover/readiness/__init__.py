@@ -27,7 +27,7 @@ class Finding:
     remedy: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """What is known of one thing a failover needs. `warn`: a failover would work, yet something is not as it should be;
     `unknown`: it could not be looked at."""
@@ -71,9 +71,16 @@ def check(name: str, findings: Iterable[Finding]) -> Check:
     """The sum of the findings: the worst decides. Nothing found is unknown, not ready."""
     found = sorted(findings, key=lambda each: -_BY_WEIGHT.index(each.status))
     if not found:
-        return Check(name, "unknown", ("nothing was found to look at",), "see the function's log")
+        return Check(
+            name=name, status="unknown", evidence=("nothing was found to look at",), remedy="see the function's log"
+        )
     remedies = dict.fromkeys(each.remedy for each in found if each.remedy)
-    return Check(name, found[0].status, tuple(some([each.fact for each in found], SAID)), "; ".join(remedies))
+    return Check(
+        name=name,
+        status=found[0].status,
+        evidence=tuple(some([each.fact for each in found], SAID)),
+        remedy="; ".join(remedies),
+    )
 
 
 def unreadable(error: Exception) -> Finding:

@@ -55,17 +55,19 @@ _BATCH: Final = 250
 _SIDE_BY_SIDE: Final = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Readiness:
-    """One round of checks. `active` None: the ledger did not tell. `under_way`: an execution that is at it, so that
-    what is seen is in between. `taken_at`: seconds since 1970."""
+    """One round of checks."""
 
     plan: str
     active: str | None
+    """None: the ledger did not tell."""
     taken_at: float
+    """Seconds since 1970."""
     took_seconds: float
     checks: tuple[Check, ...]
     under_way: str | None = None
+    """An execution that is at it, so that what is seen is in between."""
 
     @property
     def unready(self) -> tuple[Check, ...]:
@@ -95,7 +97,14 @@ def run_checks(plan: Plan, book: Ledger) -> Readiness:
     active, under_way, stopped = _standing(looks)
     if stopped is not None:
         done = tuple(controller.after_stop(each, stopped) for each in done)
-    return Readiness(plan.name, active, looks.now, round(time.monotonic() - started, 3), done, under_way)
+    return Readiness(
+        plan=plan.name,
+        active=active,
+        taken_at=looks.now,
+        took_seconds=round(time.monotonic() - started, 3),
+        checks=done,
+        under_way=under_way,
+    )
 
 
 def _checked(name: str, look: Callable[[PlanSnapshot], Iterable[Finding]], looks: PlanSnapshot) -> Check:

@@ -15,19 +15,21 @@ _TROUBLE: Final = ("rejected", "unreachable", "out_of_reach")
 """What a step may have observed and still go on; on the day it would cost time, or topics."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DryRun:
-    """The last one. `steps`: seconds that each step took; `remarks`: what steps met and went on in spite of;
-    `ended_at`: seconds since 1970."""
+    """The last one."""
 
     execution: str
     to_site: str
     outcome: str
     why: str
     ended_at: float
+    """Seconds since 1970."""
     took_seconds: float
     steps: Mapping[str, float]
+    """Seconds that each step took."""
     remarks: tuple[str, ...] = ()
+    """What steps met and went on in spite of."""
 
 
 def keep_dry_run(book: Ledger, document: Mapping[str, Any]) -> None:
@@ -39,14 +41,16 @@ def keep_dry_run(book: Ledger, document: Mapping[str, Any]) -> None:
     error = document.get("error") or {}
     stopped = f"stopped at {document['stopped_at']}: {error.get('Error', '')}" if document.get("stopped_at") else ""
     run = DryRun(
-        document["execution"],
-        document["to"],
-        document["outcome"],
-        stopped or document["why"],
-        document["ended_at"],
-        round(document["ended_at"] - document["claimed_at"], 3),
-        {step["step"]: step["took_seconds"] for step in document["steps"]},
-        tuple(remark for step in document["steps"] for remark in _remarks(step["step"], step.get("observed", {}))),
+        execution=document["execution"],
+        to_site=document["to"],
+        outcome=document["outcome"],
+        why=stopped or document["why"],
+        ended_at=document["ended_at"],
+        took_seconds=round(document["ended_at"] - document["claimed_at"], 3),
+        steps={step["step"]: step["took_seconds"] for step in document["steps"]},
+        remarks=tuple(
+            remark for step in document["steps"] for remark in _remarks(step["step"], step.get("observed", {}))
+        ),
     )
     book.put(document["plan"], _SORT, {"run": json.dumps(asdict(run))})
 

@@ -45,14 +45,15 @@ class Sampled:
         return Sampled(self.newer, Sample(now, offsets))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A group on both clusters, its offsets of mirrored topics only. `state`: its state on the standby, or None."""
+    """A group on both clusters, its offsets of mirrored topics only."""
 
     group: str
     active: Offsets
     standby: Offsets
     state: str | None = None
+    """On the standby; None where it is not told."""
 
 
 def offset_age(seen: Seen, sample: Sample | None, limit_s: float, now: float) -> Iterator[Finding]:

@@ -32,10 +32,10 @@ def group_offsets(looks: PlanSnapshot) -> Iterator[Finding]:
     for group in groups:
         try:
             seen = Seen(
-                group,
-                of_mirrored(committed_offsets(plan, looks.active, group, spots).by_partition, partitions),
-                of_mirrored(committed_offsets(plan, looks.standby, group, spots).by_partition, partitions),
-                states.get(group),
+                group=group,
+                active=of_mirrored(committed_offsets(plan, looks.active, group, spots).by_partition, partitions),
+                standby=of_mirrored(committed_offsets(plan, looks.standby, group, spots).by_partition, partitions),
+                state=states.get(group),
             )
         except FailoverError as error:
             yield unreadable(error)

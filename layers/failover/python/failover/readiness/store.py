@@ -28,17 +28,19 @@ _UNTOLD_AT_MOST: Final = 200
 _WEIGHT: Final[Mapping[Status | None, int]] = {None: 0, "pass": 0, "warn": 1, "unknown": 2, "fail": 3}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
-    """A check whose status changed. `before` None: it was never checked; `revision`: the round that found it;
-    `at`: seconds since 1970."""
+    """A check whose status changed."""
 
     plan: str
     check: str
     before: Status | None
+    """None: it was never checked."""
     after: Status
     revision: int
+    """The round that found it."""
     at: float
+    """Seconds since 1970."""
     evidence: tuple[str, ...]
     remedy: str
 
@@ -116,14 +118,14 @@ def changed(before: Mapping[str, Any] | None, after: Mapping[str, Any], revision
     statuses: dict[str, Status] = {each["name"]: each["status"] for each in before["checks"]} if before else {}
     return tuple(
         Change(
-            after["plan"],
-            each["name"],
-            statuses.get(each["name"]),
-            each["status"],
-            revision,
-            after["taken_at"],
-            tuple(each["evidence"]),
-            each["remedy"],
+            plan=after["plan"],
+            check=each["name"],
+            before=statuses.get(each["name"]),
+            after=each["status"],
+            revision=revision,
+            at=after["taken_at"],
+            evidence=tuple(each["evidence"]),
+            remedy=each["remedy"],
         )
         for each in after["checks"]
         if statuses.get(each["name"], "pass") != each["status"]

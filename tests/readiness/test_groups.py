@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.readiness import check
+from failover.kafka.offsets import Offsets as CommittedOffsets
+from failover.link import Mirror, PartitionLag
+from failover.plan.model import Plan
+from failover.readiness import check, offsets
 from failover.readiness.groups import Sample, Sampled, Seen, of_mirrored, offset_age
 
 Judged = Callable[..., Any]
@@ -89,3 +93,29 @@ def test_it_passes_without_a_sample_only_if_nothing_is_behind(active: Offsets, s
 
 def test_offsets_of_topics_without_a_mirror_are_left_out() -> None:
     assert of_mirrored({A: 1, ("local", 0): 2}, {"orders"}) == {A: 1}
+
+
+@pytest.mark.parametrize(
+    ("untold", "status"),
+    [({}, "pass"), ({"unknown": {B: "no leader"}}, "unknown"), ({"refused": {B: "no right"}}, "unknown")],
+)
+def test_a_part_of_a_groups_offsets_is_not_taken_for_the_whole(
+    plan: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch, untold: dict[str, Any], status: str
+) -> None:
+    at = {"east": CommittedOffsets({A: 5, B: 7}), "west": CommittedOffsets({A: 5, B: 7})}
+    if untold:
+        at["west"] = CommittedOffsets({A: 5}, **untold)
+    monkeypatch.setattr(offsets, "committed_offsets", lambda _, site, *__: at[site])
+    monkeypatch.setattr(offsets, "cluster_at", lambda *_: SimpleNamespace(groups=list))
+    monkeypatch.setattr(offsets, "_limit", lambda _: LIMIT)
+    monkeypatch.setattr(offsets, "kept_samples", lambda *_: Sampled(None, None))
+    monkeypatch.setattr(offsets, "keep_samples", lambda *_: None)
+    mirror = Mirror(topic="orders", status="ACTIVE", lags=(PartitionLag(0, 0, 5), PartitionLag(1, 0, 7)))
+    orders = plan(protect={"groups": ["fulfilment"]})
+    looks: Any = SimpleNamespace(
+        plan=orders, active="east", standby="west", mirrors=lambda: [mirror], book=None, now=NOW
+    )
+    found = check("group-offsets", offsets.group_offsets(looks))
+    assert found.status == status
+    if untold:
+        assert "west does not tell the offsets of group fulfilment for 1 partitions: orders[1]" in found.evidence[0]

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from failover.errors import FailoverError, LinkRejected, LinkUnavailable
 from failover.execution.committed_offsets import committed_offsets
+from failover.kafka.offsets import Offsets as CommittedOffsets
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table, save_plan_table
 from failover.link.factory import cluster_at
 from failover.plan.model import Plan
-from failover.readiness import Finding, ok, unreadable
+from failover.readiness import Finding, ok, unknown, unreadable
 from failover.readiness.groups import SYNC_S, Offsets, Sample, Sampled, Seen, of_mirrored, offset_age
 from failover.readiness.snapshot import PlanSnapshot
 
@@ -31,20 +32,34 @@ def group_offsets(looks: PlanSnapshot) -> Iterator[Finding]:
     sample, now = sampled.to_judge_by(looks.now, limit), dict[str, Offsets]()
     for group in groups:
         try:
-            seen = Seen(
-                group=group,
-                active=of_mirrored(committed_offsets(plan, looks.active, group, spots).by_partition, partitions),
-                standby=of_mirrored(committed_offsets(plan, looks.standby, group, spots).by_partition, partitions),
-                state=states.get(group),
-            )
+            active, standby = (committed_offsets(plan, site, group, spots) for site in (looks.active, looks.standby))
         except FailoverError as error:
             yield unreadable(error)
             continue
+        if untold := [*_untold(looks.active, group, active), *_untold(looks.standby, group, standby)]:
+            yield from untold
+            continue
+        seen = Seen(
+            group=group,
+            active=of_mirrored(active.by_partition, partitions),
+            standby=of_mirrored(standby.by_partition, partitions),
+            state=states.get(group),
+        )
         now[group] = seen.active
         yield from offset_age(seen, sample, limit, looks.now)
     after = sampled.after(now, looks.now, limit)
     if after is not sampled:
         keep_samples(looks.book, plan.name, looks.active, after)
+
+
+def _untold(site: str, group: str, offsets: CommittedOffsets) -> Iterator[Finding]:
+    """A part of a group's offsets is not judged by: what is missing may be what is behind."""
+    for spot, why in [*offsets.refused.items(), *offsets.unknown.items()][:1]:
+        count = len(offsets.refused) + len(offsets.unknown)
+        yield unknown(
+            f"{site} does not tell the offsets of group {group} for {count:,} partitions: {spot[0]}[{spot[1]}] {why}",
+            "look whether that partition has a leader, and the controller may read the group and the topic",
+        )
 
 
 def _states(plan: Plan, site: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ from drill.name_watch import NameWatch
 from drill.process import ROOT
 from drill.world import World
 
-LIMIT_S: Final = 90.0
+LIMIT_S: Final = 240.0
 NOWHERE: Final = "127.0.0.1:9"
 HERE, THERE, THIRD = REGIONS[STANDBY], REGIONS[HOME], THIRD_REGION
 BUSY: Final = "execution_in_progress"

@@ -14,7 +14,7 @@ ENDINGS = {row.scenario: row.ending for row in TABLE}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_every_scenario_ends_as_it_is_written(stage: Stage, tmp_path: Path) -> None:
     ended: dict[str, Ending] = dict(play(stage, tmp_path))

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from drill import fixture_plan
 from drill.world import Settings, World
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 LIMIT_S = 60.0
 
 

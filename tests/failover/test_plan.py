@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,66 @@ def test_a_wrong_field_of_a_fleet_is_named_by_its_path_without_its_kind(
 
 def test_a_kroxylicious_fleet_may_have_a_service_that_leads_nowhere() -> None:
     parse(with_fleet("kroxylicious", services={"east": "e", "west": "w", "fenced": "nowhere"}))
+
+
+def places(part: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a document."""
+    below = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    for name, value in below:
+        yield (*path, name)
+        yield from places(value, (*path, name))
+
+
+def wide() -> dict[str, Any]:
+    """A plan with most of what a plan may have."""
+    kinds: list[dict[str, Any]] = [ON_KUBERNETES[kind] | {"kind": kind} for kind in ON_KUBERNETES]
+    common = {"eks": EKS, "namespace": "confluent", "bootstrap": "gw:9092"}
+    plan = document()
+    plan["sites"]["west"]["fleets"] = [common | kind | {"name": kind["kind"]} for kind in kinds]
+    plan["dns"] = {"kind": "cloud-dns", "project": "p", "managed_zone": "z", "audience": "//iam.googleapis.com/x"}
+    weekly = {"begins": "22:00", "ends": "23:00", "days": ["mon"]}
+    plan["policy"]["maintenance"] = [weekly, {"begins": "2026-11-23T22:00:00Z", "ends": "2026-11-24T22:00:00Z"}]
+    return dict(json.loads(json.dumps(plan)))
+
+
+WORDS = (
+    "",
+    " ",
+    "x",
+    "a:b",
+    "::1",
+    "[::1]:9",
+    "https://[::1",
+    "https://h:99999",
+    "arn:::::",
+    "22:30",
+    "probe/",
+    "[",
+    "*",
+)
+ANYTHING = st.sampled_from([*WORDS, None, True, -1, 1.5, 10**30, "2026-11-23", [], {}, [1], ["x"], {"kind": "ecs"}])
+JARGON = ("Input should", "Value error", "function-", "Field required", "Extra inputs", "tagged", "pydantic")
+
+
+def test_the_plan_with_most_in_it_is_good() -> None:
+    assert parse(json.dumps(wide())).dns.kind == "cloud-dns"
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(list(places(wide()))), ANYTHING, st.sampled_from(["instead", "beside", "without"]))
+def test_whatever_stands_anywhere_a_plan_is_taken_or_refused_in_its_own_words(
+    place: tuple[str | int, ...], value: Any, how: str
+) -> None:
+    plan: Any = wide()
+    part = plan
+    for name in place[:-1]:
+        part = part[name]
+    if how == "without":
+        del part[place[-1]]
+    else:
+        part[place[-1] if how == "instead" or isinstance(part, list) else f"{place[-1]}x"] = value
+    try:
+        parse(json.dumps(plan))
+    except BadPlan as refused:
+        assert refused.problems and not [word for word in JARGON if word in str(refused)]

@@ -79,6 +79,14 @@ def shown(value: Any) -> str:
     return json.dumps(value)
 
 
+@functools.cache
+def _schema_of(model: type[BaseModel]) -> Mapping[str, Any]:
+    try:
+        return model.model_json_schema()
+    except PydanticInvalidForJsonSchema:
+        return {}
+
+
 class _Unshown(str):
     """Text that is not to be told."""
 
@@ -101,12 +109,9 @@ class _Wording:
         self._model = model
         self._shows_text = shows_text
 
-    @functools.cached_property
+    @property
     def _schema(self) -> Mapping[str, Any]:
-        try:
-            return self._model.model_json_schema()
-        except PydanticInvalidForJsonSchema:
-            return {}
+        return _schema_of(self._model)
 
     def path(self, problem: ErrorDetails) -> str:
         """The path of the field. Pydantic's has the kind of a part or the class that was tried in it, too."""

@@ -348,16 +348,19 @@ def test_every_way_in_which_an_execution_can_end_badly_is_an_alarm() -> None:
 
 
 def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can_have_some() -> None:
-    given = {name: each for name, each in TEMPLATE["Parameters"].items() if name.endswith("Concurrency")}
-    assert given and all(each["Default"] == "" for each in given.values())
-    reserved = {
-        each["CodeUri"].removeprefix("functions/"): each["ReservedConcurrentExecutions"]["If"]
-        for each in of_type("AWS::Serverless::Function").values()
-        if "ReservedConcurrentExecutions" in each
-    }
-    assert set(FUNCTIONS) - set(reserved) == {"sample_lag", "check_readiness", "sweep_ledger"}
-    for condition, _, otherwise in reserved.values():
-        assert condition in TEMPLATE["Conditions"] and otherwise == {"Ref": "AWS::NoValue"}
+    reserved: dict[str, set[str]] = {}
+    for template in (TEMPLATE, SIGNALS):
+        for each in of_type("AWS::Serverless::Function", template).values():
+            if "ReservedConcurrentExecutions" in each:
+                condition, given, otherwise = each["ReservedConcurrentExecutions"]["If"]
+                parameter = given["Ref"]
+                assert template["Parameters"][parameter]["Default"] == "" and condition in template["Conditions"]
+                assert otherwise == {"Ref": "AWS::NoValue"}
+                reserved.setdefault(parameter, set()).add(each["CodeUri"].removeprefix("functions/"))
+    assert set(FUNCTIONS) - set().union(*reserved.values()) == {"sample_lag", "check_readiness", "sweep_ledger"}
+    assert reserved["WatchConcurrency"] == {"watch_site"} and reserved["JudgeConcurrency"] == {"judge"}
+    assert reserved["ApprovalConcurrency"] == {"answer_approval"}
+    assert all("ReservedConcurrentExecutions" in w for w in of_type("AWS::Serverless::Function", SIGNALS).values())
 
 
 def test_what_several_functions_may_do_is_said_once() -> None:

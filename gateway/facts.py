@@ -14,7 +14,7 @@ import yaml
 
 from failover.fleets.cfk import DEPLOYMENTS, GATEWAYS, PODS
 from failover.fleets.ecs import called
-from failover.fleets.kroxylicious import CLUSTERS, PROXIES
+from failover.fleets.kroxylicious import CLUSTERS, PROXIES, SERVICES
 from failover.fleets.kubernetes import Api, Object
 from failover.plan.fleets import CfkFleet, EcsBlueGreenFleet, EcsFleet, KroxyliciousFleet
 from failover.plan.gateway_route import hot_reload
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Fact = tuple[str, str | None]
 INGRESSES: Final = "apis/kroxylicious.io/v1alpha1 kafkaproxyingresses"
-SERVICES: Final = "apis/kroxylicious.io/v1alpha1 kafkaservices"
 _CONFIG: Final = "GATEWAY_CONFIG"
 _DESCRIBED_AT_ONCE: Final = 100
 _OF_THE_FLEET: Final = ("labelSelector", "secretRef", "secretStore", "extensionHeaders", "certificateRef")

@@ -72,13 +72,14 @@ def around(site: str, fleet: KroxyliciousFleet, settings: Settings) -> list[Mani
 def controller_rules(fleet: KroxyliciousFleet) -> list[Manifest]:
     """What the failover controller may do in the fleet's namespace, and nothing else: the rules of a Role."""
 
-    def rule(resource: str, name: str, *verbs: str, group: str = "kroxylicious.io") -> Manifest:
-        return {"apiGroups": [group], "resources": [resource], "resourceNames": [name], "verbs": list(verbs)}
+    def rule(resource: str, names: list[str], *verbs: str, group: str = "kroxylicious.io") -> Manifest:
+        return {"apiGroups": [group], "resources": [resource], "resourceNames": names, "verbs": list(verbs)}
 
     return [
-        rule("virtualkafkaclusters", fleet.virtual_cluster, "get", "patch"),
-        rule("kafkaproxies", fleet.proxy, "get", "patch"),
-        rule("deployments", fleet.proxy, "get", group="apps"),
+        rule("virtualkafkaclusters", [fleet.virtual_cluster], "get", "patch"),
+        rule("kafkaproxies", [fleet.proxy], "get", "patch"),
+        rule("kafkaservices", sorted(set(fleet.services.values())), "get"),
+        rule("deployments", [fleet.proxy], "get", group="apps"),
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
     ]
 

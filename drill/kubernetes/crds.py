@@ -107,9 +107,23 @@ def _route(index: int, route: dict[str, Any], cfk: Version) -> dict[str, Any]:
     domain = route["streamingDomain"]
     if not isinstance(domain, dict) or not {"name", "bootstrapServerId"} <= domain.keys():
         raise Invalid(f"{path}.streamingDomain: Invalid value: needs name and bootstrapServerId")
+    _check_security(f"{path}.security", route.get("security") or {})
     if "fence" in route:
         _check_fence(f"{path}.fence", route["fence"])
     return route
+
+
+def _check_security(path: str, security: dict[str, Any]) -> None:
+    """The definition's own rules, in its words."""
+    login = (security.get("client") or {}).get("authentication") or {}
+    tokens = login.get("type") == "oauth"
+    if "extensionHeaders" in (security.get("cluster") or {}) and not (tokens and security.get("auth") == "passthrough"):
+        raise Invalid(
+            f"{path}: Invalid value: security.cluster.extensionHeaders may only be set when security.auth is"
+            " 'passthrough' and security.client.authentication.type is 'oauth'"
+        )
+    if tokens and not {"jwksEndpointUri", "audience"} <= (login.get("oauthSettings") or {}).keys():
+        raise Invalid(f"{path}: Invalid value: oauthSettings.jwksEndpointUri and oauthSettings.audience are required")
 
 
 def _check_fence(path: str, fence: dict[str, Any]) -> None:

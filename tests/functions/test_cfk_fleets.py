@@ -292,6 +292,18 @@ def test_pods_that_reload_and_can_not_say_what_are_replaced_and_that_is_said_lon
     assert fleet.patches() == 1
 
 
+def test_a_change_that_the_api_server_would_not_take_is_known_long_before(cfk: Make, plan_text: str) -> None:
+    text, fleets = cfk(plan_text, instances=1)
+    document = yaml.safe_load(text)
+    (described,) = document["sites"]["west"]["fleets"]
+    described["domains"]["west"]["extension_headers"] = {"logicalCluster": "lkc-west"}
+    (fleet,) = parse(yaml.safe_dump(document)).site("west").fleets
+    assert isinstance(fleet, CfkFleet)
+    (obstacle,) = CfkGateway(fleet, "us-west-2").obstacles()
+    assert "could not be routed to west" in obstacle.what and "extensionHeaders may only be set" in obstacle.what
+    assert fleets["west"].patches() == 0
+
+
 def test_a_dynamic_route_is_refused_and_that_is_said_long_before(cfk: Make, plan_text: str) -> None:
     text, fleets = cfk(plan_text, instances=1)
     (described,) = parse(text).site("west").fleets

@@ -16,6 +16,7 @@ from drill.process import Child, spawn
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.fleets import fleet_of, rollout
 from failover.fleets import kroxylicious as kroxylicious_module
+from failover.fleets.kubernetes import EksApi
 from failover.plan.fleets import CfkBlueGreenFleet, KroxyliciousFleet
 from failover.plan.model import parse
 from gateway.cfk import blue_green_rules, gateway_resource
@@ -242,6 +243,18 @@ def test_a_virtual_cluster_is_led_elsewhere_by_one_patch_and_done_when_no_pod_of
     until(call, "switch_routes", switch(execution))
     assert led_to(fleet) == "west" and not set(before) & set(fleet.pods(ready=False))
     assert fleet.objects("virtualkafkaclusters")[0]["metadata"]["generation"] == 2
+
+
+def test_a_kafka_service_that_is_not_there_is_known_long_before(
+    open_source: Any, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_source()
+    (fleet,) = parse(yaml.safe_dump(document)).site("west").fleets
+    assert fleet_of(fleet, "us-west-2").obstacles() == []
+    there = EksApi.get_if_there
+    monkeypatch.setattr(EksApi, "get_if_there", lambda *given: None if given[2] == "west" else there(*given))
+    (obstacle,) = fleet_of(fleet, "us-west-2").obstacles()
+    assert "could not be led to west: there is no KafkaService west" in obstacle.what
 
 
 def test_a_target_that_the_operator_does_not_find_is_told_in_its_words(

@@ -11,6 +11,7 @@ import copy
 import re
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -83,7 +84,7 @@ class CfkGateway:
 
     def obstacles(self) -> list[Obstacle]:
         """An operator that is told not to act; a route that can't be switched; pods that can't say what they run; a
-        domain of the plan that the Gateway does not declare."""
+        domain of the plan that the Gateway does not declare; a change that the API server would not take."""
         view = self._view()
         found = []
         if view.is_dynamic:
@@ -108,13 +109,22 @@ class CfkGateway:
             if (domain.name, domain.bootstrap_server_id) not in declared:
                 what = f"{self._where} declares no streaming domain {domain.name}/{domain.bootstrap_server_id}"
                 found.append(Obstacle(f"{what}, which the plan has for {target}", "declare it, or correct the plan"))
-        return found
+        return [*found, *([] if view.is_dynamic else self._refusals(view))]
 
     def scale_to_zero(self) -> None:
         """Scale it to zero, so that every connection to it ends; a route brings back the instances there were."""
         view = self._view()
         if not view.scaled_to_zero:
             self._sent(view, view.spec | {"replicas": 0}, FENCED)
+
+    def _refusals(self, view: View) -> Iterator[Obstacle]:
+        """Each change of a failover, tried without effect: rights, the definition's rules, admission webhooks."""
+        for target in (*self._fleet.domains, FENCED):
+            try:
+                self._sent(view, self._wanted(view, target), target, dry_run=True)
+            except FleetRejected as error:
+                change = "fenced" if target == FENCED else f"routed to {target}"
+                yield Obstacle(f"{self._where} could not be {change}: {error}", "mend what the answer names")
 
     def _takes_ids(self, view: View) -> bool:
         """Whether the Gateway's definition has `configId`: one that has not drops it without an error."""

@@ -41,15 +41,17 @@ REFUSED_AFTER_S: Final = 30
 """How long a failure must stand to be taken for the operator's answer; it may fail for a moment, and try again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PodAnswer:
-    """What a pod says of itself. `knows_ids`: whether it has `/config`; None if it did not answer. `state`: of its
-    route, and `auth_failures`, of swaps, if its metrics tell."""
+    """What a pod says of itself."""
 
     knows_ids: bool | None = None
+    """Whether it has `/config`; None if it did not answer."""
     config_id: str | None = None
     state: str | None = None
+    """Of its route, if its metrics tell."""
     auth_failures: int | None = None
+    """Of swaps, if its metrics tell."""
 
 
 def parse_answer(config: tuple[int, bytes], metrics: tuple[int, bytes], route: str) -> PodAnswer:

@@ -19,18 +19,21 @@ _POINTER: Final = "/metadata/annotations"
 _KEY: Final = ANNOTATION.replace("/", "~1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
-    """What was changed. `at`: seconds since 1970; `before`: uids of the pods that were there; `conditions`: a digest of
-    each that stood there, by type; `replicas`: how many there were, for the way back from none."""
+    """What was changed."""
 
     id: str
     to: str
     tier: str
     at: float
+    """Seconds since 1970."""
     before: tuple[str, ...] = ()
+    """The uids of the pods that were there."""
     conditions: Mapping[str, str] = field(default_factory=dict)
+    """A digest of each that stood there, by type."""
     replicas: int | None = None
+    """How many there were, for the way back from none."""
 
     def operations(self, thing: Object) -> list[dict[str, Any]]:
         """The part of a patch of `thing` that keeps this change on it, if nobody else has changed it since it was read.

@@ -31,6 +31,7 @@ from failover.plan.model import FENCED
 
 CLUSTERS: Final = "apis/kroxylicious.io/v1alpha1 virtualkafkaclusters"
 PROXIES: Final = "apis/kroxylicious.io/v1alpha1 kafkaproxies"
+SERVICES: Final = "apis/kroxylicious.io/v1alpha1 kafkaservices"
 TIER: Final = "roll"
 
 
@@ -174,8 +175,15 @@ class KroxyliciousCluster:
         )
 
     def obstacles(self) -> list[Obstacle]:
-        """None: the operator itself tells of a KafkaService that is not there."""
-        return []
+        """A KafkaService of the plan that is not there: the operator tells only once it is led to."""
+        return [
+            Obstacle(
+                f"{self._where} could not be led to {target}: there is no KafkaService {name}",
+                "apply it, or correct the plan",
+            )
+            for target, name in self._fleet.services.items()
+            if self._api.get_if_there(SERVICES, name) is None
+        ]
 
     def route(self, target: str) -> None:
         """Lead the virtual cluster to another KafkaService, or have no instance at all."""

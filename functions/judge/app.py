@@ -24,7 +24,7 @@ from failover.decision.log import decision_record, last_decision, record_decisio
 from failover.decision.notices import notify_ended_holder, notify_held_back
 from failover.decision.rules import Case, Decision, held_back, judge, only_too_young, seen_well, votes_against
 from failover.detection.alarm_recheck import current_signals
-from failover.detection.events import Heard, heard
+from failover.detection.events import PlanSignals, parse_event
 from failover.detection.evidence import Evidence, Signal
 from failover.detection.signal_store import save_signal
 from failover.errors import FailoverError, ServiceUnavailable
@@ -63,13 +63,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         LedgerUnavailable, ServiceUnavailable: if AWS did not answer; Lambda calls again.
     """
     ledger = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
-    said = heard(event, account=os.environ["STATE_MACHINE_ARN"].split(":")[4])
-    metrics.add_metric("SignalsJudged", MetricUnit.Count, max(1, sum(len(each.signals) for each in said.by_plan)))
-    if not said.by_plan:
-        logger.warning("no plan is meant", source=said.source, why=said.nobody)
-        return {"source": said.source, "judged": [], "why": said.nobody}
+    parsed = parse_event(event, account=os.environ["STATE_MACHINE_ARN"].split(":")[4])
+    metrics.add_metric("SignalsJudged", MetricUnit.Count, max(1, sum(len(each.signals) for each in parsed.by_plan)))
+    if not parsed.by_plan:
+        logger.warning("no plan is meant", source=parsed.source, why=parsed.why_none)
+        return {"source": parsed.source, "judged": [], "why": parsed.why_none}
     judged, failures = [], []
-    for each in said.by_plan:
+    for each in parsed.by_plan:
         try:
             judged.append(_judge(each, ledger))
         except FailoverError as error:
@@ -77,38 +77,38 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             failures.append(error)
     if failures:
         raise failures[0]
-    return {"source": said.source, "judged": judged}
+    return {"source": parsed.source, "judged": judged}
 
 
-def _judge(said: Heard, ledger: Ledger) -> dict[str, Any]:
-    plan, by = said.plan, f"judge/{current_region()}"
+def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
+    plan, by = heard.plan, f"judge/{current_region()}"
     with ThreadPoolExecutor() as pool:
         standing = pool.submit(ledger.state, plan.name, plan.home)
         before = pool.submit(last_decision, ledger, plan.name, by)
         saved = all(
             pool.map(
-                lambda signal: save_signal(ledger, plan.name, signal, plan.policy.probe_max_age_seconds), said.signals
+                lambda signal: save_signal(ledger, plan.name, signal, plan.policy.probe_max_age_seconds), heard.signals
             )
         )
         known = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
         state, last = standing.result(), before.result()
     now, well = time.time(), not any(signal.says_lost for signal in known)
-    if said.often and well and not state.denial and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
+    if heard.frequent and well and not state.denial and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
         return {"plan": plan.name, "kept": saved, "started": None, "why": "all is well"}
     case = _case(plan, state, known, ledger)
     decision = judge(case)
-    if not said.often and (wait := only_too_young(case, decision)) is not None and wait <= WAIT_AT_MOST_S:
+    if not heard.frequent and (wait := only_too_young(case, decision)) is not None and wait <= WAIT_AT_MOST_S:
         time.sleep(wait)
         known = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
         case = _case(plan, ledger.state(plan.name, plan.home), known, ledger)
         decision = judge(case)
     started, failure = _started(case, decision, plan, ledger)
-    on = tuple(dict.fromkeys(signal.source for signal in said.signals))
+    on = tuple(dict.fromkeys(signal.source for signal in heard.signals))
     record = decision_record(plan.name, case, decision, by=by, on=on, started=started)
     record_decision(ledger, record, last)
     _all_well()[plan.name] = now if well else 0.0
     answer = {"plan": plan.name, "kept": saved, "started": started, "why": decision.why}
-    logger.info("judged", extra={**answer, "votes": decision.votes, "heard": [_spoken(each) for each in said.signals]})
+    logger.info("judged", extra={**answer, "votes": decision.votes, "heard": [_spoken(each) for each in heard.signals]})
     if failure is not None:
         notify_held_back(record, state.epoch, str(failure), type(failure).__name__)
         raise failure

@@ -1,6 +1,6 @@
 """watch_site: look at both sites from here, and say what was seen: to the judge at once, and as the metrics of alarms.
 
-The sighting goes to the default bus of every region that has a controller. Metrics go out as EMF at one-second
+The observation goes to the default bus of every region that has a controller. Metrics go out as EMF at one-second
 resolution, so that alarms of 10-second periods can stand on them
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 A probe that failed itself publishes nothing: it is no vote. Nor does a vantage point that is cut off itself: it is ill.
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from failover.decision.controllers import controller_regions
 from failover.detection.evidence import Probe
-from failover.detection.observation import tell
+from failover.detection.observation import publish
 from failover.detection.probes import probe_sites
 from failover.plan.store import plan_named
 from failover.validation import read
@@ -48,14 +48,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     else:
         for probe in view.probes:
             _publish(plan.name, view.vantage, probe)
-    untold = tell(plan.name, view, controller_regions())
+    untold = publish(plan.name, view, controller_regions())
     if untold:
-        logger.warning("sighting not taken", plan=plan.name, vantage=view.vantage, regions=untold)
+        logger.warning("observation not taken", plan=plan.name, vantage=view.vantage, regions=untold)
     return {
         "plan": plan.name,
         "vantage": view.vantage,
         "ill": view.ill,
-        "probes": [_said(probe) for probe in view.probes],
+        "probes": [_seen(probe) for probe in view.probes],
         "untold": untold,
     }
 
@@ -76,5 +76,5 @@ def _publish(plan: str, vantage: str, probe: Probe) -> None:
         metric.add_dimension("vantage", vantage)
 
 
-def _said(probe: Probe) -> dict[str, Any]:
+def _seen(probe: Probe) -> dict[str, Any]:
     return {"site": probe.site, "service": probe.service, "healthy": probe.healthy, "why": probe.why}

@@ -17,7 +17,7 @@ import yaml
 
 from drill import fixture_plan
 from drill.network.certificate import certificate
-from failover.detection.observation import tell
+from failover.detection.observation import publish
 from failover.detection.probes import probe_sites
 from failover.errors import KafkaUnauthorized
 from failover.kafka.addresses import connectable
@@ -153,7 +153,7 @@ def test_a_sighting_is_on_the_bus_of_every_region_and_a_region_that_is_mute_hold
         aws("events", region).put_targets(Rule="heard", Targets=[{"Id": "queue", "Arn": arn}])
         queues[region] = queue
     view = probe_sites(plan())
-    assert tell("orders", view, list(queues)) == {}
+    assert publish("orders", view, list(queues)) == {}
     for region, queue in queues.items():
         (message,) = aws("sqs", region).receive_message(QueueUrl=queue)["Messages"]
         heard = json.loads(message["Body"])
@@ -161,7 +161,7 @@ def test_a_sighting_is_on_the_bus_of_every_region_and_a_region_that_is_mute_hold
         assert heard["detail"]["view"]["ill"] == view.ill
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{mute()}")
     started = time.monotonic()
-    assert set(tell("orders", view, ["eu-west-1"])) == {"eu-west-1"}
+    assert set(publish("orders", view, ["eu-west-1"])) == {"eu-west-1"}
     assert time.monotonic() - started < 3
 
 

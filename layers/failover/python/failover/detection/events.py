@@ -1,4 +1,4 @@
-"""Hearing: an event of EventBridge, read as what it says of which plan's sites."""
+"""An event of EventBridge, read as what it says of which plan's sites."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from failover.detection.advisories import HealthEvent, StatusPost
 from failover.detection.alarm_event import AlarmStateChange
 from failover.detection.evidence import Signal
-from failover.detection.observation import Sighting
+from failover.detection.observation import Observation
 from failover.errors import BadPlan, MalformedEvent
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans, plan_named
@@ -23,21 +23,23 @@ CLOCKS_DIFFER_S: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What an event says of one plan. `often`: it comes again in a moment, so that all being well is no news."""
+class PlanSignals:
+    """What an event says of one plan."""
 
     plan: Plan
     signals: tuple[Signal, ...]
-    often: bool = False
+    frequent: bool = False
+    """It comes again in a moment, so that all being well is no news."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """Who says it, and of which plans; `nobody`: why of none."""
+class ParsedEvent:
+    """Who says it, and of which plans."""
 
     source: str
-    by_plan: tuple[Heard, ...]
-    nobody: str = ""
+    by_plan: tuple[PlanSignals, ...]
+    why_none: str = ""
+    """Why it says nothing of any plan."""
 
 
 class _Envelope(BaseModel):
@@ -52,7 +54,7 @@ class _Envelope(BaseModel):
     detail: dict[str, Any]
 
 
-def heard(event: dict[str, Any], account: str) -> Said:
+def parse_event(event: dict[str, Any], account: str) -> ParsedEvent:
     """What the event says. `account`: the only one whose events count.
 
     Raises:
@@ -71,10 +73,14 @@ def heard(event: dict[str, Any], account: str) -> Said:
     if reader is None:
         raise MalformedEvent(f"{envelope.source} {envelope.detail_type!r} says nothing of a site")
     if envelope.account != account:
-        return Said(envelope.source, (), f"it comes from account {envelope.account or '(none)'}, not from {account}")
-    now, said = time.time(), reader(envelope)
-    by_plan = [replace(each, signals=tuple(_received(signal, now) for signal in each.signals)) for each in said.by_plan]
-    return replace(said, by_plan=tuple(by_plan))
+        return ParsedEvent(
+            envelope.source, (), f"it comes from account {envelope.account or '(none)'}, not from {account}"
+        )
+    now, parsed = time.time(), reader(envelope)
+    by_plan = [
+        replace(each, signals=tuple(_received(signal, now) for signal in each.signals)) for each in parsed.by_plan
+    ]
+    return replace(parsed, by_plan=tuple(by_plan))
 
 
 def _received(signal: Signal, now: float) -> Signal:
@@ -84,17 +90,17 @@ def _received(signal: Signal, now: float) -> Signal:
     return replace(signal, at=now, since=min(signal.since, now), clock_ahead=round(ahead))
 
 
-def _alarm(envelope: _Envelope) -> Said:
+def _alarm(envelope: _Envelope) -> ParsedEvent:
     change = read(AlarmStateChange, envelope.detail)
     name, region, plans = change.alarm_name, envelope.region, deployed_plans()
-    found = [
-        Heard(plan, (change.signal(site, plan.vantage_of_alarm(name, region), region),))
+    by_plan = [
+        PlanSignals(plan, (change.signal(site, plan.vantage_of_alarm(name, region), region),))
         for plan in plans.values()
         if isinstance(plan, Plan) and (site := plan.site_of_alarm(name, region))
     ]
-    if not found and (bad := next((plan for plan in plans.values() if _names(plan, name)), None)):
+    if not by_plan and (bad := next((plan for plan in plans.values() if _names(plan, name)), None)):
         raise bad
-    return Said(name, tuple(found), f"no plan names this alarm of {region} under sites.<site>.alarms")
+    return ParsedEvent(name, tuple(by_plan), f"no plan names this alarm of {region} under sites.<site>.alarms")
 
 
 def _names(plan: Plan | BadPlan, alarm: str) -> TypeGuard[BadPlan]:
@@ -102,34 +108,34 @@ def _names(plan: Plan | BadPlan, alarm: str) -> TypeGuard[BadPlan]:
     return isinstance(plan, BadPlan) and alarm in plan.document
 
 
-def _sighting(envelope: _Envelope) -> Said:
-    sighting = read(Sighting, envelope.detail)
-    plan, vantage = plan_named(sighting.plan), sighting.view.vantage
+def _observation(envelope: _Envelope) -> ParsedEvent:
+    observation = read(Observation, envelope.detail)
+    plan, vantage = plan_named(observation.plan), observation.view.vantage
     if not plan.trusts(vantage):
-        return Said(f"probe/{vantage}", (), f"plan {plan.name!r} does not name it under vantage_points")
-    signals = tuple(signal for signal in sighting.view.signals() if signal.site in plan.sites)
-    return Said(f"probe/{vantage}", (Heard(plan, signals, often=True),))
+        return ParsedEvent(f"probe/{vantage}", (), f"plan {plan.name!r} does not name it under vantage_points")
+    signals = tuple(signal for signal in observation.view.signals() if signal.site in plan.sites)
+    return ParsedEvent(f"probe/{vantage}", (PlanSignals(plan, signals, frequent=True),))
 
 
-def _health(envelope: _Envelope) -> Said:
+def _health(envelope: _Envelope) -> ParsedEvent:
     event = read(HealthEvent, envelope.detail)
     return _advised(event.event_type_code, lambda plan: event.signals(plan, envelope.region))
 
 
-def _status(envelope: _Envelope) -> Said:
+def _status(envelope: _Envelope) -> ParsedEvent:
     post = read(StatusPost, envelope.detail)
     return _advised("confluent-status", post.signals)
 
 
-def _advised(source: str, signals_of: Callable[[Plan], Iterable[Signal]]) -> Said:
+def _advised(source: str, signals_of: Callable[[Plan], Iterable[Signal]]) -> ParsedEvent:
     plans = [plan for plan in deployed_plans().values() if isinstance(plan, Plan)]
-    found = [Heard(plan, signals) for plan in plans if (signals := tuple(signals_of(plan)))]
-    return Said(source, tuple(found), "no plan has a site there")
+    by_plan = [PlanSignals(plan, signals) for plan in plans if (signals := tuple(signals_of(plan)))]
+    return ParsedEvent(source, tuple(by_plan), "no plan has a site there")
 
 
-_READERS: dict[tuple[str, str], Callable[[_Envelope], Said]] = {
+_READERS: dict[tuple[str, str], Callable[[_Envelope], ParsedEvent]] = {
     ("aws.cloudwatch", "CloudWatch Alarm State Change"): _alarm,
-    ("kafka.failover", "Site Sighting"): _sighting,
+    ("kafka.failover", "Site Sighting"): _observation,
     ("aws.health", "AWS Health Event"): _health,
     ("confluent.status", "Confluent Status"): _status,
 }

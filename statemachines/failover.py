@@ -41,6 +41,9 @@ RESUMED_AT = {
 """Where a redrive goes on that stopped at a state: what others may have changed meanwhile, a fleet's route or the name,
 is looked at again, and set right. A stand-down that could not be recorded is stood down."""
 
+AGAIN_AT = {"set_right_at": jsonata("$millis() + 1000 * ${SetRightAfterSeconds}")}
+"""When what is not proven yet is set right once more: not at every turn, which would fill the history."""
+
 
 def failover() -> State:
     """The whole machine."""
@@ -346,9 +349,9 @@ def _verify(then: str) -> States:
         deadline="${VerifyDeadlineSeconds}",
         then=then,
         late=stop("BeginVerify", "verify"),
+        assign=AGAIN_AT,
     )
-    unproven_for_long = "$millis() > $verify_begun + 1000 * ${SetRightAfterSeconds}"
-    states["VerifyDone"]["Choices"].append(choice(unproven_for_long, "SetRight"))
+    states["VerifyDone"]["Choices"].append(choice("$millis() > $set_right_at", "SetRight"))
     return states | {"SetRight": _set_right(then="VerifyWait")}
 
 
@@ -370,8 +373,9 @@ def _set_right(then: str) -> State:
         ],
         "Catch": [
             catch("LeaseLost", to="LeaseLost"),
-            {"ErrorEquals": ["States.ALL"], "Output": answer, "Next": then},
+            {"ErrorEquals": ["States.ALL"], "Output": answer, "Assign": AGAIN_AT, "Next": then},
         ],
         "Output": answer,
+        "Assign": AGAIN_AT,
         "Next": then,
     }

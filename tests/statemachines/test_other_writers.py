@@ -69,6 +69,7 @@ def test_a_proof_that_is_not_had_for_long_looks_again_at_name_and_fleets(deploye
     late = [call["step"] for call in run.calls if call["at"] > begun + 25]
     assert {"FlipDns", "SwitchRoutes"} <= set(late) <= set(STEPS)
     assert {event["fleet"] for event in run.of("SwitchRoutes")[3:]} == {"west-1", "west-2"}
+    assert len(run.of("FlipDns")) == 2, "not at every turn, which would fill the history"
 
 
 def test_who_loses_the_lease_while_it_looks_again_stops(deployed: Machine) -> None:

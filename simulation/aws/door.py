@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import boto3
 import botocore.endpoint
+import botocore.regions
 import botocore.retries.quota
 import botocore.useragent
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.endpoint_provider import RuleSetEndpoint
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from simulation.aws.errors import ApiError
@@ -26,6 +28,7 @@ _THROTTLED: Final = {
     "stepfunctions": "ThrottlingException",
 }
 """The code of each service; of the others: ThrottlingException."""
+_ENDPOINT: Final = RuleSetEndpoint(url="https://aws.simulation", properties={}, headers={})
 Send = Callable[[str, str, str, Mapping[str, Any], Door], dict[str, Any]]
 """Service, region, operation, parameters, and how trouble is told."""
 
@@ -64,7 +67,9 @@ def install(send: Send) -> None:
     # Clients outlive lives and containers here: what they have used up must not carry over.
     quota: Any = botocore.retries.quota.RetryQuota
     quota.acquire = lambda self, amount: True
-    # A fifth of a call, and nobody reads it.
+    # A third of a call together, and nobody reads them.
+    resolver: Any = botocore.regions.EndpointRulesetResolver
+    resolver.construct_endpoint = lambda self, operation_model, call_args, request_context: _ENDPOINT
     agent: Any = botocore.useragent.UserAgentString
     agent.to_string = lambda self: "simulation"
 

@@ -208,16 +208,14 @@ class Oracle:
 
     def _redriven(self) -> None:
         """A redrive goes on: with nothing in its way any more it ends well."""
+        if any(outage.site == "west" for outage in self._story.outages):
+            return
+        last_trouble = max((spell.ends for spell in self._world.calls.spells), default=0.0)
         for execution in self._world.executions:
-            since = self._world.now - (execution.stopped or self._world.now)
-            last_trouble = max((spell.ends for spell in self._world.calls.spells), default=0.0)
-            redriven_in_peace = execution.redrives and (execution.stopped or 0.0) - last_trouble > SETTLES_S
-            if redriven_in_peace and execution.status == "FAILED" and since > 0 and not self._standby_was_lost():
+            in_peace = execution.redriven_at is not None and execution.redriven_at > last_trouble + TOLD_WITHIN_S
+            if in_peace and execution.status == "FAILED" and not self._people.paused:
                 end = f"{execution.error} {execution.cause[:200]}"
                 self._break(6, f"{execution.name} was redriven {execution.redrives} times: {end}")
-
-    def _standby_was_lost(self) -> bool:
-        return any(outage.site == "west" for outage in self._story.outages)
 
     def _known_loss(self) -> None:
         """What nobody knows is not said to be nothing."""

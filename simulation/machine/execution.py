@@ -95,6 +95,7 @@ class Execution:
         self.started = around.scheduler.now
         self.stopped: float | None = None
         self.redrives = 0
+        self.redriven_at: float | None = None
         self.entered: list[str] = []
         """The states it came to, in order."""
         self._around = around
@@ -121,6 +122,7 @@ class Execution:
     def redrive(self) -> None:
         """RedriveExecution: go on in the states that did not succeed."""
         self.redrives += 1
+        self.redriven_at = self._clock.now
         self.status, self.error, self.cause, self.stopped = "RUNNING", "", "", None
         self._around.note("redriven", self.name)
         self._go()

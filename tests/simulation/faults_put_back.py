@@ -1,0 +1,117 @@
+"""Faults of a kind that was mended, put back into the product one by one: prints the promises that each breaks.
+
+Run in a process of its own: `python -m tests.simulation.faults_put_back`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+from simulation.life import Simulation
+from simulation.story import VANTAGE_POINTS, Act, AnchoredFault, AnchoredSpell, Outage, Story
+
+LOST: Final = Outage(site="east", part="site", begins=30.0, ends=86_400.0, silent=True, seen_by=VANTAGE_POINTS)
+PLAIN: Final = Story(seed="0", seconds=1500.0, outages=(LOST,))
+SPELL: Final = AnchoredSpell(function="flip_dns", invocation=1, service="route53", seconds=300.0, trouble="throttled")
+
+STORIES: Final = {
+    "accepted is taken for done": PLAIN,
+    "a denial is forgotten": replace(PLAIN, mode="approve", approver="denies"),
+    "what is held back is not told": replace(PLAIN, mode="observe"),
+    "an end is not told": PLAIN,
+    "who ended and holds the lease is not told": replace(
+        PLAIN, acts=(Act(deed="abort", function="fence", invocation=1, after=0.5),)
+    ),
+    "an alarm that stands ages out": replace(
+        PLAIN, fast_path=False, acts=(Act(deed="pause", function="judge", invocation=1, after=0.0),)
+    ),
+    "a name is used up": replace(
+        PLAIN,
+        acts=(Act(deed="abort", function="claim", invocation=1, after=0.01),),
+        faults=(AnchoredFault(function="claim", invocation=1, call=1, trouble="killed before"),),
+    ),
+    "unknown is told as zero": PLAIN,
+    "a redrive stops where it stopped": replace(PLAIN, seconds=2400.0, spells=(SPELL,)),
+    "an error of no class of its own": PLAIN,
+    "a secret is told": PLAIN,
+}
+"""The story that each is found by."""
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """In place of what tells."""
+
+
+def main() -> None:
+    """Live each story, first as the product is, then with the fault."""
+    simulation = Simulation()
+    faults = _faults(simulation)
+    kept: dict[Story, list[int]] = {}
+    found = {}
+    for name in sys.argv[1:] or STORIES:
+        story = STORIES[name]
+        if story not in kept:
+            kept[story] = [each.promise for each in simulation.live(story).broken]
+        with faults[name]():
+            found[name] = {"before": kept[story], "after": [each.promise for each in simulation.live(story).broken]}
+    print(json.dumps(found))
+
+
+def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
+    ledger = importlib.import_module("failover.ledger.ledger").Ledger
+    handlers = simulation._handlers
+
+    def not_redriven(event: dict[str, Any], context: Any) -> Any:
+        return conclude(event | {"redriven": False}, context)
+
+    def broken(event: dict[str, Any], context: Any) -> Any:
+        raise KeyError("route")
+
+    conclude = handlers["conclude"]
+    return {
+        "accepted is taken for done": lambda: _put("simulated_promote_mirrors", "_left", lambda *_: []),
+        "a denial is forgotten": lambda: _put("simulated_conclude", "_denial", nothing),
+        "what is held back is not told": lambda: _put("simulated_judge", "notify_held_back", nothing),
+        "an end is not told": lambda: _put("simulated_announce", "announce", nothing),
+        "who ended and holds the lease is not told": lambda: _put("simulated_judge", "notify_ended_holder", nothing),
+        "an alarm that stands ages out": lambda: _put(
+            "failover.decision.rules", "_fresh", lambda signal, policy, now: now - signal.at <= 60
+        ),
+        "a name is used up": lambda: _put(ledger, "next_attempt", lambda self, plan, epoch, kind, ended: ended),
+        "unknown is told as zero": lambda: _put("failover.execution.report", "_stranded", lambda loss: "0 stranded"),
+        "a redrive stops where it stopped": lambda: _put_handler(handlers, "conclude", not_redriven),
+        "an error of no class of its own": lambda: _put_handler(handlers, "flip_dns", broken),
+        "a secret is told": lambda: _put("failover.execution.report", "_stranded", lambda loss: "east-s3cr3t"),
+    }
+
+
+@contextmanager
+def _put(where: Any, name: str, what: Any) -> Iterator[None]:
+    """In the place of what is there now."""
+    owner = importlib.import_module(where) if isinstance(where, str) else where
+    mended = getattr(owner, name)
+    setattr(owner, name, what)
+    try:
+        yield
+    finally:
+        setattr(owner, name, mended)
+
+
+@contextmanager
+def _put_handler(handlers: dict[str, Any], name: str, handler: Any) -> Iterator[None]:
+    mended = handlers[name]
+    handlers[name] = handler
+    try:
+        yield
+    finally:
+        handlers[name] = mended
+
+
+if __name__ == "__main__":
+    main()

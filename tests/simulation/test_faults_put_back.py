@@ -1,0 +1,51 @@
+"""The oracle is not blind: a fault that is put back into the product breaks the promise it belongs to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BREAKS = {
+    "accepted is taken for done": 1,
+    "what is held back is not told": 3,
+    "an end is not told": 3,
+    "who ended and holds the lease is not told": 3,
+    "an alarm that stands ages out": 4,
+    "a name is used up": 4,
+    "a denial is forgotten": 5,
+    "a redrive stops where it stopped": 6,
+    "unknown is told as zero": 7,
+    "an error of no class of its own": 9,
+    "a secret is told": 10,
+}
+
+
+@pytest.fixture(scope="module")
+def lived() -> dict[str, dict[str, list[int]]]:
+    """The promises that are broken in each fault's story, as the product is, and with the fault."""
+    path = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "failover" / "python")))
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.simulation.faults_put_back"],
+        cwd=ROOT,
+        env=dict(os.environ) | {"PYTHONHASHSEED": "0", "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=580,
+    )
+    answer: dict[str, dict[str, list[int]]] = json.loads(told.stdout)
+    return answer
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fault", BREAKS)
+def test_a_fault_that_is_put_back_breaks_its_promise(lived: dict[str, dict[str, list[int]]], fault: str) -> None:
+    assert lived[fault]["before"] == []
+    assert BREAKS[fault] in lived[fault]["after"]

@@ -73,7 +73,7 @@ def gateway_resource(plan: Plan, site: str, fleet: CfkFleet, settings: Settings,
         ],
     }
     if settings.auth == "swap":
-        spec["secretStores"] = [_secret_store(fleet, each) for each in plan.sites]
+        spec["secretStores"] = [_secret_store(fleet, name) for name in plan.sites]
     if settings.hot_reload:
         spec["hotReload"] = {"enabled": True}
         spec["configId"] = f"fo-{certificate(spec, 0)}-rendered"

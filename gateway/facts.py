@@ -131,8 +131,8 @@ def _of_service(
     cluster: str, name: str, where: str, ecs: ECSClient, balancing: ElasticLoadBalancingv2Client
 ) -> Iterator[Fact]:
     (service, *_) = called(where, ecs.describe_services, cluster=cluster, services=[name])["services"] or [{}]
-    yield "desired count", _told(service.get("desiredCount"))
-    yield "running count", _told(service.get("runningCount"))
+    yield "desired count", _text(service.get("desiredCount"))
+    yield "running count", _text(service.get("runningCount"))
     configuration = dict(service.get("deploymentConfiguration") or {})
     yield "deployment", shown({key: value for key, value in configuration.items() if key != "minimumHealthyPercent"})
     yield "launch", shown([service.get("launchType"), service.get("capacityProviderStrategy")])
@@ -203,10 +203,10 @@ def _of_pods(pods: Sequence[Object]) -> Iterator[Fact]:
 
 def _digests(containers: Sequence[Mapping[str, Any]]) -> str | None:
     """The digests of the images that run, by container; None if none runs, or one does not tell."""
-    found = {(str(it.get("name")), str(it.get("imageDigest") or "")) for it in containers}
-    if not found or not all(digest for _, digest in found):
+    digests = {(str(it.get("name")), str(it.get("imageDigest") or "")) for it in containers}
+    if not digests or not all(digest for _, digest in digests):
         return None
-    return ", ".join(f"{name}: {digest}" for name, digest in sorted(found))
+    return ", ".join(f"{name}: {digest}" for name, digest in sorted(digests))
 
 
 def _without_registry(image: str | None) -> str | None:
@@ -220,5 +220,5 @@ def _environment(variables: Sequence[Mapping[str, Any]]) -> str:
     return shown({str(it.get("name")): it.get("value", "from elsewhere") for it in variables})
 
 
-def _told(value: object) -> str | None:
+def _text(value: object) -> str | None:
     return None if value is None else str(value)

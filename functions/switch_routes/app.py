@@ -33,7 +33,7 @@ def look_or_switch(request: SwitchRequest, plan: Plan) -> Report:
 
 
 def switch(request: SwitchRequest, fleet: Fleet) -> Report:
-    """Look at the fleet; change its route if it is another; done when no instance of before is left."""
+    """Look at the fleet; change its route if it is another; done when no instance of the previous revision is left."""
     target = request.execution.to_site
     try:
         state = at_once_again(fleet.look)

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from drill import fixture_plan
 from failover.aws.errors import aws_errors
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.fleets import FleetState
+from failover.fleets.ecs import EcsService
+from failover.plan.fleets import EcsFleet
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 Answers = Iterable[FleetState | Exception]
@@ -132,3 +135,36 @@ def test_a_standby_that_is_refused_its_target_is_an_error_and_a_busy_one_is_retr
         step("switch_routes", Fleet(state("west", refused_because="ApplyFailed: no such secret")), **standby)
     with pytest.raises(FleetUnavailable, match="Rate exceeded"):
         step("switch_routes", Fleet(throttled()), **standby)
+
+
+class EcsAfterAFailure:
+    """ECS with a service whose last deployment the circuit breaker ended, without a rollback: FAILED for good."""
+
+    def __init__(self, runs: str) -> None:
+        self.updates: list[dict[str, Any]] = []
+        self.deployment = {"status": "PRIMARY", "taskDefinition": runs, "rolloutState": "FAILED"}
+
+    def describe_services(self, **_: Any) -> Any:
+        service = {"status": "ACTIVE", "desiredCount": 1, "taskDefinition": self.deployment["taskDefinition"]}
+        return {"services": [service | {"deployments": [self.deployment], "loadBalancers": []}]}
+
+    def list_tasks(self, **_: Any) -> Any:
+        return {"taskArns": []}
+
+    def update_service(self, **change: Any) -> Any:
+        self.updates.append(change)
+        self.deployment = {"status": "PRIMARY", "taskDefinition": change["taskDefinition"]}
+        return {}
+
+
+@pytest.mark.parametrize(("name", "target"), STEPS)
+@pytest.mark.parametrize("runs", ["east", "west", "fenced"])
+def test_a_deployment_that_failed_before_keeps_no_step_from_its_target(
+    step: Any, name: str, target: str, runs: str
+) -> None:
+    described = EcsFleet(**fixture_plan.ecs_fleet("east", "nlb.example.com:9092"))
+    ecs = EcsAfterAFailure(described.task_definitions[runs])
+    fleet = EcsService(described, "us-east-2", ecs)  # type: ignore[arg-type]
+    assert [step(name, fleet)["status"] for _ in range(2)] == ["waiting", "waiting"]
+    (update,) = ecs.updates
+    assert update["taskDefinition"] == described.task_definitions[target] and update["forceNewDeployment"]

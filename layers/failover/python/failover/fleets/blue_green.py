@@ -1,7 +1,7 @@
 """A gateway fleet in two colours: one routed to each site for good, both warm, and a switch that leads clients to one.
 
 Turning the switch moves new connections only; those that are there stay where they are until their instance is gone. So
-the colour of before is scaled to zero once the other one has taken over, and only then the fleet is settled.
+the previous colour is scaled to zero once the other one has taken over, and only then the fleet is settled.
 """
 
 from __future__ import annotations
@@ -61,35 +61,37 @@ class BlueGreenFleet(ABC):
             return self._undecided(switch)
         state = self._colours[selected].look()
         target = state.target if state.target in (selected, FENCED) else None
-        left = switch.left_at(self._other(selected))
+        previous = switch.left_at(self._other(selected))
         stalled_because = state.stalled_because
-        if left and target == selected:
-            stalled_because = f"{', '.join(left)} of before still carry connections: to be scaled to zero"
+        if previous and target == selected:
+            stalled_because = (
+                f"{', '.join(previous)} of the previous colour still carry connections: to be scaled to zero"
+            )
         detail = f"{switch.leads} {self._names[selected]}: {state.detail}"
         return FleetState(
             target=target,
-            settled=state.settled and not left,
+            settled=state.settled and not previous,
             instances=state.instances,
             detail="; ".join([detail, *([stalled_because] if stalled_because else [])]),
             tier=TIER,
             fence_kind=state.fence_kind,
             stalled_because=stalled_because,
             refused_because=state.refused_because,
-            missing=0 if left else state.missing,
+            missing=0 if previous else state.missing,
         )
 
     def route(self, target: str) -> None:
-        """The next thing to do: warm up the target's colour, turn the switch, or empty the colour of before."""
+        """The next thing to do: warm up the target's colour, turn the switch, or empty the previous colour."""
         switch = self._switch()
         if target == FENCED:
             self._fence(switch)
             return
         if target not in self._colours:
             raise FleetRejected(f"{self._where} has nothing for {target!r} in the plan")
-        wanted = self._colours[target]
-        state = wanted.look()
+        colour = self._colours[target]
+        state = colour.look()
         if not state.routed_to(target):
-            wanted.route(target)
+            colour.route(target)
         elif not state.accepts_clients:
             return
         elif switch.selected != {target}:

@@ -2,7 +2,7 @@
 
 A route is changed by one JSON Patch: it tests the route's name, replaces the whole `streamingDomain`, and gives a fresh
 `configId` where hot reload can take it. What was there before is kept in the same patch, so that whoever looks next can
-tell the pods and the conditions of before from those of the change. How far it is, is judged by `cfk_state.View`.
+tell pods and conditions of the previous revision from those of the change. How far it is, `cfk_state.View` judges.
 """
 
 from __future__ import annotations
@@ -86,18 +86,18 @@ class CfkGateway:
         """An operator that is told not to act; a route that can't be switched; pods that can't say what they run; a
         domain of the plan that the Gateway does not declare; a change that the API server would not take."""
         view = self._view()
-        found = []
+        obstacles = []
         if view.is_dynamic:
-            found.append(
+            obstacles.append(
                 Obstacle(f"{self._where}: {_DYNAMIC}", "give its clients a static route, or switch it by hand")
             )
         if view.has_no_ids and not self._takes_ids(view):
             within = self._fleet.reload_within_seconds
             what = f"{self._where} has hotReload on, and its definition no configId: no pod can say what it runs, so"
             what += f" {within} s after a change every pod is replaced"
-            found.append(Obstacle(what, "install chart 0.1718.34 or later, or turn hotReload off"))
+            obstacles.append(Obstacle(what, "install chart 0.1718.34 or later, or turn hotReload off"))
         if view.blocked:
-            found.append(
+            obstacles.append(
                 Obstacle(f"{self._where} has the annotation {BLOCKED}", "remove it: the operator does not act")
             )
         declared = {
@@ -108,20 +108,22 @@ class CfkGateway:
         for target, domain in self._fleet.domains.items():
             if (domain.name, domain.bootstrap_server_id) not in declared:
                 what = f"{self._where} declares no streaming domain {domain.name}/{domain.bootstrap_server_id}"
-                found.append(Obstacle(f"{what}, which the plan has for {target}", "declare it, or correct the plan"))
-        return [*found, *([] if view.is_dynamic else self._refusals(view))]
+                obstacles.append(
+                    Obstacle(f"{what}, which the plan has for {target}", "declare it, or correct the plan")
+                )
+        return [*obstacles, *([] if view.is_dynamic else self._refusals(view))]
 
     def scale_to_zero(self) -> None:
         """Scale it to zero, so that every connection to it ends; a route brings back the instances there were."""
         view = self._view()
         if not view.scaled_to_zero:
-            self._sent(view, view.spec | {"replicas": 0}, FENCED)
+            self._send(view, view.spec | {"replicas": 0}, FENCED)
 
     def _refusals(self, view: View) -> Iterator[Obstacle]:
         """Each change of a failover, tried without effect: rights, the definition's rules, admission webhooks."""
         for target in (*self._fleet.domains, FENCED):
             try:
-                self._sent(view, self._wanted(view, target), target, dry_run=True)
+                self._send(view, self._spec_for(view, target), target, dry_run=True)
             except FleetRejected as error:
                 change = "fenced" if target == FENCED else f"routed to {target}"
                 yield Obstacle(f"{self._where} could not be {change}: {error}", "mend what the answer names")
@@ -134,19 +136,19 @@ class CfkGateway:
 
     def _patch(self, view: View, target: str) -> None:
         """The patch, tried without effect first: a server that does not know a field drops it without an error."""
-        wanted = self._wanted(view, target)
-        stored = self._sent(view, wanted, target, dry_run=True)
+        wanted = self._spec_for(view, target)
+        stored = self._send(view, wanted, target, dry_run=True)
         if target == FENCED and wanted["replicas"] and not is_fenced(stored["spec"]["routes"][view.index]):
             wanted = copy.deepcopy(view.spec) | {"replicas": 0}
         elif wanted.get("configId") is not None and stored["spec"].get("configId") != wanted["configId"]:
             wanted.pop("configId")
-        self._sent(view, wanted, target)
+        self._send(view, wanted, target)
 
-    def _sent(self, view: View, wanted: dict[str, Any], target: str, *, dry_run: bool = False) -> Object:
+    def _send(self, view: View, wanted: dict[str, Any], target: str, *, dry_run: bool = False) -> Object:
         operations, change = self._operations(view, wanted, target), self._change(view, wanted, target)
         return patched(self._api, GATEWAYS, view.gateway, operations, change, dry_run=dry_run)
 
-    def _wanted(self, view: View, target: str) -> dict[str, Any]:
+    def _spec_for(self, view: View, target: str) -> dict[str, Any]:
         """The spec as it shall be."""
         wanted = copy.deepcopy(view.spec)
         wanted.setdefault("replicas", 1)
@@ -173,7 +175,7 @@ class CfkGateway:
 
     def _name_cluster(self, route: dict[str, Any], domain: Domain) -> None:
         """Give the route the extension headers of a domain in place of those of another one; others stay."""
-        per_cluster = {name for each in self._fleet.domains.values() for name in each.extension_headers}
+        per_cluster = {name for domain in self._fleet.domains.values() for name in domain.extension_headers}
         present = extension_headers(route)
         headers = {name: value for name, value in present.items() if name not in per_cluster} | domain.extension_headers
         if headers != present:

@@ -35,13 +35,13 @@ class BlueGreenGateways(BlueGreenFleet):
 
     def obstacles(self) -> list[Obstacle]:
         """Those of each Gateway to its own site's cluster; one that is not warm."""
-        found = [each for gateway in self._colours.values() for each in gateway.obstacles()]
+        obstacles = [it for gateway in self._colours.values() for it in gateway.obstacles()]
         selected = self._switch().selected
         for site, gateway in self._colours.items():
             if selected != {site} and (state := gateway.look()).fence_kind == "scaled to zero":
                 what = f"gateway {self._names[site]} of {self._where}, for {site}, is not warm: {state.detail}"
-                found.append(Obstacle(what, f"scale it to {self._fleet.instances}, or a failover has to"))
-        return found
+                obstacles.append(Obstacle(what, f"scale it to {self._fleet.instances}, or a failover has to"))
+        return obstacles
 
     def _switch(self) -> Selector:
         return Selector(fleet=self._fleet, api=self._api, service=self._api.get(SERVICES, self._fleet.service))

@@ -160,11 +160,11 @@ class View(Rollout):
     @property
     def promoted(self) -> bool:
         """Whether a new pod would start with the present spec: no canary is under way, or has failed."""
-        return self.accepted and all(each.get("status") == "True" for each in self._reloads)
+        return self.accepted and all(it.get("status") == "True" for it in self._reloads)
 
     @property
     def _reloads(self) -> list[Mapping[str, Any]]:
-        return [each for each in conditions_of(self.gateway) if each.get("type") == HOT_RELOAD_STATUS]
+        return [it for it in conditions_of(self.gateway) if it.get("type") == HOT_RELOAD_STATUS]
 
     @property
     def blocked(self) -> bool:
@@ -217,7 +217,7 @@ class View(Rollout):
         change = self.change
         if change is None or not self.promoted or pod["metadata"]["uid"] in change.before:
             return None
-        promoted_at = max((since(each, change) for each in self._reloads), default=change.at)
+        promoted_at = max((since(reload, change) for reload in self._reloads), default=change.at)
         return "was made after the change" if started_at(pod) >= promoted_at else None
 
     @property
@@ -253,7 +253,7 @@ class View(Rollout):
         if not self.certified and (any(knows_ids) or self.change is None):
             return f"configId {self.spec.get('configId')!r} does not certify the route: nothing proves who runs it"
         if self.certified and self.change is None and knows_ids and not any(knows_ids):
-            return "its images tell no configId, and nothing tells the pods of before from those of now"
+            return "its images tell no configId, and nothing tells pods of the previous revision from those of now"
         return None
 
     @property
@@ -277,19 +277,19 @@ class View(Rollout):
     def detail(self) -> str:
         """What there is to see, in one line."""
         proven = sum(instance.proof is not None for instance in self.instances)
-        said = [f"{proven} of {len(self.instances)} instances proven"]
+        remarks = [f"{proven} of {len(self.instances)} instances proven"]
         if self.scaled_to_zero:
-            said = [f"scaled to zero, {len(self.pods)} pods left"]
+            remarks = [f"scaled to zero, {len(self.pods)} pods left"]
         if not self.accepted:
-            said.append("the operator has not accepted the present spec")
+            remarks.append("the operator has not accepted the present spec")
         if self.blocked:
-            said.append(f"the operator is blocked by {BLOCKED}")
-        said += [
+            remarks.append(f"the operator is blocked by {BLOCKED}")
+        remarks += [
             f"{str(it.get('type')).rpartition('/')[2]} says {it.get('reason')}: {it.get('message')}"
             for it in conditions_of(self.gateway)
             if not self.settled and is_failure(it)
         ]
-        return "; ".join([*said, *([self.stalled_because] if self.stalled_because else [])])
+        return "; ".join([*remarks, *([self.stalled_because] if self.stalled_because else [])])
 
 
 def is_failure(condition: Mapping[str, Any]) -> bool:

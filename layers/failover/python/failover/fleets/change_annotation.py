@@ -106,5 +106,5 @@ def since(condition: Mapping[str, Any], change: Change) -> float:
 
 def _digest(condition: Mapping[str, Any]) -> str:
     # Some controllers touch the time of the last probe on every round.
-    told = {name: condition.get(name) for name in ("status", "reason", "message", "lastTransitionTime")}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    state = {name: condition.get(name) for name in ("status", "reason", "message", "lastTransitionTime")}
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:12]

@@ -6,7 +6,7 @@ That clients left a service, and when, is kept as a tag of it, written before th
 next can tell the tasks that had clients from those that were started since. Until a load balancer's data plane has
 followed, which takes it a while
 (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/nlb-resources-for-blue-green.html),
-a new connection may still be led to the service of before: with no task there, it fails, and the client tries again.
+a new connection may still be led to the previous service: with no task there, it fails, and the client tries again.
 """
 
 from __future__ import annotations
@@ -116,16 +116,18 @@ class BlueGreenServices(BlueGreenFleet):
     def obstacles(self) -> list[Obstacle]:
         """Those of each service; a listener that could not be moved; a service that is not warm."""
         listeners = self._switch()
-        found = list(dict.fromkeys(each for service in self._services.values() for each in service.obstacles()))
+        obstacles = list(dict.fromkeys(it for service in self._services.values() for it in service.obstacles()))
         for listener in listeners.listeners:
             if any(listeners.weights(listener, site) is None for site in self._services):
                 what = f"listener {listener.arn} forwards to no target group of both services of {self._where}"
-                found.append(Obstacle(what, "register both services with target groups for the port it is for"))
+                obstacles.append(Obstacle(what, "register both services with target groups for the port it is for"))
         for site, service in self._services.items():
             if listeners.selected != {site} and (state := service.look()).fence_kind == "scaled to zero":
                 what = f"service {self._names[site]} of {self._where}, for {site}, is not warm: {state.detail}"
-                found.append(Obstacle(what, f"set its desired count to {self._fleet.instances}, or a failover has to"))
-        return found
+                obstacles.append(
+                    Obstacle(what, f"set its desired count to {self._fleet.instances}, or a failover has to")
+                )
+        return obstacles
 
     def _switch(self) -> Listeners:
         answer = called(
@@ -141,16 +143,16 @@ class BlueGreenServices(BlueGreenFleet):
         services = {site: described[name] for site, name in self._fleet.services.items()}
         tags = {site: {tag["key"]: tag["value"] for tag in it.get("tags") or []} for site, it in services.items()}
         answered = called(self._where, self._balancing.describe_listeners, ListenerArns=self._fleet.listeners)
-        found = {listener["ListenerArn"]: listener for listener in answered["Listeners"]}
+        by_arn = {listener["ListenerArn"]: listener for listener in answered["Listeners"]}
         return Listeners(
             where=self._where,
             ecs=self._ecs,
             balancing=self._balancing,
             services=self._services,
-            listeners=tuple(Listener(arn, _weights(found[arn])) for arn in self._fleet.listeners),
+            listeners=tuple(Listener(arn, _weights(by_arn[arn])) for arn in self._fleet.listeners),
             groups={site: _groups(service) for site, service in services.items()},
             arns={site: str(service["serviceArn"]) for site, service in services.items()},
-            left={site: _moment(kept[LEFT]) for site, kept in tags.items() if LEFT in kept},
+            left={site: _moment(of_service[LEFT]) for site, of_service in tags.items() if LEFT in of_service},
         )
 
 

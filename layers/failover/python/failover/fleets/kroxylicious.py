@@ -86,11 +86,11 @@ class View(Rollout):
     @property
     def accepted(self) -> bool:
         """Whether the operator has found all that the present spec names."""
-        told = {str(each.get("type")): each.get("status") for each in self.conditions()}
+        statuses = {str(each.get("type")): each.get("status") for each in self.conditions()}
         return (
             observed_generation(self.cluster.get("status")) >= self.cluster["metadata"]["generation"]
-            and told.get("ResolvedRefs") == "True"
-            and told.get("Accepted", "True") == "True"
+            and statuses.get("ResolvedRefs") == "True"
+            and statuses.get("Accepted", "True") == "True"
         )
 
     @property
@@ -139,15 +139,15 @@ class View(Rollout):
         if self.scaled_to_zero:
             return f"scaled to zero, {len(self.pods)} pods left"
         proven = sum(instance.proof is not None for instance in self.instances)
-        said = [f"{proven} of {len(self.instances)} instances proven, led to KafkaService {self.service}"]
+        remarks = [f"{proven} of {len(self.instances)} instances proven, led to KafkaService {self.service}"]
         if not self.accepted:
-            said.append("the operator has not accepted the present spec")
-        said += [
+            remarks.append("the operator has not accepted the present spec")
+        remarks += [
             f"{each.get('type')} is {each.get('status')}: {each.get('message')}"
             for each in self.conditions()
             if each.get("status") != "True"
         ]
-        return "; ".join(said)
+        return "; ".join(remarks)
 
 
 class KroxyliciousCluster:

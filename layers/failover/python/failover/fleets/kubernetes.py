@@ -133,16 +133,16 @@ class EksApi:
         status = answer.status_code
         if answer.is_success or (gone_is_fine and status == httpx.codes.NOT_FOUND):
             return answer
-        said = self._said(answer, f"{method} {path}")
+        message = self._describe(answer, f"{method} {path}")
         if status in _BUSY:
-            raise FleetUnavailable(said, answered=True)
+            raise FleetUnavailable(message, answered=True)
         if status == httpx.codes.UNPROCESSABLE_ENTITY:
-            raise PatchRefused(said)
+            raise PatchRefused(message)
         if status == httpx.codes.UNAUTHORIZED:
-            raise FleetRejected(f"{said}; the cluster needs an access entry for this function's role")
-        raise FleetRejected(said)
+            raise FleetRejected(f"{message}; the cluster needs an access entry for this function's role")
+        raise FleetRejected(message)
 
-    def _said(self, answer: httpx.Response, what: str) -> str:
+    def _describe(self, answer: httpx.Response, what: str) -> str:
         return f"{self.where} answered {answer.status_code} to {what}: {_message(answer.content)}"
 
     def _object(self, answer: httpx.Response) -> Object:

@@ -44,21 +44,21 @@ def parse_metrics(metrics: bytes, route: str) -> RouteMetrics:
 
 def with_metrics(state: FleetState, route: str) -> FleetState:
     """A fleet with what the instances whose metrics have an address tell. A route that is not serving, still draining
-    the connections of before or failed, proves nothing; nor does silence change what is known without it."""
+    the connections it had or failed, proves nothing; nor does silence change what is known without it."""
     if not any(instance.metrics for instance in state.instances):
         return state
     with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
-        asked: Iterable[Instance] = pool.map(lambda instance: _asked(instance, route), state.instances)
-        return replace(state, instances=tuple(asked))
+        answered: Iterable[Instance] = pool.map(lambda instance: _with_answer(instance, route), state.instances)
+        return replace(state, instances=tuple(answered))
 
 
-def _asked(instance: Instance, route: str) -> Instance:
+def _with_answer(instance: Instance, route: str) -> Instance:
     text = _read(instance.metrics) if instance.metrics is not None else None
     if text is None:
         return instance
-    told = parse_metrics(text, route)
-    proof = instance.proof if told.state in (None, SERVING) else None
-    return replace(instance, proof=proof, auth_failures=told.auth_failures)
+    metrics = parse_metrics(text, route)
+    proof = instance.proof if metrics.state in (None, SERVING) else None
+    return replace(instance, proof=proof, auth_failures=metrics.auth_failures)
 
 
 def _read(address: str) -> bytes | None:

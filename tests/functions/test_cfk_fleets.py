@@ -13,7 +13,7 @@ import yaml
 
 from failover.errors import FleetRejected, FleetUnavailable, LeaseLost
 from failover.fleets import cfk_state, rollout
-from failover.fleets.cfk import GATEWAYS, CfkGateway
+from failover.fleets.cfk import CfkGateway
 from failover.ledger.ledger import Ledger
 from failover.plan.fleets import CfkFleet
 from failover.plan.model import parse
@@ -292,33 +292,6 @@ def test_pods_that_reload_and_can_not_say_what_are_replaced_and_that_is_said_lon
     assert fleet.patches() == 1
 
 
-def test_a_change_that_the_api_server_would_not_take_is_known_long_before(cfk: Make, plan_text: str) -> None:
-    text, fleets = cfk(plan_text, instances=1)
-    document = yaml.safe_load(text)
-    (described,) = document["sites"]["west"]["fleets"]
-    described["domains"]["west"]["extension_headers"] = {"logicalCluster": "lkc-west"}
-    (fleet,) = parse(yaml.safe_dump(document)).site("west").fleets
-    assert isinstance(fleet, CfkFleet)
-    (obstacle,) = CfkGateway(fleet, "us-west-2").obstacles()
-    assert "could not be routed to west" in obstacle.what and "extensionHeaders may only be set" in obstacle.what
-    assert fleets["west"].patches() == 0
-
-
-def test_a_dynamic_route_is_refused_and_that_is_said_long_before(cfk: Make, plan_text: str) -> None:
-    text, fleets = cfk(plan_text, instances=1)
-    (described,) = parse(text).site("west").fleets
-    assert isinstance(described, CfkFleet)
-    gateway = CfkGateway(described, "us-west-2")
-    dynamic = {"op": "add", "path": "/spec/routes/0/mode", "value": "dynamic"}
-    gateway._api.patch(GATEWAYS, "gateway-west", [dynamic])
-    (obstacle,) = gateway.obstacles()
-    assert "its route is dynamic" in obstacle.what
-    for target in ("west", "fenced"):
-        with pytest.raises(FleetRejected, match="its route is dynamic"):
-            gateway.route(target)
-    assert fleets["west"].patches() == 1
-
-
 def test_a_healthy_deployment_of_an_operator_that_does_nothing_proves_nothing(start: Make, call: Call) -> None:
     execution, fleet = start(spec=rolling, cfk=(3, 2), instances=1)
     fleet.trouble("operator", {"lag_s": 60})
@@ -350,20 +323,6 @@ def test_a_blocked_operator_is_found_before_anything_is_changed(start: Make, cal
     with pytest.raises(FleetRejected, match="block-reconcile"):
         call("switch_routes", switch(execution))
     assert fleet.patches() == 0
-
-
-def test_what_would_keep_a_fleet_from_being_routed_is_known_beforehand(cfk: Make, plan_text: str) -> None:
-    text, fleets = cfk(plan_text, instances=1)
-    described = parse(text).site("west").fleets[0]
-    assert isinstance(described, CfkFleet)
-    assert CfkGateway(described, "us-west-2").obstacles() == []
-    fleets["west"].trouble("annotations", {"gateway": "gateway-west", "annotations": {cfk_state.BLOCKED: "true"}})
-    document = yaml.safe_load(text)
-    document["sites"]["west"]["fleets"][0]["domains"]["west"]["bootstrap_server_id"] = "nobody"
-    misnamed = parse(yaml.safe_dump(document)).site("west").fleets[0]
-    assert isinstance(misnamed, CfkFleet)
-    blocked, undeclared = CfkGateway(misnamed, "us-west-2").obstacles()
-    assert "block-reconcile" in blocked.what and "west/nobody" in undeclared.what
 
 
 def test_the_lost_sites_fleet_is_fenced_by_its_route_and_lifted_in_the_same_edit_as_it_is_moved(

@@ -37,16 +37,21 @@ def plan_text() -> str:
     return (ROOT / "plans" / "orders.yaml").read_text()
 
 
+def claimed(deployed: Callable[..., Any], call: Call, plan: str) -> Any:
+    """An execution that fails a plan over from east to west."""
+    parameter = {"Name": "/failover/plans/orders", "Value": plan, "Type": "String", "Tier": "Advanced"}
+    deployed("ssm").put_parameter(**parameter, Overwrite=True)
+    begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    return call("claim", begun)["execution"]
+
+
 @pytest.fixture
 def start(cfk: Make, plan_text: str, deployed: Callable[..., Any], call: Call) -> Make:
     """Clusters, and an execution that fails over from east to west: (execution, the standby's fleet or all)."""
 
     def begin(**config: Any) -> Any:
         text, fleets = cfk(plan_text, **config)
-        parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
-        deployed("ssm").put_parameter(**parameter, Overwrite=True)
-        begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
-        return call("claim", begun)["execution"], fleets["west"] if "sites" not in config else fleets
+        return claimed(deployed, call, text), fleets["west"] if "sites" not in config else fleets
 
     return begin
 
@@ -126,10 +131,7 @@ def test_a_route_that_swaps_credentials_gets_those_of_its_new_domain_in_the_same
         for target, domain in site["fleets"][0]["domains"].items():
             domain["secret_store"] = f"{target}-store"
     text = yaml.safe_dump(document)
-    parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
-    deployed("ssm").put_parameter(**parameter, Overwrite=True)
-    begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
-    execution = call("claim", begun)["execution"]
+    execution = claimed(deployed, call, text)
     until(call, "switch_routes", switch(execution))
     assert fleets["west"].domain == "west" and fleets["west"].patches() == 1
     assert fleets["west"].gateway["spec"]["routes"][0]["security"]["secretStore"] == "west-store"
@@ -153,10 +155,7 @@ def test_the_name_of_the_cluster_in_a_routes_extension_headers_moves_with_the_ro
         for target, domain in site["fleets"][0]["domains"].items():
             domain["extension_headers"] = {"logicalCluster": f"lkc-{target}"}
     text = yaml.safe_dump(document)
-    parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
-    deployed("ssm").put_parameter(**parameter, Overwrite=True)
-    begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
-    execution = call("claim", begun)["execution"]
+    execution = claimed(deployed, call, text)
     until(call, "switch_routes", switch(execution))
     security = fleets["west"].gateway["spec"]["routes"][0]["security"]
     assert security["cluster"] == {"extensionHeaders": {"logicalCluster": "lkc-west", "tenant": "ours"}}
@@ -278,10 +277,7 @@ def test_pods_that_reload_and_can_not_say_what_are_replaced_and_that_is_said_lon
     cfk: Make, plan_text: str, deployed: Callable[..., Any], call: Call
 ) -> None:
     text, fleets = cfk(plan_text, cfk=(3, 3, 10), instances=1, fleet={"reload_within_seconds": 2})
-    parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
-    deployed("ssm").put_parameter(**parameter, Overwrite=True)
-    begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
-    execution, fleet = call("claim", begun)["execution"], fleets["west"]
+    execution, fleet = claimed(deployed, call, text), fleets["west"]
     (described,) = parse(text).site("west").fleets
     assert isinstance(described, CfkFleet)
     (obstacle,) = CfkGateway(described, "us-west-2").obstacles()

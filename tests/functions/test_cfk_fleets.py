@@ -130,8 +130,7 @@ def test_a_route_that_swaps_credentials_gets_those_of_its_new_domain_in_the_same
     for site in document["sites"].values():
         for target, domain in site["fleets"][0]["domains"].items():
             domain["secret_store"] = f"{target}-store"
-    text = yaml.safe_dump(document)
-    execution = claimed(deployed, call, text)
+    execution = claimed(deployed, call, yaml.safe_dump(document))
     until(call, "switch_routes", switch(execution))
     assert fleets["west"].domain == "west" and fleets["west"].patches() == 1
     assert fleets["west"].gateway["spec"]["routes"][0]["security"]["secretStore"] == "west-store"
@@ -154,8 +153,7 @@ def test_the_name_of_the_cluster_in_a_routes_extension_headers_moves_with_the_ro
     for site in document["sites"].values():
         for target, domain in site["fleets"][0]["domains"].items():
             domain["extension_headers"] = {"logicalCluster": f"lkc-{target}"}
-    text = yaml.safe_dump(document)
-    execution = claimed(deployed, call, text)
+    execution = claimed(deployed, call, yaml.safe_dump(document))
     until(call, "switch_routes", switch(execution))
     security = fleets["west"].gateway["spec"]["routes"][0]["security"]
     assert security["cluster"] == {"extensionHeaders": {"logicalCluster": "lkc-west", "tenant": "ours"}}

@@ -4,7 +4,7 @@ SHELL := /bin/sh
 MACHINE := $(shell uname -m)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: drill check test simulate lint bench sam-build sam-local lock clean
+.PHONY: drill check test test-all simulate lint bench sam-build sam-local lock clean
 
 drill: .venv/drill.done
 	.venv/bin/python -m drill run region-loss
@@ -13,7 +13,11 @@ check: .venv/test.done lint
 	.venv/bin/python -m pytest -n 4 -m "not slow"
 
 test: .venv/test.done .venv-sam/done lint
-	.venv/bin/python -m pytest -n 4 -rs
+	.venv/bin/python -m pytest -n 5 -rs -m "not exhaustive"
+
+# With every case of what `make test` has some of.
+test-all: .venv/test.done .venv-sam/done lint
+	.venv/bin/python -m pytest -n 5 -rs
 
 simulate: .venv/test.done
 	.venv/bin/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES))

@@ -195,12 +195,15 @@ class Scene:
         return next((item.get("holder") for item in self._account.items("state")), None)
 
     def _judged(self) -> str:
-        """The last word of each judge about the story's site; that an execution is at it already is none. An alarm may
-        have a judge look at the new active site before the story has ended."""
+        """The last word of each judge about the story's site; that an execution is at it already is none, nor is a wait
+        after a proceed: of two calls side by side the later one may have read less. An alarm may have a judge look at
+        the new active site before the story has ended."""
         said: dict[str, str] = {}
         for record in map(_record, self._account.items("decision#")):
             about_it = record["site"] == self._judged_site
             if about_it and record["by"].startswith("judge/") and record["guard"] != BUSY:
+                if record["verdict"] == "wait" and said.get(record["by"]) == "proceed":
+                    continue
                 said[record["by"]] = ": ".join(filter(None, (record["verdict"], record["guard"])))
         words = [said.get(f"judge/{region}", "nothing") for region in self._controllers]
         return "; the other: ".join(words)

@@ -134,7 +134,13 @@ def _announce(call: Call) -> Prepared:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, marks=() if fault in ("throttled", "killed after") else pytest.mark.exhaustive)
+        for fault in FAULTS
+    ],
+)
 @pytest.mark.parametrize(
     "prepare", [_claim, _claim_superseding, _request_approval, _conclude, _conclude_denied, _announce]
 )

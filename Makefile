@@ -13,11 +13,11 @@ check: .venv/test.done lint
 	.venv/bin/python -m pytest -n 4 -m "not slow"
 
 test: .venv/test.done .venv-sam/done lint
-	.venv/bin/python -m pytest -n 5 -rs -m "not exhaustive"
+	.venv/bin/python -m pytest -n 3 -rs -m "not exhaustive"
 
 # With every case of what `make test` has some of.
 test-all: .venv/test.done .venv-sam/done lint
-	.venv/bin/python -m pytest -n 5 -rs
+	.venv/bin/python -m pytest -n 3 -rs
 
 simulate: .venv/test.done
 	.venv/bin/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import random
+import os
 import socket
 from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
 LOWEST = 20_000
-HIGHEST = 32_000  # from 32,768 on, Linux gives ports to outgoing connections; macOS from 49,152 on
+HIGHEST = 32_000
+RESERVED = range(HIGHEST, 32_700)
+"""For ports that are chosen before who listens on them begins, so that none who takes any free port is in the way."""
+# From 32,768 on, Linux gives ports to outgoing connections; macOS from 49,152 on.
 
 
 @dataclass(frozen=True)
@@ -30,17 +33,18 @@ class NoPortsFree(OSError):
 
 
 def free_ports(count: int, host: str = LOOPBACK) -> int:
-    """The first of `count` contiguous free ports on a host's address.
+    """The first of `count` contiguous free ports on a host's address; where two processes look, they look apart.
 
     Raises:
-        NoPortsFree: after 200 tries.
+        NoPortsFree: if there is no such run.
     """
-    for _ in range(200):
-        first = random.randrange(LOWEST, HIGHEST - count)
-        with contextlib.ExitStack() as held:
+    runs = len(RESERVED) // count
+    for turn in range(runs):
+        first = RESERVED[(os.getpid() + turn) % runs * count]
+        with contextlib.ExitStack() as listeners:
             try:
                 for port in range(first, first + count):
-                    held.enter_context(socket.socket()).bind((host, port))
+                    listeners.enter_context(socket.socket()).bind((host, port))
             except OSError:
                 continue
         return first

@@ -52,7 +52,7 @@ ON_THE_WAY = (
 )
 """The functions of a failover that asks nobody: what a deployed stack's schedules keep warm."""
 SITES = (HOME, STANDBY)
-UP_TIMEOUT_S = 30.0
+UP_TIMEOUT_S = 120.0
 
 
 class WorldNotUp(RuntimeError):

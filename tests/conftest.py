@@ -37,17 +37,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file's tests run in one worker, and share its world; whole drills in two, since each fills half a machine."""
+    """A file's tests run in one worker, and share its world; whole drills in one, since each fills a machine."""
     from xdist.scheduler import LoadScopeScheduling
-
-    of_clients = ("tests/drill/test_region_loss", "tests/drill/test_promotion")
 
     class WorldsTogether(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            if file.startswith("tests/drill/test_"):
-                return "drills with clients" if file.startswith(of_clients) else "drills without clients"
-            return file
+            return "whole drills" if file.startswith("tests/drill/test_") else file
 
     return WorldsTogether(config, log)
 

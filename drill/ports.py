@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import socket
 from dataclasses import dataclass
 
@@ -33,7 +34,20 @@ class NoPortsFree(OSError):
 
 
 def free_ports(count: int, host: str = LOOPBACK) -> int:
-    """The first of `count` contiguous free ports on a host's address; where two processes look, they look apart.
+    """The first of `count` contiguous free ports on a host's address, for who listens at once.
+
+    Raises:
+        NoPortsFree: after 200 tries.
+    """
+    for _ in range(200):
+        first = random.randrange(LOWEST, HIGHEST - count)
+        if _are_free(first, count, host):
+            return first
+    raise NoPortsFree(f"no {count} contiguous ports are free on {host}")
+
+
+def reserved_ports(count: int, host: str = LOOPBACK) -> int:
+    """The first of `count` contiguous ports of those that nobody takes by chance; each process begins elsewhere.
 
     Raises:
         NoPortsFree: if there is no such run.
@@ -41,11 +55,16 @@ def free_ports(count: int, host: str = LOOPBACK) -> int:
     runs = len(RESERVED) // count
     for turn in range(runs):
         first = RESERVED[(os.getpid() + turn) % runs * count]
-        with contextlib.ExitStack() as listeners:
-            try:
-                for port in range(first, first + count):
-                    listeners.enter_context(socket.socket()).bind((host, port))
-            except OSError:
-                continue
-        return first
+        if _are_free(first, count, host):
+            return first
     raise NoPortsFree(f"no {count} contiguous ports are free on {host}")
+
+
+def _are_free(first: int, count: int, host: str) -> bool:
+    with contextlib.ExitStack() as listeners:
+        try:
+            for port in range(first, first + count):
+                listeners.enter_context(socket.socket()).bind((host, port))
+        except OSError:
+            return False
+    return True

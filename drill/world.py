@@ -31,7 +31,7 @@ from drill.fleets import FleetKind, Fleets
 from drill.fleets.cfk import CfkFleets
 from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
 from drill.name_watch import NameWatch
-from drill.ports import HERE, Host, free_ports
+from drill.ports import HERE, Host, reserved_ports
 from drill.process import ROOT, Child, spawn
 
 PORTS = 1 + fixture_plan.BROKERS
@@ -116,7 +116,7 @@ class World:
     # What the world is made of, in the order it comes up.
 
     def _start(self) -> None:
-        self.edge_port = free_ports(PORTS, self.settings.host.listen)
+        self.edge_port = reserved_ports(PORTS, self.settings.host.listen)
         with ThreadPoolExecutor(max_workers=6) as pool:
             cloud = pool.submit(self._start_cloud_after_balancers, pool)
             clusters = {site: pool.submit(self._start_cluster, site) for site in SITES}

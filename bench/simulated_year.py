@@ -20,7 +20,8 @@ from typing import Final
 
 import gateway  # noqa: F401 - it puts the layer on the path
 from bench.result import Result
-from failover.decision.rules import Case, decide, judge
+from failover.decision.case import Case
+from failover.decision.rules import decide, judge
 from failover.detection.evidence import SERVICES, Evidence, Probe, Signal, View, unbroken, with_newer
 from failover.ledger.records import PlanState
 from failover.plan.policy import Policy

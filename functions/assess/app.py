@@ -6,9 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from failover.decision.case import Case, Decision
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import decision_record, record_decision
-from failover.decision.rules import Case, Decision, decide, stands_until_resumed
+from failover.decision.rules import decide, stands_until_resumed
 from failover.detection.alarm_recheck import current_signals
 from failover.detection.evidence import Evidence
 from failover.detection.probes import probe_sites

@@ -19,10 +19,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from failover.aws.clients import client
 from failover.container import remembered
+from failover.decision.case import Case, Decision
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import decision_record, last_decision, record_decision
 from failover.decision.notices import notify_ended_holder, notify_held_back
-from failover.decision.rules import Case, Decision, held_back, judge, only_too_young, seen_well, votes_against
+from failover.decision.rules import held_back, judge, only_too_young
+from failover.decision.votes import seen_well, votes_against
 from failover.detection.alarm_recheck import current_signals
 from failover.detection.events import PlanSignals, parse_event
 from failover.detection.evidence import Evidence, Signal

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.decision.rules import RULES, Case, decide, judge, votes_against
+from failover.decision.case import Case
+from failover.decision.rules import RULES, decide, judge
+from failover.decision.votes import votes_against
 from failover.detection.evidence import Evidence, Probe, Signal, View, unbroken
 from failover.ledger.records import PlanState
 from failover.link import Lag

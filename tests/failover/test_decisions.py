@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from failover.aws.clients import client
+from failover.decision.case import Decision
 from failover.decision.log import RUN_S, DecisionRecord, decisions, record_decision
-from failover.decision.rules import Decision
 from failover.ledger.ledger import Ledger
 
 NOW = 1_795_426_265.0

@@ -15,7 +15,8 @@ from confluent_kafka import Producer
 
 from drill import fixture_plan
 from failover.aws.secrets import ApiKey
-from failover.decision.rules import Case, site_answers
+from failover.decision.case import Case
+from failover.decision.rules import site_answers
 from failover.detection.evidence import Evidence, Probe, View
 from failover.detection.probes import probe_sites
 from failover.errors import KafkaUnauthorized, KafkaUnavailable

@@ -10,8 +10,8 @@ import pytest
 
 from failover.__main__ import main
 from failover.aws.clients import client
+from failover.decision.case import Case, Decision
 from failover.decision.log import decision_record, save_decision
-from failover.decision.rules import Case, Decision
 from failover.detection.evidence import Evidence, Signal
 from failover.detection.signal_store import save_signal
 from failover.ledger.ledger import Ledger

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from failover.decision.rules import Case, decide, judge
+from failover.decision.case import Case
+from failover.decision.rules import decide, judge
 from failover.ledger.records import PlanState
 from failover.plan.policy import DAYS, Once, Policy, Weekly
 

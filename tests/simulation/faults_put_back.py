@@ -81,7 +81,7 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
         "an end is not told": lambda: _put("simulated_announce", "announce", nothing),
         "who ended and holds the lease is not told": lambda: _put("simulated_judge", "notify_ended_holder", nothing),
         "an alarm that stands ages out": lambda: _put(
-            "failover.decision.rules", "_fresh", lambda signal, policy, now: now - signal.at <= 60
+            "failover.decision.votes", "_is_fresh", lambda signal, policy, now: now - signal.at <= 60
         ),
         "a name is used up": lambda: _put(ledger, "next_attempt", lambda self, plan, epoch, kind, ended: ended),
         "unknown is told as zero": lambda: _put("failover.execution.report", "_stranded", lambda loss: "0 stranded"),

@@ -17,7 +17,7 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from failover.aws.events import put_event_at_most_once
-from failover.decision.rules import Case, Decision
+from failover.decision.case import Case, Decision
 from failover.ledger.dynamodb import Item, sortable
 from failover.ledger.ledger import Ledger
 

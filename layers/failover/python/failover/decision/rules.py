@@ -13,47 +13,13 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Final, Literal
 
-from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES, Evidence, Signal
-from failover.ledger.records import PlanState
-from failover.plan.policy import Policy
+from failover.decision.case import Case, Decision, Verdict
+from failover.decision.votes import has_held, stood_for, votes_against, watched
+from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES
 
 DAY_S: Final = 86_400.0
 LOOKS_LOST_S: Final = 30.0
 """A source that says so for less is a blip that nobody needs to hear of; more, and people are told within a minute."""
-Verdict = Literal["proceed", "ask", "wait", "stand-down"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What is to be done, and why."""
-
-    verdict: Verdict
-    why: str
-    votes: tuple[str, ...] = ()
-    """The sources whose word counts."""
-    guard: str = ""
-    """The name of the guard that gave the reason; empty to proceed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One question to decide."""
-
-    evidence: Evidence
-    policy: Policy
-    state: PlanState
-    manual: bool
-    """A person started it, so votes are not asked, the standby is."""
-    forced: bool = False
-    """That person wants to leave the site although it answers."""
-    now: float
-    """Seconds since 1970."""
-    deferred_to: str | None = None
-    """Why another controller is to act for this site, if one is."""
-    ended_holder: str | None = None
-    """How the holder of the lease ended without releasing it, if it did."""
-
-
 Guard = Callable[[Case], str | None]
 
 
@@ -85,8 +51,8 @@ def judge(case: Case) -> Decision:
     there will ever be, to have a look."""
     rules = [rule for rule in RULES if rule.asked != "after" and rule.started_by != "a person"]
     if not watched(case):
-        if not votes_against(_lost(case), case):
-            why = f"nothing says that {_lost(case)} is lost"
+        if not votes_against(case.lost_site, case):
+            why = f"nothing says that {case.lost_site} is lost"
             return Decision(verdict="wait", why=why, guard=quorum_not_met.__name__)
         rules = [rule for rule in rules if not rule.of_votes]
     return _decided(case, rules)
@@ -99,7 +65,7 @@ def held_back(case: Case, decision: Decision) -> bool:
     if decision.verdict == "proceed" or (case.state.holder and case.ended_holder is None):
         return False
     patience = LOOKS_LOST_S * (2 if case.deferred_to else 1)
-    if any(_stood(vote, case) >= patience for vote in votes_against(_lost(case), case)):
+    if any(stood_for(vote, case) >= patience for vote in votes_against(case.lost_site, case)):
         return True
     return (
         decision.verdict == "stand-down"
@@ -112,21 +78,10 @@ def only_too_young(case: Case, decision: Decision) -> float | None:
     """In how many seconds votes will have stood for long enough, where nothing but their age holds a failover back."""
     if decision.guard not in (quorum_not_met.__name__, too_few_vantage_points.__name__):
         return None
-    votes = votes_against(_lost(case), case)
-    young = [case.policy.hold_seconds - _stood(vote, case) for vote in votes if not _held(vote, case)]
+    votes = votes_against(case.lost_site, case)
+    young = [case.policy.hold_seconds - stood_for(vote, case) for vote in votes if not has_held(vote, case)]
     later = replace(case, policy=case.policy.model_copy(update={"hold_seconds": 0}))
     return max(young) if young and judge(later).verdict == "proceed" else None
-
-
-def seen_well(case: Case, since: float) -> bool:
-    """Whether the site was seen well after that moment, and nobody says otherwise: each vantage point that looks, or,
-    where none does, an alarm that is over."""
-    evidence, site = case.evidence, _lost(case)
-    told = [s for s in evidence.signals if s.site == site and s.kind != "advisory" and _fresh(s, case.policy, case.now)]
-    probes = [signal for signal in told if signal.kind == "probe"]
-    if any(signal.says_lost for signal in told) or any(probe.why for probe in probes):
-        return False
-    return any(signal.confirmed_at > since for signal in probes or told)
 
 
 def stands_until_resumed(decision: Decision) -> bool:
@@ -135,57 +90,13 @@ def stands_until_resumed(decision: Decision) -> bool:
     return any(rule.verdict == "ask" or rule.lasting for rule in RULES if rule.guard.__name__ == decision.guard)
 
 
-def votes_against(site: str, case: Case) -> list[Signal]:
-    """The signals that count as votes that a site is lost; not those last heard before the active site changed."""
-    changed = case.state.changed_at or 0.0
-    return [
-        s
-        for s in case.evidence.signals
-        if s.site == site and s.confirmed_at > changed and counts(s, case.policy, case.now)
-    ]
-
-
-def counts(signal: Signal, policy: Policy, now: float) -> bool:
-    """Whether a signal is a vote: it says lost, policy listens to it, is no mere advice, and no probe that aged."""
-    return (
-        signal.says_lost
-        and signal.kind != "advisory"
-        and policy.listens_to(signal.source)
-        and _fresh(signal, policy, now)
-    )
-
-
-def watched(case: Case) -> bool:
-    """Whether a vantage point looks at the lost site now, and so will tell again in a moment."""
-    return any(s.kind == "probe" and _fresh(s, case.policy, case.now) for s in case.evidence.signals)
-
-
 def _decided(case: Case, rules: list[Rule]) -> Decision:
-    votes = tuple(vote.source for vote in votes_against(_lost(case), case))
+    votes = tuple(vote.source for vote in votes_against(case.lost_site, case))
     for rule in rules:
         if reason := rule.guard(case):
             return Decision(verdict=rule.verdict, why=reason, votes=votes, guard=rule.guard.__name__)
-    why = "started by hand" if case.manual else f"{_lost(case)} is lost: {', '.join(votes)}"
+    why = "started by hand" if case.manual else f"{case.lost_site} is lost: {', '.join(votes)}"
     return Decision(verdict="proceed", why=why, votes=votes)
-
-
-def _lost(case: Case) -> str:
-    return case.evidence.lost_site
-
-
-def _fresh(signal: Signal, policy: Policy, now: float) -> bool:
-    """A probe ages; an alarm stands until it changes, and whoever decides has read it again."""
-    return signal.kind != "probe" or now - signal.at <= policy.probe_max_age_seconds
-
-
-def _held(vote: Signal, case: Case) -> bool:
-    return _stood(vote, case) >= case.policy.hold_seconds
-
-
-def _stood(vote: Signal, case: Case) -> float:
-    """For how long a vote has stood: an alarm stands until it changes, a probe as long as it was seen."""
-    until = vote.at if vote.kind == "probe" else case.now
-    return until - vote.since
 
 
 # The guards, in the order they are asked.
@@ -215,7 +126,7 @@ def in_maintenance_window(case: Case) -> str | None:
 def denied(case: Case) -> str | None:
     """No is no, until a person or the site itself says otherwise."""
     denial = case.state.denial
-    if denial is None or denial.site != _lost(case):
+    if denial is None or denial.site != case.lost_site:
         return None
     return (
         f"{denial.execution} stood down: {denial.why}. That stands until a person resumes the plan, or {denial.site} is"
@@ -230,29 +141,29 @@ def observer_isolated(case: Case) -> str | None:
 
 def quorum_not_met(case: Case) -> str | None:
     """k of n, each of which has stood for as long as policy says."""
-    votes = votes_against(_lost(case), case)
-    held = [vote for vote in votes if _held(vote, case)]
+    votes = votes_against(case.lost_site, case)
+    held = [vote for vote in votes if has_held(vote, case)]
     if len(held) >= case.policy.quorum:
         return None
     young = len(votes) - len(held)
     more = f", {young} more for less than {case.policy.hold_seconds} s" if young else ""
-    return f"{len(held)} of {case.policy.quorum} votes say {_lost(case)} is lost{more}"
+    return f"{len(held)} of {case.policy.quorum} votes say {case.lost_site} is lost{more}"
 
 
 def too_few_vantage_points(case: Case) -> str | None:
     """What is seen from one place may be wrong together."""
-    places = {vote.vantage or vote.source for vote in votes_against(_lost(case), case) if _held(vote, case)}
+    places = {vote.vantage or vote.source for vote in votes_against(case.lost_site, case) if has_held(vote, case)}
     if len(places) >= case.policy.min_vantage_points:
         return None
     return (
-        f"{_lost(case)} is lost as seen from {', '.join(sorted(places)) or 'nowhere'};"
+        f"{case.lost_site} is lost as seen from {', '.join(sorted(places)) or 'nowhere'};"
         f" policy wants {case.policy.min_vantage_points} vantage points"
     )
 
 
 def no_alarm(case: Case) -> str | None:
     """Without the fast path an alarm must be among the votes."""
-    if case.policy.fast_path or any(vote.kind == "alarm" for vote in votes_against(_lost(case), case)):
+    if case.policy.fast_path or any(vote.kind == "alarm" for vote in votes_against(case.lost_site, case)):
         return None
     return "no alarm stands, and policy does not let probes decide alone"
 
@@ -264,10 +175,12 @@ def another_controller_acts(case: Case) -> str | None:
 
 def site_answers(case: Case) -> str | None:
     """The controller's own eyes have a veto."""
-    told = [p for p in case.evidence.probes_of(_lost(case)) if p.service != CANARY or p.answers or p.healthy is False]
+    told = [
+        p for p in case.evidence.probes_of(case.lost_site) if p.service != CANARY or p.answers or p.healthy is False
+    ]
     probes = [probe for probe in told if probe.service in CARRY_CLIENTS]
     if probes and all(probe.answers for probe in probes):
-        return f"{_lost(case)} answers the controller's own probes"
+        return f"{case.lost_site} answers the controller's own probes"
     return None
 
 
@@ -280,9 +193,9 @@ def healthy_site_not_forced(case: Case) -> str | None:
 
 def active_elsewhere(case: Case) -> str | None:
     """A site that is not active has nothing to be failed over from."""
-    if _lost(case) == case.state.active:
+    if case.lost_site == case.state.active:
         return None
-    return f"{_lost(case)} is the standby; {case.state.active} is active"
+    return f"{case.lost_site} is the standby; {case.state.active} is active"
 
 
 def cooling_down(case: Case) -> str | None:
@@ -336,7 +249,7 @@ def standby_lost_too(case: Case) -> str | None:
     """A standby that as many call lost is no better than the active site."""
     standby = case.evidence.standby_site
     against = votes_against(standby, case)
-    if against and len(against) >= len(votes_against(_lost(case), case)):
+    if against and len(against) >= len(votes_against(case.lost_site, case)):
         return f"the standby {standby} is called lost too: {', '.join(vote.source for vote in against)}"
     return None
 

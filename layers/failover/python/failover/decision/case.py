@@ -1,0 +1,48 @@
+"""What is decided of, and what comes of it: plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from failover.detection.evidence import Evidence
+from failover.ledger.records import PlanState
+from failover.plan.policy import Policy
+
+Verdict = Literal["proceed", "ask", "wait", "stand-down"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What is to be done, and why."""
+
+    verdict: Verdict
+    why: str
+    votes: tuple[str, ...] = ()
+    """The sources whose word counts."""
+    guard: str = ""
+    """The name of the guard that gave the reason; empty to proceed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One question to decide."""
+
+    evidence: Evidence
+    policy: Policy
+    state: PlanState
+    manual: bool
+    """A person started it, so votes are not asked, the standby is."""
+    forced: bool = False
+    """That person wants to leave the site although it answers."""
+    now: float
+    """Seconds since 1970."""
+    deferred_to: str | None = None
+    """Why another controller is to act for this site, if one is."""
+    ended_holder: str | None = None
+    """How the holder of the lease ended without releasing it, if it did."""
+
+    @property
+    def lost_site(self) -> str:
+        """The site that is said to be lost."""
+        return self.evidence.lost_site

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statemachines.blocks import (
     EXECUTION,
     PATIENCE_S,
+    State,
     States,
     attempt,
     call,
@@ -17,31 +18,28 @@ from statemachines.blocks import (
 
 REDRIVES = "($exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0)"
 
-OUTCOME = {"ended": {name: jsonata(f"$states.result.Payload.{name}") for name in ("outcome", "why")}}
-
 
 def conclude() -> States:
-    task = call(
-        "Conclude",
-        EXECUTION | {"outcome": "succeeded", "redrives": jsonata(REDRIVES)},
-        comment="The standby is the active site now; report, release the lease.",
-        Assign=OUTCOME,
-        Catch=stops_at("BeginConclude"),
-    )
-    unanswered = stop("BeginConclude", "conclude")
-    return attempt("Conclude", task, within=PATIENCE_S, then="BeginAnnounce", late=unanswered)
+    comment = "The standby is the active site now; report, release the lease."
+    return _recorded("Conclude", {"outcome": "succeeded"}, comment)
 
 
 def stand_down() -> States:
+    why = {"outcome": "stood-down", "why": jsonata("$assessed.why")}
+    return _recorded("StandDown", why, "Say why in the ledger, release the lease.")
+
+
+def _recorded(name: str, outcome: State, comment: str) -> States:
+    """Have an outcome recorded, in a state of this name, and then told."""
     task = call(
         "Conclude",
-        EXECUTION | {"outcome": "stood-down", "why": jsonata("$assessed.why"), "redrives": jsonata(REDRIVES)},
-        comment="Say why in the ledger, release the lease.",
-        Assign=OUTCOME,
-        Catch=stops_at("BeginStandDown"),
+        EXECUTION | outcome | {"redrives": jsonata(REDRIVES)},
+        comment=comment,
+        Assign={"ended": {field: jsonata(f"$states.result.Payload.{field}") for field in ("outcome", "why")}},
+        Catch=stops_at(f"Begin{name}"),
     )
-    unanswered = stop("BeginStandDown", "conclude")
-    return attempt("StandDown", task, within=PATIENCE_S, then="BeginAnnounce", late=unanswered)
+    unanswered = stop(f"Begin{name}", "conclude")
+    return attempt(name, task, within=PATIENCE_S, then="BeginAnnounce", late=unanswered)
 
 
 def announce() -> States:

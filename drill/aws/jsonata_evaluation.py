@@ -30,11 +30,10 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.jsonata import jsonata as engine_jsonata
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
+from drill.aws.jsonata_values import NOTHING, json_value
+
 LONGEST_S = 99_999_999
 """The largest number of seconds in a state machine, for a wait as for a timeout."""
-
-NOTHING = object()
-"""An expression's result, when it has none."""
 
 
 class EvaluationError(ValueError):
@@ -70,10 +69,7 @@ def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
         program.register_lambda("uuid", lambda: str(uuid.uuid4()))
         program.register_lambda("hash", _hash)
         program.register_lambda("random", lambda seed=None: random.Random(seed).random())
-        result = program.evaluate(None, dict(variables))
-        if result is None:
-            return NOTHING
-        return _plain(json.loads(json.dumps(jsonata.utils.Utils.convert_nulls([result])))[0])
+        return json_value(program.evaluate(None, dict(variables)))
     except Exception as error:  # the library raises what it likes
         raise EvaluationError(str(error)) from error
 
@@ -151,17 +147,6 @@ def _bound(value: Any) -> Any:
         return [_bound(each) for each in value]
     if isinstance(value, datetime.datetime):
         return value.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value
-
-
-def _plain(value: Any) -> Any:
-    """JSON as JavaScript would write it: 3, not 3.0."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
     return value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import jsonata
 from jsonata import timebox
 
+from drill.aws.jsonata_values import NOTHING, json_value
 from simulation.scheduler import current
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
@@ -57,23 +57,9 @@ def _evaluated(expression: str, variables: Mapping[str, Any]) -> Any:
     # $millis() asks the program that was compiled last, not the one that is evaluated.
     jsonata.Jsonata.CURRENT.jsonata = program
     try:
-        result = program.evaluate(None, {name: variables[name] for name in used if name in variables})
-        if result is None:
-            raise StateError("States.QueryEvaluationError", f"{expression} gives nothing")
-        (value,) = json.loads(json.dumps(jsonata.utils.Utils.convert_nulls([result])))
-    except StateError:
-        raise
+        value = json_value(program.evaluate(None, {name: variables[name] for name in used if name in variables}))
     except Exception as error:  # the library raises what it likes
         raise StateError("States.QueryEvaluationError", f"{expression}: {error}") from error
-    return _plain(value)
-
-
-def _plain(value: Any) -> Any:
-    """JSON as JavaScript would write it: 3, not 3.0."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
+    if value is NOTHING:
+        raise StateError("States.QueryEvaluationError", f"{expression} gives nothing")
     return value

@@ -12,6 +12,7 @@ import pytest
 from failover.aws.clients import client
 from failover.detection.alarm_recheck import recheck_alarms
 from failover.detection.evidence import Signal, SignalKind
+from tests.alarms import put_alarm
 
 
 def signal(name: str = "east-kafka", region: str = "us-west-2", kind: SignalKind = "alarm") -> Signal:
@@ -33,17 +34,7 @@ def alarm(aws: Callable[..., Any]) -> Callable[..., None]:
     """Puts a metric alarm, in a state."""
 
     def put(name: str = "east-kafka", state: str = "ALARM", region: str = "us-west-2", actions: bool = True) -> None:
-        aws("cloudwatch", region).put_metric_alarm(
-            AlarmName=name,
-            Namespace="Failover",
-            MetricName="SiteHealthy",
-            Statistic="Minimum",
-            Period=10,
-            EvaluationPeriods=3,
-            Threshold=1,
-            ComparisonOperator="LessThanThreshold",
-            ActionsEnabled=actions,
-        )
+        put_alarm(aws("cloudwatch", region), name, periods=3, ActionsEnabled=actions)
         aws("cloudwatch", region).set_alarm_state(AlarmName=name, StateValue=state, StateReason="told to")
 
     return put

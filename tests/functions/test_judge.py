@@ -16,6 +16,7 @@ from failover.decision.log import DecisionRecord, decisions
 from failover.detection.signal_store import signals
 from failover.errors import BadPlan, MalformedEvent, UnknownPlan
 from failover.ledger.ledger import Ledger
+from tests.alarms import put_alarm
 from tests.conftest import Context
 from tests.functions.heard_events import EVENTS, event, executions, sighting
 
@@ -331,16 +332,7 @@ def in_alarm(deployed: Any, name: str, state: str = "ALARM") -> dict[str, Any]:
     """The sample event's alarm as CloudWatch has it now; answers the event."""
     told = event(name, ago=400)
     cloudwatch, alarm = deployed("cloudwatch", told["region"]), told["detail"]["alarmName"]
-    cloudwatch.put_metric_alarm(
-        AlarmName=alarm,
-        Namespace="Failover",
-        MetricName="SiteHealthy",
-        Statistic="Minimum",
-        Period=10,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="LessThanThreshold",
-    )
+    put_alarm(cloudwatch, alarm)
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason="as it was set")
     return told
 

@@ -15,6 +15,7 @@ from failover.plan.model import Plan
 from failover.readiness import Check, Finding, check
 from failover.readiness.detection import AlarmSeen, AlarmsSeen, unheard, votes
 from failover.readiness.snapshot import PlanSnapshot
+from tests.alarms import put_alarm
 
 NOW = 1_000_000.0
 Changed = Callable[..., Plan]
@@ -129,16 +130,7 @@ def test_alarms_are_looked_for_in_every_region_where_they_may_live(
     aws: Callable[..., Any], plan: Changed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def put(name: str, region: str) -> None:
-        aws("cloudwatch", region).put_metric_alarm(
-            AlarmName=name,
-            Namespace="Failover",
-            MetricName="SiteHealthy",
-            Statistic="Minimum",
-            Period=10,
-            EvaluationPeriods=1,
-            Threshold=1,
-            ComparisonOperator="LessThanThreshold",
-        )
+        put_alarm(aws("cloudwatch", region), name)
 
     put("failover-orders-east-kafka", "us-west-2")
     put("kafka-orders-east-health-check", "us-east-1")

@@ -107,10 +107,6 @@ class Calls:
             raise error
         return result  # type: ignore[no-any-return]
 
-    def troubled(self, services: tuple[str, ...], now: float) -> bool:
-        """Whether one of these services is in a spell."""
-        return any(spell.service in services and spell.begins <= now < spell.ends for spell in self.spells)
-
     def _latency(self) -> float:
         return self._clock.random.uniform(*_LATENCY_S)
 

@@ -43,7 +43,6 @@ _APPROVERS: Final[tuple[Approver, ...]] = ("approves", "denies", "denies", "is l
 _UNANSWERED: Final[tuple[Literal["stand-down", "proceed"], ...]] = ("stand-down", "proceed")
 _LASTING: Final[tuple[Trouble, ...]] = ("throttled", "unreached", "unanswered")
 _DEEDS: Final[tuple[Deed, ...]] = ("abort", "abort", "pause", "supersede", "deploy")
-_HOW_LONG: Final = ("for good",) * 3 + ("for minutes", "for seconds", "again and again", "in part")
 _CALLED: Final = (*STEPS, "announce", "judge")
 
 

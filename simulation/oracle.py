@@ -30,7 +30,6 @@ SETTLES_S: Final = 900.0
 HISTORY_LIMIT: Final = 20_000
 HOLD_S: Final = 3.0
 COOLDOWN_S: Final = 3600.0
-ALARMED_S: Final = 24.0
 _STATE: Final = (f"plan#{PLAN}", "state")
 _TELLING: Final = ("dynamodb", "events", "sns")
 _STARTING: Final = (*_TELLING, "stepfunctions", "ssm", "secretsmanager")

@@ -159,17 +159,6 @@ class Scheduler:
         if self._closed:
             raise GreenletExit
 
-    def wait_all(self, tasks: Sequence[Task[Any]], timeout: float | None = None) -> bool:
-        """Until all have finished, or the time is up; says whether they have."""
-        end = None if timeout is None else self.now + timeout
-        for task in tasks:
-            while not task.finished.happened:
-                left = None if end is None else end - self.now
-                if left is not None and left <= 0:
-                    return False
-                self.wait((task.finished,), left)
-        return True
-
     def wake(self, wake: _Wake) -> None:
         """Go on with a waiting task, now."""
         if wake.pending:

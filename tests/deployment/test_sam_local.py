@@ -23,7 +23,6 @@ from tests.deployment.test_sam import ROOT, SAM, build
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1800),
-    pytest.mark.xdist_group("sam"),
     pytest.mark.skipif(not SAM.exists(), reason="no function ran in a container: `make test` makes the SAM CLI's"),
     pytest.mark.skipif(not image_is_there(), reason=f"no function ran in a container: there is no image {IMAGE}"),
 ]

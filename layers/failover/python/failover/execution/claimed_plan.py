@@ -26,7 +26,8 @@ def keep_plan(book: Ledger, execution: Execution, document: str) -> Plan:
         LedgerUnavailable
     """
     expires = {"expires": int(time.time()) + DRY_RUN_KEPT_S} if execution.dry_run else {}
-    book.put_once(execution.plan, _sort(execution), {"document": document} | expires)
+    if book.put_once(execution.plan, _sort(execution), {"document": document} | expires):
+        return parse_cached(document, execution.plan)
     return claimed_plan(book, execution)
 
 

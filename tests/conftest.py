@@ -25,8 +25,19 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "failover"
 os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
 
 
-WORLDS = tuple(ROOT / "tests" / folder for folder in ("drill/confluent", "drill/report", "link"))
-"""Where a test waits for clusters or pages of its own: what `make check` leaves to `make test`."""
+WORLDS = tuple(
+    ROOT / "tests" / place
+    for place in (
+        "drill/aws",
+        "drill/confluent",
+        "drill/report",
+        "link",
+        "gateway/test_render.py",
+        "names/test_beacon_templates.py",
+        "functions/test_throttled.py",
+    )
+)
+"""Where a test waits for clusters, an account, pages or minutes of its own: what `make check` leaves to `make test`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -76,6 +76,7 @@ def test_of_many_at_once_none_is_lost(book: Ledger) -> None:
     assert sum(times for _, _, times, _ in kept(book)) == 40
 
 
+@pytest.mark.slow
 def test_the_ledger_of_a_week_of_one_decision_a_second_stays_small(
     book: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

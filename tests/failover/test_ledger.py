@@ -303,6 +303,7 @@ def test_the_table_of_20000_partitions_stays_far_below_what_an_item_may_hold(led
     assert max(len(item["rows"]) for item in items) < 100_000
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations([(10.0, True), (20.0, False), (30.0, True), (40.0, False), (40.0, False)]), st.integers())
 def test_signals_end_in_the_same_state_in_any_order(

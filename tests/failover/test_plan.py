@@ -85,6 +85,7 @@ def test_what_is_no_plan_is_refused(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.recursive(

@@ -87,6 +87,7 @@ def test_a_site_that_takes_connections_and_answers_nothing_does_not_answer(mute:
     assert "no answer within 1 s" in view.signals()[0].why
 
 
+@pytest.mark.slow
 def test_a_load_balancer_that_takes_connections_for_nobody_ends_no_handshake(
     mute: Callable[[], str], secured: Callable[..., str]
 ) -> None:
@@ -105,6 +106,7 @@ def test_who_sees_neither_site_is_ill_and_says_nothing() -> None:
     assert not any(signal.says_lost for signal in view.signals())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reached", "missed", "ill"), [(3, 0, False), (2, 1, False), (1, 1, True), (0, 1, True)])
 def test_who_does_not_reach_most_of_the_anchors_is_cut_off_itself(
     mute: Callable[[], str], reached: int, missed: int, ill: bool

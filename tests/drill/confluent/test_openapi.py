@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from tests.drill.confluent.conftest import Pair
 from tests.drill.confluent.openapi import DOCUMENT, Document
 
 L = "/links/orders-link"
@@ -109,14 +110,14 @@ def document() -> Document:
 
 
 @pytest.fixture
-def west(source: Any, local: Any, pair_on_wire: Callable[..., Any]) -> Callable[..., Any]:
+def west(source: Any, local: Any, start_pair_on_wire: Callable[..., Pair]) -> Callable[..., Any]:
     """A stand-in whose every endpoint has something to say."""
 
     def started(wire: str) -> Any:
         source.produce("orders", [b"1", b"2"])
         source.produce("payments", [b"1"])
         source.produce("late", [b"1"])
-        stand = pair_on_wire(
+        stand = start_pair_on_wire(
             west={
                 "wire": wire,
                 "unmanaged_row": True,

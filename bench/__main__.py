@@ -30,11 +30,13 @@ from bench import (
     readiness,
     signals,
     simulated_year,
+    vocabulary,
 )
 from bench.result import Benchmark, NotMeasured, Result
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "imports": imports.measure,
+    "vocabulary": vocabulary.measure,
     "gateway": gateway_throughput.results,
     "gateway-integrity": gateway_integrity.measure,
     "gateway-latency": gateway_latency.measure,

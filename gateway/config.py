@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from failover.errors import UnknownSite
 from failover.plan.model import FENCED, Plan
+from failover.validation import host_and_port, is_address
 from gateway.settings import FILES, BadSettings, Oauth, Settings
 
 ADMIN_PORT: Final = 9190
@@ -190,6 +191,18 @@ def check(plan: Plan, settings: Settings) -> None:
     for path, endpoint in endpoints.items():
         if "," in endpoint:
             raise BadSettings(f"{path} of plan {plan.name!r} is a list, {endpoint}; the gateway takes one host:port")
+    _check_strategy(plan, settings)
+    for site in (*settings.ecs, *settings.kubernetes, *settings.extension_headers):
+        plan.site(site)
+    if settings.extension_headers and settings.auth != "passthrough":
+        raise BadSettings("gateway.extension_headers are of tokens that pass through: they need auth passthrough")
+    if settings.extension_headers and settings.extension_headers.keys() != plan.sites.keys():
+        raise BadSettings(f"gateway.extension_headers must name those of each site: {', '.join(plan.sites)}")
+    if settings.oauth is not None:
+        _check_oauth(plan, settings.auth, settings.oauth)
+
+
+def _check_strategy(plan: Plan, settings: Settings) -> None:
     first, last = settings.node_ids
     if first > last:
         raise BadSettings(f"gateway.node_ids must be [first, last], not [{first}, {last}]")
@@ -200,14 +213,11 @@ def check(plan: Plan, settings: Settings) -> None:
             "gateway.strategy 'host' tells brokers apart by TLS server name, but clients.security_protocol of plan "
             f"{plan.name!r} is PLAINTEXT: use the strategy 'port', or TLS"
         )
-    for site in (*settings.ecs, *settings.kubernetes, *settings.extension_headers):
-        plan.site(site)
-    if settings.extension_headers and settings.auth != "passthrough":
-        raise BadSettings("gateway.extension_headers are of tokens that pass through: they need auth passthrough")
-    if settings.extension_headers and settings.extension_headers.keys() != plan.sites.keys():
-        raise BadSettings(f"gateway.extension_headers must name those of each site: {', '.join(plan.sites)}")
-    if settings.oauth is not None:
-        _check_oauth(plan, settings.auth, settings.oauth)
+    if settings.strategy == "host" and is_address(host_and_port(plan.bootstrap)[0]):
+        raise BadSettings(
+            f"gateway.strategy 'host' tells brokers apart by names before that of bootstrap, and {plan.bootstrap} is an"
+            " address: use the strategy 'port', or a name"
+        )
 
 
 def _check_oauth(plan: Plan, auth: str, oauth: Oauth) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from failover.plan.document import read_document
+from failover.wording import Problem, problems_of
 
 FILES = "/etc/gateway/secrets"  # a volume of the image, owned by the user it runs as
 
@@ -21,11 +25,16 @@ class BadSettings(ValueError):
     """The settings can't be used, or do not fit the plan; the message says which field and what to write instead."""
 
 
-class OnKubernetes(BaseModel):
+class _Part(BaseModel):
+    """A part of the settings: it does not change, knows every field it is given, and takes nothing for something
+    else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class OnKubernetes(_Part):
     """What a site's fleet on Kubernetes needs beside the plan. `controller_group`: the Kubernetes group that the access
     entries of the controller's roles name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     replicas: int = Field(default=3, ge=1)
     cloud: Literal["aws", "gcp", "azure"] = "aws"
@@ -35,10 +44,8 @@ class OnKubernetes(BaseModel):
 Url = Annotated[str, Field(pattern=r"^https?://[^\s,]+$")]
 
 
-class Oauth(BaseModel):
+class Oauth(_Part):
     """Logins by tokens: the gateway's own at the clusters, where it swaps, and those of clients."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     token_endpoint: Url | None = None
     """Where a gateway that swaps exchanges what the secret store has for a client, a client id and its secret."""
@@ -57,10 +64,8 @@ class Oauth(BaseModel):
         return self
 
 
-class Settings(BaseModel):
+class Settings(_Part):
     """The mapping `gateway:` of a settings file; the README describes every field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     strategy: Literal["port", "host"] = "port"
     node_ids: tuple[NodeId, NodeId] = (0, 2)
@@ -81,6 +86,10 @@ class Settings(BaseModel):
     kubernetes: dict[str, OnKubernetes] = {}
 
 
+class _SettingsFile(_Part):
+    gateway: Settings
+
+
 def load_settings(path: Path | None) -> Settings:
     """The settings in a YAML file; without one, those by default.
 
@@ -90,15 +99,19 @@ def load_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        document: Any = yaml.safe_load(path.read_text())
+        document = read_document(path.read_text(encoding="utf-8"), limit=None)
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"can't read the settings {path}: {error}") from None
-    except yaml.YAMLError as error:
-        raise BadSettings(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(document, dict) or list(document) != ["gateway"]:
+    if document.problems:
+        raise _bad(path, document.problems)
+    if list(document.content) != ["gateway"]:
         raise BadSettings(f"{path} must hold one mapping, `gateway:`")
+    content = {"gateway": document.content["gateway"] or {}}
     try:
-        return Settings.model_validate(document["gateway"] or {})
+        return _SettingsFile.model_validate_json(json.dumps(content)).gateway
     except ValidationError as error:
-        lines = (f"  gateway.{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
-        raise BadSettings(f"{path} has wrong fields:\n" + "\n".join(lines)) from None
+        raise _bad(path, problems_of(error, content, _SettingsFile)) from None
+
+
+def _bad(path: Path, problems: Iterable[Problem]) -> BadSettings:
+    return BadSettings(f"{path} has wrong fields:\n" + "\n".join(f"  {where} {what}" for where, what in problems))

@@ -234,3 +234,25 @@ def test_maintenance_that_never_ends_is_a_warning() -> None:
 
 def test_a_plan_by_which_nothing_can_ever_be_started_is_a_warning() -> None:
     assert "nothing can ever" in warned(policy(mode="observe", by_hand="refuse"))["policy.by_hand"]
+
+
+@pytest.mark.parametrize("topic", ["orders", "__consumer_offsets"])
+def test_canary_records_go_to_no_topic_that_is_somebody_elses(topic: str) -> None:
+    def change(plan: dict[str, Any]) -> None:
+        plan["protect"]["topics"], plan["clients"]["canary_topic"] = ["orders"], topic
+
+    assert topic in refused(change)["clients.canary_topic"]
+
+
+def test_a_site_is_not_called_as_that_which_leads_nowhere() -> None:
+    def change(plan: dict[str, Any]) -> None:
+        plan["sites"]["fenced"] = plan["sites"].pop("east")
+
+    assert "another name" in refused(change)["sites.fenced"]
+
+
+def test_a_record_leads_to_a_name_and_to_another_one_for_each_site() -> None:
+    wrong = refused(lambda plan: plan["sites"]["west"].update(dns_target="10.0.0.1"))
+    assert "a CNAME leads to a name" in wrong["sites.west.dns_target"]
+    wrong = refused(lambda plan: plan["sites"]["west"].update(dns_target="GW-East.orders.example.com."))
+    assert "of site east too" in wrong["sites.west.dns_target"]

@@ -199,6 +199,11 @@ def test_an_unknown_site_or_target_is_refused(plan: Plan) -> None:
         ({}, Settings(node_ids=(3, 1)), r"\[first, last\]"),
         ({"bootstrap": "a:65000"}, Settings(node_ids=(0, 999)), "beyond 65535"),
         ({"clients__security_protocol": "PLAINTEXT"}, Settings(strategy="host"), "use the strategy 'port'"),
+        (
+            {"dns": {"kind": "none"}, "bootstrap": "[2001:db8::1]:9092"},
+            Settings(strategy="host"),
+            "is an address: use the strategy 'port'",
+        ),
     ],
 )
 def test_a_plan_and_settings_that_do_not_fit_are_refused(
@@ -221,3 +226,26 @@ def test_bad_settings_are_refused_by_their_fields(tmp_path: Path) -> None:
     path.write_text("strategy: port\n")
     with pytest.raises(BadSettings, match="one mapping, `gateway:`"):
         load_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{strategy: port, strategy: host}", "gateway.strategy is given twice"),
+        ("{node_ids: [true, 2]}", "gateway.node_ids[0] must be a whole number, not true"),
+        ("{node_ids: [0, 1:30]}", 'base 60: write "1:30"'),
+        ("{hot_reload: yes}", "gateway.hot_reload is yes"),
+        ("{hot_reload: 'true'}", "gateway.hot_reload must be true or false, not 'true': write true without quotes"),
+        ("{strategie: host}", "gateway.strategie is no field here: did you mean strategy?"),
+        ("{kubernetes: {east: {replicas: 0}}}", "gateway.kubernetes.east.replicas must be at least 1, not 0"),
+        ("&all {strategy: port}\nother: *all", "refers to *all"),
+    ],
+)
+def test_settings_are_read_as_strictly_as_a_plan_and_refused_in_its_words(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(f"gateway: {text}\n")
+    with pytest.raises(BadSettings) as refused:
+        load_settings(path)
+    assert words in str(refused.value)

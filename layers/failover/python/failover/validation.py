@@ -40,16 +40,22 @@ def host_and_port(text: str, port: int | None = None) -> tuple[str, int]:
         host, closed, rest = text[1:].partition("]")
         if not closed or not is_address(host) or (rest and not rest.startswith(":")):
             raise ValueError(f"{text!r} is no [IPv6 address]:port")
-        digits = rest[1:]
+        digits = rest[1:] if rest != ":" else rest
     elif is_address(text):
         raise ValueError(f"{text!r} has no port: write [{text}]:port for an IPv6 address")
     else:
-        host, _, digits = text.partition(":")
-    if not host or (digits and not (digits.isdecimal() and 0 < int(digits) <= MOST_PORT)):
+        host, colon, digits = text.partition(":")
+        digits = digits or colon
+    if not host or (digits and not (digits.isascii() and digits.isdecimal() and 0 < int(digits) <= MOST_PORT)):
         raise ValueError(f"{text!r} is no host:port")
     if not digits and port is None:
         raise ValueError(f"{text!r} has no port: write {text}:port")
     return host, int(digits) if digits else port or 0
+
+
+def endpoint(host: str, port: int) -> str:
+    """`host:port`, or `[IPv6 address]:port`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_address(host: str) -> bool:

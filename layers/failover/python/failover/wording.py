@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sized
 from difflib import get_close_matches
 from typing import Any, Final
@@ -213,7 +214,7 @@ def _instead(kind: str, value: Any) -> str:
             return ""
         case "string_type", bool() | int() | float():
             return f': write "{json.dumps(value)}"'
-        case "int_type" | "int_from_float" | "float_type", str() if value.isdecimal():
+        case "int_type" | "int_from_float" | "float_type", str() if re.fullmatch("[0-9]{1,15}", value):
             return f": write {value} without quotes"
         case "bool_type", str() if value in ("true", "false"):
             return f": write {value} without quotes"

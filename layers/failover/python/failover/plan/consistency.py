@@ -17,19 +17,30 @@ from failover.wording import Problem, join
 FASTEST_WATCH_S: Final = 2
 """The shortest time between two looks at the sites that can be deployed (`WatchSeconds`)."""
 _ARN_PARTS: Final = 6
+_POINTED_BY_CNAME: Final = ("route53-record", "cloud-dns")
+"""Kinds of names of which the controller itself writes the record."""
 
 
 def contradictions(plan: Plan) -> Iterator[Problem]:
     """Why a plan is refused though each of its fields is well-formed."""
     if plan.home not in plan.sites:
         yield "home", f"names no site of the plan: write {' or '.join(plan.sites)}"
+    if FENCED in plan.sites:
+        yield f"sites.{FENCED}", "is what a fleet is routed to that is fenced: give the site another name"
     yield from _other_names(plan)
+    yield from _canary(plan)
     yield from _same_on_both_sites(plan)
     yield from _alarms_of_two_sites(plan)
     for name, site in plan.sites.items():
         yield from _routes(plan, name, site)
     if len({link.name for link in plan.links}) < len(plan.links):
         yield "links", "names one link twice"
+    if plan.dns.kind in _POINTED_BY_CNAME:
+        for name in filter(lambda name: is_address(plan.sites[name].dns_target), plan.sites):
+            yield (
+                f"sites.{name}.dns_target",
+                f"is the address {plan.sites[name].dns_target}, and a CNAME leads to a name: write the load balancer's",
+            )
     for field in ("controls", "endpoints", "alias_zones"):
         if (by_site := getattr(plan.dns, field, None)) and by_site.keys() != plan.sites.keys():
             yield f"dns.{field}", f"must name each site of the plan ({', '.join(plan.sites)}) and no other"
@@ -88,12 +99,25 @@ def _other_names(plan: Plan) -> Iterator[Problem]:
             yield "bootstrap", f"names {host}, which no flip leads elsewhere: write {plan.hostname}, the hostname"
 
 
+def _canary(plan: Plan) -> Iterator[Problem]:
+    """Records of ours must go to a topic that is nobody else's, and that can be written on both clusters."""
+    topic = plan.clients.canary_topic
+    if topic in plan.protect.topics:
+        yield "clients.canary_topic", f"is {topic}, which protect.topics has mirrored: name one that is no mirror"
+    if topic.startswith("__"):
+        yield "clients.canary_topic", f"is {topic}, and topics that begin with __ are Kafka's own: name another one"
+
+
 def _same_on_both_sites(plan: Plan) -> Iterator[Problem]:
     first, second = plan.sites
     if plan.sites[first].kafka.cluster_id == plan.sites[second].kafka.cluster_id:
         yield f"sites.{second}.kafka.cluster_id", f"is the cluster of site {first} too"
-    if plan.sites[first].dns_target.rstrip(".") == plan.sites[second].dns_target.rstrip("."):
+    if _canonical(plan.sites[first].dns_target) == _canonical(plan.sites[second].dns_target):
         yield f"sites.{second}.dns_target", f"is the target of site {first} too"
+
+
+def _canonical(name: str) -> str:
+    return name.lower().rstrip(".")
 
 
 def _alarms_of_two_sites(plan: Plan) -> Iterator[Problem]:

@@ -39,12 +39,15 @@ class Document:
     problems: tuple[Problem, ...]
 
 
-def read_document(text: str) -> Document:
-    """The mapping in a YAML text; every reason why it is no document of a plan is a problem, none is raised."""
+def read_document(text: str, limit: int | None = SIZE_LIMIT) -> Document:
+    """The mapping in a YAML text; every reason why it is no document is a problem, none is raised.
+
+    `limit`: what its store keeps, in bytes; None: it is kept in no store.
+    """
     size = len(text.encode(errors="surrogatepass"))
     too_large = (
-        [("(document)", f"is {size:,} bytes, and Parameter Store keeps {SIZE_LIMIT:,}: leave out comments, or topics")]
-        if size > SIZE_LIMIT
+        [("(document)", f"is {size:,} bytes, and Parameter Store keeps {limit:,}: leave out comments, or topics")]
+        if limit is not None and size > limit
         else []
     )
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from failover.errors import BadPlan, UnknownSite
 from failover.plan.base import ClientHostname, Endpoint, Host, Label, Name, Origin, PlanModel, Region, form
@@ -27,7 +27,19 @@ FENCED: Final = "fenced"
 ROUTE53_REGION: Final = "us-east-1"
 """Where the metrics of Route 53's health checks are, and so the alarms on them
 (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-health-checks.html)."""
-Topic = Annotated[str, form(r"^[A-Za-z0-9._-]{1,249}$", "a topic: letters, digits, ., _ and -, 249 at most")]
+
+
+def _topic(name: str) -> str:
+    if name in (".", ".."):
+        raise ValueError(f"is {name}, which Kafka takes for no topic")
+    return name
+
+
+Topic = Annotated[
+    str,
+    form(r"^[A-Za-z0-9._-]{1,249}$", "a topic: letters, digits, ., _ and -, 249 at most"),
+    AfterValidator(_topic),
+]
 
 
 class Kafka(PlanModel):

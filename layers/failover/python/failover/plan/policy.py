@@ -15,9 +15,9 @@ from failover.plan.base import Label, PlanModel, form
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY, _WEEK = 24 * 60, 7 * 24 * 60
 """In minutes."""
-_DATE: Final = re.compile(r"\d{4}-")
+_DATE: Final = re.compile(r"[0-9]{4}-")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-TimeOfDay = Annotated[str, form(r"^([01]\d|2[0-3]):[0-5]\d$", 'a time of day in UTC, such as "22:30"')]
+TimeOfDay = Annotated[str, form(r"^([01][0-9]|2[0-3]):[0-5][0-9]$", 'a time of day in UTC, such as "22:30"')]
 
 
 class Weekly(PlanModel):

@@ -75,6 +75,14 @@ def test_a_port_that_is_bound_on_every_address_leads_nowhere_from_another_host(a
     assert instance.bootstrap is None
 
 
+def test_a_task_with_an_ipv6_address_alone_is_asked_at_a_host_and_a_port() -> None:
+    (instance,) = fleet(service(), attached(networkInterfaces=[{"ipv6Address": "2001:db8::7"}])).look().instances
+    assert (instance.bootstrap, instance.metrics) == ("[2001:db8::7]:9092", "[2001:db8::7]:9190")
+    binding = {"containerPort": 9092, "hostPort": 32768, "bindIP": "2001:db8::9"}
+    (instance,) = fleet(service(), attached(networkBindings=[binding])).look().instances
+    assert instance.bootstrap == "[2001:db8::9]:32768"
+
+
 def test_the_admin_port_is_no_route_wherever_it_stands_among_the_bindings() -> None:
     admin = {"bindIP": "10.0.0.9", "containerPort": 9190, "hostPort": 32700}
     route = {"bindIP": "10.0.0.9", "containerPort": 9092, "hostPort": 32768}

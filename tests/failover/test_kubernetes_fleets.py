@@ -105,6 +105,15 @@ def test_a_pod_is_reached_at_its_node_where_it_is_published_there_else_at_itself
     assert bootstrap_of({"metadata": {}, "spec": {}}, 9092) is None
 
 
+def test_a_pod_of_a_cluster_with_ipv6_addresses_is_reached_at_a_host_and_a_port() -> None:
+    some = pod()
+    some["status"]["podIP"] = "2001:db8::7"
+    assert bootstrap_of(some, 9092) == "[2001:db8::7]:9092"
+    some["spec"]["containers"] = [{"ports": [{"containerPort": 9092, "hostPort": 31000}]}]
+    some["status"]["hostIP"] = "2001:db8::9"
+    assert bootstrap_of(some, 9092) == "[2001:db8::9]:31000"
+
+
 @pytest.mark.parametrize("missing", ["replicas", "updatedReplicas", "availableReplicas", "observedGeneration"])
 def test_a_deployment_has_not_rolled_out_while_a_count_is_missing(missing: str) -> None:
     status = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}

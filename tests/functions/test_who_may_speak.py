@@ -13,6 +13,7 @@ import yaml
 from failover.aws.clients import client
 from failover.detection.evidence import Signal
 from failover.detection.signal_store import signals
+from failover.errors import MalformedEvent
 from failover.ledger.ledger import Ledger
 from tests.functions.heard_events import EVENTS, event, executions, sighting
 
@@ -122,6 +123,8 @@ def test_a_status_page_may_tell_of_a_component(deployed: Any, call: Call, status
         ({"impact": "maintenance", "status": "scheduled"}, False),
         ({"components": []}, True),
         ({"updated_at": None}, True),
+        ({"components": None, "impact": None, "name": None, "status": "resolved"}, False),
+        ({"created_at": None, "components": [{"name": None, "status": None}]}, True),
     ],
 )
 def test_an_incident_of_any_kind_is_read(deployed: Any, call: Call, change: dict[str, Any], lost: bool) -> None:
@@ -132,6 +135,30 @@ def test_an_incident_of_any_kind_is_read(deployed: Any, call: Call, change: dict
 
 def test_a_status_page_that_tells_of_neither_is_no_dead_letter(deployed: Any, call: Call) -> None:
     assert call("judge", status_post())["judged"] == []
+
+
+def test_a_status_page_may_tell_of_a_component_by_its_id_alone(deployed: Any, call: Call) -> None:
+    call("judge", status_post(component=None, component_update=UPDATE | {"created_at": None}))
+    assert {(signal.site, signal.source, signal.says_lost) for signal in known()} == {
+        (site, "confluent-status/component-c1", True) for site in ("east", "west")
+    }
+
+
+def test_health_may_leave_out_what_it_does_not_know(deployed: Any, call: Call) -> None:
+    told = event_file("aws-health")
+    told["detail"] |= {"startTime": None, "lastUpdatedTime": None, "eventRegion": "us-east-2", "statusCode": None}
+    call("judge", told)
+    (signal,) = known()
+    assert (signal.site, signal.says_lost) == ("east", True)
+
+
+def test_an_alarm_that_can_not_be_read_is_a_dead_letter_only_if_a_plan_may_mean_it(deployed: Any, call: Call) -> None:
+    told = event("alarm-metric")
+    told["detail"]["state"] = {"value": "A_STATE_OF_TOMORROW"}
+    with pytest.raises(MalformedEvent):
+        call("judge", told)
+    told["detail"]["alarmName"] = "of-somebody-else"
+    assert call("judge", told)["judged"] == []
 
 
 def test_an_alarm_that_no_plan_names_is_no_dead_letter_though_a_plan_can_not_be_read(deployed: Any, call: Call) -> None:

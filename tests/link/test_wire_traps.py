@@ -316,10 +316,16 @@ def test_a_link_that_was_just_made_is_known_a_little_later(rest: Scripted, link:
         ({"error_code": 50003, "message": "try later"}, LinkUncertain, 500),
         ({"errors": [{"status": "404", "title": "Not Found", "detail": "no such link"}]}, LinkNotFound, 404),
         ({"errors": [{"detail": "something went wrong"}]}, LinkUncertain, 500),
+        ({"kind": "KafkaError", "error_code": 40301, "message": "Request is not authorized"}, LinkRejected, 403),
+        (b"\n<!DOCTYPE html><html><title>Sign in</title></html>", LinkUncertain, 500),
     ],
 )
 def test_a_success_that_says_it_failed_is_none(
-    rest: Scripted, link: KafkaRestLink, body: dict[str, Any], kind: type[LinkRejected | LinkUnavailable], status: int
+    rest: Scripted,
+    link: KafkaRestLink,
+    body: dict[str, Any] | bytes,
+    kind: type[LinkRejected | LinkUnavailable],
+    status: int,
 ) -> None:
     rest.says(Reply(200, body))
     with pytest.raises(kind) as error:
@@ -359,6 +365,14 @@ def test_throttling_by_any_name_is_asked_again_and_was_not_carried_out(
         ),
         (Reply(400, {"errors": [{"title": "Bad Request"}, {"detail": "and more"}]}), "Bad Request and more"),
         (Reply(502, b"<html><title>Bad Gateway</title><p>x", "text/html"), "Bad Gateway"),
+        (Reply(502, b"<html><style>p {}</style><h1>Bad Gateway</h1><p>of nginx", "text/html"), "Bad Gateway of nginx"),
+        (Reply(400, b"<id> must be a cluster", "text/plain"), "must be a cluster"),
+        (Reply(400, b"a link of id <none> is not there", "text/plain"), "a link of id <none> is not there"),
+        (Reply(401, {"error": "invalid_token", "error_description": "expired"}), "expired"),
+        (Reply(403, {"title": "Forbidden", "status": 403, "detail": "no such pool"}), "no such pool"),
+        (Reply(400, {"error_code": 40002, "message": None, "cause": "unheard of"}), "unheard of"),
+        (Reply(400, {"errors": ["the pool is not known"]}), "the pool is not known"),
+        (Reply(400, b'"only a word"'), "only a word"),
     ],
 )
 def test_the_text_of_a_refusal_is_kept_whatever_its_shape(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from failover.detection.evidence import Signal
@@ -25,11 +25,26 @@ def _http_date(given: Any) -> Any:
 HealthTime = Annotated[datetime, BeforeValidator(_http_date)]
 
 
-class HealthEvent(BaseModel):
+class _Part(BaseModel):
+    """What somebody else's service sends: more fields than are read here, and null where it has nothing to say."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_says_nothing(cls, given: Any) -> Any:
+        return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class HealthEvent(_Part):
     """The `detail` of an "AWS Health Event"
     (https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html)."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
     event_arn: str
     service: str
@@ -37,7 +52,7 @@ class HealthEvent(BaseModel):
     event_type_category: str
     status_code: str = "open"
     event_region: str = ""
-    start_time: HealthTime
+    start_time: HealthTime = Field(default_factory=_now)
     last_updated_time: HealthTime | None = None
 
     def signals(self, plan: Plan, delivered_to: str) -> Iterable[Signal]:
@@ -57,32 +72,32 @@ class HealthEvent(BaseModel):
             )
 
 
-class _Component(BaseModel):
+class _Component(_Part):
     id: str = ""
     name: str = ""
     status: str = "operational"
 
 
-class _ComponentUpdate(BaseModel):
-    created_at: AwareDatetime
+class _ComponentUpdate(_Part):
+    created_at: AwareDatetime = Field(default_factory=_now)
+    component_id: str = ""
+    new_status: str = "operational"
 
 
-class _Incident(BaseModel):
+class _Incident(_Part):
     id: str
-    name: str
+    name: str = "an incident"
     status: str
     impact: str = "none"
-    created_at: AwareDatetime
+    created_at: AwareDatetime = Field(default_factory=_now)
     updated_at: AwareDatetime | None = None
     components: tuple[_Component, ...] = ()
 
 
-class StatusPost(BaseModel):
+class StatusPost(_Part):
     """The `detail` of a "Confluent Status" event: what a status page of Atlassian Statuspage posts to a webhook, of an
     incident or of a component (https://support.atlassian.com/statuspage/docs/enable-webhook-notifications/). Of neither
     it says nothing of a site."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     incident: _Incident | None = None
     component: _Component | None = None
@@ -92,8 +107,9 @@ class StatusPost(BaseModel):
         """What it says of the sites whose region it names; if it names none, of both."""
         if self.incident is not None:
             yield from _of_incident(self.incident, plan)
-        elif self.component is not None and self.component_update is not None:
-            yield from _of_component(self.component, self.component_update.created_at.timestamp(), plan)
+        elif update := self.component_update:
+            component = self.component or _Component(id=update.component_id, status=update.new_status)
+            yield from _of_component(component, update.created_at.timestamp(), plan)
 
 
 def _of_incident(incident: _Incident, plan: Plan) -> Iterable[Signal]:
@@ -119,7 +135,7 @@ def _of_component(component: _Component, at: float, plan: Plan) -> Iterable[Sign
             says_lost=component.status in _OUTAGES,
             at=at,
             since=at,
-            why=f"{component.name} is {component.status}",
+            why=f"{component.name or 'a component'} is {component.status}",
             kind="advisory",
             vantage="confluent-status",
         )

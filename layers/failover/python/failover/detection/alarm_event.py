@@ -35,7 +35,7 @@ class AlarmState(_Part):
 class MuteDetail(_Part):
     """The mute rule that silences the alarm now."""
 
-    muted_by_arn: str
+    muted_by_arn: str = "a mute rule"
 
 
 class AlarmStateChange(_Part):

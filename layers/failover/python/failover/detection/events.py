@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeGuard
 
@@ -91,8 +91,14 @@ def _received(signal: Signal, now: float) -> Signal:
 
 
 def _alarm(envelope: _Envelope) -> ParsedEvent:
-    change = read(AlarmStateChange, envelope.detail)
-    name, region, plans = change.alarm_name, envelope.region, deployed_plans()
+    region, plans = envelope.region, deployed_plans()
+    try:
+        change = read(AlarmStateChange, envelope.detail)
+    except MalformedEvent:
+        if (name := _name_of_no_plans_alarm(envelope, plans)) is None:
+            raise
+        return ParsedEvent(name, (), f"no plan names this alarm of {region} under sites.<site>.alarms")
+    name = change.alarm_name
     by_plan = [
         PlanSignals(plan, (change.signal(site, plan.vantage_of_alarm(name, region), region),))
         for plan in plans.values()
@@ -101,6 +107,17 @@ def _alarm(envelope: _Envelope) -> ParsedEvent:
     if not by_plan and (bad := next((plan for plan in plans.values() if _names(plan, name)), None)):
         raise bad
     return ParsedEvent(name, tuple(by_plan), f"no plan names this alarm of {region} under sites.<site>.alarms")
+
+
+def _name_of_no_plans_alarm(envelope: _Envelope, plans: Mapping[str, Plan | BadPlan]) -> str | None:
+    """The name of an alarm, if it certainly is none of a plan's."""
+    name = envelope.detail.get("alarmName")
+    if not isinstance(name, str) or any(
+        plan.site_of_alarm(name, envelope.region) if isinstance(plan, Plan) else _names(plan, name)
+        for plan in plans.values()
+    ):
+        return None
+    return name
 
 
 def _names(plan: Plan | BadPlan, alarm: str) -> TypeGuard[BadPlan]:

@@ -18,6 +18,7 @@ from failover.errors import FleetRejected, FleetUnavailable, Obstacle
 from failover.fleets import FleetState, Instance
 from failover.plan.fleets import EcsFleet
 from failover.plan.model import FENCED
+from failover.validation import endpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -208,10 +209,10 @@ def _instance(task: dict[str, Any], wanted: str, port: int) -> Instance:
     admin = next((at for inside, at in published if inside == ADMIN_PORT), None)
     return Instance(
         name=_name(task),
-        bootstrap=route or (f"{address}:{port}" if address else None),
+        bootstrap=route or (endpoint(address, port) if address else None),
         zone=task.get("availabilityZone") or None,
         proof=f"runs {wanted.rsplit('/', 1)[-1]}" if task.get("taskDefinitionArn") == wanted else None,
-        metrics=admin or (f"{address}:{ADMIN_PORT}" if address else None),
+        metrics=admin or (endpoint(address, ADMIN_PORT) if address else None),
     )
 
 
@@ -249,7 +250,7 @@ def _published(task: dict[str, Any]) -> list[tuple[int, str]]:
     """Each port of the containers, and where it is published (bridge and host network mode), the route's bootstrap
     first."""
     return [
-        (int(binding.get("containerPort", 0)), f"{binding['bindIP']}:{binding['hostPort']}")
+        (int(binding.get("containerPort", 0)), endpoint(binding["bindIP"], binding["hostPort"]))
         for container in task.get("containers", [])
         for binding in container.get("networkBindings", [])
         if binding.get("hostPort") and binding.get("bindIP") not in _ANY_ADDRESS
@@ -260,6 +261,6 @@ def _attached(task: dict[str, Any]) -> str | None:
     """The task's own address (awsvpc network mode)."""
     for container in task.get("containers", []):
         for interface in container.get("networkInterfaces", []):
-            if interface.get("privateIpv4Address"):
-                return str(interface["privateIpv4Address"])
+            if address := interface.get("privateIpv4Address") or interface.get("ipv6Address"):
+                return str(address)
     return None

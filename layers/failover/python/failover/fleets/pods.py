@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from failover.fleets.kubernetes import Object
+from failover.validation import endpoint
 
 
 def started_at(pod: Object) -> float:
@@ -47,8 +48,8 @@ def bootstrap_of(pod: Object, port: int) -> str | None:
     for container in pod["spec"].get("containers", []):
         for published in container.get("ports") or []:
             if published.get("containerPort") == port and published.get("hostPort") and status.get("hostIP"):
-                return f"{status['hostIP']}:{published['hostPort']}"
-    return f"{status['podIP']}:{port}" if status.get("podIP") else None
+                return endpoint(status["hostIP"], published["hostPort"])
+    return endpoint(status["podIP"], port) if status.get("podIP") else None
 
 
 def zone_of(pod: Object) -> str | None:

@@ -39,7 +39,8 @@ _NOT_YET: Final = ("Unable to resolve cluster link information", "does not have 
 _THROTTLED: Final = re.compile(r"too many requests|rate.?limit|throttl", re.IGNORECASE)
 _ERROR_AT_MOST: Final = 65_536
 """Bytes of an answer that may be an error's; longer ones are lists."""
-_BEGINS_AS_ERROR: Final = re.compile(rb'\s*\{\s*"(error_code|errors|message)"')
+_ERROR_FIELD: Final = re.compile(rb'"(error_code|errors)"')
+_TAGS: Final = re.compile(rb"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _EXISTS: Final = "already exists"
 """Said with 409, with 400 (40002), and in the spec's example with 404."""
 _NAMED: Final = 3
@@ -129,8 +130,10 @@ def no_token(call: Call, error: NoToken) -> Trouble:
 
 
 def says_failed(body: bytes) -> bool:
-    """Whether an answer is an error, whatever its status."""
-    if len(body) > _ERROR_AT_MOST or not _BEGINS_AS_ERROR.match(body):
+    """Whether an answer is an error, whatever its status; a page is one of whoever stands before the API."""
+    if body[:_ERROR_AT_MOST].lstrip().startswith(b"<"):
+        return True
+    if len(body) > _ERROR_AT_MOST or not _ERROR_FIELD.search(body):
         return False
     error = _parsed(body)
     return error is not None and (bool(error.errors) or (error.code or 0) >= httpx.codes.BAD_REQUEST)
@@ -190,12 +193,15 @@ def _of(call: Call) -> dict[str, Any]:
 
 
 def _read(body: bytes, content_type: str) -> tuple[int | None, str]:
-    """The code and the text of an error, whatever it looks like."""
-    if (error := _parsed(body)) is not None:
+    """The code and the text of an error, whatever it looks like: Confluent's two shapes, a page, or what there is."""
+    error = _parsed(body)
+    if error is not None and error.text:
         return error.code, f"{error.code or ''} {error.text[:_SAID_AT_MOST]}"
     page = re.search(rb"<title>(.{1,80}?)</title>", body, re.IGNORECASE | re.DOTALL)
-    line = page[1] if page else b"" if b"<" in body else body[:_SAID_AT_MOST]
-    return None, f"({content_type or 'no content type'}) {' '.join(line.decode(errors='replace').split())}"
+    is_page = "html" in content_type or body.lstrip().startswith(b"<")
+    line = page[1] if page else _TAGS.sub(b" ", body) if is_page else body
+    text = " ".join(line.decode(errors="replace").split())[:_SAID_AT_MOST]
+    return (error.code if error is not None else None), f"({content_type or 'no content type'}) {text}"
 
 
 def _parsed(body: bytes) -> _ErrorBody | None:

@@ -22,9 +22,9 @@ from failover.container import remembered
 from failover.decision.case import Case, Decision
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import decision_record, last_decision, record_decision
-from failover.decision.notices import notify_ended_holder, notify_held_back
-from failover.decision.rules import held_back, judge, only_too_young
-from failover.decision.votes import seen_well, votes_against
+from failover.decision.notices import notify_ended_holder, notify_withheld
+from failover.decision.rules import failover_withheld, judge, only_too_young
+from failover.decision.votes import observed_healthy, votes_against
 from failover.detection.alarm_recheck import current_signals
 from failover.detection.events import PlanSignals, parse_event
 from failover.detection.evidence import Evidence, Signal
@@ -112,12 +112,12 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
     answer = {"plan": plan.name, "kept": saved, "started": started, "why": decision.why}
     logger.info("judged", extra={**answer, "votes": decision.votes, "heard": [_spoken(each) for each in heard.signals]})
     if failure is not None:
-        notify_held_back(record, state.epoch, str(failure), type(failure).__name__)
+        notify_withheld(record, state.epoch, str(failure), type(failure).__name__)
         raise failure
     if (ended := ended_holder(case.state)) is not None:
         notify_ended_holder(plan.name, case.state.epoch, ended, now)
-    elif held_back(case, decision):
-        notify_held_back(record, case.state.epoch)
+    elif failover_withheld(case, decision):
+        notify_withheld(record, case.state.epoch)
     return answer
 
 
@@ -133,7 +133,7 @@ def _case(plan: Plan, state: PlanState, known: tuple[Signal, ...], ledger: Ledge
         deferred_to=deferred_to(plan, state.active, current_region(), controller_regions()),
         ended_holder=None if ended is None else str(ended),
     )
-    if state.denial is None or not seen_well(case, state.denial.at):
+    if state.denial is None or not observed_healthy(case, state.denial.at):
         return case
     ledger.forget_denial(plan.name, state.denial)
     return replace(case, state=replace(state, denial=None))

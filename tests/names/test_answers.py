@@ -48,7 +48,7 @@ def test_a_name_server_is_asked_by_either_kind_of_address(server: str) -> None:
 
 @pytest.mark.parametrize("server", ["::1", "2001:db8::1", "[::1", "[::1]x", "a:b", "fd00:ec2::253"])
 def test_one_that_can_not_be_asked_is_said_and_ends_nothing(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "ASKED_S", 0.2)
+    monkeypatch.setattr(answers, "QUERY_TIMEOUT_S", 0.2)
     found = answers.ask([server], "kafka.orders.example.com", "CNAME", {})
     assert found[server].startswith("no answer (")
 

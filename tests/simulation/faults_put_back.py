@@ -77,7 +77,7 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
     return {
         "accepted is taken for done": lambda: _put("simulated_promote_mirrors", "_left", lambda *_: []),
         "a denial is forgotten": lambda: _put("simulated_conclude", "_denial", nothing),
-        "what is held back is not told": lambda: _put("simulated_judge", "notify_held_back", nothing),
+        "what is held back is not told": lambda: _put("simulated_judge", "notify_withheld", nothing),
         "an end is not told": lambda: _put("simulated_announce", "announce", nothing),
         "who ended and holds the lease is not told": lambda: _put("simulated_judge", "notify_ended_holder", nothing),
         "an alarm that stands ages out": lambda: _put(

@@ -22,11 +22,13 @@ from failover.ledger.records import PlanState
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 if it was done."""
-    asked = _parser().parse_args(arguments)
-    book = Ledger(client("dynamodb"), asked.table)
+    options = _parser().parse_args(arguments)
+    book = Ledger(client("dynamodb"), options.table)
     try:
         print(
-            {"decisions": _decisions, "state": _state, "pause": _pause, "resume": _resume}[asked.command](book, asked)
+            {"decisions": _decisions, "state": _state, "pause": _pause, "resume": _resume}[options.command](
+                book, options
+            )
         )
     except FailoverError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -38,26 +40,28 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m failover", description=__doc__)
     parser.add_argument("--table", default=os.environ.get("LEDGER_TABLE", "failover-ledger"), help="the ledger's table")
     commands = parser.add_subparsers(dest="command", required=True)
-    asked = commands.add_parser("decisions", help="the latest decisions, also those to do nothing, the last one first")
-    asked.add_argument("plan")
-    asked.add_argument("--most", type=int, default=20, help="how many")
-    asked.add_argument("--json", action="store_true", help="whole, with their evidence, one a line")
-    asked = commands.add_parser("state", help="where the plan stands, and what each source last said")
-    asked.add_argument("plan")
-    asked = commands.add_parser("pause", help="start nothing by itself until it is resumed")
-    asked.add_argument("plan")
-    asked.add_argument("--why", required=True)
-    asked.add_argument("--by", default=getpass.getuser())
-    asked = commands.add_parser("resume", help="end a pause, and take a denial back")
-    asked.add_argument("plan")
+    command = commands.add_parser(
+        "decisions", help="the latest decisions, also those to do nothing, the last one first"
+    )
+    command.add_argument("plan")
+    command.add_argument("--most", type=int, default=20, help="how many")
+    command.add_argument("--json", action="store_true", help="whole, with their evidence, one a line")
+    command = commands.add_parser("state", help="where the plan stands, and what each source last said")
+    command.add_argument("plan")
+    command = commands.add_parser("pause", help="start nothing by itself until it is resumed")
+    command.add_argument("plan")
+    command.add_argument("--why", required=True)
+    command.add_argument("--by", default=getpass.getuser())
+    command = commands.add_parser("resume", help="end a pause, and take a denial back")
+    command.add_argument("plan")
     return parser
 
 
-def _decisions(book: Ledger, asked: argparse.Namespace) -> str:
-    found = decisions(book, asked.plan, asked.most)
-    if asked.json:
-        return "\n".join(json.dumps(each.as_document() | {"evidence": each.evidence}) for each in found)
-    return "\n".join(map(_line, found)) or f"nothing was decided of {asked.plan} yet"
+def _decisions(book: Ledger, options: argparse.Namespace) -> str:
+    records = decisions(book, options.plan, options.most)
+    if options.json:
+        return "\n".join(json.dumps(record.as_document() | {"evidence": record.evidence}) for record in records)
+    return "\n".join(map(_line, records)) or f"nothing was decided of {options.plan} yet"
 
 
 def _line(record: DecisionRecord) -> str:
@@ -65,8 +69,8 @@ def _line(record: DecisionRecord) -> str:
     return f"{_written(record.at)}  {record.by:<20}  {record.decision.verdict:<10}  {record.decision.why}{started}"
 
 
-def _state(book: Ledger, asked: argparse.Namespace) -> str:
-    state = book.state(asked.plan, "(home)")
+def _state(book: Ledger, options: argparse.Namespace) -> str:
+    state = book.state(options.plan, "(home)")
     lines = [
         f"active   {state.active}, epoch {state.epoch}",
         f"lease    {state.holder or 'free'}",
@@ -74,9 +78,9 @@ def _state(book: Ledger, asked: argparse.Namespace) -> str:
         f"denied   {_denial(state)}",
         f"changed  {_written(state.changed_at) if state.changed_at else 'never'}",
     ]
-    for signal in sorted(signals(book, asked.plan), key=lambda signal: (signal.site, signal.source)):
-        said = "lost" if signal.says_lost else "not lost"
-        lines.append(f"signal   {signal.site}  {signal.source:<32}  {said:<8}  {_written(signal.at)}  {signal.why}")
+    for signal in sorted(signals(book, options.plan), key=lambda signal: (signal.site, signal.source)):
+        verdict = "lost" if signal.says_lost else "not lost"
+        lines.append(f"signal   {signal.site}  {signal.source:<32}  {verdict:<8}  {_written(signal.at)}  {signal.why}")
     return "\n".join(lines)
 
 
@@ -85,14 +89,14 @@ def _denial(state: PlanState) -> str:
     return f"from {denial.site} since {_written(denial.at)}, {denial.execution}: {denial.why}" if denial else "no"
 
 
-def _pause(book: Ledger, asked: argparse.Namespace) -> str:
-    book.pause(asked.plan, f"{asked.by}: {asked.why}")
-    return f"{asked.plan} is paused: nothing is started by itself until it is resumed"
+def _pause(book: Ledger, options: argparse.Namespace) -> str:
+    book.pause(options.plan, f"{options.by}: {options.why}")
+    return f"{options.plan} is paused: nothing is started by itself until it is resumed"
 
 
-def _resume(book: Ledger, asked: argparse.Namespace) -> str:
-    book.resume(asked.plan)
-    return f"{asked.plan} goes on"
+def _resume(book: Ledger, options: argparse.Namespace) -> str:
+    book.resume(options.plan)
+    return f"{options.plan} goes on"
 
 
 def _written(seconds: float) -> str:

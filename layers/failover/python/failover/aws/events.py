@@ -13,7 +13,7 @@ from failover.errors import ServiceRejected, ServiceUnavailable
 SOURCE: Final = "kafka.failover"
 SIZE_LIMIT: Final = 250_000
 """Bytes of one message: EventBridge and SNS take 256 KB with everything around it."""
-LEFT_OUT: Final = "left_out"
+OMITTED: Final = "left_out"
 
 
 def put_event_at_most_once(detail_type: str, detail: dict[str, Any], region: str | None = None) -> str | None:
@@ -53,10 +53,10 @@ def sized_json(document: dict[str, Any], indent: int | None = None) -> str:
     """The document as JSON of at most `SIZE_LIMIT` bytes: what is too long goes, the longest first, and its name is
     kept in `left_out`. The ledger has the whole."""
     text = json.dumps(document, indent=indent, default=str)
-    rest, left_out = dict(document), list[str]()
+    rest, omitted = dict(document), list[str]()
     while len(text.encode()) > SIZE_LIMIT and rest:
         longest = max(rest, key=lambda name: len(json.dumps(rest[name], indent=indent, default=str)))
         del rest[longest]
-        left_out.append(longest)
-        text = json.dumps(rest | {LEFT_OUT: left_out}, indent=indent, default=str)
+        omitted.append(longest)
+        text = json.dumps(rest | {OMITTED: omitted}, indent=indent, default=str)
     return text

@@ -64,14 +64,14 @@ def put_event_at_least_once(*, key: str, detail_type: str, detail: Message) -> N
 
 def subject_line(text: str) -> str:
     """A subject that SNS takes: one line, no control character, at most 99 characters."""
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split()) or "Failover controller"
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split()) or "Failover controller"
     return line if len(line) <= SUBJECT_LIMIT else f"{line[: SUBJECT_LIMIT - 3]}..."
 
 
 def _tell(effect: Callable[..., bool], notification: Message) -> None:
     for pause in (*LOOK_AGAIN_S, None):
         try:
-            _tell_unless_told(effect, notification)
+            _tell_once(effect, notification)
         except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError):
             if pause is None:
                 raise ServiceUnavailable(
@@ -82,14 +82,14 @@ def _tell(effect: Callable[..., bool], notification: Message) -> None:
             return
 
 
-def _tell_unless_told(effect: Callable[..., bool], notification: Message) -> None:
+def _tell_once(effect: Callable[..., bool], notification: Message) -> None:
     of = f"the ledger, for whether {notification['key']!r} was told"
-    told: list[str] = []
+    delivered: list[str] = []
     with aws_errors(of, transient=LedgerUnavailable, final=LedgerRejected):
         try:
-            _guarded(effect)(notification=notification, told=told)
+            _guarded(effect)(notification=notification, delivered=delivered)
         except IdempotencyPersistenceLayerError as error:
-            if told:  # Only its record is missing: at worst it is told again.
+            if delivered:  # Only its record is missing: at worst it is told again.
                 return
             if isinstance(cause := cause_of(error), AWS_ERRORS):
                 raise cause from None
@@ -127,7 +127,7 @@ def _guarded(effect: Callable[..., bool]) -> Callable[..., bool]:
     return guarded
 
 
-def _publish(notification: Message, told: list[str]) -> bool:
+def _publish(notification: Message, delivered: list[str]) -> bool:
     of = f"SNS, for the notification {notification['key']!r}"
     with aws_errors(of, transient=ServiceUnavailable, final=ServiceRejected):
         client("sns", attempts=1).publish(
@@ -135,11 +135,11 @@ def _publish(notification: Message, told: list[str]) -> bool:
             Subject=notification["subject"],
             Message=sized_json(notification["message"], indent=2),
         )
-    told.append(notification["key"])
+    delivered.append(notification["key"])
     return True
 
 
-def _put_event(notification: Message, told: list[str]) -> bool:
+def _put_event(notification: Message, delivered: list[str]) -> bool:
     put_event(notification["detail_type"], notification["detail"])
-    told.append(notification["key"])
+    delivered.append(notification["key"])
     return True

@@ -53,7 +53,7 @@ class OAuthClient:
 
 
 Credentials = ApiKey | OAuthClient
-Given = TypeVar("Given")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -64,23 +64,23 @@ class Secret:
 
     def read(self) -> Credentials:
         """As they were at most five minutes ago. While Secrets Manager does not answer, those read last go on."""
-        held = _held().get(self.name)
-        if held is not None and time.time() - held.asked_at < SECRET_CACHED_S:
-            return held.credentials
+        cached = _cache().get(self.name)
+        if cached is not None and time.time() - cached.read_at < SECRET_CACHED_S:
+            return cached.credentials
         try:
             return self.read_anew()
         except ServiceUnavailable:
-            if held is None:
+            if cached is None:
                 raise
-            return self._keep(held.credentials)
+            return self._keep(cached.credentials)
 
     def read_anew(self) -> Credentials:
         """As they are now: for who was refused with those of earlier."""
         return self._keep(_fetched(self.name))
 
-    def _keep(self, found: Credentials) -> Credentials:
-        _held()[self.name] = _Held(found, time.time())
-        return found
+    def _keep(self, credentials: Credentials) -> Credentials:
+        _cache()[self.name] = _CachedSecret(credentials, time.time())
+        return credentials
 
 
 def credentials(name: str | None) -> Credentials | None:
@@ -93,7 +93,7 @@ def credentials(name: str | None) -> Credentials | None:
     return None if name is None else Secret(name).read()
 
 
-def with_credentials(name: str | None, ask: Callable[[Credentials | None], Given]) -> Given:
+def with_credentials(name: str | None, ask: Callable[[Credentials | None], Answer]) -> Answer:
     """What `ask` gives with the secret's credentials; if Kafka refuses them, asked once more with those of now.
 
     Raises:
@@ -116,16 +116,16 @@ def without(text: str, *secrets: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _CachedSecret:
     """What a secret held when it was last asked for, by the wall clock: a monotonic one stands still with a frozen
     container."""
 
     credentials: Credentials
-    asked_at: float
+    read_at: float
 
 
 @remembered
-def _held() -> dict[str, _Held]:
+def _cache() -> dict[str, _CachedSecret]:
     return {}
 
 
@@ -145,20 +145,20 @@ def _parsed(name: str, document: str) -> Credentials:
         fields = TypeAdapter(dict[str, Any]).validate_json(document)
     except ValidationError:
         raise CredentialsMissing(f"secret {name!r} {_SHAPES}") from None
-    given = {key: value.strip() for key, value in fields.items() if isinstance(value, str) and value.strip()}
+    values = {key: value.strip() for key, value in fields.items() if isinstance(value, str) and value.strip()}
     try:
-        if "client_id" not in given:
-            return ApiKey(given["key"], given["secret"])
-        found = OAuthClient(
-            given["client_id"],
-            given["client_secret"],
-            given["token_endpoint"],
-            given.get("scope"),
-            given.get("logical_cluster"),
-            given.get("identity_pool_id"),
+        if "client_id" not in values:
+            return ApiKey(values["key"], values["secret"])
+        client = OAuthClient(
+            values["client_id"],
+            values["client_secret"],
+            values["token_endpoint"],
+            values.get("scope"),
+            values.get("logical_cluster"),
+            values.get("identity_pool_id"),
         )
     except KeyError as missing:
         raise CredentialsMissing(f"secret {name!r} lacks {missing}: it {_SHAPES}") from None
-    if not _TOKEN_ENDPOINT.fullmatch(found.token_endpoint):
+    if not _TOKEN_ENDPOINT.fullmatch(client.token_endpoint):
         raise CredentialsMissing(f"secret {name!r}: its token_endpoint must begin with https://")
-    return found
+    return client

@@ -26,7 +26,7 @@ def deferred_to(plan: Plan, lost: str, own: str, regions: Sequence[str]) -> str 
     """Why the loss of that site is another controller's to act for, or None. A controller that is alone acts for
     either."""
     region = plan.site(lost).region
-    others = [each for each in regions if each != region]
+    others = [other for other in regions if other != region]
     if own != region or not others:
         return None
     return f"{own} is the region of {lost} itself: the controller in {' or '.join(others)} acts"

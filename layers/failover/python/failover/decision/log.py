@@ -22,7 +22,7 @@ from failover.ledger.dynamodb import Item, sortable
 from failover.ledger.ledger import Ledger
 
 logger = Logger(service="failover")
-KEPT_S: Final = 90 * 86_400
+RETENTION_S: Final = 90 * 86_400
 _LAST: Final = "last-decision#"
 RUN_S: Final = 3600
 """For how long the same decision is counted in one record."""
@@ -91,7 +91,7 @@ def save_decision(book: Ledger, record: DecisionRecord) -> str:
     document = record.as_document() | {"evidence": record.evidence}
     packed = gzip.compress(json.dumps(document, default=str, separators=(",", ":")).encode(), mtime=0)
     sort = f"decision#{sortable(record.at)}#{uuid.uuid4().hex[:8]}"
-    book.put(record.plan, sort, {"record": packed, "expires": int(record.at) + KEPT_S})
+    book.put(record.plan, sort, {"record": packed, "expires": int(record.at) + RETENTION_S})
     return sort
 
 
@@ -118,11 +118,16 @@ def record_decision(book: Ledger, record: DecisionRecord, last: Item | None = No
     same = last["fingerprint"] == fingerprint
     if same and record.at - float(last["since"]) < RUN_S:
         book.increment(
-            record.plan, last["sort"], {"until": str(record.at), "expires": int(record.at) + KEPT_S}, "again"
+            record.plan, last["sort"], {"until": str(record.at), "expires": int(record.at) + RETENTION_S}, "again"
         )
     else:
         sort = save_decision(book, record)
-        run = {"fingerprint": fingerprint, "since": str(record.at), "sort": sort, "expires": int(record.at) + KEPT_S}
+        run = {
+            "fingerprint": fingerprint,
+            "since": str(record.at),
+            "sort": sort,
+            "expires": int(record.at) + RETENTION_S,
+        }
         first = book.compare_and_swap(record.plan, place, run, last["revision"])
         if first and not same:
             _publish(record)

@@ -13,7 +13,7 @@ from failover.execution.runs import Ended
 HOUR_S: Final = 3600
 
 
-def notify_held_back(record: DecisionRecord, epoch: int, why: str = "", guard: str = "") -> None:
+def notify_withheld(record: DecisionRecord, epoch: int, why: str = "", guard: str = "") -> None:
     """The active site looks lost, and nothing is done about it. `why` and `guard`: in place of the decision's own.
 
     Raises:

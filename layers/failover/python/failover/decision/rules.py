@@ -14,7 +14,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Final, Literal
 
 from failover.decision.case import Case, Decision, Verdict
-from failover.decision.votes import has_held, stood_for, votes_against, watched
+from failover.decision.votes import is_sustained, stood_for, votes_against, watched
 from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES
 
 DAY_S: Final = 86_400.0
@@ -30,7 +30,7 @@ class Rule:
     guard: Guard
     verdict: Verdict
     _: KW_ONLY
-    asked: Literal["before", "after", "both"] = "both"
+    stage: Literal["before", "after", "both"] = "both"
     """Before an execution is started, after it has claimed the plan, or both times."""
     started_by: Literal["signals", "a person", "anyone"] = "signals"
     """Whose executions it guards; before a start nobody but a signal asks."""
@@ -43,13 +43,13 @@ class Rule:
 def decide(case: Case) -> Decision:
     """What an execution that has claimed the plan is to do."""
     other = "signals" if case.manual else "a person"
-    return _decided(case, [rule for rule in RULES if rule.asked != "before" and rule.started_by != other])
+    return _decided(case, [rule for rule in RULES if rule.stage != "before" and rule.started_by != other])
 
 
 def judge(case: Case) -> Decision:
     """Whether to start an execution: on the votes alone, or, if no vantage point looks at the site and one alarm is all
     there will ever be, to have a look."""
-    rules = [rule for rule in RULES if rule.asked != "after" and rule.started_by != "a person"]
+    rules = [rule for rule in RULES if rule.stage != "after" and rule.started_by != "a person"]
     if not watched(case):
         if not votes_against(case.lost_site, case):
             why = f"nothing says that {case.lost_site} is lost"
@@ -58,7 +58,7 @@ def judge(case: Case) -> Decision:
     return _decided(case, rules)
 
 
-def held_back(case: Case, decision: Decision) -> bool:
+def failover_withheld(case: Case, decision: Decision) -> bool:
     """Whether people should know that nothing is done: the votes ask for a failover and something else holds it back,
     or the site has looked lost to anyone for `LOOKS_LOST_S`. What is another controller's to do is left to it for as
     long again."""
@@ -79,7 +79,7 @@ def only_too_young(case: Case, decision: Decision) -> float | None:
     if decision.guard not in (quorum_not_met.__name__, too_few_vantage_points.__name__):
         return None
     votes = votes_against(case.lost_site, case)
-    young = [case.policy.hold_seconds - stood_for(vote, case) for vote in votes if not has_held(vote, case)]
+    young = [case.policy.hold_seconds - stood_for(vote, case) for vote in votes if not is_sustained(vote, case)]
     later = replace(case, policy=case.policy.model_copy(update={"hold_seconds": 0}))
     return max(young) if young and judge(later).verdict == "proceed" else None
 
@@ -142,17 +142,17 @@ def observer_isolated(case: Case) -> str | None:
 def quorum_not_met(case: Case) -> str | None:
     """k of n, each of which has stood for as long as policy says."""
     votes = votes_against(case.lost_site, case)
-    held = [vote for vote in votes if has_held(vote, case)]
-    if len(held) >= case.policy.quorum:
+    sustained = [vote for vote in votes if is_sustained(vote, case)]
+    if len(sustained) >= case.policy.quorum:
         return None
-    young = len(votes) - len(held)
+    young = len(votes) - len(sustained)
     more = f", {young} more for less than {case.policy.hold_seconds} s" if young else ""
-    return f"{len(held)} of {case.policy.quorum} votes say {case.lost_site} is lost{more}"
+    return f"{len(sustained)} of {case.policy.quorum} votes say {case.lost_site} is lost{more}"
 
 
 def too_few_vantage_points(case: Case) -> str | None:
     """What is seen from one place may be wrong together."""
-    places = {vote.vantage or vote.source for vote in votes_against(case.lost_site, case) if has_held(vote, case)}
+    places = {vote.vantage or vote.source for vote in votes_against(case.lost_site, case) if is_sustained(vote, case)}
     if len(places) >= case.policy.min_vantage_points:
         return None
     return (
@@ -175,10 +175,10 @@ def another_controller_acts(case: Case) -> str | None:
 
 def site_answers(case: Case) -> str | None:
     """The controller's own eyes have a veto."""
-    told = [
+    conclusive = [
         p for p in case.evidence.probes_of(case.lost_site) if p.service != CANARY or p.answers or p.healthy is False
     ]
-    probes = [probe for probe in told if probe.service in CARRY_CLIENTS]
+    probes = [probe for probe in conclusive if probe.service in CARRY_CLIENTS]
     if probes and all(probe.answers for probe in probes):
         return f"{case.lost_site} answers the controller's own probes"
     return None
@@ -203,10 +203,10 @@ def cooling_down(case: Case) -> str | None:
     changed = case.state.changed_at
     if changed is None:
         return None
-    left = changed + case.policy.cooldown_seconds - case.now
+    remaining = changed + case.policy.cooldown_seconds - case.now
     return (
-        f"the active site changed {case.now - changed:.0f} s ago; {left:.0f} s of cooldown are left"
-        if left > 0
+        f"the active site changed {case.now - changed:.0f} s ago; {remaining:.0f} s of cooldown are left"
+        if remaining > 0
         else None
     )
 
@@ -238,8 +238,8 @@ def standby_unreachable(case: Case) -> str | None:
     for service in SERVICES:
         probe = probes.get(service)
         if probe is None or probe.healthy is not True:
-            said = f": {probe.why}" if probe else ""
-            return f"the {service} of the standby {standby} does not answer either{said}"
+            reason = f": {probe.why}" if probe else ""
+            return f"the {service} of the standby {standby} does not answer either{reason}"
     if case.evidence.mirrors_by_status is None:
         return f"the mirrors on the standby {standby} can't be read"
     return None
@@ -293,9 +293,9 @@ def approval_required(case: Case) -> str | None:
 
 RULES: Final = (
     Rule(observing, "stand-down"),
-    Rule(manual_start_disabled, "stand-down", asked="after", started_by="a person"),
+    Rule(manual_start_disabled, "stand-down", stage="after", started_by="a person"),
     Rule(paused, "stand-down"),
-    Rule(denied, "stand-down", asked="before"),
+    Rule(denied, "stand-down", stage="before"),
     Rule(in_maintenance_window, "stand-down"),
     Rule(observer_isolated, "wait"),
     Rule(quorum_not_met, "wait", of_votes=True),
@@ -304,15 +304,15 @@ RULES: Final = (
     Rule(another_controller_acts, "stand-down"),
     Rule(site_answers, "wait"),
     Rule(active_elsewhere, "stand-down", started_by="anyone"),
-    Rule(healthy_site_not_forced, "stand-down", asked="after", started_by="a person"),
+    Rule(healthy_site_not_forced, "stand-down", stage="after", started_by="a person"),
     Rule(cooling_down, "stand-down"),
     Rule(failover_rate_limited, "stand-down"),
-    Rule(execution_stopped, "stand-down", asked="before"),
-    Rule(execution_in_progress, "stand-down", asked="before"),
-    Rule(standby_unreachable, "wait", asked="after", started_by="anyone"),
+    Rule(execution_stopped, "stand-down", stage="before"),
+    Rule(execution_in_progress, "stand-down", stage="before"),
+    Rule(standby_unreachable, "wait", stage="after", started_by="anyone"),
     Rule(standby_lost_too, "wait"),
-    Rule(standby_holds_no_mirror, "stand-down", asked="after", started_by="anyone", lasting=True),
-    Rule(standby_renames_topics, "stand-down", asked="after", started_by="anyone", lasting=True),
-    Rule(lag_above_limit, "ask", asked="after"),
-    Rule(approval_required, "ask", asked="after", started_by="anyone"),
+    Rule(standby_holds_no_mirror, "stand-down", stage="after", started_by="anyone", lasting=True),
+    Rule(standby_renames_topics, "stand-down", stage="after", started_by="anyone", lasting=True),
+    Rule(lag_above_limit, "ask", stage="after"),
+    Rule(approval_required, "ask", stage="after", started_by="anyone"),
 )

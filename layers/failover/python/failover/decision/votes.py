@@ -32,7 +32,7 @@ def watched(case: Case) -> bool:
     return any(s.kind == "probe" and _is_fresh(s, case.policy, case.now) for s in case.evidence.signals)
 
 
-def seen_well(case: Case, since: float) -> bool:
+def observed_healthy(case: Case, since: float) -> bool:
     """Whether the site was seen well after that moment, and nobody says otherwise: each vantage point that looks, or,
     where none does, an alarm that is over."""
     of_site = [signal for signal in case.evidence.signals if signal.site == case.lost_site]
@@ -48,7 +48,7 @@ def _is_fresh(signal: Signal, policy: Policy, now: float) -> bool:
     return signal.kind != "probe" or now - signal.at <= policy.probe_max_age_seconds
 
 
-def has_held(vote: Signal, case: Case) -> bool:
+def is_sustained(vote: Signal, case: Case) -> bool:
     """Whether a vote has stood for as long as policy says."""
     return stood_for(vote, case) >= case.policy.hold_seconds
 

@@ -17,9 +17,9 @@ _NOT_NOW: Final = {"resolved", "postmortem", "completed", "scheduled"}
 _OUTAGES: Final = {"degraded_performance", "partial_outage", "major_outage"}
 
 
-def _http_date(given: Any) -> Any:
+def _http_date(value: Any) -> Any:
     """`Fri, 3 Jun 2022 05:01:10 GMT`, as AWS Health writes a time."""
-    return parsedate_to_datetime(given) if isinstance(given, str) and given.endswith("GMT") else given
+    return parsedate_to_datetime(value) if isinstance(value, str) and value.endswith("GMT") else value
 
 
 HealthTime = Annotated[datetime, BeforeValidator(_http_date)]

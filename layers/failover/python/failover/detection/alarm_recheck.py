@@ -59,7 +59,9 @@ def recheck_alarms(signals: list[Signal], max_age: float = EVERY_ONE) -> list[Si
     One that CloudWatch does not know is no vote. One whose region can't be asked goes on counting, with its age said.
     """
     now = time.time()
-    old = [each for each in signals if each.kind == "alarm" and each.stands and now - each.confirmed_at > max_age]
+    old = [
+        signal for signal in signals if signal.kind == "alarm" and signal.stands and now - signal.confirmed_at > max_age
+    ]
     regions = sorted({signal.region for signal in old})
     if not regions:
         return signals
@@ -112,8 +114,8 @@ def describe_alarms(region: str, names: Sequence[str]) -> dict[str, Mapping[str,
     cloudwatch = client("cloudwatch", region or None, attempts=1)
     described: dict[str, Mapping[str, Any]] = {}
     for first in range(0, len(names), NAMES_AT_ONCE):
-        asked = list(names[first : first + NAMES_AT_ONCE])
-        answer = cloudwatch.describe_alarms(AlarmNames=asked, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        batch = list(names[first : first + NAMES_AT_ONCE])
+        answer = cloudwatch.describe_alarms(AlarmNames=batch, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
         alarms: Iterable[Mapping[str, Any]] = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
         described |= {alarm["AlarmName"]: alarm for alarm in alarms}
     return described

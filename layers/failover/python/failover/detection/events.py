@@ -78,7 +78,8 @@ def parse_event(event: dict[str, Any], account: str) -> ParsedEvent:
         )
     now, parsed = time.time(), reader(envelope)
     by_plan = [
-        replace(each, signals=tuple(_received(signal, now) for signal in each.signals)) for each in parsed.by_plan
+        replace(of_plan, signals=tuple(_received(signal, now) for signal in of_plan.signals))
+        for of_plan in parsed.by_plan
     ]
     return replace(parsed, by_plan=tuple(by_plan))
 

@@ -137,9 +137,9 @@ class Evidence:
         """The form it has in the ledger, in a state and in the report, with the newest advisories alone."""
         advisories = sorted((s for s in self.signals if s.kind == "advisory"), key=lambda s: s.at, reverse=True)
         votes = tuple(signal for signal in self.signals if signal.kind != "advisory")
-        brief = (replace(each, why=each.why[:WHY_LENGTH]) for each in (*votes, *advisories[:ADVISORIES_AT_MOST]))
-        left_out = max(0, len(advisories) - ADVISORIES_AT_MOST)
-        return asdict(replace(self, signals=tuple(brief))) | {"advisories_left_out": left_out}
+        brief = (replace(signal, why=signal.why[:WHY_LENGTH]) for signal in (*votes, *advisories[:ADVISORIES_AT_MOST]))
+        omitted = max(0, len(advisories) - ADVISORIES_AT_MOST)
+        return asdict(replace(self, signals=tuple(brief))) | {"advisories_left_out": omitted}
 
 
 def unbroken(signal: Signal, before: Signal | None, gap: float) -> Signal:
@@ -152,6 +152,6 @@ def unbroken(signal: Signal, before: Signal | None, gap: float) -> Signal:
 
 def with_newer(signals: Iterable[Signal], newer: Iterable[Signal]) -> tuple[Signal, ...]:
     """The signals, with newer ones in the place of those of the same source."""
-    found = {signal.key: signal for signal in signals}
-    found |= {signal.key: signal for signal in newer}
-    return tuple(found.values())
+    latest = {signal.key: signal for signal in signals}
+    latest |= {signal.key: signal for signal in newer}
+    return tuple(latest.values())

@@ -32,7 +32,7 @@ MARGIN_S = 0.3
 CANARY_TOPIC_S, CANARY_S = 1.0, 1.5
 """Together less than a look takes."""
 
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 
 
 def vantage() -> str:
@@ -52,9 +52,11 @@ def probe_sites(plan: Plan, within: float = LOOK_S) -> View:
     running: list[Future[Any]] = [*anchors.values(), *results.values()]
     wait(running, timeout=deadline - time.monotonic())
     pool.shutdown(wait=False, cancel_futures=True)
-    found = tuple(result.result() if result.done() else probe.unfinished(within) for probe, result in results.items())
+    observed = tuple(
+        result.result() if result.done() else probe.unfinished(within) for probe, result in results.items()
+    )
     missed = [anchor for anchor, look in anchors.items() if not look.done() or look.result() is not None]
-    return View(vantage=vantage(), at=at, probes=found, ill=_isolated_because(found, plan.anchors, missed))
+    return View(vantage=vantage(), at=at, probes=observed, ill=_isolated_because(observed, plan.anchors, missed))
 
 
 def _isolated_because(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:
@@ -91,15 +93,15 @@ class _Probe:
             healthy, why = None if self._refused_because else False, self._refused_because or str(error)
         except FailoverError as error:
             healthy, why = None, self._refused_because or f"the probe itself failed: {error}"
-        return self._seen(healthy, time.monotonic() - started, why or "")
+        return self._result(healthy, time.monotonic() - started, why or "")
 
     def unfinished(self, within: float) -> Probe:
         """What is known of it when the look ends before it does."""
         if self._refused_because:
-            return self._seen(None, within, f"not known: no answer within {within:g} s after {self._refused_because}")
-        return self._seen(None if self._service == CANARY else False, within, f"no answer within {within:g} s")
+            return self._result(None, within, f"not known: no answer within {within:g} s after {self._refused_because}")
+        return self._result(None if self._service == CANARY else False, within, f"no answer within {within:g} s")
 
-    def _seen(self, healthy: bool | None, took_seconds: float, why: str) -> Probe:
+    def _result(self, healthy: bool | None, took_seconds: float, why: str) -> Probe:
         return Probe(
             site=self._site,
             service=self._service,
@@ -112,10 +114,10 @@ class _Probe:
     def _seconds(self, at_most: float = LOOK_S) -> float:
         return max(0.05, min(at_most, self._deadline - time.monotonic()))
 
-    def _logged_in(self, secret: str | None, ask: Callable[[Credentials | None], Found]) -> Found:
+    def _logged_in(self, secret: str | None, ask: Callable[[Credentials | None], Answer]) -> Answer:
         """What `ask` gives with the secret's credentials, the old or the new ones."""
 
-        def noting_refusal(credentials: Credentials | None) -> Found:
+        def noting_refusal(credentials: Credentials | None) -> Answer:
             try:
                 return ask(credentials)
             except KafkaUnauthorized as error:
@@ -157,7 +159,7 @@ class _Probe:
             return None
         if errors:
             raise errors[0]
-        return "; ".join(each for each in why if each)
+        return "; ".join(reason for reason in why if reason)
 
     def _canary_through(self, bootstrap: str) -> str | None:
         """It tells of the site only if that gateway leads to the site's own cluster, and the topic is there: else the
@@ -166,9 +168,9 @@ class _Probe:
 
         def ask(credentials: Credentials | None) -> str | None:
             client = settings(bootstrap, clients.security_protocol, credentials)
-            found = reachable(bootstrap, self._seconds(CANARY_TOPIC_S))
+            addresses = reachable(bootstrap, self._seconds(CANARY_TOPIC_S))
             try:
-                cluster = cluster_with_topic(client, clients.canary_topic, found, self._seconds(CANARY_TOPIC_S))
+                cluster = cluster_with_topic(client, clients.canary_topic, addresses, self._seconds(CANARY_TOPIC_S))
             except KafkaUnauthorized:
                 raise
             except KafkaUnavailable as error:
@@ -181,7 +183,7 @@ class _Probe:
             except KafkaUnauthorized:
                 raise
             except KafkaUnavailable as error:
-                if found.silent:
+                if addresses.silent:
                     raise CanarySaysNothing(f"an address of {bootstrap} is silent: {error}") from error
                 return str(error)
             return None
@@ -189,7 +191,7 @@ class _Probe:
         return self._logged_in(clients.credentials, ask)
 
 
-def _is_the_plans(found: str, named: str) -> None:
+def _is_the_plans(answering: str, named: str) -> None:
     """A plan that is wrong about its clusters is no loss of one."""
-    if found != named:
-        raise StandbyChanged(f"cluster {found} answers, not {named}")
+    if answering != named:
+        raise StandbyChanged(f"cluster {answering} answers, not {named}")

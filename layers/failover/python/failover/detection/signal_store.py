@@ -8,7 +8,7 @@ from failover.detection.evidence import Signal, View, unbroken, with_newer
 from failover.ledger.dynamodb import sortable
 from failover.ledger.ledger import Ledger
 
-ADVISORY_KEPT_S = 30 * 86_400
+ADVISORY_RETENTION_S = 30 * 86_400
 """Each incident is a source of its own, and says nothing more once it is over."""
 
 
@@ -49,7 +49,7 @@ def _keep(book: Ledger, plan: str, signal: Signal) -> bool:
         "region": signal.region,
         "silenced": signal.silenced,
         "clock_ahead": signal.clock_ahead,
-    } | ({"expires": int(signal.at) + ADVISORY_KEPT_S} if signal.kind == "advisory" else {})
+    } | ({"expires": int(signal.at) + ADVISORY_RETENTION_S} if signal.kind == "advisory" else {})
     return book.put_if_newer(plan, _sort(signal), values, signal.at)
 
 
@@ -90,19 +90,19 @@ def save_reading(book: Ledger, plan: str, signal: Signal) -> bool:
     )
 
 
-def merge_observation(book: Ledger, plan: str, known: Iterable[Signal], view: View, gap: float) -> tuple[Signal, ...]:
+def merge_observation(book: Ledger, plan: str, stored: Iterable[Signal], view: View, gap: float) -> tuple[Signal, ...]:
     """The known signals, and what is seen right now in the place of what was seen from here before; that is kept, too.
 
     Raises:
         LedgerUnavailable
     """
-    known = tuple(known)
-    seen = [_unbroken(signal, known, gap) for signal in view.signals()]
-    for signal in seen:
+    stored = tuple(stored)
+    observed = [_unbroken(signal, stored, gap) for signal in view.signals()]
+    for signal in observed:
         _keep(book, plan, signal)
-    return with_newer(known, seen)
+    return with_newer(stored, observed)
 
 
-def _unbroken(signal: Signal, known: Iterable[Signal], gap: float) -> Signal:
-    before = (each for each in known if each.key == signal.key)
+def _unbroken(signal: Signal, stored: Iterable[Signal], gap: float) -> Signal:
+    before = (earlier for earlier in stored if earlier.key == signal.key)
     return unbroken(signal, next(before, None), gap)

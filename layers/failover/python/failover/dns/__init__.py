@@ -33,8 +33,8 @@ class NameState:
 
     def leads_to(self, target: str) -> bool:
         """Whether the record and every answer are this target."""
-        wanted = canonical(target)
-        return self.record == wanted and bool(self.answers) and set(self.answers.values()) == {wanted}
+        expected = canonical(target)
+        return self.record == expected and bool(self.answers) and set(self.answers.values()) == {expected}
 
 
 class ClientName(Protocol):

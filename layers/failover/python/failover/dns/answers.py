@@ -18,7 +18,7 @@ from failover.errors import DnsUnavailable
 from failover.plan.model import Plan
 from failover.validation import host_and_port, is_address
 
-ASKED_S: Final = 1.0
+QUERY_TIMEOUT_S: Final = 1.0
 DNS_PORT: Final = 53
 CNAME: Final = dns.rdatatype.CNAME
 Kind = Literal["CNAME", "A"]
@@ -31,8 +31,10 @@ def servers_of(hostname: str) -> tuple[str, ...]:
         DnsUnavailable
     """
     try:
-        zone = dns.resolver.zone_for_name(hostname, lifetime=2 * ASKED_S)
-        return tuple(sorted(canonical(str(found)) for found in dns.resolver.resolve(zone, "NS", lifetime=ASKED_S)))
+        zone = dns.resolver.zone_for_name(hostname, lifetime=2 * QUERY_TIMEOUT_S)
+        return tuple(
+            sorted(canonical(str(server)) for server in dns.resolver.resolve(zone, "NS", lifetime=QUERY_TIMEOUT_S))
+        )
     except (dns.exception.DNSException, OSError) as error:
         raise DnsUnavailable(f"the name servers of {hostname} can't be found: {type(error).__name__}") from error
 
@@ -42,8 +44,8 @@ def ask(servers: Sequence[str], hostname: str, kind: Kind, targets: Mapping[str,
     of `targets` they are."""
     of_targets = _addresses_of(targets) if kind == "A" else {}
     with ThreadPoolExecutor(max_workers=max(1, len(servers))) as pool:
-        found = pool.map(lambda server: _ask(server, hostname, kind, of_targets), servers)
-        return dict(zip(servers, found, strict=True))
+        answers = pool.map(lambda server: _ask(server, hostname, kind, of_targets), servers)
+        return dict(zip(servers, answers, strict=True))
 
 
 def ask_resolvers(plan: Plan) -> dict[str, str]:
@@ -55,8 +57,8 @@ def ask_resolvers(plan: Plan) -> dict[str, str]:
     alias = getattr(plan.dns, "type", "CNAME") == "alias"
     of_targets = _addresses_of(targets) if alias else dict.fromkeys(targets.values(), frozenset[str]())
     with ThreadPoolExecutor(max_workers=len(plan.dns.resolvers)) as pool:
-        found = pool.map(lambda resolver: _ask(resolver, hostname, "A", of_targets), plan.dns.resolvers)
-        return dict(zip(plan.dns.resolvers, found, strict=True))
+        answers = pool.map(lambda resolver: _ask(resolver, hostname, "A", of_targets), plan.dns.resolvers)
+        return dict(zip(plan.dns.resolvers, answers, strict=True))
 
 
 def _ask(server: str, hostname: str, kind: Kind, of_targets: Mapping[str, frozenset[str]]) -> str:
@@ -64,14 +66,14 @@ def _ask(server: str, hostname: str, kind: Kind, of_targets: Mapping[str, frozen
     try:
         host, port = host_and_port(server, DNS_PORT)
         address = host if is_address(host) else next(iter(_addresses(host)))
-        answer = dns.query.udp(question, address, timeout=ASKED_S, port=port)
+        answer = dns.query.udp(question, address, timeout=QUERY_TIMEOUT_S, port=port)
     except (dns.exception.DNSException, OSError, ValueError) as error:
         return f"no answer ({type(error).__name__})"
-    on_the_way = {canonical(str(each)) for found in answer.answer if found.rdtype == CNAME for each in found}
+    on_the_way = {canonical(str(record)) for rrset in answer.answer if rrset.rdtype == CNAME for record in rrset}
     if passed := on_the_way & of_targets.keys():
         return passed.pop()
-    wanted = dns.rdatatype.from_text(kind)
-    values = [canonical(str(each)) for found in answer.answer if found.rdtype == wanted for each in found]
+    rdtype = dns.rdatatype.from_text(kind)
+    values = [canonical(str(record)) for rrset in answer.answer if rrset.rdtype == rdtype for record in rrset]
     if not values:
         return "no such record"
     if kind == "CNAME":
@@ -93,4 +95,4 @@ def _addresses_or_none(host: str) -> frozenset[str]:
 
 
 def _addresses(host: str) -> frozenset[str]:
-    return frozenset(str(each) for each in dns.resolver.resolve(host, "A", lifetime=ASKED_S))
+    return frozenset(str(address) for address in dns.resolver.resolve(host, "A", lifetime=QUERY_TIMEOUT_S))

@@ -57,9 +57,9 @@ class RoutingControlName:
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """Endpoints that are not in the plan or do not answer."""
-        found = []
+        obstacles = []
         if len(self._endpoints) < ENDPOINTS:
-            found.append(
+            obstacles.append(
                 Obstacle(
                     f"the plan has {len(self._endpoints)} of the cluster's {ENDPOINTS} endpoints",
                     "list them all: aws route53-recovery-control-config describe-cluster",
@@ -75,7 +75,9 @@ class RoutingControlName:
             return None
 
         with ThreadPoolExecutor(max_workers=ENDPOINTS) as pool:
-            return found + [each for each in pool.map(trouble_at, self._described.cluster_endpoints) if each]
+            return obstacles + [
+                obstacle for obstacle in pool.map(trouble_at, self._described.cluster_endpoints) if obstacle
+            ]
 
     def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """The answer of the first endpoint that has one; it is asked first the next time.

@@ -46,67 +46,69 @@ class CloudDnsName:
     def look(self, change: str | None) -> NameState:
         """The record, the state of `change`, and what each name server answers."""
         in_sync = not change or self._is_done(change)
-        held = self._held()
+        record = self._record()
         if not self._servers:
             self._servers = tuple(map(canonical, self._api.read(self._zone, "nameServers")["nameServers"]))
         answers = ask(self._servers, self._hostname, "CNAME", self._targets)
-        if held is None:
+        if record is None:
             return NameState(None, answers, in_sync)
-        values = [canonical(value) for value in held.get("rrdatas", ())]
-        return NameState(values[0] if len(values) == 1 else None, answers, in_sync, int(held["ttl"]))
+        values = [canonical(value) for value in record.get("rrdatas", ())]
+        return NameState(values[0] if len(values) == 1 else None, answers, in_sync, int(record["ttl"]))
 
     def point_to(self, site: str) -> str:
         """Create the change that puts the wanted record in the place of the one that is there; its id, if it is told.
         What is deleted must be there exactly so: if somebody changed it meanwhile, nothing happens."""
-        held = self._held()
-        wanted = {
+        current = self._record()
+        desired = {
             "name": f"{self._hostname}.",
             "type": "CNAME",
             "ttl": self._described.ttl,
             "rrdatas": [f"{self._targets[site]}."],
         }
-        deletions = [{key: held[key] for key in wanted}] if held else []
-        answer = self._api.ask("POST", f"{self._zone}/changes", {"additions": [wanted], "deletions": deletions})
+        deletions = [{key: current[key] for key in desired}] if current else []
+        answer = self._api.ask("POST", f"{self._zone}/changes", {"additions": [desired], "deletions": deletions})
         return str(document(answer).get("id", ""))
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """A zone that is not the hostname's or nobody can ask, and permissions that a flip will need."""
         zone = self._api.read(self._zone, "dnsName")
-        found, domain = [], canonical(zone["dnsName"])
+        obstacles, domain = [], canonical(zone["dnsName"])
         if self._hostname != domain and not self._hostname.endswith(f".{domain}"):
-            found.append(
+            obstacles.append(
                 Obstacle(
                     f"{self._hostname} is not in the zone {domain}", "name the managed zone that the hostname is in"
                 )
             )
         if zone.get("visibility", "public") != "public":
-            found.append(Obstacle(f"the zone {domain} is not public", "name the public zone: clients resolve by it"))
-        asked = self._api.ask("POST", f"{self._zone}:testIamPermissions", {"permissions": list(NEEDED)})
-        if missing := sorted(set(NEEDED) - set(document(asked).get("permissions", ()))):
-            found.append(
+            obstacles.append(
+                Obstacle(f"the zone {domain} is not public", "name the public zone: clients resolve by it")
+            )
+        answer = self._api.ask("POST", f"{self._zone}:testIamPermissions", {"permissions": list(NEEDED)})
+        if missing := sorted(set(NEEDED) - set(document(answer).get("permissions", ()))):
+            obstacles.append(
                 Obstacle(
                     f"the controller lacks {', '.join(missing)} on the zone {domain}",
                     "grant its identity, or the service account that it acts as, roles/dns.admin on the zone",
                 )
             )
-        return found
+        return obstacles
 
     def _is_done(self, change: str) -> bool:
         """Whether every name server has the change. One that nobody remembers is: the record is looked at anyway."""
         answer = self._api.ask("GET", f"{self._zone}/changes/{change}", forgotten=True)
         return answer.status_code == httpx.codes.NOT_FOUND or document(answer).get("status") == "done"
 
-    def _held(self) -> dict[str, Any] | None:
+    def _record(self) -> dict[str, Any] | None:
         """The record.
 
         Raises:
             DnsRejected: if Cloud DNS chooses among several by itself.
         """
-        found = self._api.read(f"{self._zone}/rrsets?name={self._hostname}.&type=CNAME", "rrsets")["rrsets"]
-        held: dict[str, Any] | None = next(iter(found), None)
-        if held is not None and held.get("routingPolicy"):
+        record_sets = self._api.read(f"{self._zone}/rrsets?name={self._hostname}.&type=CNAME", "rrsets")["rrsets"]
+        record: dict[str, Any] | None = next(iter(record_sets), None)
+        if record is not None and record.get("routingPolicy"):
             raise DnsRejected(f"{self._hostname} has a routing policy: Cloud DNS would lead clients by itself")
-        return held
+        return record
 
 
 def sign_in(described: CloudDns) -> Token:
@@ -133,14 +135,14 @@ def sign_in(described: CloudDns) -> Token:
     return _as_service_account(described, account, exchanged) if account else exchanged
 
 
-def _as_service_account(described: CloudDns, account: str, known_as: Token) -> Token:
+def _as_service_account(described: CloudDns, account: str, federated: Token) -> Token:
     """https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken"""
     answer = request(
         PROVIDER,
         "POST",
         f"{described.iam_api}/v1/projects/-/serviceAccounts/{account}:generateAccessToken",
         json={"scope": [SCOPE], "lifetime": f"{IMPERSONATED_S}s"},
-        headers={"Authorization": f"Bearer {known_as.value}"},
+        headers={"Authorization": f"Bearer {federated.value}"},
     )
     if answer.status_code >= 500 or answer.status_code == 429:
         raise DnsUnavailable(f"{PROVIDER} gave no token of {account}: HTTP {answer.status_code}")
@@ -151,4 +153,4 @@ def _as_service_account(described: CloudDns, account: str, known_as: Token) -> T
         )
     if not isinstance(token := document(answer).get("accessToken"), str):
         raise DnsUnavailable(f"{PROVIDER} answered what can't be read, without a token of {account}")
-    return Token(token, known_as.expires)
+    return Token(token, federated.expires)

@@ -16,7 +16,7 @@ MARGIN_S: Final = 60.0
 CHANGED_MEANWHILE: Final = {409, 412}
 LATER: Final = {408, 425, 429}
 UNAUTHORIZED: Final = 401
-_SAID_AT_MOST: Final = 300
+_REASON_LENGTH: Final = 300
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ class RestApi:
             self._token = None
             answer = request(self._provider, method, url, json=body, headers=self._bearer())
         if not answer.is_success and not (forgotten and answer.status_code == httpx.codes.NOT_FOUND):
-            raise _told_apart(self._provider, answer)
+            raise _classified(self._provider, answer)
         return answer
 
     def read(self, url: str, *fields: str) -> dict[str, Any]:
         """What is at the URL, which has these fields."""
-        said = document(self.ask("GET", url))
-        if missing := [field for field in fields if field not in said]:
+        body = document(self.ask("GET", url))
+        if missing := [field for field in fields if field not in body]:
             raise DnsUnavailable(f"{self._provider} answered what can't be read, without {', '.join(missing)}")
-        return said
+        return body
 
     def _bearer(self) -> dict[str, str]:
         if self._token is None or time.time() > self._token.expires - MARGIN_S:
@@ -64,17 +64,17 @@ def token_from(provider: str, url: str, form: dict[str, str]) -> Token:
     answer = request(provider, "POST", url, data=form)
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code in LATER:
         raise DnsUnavailable(f"{provider} gave no token: HTTP {answer.status_code}")
-    said = document(answer)
-    if answer.is_success and not isinstance(said.get("access_token"), str):
+    body = document(answer)
+    if answer.is_success and not isinstance(body.get("access_token"), str):
         raise DnsUnavailable(f"{provider} answered what can't be read, without a token")
     if not answer.is_success:
-        code = said.get("error")
+        code = body.get("error")
         why = code if isinstance(code, str) else f"HTTP {answer.status_code}"
         raise DnsRejected(
             f"{provider} does not take the controller's AWS role for who the plan says it is ({why}): look at the"
             " federated credential there, its issuer, subject and audience"
         )
-    return Token(said["access_token"], time.time() + float(said.get("expires_in", MARGIN_S)))
+    return Token(body["access_token"], time.time() + float(body.get("expires_in", MARGIN_S)))
 
 
 def request(provider: str, method: str, url: str, **more: Any) -> httpx.Response:
@@ -99,7 +99,7 @@ def _client() -> httpx.Client:
     return _clients[0]
 
 
-def _told_apart(provider: str, answer: httpx.Response) -> Exception:
+def _classified(provider: str, answer: httpx.Response) -> Exception:
     status, why = answer.status_code, reason(answer)
     if status in CHANGED_MEANWHILE:
         return DnsUnavailable(f"{provider}: somebody else changed it meanwhile ({why})")
@@ -111,14 +111,14 @@ def _told_apart(provider: str, answer: httpx.Response) -> Exception:
 def reason(answer: httpx.Response) -> str:
     """What an error's body says, as Google and Azure both write it: `{"error": {"code": …, "message": …}}`."""
     error = document(answer).get("error")
-    said = f"{error.get('code')}: {error.get('message')}" if isinstance(error, dict) else answer.reason_phrase
-    return said[:_SAID_AT_MOST]
+    text = f"{error.get('code')}: {error.get('message')}" if isinstance(error, dict) else answer.reason_phrase
+    return text[:_REASON_LENGTH]
 
 
 def document(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object of an answer's body; an empty one, if it is none."""
     try:
-        said = answer.json()
+        body = answer.json()
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return body if isinstance(body, dict) else {}

@@ -34,8 +34,10 @@ class Zone:
             StartRecordType=kind,
             MaxItems="10",
         )
-        found = answer["ResourceRecordSets"]
-        return [dict(each) for each in found if canonical(each["Name"]) == hostname and each["Type"] == kind]
+        record_sets = answer["ResourceRecordSets"]
+        return [
+            dict(record) for record in record_sets if canonical(record["Name"]) == hostname and record["Type"] == kind
+        ]
 
     def upsert(self, records: list[dict[str, Any]]) -> str:
         """UPSERT all of them or none; the id of the change."""
@@ -63,10 +65,12 @@ class Zone:
         answer = self._call(self._route53.get_health_check, HealthCheckId=identity)
         return dict(answer["HealthCheck"]["HealthCheckConfig"])
 
-    def _call(self, operation: Callable[Arguments, Answer], *_: Arguments.args, **given: Arguments.kwargs) -> Answer:
+    def _call(
+        self, operation: Callable[Arguments, Answer], *_: Arguments.args, **arguments: Arguments.kwargs
+    ) -> Answer:
         """One call, its errors told apart by whether repeating may help."""
         with aws_errors(f"Route 53, for zone {self._zone_id}", transient=DnsUnavailable, final=DnsRejected):
-            return operation(*_, **given)
+            return operation(*_, **arguments)
 
 
 def target_of(record: dict[str, Any]) -> str:

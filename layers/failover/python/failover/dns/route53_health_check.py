@@ -40,40 +40,40 @@ class BeaconName:
 
     def look(self, change: str | None) -> NameState:
         """Which beacons are there, and what name servers answer; Route 53's control plane is not asked."""
-        beacons = self._of_each(_is_there)
-        known = {each for each in beacons.values() if isinstance(each, bool)}
-        site = None if len(known) != 1 else self._away if known == {True} else self._home
+        beacons = self._at_all_beacons(_is_there)
+        states = {state for state in beacons.values() if isinstance(state, bool)}
+        site = None if len(states) != 1 else self._away if states == {True} else self._home
         if not self._servers:
             self._servers = servers_of(self._hostname)
         answers = ask(self._servers, self._hostname, "CNAME", self._targets)
         unreached = tuple(
-            f"{beacon.address}: {found}" for beacon, found in beacons.items() if isinstance(found, Exception)
+            f"{beacon.address}: {answer}" for beacon, answer in beacons.items() if isinstance(answer, Exception)
         )
         return NameState(self._targets[site] if site else None, answers, True, self._described.ttl, unreached)
 
     def point_to(self, site: str) -> str:
         """Put every beacon, or take every one away. One that can't be changed is told by `look`."""
-        changed = self._of_each(_put if site == self._away else _take_away)
-        return ", ".join(f"{beacon.region}: {found}" for beacon, found in changed.items())
+        changed = self._at_all_beacons(_put if site == self._away else _take_away)
+        return ", ".join(f"{beacon.region}: {outcome}" for beacon, outcome in changed.items())
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """The records, the health check and the beacons, as far as they are not as a flip needs them."""
         zone = Zone(self._described.hosted_zone_id)
-        found = {str(each.get("Failover")): each for each in zone.records(self._hostname, "CNAME")}
+        records = {str(record.get("Failover")): record for record in zone.records(self._hostname, "CNAME")}
         return [
-            *self._wrong_records(found),
-            *self._wrong_checks(zone, found.get("PRIMARY", {}).get("HealthCheckId")),
+            *self._wrong_records(records),
+            *self._wrong_checks(zone, records.get("PRIMARY", {}).get("HealthCheckId")),
             *self._wrong_beacons(active),
         ]
 
-    def _wrong_records(self, found: dict[str, dict[str, Any]]) -> Iterator[Obstacle]:
+    def _wrong_records(self, records: dict[str, dict[str, Any]]) -> Iterator[Obstacle]:
         for role, site in (("PRIMARY", self._home), ("SECONDARY", self._away)):
-            if role not in found or target_of(found[role]) != self._targets[site]:
+            if role not in records or target_of(records[role]) != self._targets[site]:
                 yield Obstacle(
                     f"{self._hostname} has no {role} record that leads to {self._targets[site]}",
                     "deploy name.yaml: the home site's record is PRIMARY, the other's SECONDARY",
                 )
-        if found.get("SECONDARY", {}).get("HealthCheckId"):
+        if records.get("SECONDARY", {}).get("HealthCheckId"):
             yield Obstacle(
                 f"the SECONDARY record of {self._hostname} has a health check: if it fails, clients are led back",
                 "take it off the record",
@@ -83,32 +83,33 @@ class BeaconName:
         if not identity:
             yield Obstacle(f"the PRIMARY record of {self._hostname} has no health check", "deploy name.yaml")
             return
-        checks = [each for each in checks_of(zone, identity) if each["Type"] != "CALCULATED"]
-        asked = {_asked_for(each) for each in checks}
+        checks = [check for check in checks_of(zone, identity) if check["Type"] != "CALCULATED"]
+        requested = {_requested_url(check) for check in checks}
         for beacon in self._described.beacons:
-            if beacon.address not in asked:
+            if beacon.address not in requested:
                 yield Obstacle(f"no health check of {self._hostname} asks for {beacon.address}", "deploy name.yaml")
-        for each in checks:
-            if each.get("Disabled") or not each.get("Inverted"):
+        for check in checks:
+            if check.get("Disabled") or not check.get("Inverted"):
                 yield Obstacle(
-                    f"the health check on {_asked_for(each)} is disabled or not inverted", "deploy name.yaml"
+                    f"the health check on {_requested_url(check)} is disabled or not inverted", "deploy name.yaml"
                 )
-            if int(each.get("RequestInterval", 30)) > FAST_S or int(each.get("FailureThreshold", 3)) > 1:
+            if int(check.get("RequestInterval", 30)) > FAST_S or int(check.get("FailureThreshold", 3)) > 1:
                 yield Obstacle(
-                    f"the health check on {_asked_for(each)} is slow", "have it ask every 10 seconds, with threshold 1"
+                    f"the health check on {_requested_url(check)} is slow",
+                    "have it ask every 10 seconds, with threshold 1",
                 )
 
     def _wrong_beacons(self, active: str) -> Iterator[Obstacle]:
         """Asked as a checker asks: without credentials. 403 is what S3 says of an object that nobody may read."""
-        wanted = 200 if active == self._away else 404
-        for beacon, status in self._of_each(_status).items():
-            if status != wanted:
+        expected = 200 if active == self._away else 404
+        for beacon, status in self._at_all_beacons(_status).items():
+            if status != expected:
                 yield Obstacle(
-                    f"{beacon.address} answers {status}, and {wanted} is wanted while {active} is active",
+                    f"{beacon.address} answers {status}, and {expected} is wanted while {active} is active",
                     "let anybody read the object and list its bucket (name.yaml), and let the controller look again",
                 )
 
-    def _of_each(self, act: Callable[[Beacon], Any]) -> dict[Beacon, Any]:
+    def _at_all_beacons(self, act: Callable[[Beacon], Any]) -> dict[Beacon, Any]:
         """What became of each beacon; the error where it can't be told.
 
         Raises:
@@ -123,12 +124,12 @@ class BeaconName:
 
         beacons = self._described.beacons
         with ThreadPoolExecutor(max_workers=len(beacons)) as pool:
-            found = dict(zip(beacons, pool.map(tried, beacons), strict=True))
-        errors = [each for each in found.values() if isinstance(each, Exception)]
-        if len(errors) == len(found):
-            kind = DnsUnavailable if any(isinstance(each, DnsUnavailable) for each in errors) else DnsRejected
+            outcomes = dict(zip(beacons, pool.map(tried, beacons), strict=True))
+        errors = [outcome for outcome in outcomes.values() if isinstance(outcome, Exception)]
+        if len(errors) == len(outcomes):
+            kind = DnsUnavailable if any(isinstance(error, DnsUnavailable) for error in errors) else DnsRejected
             raise kind("; ".join(map(str, errors)))
-        return found
+        return outcomes
 
 
 def _is_there(beacon: Beacon) -> bool:
@@ -164,7 +165,7 @@ def _status(beacon: Beacon) -> int:
         raise DnsUnavailable(f"no answer ({type(error).__name__})") from error
 
 
-def _asked_for(check: dict[str, Any]) -> str:
+def _requested_url(check: dict[str, Any]) -> str:
     """The URL that a health check asks for."""
     scheme, port = check["Type"].partition("_")[0].lower(), int(check.get("Port") or 0)
     host = check.get("FullyQualifiedDomainName") or check.get("IPAddress")

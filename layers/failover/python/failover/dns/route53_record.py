@@ -33,70 +33,72 @@ class Route53Name:
     def look(self, change: str | None) -> NameState:
         """The records in the zone, GetChange of `change`, and what each name server answers."""
         in_sync = change is None or self._zone.in_sync(change)
-        held = self._held()
-        ttl = max((int(each["TTL"]) for each in held if "TTL" in each), default=None)
-        return NameState(self._led_to(held), self._answers(), in_sync, ttl)
+        records = self._records()
+        ttl = max((int(record["TTL"]) for record in records if "TTL" in record), default=None)
+        return NameState(self._led_to(records), self._answers(), in_sync, ttl)
 
     def point_to(self, site: str) -> str:
         """UPSERT the records that differ, in one change; its id."""
-        held = self._held()
+        records = self._records()
         match self._described.routing:
             case "simple":
-                wanted = [self._simple(self._targets[site])]
+                desired = [self._simple(self._targets[site])]
             case "weighted":
-                wanted = [_weighing(each, WEIGHT if target_of(each) == self._targets[site] else 0) for each in held]
+                desired = [
+                    _weighing(record, WEIGHT if target_of(record) == self._targets[site] else 0) for record in records
+                ]
             case "failover":
-                wanted = self._primary_of(held, self._targets[site])
-        differing = [each for each in wanted if each not in held]
-        return self._zone.upsert(differing or wanted)
+                desired = self._primary_of(records, self._targets[site])
+        differing = [record for record in desired if record not in records]
+        return self._zone.upsert(differing or desired)
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """Records that Route 53 would lead elsewhere by itself."""
-        checked = [each for each in self._held() if each.get("HealthCheckId")]
+        checked = [record for record in self._records() if record.get("HealthCheckId")]
         return [
             Obstacle(
-                f"the record {each.get('SetIdentifier')} of {self._hostname} has a health check: Route 53 moves clients"
-                " by itself, before the standby is writable, and back",
+                f"the record {record.get('SetIdentifier')} of {self._hostname} has a health check: Route 53 moves"
+                " clients by itself, before the standby is writable, and back",
                 "have simple or weighted records, or kind: route53-health-check",
             )
-            for each in checked
+            for record in checked
         ] + [
             Obstacle(
                 f"the record of {self._hostname} evaluates its target's health: Route 53 may lead clients elsewhere",
                 "set EvaluateTargetHealth to false",
             )
-            for each in self._held()
-            if each.get("AliasTarget", {}).get("EvaluateTargetHealth") and "SetIdentifier" in each
+            for record in self._records()
+            if record.get("AliasTarget", {}).get("EvaluateTargetHealth") and "SetIdentifier" in record
         ]
 
-    def _held(self) -> list[dict[str, Any]]:
+    def _records(self) -> list[dict[str, Any]]:
         """The records, as the plan says that they are.
 
         Raises:
             DnsRejected: if they are otherwise.
         """
-        held = self._zone.records(self._hostname, self._type)
+        records = self._zone.records(self._hostname, self._type)
         routing = self._described.routing
-        found = {"weighted" if "Weight" in e else "failover" if "Failover" in e else "simple" for e in held}
-        if any("SetIdentifier" in each and not {"Weight", "Failover"} & each.keys() for each in held):
-            found = {"another"}
-        if found and found != {routing}:
-            raise DnsRejected(f"{self._hostname} has {', '.join(sorted(found))} routing; the plan says {routing}")
-        if routing != "simple" and {target_of(each) for each in held} != set(self._targets.values()):
+        routings = {"weighted" if "Weight" in e else "failover" if "Failover" in e else "simple" for e in records}
+        if any("SetIdentifier" in record and not {"Weight", "Failover"} & record.keys() for record in records):
+            routings = {"another"}
+        if routings and routings != {routing}:
+            raise DnsRejected(f"{self._hostname} has {', '.join(sorted(routings))} routing; the plan says {routing}")
+        if routing != "simple" and {target_of(record) for record in records} != set(self._targets.values()):
             raise DnsRejected(
                 f"{self._hostname} must have one {routing} record for each of {', '.join(self._targets.values())}"
             )
-        return held
+        return records
 
-    def _led_to(self, held: list[dict[str, Any]]) -> str | None:
+    def _led_to(self, records: list[dict[str, Any]]) -> str | None:
         """The target that the records lead to, if they lead to one."""
         match self._described.routing:
             case "simple":
-                leading = held
+                leading = records
             case "weighted":
-                leading = [each for each in held if each["Weight"] > 0]
+                leading = [record for record in records if record["Weight"] > 0]
             case "failover":
-                leading = [each for each in held if each["Failover"] == "PRIMARY"]
+                leading = [record for record in records if record["Failover"] == "PRIMARY"]
         return target_of(leading[0]) if len(leading) == 1 else None
 
     def _simple(self, target: str) -> dict[str, Any]:
@@ -108,17 +110,17 @@ class Route53Name:
         alias = {"HostedZoneId": zone, "DNSName": target, "EvaluateTargetHealth": False}
         return {"Name": self._hostname, "Type": "A", "AliasTarget": alias}
 
-    def _primary_of(self, held: list[dict[str, Any]], target: str) -> list[dict[str, Any]]:
+    def _primary_of(self, records: list[dict[str, Any]], target: str) -> list[dict[str, Any]]:
         """The pair with the roles as they have to be. The identifiers stay, what they lead to changes places: Route 53
         has no more than one PRIMARY of a name, so roles could not be exchanged one by one."""
         leads = ("ResourceRecords", "AliasTarget", "HealthCheckId", "TTL")
-        primary, secondary = sorted(held, key=lambda each: str(each["Failover"]))
+        primary, secondary = sorted(records, key=lambda record: str(record["Failover"]))
         if target_of(primary) == target:
-            return held
+            return records
 
-        def exchanged(kept: dict[str, Any], taken: dict[str, Any]) -> dict[str, Any]:
-            rest = {key: value for key, value in kept.items() if key not in leads}
-            return rest | {key: taken[key] for key in leads if key in taken}
+        def exchanged(record: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+            rest = {key: value for key, value in record.items() if key not in leads}
+            return rest | {key: other[key] for key in leads if key in other}
 
         return [exchanged(primary, secondary), exchanged(secondary, primary)]
 

@@ -49,8 +49,8 @@ class TrafficManagerName:
 
     def look(self, change: str | None) -> NameState:
         """The endpoints, the state of the operations `change`, and what each name server answers for the profile."""
-        operations = [] if change in (None, AT_ONCE) else [self._operation(each) for each in str(change).split()]
-        failed = tuple(str(each.get("error")) for each in operations if _status_of(each) in FAILED)
+        operations = [] if change in (None, AT_ONCE) else [self._operation(url) for url in str(change).split()]
+        failed = tuple(str(operation.get("error")) for operation in operations if _status_of(operation) in FAILED)
         profile = self._read()
         fqdn = canonical(profile["dnsConfig"]["fqdn"])
         if not self._servers:
@@ -58,7 +58,7 @@ class TrafficManagerName:
         answers = ask(self._servers, fqdn, "CNAME", self._targets)
         leading = self._leading(profile)
         record = self._targets[leading] if leading else None
-        in_sync = all(_status_of(each) in OVER for each in operations)
+        in_sync = all(_status_of(operation) in OVER for operation in operations)
         return NameState(record, answers, in_sync, int(profile["dnsConfig"]["ttl"]), failed=failed)
 
     def point_to(self, site: str) -> str:
@@ -66,11 +66,11 @@ class TrafficManagerName:
         that is answered."""
         profile = self._read()
         endpoints = self._endpoints(profile)
-        wanted = self._by_priority(profile, site) if self._described.by == "priority" else _by_status(endpoints, site)
+        desired = self._by_priority(profile, site) if self._described.by == "priority" else _by_status(endpoints, site)
         operations = []
-        for of_site in sorted(endpoints, key=lambda each: each != site):
-            held = endpoints[of_site]["properties"]
-            differing = {key: value for key, value in wanted.get(of_site, {}).items() if held.get(key) != value}
+        for of_site in sorted(endpoints, key=lambda name: name != site):
+            current = endpoints[of_site]["properties"]
+            differing = {key: value for key, value in desired.get(of_site, {}).items() if current.get(key) != value}
             if differing:
                 operations.append(self._write(self._described.endpoints[of_site], differing))
         return " ".join(filter(None, operations)) or AT_ONCE
@@ -83,16 +83,16 @@ class TrafficManagerName:
             DnsRejected: if an endpoint that is not the plan's is in the way.
         """
         endpoints = self._endpoints(profile)
-        other = next(each for each in endpoints if each != site)
+        other = next(name for name in endpoints if name != site)
         enabled = {"endpointStatus": "Enabled"}
-        before = [_priority(each) for each in profile["endpoints"] if each is not endpoints[site]]
+        before = [_priority(endpoint) for endpoint in profile["endpoints"] if endpoint is not endpoints[site]]
         first = _priority(endpoints[site])
         if first < min(before):
             return {site: enabled}
         if min(before) > 1:
             return {site: enabled | {"priority": min(before) - 1}}
-        others = [each for each in profile["endpoints"] if each not in (endpoints[site], endpoints[other])]
-        rest = [_priority(each) for each in others if _is_enabled(each)]
+        others = [endpoint for endpoint in profile["endpoints"] if endpoint not in (endpoints[site], endpoints[other])]
+        rest = [_priority(endpoint) for endpoint in others if _is_enabled(endpoint)]
         last = max([first, *before]) + 1
         if first > min([LAST_PRIORITY, *rest]) or last > LAST_PRIORITY:
             raise DnsRejected(
@@ -104,8 +104,8 @@ class TrafficManagerName:
     def _write(self, endpoint: str, properties: dict[str, Any]) -> str | None:
         """Change these properties of an endpoint and nothing else; the operation's URL, if it goes on."""
         answer = self._api.ask("PATCH", f"{self._profile}/{endpoint}?api-version={VERSION}", {"properties": properties})
-        told = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location")
-        return self._of_this_api(told) if told and answer.status_code == httpx.codes.ACCEPTED else None
+        operation = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location")
+        return self._of_this_api(operation) if operation and answer.status_code == httpx.codes.ACCEPTED else None
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """What would keep the profile from leading where it is told to, or have it lead elsewhere by itself."""
@@ -114,9 +114,9 @@ class TrafficManagerName:
     def _obstacles(self, profile: dict[str, Any]) -> Iterator[Obstacle]:
         fqdn = canonical(profile["dnsConfig"]["fqdn"])
         servers = self._described.nameservers or servers_of(self._hostname)
-        for server, said in ask(servers, self._hostname, "CNAME", self._targets).items():
-            if said != fqdn:
-                yield Obstacle(f"{server} answers {said} for {self._hostname}", f"have it be a CNAME of {fqdn}")
+        for server, answer in ask(servers, self._hostname, "CNAME", self._targets).items():
+            if answer != fqdn:
+                yield Obstacle(f"{server} answers {answer} for {self._hostname}", f"have it be a CNAME of {fqdn}")
         if profile.get("profileStatus") != "Enabled":
             yield Obstacle(f"the profile {self._described.profile} is not enabled", "enable it")
         method = profile.get("trafficRoutingMethod")
@@ -126,10 +126,10 @@ class TrafficManagerName:
                 "have it route by Priority",
             )
         endpoints = self._endpoints(profile)
-        for each in profile["endpoints"]:
-            if _is_enabled(each) and each not in endpoints.values():
+        for endpoint in profile["endpoints"]:
+            if _is_enabled(endpoint) and endpoint not in endpoints.values():
                 yield Obstacle(
-                    f"the profile {self._described.profile} has another enabled endpoint, {each['name']}",
+                    f"the profile {self._described.profile} has another enabled endpoint, {endpoint['name']}",
                     "take it out: the plan's sites are all that clients may be led to",
                 )
         for site, endpoint in endpoints.items():
@@ -146,7 +146,9 @@ class TrafficManagerName:
         rights = self._api.read(url, "value")["value"]
         for kind in sorted({name.partition("/")[0] for name in self._described.endpoints.values()}):
             action = f"Microsoft.Network/trafficManagerProfiles/{kind}/write".lower()
-            if not any(_covers(each["actions"], action) and not _covers(each["notActions"], action) for each in rights):
+            if not any(
+                _covers(right["actions"], action) and not _covers(right["notActions"], action) for right in rights
+            ):
                 yield Obstacle(
                     f"the controller lacks {action} on the profile {self._described.profile}",
                     "assign its application the role Traffic Manager Contributor there",
@@ -162,8 +164,11 @@ class TrafficManagerName:
         Raises:
             DnsRejected: if one is missing, or leads elsewhere than the plan says.
         """
-        by_name = {f"{each['type'].rpartition('/')[2]}/{each['name']}".lower(): each for each in profile["endpoints"]}
-        found = {}
+        by_name = {
+            f"{endpoint['type'].rpartition('/')[2]}/{endpoint['name']}".lower(): endpoint
+            for endpoint in profile["endpoints"]
+        }
+        endpoints = {}
         for site, name in self._described.endpoints.items():
             endpoint = by_name.get(name.lower())
             if endpoint is None:
@@ -171,14 +176,14 @@ class TrafficManagerName:
             leads_to = canonical(endpoint["properties"].get("target", ""))
             if leads_to != self._targets[site]:
                 raise DnsRejected(f"the endpoint {name} leads to {leads_to}, the plan says {self._targets[site]}")
-            found[site] = endpoint
-        return found
+            endpoints[site] = endpoint
+        return endpoints
 
     def _leading(self, profile: dict[str, Any]) -> str | None:
         """The site that clients are led to, if it is one."""
         endpoints = self._endpoints(profile)
-        enabled = sorted((each for each in profile["endpoints"] if _is_enabled(each)), key=_priority)
-        leading = [site for site, each in endpoints.items() if enabled and each is enabled[0]]
+        enabled = sorted((endpoint for endpoint in profile["endpoints"] if _is_enabled(endpoint)), key=_priority)
+        leading = [site for site, endpoint in endpoints.items() if enabled and endpoint is enabled[0]]
         if self._described.by == "status" and all(map(_is_enabled, endpoints.values())):
             return None
         return leading[0] if leading else None
@@ -188,8 +193,8 @@ class TrafficManagerName:
         answer = self._api.ask("GET", self._of_this_api(url), forgotten=True)
         if answer.status_code == httpx.codes.ACCEPTED:
             return {"status": "InProgress"}
-        said = document(answer)
-        return said if answer.is_success and "status" in said else {"status": "Succeeded"}
+        operation = document(answer)
+        return operation if answer.is_success and "status" in operation else {"status": "Succeeded"}
 
     def _of_this_api(self, url: str) -> str:
         """The URL; a token is sent to nobody else than the API.
@@ -197,14 +202,14 @@ class TrafficManagerName:
         Raises:
             DnsRejected: if it is another's.
         """
-        wanted, told = httpx.URL(self._described.api), httpx.URL(url)
-        if (told.scheme, told.host, told.port) != (wanted.scheme, wanted.host, wanted.port):
-            raise DnsRejected(f"{PROVIDER} tells of an operation at {told.host}, which is not asked")
+        api, target = httpx.URL(self._described.api), httpx.URL(url)
+        if (target.scheme, target.host, target.port) != (api.scheme, api.host, api.port):
+            raise DnsRejected(f"{PROVIDER} tells of an operation at {target.host}, which is not asked")
         return url
 
 
 def _by_status(endpoints: dict[str, Endpoint], site: str) -> dict[str, dict[str, Any]]:
-    return {each: {"endpointStatus": "Enabled" if each == site else "Disabled"} for each in endpoints}
+    return {name: {"endpointStatus": "Enabled" if name == site else "Disabled"} for name in endpoints}
 
 
 def _status_of(operation: dict[str, Any]) -> str:
@@ -212,7 +217,7 @@ def _status_of(operation: dict[str, Any]) -> str:
 
 
 def _covers(patterns: Sequence[str], action: str) -> bool:
-    return any(fnmatchcase(action, each.lower()) for each in patterns)
+    return any(fnmatchcase(action, pattern.lower()) for pattern in patterns)
 
 
 def _is_enabled(endpoint: Endpoint) -> bool:

@@ -14,9 +14,9 @@ _TERMINAL = ("Succeed", "Fail")
 def problems(definition: str) -> list[str]:
     """Every reason, in words, for which Step Functions would refuse the definition (JSON text)."""
     machine = json.loads(definition)
-    found = list(_graph_problems(machine, "the state machine"))
-    found += [f"JSONata {expression!r}: {why}" for expression, why in _jsonata_problems(machine)]
-    return found
+    reasons = list(_graph_problems(machine, "the state machine"))
+    reasons += [f"JSONata {expression!r}: {why}" for expression, why in _jsonata_problems(machine)]
+    return reasons
 
 
 def _graph_problems(machine: dict[str, Any], where: str) -> Iterator[str]:

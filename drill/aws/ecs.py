@@ -117,7 +117,7 @@ class EcsBridge:
         self._module = module
         self._host = host
         self._fleets: dict[str, Fleet] = {}
-        self._told: dict[str, dict[str, Any]] = {}
+        self._registered: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ecs-task")
@@ -136,12 +136,14 @@ class EcsBridge:
 
         def list_tasks(backend: Any, *args: Any, **kwargs: Any) -> list[Task]:
             names = ("cluster_str", "container_instance", "family", "started_by", "service_name", "desired_status")
-            asked = dict(zip(names, args, strict=False)) | kwargs
-            service = asked.get("service_name")
+            arguments = dict(zip(names, args, strict=False)) | kwargs
+            service = arguments.get("service_name")
             group = f"service:{str(service).rsplit('/', 1)[-1]}" if service else None
-            wanted = asked.get("desired_status") or "RUNNING"
+            desired_status = arguments.get("desired_status") or "RUNNING"
             tasks = describe(backend, *args, **kwargs)
-            return [t for t in tasks if t.desired_status == wanted and group in (None, getattr(t, "group", None))]
+            return [
+                t for t in tasks if t.desired_status == desired_status and group in (None, getattr(t, "group", None))
+            ]
 
         _Backend.update_service = update_service
         _Backend.list_tasks = list_tasks
@@ -266,18 +268,18 @@ class EcsBridge:
         admin = fleet.balancer
         if admin is None:
             return
-        told: dict[str, Any] = {"targets": fleet.targets}
+        registration: dict[str, Any] = {"targets": fleet.targets}
         if target_groups(fleet.service):
             sharing = {each.service.name: each for each in self._fleets.values() if each.balancer == admin}
             owners = {group: name for name, each in sharing.items() for group in target_groups(each.service)}
-            told = {
+            registration = {
                 "groups": {name: each.targets for name, each in sharing.items()},
                 "leads_to": leads_to(self._account, fleet.region, owners),
             }
-        if told != self._told.get(admin):
+        if registration != self._registered.get(admin):
             with suppress(httpx.HTTPError):
-                httpx.put(f"{admin}/targets", json=told, timeout=2.0)
-                self._told[admin] = told
+                httpx.put(f"{admin}/targets", json=registration, timeout=2.0)
+                self._registered[admin] = registration
 
     def _redeploy(self, service: Service) -> None:
         """A new task definition is a new PRIMARY deployment, from the very answer of UpdateService on."""

@@ -38,7 +38,7 @@ class EventBus:
         self._targets = targets
         self._regions = regions
         self._copies = copies
-        self._seen: deque[dict[str, Any]] = deque(maxlen=10_000)
+        self._recorded: deque[dict[str, Any]] = deque(maxlen=10_000)
 
     def install(self) -> None:
         """Take the place of moto's delivery, and become the buses of `put_service_event`."""
@@ -96,7 +96,7 @@ class EventBus:
         if self._regions.is_lost(region, "events"):
             LOG.info("an event of lost region %s is not seen by anyone: %s", region, envelope["detail-type"])
             return str(envelope["id"])
-        self._seen.append({"at": time.time(), "bus": bus, "bus_region": region, **envelope})
+        self._recorded.append({"at": time.time(), "bus": bus, "bus_region": region, **envelope})
         for rule in list(events_backends[account][region].describe_event_bus(bus).rules.values()):
             if _matches(rule, envelope):
                 self.fire(rule, envelope)
@@ -130,9 +130,9 @@ class EventBus:
             time.sleep(pause_s)
             tried, pause_s = tried + 1, min(pause_s * 2, LONGEST_RETRY_S)
 
-    def seen(self) -> list[dict[str, Any]]:
+    def recorded(self) -> list[dict[str, Any]]:
         """Every event, with the bus it was put on and when that was (`at`, seconds since the epoch)."""
-        return list(self._seen)
+        return list(self._recorded)
 
     def _dead_letter(
         self, rule_arn: str, target: dict[str, Any], event: Event, error: Undeliverable, tried: int, why: str

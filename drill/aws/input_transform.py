@@ -19,7 +19,7 @@ def target_input(target: dict[str, Any], event: dict[str, Any], rule_arn: str) -
     if "Input" in target:
         return str(target["Input"])
     if "InputPath" in target:
-        return json.dumps(_known(at_path(event, target["InputPath"]), None))
+        return json.dumps(_value_or(at_path(event, target["InputPath"]), None))
     if "InputTransformer" in target:
         transformer = target["InputTransformer"]
         values = {name: at_path(event, path) for name, path in transformer.get("InputPathsMap", {}).items()}
@@ -54,10 +54,10 @@ def fill(template: str, values: dict[str, Any]) -> str:
         filled.append(template[last : place.start()])
         value = values[place[1]]
         if _in_string(template[: place.start()]):
-            text = _known(value, "")
+            text = _value_or(value, "")
             filled.append(json.dumps(text if isinstance(text, str) else json.dumps(text))[1:-1])
         else:
-            filled.append(json.dumps(_known(value, None)))
+            filled.append(json.dumps(_value_or(value, None)))
         last = place.end()
     return "".join(filled) + template[last:]
 
@@ -66,5 +66,5 @@ def _in_string(before: str) -> bool:
     return len(re.findall(r'(?<!\\)"', before)) % 2 == 1
 
 
-def _known(value: Any, otherwise: Any) -> Any:
+def _value_or(value: Any, otherwise: Any) -> Any:
     return otherwise if value is _MISSING else value

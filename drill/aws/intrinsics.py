@@ -141,28 +141,28 @@ class Intrinsics:
 
     def _find_in_map(self, value: Any) -> Any:
         names = [self.resolve(each) for each in value[:3]]
-        found: Any = self._mappings
+        value: Any = self._mappings
         for name in names:
-            if name not in found:
+            if name not in value:
                 raise TemplateError(f"there is nothing in Mappings at {names}")
-            found = found[name]
-        return found
+            value = value[name]
+        return value
 
 
-def parameter_values(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def parameter_values(declared: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The value of each of the template's parameters.
 
     Raises:
         TemplateError: if one is missing, unknown, or not allowed.
     """
-    unknown = sorted(given.keys() - declared.keys())
+    unknown = sorted(overrides.keys() - declared.keys())
     if unknown:
         raise TemplateError(f"the template has no parameters {', '.join(unknown)}")
     values = {}
     for name, description in declared.items():
-        if name not in given and "Default" not in description:
+        if name not in overrides and "Default" not in description:
             raise TemplateError(f"parameter {name} has no default and was not given")
-        values[name] = _parameter(name, description, given.get(name, description.get("Default")))
+        values[name] = _parameter(name, description, overrides.get(name, description.get("Default")))
     return values
 
 

@@ -114,9 +114,9 @@ def _timeout_seconds(self: TimeoutSecondsJSONata, env: Environment) -> int:
 
 def _whole_seconds(env: Environment, value: Any, expression: str, *, at_least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not at_least <= value <= LONGEST_S:
-        wanted = f"an integer from {at_least} to {LONGEST_S}"
+        expected = f"an integer from {at_least} to {LONGEST_S}"
         raise _failure(
-            env, f"The JSONata expression '{expression}'{_field(env)} gave {value!r}, which is not {wanted}."
+            env, f"The JSONata expression '{expression}'{_field(env)} gave {value!r}, which is not {expected}."
         )
     return value
 

@@ -19,14 +19,14 @@ def leads_to(account: str, region: str, owners: Mapping[str, str]) -> list[str |
     of the group that has weight, or None where no owner's has."""
     from moto.elbv2.models import elbv2_backends  # here, because it brings the whole of moto's EC2
 
-    found: dict[int, str | None] = {}
+    owner_by_port: dict[int, str | None] = {}
     for balancer in elbv2_backends[account][region].load_balancers.values():
         for listener in balancer.listeners.values():
             weights = _weights(listener.default_actions)
             if weights.keys() & owners.keys():
                 led = (owners[group] for group, weight in weights.items() if weight > 0 and group in owners)
-                found[int(str(listener.port))] = next(led, None)
-    return [found[port] for port in sorted(found)]
+                owner_by_port[int(str(listener.port))] = next(led, None)
+    return [owner_by_port[port] for port in sorted(owner_by_port)]
 
 
 def _weights(actions: list[Any]) -> dict[str, int]:

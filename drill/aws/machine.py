@@ -62,7 +62,7 @@ class Machine:
         step_functions.install(self.clients, self.metrics.add)
         feed(self.metrics.add)
         reports = {
-            "events": self.bus.seen,
+            "events": self.bus.recorded,
             "health-checks": lambda: self._health(),
             "invocations": self.runtime.invocations,
             "metrics": self.metrics.report,

@@ -45,13 +45,13 @@ class Regions:
     def lost(self) -> dict[str, list[str]]:
         """Each lost region, with the services that are left of it."""
         with self._lock:
-            return {region: sorted(kept) for region, kept in self._lost.items()}
+            return {region: sorted(services) for region, services in self._lost.items()}
 
     def is_lost(self, region: str, service: str) -> bool:
         if service in self._services:
             return True
-        kept = self._lost.get(region)
-        return kept is not None and service not in kept
+        services = self._lost.get(region)
+        return services is not None and service not in services
 
     def refuses(self, authorization: str) -> bool:
         """Whether a request with this Authorization header is for a lost region. An unsigned one never is."""

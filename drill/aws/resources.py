@@ -63,8 +63,8 @@ def global_table(stack: Stack, logical_id: str, properties: dict[str, Any]) -> R
         raise TemplateError(f"{logical_id}: the drill shares a table of strong consistency in three regions only")
     if "TimeToLiveSpecification" in properties or "LocalSecondaryIndexes" in properties:
         raise TemplateError(f"{logical_id}: a table with multi-Region strong consistency has no TTL and no local index")
-    kept = {key: value for key, value in properties.items() if key != "TimeToLiveSpecification"}
-    made = table(stack, logical_id, kept)
+    without_ttl = {key: value for key, value in properties.items() if key != "TimeToLiveSpecification"}
+    made = table(stack, logical_id, without_ttl)
     backends = dynamodb_backends[stack.account]
     for region in regions:
         backends[region].tables[made.ref] = backends[stack.region].tables[made.ref]
@@ -74,8 +74,8 @@ def global_table(stack: Stack, logical_id: str, properties: dict[str, Any]) -> R
 def topic(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
     name = properties.get("TopicName", stack.physical_name(logical_id))
     sns = stack.client("sns")
-    kept = ("DisplayName", "KmsMasterKeyId", "FifoTopic", "ContentBasedDeduplication")
-    attributes = {key: attribute_text(properties[key]) for key in kept if key in properties}
+    names = ("DisplayName", "KmsMasterKeyId", "FifoTopic", "ContentBasedDeduplication")
+    attributes = {key: attribute_text(properties[key]) for key in names if key in properties}
     arn = sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
     for subscription in properties.get("Subscription", []):
         sns.subscribe(TopicArn=arn, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
@@ -83,12 +83,12 @@ def topic(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource
 
 
 def subscription(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
-    kept = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
+    names = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
     answer = stack.client("sns").subscribe(
         TopicArn=properties["TopicArn"],
         Protocol=properties["Protocol"],
         Endpoint=properties["Endpoint"],
-        Attributes={key: attribute_text(properties[key]) for key in kept if key in properties},
+        Attributes={key: attribute_text(properties[key]) for key in names if key in properties},
     )
     arn = answer["SubscriptionArn"]
     return Resource("AWS::SNS::Subscription", arn, {"Arn": arn})
@@ -107,9 +107,9 @@ def rule(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
     bus = properties.get("EventBusName", "default")
     events = stack.client("events")
     pattern = {"EventPattern": json.dumps(properties["EventPattern"])} if "EventPattern" in properties else {}
-    kept = ("Description", "ScheduleExpression", "State")
+    names = ("Description", "ScheduleExpression", "State")
     arn = events.put_rule(
-        Name=name, EventBusName=bus, **pattern, **{key: properties[key] for key in kept if key in properties}
+        Name=name, EventBusName=bus, **pattern, **{key: properties[key] for key in names if key in properties}
     )["RuleArn"]
     if properties.get("Targets"):
         events.put_targets(Rule=name, EventBusName=bus, Targets=[_target(each) for each in properties["Targets"]])
@@ -162,9 +162,9 @@ def composite_alarm(stack: Stack, logical_id: str, properties: dict[str, Any]) -
 
 def ssm_parameter(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
     name = properties.get("Name", stack.physical_name(logical_id))
-    kept = ("AllowedPattern", "DataType", "Description", "Tier", "Type", "Value")
+    names = ("AllowedPattern", "DataType", "Description", "Tier", "Type", "Value")
     ssm = stack.client("ssm")
-    ssm.put_parameter(Name=name, **{key: properties[key] for key in kept if key in properties})
+    ssm.put_parameter(Name=name, **{key: properties[key] for key in names if key in properties})
     return Resource("AWS::SSM::Parameter", name, {"Type": properties["Type"], "Value": properties["Value"]})
 
 
@@ -178,9 +178,9 @@ def health_check(stack: Stack, logical_id: str, properties: dict[str, Any]) -> R
 
 
 def record_set(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
-    kept = ("Failover", "HealthCheckId", "Name", "SetIdentifier", "Type", "Weight")
+    names = ("Failover", "HealthCheckId", "Name", "SetIdentifier", "Type", "Weight")
     records = [{"Value": value} for value in properties["ResourceRecords"]]
-    described = {key: properties[key] for key in kept if key in properties}
+    described = {key: properties[key] for key in names if key in properties}
     described |= {"TTL": int(properties["TTL"]), "ResourceRecords": records}
     change = {"Action": "CREATE", "ResourceRecordSet": described}
     stack.client("route53").change_resource_record_sets(
@@ -208,11 +208,13 @@ def secret(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resourc
     """A secret whose content Secrets Manager makes up, as GenerateSecretString says."""
     name = properties.get("Name", stack.physical_name(logical_id))
     manager = stack.client("secretsmanager")
-    wanted = {
+    generation = {
         key: int(value) if key == "PasswordLength" else value
         for key, value in properties.get("GenerateSecretString", {}).items()
     }
-    arn = manager.create_secret(Name=name, SecretString=manager.get_random_password(**wanted)["RandomPassword"])["ARN"]
+    arn = manager.create_secret(Name=name, SecretString=manager.get_random_password(**generation)["RandomPassword"])[
+        "ARN"
+    ]
     return Resource("AWS::SecretsManager::Secret", arn, {"Id": arn})
 
 

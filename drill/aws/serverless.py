@@ -106,28 +106,28 @@ def _events(stack: Stack, logical_id: str, arn: str, events: dict[str, Any]) -> 
     for name, event in events.items():
         kind, properties, event_id = event["Type"], event.get("Properties", {}), f"{logical_id}{name}"
         if kind in _RULES:
-            rule = {"EventPattern": properties["Pattern"], **_kept(properties, "EventBusName", "State")}
+            rule = {"EventPattern": properties["Pattern"], **_subset(properties, "EventBusName", "State")}
             rule["Targets"] = [_target(event_id, arn, properties)]
             resources.rule(
                 stack, event_id, rule | ({"Name": properties["RuleName"]} if "RuleName" in properties else {})
             )
         elif kind == "Schedule":
             enabled = properties.get("State") or ("ENABLED" if properties.get("Enabled", True) else "DISABLED")
-            rule = {"ScheduleExpression": properties["Schedule"], "State": enabled, **_kept(properties, "Name")}
+            rule = {"ScheduleExpression": properties["Schedule"], "State": enabled, **_subset(properties, "Name")}
             resources.rule(stack, event_id, {**rule, "Targets": [_target(event_id, arn, properties)]})
         elif kind == "ScheduleV2":
-            target = {"Arn": arn, **_kept(properties, "Input", "RetryPolicy", "DeadLetterConfig")}
-            kept = _kept(properties, "ScheduleExpression", "State", "Name", "Description", "FlexibleTimeWindow")
-            resources.schedule(stack, event_id, {**kept, "Target": target})
+            target = {"Arn": arn, **_subset(properties, "Input", "RetryPolicy", "DeadLetterConfig")}
+            schedule = _subset(properties, "ScheduleExpression", "State", "Name", "Description", "FlexibleTimeWindow")
+            resources.schedule(stack, event_id, {**schedule, "Target": target})
         else:
             raise TemplateError(f"{event_id}: the drill has no events of type {kind}")
 
 
 def _target(event_id: str, arn: str, properties: dict[str, Any]) -> dict[str, Any]:
-    return {"Id": f"{event_id}Target", "Arn": arn, **_kept(properties, *_TARGET, "RetryPolicy", "DeadLetterConfig")}
+    return {"Id": f"{event_id}Target", "Arn": arn, **_subset(properties, *_TARGET, "RetryPolicy", "DeadLetterConfig")}
 
 
-def _kept(properties: dict[str, Any], *names: str) -> dict[str, Any]:
+def _subset(properties: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: properties[name] for name in names if name in properties}
 
 

@@ -91,9 +91,9 @@ def _check_definitions() -> None:
 
     def validate_more(definition: str) -> None:
         validate(definition)
-        found = problems(definition)
-        if found:
-            raise InvalidDefinition(message="Invalid State Machine Definition: " + "; ".join(found))
+        violations = problems(definition)
+        if violations:
+            raise InvalidDefinition(message="Invalid State Machine Definition: " + "; ".join(violations))
 
     _Backend._validate_definition = staticmethod(validate_more)
 

@@ -178,9 +178,9 @@ class Stack:
         unresolved = merged(section, own) if kind.startswith("AWS::Serverless::") else own
         # A function's policies name what it may touch, which may well be what is created by it; IAM is not played.
         # A bucket's is, as S3 heeds it.
-        left_out = () if kind == BUCKET_POLICY else _POLICIES
+        excluded = () if kind == BUCKET_POLICY else _POLICIES
         resolved: dict[str, Any] = self.intrinsics.resolve(
-            {key: value for key, value in unresolved.items() if key not in left_out}
+            {key: value for key, value in unresolved.items() if key not in excluded}
         )
         return resolved
 

@@ -43,8 +43,8 @@ class UnknownVersion(ConnectionError):
 
 def names_brokers(api_key: int, version: int) -> bool:
     """Whether the answer to such a request can hold addresses of brokers."""
-    known = NAMES_BROKERS.get(api_key)
-    return known is not None and version >= known[0]
+    first_version = NAMES_BROKERS.get(api_key)
+    return first_version is not None and version >= first_version[0]
 
 
 def readdressed(api_key: int, version: int, frame: Bytes, advertise: Advertise, learn: Learn) -> Bytes:
@@ -89,11 +89,11 @@ class _Answer:
         if not self._edits:
             return self._frame
         pieces: list[Bytes] = []
-        kept = _SIZE
+        copied_to = _SIZE
         for begin, end, instead in self._edits:
-            pieces += (self._frame[kept:begin], instead)
-            kept = end
-        return framed(b"".join((*pieces, self._frame[kept:])))
+            pieces += (self._frame[copied_to:begin], instead)
+            copied_to = end
+        return framed(b"".join((*pieces, self._frame[copied_to:])))
 
     def skip(self, size: int) -> None:
         """Go past so many bytes."""
@@ -141,8 +141,8 @@ class _Answer:
         host, port = self.text(), self.int32()
         if node >= 0 and host:  # else it is a coordinator that is not known
             self._learn(node, (host.decode(), port))
-            told, at = self._advertise(node)
-            self._edits.append((begin, self._at, self._string(told.encode()) + _INT32.pack(at)))
+            new_host, new_port = self._advertise(node)
+            self._edits.append((begin, self._at, self._string(new_host.encode()) + _INT32.pack(new_port)))
         if rack:
             self.text()
 

@@ -27,8 +27,8 @@ def with_apis(version: int, frame: Bytes, apis: Iterable[tuple[int, int, int]]) 
     flexible, count, begin = _entries(version, frame)
     more = [_ENTRY.pack(*each) + b"\0" * flexible for each in apis]
     count += len(more)
-    told = as_varint(count + 1) if flexible else count.to_bytes(4, "big")
-    return framed(b"".join((frame[4:_COUNT], told, *more, frame[begin:])))
+    length = as_varint(count + 1) if flexible else count.to_bytes(4, "big")
+    return framed(b"".join((frame[4:_COUNT], length, *more, frame[begin:])))
 
 
 def at_most(version: int, frame: Bytes, newest: Mapping[int, int]) -> Bytes:

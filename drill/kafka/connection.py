@@ -83,7 +83,7 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class PendingRequest:
     """A request that waits for its turn: to be answered by the cluster, or with `answer`."""
 
     api_key: int
@@ -103,7 +103,7 @@ class Connection:
         self._network = network
         self._gate = gate
         self._learning = learning
-        self._asked: dict[int, Asked] = {}
+        self._pending: dict[int, PendingRequest] = {}
         self._deciding: set[asyncio.Future[None]] = set()
         self._splice = splice
         self._responses = Frames(self._response)
@@ -113,7 +113,7 @@ class Connection:
     @property
     def in_flight(self) -> bool:
         """Whether a request waits for its answer."""
-        return bool(self._asked)
+        return bool(self._pending)
 
     def stop_reading(self) -> None:
         """Take no more requests."""
@@ -129,14 +129,14 @@ class Connection:
         size: int
         size, api_key, version, correlation = REQUEST.unpack_from(frame)
         learns = self._learning and api_key not in BEFORE_LOGIN
-        wanted = self._gate.wants(api_key)
-        if (learns or wanted) and len(frame) < 4 + size:
+        gated = self._gate.wants(api_key)
+        if (learns or gated) and len(frame) < 4 + size:
             return 4 + size
-        verdict = self._gate.request(api_key, version, frame) if wanted else None
+        verdict = self._gate.request(api_key, version, frame) if gated else None
         if verdict is not None:
-            return self._settled(correlation, Asked(api_key, version), verdict)
+            return self._settled(correlation, PendingRequest(api_key, version), verdict)
         if learns:
-            self._asked[correlation] = Asked(METADATA, 1)
+            self._pending[correlation] = PendingRequest(METADATA, 1)
             return metadata_request(correlation)
         if api_key == PRODUCE:
             awaits = awaits_answer(version, frame)
@@ -144,16 +144,16 @@ class Connection:
                 return awaits
             if not awaits:
                 return None
-        self._asked[correlation] = Asked(api_key, version)
+        self._pending[correlation] = PendingRequest(api_key, version)
         return None
 
-    def _settled(self, correlation: int, asked: Asked, verdict: Verdict) -> Bytes:
+    def _settled(self, correlation: int, request: PendingRequest, verdict: Verdict) -> Bytes:
         """What is sent on now, of a request the gate has decided on."""
-        self._asked[correlation] = asked
+        self._pending[correlation] = request
         if isinstance(verdict, Forward):
             return verdict.frame
         if isinstance(verdict, Answered):
-            self._asked[correlation] = replace(asked, answer=verdict.frame)
+            self._pending[correlation] = replace(request, answer=verdict.frame)
             self._release(self._send)
         elif verdict is not None:
             task = asyncio.ensure_future(self._decided(correlation, verdict))
@@ -168,7 +168,7 @@ class Connection:
             LOG.error("connection closed: %s: %s", type(error).__name__, error)
             self.end("server_closed")
             return
-        self._splice.requests.write(self._settled(correlation, self._asked[correlation], decided))
+        self._splice.requests.write(self._settled(correlation, self._pending[correlation], decided))
 
     def _send(self, answer: bytes) -> None:
         if self._responses.amid:
@@ -181,12 +181,12 @@ class Connection:
             return RESPONSE.size
         size: int
         size, correlation = RESPONSE.unpack_from(frame)
-        asked = self._asked.get(correlation)
-        if asked is None:
+        request = self._pending.get(correlation)
+        if request is None:
             return None
         changed: Bytes | None = None
-        named, seen = names_brokers(asked.api_key, asked.version), asked.api_key in self._gate.sees
-        if named or seen or asked.api_key == API_VERSIONS:
+        named, gated = names_brokers(request.api_key, request.version), request.api_key in self._gate.sees
+        if named or gated or request.api_key == API_VERSIONS:
             if len(frame) < 4 + size:
                 return 4 + size
             changed = frame
@@ -195,14 +195,14 @@ class Connection:
                 self.end("server_closed")
                 return b""
             if named:
-                changed = readdressed(asked.api_key, asked.version, frame, self._network.advertise, self._learn)
-            elif asked.api_key == API_VERSIONS:
-                changed = at_most(asked.version, frame, NEWEST)
-            if seen:
-                changed = self._gate.response(asked.api_key, asked.version, changed)
+                changed = readdressed(request.api_key, request.version, frame, self._network.advertise, self._learn)
+            elif request.api_key == API_VERSIONS:
+                changed = at_most(request.version, frame, NEWEST)
+            if gated:
+                changed = self._gate.response(request.api_key, request.version, changed)
             if changed is frame:
                 changed = None  # so that it is not copied
-        del self._asked[correlation]
+        del self._pending[correlation]
         self._release(self._responses.after_this)
         return changed
 
@@ -211,9 +211,9 @@ class Connection:
 
     def _release(self, send: Callable[[bytes], None]) -> None:
         """Let the gate's answers go whose turn it is."""
-        while self._asked:
-            first, asked = next(iter(self._asked.items()))
-            if asked.answer is None:
+        while self._pending:
+            first, request = next(iter(self._pending.items()))
+            if request.answer is None:
                 return
-            send(asked.answer)
-            del self._asked[first]
+            send(request.answer)
+            del self._pending[first]

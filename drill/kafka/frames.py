@@ -25,7 +25,7 @@ class Frames:
 
     def __init__(self, look: Look) -> None:
         self._look = look
-        self._left = 0
+        self._remaining = 0
         self._begun = bytearray()
         self._needed = 0
         self._after = bytearray()
@@ -33,15 +33,15 @@ class Frames:
     @property
     def amid(self) -> bool:
         """Whether a frame is half sent."""
-        return self._left > 0
+        return self._remaining > 0
 
     def after_this(self, data: Bytes) -> None:
         """Have whole frames sent as soon as the one that is on its way is through."""
         self._after += data
 
     def __call__(self, data: memoryview) -> Bytes:
-        if len(data) < self._left:
-            self._left -= len(data)
+        if len(data) < self._remaining:
+            self._remaining -= len(data)
             return data
         if self._begun:
             self._begun += data
@@ -49,28 +49,28 @@ class Frames:
                 return b""
             data, self._begun = memoryview(self._begun), bytearray()
         out: list[Bytes] = []
-        at = kept = 0
+        at = sent_to = 0
         while at < len(data):
-            if not self._left:
-                seen = self._frame(data, at)
-                if seen is None:
-                    out.append(data[kept:at])
-                    kept = len(data)
+            if not self._remaining:
+                verdict = self._frame(data, at)
+                if verdict is None:
+                    out.append(data[sent_to:at])
+                    sent_to = len(data)
                     break
-                size, instead = seen
+                size, instead = verdict
                 if instead is not None:
-                    out += (data[kept:at], instead, self._taken())
+                    out += (data[sent_to:at], instead, self._take_after())
                     at += size
-                    kept = at
+                    sent_to = at
                     continue
-                self._left = size
-            step = min(self._left, len(data) - at)
-            self._left -= step
+                self._remaining = size
+            step = min(self._remaining, len(data) - at)
+            self._remaining -= step
             at += step
-            if not self._left and self._after:
-                out += (data[kept:at], self._taken())
-                kept = at
-        return b"".join((*out, data[kept:])) if out else data
+            if not self._remaining and self._after:
+                out += (data[sent_to:at], self._take_after())
+                sent_to = at
+        return b"".join((*out, data[sent_to:])) if out else data
 
     def _frame(self, data: memoryview, at: int) -> tuple[int, Bytes | None] | None:
         """The length of the frame that begins here and what is sent instead; None if more of it must come first."""
@@ -80,14 +80,14 @@ class Frames:
             length = SIZE_BYTES + int.from_bytes(frame[:SIZE_BYTES], "big", signed=True)
             if not SIZE_BYTES < length <= LARGEST:
                 raise NotKafka(f"a frame of {length} bytes")
-            seen = self._look(frame[:length])
-            if not isinstance(seen, int):
-                return length, seen
-            needed = seen
+            verdict = self._look(frame[:length])
+            if not isinstance(verdict, int):
+                return length, verdict
+            needed = verdict
         self._begun = bytearray(frame)
         self._needed = needed
         return None
 
-    def _taken(self) -> Bytes:
+    def _take_after(self) -> Bytes:
         after, self._after = self._after, bytearray()
         return after

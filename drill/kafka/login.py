@@ -32,8 +32,8 @@ class Login:
         if api_key == API_VERSIONS:
             return None
         if api_key == SASL_HANDSHAKE:
-            known = sasl.mechanism_in(version, frame) == sasl.PLAIN
-            return Answered(sasl.handshake_answer(frame, 0 if known else sasl.UNSUPPORTED_MECHANISM))
+            supported = sasl.mechanism_in(version, frame) == sasl.PLAIN
+            return Answered(sasl.handshake_answer(frame, 0 if supported else sasl.UNSUPPORTED_MECHANISM))
         if api_key == SASL_AUTHENTICATE:
             self._is_in = sasl.user_of(sasl.token_in(version, frame), self._logins) is not None
             return Answered(sasl.authenticate_answer(version, frame, None if self._is_in else sasl.WRONG_LOGIN))

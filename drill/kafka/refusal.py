@@ -46,7 +46,7 @@ def refusal(api_key: int, version: int, frame: Bytes, error: ErrorCode) -> bytes
 
 
 def _parts(schema: Any, api_key: int, version: int, frame: Bytes, error: ErrorCode) -> dict[str, Any]:
-    """The fields of an answer that follow from what was asked."""
+    """The fields of an answer that follow from what was requested."""
     if api_key == PRODUCE:
         topic = _item(schema, "responses")
         partition = _item(topic, "partition_responses")
@@ -55,18 +55,18 @@ def _parts(schema: Any, api_key: int, version: int, frame: Bytes, error: ErrorCo
                 _filled(
                     topic,
                     error,
-                    **_identity(topic, asked),
+                    **_identity(topic, requested),
                     partition_responses=tuple(
-                        _filled(partition, error, index=each.index, base_offset=-1) for each in asked.partition_data
+                        _filled(partition, error, index=each.index, base_offset=-1) for each in requested.partition_data
                     ),
                 )
-                for asked in read_request(api_key, version, frame).topic_data
+                for requested in read_request(api_key, version, frame).topic_data
             )
         }
     if api_key == METADATA:
         topic = _item(schema, "topics")
         topics = read_request(api_key, version, frame).topics or ()
-        return {"topics": tuple(_filled(topic, error, **_identity(topic, asked)) for asked in topics)}
+        return {"topics": tuple(_filled(topic, error, **_identity(topic, requested)) for requested in topics)}
     if api_key == OFFSET_COMMIT:
         topic = _item(schema, "topics")
         partition = _item(topic, "partitions")
@@ -75,12 +75,12 @@ def _parts(schema: Any, api_key: int, version: int, frame: Bytes, error: ErrorCo
                 _filled(
                     topic,
                     error,
-                    **_identity(topic, asked),
+                    **_identity(topic, requested),
                     partitions=tuple(
-                        _filled(partition, error, partition_index=each.partition_index) for each in asked.partitions
+                        _filled(partition, error, partition_index=each.partition_index) for each in requested.partitions
                     ),
                 )
-                for asked in read_request(api_key, version, frame).topics
+                for requested in read_request(api_key, version, frame).topics
             )
         }
     if api_key == FIND_COORDINATOR and version >= 4:
@@ -91,25 +91,25 @@ def _parts(schema: Any, api_key: int, version: int, frame: Bytes, error: ErrorCo
     return {}
 
 
-def _identity(topic: Any, asked: Any) -> dict[str, Any]:
+def _identity(topic: Any, requested: Any) -> dict[str, Any]:
     """Name, id or both, as far as request and answer have them in this version."""
     return {
-        name: getattr(asked, name)
+        name: getattr(requested, name)
         for name in ("name", "topic_id")
-        if name in topic.__dataclass_fields__ and hasattr(asked, name)
+        if name in topic.__dataclass_fields__ and hasattr(requested, name)
     }
 
 
-def _filled(schema: Any, error: ErrorCode, **given: Any) -> Any:
-    """A message with every field that is not given, and has no default, empty; every error code is `error`."""
+def _filled(schema: Any, error: ErrorCode, **values: Any) -> Any:
+    """A message with every field that is not in `values`, and has no default, empty; every error code is `error`."""
     types = typing.get_type_hints(schema)
     for field in fields(schema):
         kind = field.metadata.get("kafka_type")
         if kind == "error_code":
-            given.setdefault(field.name, error)
-        elif field.name not in given and field.default is MISSING and field.default_factory is MISSING:
-            given[field.name] = _empty(types[field.name], kind, error)
-    return schema(**given)
+            values.setdefault(field.name, error)
+        elif field.name not in values and field.default is MISSING and field.default_factory is MISSING:
+            values[field.name] = _empty(types[field.name], kind, error)
+    return schema(**values)
 
 
 def _empty(type_: Any, kind: str | None, error: ErrorCode) -> Any:

@@ -66,11 +66,11 @@ def authenticate_answer(version: int, frame: Bytes, refused: str | None = None, 
     text = (refused or "").encode()
     error = AUTHENTICATION_FAILED if refused is not None else 0
     if version < FLEXIBLE:
-        said = struct.pack(">h", len(text)) + text if refused is not None else b"\xff\xff"
-        body = struct.pack(">h", error) + said + bytes(4)
+        message = struct.pack(">h", len(text)) + text if refused is not None else b"\xff\xff"
+        body = struct.pack(">h", error) + message + bytes(4)
         return framed(bytes(frame[8:CLIENT_ID]) + body + (struct.pack(">q", lifetime_ms) if version else b""))
-    said = as_varint(len(text) + 1) + text if refused is not None else b"\0"
-    body = b"\0" + struct.pack(">h", error) + said + b"\1" + struct.pack(">q", lifetime_ms) + b"\0"
+    message = as_varint(len(text) + 1) + text if refused is not None else b"\0"
+    body = b"\0" + struct.pack(">h", error) + message + b"\1" + struct.pack(">q", lifetime_ms) + b"\0"
     return framed(bytes(frame[8:CLIENT_ID]) + body)
 
 
@@ -89,7 +89,7 @@ def user_of(token: bytes, logins: Mapping[str, str]) -> str | None:
     """Who a token is of; None if it is not the password of one of these users."""
     _, _, rest = token.partition(b"\0")
     user, _, password = rest.partition(b"\0")
-    known = logins.get(user.decode(errors="replace"))
-    if known is None or not hmac.compare_digest(known.encode(), password):
+    expected = logins.get(user.decode(errors="replace"))
+    if expected is None or not hmac.compare_digest(expected.encode(), password):
         return None
     return user.decode()

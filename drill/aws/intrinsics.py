@@ -141,12 +141,12 @@ class Intrinsics:
 
     def _find_in_map(self, value: Any) -> Any:
         names = [self.resolve(each) for each in value[:3]]
-        value: Any = self._mappings
+        entry: Any = self._mappings
         for name in names:
-            if name not in value:
+            if name not in entry:
                 raise TemplateError(f"there is nothing in Mappings at {names}")
-            value = value[name]
-        return value
+            entry = entry[name]
+        return entry
 
 
 def parameter_values(declared: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,8 +47,8 @@ class AclFilter(BaseModel):
 
     def selects(self, acl: Acl) -> bool:
         return self._selects_resource(acl) and all(
-            wanted in (None, ANY, value)
-            for wanted, value in (
+            filtered in (None, ANY, value)
+            for filtered, value in (
                 (self.resource_type, acl.resource_type),
                 (self.principal, acl.principal),
                 (self.host, acl.host),
@@ -79,17 +79,17 @@ class AclTable:
         self._lock = threading.Lock()
         self._acls = frozenset(acls)
 
-    def find(self, wanted: AclFilter) -> list[Acl]:
+    def find(self, selection: AclFilter) -> list[Acl]:
         """The selected bindings, in a fixed order."""
-        return sorted(filter(wanted.selects, self._acls), key=lambda acl: tuple(acl.model_dump().values()))
+        return sorted(filter(selection.selects, self._acls), key=lambda acl: tuple(acl.model_dump().values()))
 
     def add(self, acl: Acl) -> None:
         self.change(lambda acls: acls | {acl})
 
-    def remove(self, wanted: AclFilter) -> list[Acl]:
+    def remove(self, selection: AclFilter) -> list[Acl]:
         """Remove the selected bindings; those that were there."""
         with self._lock:
-            gone = self.find(wanted)
+            gone = self.find(selection)
             self._acls -= set(gone)
         return gone
 

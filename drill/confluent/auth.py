@@ -58,33 +58,33 @@ class Authenticator:
         Raises:
             ApiError: 401
         """
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         caller = None
         if scheme.lower() == "basic":
-            caller = self._by_key(given)
+            caller = self._by_key(credentials)
         elif scheme.lower() == "bearer":
-            caller = self._by_token(given.strip(), request.headers.get(POOL_HEADER))
+            caller = self._by_token(credentials.strip(), request.headers.get(POOL_HEADER))
         if caller is None:
             raise ApiError(401, "Authentication failed", 40101)
         return caller
 
-    def _by_key(self, given: str) -> Caller | None:
-        decoded = _decoded(given)
+    def _by_key(self, credentials: str) -> Caller | None:
+        decoded = _decoded(credentials)
         if decoded is None:
             return None
         key, secret = decoded
-        for known, may_change in ((self._keys, True), (self._viewers, False)):
-            if key in known and hmac.compare_digest(known[key].encode(), secret.encode()):
+        for secrets_by_key, may_change in ((self._keys, True), (self._viewers, False)):
+            if key in secrets_by_key and hmac.compare_digest(secrets_by_key[key].encode(), secret.encode()):
                 return Caller(key, may_change)
         return None
 
-    def _by_token(self, given: str, pool: str | None) -> Caller | None:
+    def _by_token(self, presented: str, pool: str | None) -> Caller | None:
         if self._oauth.identity_pool not in (None, pool):
             return None
         with self._lock:
-            lives = self._issued.get(given, 0.0) > time.monotonic()
-        known = any(hmac.compare_digest(token.encode(), given.encode()) for token in self._oauth.tokens)
-        return Caller("bearer", True) if lives or known else None
+            lives = self._issued.get(presented, 0.0) > time.monotonic()
+        configured = any(hmac.compare_digest(token.encode(), presented.encode()) for token in self._oauth.tokens)
+        return Caller("bearer", True) if lives or configured else None
 
     async def issue(self, request: Request) -> Response:
         """The token endpoint: grant type client_credentials (RFC 6749, section 4.4), credentials in the form or by
@@ -93,9 +93,9 @@ class Authenticator:
         if form.get("grant_type") != "client_credentials":
             return JSONResponse({"error": "unsupported_grant_type"}, 400)
         client_id, client_secret = form.get("client_id", ""), form.get("client_secret", "")
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
-            client_id, client_secret = _decoded(given) or ("", "")
+            client_id, client_secret = _decoded(credentials) or ("", "")
         expected = f"{self._oauth.client_id}:{self._oauth.client_secret}"
         same = hmac.compare_digest(f"{client_id}:{client_secret}".encode(), expected.encode())
         if self._oauth.client_id is None or not same:
@@ -112,10 +112,10 @@ class Authenticator:
             self._issued.clear()
 
 
-def _decoded(given: str) -> tuple[str, str] | None:
+def _decoded(credentials: str) -> tuple[str, str] | None:
     """What Basic credentials say; None if they say nothing."""
     try:
-        name, _, secret = base64.b64decode(given.strip(), validate=True).decode().partition(":")
+        name, _, secret = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
     return name, secret

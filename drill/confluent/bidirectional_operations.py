@@ -69,7 +69,7 @@ class BothSides:
             whole = {topic for topic, parts in cuts.items() if not sum(cut.messages for cut in parts)}
             wired = frozenset(topic for topic in whole if self._mirroring.is_on_wire(topic))
             book.change(lambda link: mirror_operations.restored(link, cuts, book.clock(), wired=wired))
-            book.asked.set()
+            book.wake.set()
         mirrors = book.link.mirrors
         return tuple(Row(t, mirrors.get(t), row.code, row.message, row.cuts) for t, row in rows.items())
 

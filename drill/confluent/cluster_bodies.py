@@ -30,22 +30,22 @@ def cluster(shape: Shape) -> Body:
     }
 
 
-def topics(shape: Shape, found: Iterable[Topic]) -> Body:
+def topics(shape: Shape, listed: Iterable[Topic]) -> Body:
     """listKafkaTopics"""
-    return shape.collection("KafkaTopicList", "topics", [topic(shape, each) for each in found])
+    return shape.collection("KafkaTopicList", "topics", [topic(shape, each) for each in listed])
 
 
-def topic(shape: Shape, found: Topic) -> Body:
+def topic(shape: Shape, described: Topic) -> Body:
     """getKafkaTopic"""
-    path = f"topics/{found.name}"
+    path = f"topics/{described.name}"
     return {
         "kind": "KafkaTopic",
-        "metadata": shape.metadata(path, f"{shape.crn}/topic={found.name}"),
+        "metadata": shape.metadata(path, f"{shape.crn}/topic={described.name}"),
         "cluster_id": shape.cluster_id,
-        "topic_name": found.name,
-        "is_internal": found.is_internal,
-        "replication_factor": found.replication_factor,
-        "partitions_count": found.partitions,
+        "topic_name": described.name,
+        "is_internal": described.is_internal,
+        "replication_factor": described.replication_factor,
+        "partitions_count": described.partitions,
         "partitions": shape.related(f"{path}/partitions"),
         "configs": shape.related(f"{path}/configs"),
         "partition_reassignments": shape.related(f"{path}/partitions/-/reassignments"),
@@ -76,9 +76,9 @@ def _topic_config(shape: Shape, name: str, changed: Mapping[str, str], config: s
     }
 
 
-def groups(shape: Shape, found: Iterable[Group]) -> Body:
+def groups(shape: Shape, listed: Iterable[Group]) -> Body:
     """listKafkaConsumerGroups"""
-    return shape.collection("KafkaConsumerGroupList", "consumer-groups", [_group(shape, each) for each in found])
+    return shape.collection("KafkaConsumerGroupList", "consumer-groups", [_group(shape, each) for each in listed])
 
 
 def _group(shape: Shape, group: Group) -> Body:
@@ -125,14 +125,14 @@ def _group_lag(shape: Shape, group: str, lag: GroupLag) -> Body:
     }
 
 
-def acls(shape: Shape, found: Iterable[Acl]) -> Body:
+def acls(shape: Shape, listed: Iterable[Acl]) -> Body:
     """getKafkaAcls"""
-    return shape.collection("KafkaAclList", "acls", [_acl(shape, each) for each in found])
+    return shape.collection("KafkaAclList", "acls", [_acl(shape, each) for each in listed])
 
 
-def deleted_acls(shape: Shape, found: Iterable[Acl]) -> Body:
+def deleted_acls(shape: Shape, deleted: Iterable[Acl]) -> Body:
     """deleteKafkaAcls: the rows alone, without a frame."""
-    return {"data": [_acl(shape, each) for each in found]}
+    return {"data": [_acl(shape, each) for each in deleted]}
 
 
 def _acl(shape: Shape, acl: Acl) -> Body:

@@ -45,11 +45,11 @@ from drill.confluent.peers import Peers
 _STUCK = TransitionError("INTERNAL_ERROR", "The mirror topic can't be stopped")
 
 
-class _Asked(BaseModel):
+class _Command(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class LinkFaults(_Asked):
+class LinkFaults(_Command):
     """Faults of a link; what is left out stays as it is.
 
     `reachable` false: the way to the source is cut; the source itself may be well.
@@ -71,7 +71,7 @@ class LinkFaults(_Asked):
     offsets_ahead: int | None = Field(default=None, ge=0)
 
 
-class NewMirrors(_Asked):
+class NewMirrors(_Command):
     """Mirror topics that are there at once, ACTIVE, under a link (None: the first); on the wire only if `wired`, and
     there with as many partitions as the brokers give them."""
 
@@ -81,7 +81,7 @@ class NewMirrors(_Asked):
     wired: bool = False
 
 
-class ClusterChange(_Asked):
+class ClusterChange(_Command):
     """What is changed of the cluster; what is left out stays as it is.
 
     `dedicated` false: lags of groups are 404; `reachable` false: neither the API nor other clusters' links can reach
@@ -168,26 +168,26 @@ class Control:
         return JSONResponse(_shown(book))
 
     async def _new_mirrors(self, request: Request) -> Response:
-        asked = NewMirrors.model_validate_json(await request.body())
-        book = self._book(asked.link)
+        new = NewMirrors.model_validate_json(await request.body())
+        book = self._book(new.link)
         if book is None:
             return _no_link()
-        counts = dict.fromkeys(asked.topics, asked.partitions)
-        create = partial(self._mirroring.create, wired=asked.wired, at_once=True)
+        counts = dict.fromkeys(new.topics, new.partitions)
+        create = partial(self._mirroring.create, wired=new.wired, at_once=True)
         return JSONResponse({"made": await run_in_threadpool(create, book, counts)})
 
     async def _set_cluster(self, request: Request) -> Response:
-        asked = ClusterChange.model_validate_json(await request.body())
-        if asked.dedicated is not None:
-            self._cluster.dedicated = asked.dedicated
-        if asked.reachable is not None:
-            self._cluster.reachable = asked.reachable
-        if asked.acls is not None:
-            acls = frozenset(asked.acls)
+        change = ClusterChange.model_validate_json(await request.body())
+        if change.dedicated is not None:
+            self._cluster.dedicated = change.dedicated
+        if change.reachable is not None:
+            self._cluster.reachable = change.reachable
+        if change.acls is not None:
+            acls = frozenset(change.acls)
             self._acls.change(lambda _: acls)
-        for topic, configs in (asked.topic_configs or {}).items():
+        for topic, configs in (change.topic_configs or {}).items():
             self._cluster.configure_topic(topic, configs)
-        self._cluster.set_group_states(asked.groups or {})
+        self._cluster.set_group_states(change.groups or {})
         return JSONResponse({"dedicated": self._cluster.dedicated, "reachable": self._cluster.reachable})
 
     async def _set_peers(self, request: Request) -> Response:
@@ -207,26 +207,26 @@ def _no_link() -> Response:
     return JSONResponse({"error": "there is no such cluster link at this cluster"}, 404)
 
 
-def _break(book: LinkBook, asked: LinkFaults) -> None:
+def _break(book: LinkBook, faults: LinkFaults) -> None:
     now = book.clock()
-    if asked.reachable is not None:
-        book.cut_path(not asked.reachable)
-    if asked.offsets_ahead is not None:
-        book.offsets_ahead = asked.offsets_ahead
-    if asked.refuse is not None:
-        book.refused = {topic: Refusal(400, message) for topic, message in asked.refuse.items()}
-    if asked.stuck is not None:
-        codes = asked.stuck if isinstance(asked.stuck, dict) else dict.fromkeys(asked.stuck, _STUCK.code)
+    if faults.reachable is not None:
+        book.cut_path(not faults.reachable)
+    if faults.offsets_ahead is not None:
+        book.offsets_ahead = faults.offsets_ahead
+    if faults.refuse is not None:
+        book.refused = {topic: Refusal(400, message) for topic, message in faults.refuse.items()}
+    if faults.stuck is not None:
+        codes = faults.stuck if isinstance(faults.stuck, dict) else dict.fromkeys(faults.stuck, _STUCK.code)
         stuck = {topic: TransitionError(code, _STUCK.message) for topic, code in codes.items()}
         book.change(lambda link: transitions.stick(link, stuck))
-    for topic, error in (asked.fail or {}).items():
+    for topic, error in (faults.fail or {}).items():
         book.change(partial(transitions.fail, topic=topic, error=error, now=now))
-    if asked.error is not None:
-        book.change(partial(transitions.fail_link, error=asked.error, now=now))
-    for topic, lag in (asked.lag or {}).items():
+    if faults.error is not None:
+        book.change(partial(transitions.fail_link, error=faults.error, now=now))
+    for topic, lag in (faults.lag or {}).items():
         topics = None if topic == "*" else [topic]
         book.change(partial(virtual_topics.trailing, lag=lag, topics=topics))
-    book.asked.set()
+    book.wake.set()
 
 
 def _shown(book: LinkBook) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Fault(BaseModel):
 @dataclass
 class _Armed:
     fault: Fault
-    left: int | None
+    remaining: int | None
     chance: random.Random
     until: float
 
@@ -111,7 +111,7 @@ class Faults:
         now = time.monotonic()
         with self._lock:
             self._armed = [armed for armed in self._armed if now < armed.until]
-            return [{**armed.fault.model_dump(), "times": armed.left} for armed in self._armed]
+            return [{**armed.fault.model_dump(), "times": armed.remaining} for armed in self._armed]
 
     def counts(self) -> dict[str, dict[str, object]]:
         """Requests for each operation, and what they were answered ("cut": the connection was)."""
@@ -152,9 +152,9 @@ class Faults:
         with self._lock:
             for armed in self._armed:
                 if armed.hits(text, now):
-                    if armed.left is not None:
-                        armed.left -= 1
-                        if armed.left == 0:
+                    if armed.remaining is not None:
+                        armed.remaining -= 1
+                        if armed.remaining == 0:
                             self._armed.remove(armed)
                     return armed.fault
         return None

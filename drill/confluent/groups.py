@@ -66,8 +66,8 @@ def committed(
             time.sleep(min(SLICE_S, 0.005))
         if not answer.done():
             return {}
-        found = answer.result().topic_partitions
+        rows_read = answer.result().topic_partitions
     except KafkaException as error:
         log.info("offsets of group %s could not be read: %s", group, error)
         return {}
-    return {Spot(row.topic, row.partition): row.offset for row in found if row.error is None and row.offset >= 0}
+    return {Spot(row.topic, row.partition): row.offset for row in rows_read if row.error is None and row.offset >= 0}

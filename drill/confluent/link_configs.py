@@ -157,11 +157,11 @@ class LinkConfigs:
         """What the name of a mirror has before the name of its source."""
         return self.value(PREFIX)
 
-    def synced_groups(self, known: Iterable[str]) -> tuple[str, ...]:
+    def synced_groups(self, groups: Iterable[str]) -> tuple[str, ...]:
         """Which of the known groups the group filters select; none while offset sync is off."""
         if not self.flag(OFFSET_SYNC):
             return ()
-        return selected(name_filters(self.value(GROUP_FILTERS), "groupFilters"), known)
+        return selected(name_filters(self.value(GROUP_FILTERS), "groupFilters"), groups)
 
     def auto_created(self, topics: Iterable[str]) -> tuple[str, ...]:
         """Which of the source's topics are mirrored without being asked for."""

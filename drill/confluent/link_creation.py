@@ -40,9 +40,9 @@ class LinkCreation:
         self._links = links
         self._linking = linking
         self._recorded = recorded
-        self.left_unmanaged = False
+        self.has_unmanaged = False
 
-    def create(self, name: str, asked: NewLink, *, validate_only: bool, validate_link: bool) -> None:
+    def create(self, name: str, new: NewLink, *, validate_only: bool, validate_link: bool) -> None:
         """Create a link, unless it is only to be validated.
 
         Raises:
@@ -54,12 +54,12 @@ class LinkCreation:
             raise self._exists()
         if len(self._links.all()) >= MAX_LINKS:
             raise ApiError(400, f"The cluster has {MAX_LINKS} cluster links already")
-        configs = link_configs.created(Change(row.name, row.value) for row in asked.configs if row.value is not None)
+        configs = link_configs.created(Change(row.name, row.value) for row in new.configs if row.value is not None)
         if configs.prefix and configs.prefix in {book.link.prefix for book in self._links.all()}:
             raise ApiError(400, f"Another cluster link has the prefix '{configs.prefix}'")
-        remote = _remote_cluster_id(asked, configs)
+        remote = _remote_cluster_id(new, configs)
         book, source = self._linking.prepare(name, remote, configs)
-        if asked.cluster_link_id not in (None, encoded_id(book)):
+        if new.cluster_link_id not in (None, encoded_id(book)):
             raise ApiError(400, "The cluster link ID is not that of the remote cluster's link")
         if validate_link:
             _validate(source, remote)
@@ -78,7 +78,7 @@ class LinkCreation:
         if validate_only:
             return
         if book.configs.value(link_configs.CONNECTION_MODE) == "INBOUND":
-            self.left_unmanaged = True
+            self.has_unmanaged = True
         self._linking.delete(book)
 
     def _exists(self) -> ApiError:
@@ -92,14 +92,14 @@ def encoded_id(book: LinkBook) -> str:
     return base64.urlsafe_b64encode(book.link_id.bytes).decode().rstrip("=")
 
 
-def _remote_cluster_id(asked: NewLink, configs: LinkConfigs) -> str:
+def _remote_cluster_id(new: NewLink, configs: LinkConfigs) -> str:
     match configs.mode:
         case mode if mode == BIDIRECTIONAL:
-            remote = asked.remote_cluster_id
+            remote = new.remote_cluster_id
         case mode if mode == SOURCE:
-            remote = asked.destination_cluster_id or asked.remote_cluster_id
+            remote = new.destination_cluster_id or new.remote_cluster_id
         case _:
-            remote = asked.source_cluster_id or asked.remote_cluster_id
+            remote = new.source_cluster_id or new.remote_cluster_id
     if not remote:
         raise ApiError(400, f"The id of the other cluster is needed for a link of mode {configs.mode}")
     return remote
@@ -107,8 +107,8 @@ def _remote_cluster_id(asked: NewLink, configs: LinkConfigs) -> str:
 
 def _validate(source: Source, expected: str) -> None:
     try:
-        found = source.cluster_id()
+        actual = source.cluster_id()
     except SourceUnreachable:
         raise ApiError(408, "The server received the request, but the operation timed out") from None
-    if found not in (None, expected):
-        raise ApiError(400, f"Expected remote cluster ID {expected}, but it is {found}")
+    if actual not in (None, expected):
+        raise ApiError(400, f"Expected remote cluster ID {expected}, but it is {actual}")

@@ -22,7 +22,7 @@ class LinkBook:
         self, link: Link, configs: LinkConfigs, cluster_id: str, remote_cluster_id: str | None, clock: Clock = time.time
     ) -> None:
         self.clock = clock
-        self.asked = threading.Event()
+        self.wake = threading.Event()
         self.remote_cluster_id = remote_cluster_id
         # Both sides of a bidirectional link have the same id.
         ends = "/".join(sorted((cluster_id, remote_cluster_id or "")))
@@ -59,7 +59,7 @@ class LinkBook:
     def add(self, new: Iterable[Mirror]) -> None:
         """More mirror topics; one that is there already stays as it is."""
         self.change(lambda link: link.put(*(mirror for mirror in new if mirror.topic not in link.mirrors)))
-        self.asked.set()
+        self.wake.set()
 
     def alter(
         self,
@@ -74,7 +74,7 @@ class LinkBook:
             link, rows = mirror_operations.alter(self._link, verb, topics, self.clock(), {**refused, **self.refused})
             if not validate_only:
                 self._link = link
-        self.asked.set()
+        self.wake.set()
         return rows
 
     def configure(self, changes: Collection[Change], *, validate_only: bool = False) -> None:
@@ -89,13 +89,13 @@ class LinkBook:
                 return
             self._configs = configs
             self._link = transitions.pause_link(self._link, configs.flag(LINK_PAUSED), self.clock())
-        self.asked.set()
+        self.wake.set()
 
     def cut_path(self, cut: bool) -> None:
         self._path_cut = cut
-        self.asked.set()
+        self.wake.set()
 
     def close(self) -> None:
         """The link is no more: its thread ends."""
         self.closed.set()
-        self.asked.set()
+        self.wake.set()

@@ -75,12 +75,12 @@ class Door:
 
     def shown(self) -> dict[str, object]:
         """The conditions now."""
-        left = max(0.0, self._shut_until - time.monotonic()) if self._down else 0.0
+        remaining_s = max(0.0, self._shut_until - time.monotonic()) if self._down else 0.0
         return {
             "latency_s": self.latency_s,
             "requests_per_s": self._limit.per_s,
             "down": self._down,
-            "seconds": round(left, 3),
+            "seconds": round(remaining_s, 3),
         }
 
     @property

@@ -49,8 +49,8 @@ class GroupLag:
 
 
 @dataclass
-class Kept:
-    """What is kept here, and not by the brokers.
+class Overlay:
+    """What the API has that the brokers do not.
 
     `made_up` topics exist in the API only; `states` are those of groups that the drill says are so, whatever the
     brokers say.
@@ -73,16 +73,16 @@ class LocalCluster:
         self._admin = admin
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
-        self._kept = Kept(groups=set(groups))
+        self._overlay = Overlay(groups=set(groups))
         self.dedicated = True
         self.reachable = True
 
     def topics(self) -> list[Topic]:
         """Every topic, by name."""
         admin = self._brokers()
-        found = admin.list_topics(timeout=self._timeout_s).topics if admin is not None else {}
+        on_brokers = admin.list_topics(timeout=self._timeout_s).topics if admin is not None else {}
         with self._lock:
-            topics = {name: _topic(name, row) for name, row in found.items()} | self._kept.made_up
+            topics = {name: _topic(name, row) for name, row in on_brokers.items()} | self._overlay.made_up
         return [topics[name] for name in sorted(topics)]
 
     def topic(self, name: str) -> Topic | None:
@@ -92,11 +92,11 @@ class LocalCluster:
     def make_up(self, topics: Iterable[Topic]) -> None:
         """From now on these exist, in the API only."""
         with self._lock:
-            self._kept.made_up |= {topic.name: topic for topic in topics}
+            self._overlay.made_up |= {topic.name: topic for topic in topics}
 
     def is_made_up(self, name: str) -> bool:
         """Whether a topic exists in the API only."""
-        return name in self._kept.made_up
+        return name in self._overlay.made_up
 
     def create(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """A new topic; the mock cluster gives it as many partitions as every other.
@@ -124,8 +124,8 @@ class LocalCluster:
         if admin is not None and not self.is_made_up(name):
             delete_topic(admin, name)
         with self._lock:
-            self._kept.made_up.pop(name, None)
-            self._kept.configs.pop(name, None)
+            self._overlay.made_up.pop(name, None)
+            self._overlay.configs.pop(name, None)
 
     def grow(self, topic: Topic, partitions: int) -> None:
         """Give a topic more partitions.
@@ -142,39 +142,39 @@ class LocalCluster:
 
     def log_ends(self, topics: Iterable[str]) -> dict[str, list[int]]:
         """Where the partitions of these topics end; without those that are not known."""
-        admin, found = self._brokers(), dict[str, list[int]]()
+        admin, ends_by_topic = self._brokers(), dict[str, list[int]]()
         on_wire: list[Topic] = []
-        wanted = set(topics)
-        for topic in (each for each in self.topics() if each.name in wanted):
+        names = set(topics)
+        for topic in (each for each in self.topics() if each.name in names):
             if not self.is_made_up(topic.name):
                 on_wire.append(topic)
             elif topic.log_ends:
-                found[topic.name] = list(topic.log_ends)
+                ends_by_topic[topic.name] = list(topic.log_ends)
         if admin is not None:
             spots = [Spot(topic.name, number) for topic in on_wire for number in range(topic.partitions)]
             ends = end_offsets(admin, spots, self._timeout_s, lambda: False)
             for topic in on_wire:
                 rows = [ends.get(Spot(topic.name, number)) for number in range(topic.partitions)]
                 if None not in rows:
-                    found[topic.name] = [row for row in rows if row is not None]
-        return found
+                    ends_by_topic[topic.name] = [row for row in rows if row is not None]
+        return ends_by_topic
 
     def topic_configs(self, name: str) -> dict[str, str]:
         """What is not the default in a topic's configuration."""
         with self._lock:
-            return dict(self._kept.configs.get(name, {}))
+            return dict(self._overlay.configs.get(name, {}))
 
     def configure_topic(self, name: str, configs: Mapping[str, str]) -> None:
         """Set a topic's configuration; what is not named gets its default."""
         with self._lock:
-            self._kept.configs[name] = dict(configs)
+            self._overlay.configs[name] = dict(configs)
 
     def group_lags(self, group: str) -> list[GroupLag]:
         """A row for every partition the group has committed an offset for, active or not."""
         admin = self._brokers()
         if admin is None:
             return []
-        made_up = self._kept.made_up
+        made_up = self._overlay.made_up
         spots = [
             Spot(topic.name, number)
             for topic in self.topics()
@@ -188,29 +188,29 @@ class LocalCluster:
     def know_groups(self, groups: Iterable[str]) -> None:
         """Groups there may be: librdkafka's mock cluster can't list its own."""
         with self._lock:
-            self._kept.groups |= set(groups)
+            self._overlay.groups |= set(groups)
 
     def candidates(self) -> list[str]:
         """The names of groups there may be, here or at the source of a link."""
         with self._lock:
-            return sorted(self._kept.groups | self._kept.states.keys())
+            return sorted(self._overlay.groups | self._overlay.states.keys())
 
     def group_names(self) -> list[str]:
         """The names of all groups there may be."""
         admin = self._brokers()
         names = listed_groups(admin, self._timeout_s) if admin is not None else set()
         with self._lock:
-            return sorted(names | self._kept.groups | self._kept.states.keys())
+            return sorted(names | self._overlay.groups | self._overlay.states.keys())
 
     def groups(self) -> list[Group]:
         """The groups that are active or have committed offsets, or whose state the drill has set."""
-        found = (Group(name, self.group_state(name)) for name in self.group_names())
-        return [g for g in found if g.state == "STABLE" or g.name in self._kept.states or self.group_lags(g.name)]
+        listed = (Group(name, self.group_state(name)) for name in self.group_names())
+        return [g for g in listed if g.state == "STABLE" or g.name in self._overlay.states or self.group_lags(g.name)]
 
     def group_state(self, name: str) -> str:
         """STABLE for a group with members, EMPTY for one without."""
         admin = self._brokers()
-        forced = self._kept.states.get(name)
+        forced = self._overlay.states.get(name)
         if forced is not None or admin is None:
             return forced or "EMPTY"
         return state_of(admin, name, self._timeout_s)
@@ -218,13 +218,13 @@ class LocalCluster:
     def set_group_states(self, states: Mapping[str, str | None]) -> None:
         """Say what state groups are in; None: as the brokers say."""
         with self._lock:
-            self._kept.states |= {name: state for name, state in states.items() if state is not None}
+            self._overlay.states |= {name: state for name, state in states.items() if state is not None}
             for name in (name for name, state in states.items() if state is None):
-                self._kept.states.pop(name, None)
+                self._overlay.states.pop(name, None)
 
-    def said_to_be_active(self, groups: Collection[str]) -> list[str]:
+    def forced_active(self, groups: Collection[str]) -> list[str]:
         """Which of these groups have members because the drill says so."""
-        return [group for group in groups if self._kept.states.get(group, "EMPTY") not in _INACTIVE]
+        return [group for group in groups if self._overlay.states.get(group, "EMPTY") not in _INACTIVE]
 
     def active(self, groups: Collection[str]) -> list[str]:
         """Which of these groups have members."""

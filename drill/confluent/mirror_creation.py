@@ -36,27 +36,27 @@ class MirrorCreation:
         self._settle_s = settle_s
         self._default_partitions = default_partitions
 
-    def create(self, book: LinkBook, source: Source, asked: NewMirror) -> None:
+    def create(self, book: LinkBook, source: Source, new: NewMirror) -> None:
         """Create one; it begins as PENDING_MIRROR. Blocks.
 
         Raises:
             ApiError, TopicNotCreated, GuardUnreachable, KafkaException
         """
-        mirror = book.link.prefix + asked.source_topic_name
-        self._check(book, mirror, asked)
-        topic = self._source_topic(source, asked.source_topic_name)
+        mirror = book.link.prefix + new.source_topic_name
+        self._check(book, mirror, new)
+        topic = self._source_topic(source, new.source_topic_name)
         self._mirroring.create(book, {mirror: topic.partitions}, wired=topic.wired)
-        configs = {row.name: row.value for row in asked.configs if row.value is not None}
+        configs = {row.name: row.value for row in new.configs if row.value is not None}
         self._cluster.configure_topic(mirror, {**topic.configs, **configs})
 
-    def _check(self, book: LinkBook, mirror: str, asked: NewMirror) -> None:
+    def _check(self, book: LinkBook, mirror: str, new: NewMirror) -> None:
         if book.clock() < book.created + self._settle_s:  # the text was seen, the status is our choice
             raise ApiError(404, f"Unable to resolve cluster link information for {book.link.name}")
         if book.configs.mode == SOURCE:
             raise ApiError(400, f"Cluster link '{book.link.name}' is the source's side: mirrors are made at the other")
-        if asked.mirror_topic_name not in (None, mirror):
+        if new.mirror_topic_name not in (None, mirror):
             raise ApiError(400, "Topic renaming for mirroring not yet supported", 40035)
-        if asked.replication_factor not in (None, REPLICATION_FACTOR):
+        if new.replication_factor not in (None, REPLICATION_FACTOR):
             raise ApiError(400, "Topic replication factor must be 3", 40002)
         if self._cluster.topic(mirror) is not None:
             raise ApiError(400, f"Topic '{mirror}' already exists.", 40002)

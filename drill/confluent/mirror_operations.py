@@ -54,7 +54,7 @@ def _altered(link: Link, verb: Verb, topic: str, now: float, refusal: Refusal | 
     refusal = refusal or _unverified(link, verb, mirror)
     if refusal is not None:
         return Row(topic, mirror, refusal.code, refusal.message)
-    return Row(topic, _asked(link, mirror, verb, now))
+    return Row(topic, _applied(link, mirror, verb, now))
 
 
 def _unverified(link: Link, verb: Verb, mirror: Mirror) -> Refusal | None:
@@ -67,7 +67,7 @@ def _unverified(link: Link, verb: Verb, mirror: Mirror) -> Refusal | None:
     return None
 
 
-def _asked(link: Link, mirror: Mirror, verb: Verb, now: float) -> Mirror:
+def _applied(link: Link, mirror: Mirror, verb: Verb, now: float) -> Mirror:
     if verb is Verb.PAUSE:
         return mirror if mirror.status is Status.PAUSED else mirror.to(Status.PAUSED, now)
     if verb is Verb.RESUME:

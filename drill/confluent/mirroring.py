@@ -65,7 +65,7 @@ class Mirroring:
             return link
 
         book.change(reversed_)
-        book.asked.set()
+        book.wake.set()
 
     def is_on_wire(self, topic: str) -> bool:
         """Whether a topic exists here on the wire, and not only in the API."""
@@ -75,11 +75,11 @@ class Mirroring:
         """Topics that exist here and refuse writes, with their log ends."""
         if self._local is None or not counts:
             return {}
-        found = ensure_topics(self._local, counts)
-        self._guard.close(found)
-        spots = {Spot(topic, number) for topic, count in found.items() for number in range(count)}
+        partition_counts = ensure_topics(self._local, counts)
+        self._guard.close(partition_counts)
+        spots = {Spot(topic, number) for topic, count in partition_counts.items() for number in range(count)}
         ends = end_offsets(self._local, spots, 5.0, lambda: False)
         return {
             topic: tuple(Partition(ends.get(Spot(topic, number), 0)) for number in range(count))
-            for topic, count in found.items()
+            for topic, count in partition_counts.items()
         }

@@ -97,7 +97,7 @@ class Stopping:
     the source refused writes, so that it can become the mirror."""
 
     verb: Verb
-    asked: float
+    requested: float
     due: float
     errors: tuple[TransitionError, ...] = ()
     fenced: float | None = None

@@ -48,8 +48,10 @@ class GroupOffsets:
         for group, source_group in groups.items():
             if hurry():
                 break
-            found = committed(self._source, source_group, list(at_source), self._timeout_s, hurry)
-            offsets = {at_source[spot]: max(end, beyond.get(at_source[spot], 0)) for spot, end in found.items()}
+            source_offsets = committed(self._source, source_group, list(at_source), self._timeout_s, hurry)
+            offsets = {
+                at_source[spot]: max(end, beyond.get(at_source[spot], 0)) for spot, end in source_offsets.items()
+            }
             error = self._commit(group, offsets) if offsets else None
             if error is not None:
                 log.info("group %s is not synced: %s", group, error.message)

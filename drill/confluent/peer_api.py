@@ -85,17 +85,17 @@ class PeerApi:
         return JSONResponse({topic: [rows[number] for number in sorted(rows)] for topic, rows in ends.items()})
 
     async def _fence(self, request: Request) -> Response:
-        asked = _Topics.model_validate_json(await request.body())
+        command = _Topics.model_validate_json(await request.body())
         if self._book(request) is None:
             return JSONResponse({}, 404)
-        await run_in_threadpool(self._mirroring.close, asked.topics)
+        await run_in_threadpool(self._mirroring.close, command.topics)
         return JSONResponse({})
 
     async def _mirror(self, request: Request) -> Response:
-        asked, book = _NewMirrors.model_validate_json(await request.body()), self._book(request)
+        command, book = _NewMirrors.model_validate_json(await request.body()), self._book(request)
         if book is None:
             return JSONResponse({}, 404)
-        await run_in_threadpool(self._mirroring.reverse, book, asked.topics, asked.paused)
+        await run_in_threadpool(self._mirroring.reverse, book, command.topics, command.paused)
         return JSONResponse({})
 
     def _book(self, request: Request) -> LinkBook | None:

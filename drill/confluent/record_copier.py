@@ -46,9 +46,9 @@ class Wire:
             self._agreed = {}
             book.change(lambda link: transitions.unreached(link, book.clock()))
             return
-        wanted = spots(wired(book.link.copied()))
-        log_ends = self._log_ends(wanted)
-        plan = plan_cycle(self._agreed, high, log_ends, wanted)
+        copied = spots(wired(book.link.copied()))
+        log_ends = self._log_ends(copied)
+        plan = plan_cycle(self._agreed, high, log_ends, copied)
         broken = dict(plan.broken)
         appended: dict[Spot, int] = {}
         try:
@@ -67,12 +67,12 @@ class Wire:
         for topic, error_name in broken.items():
             self._fail(topic, error_name)
 
-    def _log_ends(self, wanted: set[Spot]) -> dict[Spot, int]:
+    def _log_ends(self, copied: set[Spot]) -> dict[Spot, int]:
         """The mirrors' log ends. Nobody but this link moves them, so they are read anew only now and then."""
-        if not wanted <= self._ends.keys() or time.monotonic() >= self._look_at_ends:
-            self._ends = self._path.log_ends(wanted)
+        if not copied <= self._ends.keys() or time.monotonic() >= self._look_at_ends:
+            self._ends = self._path.log_ends(copied)
             self._look_at_ends = time.monotonic() + LOOK_AT_ENDS_EVERY_S
-        self._ends = {spot: end for spot, end in self._ends.items() if spot in wanted}
+        self._ends = {spot: end for spot, end in self._ends.items() if spot in copied}
         return dict(self._ends)
 
     def _source_is_empty(self) -> bool:
@@ -87,8 +87,10 @@ class Wire:
 
     def open(self, stopping: Collection[Mirror]) -> dict[str, list[int]]:
         """Open mirrors for writes; the log ends of those that are open now. Nothing may be being copied."""
-        found = self._path.log_ends(spots(stopping))
-        ends = {m.topic: [found.get(Spot(m.topic, number)) for number in range(len(m.partitions))] for m in stopping}
+        ends_by_spot = self._path.log_ends(spots(stopping))
+        ends = {
+            m.topic: [ends_by_spot.get(Spot(m.topic, number)) for number in range(len(m.partitions))] for m in stopping
+        }
         complete = {topic: [end for end in row if end is not None] for topic, row in ends.items() if None not in row}
         if not complete:
             log.warning("log ends of %s could not be read: they stay PENDING_STOPPED", sorted(ends))
@@ -113,18 +115,18 @@ def spots(of: Iterable[Mirror]) -> set[Spot]:
 
 def _after(link: Link, at: float, high: dict[Spot, int], log_ends: dict[Spot, int], fetched: set[Spot]) -> Link:
     """The link after a cycle that saw these high watermarks at `at` and left the mirrors with these log ends."""
-    seen: dict[str, list[Partition]] = {}
+    changed: dict[str, list[Partition]] = {}
     for mirror in wired(link.mirrors.values()):
         partitions = [
-            _seen(partition, Spot(mirror.topic, number), high, log_ends, fetched)
+            _partition_after(partition, Spot(mirror.topic, number), high, log_ends, fetched)
             for number, partition in enumerate(mirror.partitions)
         ]
         if any(new is not old for new, old in zip(partitions, mirror.partitions, strict=True)):
-            seen[mirror.topic] = partitions
-    return transitions.reached(link, at, seen)
+            changed[mirror.topic] = partitions
+    return transitions.reached(link, at, changed)
 
 
-def _seen(
+def _partition_after(
     partition: Partition, spot: Spot, high: dict[Spot, int], log_ends: dict[Spot, int], fetched: set[Spot]
 ) -> Partition:
     log_end = log_ends.get(spot, partition.log_end)

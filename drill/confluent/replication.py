@@ -51,9 +51,9 @@ class Plan:
 class MirrorDiverged(RuntimeError):
     """A record can't get the offset in the mirror that it has in the source."""
 
-    def __init__(self, spot: Spot, expected: int, found: int) -> None:
+    def __init__(self, spot: Spot, expected: int, actual: int) -> None:
         super().__init__(
-            f"the mirror of {spot.topic}-{spot.partition} needs offset {expected} next, but it is {found}: "
+            f"the mirror of {spot.topic}-{spot.partition} needs offset {expected} next, but it is {actual}: "
             "start over with empty clusters"
         )
         self.topic = spot.topic
@@ -64,18 +64,18 @@ class AppendFailed(RuntimeError):
 
 
 def plan_cycle(
-    agreed: Mapping[Spot, int], high_watermarks: Mapping[Spot, int], log_ends: Mapping[Spot, int], wanted: set[Spot]
+    agreed: Mapping[Spot, int], high_watermarks: Mapping[Spot, int], log_ends: Mapping[Spot, int], copied: set[Spot]
 ) -> Plan:
     """What to copy now: up to the high watermarks that the cycle before saw (`agreed`), so that a mirror trails its
     source by about one interval, as a real one does."""
     broken = {
         spot.topic: "UNEXPECTED_TRUNCATION"
-        for spot in wanted
+        for spot in copied
         if spot in high_watermarks and spot in log_ends and high_watermarks[spot] < log_ends[spot]
     }
     ranges = {
         spot: Range(log_ends[spot], agreed[spot])
-        for spot in wanted
+        for spot in copied
         if spot.topic not in broken and spot in agreed and log_ends.get(spot, agreed[spot]) < agreed[spot]
     }
     return Plan(ranges, broken)
@@ -86,23 +86,23 @@ def end_offsets(admin: AdminClient, spots: Collection[Spot], timeout_s: float, h
     if not spots:
         return {}
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    asked = {TopicPartition(spot.topic, spot.partition): latest for spot in spots}
+    specs = {TopicPartition(spot.topic, spot.partition): latest for spot in spots}
     try:
-        answers = admin.list_offsets(asked, request_timeout=timeout_s)
+        answers = admin.list_offsets(specs, request_timeout=timeout_s)
     except KafkaException as error:
         log.info("offsets could not be asked for: %s", error)
         return {}
     deadline = time.monotonic() + timeout_s
     while wait(answers.values(), SLICE_S).not_done and time.monotonic() < deadline and not hurry():
         pass
-    found: dict[Spot, int] = {}
+    ends: dict[Spot, int] = {}
     for spot, answer in answers.items():
         if not answer.done() or answer.exception() is not None:
             continue
         offset = answer.result().offset
         if offset >= 0:  # a request that timed out can come back without an error, with offset -1001
-            found[Spot(spot.topic, spot.partition)] = offset
-    return found
+            ends[Spot(spot.topic, spot.partition)] = offset
+    return ends
 
 
 class DataPath:
@@ -145,26 +145,26 @@ class DataPath:
     def high_watermarks(self, spots: Collection[Spot], hurry: Hurry, *, was_there: bool = False) -> dict[Spot, int]:
         """The source's high watermarks; empty if it can't be reached. `was_there`: it answered a moment ago, so all of
         them are asked for in one call, which costs a third and can't be broken off."""
-        asked = {self._at_source(spot): spot for spot in spots}
-        ends = self._ends_at_once(list(asked)) if was_there else None
+        mirror_of = {self._at_source(spot): spot for spot in spots}
+        ends = self._ends_at_once(list(mirror_of)) if was_there else None
         if ends is None:
-            ends = end_offsets(self._source_admin, list(asked), self._timeout_s, hurry)
-        found = {asked[at_source]: end for at_source, end in ends.items()}
-        if 0 < len(found) < len(spots) and not hurry():
+            ends = end_offsets(self._source_admin, list(mirror_of), self._timeout_s, hurry)
+        high = {mirror_of[at_source]: end for at_source, end in ends.items()}
+        if 0 < len(high) < len(spots) and not hurry():
             # librdkafka remembers for many seconds that a topic did not exist; only asking for all topics mends that
             self.source_answers()
-        return found
+        return high
 
     def _ends_at_once(self, spots: Collection[Spot]) -> dict[Spot, int] | None:
         """The end of every partition; None if there is any that did not answer."""
         rows = [TopicPartition(spot.topic, spot.partition, OFFSET_END) for spot in spots]
         try:
-            found = self._source.offsets_for_times(rows, timeout=self._timeout_s)
+            rows_read = self._source.offsets_for_times(rows, timeout=self._timeout_s)
         except KafkaException:
             return None
-        if any(row.error is not None or row.offset < 0 for row in found):
+        if any(row.error is not None or row.offset < 0 for row in rows_read):
             return None
-        return {Spot(row.topic, row.partition): row.offset for row in found}
+        return {Spot(row.topic, row.partition): row.offset for row in rows_read}
 
     def _at_source(self, spot: Spot) -> Spot:
         return Spot(spot.topic.removeprefix(self._prefix), spot.partition)

@@ -67,15 +67,15 @@ class ClusterEndpoints:
         return JSONResponse(cluster_bodies.topics(self._shape, await run_in_threadpool(self._cluster.topics)))
 
     async def _create_topic(self, request: Request) -> Response:
-        asked = await read(request, _NewTopic)
-        if asked.replication_factor != REPLICATION_FACTOR:
+        new = await read(request, _NewTopic)
+        if new.replication_factor != REPLICATION_FACTOR:
             raise ApiError(400, "Topic replication factor must be 3", 40002)
-        if await run_in_threadpool(self._cluster.topic, asked.topic_name) is not None:
-            raise ApiError(400, f"Topic '{asked.topic_name}' already exists.", 40002)
-        if asked.validate_only:
-            return JSONResponse(cluster_bodies.topic(self._shape, Topic(asked.topic_name, asked.partitions_count)))
-        configs = {row.name: row.value for row in asked.configs if row.value is not None}
-        created = await run_in_threadpool(self._cluster.create, asked.topic_name, asked.partitions_count, configs)
+        if await run_in_threadpool(self._cluster.topic, new.topic_name) is not None:
+            raise ApiError(400, f"Topic '{new.topic_name}' already exists.", 40002)
+        if new.validate_only:
+            return JSONResponse(cluster_bodies.topic(self._shape, Topic(new.topic_name, new.partitions_count)))
+        configs = {row.name: row.value for row in new.configs if row.value is not None}
+        created = await run_in_threadpool(self._cluster.create, new.topic_name, new.partitions_count, configs)
         return JSONResponse(cluster_bodies.topic(self._shape, created), 201)
 
     async def _topic(self, request: Request) -> Response:
@@ -116,16 +116,16 @@ class ClusterEndpoints:
         return JSONResponse(cluster_bodies.group_lags(self._shape, group, lags))
 
     async def _list_acls(self, request: Request) -> Response:
-        wanted = AclFilter.model_validate(dict(request.query_params))
-        return JSONResponse(cluster_bodies.acls(self._shape, self._acls.find(wanted)))
+        selection = AclFilter.model_validate(dict(request.query_params))
+        return JSONResponse(cluster_bodies.acls(self._shape, self._acls.find(selection)))
 
     async def _create_acl(self, request: Request) -> Response:
         self._acls.add(await read(request, Acl))
         return Response(status_code=201)
 
     async def _delete_acls(self, request: Request) -> Response:
-        wanted = AclFilter.model_validate(dict(request.query_params))
+        selection = AclFilter.model_validate(dict(request.query_params))
         for name in ("resource_type", "pattern_type", "operation", "permission"):
-            if getattr(wanted, name) in (None, "UNKNOWN"):
+            if getattr(selection, name) in (None, "UNKNOWN"):
                 raise ApiError(400, f"{name} cannot be unspecified or UNKNOWN")
-        return JSONResponse(cluster_bodies.deleted_acls(self._shape, self._acls.remove(wanted)))
+        return JSONResponse(cluster_bodies.deleted_acls(self._shape, self._acls.remove(selection)))

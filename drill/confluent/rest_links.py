@@ -72,14 +72,14 @@ class LinkEndpoints:
         ]
 
     async def _list(self, request: Request) -> Response:
-        unmanaged = self._unmanaged_row or self._creation.left_unmanaged
+        unmanaged = self._unmanaged_row or self._creation.has_unmanaged
         return JSONResponse(link_bodies.links(self._shape, self._links.all(), unmanaged))
 
     async def _create(self, request: Request) -> Response:
-        name, asked = request.query_params.get("link_name", ""), await read(request, NewLink)
+        name, new = request.query_params.get("link_name", ""), await read(request, NewLink)
         validate_only, validate_link = flag(request, "validate_only"), flag(request, "validate_link", default=True)
         create = partial(self._creation.create, validate_only=validate_only, validate_link=validate_link)
-        await run_in_threadpool(create, name, asked)
+        await run_in_threadpool(create, name, new)
         return Response(status_code=self._created)
 
     async def _delete(self, request: Request) -> Response:

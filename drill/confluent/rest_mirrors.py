@@ -80,8 +80,8 @@ class MirrorEndpoints:
         return JSONResponse(self._bodies.mirrors(_of_status(request, self._links.all()), under="-"))
 
     async def _create(self, request: Request) -> Response:
-        book, asked = link_of(self._links, request), await read(request, NewMirror)
-        await run_in_threadpool(self._creation.create, book, self._links.source_of(book), asked)
+        book, new = link_of(self._links, request), await read(request, NewMirror)
+        await run_in_threadpool(self._creation.create, book, self._links.source_of(book), new)
         return Response(status_code=self._created)
 
     async def _get(self, request: Request) -> Response:
@@ -93,9 +93,9 @@ class MirrorEndpoints:
         return JSONResponse(self._bodies.mirror(link, mirror, with_errors=errors))
 
     async def _alter(self, verb: Verb, request: Request) -> Response:
-        book, asked = link_of(self._links, request), await read(request, _AlterMirrors)
+        book, command = link_of(self._links, request), await read(request, _AlterMirrors)
         validate_only = flag(request, "validate_only")
-        rows = await self._rows(verb, book, _names(asked, book), validate_only)
+        rows = await self._rows(verb, book, _names(command, book), validate_only)
         if validate_only and not self._dry_run_counts:
             rows = tuple(replace(row, cuts=None) for row in rows)
         with_cuts = flag(request, "include_partition_level_truncation_data")
@@ -114,15 +114,15 @@ class MirrorEndpoints:
 
 
 def _of_status(request: Request, books: list[LinkBook]) -> Iterator[tuple[Link, Mirror]]:
-    wanted = request.query_params.get("mirror_status")
+    status = request.query_params.get("mirror_status")
     for link in (book.link for book in books):
         for mirror in link.mirrors.values():
-            if wanted is None or mirror.status == wanted:
+            if status is None or mirror.status == status:
                 yield link, mirror
 
 
-def _names(asked: _AlterMirrors, book: LinkBook) -> list[str]:
-    names, pattern = asked.mirror_topic_names, asked.mirror_topic_name_pattern
+def _names(command: _AlterMirrors, book: LinkBook) -> list[str]:
+    names, pattern = command.mirror_topic_names, command.mirror_topic_name_pattern
     if (names is None) == (pattern is None):  # our choice
         raise ApiError(400, "Exactly one of mirror_topic_names and mirror_topic_name_pattern must be given")
     if pattern is None:

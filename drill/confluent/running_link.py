@@ -39,7 +39,7 @@ class RunningLink:
         self._interval_s = interval_s
         self._records_per_s = records_per_s
         self._made_up_at = time.monotonic()
-        self._held: frozenset[str] = frozenset()
+        self._being_opened: frozenset[str] = frozenset()
         self._reversed: dict[bool, dict[str, list[int]]] = {True: {}, False: {}}
 
     def start(self) -> None:
@@ -48,7 +48,7 @@ class RunningLink:
     def _run(self) -> None:
         next_cycle = time.monotonic()
         while not self._book.closed.is_set():
-            self._book.asked.clear()
+            self._book.wake.clear()
             try:
                 self.stop_mirrors()
                 if time.monotonic() >= next_cycle:
@@ -59,7 +59,7 @@ class RunningLink:
             except Exception:  # the link outlives whatever one round met; the next one looks anew
                 log.exception("a cycle of the link failed")
                 time.sleep(0.1)
-            self._book.asked.wait(max(0.0, min(next_cycle - time.monotonic(), self._until_stop())))
+            self._book.wake.wait(max(0.0, min(next_cycle - time.monotonic(), self._until_stop())))
 
     def _until_stop(self) -> float:
         """Seconds until the next mirror may be stopped."""
@@ -72,7 +72,7 @@ class RunningLink:
     def _hurry(self) -> bool:
         """Whether mirrors wait to be stopped. Those that could not be stopped just now wait for the next cycle."""
         ready = transitions.ready_to_stop(self._book.link, self._book.clock())
-        return self._book.asked.is_set() or not self._held.issuperset(ready)
+        return self._book.wake.is_set() or not self._being_opened.issuperset(ready)
 
     def cycle(self) -> None:
         """Look at the source, copy, and let mirrors go on to the states ahead of them."""
@@ -102,11 +102,11 @@ class RunningLink:
         """Bring every mirror whose time has come to STOPPED, all in one go: nothing is being copied now, so read the
         log ends, open the topics for writes, and only then say so."""
         book = self._book
-        self._held = frozenset()
+        self._being_opened = frozenset()
         ready = transitions.ready_to_stop(book.link, book.clock())
         if not ready:
             return
-        self._held = frozenset(ready)
+        self._being_opened = frozenset(ready)
         stopping = [book.link.mirrors[topic] for topic in ready]
         caught_up = [m for m in wired(stopping) if m.stopping is not None and m.stopping.verb is not Verb.FAILOVER]
         if caught_up:  # a promote syncs the groups' offsets a last time

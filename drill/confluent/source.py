@@ -75,20 +75,20 @@ class Source:
         peer = self.peer()
         if peer is None and self.admin is None:
             return None
-        found: dict[str, SourceTopic] = {}
+        topics: dict[str, SourceTopic] = {}
         if peer is not None:
-            found = self._told(peer)
+            topics = self._from_peer(peer)
         if self.admin is not None:
             try:
                 on_wire = self.admin.list_topics(timeout=self._timeout_s).topics
             except KafkaException as error:
                 raise SourceUnreachable(str(error)) from error
             for name, row in on_wire.items():
-                configs = found[name].configs if name in found else {}
-                found[name] = SourceTopic(len(row.partitions), True, configs)
-        return found
+                configs = topics[name].configs if name in topics else {}
+                topics[name] = SourceTopic(len(row.partitions), True, configs)
+        return topics
 
-    def _told(self, peer: Peer) -> dict[str, SourceTopic]:
+    def _from_peer(self, peer: Peer) -> dict[str, SourceTopic]:
         try:
             rows = peer.topics()
         except (PeerUnreachable, PeerRefused) as error:

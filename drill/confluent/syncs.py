@@ -92,10 +92,10 @@ class Syncs:
 
     def _offsets_of(self, of: Collection[Mirror], hurry: Hurry) -> Errors:
         book = self._book
-        known = book.configs.synced_groups(self._cluster.candidates())
+        selected = book.configs.synced_groups(self._cluster.candidates())
         prefix = book.configs.prefix if book.configs.flag(link_configs.GROUP_PREFIX) else ""
-        groups = {prefix + group: group for group in known}
-        held = self._cluster.said_to_be_active(groups)
+        groups = {prefix + group: group for group in selected}
+        active = self._cluster.forced_active(groups)
         beyond: dict[Spot, int] = {}
         if book.offsets_ahead:
             beyond = {
@@ -103,10 +103,10 @@ class Syncs:
                 for mirror in of
                 for number, partition in enumerate(mirror.partitions)
             }
-        in_use = tuple(TransitionError(IN_USE, f"Consumer group '{group}' is active") for group in held)
+        in_use = tuple(TransitionError(IN_USE, f"Consumer group '{group}' is active") for group in active)
         if self._offsets is None:
             return in_use
-        free = {group: at_source for group, at_source in groups.items() if group not in held}
+        free = {group: at_source for group, at_source in groups.items() if group not in active}
         return in_use + self._offsets.sync(free, spots(of), hurry, beyond)
 
     def _sync_acls(self) -> Errors:
@@ -132,13 +132,13 @@ class Syncs:
         if not configs.configured(link_configs.AUTO_CREATE):
             return ()
         theirs = self._source.topics() or {}
-        wanted = configs.auto_created(name for name in sorted(theirs) if not name.startswith("__"))
-        new = [name for name in wanted if link.prefix + name not in link.mirrors]
-        taken = {topic.name for topic in self._cluster.topics()} if new else set()
+        selected = configs.auto_created(name for name in sorted(theirs) if not name.startswith("__"))
+        new = [name for name in selected if link.prefix + name not in link.mirrors]
+        existing = {topic.name for topic in self._cluster.topics()} if new else set()
         errors: list[TransitionError] = []
         for name in new:
             mirror, topic = link.prefix + name, theirs[name]
-            if mirror in taken:
+            if mirror in existing:
                 errors.append(TransitionError("TOPIC_EXISTS_ERROR", f"Topic '{mirror}' already exists."))
                 continue
             log.info("topic %s is mirrored from now on", json.dumps(mirror))

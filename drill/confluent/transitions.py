@@ -15,11 +15,11 @@ def reached(link: Link, now: float, partitions: Mapping[str, Sequence[Partition]
     was_lost = link.unreached_since is not None
     link = replace(link, last_reached=now, unreached_since=None)
     changed = []
-    for topic, seen in partitions.items():
+    for topic, new in partitions.items():
         mirror = link.mirrors.get(topic)
         if mirror is None or mirror.status is Status.STOPPED:
             continue
-        mirror = replace(mirror, partitions=tuple(seen))
+        mirror = replace(mirror, partitions=tuple(new))
         changed.append(mirror)
     link = link.put(*changed)
     return _with_reasons(_recovered(link, now) if was_lost else link)
@@ -138,10 +138,10 @@ def _ready(link: Link, mirror: Mirror, now: float) -> bool:
         return False
     if stopping.verb is Verb.FAILOVER:
         return True
-    since = stopping.asked if stopping.fenced is None else stopping.fenced
-    seen_since = link.last_reached is not None and link.last_reached >= since
+    since = stopping.requested if stopping.fenced is None else stopping.fenced
+    reached_since = link.last_reached is not None and link.last_reached >= since
     caught_up = all(partition.behind == 0 for partition in mirror.partitions)
-    return seen_since and link.unreached_since is None and caught_up
+    return reached_since and link.unreached_since is None and caught_up
 
 
 def stopped(link: Link, log_ends: Mapping[str, Sequence[int]], now: float) -> Link:

@@ -56,8 +56,8 @@ def run() -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         raise NotMeasured(f"the drill {SCENARIO} took more than {TIMEOUT_S} s") from None
     if process.returncode != 0:
-        said = "\n".join((process.stdout + process.stderr).strip().splitlines()[-8:])
-        raise NotMeasured(f"the drill {SCENARIO} failed (status {process.returncode}):\n{said}")
+        output = "\n".join((process.stdout + process.stderr).strip().splitlines()[-8:])
+        raise NotMeasured(f"the drill {SCENARIO} failed (status {process.returncode}):\n{output}")
     path = LATEST.resolve() / "report.json"
     if path.parent == before or not path.exists():
         raise NotMeasured(f"the drill {SCENARIO} left no new report in {LATEST.parent.name}/")

@@ -30,7 +30,7 @@ ROUNDS: Final = 3
 SITE: Final = "west"
 REGION: Final = fixture_plan.REGIONS[SITE]
 LIMIT_S: Final = 120.0
-ASKED_EVERY_S: Final = 0.1
+POLL_S: Final = 0.1
 LOOKED_EVERY_S: Final = 1.0
 
 
@@ -89,7 +89,7 @@ def _round(ecs: Any, fleet: EcsFleet, target: str) -> tuple[float, float]:
     service = EcsService(fleet, REGION, ecs)
     began = time.perf_counter()
     service.route(target)
-    asked = time.perf_counter()
+    called = time.perf_counter()
     all_run: list[float] = []
     watch = threading.Thread(target=lambda: all_run.append(_until_all_run(ecs, fleet, target)))
     watch.start()
@@ -101,7 +101,7 @@ def _round(ecs: Any, fleet: EcsFleet, target: str) -> tuple[float, float]:
     watch.join()
     if not all_run:
         raise NotMeasured("the tasks did not run in time")
-    return (asked - began) + max(0.0, proven - all_run[0]), all_run[0] - asked
+    return (called - began) + max(0.0, proven - all_run[0]), all_run[0] - called
 
 
 def _until_all_run(ecs: Any, fleet: EcsFleet, target: str) -> float:
@@ -112,7 +112,7 @@ def _until_all_run(ecs: Any, fleet: EcsFleet, target: str) -> float:
         deployments = [(each["taskDefinition"], each["runningCount"]) for each in service["deployments"]]
         if deployments == [(fleet.task_definitions[target], INSTANCES)]:
             return time.perf_counter()
-        time.sleep(ASKED_EVERY_S)
+        time.sleep(POLL_S)
     raise NotMeasured(f"{INSTANCES} tasks did not come up in {LIMIT_S:.0f} s")
 
 

@@ -44,8 +44,8 @@ def _write(topic: str, bootstrap: str) -> dict[bytes, str]:
         key, value, header = str(number).encode(), noise.randbytes(SIZE), noise.randbytes(8)
         digests[key] = _digest(value, header)
         producer.produce(topic, value, key, partition=number % 4, headers={"h": header})
-    if left := producer.flush(60):
-        raise NotMeasured(f"{left} records could not be written to {bootstrap}")
+    if unsent := producer.flush(60):
+        raise NotMeasured(f"{unsent} records could not be written to {bootstrap}")
     return digests
 
 

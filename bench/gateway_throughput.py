@@ -84,11 +84,11 @@ def _rate(bootstrap: str, records: int) -> float:
                 break
             except BufferError:
                 producer.poll(0.005)
-    left = producer.flush(60)
+    unsent = producer.flush(60)
     seconds = time.perf_counter() - started
     written = _written(bootstrap) - before
-    if left or written != records:
-        raise NotDelivered(f"of {records} records through {bootstrap} {written} were written, {left} are still to go")
+    if unsent or written != records:
+        raise NotDelivered(f"of {records} records through {bootstrap} {written} were written, {unsent} are still to go")
     return records * len(RECORD) / seconds / 1e6
 
 

@@ -135,11 +135,11 @@ def run(
                 peak = max(peak, process.memory_info().rss)
             time.sleep(0.01)
         out.seek(0)
-        said = out.read()
+        output = out.read()
     if process.returncode != 0:
-        raise NotMeasured(f"{function} failed: {said.strip()[-500:]}")
-    told: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return told, peak / 1e6
+        raise NotMeasured(f"{function} failed: {output.strip()[-500:]}")
+    figures: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return figures, peak / 1e6
 
 
 def _environment(endpoint: str, folder: Path) -> dict[str, str]:

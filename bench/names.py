@@ -27,7 +27,7 @@ from bench.handlers import aws
 from bench.result import NotMeasured, Result
 from drill import fixture_plan
 from drill.client_name import hold_name
-from drill.dns_providers.scenarios import Held, held_by_cloud_dns, held_by_routing_controls, held_by_traffic_manager
+from drill.dns_providers.scenarios import DnsProvider, cloud_dns, routing_controls, traffic_manager
 from drill.dns_providers.server import no_faults, served
 from drill.dns_providers.web_identity import operations as web_identity_operations
 from drill.fixture_plan import HOME, HOSTNAME, STANDBY, ZONE, dns_target
@@ -66,31 +66,31 @@ def _of_kind(kind: str) -> Iterator[Result]:
         }
         scene.enter_context(patch.dict(os.environ, environment))
         client.cache_clear()
-        held = scene.enter_context(_KINDS[kind](endpoint))
-        name, server = scene.enter_context(_answering(held, endpoint))
+        provider = scene.enter_context(_KINDS[kind](endpoint))
+        name, server = scene.enter_context(_answering(provider, endpoint))
         rounds = [_round(kind, name, server, to) for to in (STANDBY, HOME) * (ROUNDS // 2)]
-    added, taken = zip(*rounds, strict=True)
+    added, propagation = zip(*rounds, strict=True)
     yield Result(f"names.{kind}.step", 1000 * statistics.median(added), "ms", LIMIT_MS)
-    yield Result(f"names.{kind}.provider", 1000 * statistics.median(taken), "ms", None)
+    yield Result(f"names.{kind}.provider", 1000 * statistics.median(propagation), "ms", None)
 
 
 @contextmanager
-def _answering(held: Held, endpoint: str) -> Iterator[tuple[ClientName, str]]:
+def _answering(provider: DnsProvider, endpoint: str) -> Iterator[tuple[ClientName, str]]:
     """The name, and where its name server answers."""
     with tempfile.TemporaryDirectory() as logs:
-        config = {"aws_endpoint": endpoint, "zone_id": "", **held.server}
-        if "hosted_zone_id" in held.dns:
-            config["zone_id"] = held.dns["hosted_zone_id"]
+        config = {"aws_endpoint": endpoint, "zone_id": "", **provider.server}
+        if "hosted_zone_id" in provider.dns:
+            config["zone_id"] = provider.dns["hosted_zone_id"]
         child = spawn("drill.network.dns_server", config, log=Path(logs) / "dns.log")
         try:
             server = f"127.0.0.1:{child.ready['port']}"
             document = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text())
-            document["dns"] = held.dns | {"nameservers": [server]}
+            document["dns"] = provider.dns | {"nameservers": [server]}
             for site in (HOME, STANDBY):
                 document["sites"][site]["dns_target"] = dns_target(site)
             name = client_name_of(parse(yaml.safe_dump(document)))
             if name is None:
-                raise NotMeasured(f"a plan of kind {held.dns['kind']} has no name")
+                raise NotMeasured(f"a plan of kind {provider.dns['kind']} has no name")
             yield name, server
         finally:
             child.stop()
@@ -114,8 +114,8 @@ def _round(kind: str, name: ClientName, server: str, to: str) -> tuple[float, fl
         watcher.join(PROVEN_S)
     finally:
         over.set()
-    taken = max(0.0, answered[0] - written)
-    return proven - started - taken, taken
+    propagation_s = max(0.0, answered[0] - written)
+    return proven - started - propagation_s, propagation_s
 
 
 def _watch(server: str, target: str, answered: list[float], over: threading.Event) -> None:
@@ -124,12 +124,12 @@ def _watch(server: str, target: str, answered: list[float], over: threading.Even
         name = HOSTNAME
         try:
             while True:
-                asked = dns.message.make_query(name, "CNAME")
-                answer = dns.query.udp(asked, host, port=int(port), timeout=1.0)
-                told = [str(each).rstrip(".") for found in answer.answer for each in found]
-                if len(told) != 1:
+                question = dns.message.make_query(name, "CNAME")
+                answer = dns.query.udp(question, host, port=int(port), timeout=1.0)
+                targets = [str(each).rstrip(".") for rrset in answer.answer for each in rrset]
+                if len(targets) != 1:
                     break
-                (name,) = told
+                (name,) = targets
         except dns.exception.Timeout:
             continue
         if name == target:
@@ -138,18 +138,18 @@ def _watch(server: str, target: str, answered: list[float], over: threading.Even
 
 
 @contextmanager
-def _route53(kind: Any, endpoint: str) -> Iterator[Held]:
+def _route53(kind: Any, endpoint: str) -> Iterator[DnsProvider]:
     def of_world(service: str, region: str = fixture_plan.REGIONS[STANDBY]) -> Any:
         return boto3.client(service, region_name=region, endpoint_url=endpoint)  # type: ignore[call-overload]
 
     zone = of_world("route53").create_hosted_zone(Name=ZONE, CallerReference=kind)["HostedZone"]["Id"].split("/")[-1]
-    yield Held(hold_name(kind, of_world, zone, endpoint), {"health_url": f"{endpoint}/none"})
+    yield DnsProvider(hold_name(kind, of_world, zone, endpoint), {"health_url": f"{endpoint}/none"})
 
 
 _KINDS: Final[dict[str, Callable[[str], Any]]] = {
     "route53-record": lambda endpoint: _route53("route53-record", endpoint),
-    "arc-routing-control": lambda _: held_by_routing_controls(),
-    "cloud-dns": lambda _: held_by_cloud_dns(),
-    "traffic-manager": lambda _: held_by_traffic_manager(),
+    "arc-routing-control": lambda _: routing_controls(),
+    "cloud-dns": lambda _: cloud_dns(),
+    "traffic-manager": lambda _: traffic_manager(),
 }
 """Without `route53-health-check`: there the checkers are the provider, and they are the drill's; a scenario tells."""

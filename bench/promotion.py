@@ -83,15 +83,15 @@ def _promotion(endpoint: str, epoch: int, *, failing: bool = False) -> Promotion
             _fail_one_in_ten(rest)
         event = {"execution": _execution(epoch)}
         _claim(endpoint, epoch)
-        told, peak_mb = run(endpoint, "promote_mirrors", _DRIVE, event)
+        figures, peak_mb = run(endpoint, "promote_mirrors", _DRIVE, event)
         control = rest.ready["control"]
         counts = httpx.get(f"{control}/requests").json()
         httpx.delete(f"{control}/faults")
         states = set(httpx.get(f"{control}/link", timeout=30).json()["mirrors"].values())
-        if told["status"] != "done" or states != {"STOPPED"}:
-            raise NotMeasured(f"the promotion ended {told['status']}, mirrors are {sorted(states)}")
+        if figures["status"] != "done" or states != {"STOPPED"}:
+            raise NotMeasured(f"the promotion ended {figures['status']}, mirrors are {sorted(states)}")
         requests = sum(int(each["count"]) for each in counts.values())
-        return Promotion(told["seconds"], told["calls"], told["payload"], peak_mb, requests)
+        return Promotion(figures["seconds"], figures["calls"], figures["payload"], peak_mb, requests)
 
 
 def _fail_one_in_ten(rest: Child) -> None:

@@ -44,14 +44,14 @@ def measure() -> list[Result]:
     ):
         rest = {fixture_plan.HOME: home, fixture_plan.STANDBY: standby}
         deploy_plan(endpoint, rest, protect={"groups": [], "topics": []})
-        told, peak_mb = run(endpoint, "check_readiness", _DRIVE, {"plan": fixture_plan.PLAN})
-    checks: dict[str, list[str]] = told["checks"]
+        figures, peak_mb = run(endpoint, "check_readiness", _DRIVE, {"plan": fixture_plan.PLAN})
+    checks: dict[str, list[str]] = figures["checks"]
     if any(checks[name][0] not in ("pass", "warn") for name in LOOKED_AT):
         raise NotMeasured(f"not every mirror was looked at: { ({name: checks[name] for name in LOOKED_AT}) }")
-    first, second = told["seconds"]
+    first, second = figures["seconds"]
     return [
         Result("readiness.seconds", first, "s", LIMIT_S),
         Result("readiness.warm_seconds", second, "s", LIMIT_S),
         Result("readiness.peak_memory", peak_mb, "MB", 1024),
-        Result("readiness.document", told["document"] / 1024, "KiB", 350),
+        Result("readiness.document", figures["document"] / 1024, "KiB", 350),
     ]

@@ -71,12 +71,12 @@ def measure() -> list[Result]:
         )["stateMachineArn"]
         file.writelines(json.dumps(each) + "\n" for each in signals)
         file.flush()
-        told, _ = run(endpoint, "judge", _DRIVE, {"signals": file.name}, STATE_MACHINE_ARN=machine)
+        figures, _ = run(endpoint, "judge", _DRIVE, {"signals": file.name}, STATE_MACHINE_ARN=machine)
         started = _check(endpoint, machine, names)
-    took = told["milliseconds"]
+    took = figures["milliseconds"]
     return [
         Result("signals.judged", len(took), "signals", 1000, at_least=True),
-        Result("signals.all", told["seconds"], "s", MINUTE_S),
+        Result("signals.all", figures["seconds"], "s", MINUTE_S),
         Result("signals.judge_median", statistics.median(took), "ms", None),
         Result("signals.judge_p99", statistics.quantiles(took, n=100)[98], "ms", P99_MS),
         Result("signals.plans_started", started, "plans", None),
@@ -100,9 +100,9 @@ def _plan(name: str) -> dict[str, Any]:
 def _signals(name: str) -> list[tuple[float, dict[str, Any]]]:
     """Ten of a plan, with how long ago each was: two alarms, one of them told twice, one of the other site; three
     sights from each of two vantage points."""
-    told = [(5.0, _alarm(name, fixture_plan.HOME, service)) for service in ("kafka", "gateway", "kafka")]
-    told.append((5.0, _alarm(name, fixture_plan.STANDBY, "kafka", "OK")))
-    return told + [(ago, _sighting(name, vantage)) for vantage in VANTAGE_POINTS for ago in SIGHTINGS_AGO_S]
+    plan_signals = [(5.0, _alarm(name, fixture_plan.HOME, service)) for service in ("kafka", "gateway", "kafka")]
+    plan_signals.append((5.0, _alarm(name, fixture_plan.STANDBY, "kafka", "OK")))
+    return plan_signals + [(ago, _sighting(name, vantage)) for vantage in VANTAGE_POINTS for ago in SIGHTINGS_AGO_S]
 
 
 def _alarm_name(name: str, site: str, service: str) -> str:
@@ -129,19 +129,21 @@ def _check(endpoint: str, machine: str, names: list[str]) -> int:
     Raises:
         NotMeasured: if a source's last word is missing, or a plan was started twice.
     """
-    wanted = {
+    expected = {
         *((fixture_plan.HOME, _ALARM + service) for service in ("kafka", "gateway")),
         (fixture_plan.STANDBY, _ALARM + "kafka"),
         *((site, f"probe/{vantage}") for site in fixture_plan.REGIONS for vantage in VANTAGE_POINTS),
     }
     pages = client(endpoint, "dynamodb").get_paginator("scan").paginate(TableName="ledger")
     items = [item for page in pages for item in page["Items"] if item["sk"]["S"].startswith("signal#")]
-    known: dict[str, set[tuple[str, str]]] = {name: set() for name in names}
+    signals_by_plan: dict[str, set[tuple[str, str]]] = {name: set() for name in names}
     for item in items:
         name = item["pk"]["S"].rpartition("#")[2]
         site, source = item["site"]["S"], item["source"]["S"]
-        known[name].add((site, _ALARM + source.rpartition("-")[2] if source.startswith("failover-") else source))
-    if missing := {name: wanted - heard for name, heard in known.items() if wanted - heard}:
+        signals_by_plan[name].add(
+            (site, _ALARM + source.rpartition("-")[2] if source.startswith("failover-") else source)
+        )
+    if missing := {name: expected - heard for name, heard in signals_by_plan.items() if expected - heard}:
         raise NotMeasured(f"signals are not in the ledger: {missing}")
     pages = client(endpoint, "stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine)
     started = Counter(run["name"] for page in pages for run in page["executions"])

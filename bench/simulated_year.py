@@ -227,10 +227,10 @@ class _Window:
         return any(t.site == site and service in t.services and t.vantage in (None, vantage) for t in wrong)
 
     def _hear(self, signal: Signal) -> None:
-        known = self._signals.get((signal.site, signal.source))
+        signal_before = self._signals.get((signal.site, signal.source))
         if signal.kind == "probe" and signal.says_lost:
-            signal = unbroken(signal, known, self._policy.probe_max_age_seconds)
-        if known is None or signal.at > known.at:
+            signal = unbroken(signal, signal_before, self._policy.probe_max_age_seconds)
+        if signal_before is None or signal.at > signal_before.at:
             self._signals[signal.site, signal.source] = signal
 
     def _measure(self, view: View, now: float) -> None:
@@ -265,19 +265,21 @@ class _Window:
             self._judge(now)
 
     def _case(self, now: float, view: View | None) -> Case:
-        known = tuple(self._signals.values())
+        signals = tuple(self._signals.values())
         evidence = Evidence(
-            lost_site=self._state.active, standby_site=HOME if self._state.active == STANDBY else STANDBY, signals=known
+            lost_site=self._state.active,
+            standby_site=HOME if self._state.active == STANDBY else STANDBY,
+            signals=signals,
         )
         if view is not None:
-            seen = [
+            sightings = [
                 unbroken(s, self._signals.get((s.site, s.source)), self._policy.probe_max_age_seconds)
                 for s in view.signals()
             ]
             mirrors = {"ACTIVE": 10} if _healthy(view, STANDBY, "rest") else None
             evidence = replace(
                 evidence,
-                signals=with_newer(known, seen),
+                signals=with_newer(signals, sightings),
                 probes=view.probes,
                 mirrors_by_status=mirrors,
                 ill=view.ill,

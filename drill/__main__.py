@@ -119,7 +119,7 @@ def run(
         template=template.absolute(),
         policy=chosen.policy,
         watch=chosen.watch,
-        name=chosen.name_held_by,
+        name=chosen.name_kind,
     )
     try:
         with view(console) as shown:
@@ -171,8 +171,8 @@ def _hold_against(played: Iterable[tuple[str, Any, Any]]) -> NoReturn:
     try:
         for name, expected, ending in played:
             wrong += ending != expected
-            said = "as written" if ending == expected else f"not as written: {ending}"
-            console.print(f"{name:<24} {said}", markup=False)
+            verdict = "as written" if ending == expected else f"not as written: {ending}"
+            console.print(f"{name:<24} {verdict}", markup=False)
     except (SceneStuck, WorldNotUp, ChildFailed) as error:
         console.print(f"the scenarios could not be played: {error}", style="red", markup=False)
         raise typer.Exit(1) from None

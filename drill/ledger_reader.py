@@ -53,7 +53,7 @@ class ControllerAccount:
 
     def executions(self) -> list[Execution]:
         """Every execution, the first one first."""
-        found = [
+        executions = [
             Execution(
                 item["name"],
                 int(item["epoch"]),
@@ -65,7 +65,7 @@ class ControllerAccount:
             )
             for item in self.items("execution#")
         ]
-        return sorted(found, key=lambda execution: execution.started)
+        return sorted(executions, key=lambda execution: execution.started)
 
     def failover(self) -> Execution | None:
         """The last execution that was no dry run, or None."""

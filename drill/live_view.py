@@ -36,7 +36,7 @@ class Stage:
         self._view = view
         self._began = time.time()
         self._events: list[Event] = []
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._execution: Execution | None = None
         self._looked_at = 0.0
 
@@ -47,8 +47,8 @@ class Stage:
 
     def say(self, text: str, at: float | None = None) -> None:
         """Something happened, now or at a time; once only."""
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._reported:
+            self._reported.add(text)
             self._events.append(Event((at or time.time()) - self._began, text))
 
     def show(

@@ -61,7 +61,7 @@ class NameWatch:
             answer = dns.query.udp(self._question, self._server, timeout=1.0, port=self._port)
         except (dns.exception.DNSException, OSError):
             return None
-        for found in answer.answer:
-            if found.rdtype == dns.rdatatype.CNAME:
-                return str(next(iter(found)).target).rstrip(".").lower()
+        for rrset in answer.answer:
+            if rrset.rdtype == dns.rdatatype.CNAME:
+                return str(next(iter(rrset)).target).rstrip(".").lower()
         return None

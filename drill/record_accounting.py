@@ -254,12 +254,12 @@ class _Matching:
     def _seconds(self, times: Iterable[float]) -> Counter[int]:
         return Counter(floor(at - self._killed_at) for at in times)
 
-    def _held(self, record: Acknowledged | Received) -> bool:
+    def _is_stored(self, record: Acknowledged | Received) -> bool:
         return self._at.get((record.topic, record.partition, record.offset)) == record.n
 
     def _written_to_standby(self, record: Acknowledged | Received) -> bool:
         end = self._ends.get((record.topic, record.partition))
-        return end is not None and record.offset >= end and self._held(record)
+        return end is not None and record.offset >= end and self._is_stored(record)
 
     def _complete(self, key: Key) -> bool:
         """Whether the standby's log of a partition is there from its first record on."""
@@ -268,7 +268,7 @@ class _Matching:
     def _find_consumed_from_standby(self) -> list[Received] | None:
         if not self._attributable:
             return None
-        late = [r for r in self._consumer.received if r.at >= self._killed_at and self._held(r)]
+        late = [r for r in self._consumer.received if r.at >= self._killed_at and self._is_stored(r)]
         writable_at = self._writable_at
         if writable_at is None:
             return [] if not late else None
@@ -302,13 +302,13 @@ class _Matching:
 
 def ranges(offsets: Iterable[int]) -> tuple[OffsetRange, ...]:
     """The offsets as the fewest ranges, ascending."""
-    found: list[OffsetRange] = []
+    merged: list[OffsetRange] = []
     for offset in sorted(set(offsets)):
-        if found and found[-1][1] == offset - 1:
-            found[-1] = (found[-1][0], offset)
+        if merged and merged[-1][1] == offset - 1:
+            merged[-1] = (merged[-1][0], offset)
         else:
-            found.append((offset, offset))
-    return tuple(found)
+            merged.append((offset, offset))
+    return tuple(merged)
 
 
 def out_of_order(first_received: Sequence[int]) -> int:
@@ -335,8 +335,8 @@ def _by_partition(records: Iterable[Record]) -> defaultdict[Key, list[Record]]:
 
 def _sum(figures: Iterable[int | None]) -> int | None:
     """The sum; None if there is nothing to add, or a figure is None."""
-    known = list(figures)
-    return None if not known or None in known else sum(figure or 0 for figure in known)
+    addends = list(figures)
+    return None if not addends or None in addends else sum(figure or 0 for figure in addends)
 
 
 def _earliest(records: Sequence[Acknowledged] | Sequence[Received] | None) -> float | None:

@@ -11,7 +11,7 @@ from drill.client_name import NameKind
 @dataclass(frozen=True)
 class Scenario:
     """A story. Durations in seconds: traffic before the kill, the longest wait for recovery, traffic after it.
-    `watch`: whether the stack's own probes run; `name_held_by`: how the client hostname is held; `without`: services of
+    `watch`: whether the stack's own probes run; `name_kind`: how the client hostname is held; `without`: services of
     AWS that are lost everywhere a moment before, by their signing names."""
 
     name: str
@@ -20,7 +20,7 @@ class Scenario:
     recovery_limit_s: float = 120.0
     traffic_after_s: float = 4.0
     watch: bool = True
-    name_held_by: NameKind = "route53-record"
+    name_kind: NameKind = "route53-record"
     without: tuple[str, ...] = ()
     policy: dict[str, Any] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ SCENARIOS: Final = {
             "route53-control-plane-down",
             "The same loss while Route 53's API answers nobody. The client hostname is held by a health check, which"
             " beacons in two regions switch: name servers hear of it without the API.",
-            name_held_by="route53-health-check",
+            name_kind="route53-health-check",
             without=("route53",),
         ),
     )

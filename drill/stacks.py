@@ -30,8 +30,8 @@ def more(template: Path, controllers: int) -> list[dict[str, Any]]:
         return {"name": name, "region": region, "template": str(path), "parameters": parameters}
 
     shared = ("PlanName", "SecretArns", "HealthCheckAlarmNames", "Runtime", "OtherControllerRegion")
-    given = {key: value for key, value in parameters(controllers).items() if key in shared}
-    signals = stack(SIGNALS, THIRD_REGION, ROOT / "signals.yaml", given | {"ControllerRegion": REGIONS[STANDBY]})
+    values = {key: value for key, value in parameters(controllers).items() if key in shared}
+    signals = stack(SIGNALS, THIRD_REGION, ROOT / "signals.yaml", values | {"ControllerRegion": REGIONS[STANDBY]})
     if controllers == 1:
         return [signals]
     regions = {"OtherRegion": REGIONS[HOME], "WitnessRegion": THIRD_REGION, "TableName": LEDGER}

@@ -108,7 +108,7 @@ class LineView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._said: set[str] = set()
+        self._printed: set[str] = set()
         self._last: dict[str, str] = {}
 
     def update(self, snapshot: Snapshot) -> None:
@@ -116,8 +116,8 @@ class LineView:
         at = snapshot.elapsed
         self._changed(at, "phase", snapshot.phase)
         for event in snapshot.events:
-            if (key := f"{event.at:.3f} {event.text}") not in self._said:
-                self._said.add(key)
+            if (key := f"{event.at:.3f} {event.text}") not in self._printed:
+                self._printed.add(key)
                 self._line(event.at, event.text)
         for site in snapshot.sites:
             parts = {"kafka": site.kafka, "rest": site.rest, "gateway": site.gateway}

@@ -126,12 +126,12 @@ class World:
             self.cloud = cloud.result()
         self.settings.say("AWS account and both clusters are up")
         self.zone_id = self._create_zone()
-        held = hold_name(self.settings.name, self.aws, self.zone_id, self.endpoint)
+        dns_fields = hold_name(self.settings.name, self.aws, self.zone_id, self.endpoint)
         zone = {"aws_endpoint": self.endpoint, "zone_id": self.zone_id}
         self.dns = self._spawn("drill.network.dns_server", zone | self._host, "dns")
         self.nameserver = f"{self.settings.host.listen}:{self.dns.ready['port']}"
         self.edge = self._spawn("drill.network.edge", self._edge_config() | self._host, "edge")
-        self.plan = self._plan() | {"dns": held | {"nameservers": [self._advertised(self.dns.ready["port"])]}}
+        self.plan = self._plan() | {"dns": dns_fields | {"nameservers": [self._advertised(self.dns.ready["port"])]}}
         self.fleets.deploy(self.plan, {site: self._balancers[site].ready["admin"] for site in SITES})
         deploy_plan(self.aws, self.plan, self.settings.controllers)
         deploy_health_checks(self.aws, self.settings.host.listen, self._balancer_ports)
@@ -342,7 +342,7 @@ class World:
     def functions(self) -> dict[str, str]:
         """The names of the controller's functions, by logical id."""
         made = self.cloud.ready["resources"].items()
-        return {each: found["ref"] for each, found in made if found["type"] == "AWS::Serverless::Function"}
+        return {name: resource["ref"] for name, resource in made if resource["type"] == "AWS::Serverless::Function"}
 
     @property
     def ledger_table(self) -> str:

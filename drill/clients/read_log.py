@@ -67,10 +67,10 @@ def _read(consumer: Consumer, bootstrap: str, topics: Sequence[str], deadline: f
     starts: dict[Key, int] = {}
     ends: dict[Key, int] = {}
     for topic in topics:
-        known = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic]
-        if known.error is not None and known.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise KafkaException(known.error)
-        for partition in known.partitions:
+        metadata = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic]
+        if metadata.error is not None and metadata.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise KafkaException(metadata.error)
+        for partition in metadata.partitions:
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)
             starts[topic, partition], ends[topic, partition] = low, high
     unread = {key for key in ends if ends[key] > starts[key]}

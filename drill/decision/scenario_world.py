@@ -76,8 +76,8 @@ class Scene:
         """An alarm of the controller's region changes; back once the ledger knows."""
         self.world.aws("cloudwatch").set_alarm_state(AlarmName=name, StateValue=value, StateReason="a story")
         says = {"ALARM": True}.get(value, False)
-        known = partial(self._account.items, f"signal#{HOME}#{name}#{HERE}")
-        self.until(lambda: [item["says_lost"] for item in known()] == [says], f"{name} in the ledger")
+        signal_items = partial(self._account.items, f"signal#{HOME}#{name}#{HERE}")
+        self.until(lambda: [item["says_lost"] for item in signal_items()] == [says], f"{name} in the ledger")
 
     def cut_off(self, *, anchors: bool = False, again: bool = True) -> None:
         """From the third region the active site's addresses lead nowhere; with `anchors` none does; `again` False:
@@ -174,7 +174,7 @@ class Scene:
     def _runs(self) -> dict[str, str]:
         """Every execution that a state machine started, with its outcome, by region and name."""
         claimed = {f"{each.controller}/{each.name}": each.status for each in self._account.executions()}
-        found = {}
+        runs_by_key = {}
         for region, stack in self._controllers.items():
             with suppress(*GONE):
                 machine = self.world.resource("FailoverStateMachine", stack)
@@ -182,8 +182,8 @@ class Scene:
                 for run in sorted(runs, key=lambda run: run["startDate"]):
                     key = f"{region}/{run['name']}"
                     over = run["status"] != "RUNNING"
-                    found[key] = claimed.get(key, "duplicate") if over else "running"
-        return found
+                    runs_by_key[key] = claimed.get(key, "duplicate") if over else "running"
+        return runs_by_key
 
     def _new(self) -> dict[str, str]:
         return {run: outcome for run, outcome in self._runs().items() if run not in self._before}
@@ -198,14 +198,14 @@ class Scene:
         """The last word of each judge about the story's site; that an execution is at it already is none, nor is a wait
         after a proceed: of two calls side by side the later one may have read less. An alarm may have a judge look at
         the new active site before the story has ended."""
-        said: dict[str, str] = {}
+        last_words: dict[str, str] = {}
         for record in map(_record, self._account.items("decision#")):
             about_it = record["site"] == self._judged_site
             if about_it and record["by"].startswith("judge/") and record["guard"] != BUSY:
-                if record["verdict"] == "wait" and said.get(record["by"]) == "proceed":
+                if record["verdict"] == "wait" and last_words.get(record["by"]) == "proceed":
                     continue
-                said[record["by"]] = ": ".join(filter(None, (record["verdict"], record["guard"])))
-        words = [said.get(f"judge/{region}", "nothing") for region in self._controllers]
+                last_words[record["by"]] = ": ".join(filter(None, (record["verdict"], record["guard"])))
+        words = [last_words.get(f"judge/{region}", "nothing") for region in self._controllers]
         return "; the other: ".join(words)
 
     def _mirrors(self) -> str:

@@ -64,7 +64,7 @@ def _approval_expired(scene: Scene) -> None:
     scene.ended()
 
 
-def _approval_given(scene: Scene) -> None:
+def _approval_granted(scene: Scene) -> None:
     scene.resume()
     _both_look_twice(scene)
     scene.answer("approve")
@@ -131,7 +131,7 @@ STAGES: Final = {
             "observer-cut-off": _observer_cut_off,
             "approval-denied": _approval_denied,
             "approval-expired": _approval_expired,
-            "approval-given": _approval_given,
+            "approval-given": _approval_granted,
             "second-outage": _second_outage,
         },
         {"mode": "approve", "approval_timeout_seconds": 10},

@@ -41,16 +41,16 @@ class RoutingControls:
         return [("records", "GET", "/records", self._records), ("health", "GET", "/health", self._health)]
 
     async def _call(self, request: Request) -> Response:
-        asked = json.loads(await request.body())
+        command = json.loads(await request.body())
         match request.headers["x-amz-target"].partition(".")[2]:
             case "GetRoutingControlState":
-                return self._get(asked["RoutingControlArn"])
+                return self._get(command["RoutingControlArn"])
             case "UpdateRoutingControlStates":
-                wanted = {
+                changes = {
                     each["RoutingControlArn"]: each["RoutingControlState"]
-                    for each in asked["UpdateRoutingControlStateEntries"]
+                    for each in command["UpdateRoutingControlStateEntries"]
                 }
-                return self._update(wanted, asked.get("SafetyRulesToOverride", []))
+                return self._update(changes, command.get("SafetyRulesToOverride", []))
         return _error(400, "ValidationException", "no such operation")
 
     def _get(self, arn: str) -> Response:
@@ -58,10 +58,10 @@ class RoutingControls:
             return _error(404, "ResourceNotFoundException", f"no routing control {arn}")
         return JSONResponse({"RoutingControlArn": arn, "RoutingControlState": self.states[arn]})
 
-    def _update(self, wanted: dict[str, str], overridden: list[str]) -> Response:
-        if unknown := wanted.keys() - self.states.keys():
+    def _update(self, changes: dict[str, str], overridden: list[str]) -> Response:
+        if unknown := changes.keys() - self.states.keys():
             return _error(404, "ResourceNotFoundException", f"no routing control {sorted(unknown)}")
-        states = self.states | wanted
+        states = self.states | changes
         if list(states.values()).count("On") < self.at_least_on and RULE not in overridden:
             return _error(409, "ConflictException", f"the safety rule {RULE} is not kept")
         if time.monotonic() - self._updated_at < self.wait_s:

@@ -44,13 +44,13 @@ class TrafficManagerStandIn:
     operation_s: float = 0.0
     fails: bool = False
     actions: tuple[str, ...] = ("*/read", "Microsoft.Network/trafficManagerProfiles/*")
-    _told: list[Document] = field(default_factory=list)
+    _served: list[Document] = field(default_factory=list)
     _operations: dict[str, float] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
     _tokens: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._told = copy.deepcopy(self.endpoints)
+        self._served = copy.deepcopy(self.endpoints)
 
     def operations(self) -> list[Operation]:
         """The APIs, and `/records`: what name servers answer, for the DNS server to read."""
@@ -69,10 +69,10 @@ class TrafficManagerStandIn:
         self._tokens.clear()
 
     async def _token(self, request: Request) -> Response:
-        asked = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
-        if asked.get("client_id") != self.client_id or not speaks_for(asked.get("client_assertion", ""), AUDIENCE):
-            said = "AADSTS70021: No matching federated identity record found for presented assertion."
-            return JSONResponse({"error": "invalid_client", "error_description": said, "error_codes": [70021]}, 401)
+        form = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
+        if form.get("client_id") != self.client_id or not speaks_for(form.get("client_assertion", ""), AUDIENCE):
+            message = "AADSTS70021: No matching federated identity record found for presented assertion."
+            return JSONResponse({"error": "invalid_client", "error_description": message, "error_codes": [70021]}, 401)
         self._tokens.add(token := f"eyJ0.{uuid4()}")
         return JSONResponse({"token_type": "Bearer", "expires_in": 3599, "access_token": token})
 
@@ -84,28 +84,28 @@ class TrafficManagerStandIn:
             return refusal
         changed = (await request.json()).get("properties", {})
         if "endpoints" in changed:
-            said = (
+            message = (
                 "The 'endpoints' property cannot be specified when updating a profile using PATCH. Please use PUT to"
                 " update the profile instead."
             )
-            return _error(400, "BadRequest", said)
+            return _error(400, "BadRequest", message)
         self.method = changed.get("trafficRoutingMethod", self.method)
         return JSONResponse(self._shown())
 
     async def _update(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
-        wanted = f"{request.path_params['kind']}/{request.path_params['endpoint']}".lower()
-        found = [each for each in self.endpoints if _path_of(each) == wanted]
-        if not found:
-            return _error(404, "NotFound", f"The endpoint {wanted} does not exist.")
-        changed = {**found[0], "properties": found[0]["properties"] | (await request.json())["properties"]}
-        others = {each["properties"]["priority"] for each in self.endpoints if each is not found[0]}
+        path = f"{request.path_params['kind']}/{request.path_params['endpoint']}".lower()
+        matching = [each for each in self.endpoints if _path_of(each) == path]
+        if not matching:
+            return _error(404, "NotFound", f"The endpoint {path} does not exist.")
+        changed = {**matching[0], "properties": matching[0]["properties"] | (await request.json())["properties"]}
+        others = {each["properties"]["priority"] for each in self.endpoints if each is not matching[0]}
         if changed["properties"]["priority"] in others or not 1 <= changed["properties"]["priority"] <= 1000:
             return _error(400, "BadRequest", "The priority is used by another endpoint of the profile, or is none.")
         fails, self.fails = self.fails, False
         if not fails:
-            self.endpoints = [changed if each is found[0] else each for each in self.endpoints]
+            self.endpoints = [changed if each is matching[0] else each for each in self.endpoints]
         if not self.operation_s:
             return JSONResponse(changed)
         operation = str(uuid4())
@@ -120,7 +120,7 @@ class TrafficManagerStandIn:
         return self._refusal(request) or JSONResponse({"value": [rights]})
 
     async def _operation(self, request: Request) -> Response:
-        if not self._is_known(request):
+        if not self._is_authenticated(request):
             return _error(401, "InvalidAuthenticationToken", "The access token is invalid.")
         operation = request.path_params["operation"]
         if operation not in self._operations:
@@ -134,8 +134,8 @@ class TrafficManagerStandIn:
 
     async def _records(self, request: Request) -> Response:
         if all(time.monotonic() >= at for at in self._operations.values()):
-            self._told = self.endpoints
-        enabled = [each for each in self._told if each["properties"]["endpointStatus"] == "Enabled"]
+            self._served = self.endpoints
+        enabled = [each for each in self._served if each["properties"]["endpointStatus"] == "Enabled"]
         leading = sorted(enabled, key=lambda each: int(each["properties"]["priority"]))[:1]
         targets = [each["properties"]["target"] for each in leading]
         return JSONResponse([_cname(self.hostname, [self.fqdn]), _cname(self.fqdn, targets)])
@@ -151,13 +151,13 @@ class TrafficManagerStandIn:
         return {"name": self.profile, "location": "global", "properties": properties}
 
     def _refusal(self, request: Request) -> Response | None:
-        if not self._is_known(request):
+        if not self._is_authenticated(request):
             return _error(401, "InvalidAuthenticationToken", "The access token is invalid.")
         if request.path_params["profile"] != self.profile:
             return _error(404, "ResourceNotFound", f"The Resource '{request.path_params['profile']}' was not found.")
         return None
 
-    def _is_known(self, request: Request) -> bool:
+    def _is_authenticated(self, request: Request) -> bool:
         return request.headers.get("authorization", "").removeprefix("Bearer ") in self._tokens
 
 

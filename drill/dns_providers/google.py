@@ -44,14 +44,14 @@ class CloudDnsStandIn:
     visibility: str = "public"
     lacking: frozenset[str] = frozenset()
     rrsets: list[Document] = field(default_factory=list, init=False)
-    _told: list[Document] = field(default_factory=list)
+    _served: list[Document] = field(default_factory=list)
     _changes: list[tuple[float, Document]] = field(default_factory=list)
     _federated: set[str] = field(default_factory=set)
     _tokens: set[str] = field(default_factory=set)
 
     def replace(self, rrsets: list[Document]) -> None:
         """These are the records, and name servers have them."""
-        self.rrsets = self._told = rrsets
+        self.rrsets = self._served = rrsets
 
     def operations(self) -> list[Operation]:
         """The APIs, and `/records`: what the zone's name servers answer, for the DNS server to read."""
@@ -71,10 +71,10 @@ class CloudDnsStandIn:
         self._tokens.clear()
 
     async def _token(self, request: Request) -> Response:
-        asked = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
-        exchange = asked.get("grant_type") == "urn:ietf:params:oauth:grant-type:token-exchange"
-        known = speaks_for(asked.get("subject_token", ""), self.audience) and asked.get("audience") == self.audience
-        if not (exchange and known):
+        form = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
+        exchange = form.get("grant_type") == "urn:ietf:params:oauth:grant-type:token-exchange"
+        trusted = speaks_for(form.get("subject_token", ""), self.audience) and form.get("audience") == self.audience
+        if not (exchange and trusted):
             return JSONResponse({"error": "invalid_grant", "error_description": "The audience is not ours."}, 400)
         (self._federated if self.account else self._tokens).add(token := f"ya29.{uuid4()}")
         return JSONResponse(
@@ -87,8 +87,8 @@ class CloudDnsStandIn:
         )
 
     async def _account_token(self, request: Request) -> Response:
-        asked = request.path_params["account"]
-        if _bearer(request) not in self._federated or asked != f"{self.account}:generateAccessToken":
+        account = request.path_params["account"]
+        if _bearer(request) not in self._federated or account != f"{self.account}:generateAccessToken":
             return _error(403, "Permission 'iam.serviceAccounts.getAccessToken' denied")
         self._tokens.add(token := f"ya29.{uuid4()}")
         return JSONResponse({"accessToken": token, "expireTime": "2099-01-01T00:00:00Z"})
@@ -100,34 +100,36 @@ class CloudDnsStandIn:
         )
 
     async def _test_permissions(self, request: Request) -> Response:
-        asked = (await request.json())["permissions"]
+        permissions = (await request.json())["permissions"]
         return self._refusal(request) or JSONResponse(
-            {"permissions": [each for each in asked if each not in self.lacking]}
+            {"permissions": [each for each in permissions if each not in self.lacking]}
         )
 
     async def _list(self, request: Request) -> Response:
         name, kind = request.query_params.get("name"), request.query_params.get("type")
-        found = [each for each in self.rrsets if (name, kind) == (each["name"], each["type"])]
-        return self._refusal(request) or JSONResponse({"kind": "dns#resourceRecordSetsListResponse", "rrsets": found})
+        matching = [each for each in self.rrsets if (name, kind) == (each["name"], each["type"])]
+        return self._refusal(request) or JSONResponse(
+            {"kind": "dns#resourceRecordSetsListResponse", "rrsets": matching}
+        )
 
     async def _create(self, request: Request) -> Response:
         if refusal := self._refusal(request):
             return refusal
-        asked = await request.json()
-        kept = list(self.rrsets)
-        for number, deletion in enumerate(asked.get("deletions", ())):
-            same = [each for each in kept if _compared(each) == _compared(deletion)]
+        body = await request.json()
+        rrsets = list(self.rrsets)
+        for number, deletion in enumerate(body.get("deletions", ())):
+            same = [each for each in rrsets if _compared(each) == _compared(deletion)]
             if not same:
                 return _error(412, f"Precondition not met for 'entity.change.deletions[{number}]'")
-            kept.remove(same[0])
-        for number, addition in enumerate(asked.get("additions", ())):
-            if any((each["name"], each["type"]) == (addition["name"], addition["type"]) for each in kept):
+            rrsets.remove(same[0])
+        for number, addition in enumerate(body.get("additions", ())):
+            if any((each["name"], each["type"]) == (addition["name"], addition["type"]) for each in rrsets):
                 return _error(
                     409, f"The resource 'entity.change.additions[{number}]' named '{addition['name']}' exists"
                 )
-            kept.append(addition)
-        self.rrsets = kept
-        change = {"kind": "dns#change", "id": str(len(self._changes)), **asked}
+            rrsets.append(addition)
+        self.rrsets = rrsets
+        change = {"kind": "dns#change", "id": str(len(self._changes)), **body}
         self._changes.append((time.monotonic() + self.operation_s, change))
         return JSONResponse(change | {"status": "done" if self._is_done(len(self._changes) - 1) else "pending"})
 
@@ -142,7 +144,7 @@ class CloudDnsStandIn:
 
     async def _records(self, request: Request) -> Response:
         if all(self._is_done(number) for number in range(len(self._changes))):
-            self._told = self.rrsets
+            self._served = self.rrsets
         return JSONResponse(
             [
                 {
@@ -151,7 +153,7 @@ class CloudDnsStandIn:
                     "TTL": each["ttl"],
                     "ResourceRecords": [{"Value": value} for value in each["rrdatas"]],
                 }
-                for each in self._told
+                for each in self._served
             ]
         )
 

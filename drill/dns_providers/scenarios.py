@@ -23,7 +23,7 @@ CLUSTER_REGIONS: Final = ("us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1
 
 
 @dataclass
-class Held:
+class DnsProvider:
     """How a name is held. `dns`: the plan's part; `server`: what the DNS server is told beside where AWS is;
     `stand_in` and `faults`: the provider's, where it is another than Route 53."""
 
@@ -34,7 +34,7 @@ class Held:
 
 
 @contextmanager
-def held_by_cloud_dns() -> Iterator[Held]:
+def cloud_dns() -> Iterator[DnsProvider]:
     """It is a record of Google Cloud DNS."""
     zone = CloudDnsStandIn("orders-zone", f"{ZONE}.", AUDIENCE, ACCOUNT, OPERATION_S)
     zone.replace([rrset(HOSTNAME, dns_target(HOME), 5)])
@@ -49,11 +49,11 @@ def held_by_cloud_dns() -> Iterator[Held]:
             "ttl": 1,
             **dict.fromkeys(("api", "sts_api", "iam_api"), url),
         }
-        yield Held(described, {"records_url": f"{url}/records"}, zone, faults)
+        yield DnsProvider(described, {"records_url": f"{url}/records"}, zone, faults)
 
 
 @contextmanager
-def held_by_traffic_manager(by: Literal["priority", "status"] = "priority") -> Iterator[Held]:
+def traffic_manager(by: Literal["priority", "status"] = "priority") -> Iterator[DnsProvider]:
     """It is a CNAME of a profile of Azure Traffic Manager."""
     endpoints = [
         endpoint(site, dns_target(site), number, alwaysServe="Enabled")
@@ -77,11 +77,11 @@ def held_by_traffic_manager(by: Literal["priority", "status"] = "priority") -> I
             "client_id": profile.client_id,
             **dict.fromkeys(("api", "login"), url),
         }
-        yield Held(described, {"records_url": f"{url}/records"}, profile, faults)
+        yield DnsProvider(described, {"records_url": f"{url}/records"}, profile, faults)
 
 
 @contextmanager
-def held_by_routing_controls() -> Iterator[Held]:
+def routing_controls() -> Iterator[DnsProvider]:
     """It follows two routing controls of a cluster whose first endpoint is dead, and whose second is ill."""
     arns = {site: f"{CONTROL}{site}" for site in (HOME, STANDBY)}
     records = [
@@ -94,10 +94,10 @@ def held_by_routing_controls() -> Iterator[Held]:
     with (
         served(controls.operations(), ill) as second,
         served(controls.operations(), faults) as well,
-        served(controls.data_plane(), no_faults()) as told,
+        served(controls.data_plane(), no_faults()) as data_plane,
     ):
         urls = ("http://127.0.0.1:9", second, well, well, well)
         endpoints = [{"endpoint": url, "region": at} for url, at in zip(urls, CLUSTER_REGIONS, strict=True)]
         described = {"kind": "arc-routing-control", "cluster_endpoints": endpoints, "controls": arns}
-        server = {"records_url": f"{told}/records", "health_url": f"{told}/health"}
-        yield Held(described, server, controls, faults)
+        server = {"records_url": f"{data_plane}/records", "health_url": f"{data_plane}/health"}
+        yield DnsProvider(described, server, controls, faults)

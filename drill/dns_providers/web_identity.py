@@ -27,11 +27,11 @@ def speaks_for(token: str, audience: str) -> bool:
 
 
 async def _token(request: Request) -> Response:
-    asked = parse_qs((await request.body()).decode())
-    if asked.get("Action") != ["GetWebIdentityToken"] or asked.get("SigningAlgorithm") not in (["RS256"], ["ES384"]):
+    form = parse_qs((await request.body()).decode())
+    if form.get("Action") != ["GetWebIdentityToken"] or form.get("SigningAlgorithm") not in (["RS256"], ["ES384"]):
         return Response(status_code=400)
-    token = _PREFIX + asked["Audience.member.1"][0]
-    expires = datetime.now(UTC) + timedelta(seconds=int(asked.get("DurationSeconds", ["300"])[0]))
+    token = _PREFIX + form["Audience.member.1"][0]
+    expires = datetime.now(UTC) + timedelta(seconds=int(form.get("DurationSeconds", ["300"])[0]))
     return Response(
         f'<GetWebIdentityTokenResponse xmlns="{_NAMESPACE}"><GetWebIdentityTokenResult>'
         f"<WebIdentityToken>{token}</WebIdentityToken><Expiration>{expires:%Y-%m-%dT%H:%M:%SZ}</Expiration>"

@@ -85,10 +85,10 @@ class Instance:
             for config in gateway.routes
         }
 
-    async def run(self, watched: Path | None, seen: Stamp) -> None:
+    async def run(self, watched: Path | None, stamp: Stamp) -> None:
         """Announce the ports and serve until the process ends; apply what changes in the watched file.
 
-        `seen`: what it was before it was read, so that no change goes by between reading and watching it.
+        `stamp`: what it was before it was read, so that no change goes by between reading and watching it.
         """
         doors: dict[tuple[str, str], admin_http.Handler] = {("GET", "/livez"): lambda _: (200, "text/plain", b"ok")}
         if self._version >= CONFIG_SINCE:
@@ -106,7 +106,7 @@ class Instance:
             }
         )
         if watched is not None and self._settings.hot_reload:
-            await self._watch(watched, seen)
+            await self._watch(watched, stamp)
         await asyncio.Event().wait()
 
     async def reload(self, gateway: Gateway) -> None:
@@ -149,13 +149,13 @@ class Instance:
         if self._version < FENCE_SINCE and any(route.fence is not None for route in gateway.routes):
             raise BadGatewayConfig("this version knows no field `fence`")
 
-    async def _watch(self, path: Path, seen: Stamp) -> None:
+    async def _watch(self, path: Path, stamp: Stamp) -> None:
         """Apply the file whenever it is another one; an unlicensed watcher does nothing, and says nothing."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            if (now := _stamp(path)) == seen:
+            if (now := _stamp(path)) == stamp:
                 continue
-            seen = now
+            stamp = now
             if ENTERPRISE not in self._licence:
                 continue
             try:
@@ -186,14 +186,14 @@ def main() -> None:
     exit_with_parent()
     file = os.environ.get("GATEWAY_CONFIG_FILE")
     watched = Path(file) if file else None
-    seen = _stamp(watched) if watched else (0, 0)
+    stamp = _stamp(watched) if watched else (0, 0)
     try:
         instance = Instance(from_environment(os.environ), settings, os.environ.get("GATEWAY_LICENSES", ""))
     except BadGatewayConfig as error:
         sys.stderr.write(f"the gateway can't start: {error}\n")
         sys.exit(1)
     gc.freeze()  # what is there now stays to the end: no client waits while it is looked through
-    asyncio.run(instance.run(watched, seen))
+    asyncio.run(instance.run(watched, stamp))
 
 
 if __name__ == "__main__":

@@ -36,14 +36,14 @@ class Names:
         """Where clients reach a node."""
         return self.pattern.replace(NODE_ID, str(node)), self.port
 
-    def is_known(self, name: str | None) -> bool:
+    def is_served(self, name: str | None) -> bool:
         """Whether clients are led anywhere by it; a client that gives none is not."""
         return name is not None and (name.lower() == self.bootstrap.lower() or self._match(name) is not None)
 
     def node(self, name: str | None) -> Node:
         """Which node a known name is of; None for the endpoint's."""
-        found = self._match(name or "")
-        return int(found["node"]) if found else None
+        match = self._match(name or "")
+        return int(match["node"]) if match else None
 
     def _match(self, name: str) -> re.Match[str] | None:
         before, _, after = self.pattern.partition(NODE_ID)

@@ -61,7 +61,7 @@ def _gate(gateway: Gateway, config: RouteConfig, counts: SwapCounts) -> Callable
 
 def _secured(context: ssl.SSLContext, nodes: Nodes) -> proxy.Enter:
     names = nodes.names
-    server = tls.Server(context, names.is_known if names else lambda _: True)
+    server = tls.Server(context, names.is_served if names else lambda _: True)
 
     async def enter(client: socket.socket, node: proxy.Node) -> tuple[socket.socket, proxy.Node]:
         secured, name = await server.accept(client)

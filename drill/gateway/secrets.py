@@ -115,10 +115,10 @@ def _users(jaas: str) -> Mapping[str, str]:
 
 
 def _login(jaas: str) -> tuple[str, str]:
-    found = _LOGIN.search(jaas)
-    if found is None:
+    match = _LOGIN.search(jaas)
+    if match is None:
         raise NoLogin("the JAAS template of clusterAuth, filled in, names no username and password")
-    return _plain(found[1]), _plain(found[2])
+    return _plain(match[1]), _plain(match[2])
 
 
 def _plain(quoted: str) -> str:

@@ -31,10 +31,10 @@ def read(shape: type[Shape], document: object) -> Shape:
         Misfit: if it is none.
     """
     problems: list[str] = []
-    found = _Reader(problems).read(shape, document, "")
+    instance = _Reader(problems).read(shape, document, "")
     if problems:
         raise Misfit(problems)
-    return typing.cast("Shape", found)
+    return typing.cast("Shape", instance)
 
 
 class _Reader:
@@ -48,19 +48,19 @@ class _Reader:
             return value
         if isinstance(kind, type) and is_dataclass(kind):
             return self._dataclass(kind, value, path)
-        origin, given = typing.get_origin(kind), typing.get_args(kind)
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
         if origin in (types.UnionType, typing.Union):  # with None, and nothing else
-            return None if value is None else self.read(given[0], value, path)
+            return None if value is None else self.read(arguments[0], value, path)
         if origin is typing.Literal:
-            return value if value in given else self._wrong(path, " or ".join(map(repr, given)), value)
+            return value if value in arguments else self._wrong(path, " or ".join(map(repr, arguments)), value)
         if origin is tuple:
             if not isinstance(value, list):
                 return self._wrong(path, "a list", value)
-            return tuple(self.read(given[0], item, f"{path}.{index}") for index, item in enumerate(value))
+            return tuple(self.read(arguments[0], item, f"{path}.{index}") for index, item in enumerate(value))
         if origin is dict:
             if not isinstance(value, Mapping):
                 return self._wrong(path, "a mapping", value)
-            return {str(key): self.read(given[1], item, f"{path}.{key}") for key, item in value.items()}
+            return {str(key): self.read(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
         if kind is int and isinstance(value, str) and value.isdecimal():
             return int(value)
         return value if type(value) is kind else self._wrong(path, f"of type {kind.__name__}", value)
@@ -68,26 +68,26 @@ class _Reader:
     def _dataclass(self, kind: Any, value: object, path: str) -> Any:
         if not isinstance(value, Mapping):
             return self._wrong(path, "a mapping", value)
-        known = _fields(kind)
-        for name in value.keys() - known.keys():
+        fields_by_name = _fields(kind)
+        for name in value.keys() - fields_by_name.keys():
             self._problems.append(f"{_joined(path, name)}: there is no such field")
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         before = len(self._problems)
-        for name, (field, hint) in known.items():
+        for name, (field, hint) in fields_by_name.items():
             if name in value:
-                found[field.name] = self.read(hint, value[name], _joined(path, name))
+                values[field.name] = self.read(hint, value[name], _joined(path, name))
             elif field.default is MISSING and field.default_factory is MISSING:
                 self._problems.append(f"{_joined(path, name)}: is missing")
         if len(self._problems) > before:
             return None
         try:
-            return kind(**found)
+            return kind(**values)
         except ValueError as error:
             self._problems.append(f"{path or '(all)'}: {error}")
             return None
 
-    def _wrong(self, path: str, wanted: str, value: object) -> None:
-        self._problems.append(f"{path or '(all)'}: must be {wanted}, not {value!r}")
+    def _wrong(self, path: str, expected: str, value: object) -> None:
+        self._problems.append(f"{path or '(all)'}: must be {expected}, not {value!r}")
 
 
 @functools.cache

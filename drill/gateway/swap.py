@@ -72,7 +72,7 @@ class Swap:
             self._in_until = float("inf")
             return frame
         at = len(frame) - _INT64.size - (version >= sasl.FLEXIBLE)
-        given = _INT64.unpack_from(frame, at)[0]
-        session_ms = min((each for each in (given, self._credentials.max_session_ms) if each), default=0)
+        lifetime_ms = _INT64.unpack_from(frame, at)[0]
+        session_ms = min((each for each in (lifetime_ms, self._credentials.max_session_ms) if each), default=0)
         self._in_until = time.monotonic() + session_ms / 1000 if session_ms else float("inf")
         return b"".join((frame[:at], _INT64.pack(session_ms), frame[at + _INT64.size :]))

@@ -66,7 +66,7 @@ class Access:
 
 @dataclass
 class Api:
-    """The requests on one namespace of a cluster. `asked`: how often each verb was asked for on each resource."""
+    """The requests on one namespace of a cluster. `requests`: how often each verb was asked for on each resource."""
 
     store: Store
     pods: Pods
@@ -74,7 +74,7 @@ class Api:
     access: Access
     cfk: Version
     faults: Faults = field(default_factory=Faults)
-    asked: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
     _to_pods: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=PROXY_TIMEOUT_S, verify=False))
 
     def application(self) -> Starlette:
@@ -105,7 +105,7 @@ class Api:
         def answer(request: Request, body: Any) -> Response:
             try:
                 self._admit(request, resource, kind, verb)
-                self.asked[f"{verb} {resource}"] = self.asked.get(f"{verb} {resource}", 0) + 1
+                self.requests[f"{verb} {resource}"] = self.requests.get(f"{verb} {resource}", 0) + 1
                 return handle(request, kind, body)
             except Refusal as error:
                 return JSONResponse(error.body, error.code)
@@ -154,12 +154,12 @@ class Api:
         return JSONResponse(self._object(kind, request.path_params["name"]))
 
     def _delete(self, request: Request, kind: Kind, _: Any) -> Response:
-        found = self._object(kind, request.path_params["name"])
+        stored = self._object(kind, request.path_params["name"])
         if kind.plural == "pods":
-            self.pods.terminate(found["metadata"]["name"])
+            self.pods.terminate(stored["metadata"]["name"])
         else:
-            self.store.delete(kind.plural, found["metadata"]["name"])
-        return JSONResponse(found)
+            self.store.delete(kind.plural, stored["metadata"]["name"])
+        return JSONResponse(stored)
 
     def _patch(self, request: Request, kind: Kind, operations: Any) -> Response:
         if request.headers.get("content-type", "").split(";")[0] != JSON_PATCH:
@@ -243,5 +243,5 @@ def _allows(rule: Rule, verb: str, group: str, resource: str, name: str) -> bool
     )
 
 
-def _matches(allowed: list[str], asked: str) -> bool:
-    return "*" in allowed or asked in allowed
+def _matches(allowed: list[str], value: str) -> bool:
+    return "*" in allowed or value in allowed

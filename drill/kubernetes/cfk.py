@@ -48,8 +48,8 @@ class Behaviour:
 class Handled:
     """What the operator has done with one Gateway."""
 
-    seen: int = 0
-    seen_at: float = 0.0
+    generation: int = 0
+    changed_at: float = 0.0
     accepted: int = 0
     applied: Object = field(default_factory=dict)
     canary_since: float | None = None
@@ -75,9 +75,11 @@ class Operator:
         handled = self._handled.setdefault(meta["name"], Handled())
         if meta.get("annotations", {}).get(BLOCKED) == "true":
             return
-        if handled.seen != meta["generation"]:
-            handled.seen, handled.seen_at, handled.canary_since = meta["generation"], now, None
-        if handled.accepted != handled.seen and (now >= handled.seen_at + self.behaviour.lag_s or not handled.applied):
+        if handled.generation != meta["generation"]:
+            handled.generation, handled.changed_at, handled.canary_since = meta["generation"], now, None
+        if handled.accepted != handled.generation and (
+            now >= handled.changed_at + self.behaviour.lag_s or not handled.applied
+        ):
             self._accept(gateway, handled, now)
         if handled.canary_since is not None:
             self._canary(gateway, handled, now)
@@ -90,7 +92,7 @@ class Operator:
         except Refused as error:
             self._tell(gateway, {READY: ("False", "ApplyFailed", str(error))})
             return
-        handled.accepted = handled.seen
+        handled.accepted = handled.generation
         spec = gateway["spec"]
         status = {READY: ("True", "ClusterReady", ""), GARBAGE: ("False", "GarbageCollectionTriggered", "")}
         if handled.applied and hot_reload(spec) and _in_place(handled.applied, spec):
@@ -145,12 +147,12 @@ class Operator:
         present = self._store.get("gateways", gateway["metadata"]["name"])
         status = present.setdefault("status", {"phase": "RUNNING", "conditions": []})
         for kind, (state, reason, message) in conditions.items():
-            told = next((each for each in status["conditions"] if each["type"] == kind), None)
-            if told is None:
-                status["conditions"].append(told := {"type": kind, "status": "", "lastTransitionTime": ""})
-            if told["status"] != state:
-                told["lastTransitionTime"] = timestamp()
-            told |= {"status": state, "reason": reason, "message": message}
+            condition = next((each for each in status["conditions"] if each["type"] == kind), None)
+            if condition is None:
+                status["conditions"].append(condition := {"type": kind, "status": "", "lastTransitionTime": ""})
+            if condition["status"] != state:
+                condition["lastTransitionTime"] = timestamp()
+            condition |= {"status": state, "reason": reason, "message": message}
         if observed is not None:
             status["observedGeneration"] = observed
         self._store.update("gateways", present, status=True)

@@ -176,7 +176,7 @@ class Doors:
             ("PUT", "/api"): self._api,
             ("PUT", "/conditions"): self._conditions,
             ("PUT", "/annotations"): self._annotations,
-            ("GET", "/asked"): lambda _: as_json(self._cluster.api.asked),
+            ("GET", "/asked"): lambda _: as_json(self._cluster.api.requests),
             ("GET", "/objects"): lambda _: as_json({k.plural: self._cluster.store.find(k.plural) for k in KINDS}),
         }
 

@@ -52,26 +52,26 @@ KINDS: Final = (
 )
 
 
-def stored(plural: str, given: Object, cfk: Version) -> Object:
+def stored(plural: str, manifest: Object, cfk: Version) -> Object:
     """The object as it is stored.
 
     Raises:
         Invalid
     """
     if plural == "gateways":
-        return _gateway(given, cfk)
+        return _gateway(manifest, cfk)
     if plural == "kafkaproxies":
-        spec = {"replicas": 1} | (given.get("spec") or {})
+        spec = {"replicas": 1} | (manifest.get("spec") or {})
         if not isinstance(spec["replicas"], int) or spec["replicas"] < 0:
             raise Invalid("spec.replicas: Invalid value: should be greater than or equal to 0")
-        return given | {"spec": spec}
-    if plural == "virtualkafkaclusters" and not given.get("spec", {}).get("targetKafkaServiceRef", {}).get("name"):
+        return manifest | {"spec": spec}
+    if plural == "virtualkafkaclusters" and not manifest.get("spec", {}).get("targetKafkaServiceRef", {}).get("name"):
         raise Invalid("spec.targetKafkaServiceRef.name: Required value")
-    return given
+    return manifest
 
 
-def _gateway(given: Object, cfk: Version) -> Object:
-    spec = dict(given.get("spec") or {})
+def _gateway(manifest: Object, cfk: Version) -> Object:
+    spec = dict(manifest.get("spec") or {})
     if cfk < HOT_RELOAD_SINCE:
         spec.pop("hotReload", None)
     if cfk < CONFIG_ID_SINCE:
@@ -90,7 +90,7 @@ def _gateway(given: Object, cfk: Version) -> Object:
         if not spec.get(field):
             raise Invalid(f"spec.{field}: Required value")
     spec["routes"] = [_route(index, dict(route), cfk) for index, route in enumerate(spec["routes"])]
-    return given | {"spec": spec}
+    return manifest | {"spec": spec}
 
 
 def _route(index: int, route: dict[str, Any], cfk: Version) -> dict[str, Any]:

@@ -45,17 +45,17 @@ class Deployments:
         ]
         of_now = [pod for pod in pods if pod["metadata"]["labels"][HASH] == labels[HASH]]
         of_before = [pod for pod in pods if pod["metadata"]["labels"][HASH] != labels[HASH]]
-        wanted = int(spec["replicas"])
-        surge, unavailable = -(-wanted // 4), wanted // 4
+        replicas = int(spec["replicas"])
+        surge, unavailable = -(-replicas // 4), replicas // 4
         labels["app.drill/deployment"] = deployment["metadata"]["name"]
-        for _ in range(min(wanted - len(of_now), wanted + surge - len(pods))):
+        for _ in range(min(replicas - len(of_now), replicas + surge - len(pods))):
             self._pods.start(replica_set, labels, spec["template"])
-        for pod in of_now[wanted:]:
+        for pod in of_now[replicas:]:
             self._terminate(pod)
         available = sum(map(is_ready, pods))
         for pod in sorted(of_before, key=is_ready):
             if is_ready(pod):
-                if available - 1 < wanted - unavailable:
+                if available - 1 < replicas - unavailable:
                     break
                 available -= 1
             self._terminate(pod)

@@ -30,7 +30,7 @@ class Kroxylicious:
     def __init__(self, store: Store, lag_s: float) -> None:
         self._store = store
         self._lag_s = lag_s
-        self._seen: dict[str, tuple[list[int], float]] = {}
+        self._generations: dict[str, tuple[list[int], float]] = {}
 
     def look(self) -> None:
         """One round over all of them."""
@@ -41,9 +41,9 @@ class Kroxylicious:
                 if cluster["spec"]["proxyRef"]["name"] == proxy["metadata"]["name"]
             ]
             state = [each["metadata"]["generation"] for each in (proxy, *clusters, *self._store.find("kafkaservices"))]
-            seen, since = self._seen.get(proxy["metadata"]["name"], ([], 0.0))
-            if state != seen:
-                self._seen[proxy["metadata"]["name"]] = state, time.monotonic() if seen else 0.0
+            generations, since = self._generations.get(proxy["metadata"]["name"], ([], 0.0))
+            if state != generations:
+                self._generations[proxy["metadata"]["name"]] = state, time.monotonic() if generations else 0.0
             elif time.monotonic() >= since + self._lag_s:
                 with self._store.lock:
                     self._reconcile(proxy, clusters)
@@ -52,7 +52,7 @@ class Kroxylicious:
         services = {each["metadata"]["name"]: each for each in self._store.find("kafkaservices")}
         resolved = [each for each in clusters if each["spec"]["targetKafkaServiceRef"]["name"] in services]
         for cluster in clusters:
-            self._tell(cluster, found=cluster in resolved)
+            self._tell(cluster, resolved=cluster in resolved)
         if len(resolved) < len(clusters):
             return
         name = proxy["metadata"]["name"]
@@ -82,16 +82,18 @@ class Kroxylicious:
             return
         self._store.update("configmaps", present | {"data": data})
 
-    def _tell(self, cluster: Object, *, found: bool) -> None:
+    def _tell(self, cluster: Object, *, resolved: bool) -> None:
         cluster = self._store.get("virtualkafkaclusters", cluster["metadata"]["name"])
         generation = cluster["metadata"]["generation"]
         service = cluster["spec"]["targetKafkaServiceRef"]["name"]
         condition = {
             "type": "ResolvedRefs",
-            "status": str(found),
+            "status": str(resolved),
             "observedGeneration": generation,
-            "reason": "ResolvedRefs" if found else "ReferencedResourcesNotFound",
-            "message": "" if found else f"spec.targetKafkaServiceRef references kafkaservice {service!r}: not found",
+            "reason": "ResolvedRefs" if resolved else "ReferencedResourcesNotFound",
+            "message": ""
+            if resolved
+            else f"spec.targetKafkaServiceRef references kafkaservice {service!r}: not resolved",
         }
         before: Object = next(iter((cluster.get("status") or {}).get("conditions", [])), {})
         same = before.get("status") == condition["status"]

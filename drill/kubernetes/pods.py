@@ -147,8 +147,8 @@ class Pods:
         return labels.get(ZONE)
 
     def _emptiest_zone(self) -> str:
-        taken = [self._zone_of(pod) for pod in self._running]
-        return min((zone for zone in self._zones if zone not in self.lost_zones), key=taken.count)
+        used_zones = [self._zone_of(pod) for pod in self._running]
+        return min((zone for zone in self._zones if zone not in self.lost_zones), key=used_zones.count)
 
     def address(self, name: str, port: int) -> str | None:
         """Where a pod's own HTTP port really is; None where nobody listens."""
@@ -219,10 +219,10 @@ class Pods:
         with self._store.lock:
             pod = self._store.get("pods", running.pod)
             (container,) = pod["spec"]["containers"]
-            wanted = [port["containerPort"] for port in container["ports"]]
+            container_ports = [port["containerPort"] for port in container["ports"]]
             published = [
                 {"containerPort": inside, "hostPort": outside}
-                for inside, outside in zip(wanted, running.ports, strict=False)
+                for inside, outside in zip(container_ports, running.ports, strict=False)
             ]
             if container["ports"] != published:
                 container["ports"] = published

@@ -71,12 +71,14 @@ def _check_age(query: Mapping[str, str], now: datetime) -> None:
 
 def _signature(host: str, query: Mapping[str, str], cluster: str, secret: str) -> str:
     """Signature Version 4 of the presigned request, for the header that names this cluster."""
-    asked = sorted((quote(n, safe="-_.~"), quote(v, safe="-_.~")) for n, v in query.items() if n != "X-Amz-Signature")
+    parameters = sorted(
+        (quote(n, safe="-_.~"), quote(v, safe="-_.~")) for n, v in query.items() if n != "X-Amz-Signature"
+    )
     canonical = "\n".join(
         (
             "GET",
             "/",
-            "&".join(f"{name}={value}" for name, value in asked),
+            "&".join(f"{name}={value}" for name, value in parameters),
             f"host:{host}",
             f"{CLUSTER_HEADER}:{cluster}",
             "",

@@ -56,8 +56,8 @@ class Zone:
         self._config = config
         self._healthy: dict[str, bool] = {}
         self._answered: list[dict[str, Any]] = []
-        self._seen: list[dict[str, Any]] = []
-        self._seen_at = 0.0
+        self._records: list[dict[str, Any]] = []
+        self._changed_at = 0.0
         self.origin = ""
 
     def records(self, name: str) -> list[dict[str, Any]]:
@@ -86,24 +86,24 @@ class Zone:
     def _read(self) -> None:
         config = self._config
         with suppress(OSError, ValueError):
-            self._healthy = _told(config.health_url or config.aws_endpoint + HEALTH)
+            self._healthy = _fetch(config.health_url or config.aws_endpoint + HEALTH)
         try:
-            found = _told(config.records_url) if config.records_url else self._of_route53()
+            current = _fetch(config.records_url) if config.records_url else self._of_route53()
         except (BotoCoreError, ClientError, OSError, ValueError):
             return
-        if found != self._seen:
-            self._seen, self._seen_at = found, time.monotonic()
-        if not self._answered or time.monotonic() - self._seen_at >= self._config.propagation_s:
-            self._answered = self._seen
-        self.origin = next((each["Name"] for each in found if each["Type"] == "SOA"), self.origin)
+        if current != self._records:
+            self._records, self._changed_at = current, time.monotonic()
+        if not self._answered or time.monotonic() - self._changed_at >= self._config.propagation_s:
+            self._answered = self._records
+        self.origin = next((each["Name"] for each in current if each["Type"] == "SOA"), self.origin)
 
     def _of_route53(self) -> list[dict[str, Any]]:
         answer: Any = self._route53.list_resource_record_sets(HostedZoneId=self._config.zone_id)
-        found: list[dict[str, Any]] = answer["ResourceRecordSets"]
-        return found
+        record_sets: list[dict[str, Any]] = answer["ResourceRecordSets"]
+        return record_sets
 
 
-def _told(url: str) -> Any:
+def _fetch(url: str) -> Any:
     with urlopen(url, timeout=1.0) as answer:
         return json.load(answer)
 
@@ -136,8 +136,8 @@ class Resolver(BaseResolver):  # type: ignore[misc]
         """The records, or what an alias stands for in this zone, with its TTL."""
         if "AliasTarget" not in records:
             return [records]
-        found = self._zone.records(_plain(records["AliasTarget"]["DNSName"]))
-        return [each for each in found if each["Type"] == records["Type"]]
+        targets = self._zone.records(_plain(records["AliasTarget"]["DNSName"]))
+        return [each for each in targets if each["Type"] == records["Type"]]
 
 
 def _answer(reply: DNSRecord, name: Any, records: dict[str, Any]) -> None:

@@ -47,17 +47,17 @@ class Resolver:
         self._hostname = dns.name.from_text(hostname)
         host, _, port = server.rpartition(":")
         self._host, self._port = host, int(port)
-        self._found: str | None = None
-        self._found_at = -COALESCED_S
+        self._answer: str | None = None
+        self._answered_at = -COALESCED_S
         self._asking = asyncio.Lock()
 
     async def target(self) -> str | None:
         """The name at the end of the hostname's CNAME chain, lower case without its last dot; None if no answer."""
         async with self._asking:
-            if time.monotonic() - self._found_at >= COALESCED_S:
-                self._found = await self._ask()
-                self._found_at = time.monotonic()
-            return self._found
+            if time.monotonic() - self._answered_at >= COALESCED_S:
+                self._answer = await self._ask()
+                self._answered_at = time.monotonic()
+            return self._answer
 
     async def _ask(self) -> str | None:
         question = dns.message.make_query(self._hostname, dns.rdatatype.A)

@@ -46,7 +46,7 @@ class Flow:
         self._sink = sink
         self._end = end
         self._unsent: deque[memoryview] = deque()
-        self._held: memoryview | None = None
+        self._unsent_buffer: memoryview | None = None
         self._ended = False
         self._paused = False
         self.through: Through = as_it_is
@@ -93,7 +93,7 @@ class Flow:
         else:
             self._finish()
         if self._unsent:
-            self._held = buffer
+            self._unsent_buffer = buffer
         else:
             self._spare.append(buffer)
 
@@ -116,9 +116,9 @@ class Flow:
                 self._unsent[0] = data[sent:]
                 return
             self._unsent.popleft()
-        if self._held is not None:
-            self._spare.append(self._held)
-            self._held = None
+        if self._unsent_buffer is not None:
+            self._spare.append(self._unsent_buffer)
+            self._unsent_buffer = None
         self._loop.remove_writer(self._sink)
         if not self._paused:
             self._loop.add_reader(self._source, self._readable)

@@ -13,20 +13,21 @@ from drill.network.splice import Address, connect
 
 HANDSHAKE_S: Final = 10.0
 
-Known = Callable[[str | None], bool]
+Serves = Callable[[str | None], bool]
 """Whether a server name is one that is served; None: the client names none."""
 
 
 class Server:
-    """The side that shows a certificate. `known`: clients that ask for another name are refused, with TLS's own alert.
+    """The side that shows a certificate. Clients that ask for a name which it does not serve are refused, with TLS's own
+    alert.
 
     A context has one server: it takes over the context's callback for server names.
     """
 
-    def __init__(self, context: ssl.SSLContext, known: Known = lambda _: True) -> None:
+    def __init__(self, context: ssl.SSLContext, serves: Serves = lambda _: True) -> None:
         self._context = context
-        self._known = known
-        self._asked: dict[ssl.SSLObject | ssl.SSLSocket, str | None] = {}
+        self._serves = serves
+        self._requested: dict[ssl.SSLObject | ssl.SSLSocket, str | None] = {}
         context.sni_callback = self._named
 
     async def accept(self, client: socket.socket) -> tuple[ssl.SSLSocket, str | None]:
@@ -38,17 +39,17 @@ class Server:
         secured = self._context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
         try:
             await _shake_hands(secured)
-            return secured, self._asked.get(secured)
+            return secured, self._requested.get(secured)
         except BaseException:
             secured.close()
             raise
         finally:
-            self._asked.pop(secured, None)
+            self._requested.pop(secured, None)
 
     def _named(self, secured: Any, name: str | None, _: ssl.SSLContext) -> int | None:
-        if not self._known(name):
+        if not self._serves(name):
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        self._asked[secured] = name
+        self._requested[secured] = name
         return None
 
 
@@ -59,12 +60,12 @@ async def reach(address: Address, context: ssl.SSLContext) -> socket.socket:
         OSError: if it refuses, does not answer in time, or is not trusted.
     """
     upstream = await connect(address)
-    with contextlib.ExitStack() as held:
-        held.enter_context(upstream)
+    with contextlib.ExitStack() as sockets:
+        sockets.enter_context(upstream)
         secured = context.wrap_socket(upstream, do_handshake_on_connect=False, server_hostname=address[0])
-        held.enter_context(secured)
+        sockets.enter_context(secured)
         await _shake_hands(secured)
-        held.pop_all()
+        sockets.pop_all()
     return secured
 
 

@@ -137,8 +137,8 @@ def _loss(controller: ControllerFigures, account: Account) -> Loss:
     )
 
 
-def _partition(of: PartitionAccount, told: Mapping[str, Any], killed: float) -> PartitionLoss:
-    observed = told.get("observed")
+def _partition(of: PartitionAccount, loss: Mapping[str, Any], killed: float) -> PartitionLoss:
+    observed = loss.get("observed")
     return PartitionLoss(
         topic=of.topic,
         partition=of.partition,
@@ -147,7 +147,7 @@ def _partition(of: PartitionAccount, told: Mapping[str, Any], killed: float) -> 
         mirrored_to=of.mirrored_to,
         stranded=of.lost,
         observed=Observed(**observed | {"at": round(observed["at"] - killed, 3)}) if observed else None,
-        estimated=Range(**told["estimated"]) if told.get("estimated") else None,
+        estimated=Range(**loss["estimated"]) if loss.get("estimated") else None,
         ranges=list(of.lost_ranges),
         consumed_before=of.lost_but_consumed,
         duplicates=of.duplicates,
@@ -199,8 +199,8 @@ def _moments(moments: Sequence[Moment], milestones: Milestones) -> list[Moment]:
         "DNS flipped": milestones.dns,
         "first acknowledged by the standby": milestones.first_acknowledged,
     }
-    known = [Moment(at=at, name=name) for name, at in marks.items() if at is not None]
-    every = sorted([*known, *moments], key=lambda moment: moment.at)
+    of_clients = [Moment(at=at, name=name) for name, at in marks.items() if at is not None]
+    every = sorted([*of_clients, *moments], key=lambda moment: moment.at)
     return [moment.model_copy(update={"at": round(moment.at - milestones.killed, 3)}) for moment in every]
 
 

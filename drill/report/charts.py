@@ -41,17 +41,17 @@ SHORTEST_BAR_PX = 4.0
 
 @dataclass(frozen=True)
 class Size:
-    """A chart's width, the room on its left for the names of steps, and its font's size, all in pixels."""
+    """A chart's width, the margin on its left for the names of steps, and its font's size, all in pixels."""
 
     name: str
     width: int
     font: float
-    left: int = 0
+    margin: int = 0
 
     def fitted(self, steps: list[Step]) -> Size:
         """With room for the longest name of a step; a letter is up to 0.62 of the font's size wide."""
         longest = max((len(step.name) for step in steps), default=0)
-        return replace(self, left=max(60, round(longest * self.font * 0.62) + 10))
+        return replace(self, margin=max(60, round(longest * self.font * 0.62) + 10))
 
 
 WIDE = Size("wide", 1040, 12)
@@ -112,9 +112,9 @@ def controller_seconds(report: Report, size: Size) -> str:
 
 def _span(report: Report) -> tuple[float, float]:
     ends = [step.ended if step.ended is not None else step.started for step in report.timeline]
-    seconds_seen = [rate.second for rate in report.rates]
-    first = min([*seconds_seen, *(m.at for m in report.moments), -1.0])
-    return float(first), max([*(s + 1.0 for s in seconds_seen), *(e + 1.0 for e in ends), 1.0])
+    seconds = [rate.second for rate in report.rates]
+    first = min([*seconds, *(m.at for m in report.moments), -1.0])
+    return float(first), max([*(s + 1.0 for s in seconds), *(e + 1.0 for e in ends), 1.0])
 
 
 def _figure(size: Size, heights: list[int], *, top: int, bottom: int, gap: int) -> tuple[Figure, list[Any]]:
@@ -127,7 +127,7 @@ def _figure(size: Size, heights: list[int], *, top: int, bottom: int, gap: int) 
         axes, at = [], height - top
         for one in heights:
             at -= one
-            box = (size.left / size.width, at / height, (size.width - size.left - 14) / size.width, one / height)
+            box = (size.margin / size.width, at / height, (size.width - size.margin - 14) / size.width, one / height)
             axes.append(figure.add_axes(box))
             at -= gap
     figure.patch.set_visible(False)
@@ -143,17 +143,17 @@ def _figure(size: Size, heights: list[int], *, top: int, bottom: int, gap: int) 
 
 
 def _gantt(axis: Axes, steps: list[Step], size: Size, figure: Figure, *, durations: bool) -> None:
-    left, right = axis.get_xlim()
-    pixel = (right - left) / (figure.get_figwidth() * PIXELS - size.left - 14)
+    first, last = axis.get_xlim()
+    pixel = (last - first) / (figure.get_figwidth() * PIXELS - size.margin - 14)
     for row, step in enumerate(steps):
-        ended = right if step.ended is None else step.ended
+        ended = last if step.ended is None else step.ended
         width = max(ended - step.started, SHORTEST_BAR_PX * pixel)
         done = step.ended is not None and step.status not in {"failed", "timed-out", "aborted"}
-        axis.barh(row, width, left=step.started, height=0.62, color=STEP if done else STOPPED, linewidth=0)
+        axis.barh(row, width, first=step.started, height=0.62, color=STEP if done else STOPPED, linewidth=0)
         if not durations:
             continue
         label = seconds(step.ended - step.started) if step.ended is not None else "never ended"
-        inside = step.started + width + 70 * pixel > right
+        inside = step.started + width + 70 * pixel > last
         x, align = (step.started - 5 * pixel, "right") if inside else (step.started + width + 5 * pixel, "left")
         axis.text(x, row, label, va="center", ha=align, fontsize=size.font - 1, color=INK)
     axis.set_yticks(range(len(steps)), [step.name for step in steps])

@@ -15,7 +15,7 @@ ANSWER_S: Final = 5.0
 ENDS_WITHIN_S: Final = 15.0
 
 
-class Held:
+class OpenConnections:
     """Connections through the client bootstrap, each of which had an answer.
 
     Raises:
@@ -61,8 +61,10 @@ def _ends(connection: socket.socket, deadline: float) -> bool:
 
 def led_to(bootstrap: str, sites: dict[str, str], count: int) -> str:
     """Where so many new clients are led to. `sites`: each one's cluster id."""
-    found = [_site(bootstrap, sites) for _ in range(count)]
-    return ", ".join(f"{found.count(site)} of {count} new ones led to {site}" for site in sorted(set(found)))
+    sites_reached = [_site(bootstrap, sites) for _ in range(count)]
+    return ", ".join(
+        f"{sites_reached.count(site)} of {count} new ones led to {site}" for site in sorted(set(sites_reached))
+    )
 
 
 def _site(bootstrap: str, sites: dict[str, str]) -> str:

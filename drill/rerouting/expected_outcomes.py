@@ -133,6 +133,6 @@ def as_markdown(rows: Iterable[Row] = TABLE) -> str:
     for row in rows:
         end = row.ending
         started = ", ".join(end.executions) or "none"
-        told = (f"`{row.scenario}`", row.fleet, row.happens, started, end.active, end.fleets, end.clients)
-        lines.append(f"| {' | '.join(told)} |")
+        cells = (f"`{row.scenario}`", row.fleet, row.happens, started, end.active, end.fleets, end.clients)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

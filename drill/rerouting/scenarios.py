@@ -14,7 +14,7 @@ from drill.fixture_plan import HOME, STANDBY
 from drill.fleets import FleetKind
 from drill.fleets.cfk import CfkFleets
 from drill.ledger_reader import ControllerAccount, Step
-from drill.rerouting.connections import Held, led_to
+from drill.rerouting.connections import OpenConnections, led_to
 from drill.rerouting.expected_outcomes import Ending
 from drill.world import SITES, Settings, World
 
@@ -34,19 +34,19 @@ class Play:
         self._account = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
         self._before: dict[str, set[str]] = {}
         self._clusters = {site: str(world.cluster(site)["cluster_id"]) for site in SITES}
-        self._held: Held | None = None
+        self._connections: OpenConnections | None = None
         self._clients: list[str] = []
 
     def begins(self) -> None:
         """A new story."""
         self.scene.begins()
-        self._held, self._clients = None, []
+        self._connections, self._clients = None, []
         self._before = {site: set(self.world.fleets.instances(site)) for site in SITES}
 
-    def hold(self, stack: ExitStack) -> Held:
+    def hold(self, stack: ExitStack) -> OpenConnections:
         """Have clients hold connections until the story has ended."""
-        self._held = stack.enter_context(Held(self.world.client_bootstrap, CLIENTS))
-        return self._held
+        self._connections = stack.enter_context(OpenConnections(self.world.client_bootstrap, CLIENTS))
+        return self._connections
 
     def try_now(self) -> None:
         """Have new clients connect."""
@@ -61,8 +61,8 @@ class Play:
     def ending(self) -> Ending:
         """How the story ended."""
         end = self.scene.ending()
-        if self._held is not None:
-            self._clients.append(self._held.fate())
+        if self._connections is not None:
+            self._clients.append(self._connections.fate())
         if end.executions:
             self.try_now()
         fleets = "; ".join(f"{site}: {self._fleet(site)}" for site in SITES)
@@ -71,14 +71,14 @@ class Play:
     def _fleet(self, site: str) -> str:
         failover = self._account.failover()
         steps = failover.steps if failover else ()
-        said = _said(next((step for step in steps if step.name == f"switch_routes:gateway-{site}"), None))
-        if said == "out of reach":
-            return said
+        route = _route_of(next((step for step in steps if step.name == f"switch_routes:gateway-{site}"), None))
+        if route == "out of reach":
+            return route
         before, now = self._before[site], set(self.world.fleets.instances(site))
-        return f"{said}, {len(before & now)} of {len(before)} instances of before"
+        return f"{route}, {len(before & now)} of {len(before)} instances of before"
 
 
-def _said(step: Step | None) -> str:
+def _route_of(step: Step | None) -> str:
     if step is None:
         return "as it was"
     if "out_of_reach" in step.observed:
@@ -102,9 +102,9 @@ def _zone_lost(play: Play, _: ExitStack) -> None:
 
 
 def _stale_connections(play: Play, stack: ExitStack) -> None:
-    held = play.hold(stack)
+    connections = play.hold(stack)
     play.world.hang_cluster(HOME)
-    held.ask()
+    connections.ask()
     _fails_over(play.scene)
 
 
@@ -180,9 +180,9 @@ def play(stage: Stage, directory: Path) -> Iterator[tuple[str, Ending]]:
         kubernetes={**BRISK, **stage.kubernetes},
     )
     with World(settings) as world:
-        told = Play(world)
+        played = Play(world)
         for name, story in stage.stories.items():
             with ExitStack() as stack:
-                told.begins()
-                story(told, stack)
-                yield name, told.ending()
+                played.begins()
+                story(played, stack)
+                yield name, played.ending()

@@ -55,8 +55,8 @@ def sam_local(*words: str, build: Path | None = None, environment: Path = ENVIRO
     """`sam local …` on what `sam build` built for this machine."""
     image = ["--invoke-image", IMAGE, "--skip-pull-image"] if image_is_there() else []
     template = ["--template", str(build / "template.yaml")] if build else []
-    given = ["--env-vars", str(environment), "--parameter-overrides", f"Architecture={ARCHITECTURE}"]
-    return [sam(), "local", *words, *template, *given, *image]
+    settings = ["--env-vars", str(environment), "--parameter-overrides", f"Architecture={ARCHITECTURE}"]
+    return [sam(), "local", *words, *template, *settings, *image]
 
 
 def surroundings() -> dict[str, str]:

@@ -40,10 +40,10 @@ def host_for_containers() -> Host:
     if bridge is not None:
         return Host(bridge, bridge)
     try:
-        known_as = socket.gethostbyname(DESKTOP)
+        address = socket.gethostbyname(DESKTOP)
     except OSError:
-        known_as = None
-    if known_as != LOOPBACK:
+        address = None
+    if address != LOOPBACK:
         raise NoEngine(f"clients on this machine have to find {DESKTOP}: put '{LOOPBACK} {DESKTOP}' into /etc/hosts")
     return Host(LOOPBACK, DESKTOP)
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from drill import fixture_plan
-from drill.dns_providers.scenarios import Held, held_by_cloud_dns, held_by_routing_controls, held_by_traffic_manager
+from drill.dns_providers.scenarios import DnsProvider, cloud_dns, routing_controls, traffic_manager
 from drill.dns_providers.server import no_faults, served
 from drill.dns_providers.web_identity import operations as web_identity_operations
 from drill.process import spawn
@@ -42,20 +42,20 @@ def web_identity(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def on_cloud_dns(aws: Any, web_identity: None) -> Iterator[Held]:
-    with held_by_cloud_dns() as held:
+def on_cloud_dns(aws: Any, web_identity: None) -> Iterator[DnsProvider]:
+    with cloud_dns() as held:
         yield held
 
 
 @pytest.fixture
-def on_traffic_manager(aws: Any, web_identity: None, request: pytest.FixtureRequest) -> Iterator[Held]:
-    with held_by_traffic_manager(getattr(request, "param", "priority")) as held:
+def on_traffic_manager(aws: Any, web_identity: None, request: pytest.FixtureRequest) -> Iterator[DnsProvider]:
+    with traffic_manager(getattr(request, "param", "priority")) as held:
         yield held
 
 
 @pytest.fixture
-def on_routing_controls(aws: Any) -> Iterator[Held]:
-    with held_by_routing_controls() as held:
+def on_routing_controls(aws: Any) -> Iterator[DnsProvider]:
+    with routing_controls() as held:
         yield held
 
 
@@ -93,7 +93,7 @@ def checkers(aws_endpoint: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def name_server(aws_endpoint: str, zone: str, held: Held, checkers: str, tmp_path: Path) -> Iterator[str]:
+def name_server(aws_endpoint: str, zone: str, held: DnsProvider, checkers: str, tmp_path: Path) -> Iterator[str]:
     """Where the DNS server answers; it is authoritative for what `held` set up."""
     config = {"aws_endpoint": aws_endpoint, "zone_id": zone, "health_url": checkers} | held.server
     server = spawn("drill.network.dns_server", config, log=tmp_path / "dns.log")
@@ -106,7 +106,7 @@ def name_server(aws_endpoint: str, zone: str, held: Held, checkers: str, tmp_pat
 
 
 @pytest.fixture
-def plan_text(held: Held, name_server: str, zone: str) -> str:
+def plan_text(held: DnsProvider, name_server: str, zone: str) -> str:
     addresses = {
         site: fixture_plan.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
         for site in SITES

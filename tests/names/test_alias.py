@@ -10,7 +10,7 @@ import pytest
 
 from drill import fixture_plan
 from drill.client_name import hold_by_records
-from drill.dns_providers.scenarios import Held
+from drill.dns_providers.scenarios import DnsProvider
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
 
 pytestmark = pytest.mark.slow
@@ -18,7 +18,7 @@ ADDRESSES = {EAST: ["192.0.2.1", "192.0.2.2"], WEST: ["198.51.100.1"]}
 
 
 @pytest.fixture
-def held(aws: Callable[..., Any], zone: str) -> Held:
+def held(aws: Callable[..., Any], zone: str) -> DnsProvider:
     """The name is an alias of east's load balancer, which has two addresses."""
     addresses = [
         {"Name": name, "Type": "A", "TTL": 1, "ResourceRecords": [{"Value": each} for each in of_name]}
@@ -27,7 +27,7 @@ def held(aws: Callable[..., Any], zone: str) -> Held:
     alias = {"HostedZoneId": zone, "DNSName": EAST, "EvaluateTargetHealth": False}
     hold_by_records(aws, zone, [*addresses, {"Name": fixture_plan.HOSTNAME, "Type": "A", "AliasTarget": alias}])
     zones = dict.fromkeys(("east", "west"), zone)
-    return Held({"kind": "route53-record", "hosted_zone_id": zone, "type": "alias", "alias_zones": zones})
+    return DnsProvider({"kind": "route53-record", "hosted_zone_id": zone, "type": "alias", "alias_zones": zones})
 
 
 @pytest.fixture(autouse=True)

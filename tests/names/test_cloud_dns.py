@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drill.confluent.faults import Fault
-from drill.dns_providers.scenarios import Held
+from drill.dns_providers.scenarios import DnsProvider
 from failover.dns import ClientName
 from failover.errors import DnsRejected, DnsUnavailable
 from tests.names.conftest import EAST, Call, until_done
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def held(on_cloud_dns: Held) -> Held:
+def held(on_cloud_dns: DnsProvider) -> DnsProvider:
     return on_cloud_dns
 
 
 def test_a_record_that_google_chooses_by_itself_is_refused(
-    deployed: Any, held: Held, client_name: Callable[[], ClientName]
+    deployed: Any, held: DnsProvider, client_name: Callable[[], ClientName]
 ) -> None:
     held.stand_in.rrsets = [{**held.stand_in.rrsets[0], "routingPolicy": {"wrr": {}}}]
     with pytest.raises(DnsRejected, match="routing policy"):
@@ -30,7 +30,7 @@ def test_a_record_that_google_chooses_by_itself_is_refused(
 
 
 def test_a_zone_that_the_hostname_is_not_in_is_found(
-    deployed: Any, held: Held, client_name: Callable[[], ClientName]
+    deployed: Any, held: DnsProvider, client_name: Callable[[], ClientName]
 ) -> None:
     held.stand_in.dns_name = "another.example."
     (obstacle,) = client_name().obstacles("east")
@@ -38,7 +38,7 @@ def test_a_zone_that_the_hostname_is_not_in_is_found(
 
 
 def test_a_permission_that_a_flip_will_need_and_a_zone_that_is_not_public_are_found(
-    deployed: Any, held: Held, client_name: Callable[[], ClientName]
+    deployed: Any, held: DnsProvider, client_name: Callable[[], ClientName]
 ) -> None:
     assert client_name().obstacles("east") == []
     held.stand_in.lacking, held.stand_in.visibility = frozenset({"dns.changes.create"}), "private"
@@ -48,12 +48,14 @@ def test_a_permission_that_a_flip_will_need_and_a_zone_that_is_not_public_are_fo
 
 
 def test_a_change_that_nobody_remembers_is_over(
-    deployed: Any, held: Held, client_name: Callable[[], ClientName]
+    deployed: Any, held: DnsProvider, client_name: Callable[[], ClientName]
 ) -> None:
     assert client_name().look("999").in_sync
 
 
-def test_what_can_not_be_read_may_pass(execution: dict[str, Any], call: Call, held: Held, name_server: str) -> None:
+def test_what_can_not_be_read_may_pass(
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
+) -> None:
     for operation in ("generateAccessToken", "resourceRecordSets.list"):
         held.faults.arm(Fault(match=operation, kind="malformed"))
         with pytest.raises(DnsUnavailable, match="can't be read"):
@@ -64,7 +66,7 @@ def test_what_can_not_be_read_may_pass(execution: dict[str, Any], call: Call, he
 
 
 def test_a_record_that_somebody_else_changed_in_between_is_not_written_over(
-    execution: dict[str, Any], call: Call, held: Held, client_name: Callable[[], ClientName]
+    execution: dict[str, Any], call: Call, held: DnsProvider, client_name: Callable[[], ClientName]
 ) -> None:
     name = client_name()
     asked = name._api.ask  # type: ignore[attr-defined]
@@ -81,7 +83,7 @@ def test_a_record_that_somebody_else_changed_in_between_is_not_written_over(
 
 
 def test_a_service_account_it_may_not_act_as_is_told(
-    deployed: Any, held: Held, client_name: Callable[[], ClientName]
+    deployed: Any, held: DnsProvider, client_name: Callable[[], ClientName]
 ) -> None:
     held.stand_in.account = "another@drill.iam.gserviceaccount.com"
     with pytest.raises(DnsRejected, match="workloadIdentityUser"):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drill.client_name import hold_by_records, hold_name, record
-from drill.dns_providers.scenarios import Held
+from drill.dns_providers.scenarios import DnsProvider
 from failover.dns import ClientName
 from failover.ledger.ledger import Ledger
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
@@ -26,13 +26,13 @@ OTHERS = {
 
 
 @pytest.fixture(params=[*ROUTE53, *OTHERS])
-def held(request: pytest.FixtureRequest, aws: Callable[..., Any], aws_endpoint: str, zone: str) -> Held:
+def held(request: pytest.FixtureRequest, aws: Callable[..., Any], aws_endpoint: str, zone: str) -> DnsProvider:
     """The name, leading to east."""
     if request.param in OTHERS:
-        other: Held = request.getfixturevalue(OTHERS[request.param])
+        other: DnsProvider = request.getfixturevalue(OTHERS[request.param])
         return other
     if request.param == "health-check":
-        return Held(hold_name("route53-health-check", aws, zone, aws_endpoint))
+        return DnsProvider(hold_name("route53-health-check", aws, zone, aws_endpoint))
     records = {
         "simple": [record("east")],
         "weighted": [record("east", SetIdentifier="e", Weight=10), record("west", SetIdentifier="w", Weight=0)],
@@ -42,7 +42,7 @@ def held(request: pytest.FixtureRequest, aws: Callable[..., Any], aws_endpoint: 
         ],
     }
     hold_by_records(aws, zone, records[request.param])
-    return Held({"kind": "route53-record", "hosted_zone_id": zone, "ttl": 1, "routing": request.param})
+    return DnsProvider({"kind": "route53-record", "hosted_zone_id": zone, "ttl": 1, "routing": request.param})
 
 
 def test_the_name_is_flipped_and_what_is_answered_proves_it(

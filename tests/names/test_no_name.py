@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from drill.dns_providers.scenarios import Held
+from drill.dns_providers.scenarios import DnsProvider
 from failover.dns import client_name_of
 from failover.plan.store import plan_named
 from tests.names.conftest import Call
 
 
 @pytest.fixture
-def held() -> Held:
-    return Held({"kind": "none"})
+def held() -> DnsProvider:
+    return DnsProvider({"kind": "none"})
 
 
 @pytest.mark.slow

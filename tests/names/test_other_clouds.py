@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drill.confluent.faults import Fault
-from drill.dns_providers.scenarios import Held
+from drill.dns_providers.scenarios import DnsProvider
 from failover.dns import ClientName
 from failover.errors import DnsRejected, DnsUnavailable
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
@@ -20,18 +20,18 @@ WRITES = {"cloud-dns": "changes.create", "traffic-manager": "Endpoints_Update"}
 
 
 @pytest.fixture(params=KINDS)
-def held(request: pytest.FixtureRequest) -> Held:
-    held: Held = request.getfixturevalue(KINDS[request.param])
+def held(request: pytest.FixtureRequest) -> DnsProvider:
+    held: DnsProvider = request.getfixturevalue(KINDS[request.param])
     return held
 
 
 @pytest.fixture
-def write(held: Held) -> str:
+def write(held: DnsProvider) -> str:
     """The operation that changes something."""
     return WRITES[held.dns["kind"]]
 
 
-def writes(held: Held, write: str) -> int:
+def writes(held: DnsProvider, write: str) -> int:
     return int(str(held.faults.counts().get(write, {"count": 0})["count"]))
 
 
@@ -40,7 +40,7 @@ def no_token_in(text: str) -> bool:
 
 
 def test_a_write_whose_answer_is_lost_is_not_made_again(
-    execution: dict[str, Any], call: Call, held: Held, write: str, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, write: str, name_server: str
 ) -> None:
     held.faults.arm(Fault(match=write, kind="timeout_after_apply", seconds=0))
     with pytest.raises(DnsUnavailable, match="gave no answer"):
@@ -52,7 +52,7 @@ def test_a_write_whose_answer_is_lost_is_not_made_again(
 
 @pytest.mark.parametrize("status", [409, 412, 429, 500, 503])
 def test_trouble_that_may_pass_is_waited_for(
-    execution: dict[str, Any], call: Call, held: Held, write: str, name_server: str, status: int
+    execution: dict[str, Any], call: Call, held: DnsProvider, write: str, name_server: str, status: int
 ) -> None:
     held.faults.arm(Fault(match=write, kind="status", status=status, message="a moment"))
     with pytest.raises(DnsUnavailable):
@@ -62,7 +62,12 @@ def test_trouble_that_may_pass_is_waited_for(
 
 
 def test_a_refusal_stands_and_tells_no_secret(
-    execution: dict[str, Any], call: Call, held: Held, write: str, name_server: str, caplog: pytest.LogCaptureFixture
+    execution: dict[str, Any],
+    call: Call,
+    held: DnsProvider,
+    write: str,
+    name_server: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     held.faults.arm(Fault(match=write, kind="status", status=403, message="not you", times=None))
     with pytest.raises(DnsRejected) as refused:
@@ -72,7 +77,7 @@ def test_a_refusal_stands_and_tells_no_secret(
 
 
 def test_an_identity_that_is_not_known_there_is_told_with_what_to_do(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
 ) -> None:
     held.stand_in.audience = held.stand_in.client_id = "somebody else's"
     with pytest.raises(DnsRejected, match="federated credential") as refused:
@@ -81,7 +86,7 @@ def test_an_identity_that_is_not_known_there_is_told_with_what_to_do(
 
 
 def test_a_token_that_is_refused_is_got_anew(
-    execution: dict[str, Any], call: Call, held: Held, client_name: Name, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, client_name: Name, name_server: str
 ) -> None:
     client_name().look(None)
     held.stand_in.forget_tokens()
@@ -91,7 +96,7 @@ def test_a_token_that_is_refused_is_got_anew(
 
 
 def test_an_api_that_hangs_is_given_up_in_time_and_stays_unchanged(
-    execution: dict[str, Any], call: Call, held: Held, write: str, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, write: str, name_server: str
 ) -> None:
     held.faults.arm(Fault(match="token", kind="hang", seconds=10))
     with pytest.raises(DnsUnavailable, match="gave no answer"):
@@ -100,7 +105,7 @@ def test_an_api_that_hangs_is_given_up_in_time_and_stays_unchanged(
 
 
 def test_a_token_that_can_not_be_read_may_be_better_the_next_time(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
 ) -> None:
     held.faults.arm(Fault(match="token", kind="malformed"))
     with pytest.raises(DnsUnavailable, match="can't be read") as unread:
@@ -111,6 +116,6 @@ def test_a_token_that_can_not_be_read_may_be_better_the_next_time(
 
 
 def test_nothing_stands_in_the_way_of_a_name_that_is_as_it_should_be(
-    deployed: Any, client_name: Name, held: Held
+    deployed: Any, client_name: Name, held: DnsProvider
 ) -> None:
     assert client_name().obstacles("east") == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drill.confluent.faults import Fault
-from drill.dns_providers.scenarios import Held
+from drill.dns_providers.scenarios import DnsProvider
 from failover.dns import ClientName
 from failover.errors import DnsRejected, DnsUnavailable
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
@@ -18,12 +18,12 @@ Name = Callable[[], ClientName]
 
 
 @pytest.fixture
-def held(on_routing_controls: Held) -> Held:
+def held(on_routing_controls: DnsProvider) -> DnsProvider:
     return on_routing_controls
 
 
 def test_an_update_whose_answer_is_lost_ends_as_one(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
 ) -> None:
     """The first two answers are those of the look before it, the third is the update's."""
     held.faults.arm(Fault(kind="extra_fields", times=2))
@@ -34,7 +34,7 @@ def test_an_update_whose_answer_is_lost_ends_as_one(
 
 
 def test_a_rule_that_refuses_a_second_update_so_soon_does_not_stop_the_first(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
 ) -> None:
     """The update is carried out where its answer is lost; the next endpoint that is asked refuses it."""
     held.stand_in.wait_s = 60.0
@@ -46,7 +46,9 @@ def test_a_rule_that_refuses_a_second_update_so_soon_does_not_stop_the_first(
     assert answered(name_server) == [WEST]
 
 
-def test_a_safety_rule_that_says_no_stands(execution: dict[str, Any], call: Call, held: Held, name_server: str) -> None:
+def test_a_safety_rule_that_says_no_stands(
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
+) -> None:
     held.stand_in.at_least_on = 2
     before = dict(held.stand_in.states)
     with pytest.raises(DnsRejected, match="as a safety rule says"):
@@ -55,7 +57,7 @@ def test_a_safety_rule_that_says_no_stands(execution: dict[str, Any], call: Call
 
 
 def test_with_no_endpoint_left_nothing_is_claimed(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
 ) -> None:
     held.faults.arm(Fault(kind="status", status=503, times=None))
     with pytest.raises(DnsUnavailable, match=r"no endpoint of the ARC cluster answers: us-east-1.*ap-southeast-2"):
@@ -65,13 +67,13 @@ def test_with_no_endpoint_left_nothing_is_claimed(
 
 
 def test_each_endpoint_that_does_not_answer_is_found_before_it_is_needed(
-    deployed: Any, held: Held, client_name: Name
+    deployed: Any, held: DnsProvider, client_name: Name
 ) -> None:
     found = [each.what for each in client_name().obstacles("east")]
     assert [each.partition(":")[0] for each in found] == ["us-east-1", "us-west-2"]
 
 
-def test_a_control_that_is_not_there_is_told(deployed: Any, held: Held, client_name: Name) -> None:
+def test_a_control_that_is_not_there_is_told(deployed: Any, held: DnsProvider, client_name: Name) -> None:
     held.stand_in.states.popitem()
     with pytest.raises(DnsRejected, match="ResourceNotFoundException"):
         client_name().look(None)

@@ -11,7 +11,7 @@ import pytest
 
 from drill.confluent.faults import Fault
 from drill.dns_providers.azure import endpoint
-from drill.dns_providers.scenarios import Held
+from drill.dns_providers.scenarios import DnsProvider
 from failover.dns import ClientName
 from failover.errors import DnsRejected, DnsUnavailable
 from tests.names.conftest import EAST, WEST, Call, answered, until_done
@@ -21,7 +21,7 @@ Name = Callable[[], ClientName]
 
 
 @pytest.fixture
-def held(on_traffic_manager: Held) -> Held:
+def held(on_traffic_manager: DnsProvider) -> DnsProvider:
     return on_traffic_manager
 
 
@@ -29,7 +29,7 @@ def held(on_traffic_manager: Held) -> Held:
     ("on_traffic_manager", "writes"), [("priority", 1), ("status", 2)], indirect=["on_traffic_manager"]
 )
 def test_only_what_has_to_change_is_written(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str, writes: int
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str, writes: int
 ) -> None:
     third = endpoint("lab", "lab.orders.example.com", 9, endpointStatus="Disabled", geoMapping=["WORLD"])
     held.stand_in.endpoints.append(copy.deepcopy(third))
@@ -39,7 +39,7 @@ def test_only_what_has_to_change_is_written(
     assert held.faults.counts()["Endpoints_Update"]["count"] == writes
 
 
-def test_priorities_change_places_again_and_again(deployed: Any, held: Held, client_name: Name) -> None:
+def test_priorities_change_places_again_and_again(deployed: Any, held: DnsProvider, client_name: Name) -> None:
     name, seen = client_name(), set()
     held.stand_in.operation_s = 0.0
     for to, target in [("west", WEST), ("east", EAST)] * 4:
@@ -52,7 +52,7 @@ def test_priorities_change_places_again_and_again(deployed: Any, held: Held, cli
 
 @pytest.mark.parametrize("on_traffic_manager", ["status"], indirect=True)
 def test_a_status_that_was_written_half_is_written_whole(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
 ) -> None:
     held.faults.arm(Fault(match="ExternalEndpoints/east", kind="status", status=503))
     with pytest.raises(DnsUnavailable):
@@ -63,7 +63,7 @@ def test_a_status_that_was_written_half_is_written_whole(
 
 
 def test_an_endpoint_of_others_in_the_way_is_told(
-    execution: dict[str, Any], call: Call, held: Held, client_name: Name
+    execution: dict[str, Any], call: Call, held: DnsProvider, client_name: Name
 ) -> None:
     held.stand_in.endpoints[0]["properties"]["priority"] = 5
     held.stand_in.endpoints[1]["properties"]["priority"] = 6
@@ -75,7 +75,7 @@ def test_an_endpoint_of_others_in_the_way_is_told(
 
 
 def test_a_write_that_is_done_when_it_is_answered_needs_no_polling(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
 ) -> None:
     held.stand_in.operation_s = 0.0
     until_done(call, {"execution": execution})
@@ -83,7 +83,7 @@ def test_a_write_that_is_done_when_it_is_answered_needs_no_polling(
 
 
 def test_a_write_that_fails_later_is_told_and_made_again(
-    execution: dict[str, Any], call: Call, held: Held, client_name: Name
+    execution: dict[str, Any], call: Call, held: DnsProvider, client_name: Name
 ) -> None:
     held.stand_in.fails = True
     first = call("flip_dns", {"execution": execution})
@@ -95,12 +95,12 @@ def test_a_write_that_fails_later_is_told_and_made_again(
     assert held.faults.counts()["Endpoints_Update"]["count"] == 2
 
 
-def test_an_operation_that_nobody_remembers_is_over(deployed: Any, held: Held, client_name: Name) -> None:
+def test_an_operation_that_nobody_remembers_is_over(deployed: Any, held: DnsProvider, client_name: Name) -> None:
     assert client_name().look(f"{held.dns['api']}/operations/of-long-ago").in_sync
 
 
 def test_an_answer_that_can_not_be_read_may_pass(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
 ) -> None:
     held.faults.arm(Fault(match="Profiles_Get", kind="malformed"))
     with pytest.raises(DnsUnavailable, match="can't be read"):
@@ -108,13 +108,13 @@ def test_an_answer_that_can_not_be_read_may_pass(
     until_done(call, {"execution": execution})
 
 
-def test_a_token_is_sent_to_nobody_but_the_api(deployed: Any, held: Held, client_name: Name) -> None:
+def test_a_token_is_sent_to_nobody_but_the_api(deployed: Any, held: DnsProvider, client_name: Name) -> None:
     with pytest.raises(DnsRejected, match="which is not asked"):
         client_name().look("http://127.0.0.1:9/operations/1")
 
 
 def test_an_endpoint_that_leads_elsewhere_than_the_plan_says_is_refused(
-    execution: dict[str, Any], call: Call, held: Held, name_server: str
+    execution: dict[str, Any], call: Call, held: DnsProvider, name_server: str
 ) -> None:
     held.stand_in.endpoints[1]["properties"]["target"] = "gw-north.orders.example.com"
     with pytest.raises(DnsRejected, match="leads to gw-north"):
@@ -125,7 +125,7 @@ def test_an_endpoint_that_leads_elsewhere_than_the_plan_says_is_refused(
     assert answered(name_server) == [EAST]
 
 
-def test_what_would_lead_clients_by_itself_is_found(deployed: Any, held: Held, client_name: Name) -> None:
+def test_what_would_lead_clients_by_itself_is_found(deployed: Any, held: DnsProvider, client_name: Name) -> None:
     name = client_name()
     assert name.obstacles("east") == []
     held.stand_in.endpoints[0]["properties"].pop("alwaysServe")
@@ -134,14 +134,14 @@ def test_what_would_lead_clients_by_itself_is_found(deployed: Any, held: Held, c
     assert len(found) == 2 and "routes by Performance" in found[0] and "east is probed" in found[1]
 
 
-def test_a_right_that_a_flip_will_need_is_found(deployed: Any, held: Held, client_name: Name) -> None:
+def test_a_right_that_a_flip_will_need_is_found(deployed: Any, held: DnsProvider, client_name: Name) -> None:
     held.stand_in.actions = ("*/read", "Microsoft.Network/trafficManagerProfiles/azureEndpoints/*")
     (obstacle,) = client_name().obstacles("east")
     assert "lacks microsoft.network/trafficmanagerprofiles/externalendpoints/write" in obstacle.what
 
 
 def test_a_hostname_that_is_no_name_of_the_profile_is_found(
-    deployed: Any, held: Held, client_name: Name, name_server: str
+    deployed: Any, held: DnsProvider, client_name: Name, name_server: str
 ) -> None:
     held.stand_in.hostname = "another.orders.example.com"
     deadline = time.monotonic() + 10

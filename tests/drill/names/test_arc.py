@@ -12,16 +12,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from drill.dns_providers.arc import RULE
-from drill.dns_providers.scenarios import Held, held_by_routing_controls
+from drill.dns_providers.scenarios import DnsProvider, routing_controls
 
 
 @pytest.fixture
-def held() -> Iterator[Held]:
-    with held_by_routing_controls() as held:
+def held() -> Iterator[DnsProvider]:
+    with routing_controls() as held:
         yield held
 
 
-def at(held: Held, number: int) -> Any:
+def at(held: DnsProvider, number: int) -> Any:
     """A client of one of the cluster's endpoints."""
     return boto3.client(
         "route53-recovery-cluster",
@@ -31,7 +31,7 @@ def at(held: Held, number: int) -> Any:
     )
 
 
-def update(held: Held, number: int, **states: str) -> None:
+def update(held: DnsProvider, number: int, **states: str) -> None:
     arns = held.dns["controls"]
     at(held, number).update_routing_control_states(
         UpdateRoutingControlStateEntries=[
@@ -40,7 +40,7 @@ def update(held: Held, number: int, **states: str) -> None:
     )
 
 
-def states(held: Held, number: int) -> list[str]:
+def states(held: DnsProvider, number: int) -> list[str]:
     client, arns = at(held, number), held.dns["controls"]
     return [
         client.get_routing_control_state(RoutingControlArn=arns[site])["RoutingControlState"]
@@ -48,7 +48,7 @@ def states(held: Held, number: int) -> list[str]:
     ]
 
 
-def test_what_one_endpoint_is_told_all_of_them_know_and_so_do_name_servers(held: Held) -> None:
+def test_what_one_endpoint_is_told_all_of_them_know_and_so_do_name_servers(held: DnsProvider) -> None:
     assert states(held, 2) == ["On", "Off"]
     update(held, 2, east="Off", west="On")
     assert states(held, 3) == ["Off", "On"]
@@ -56,7 +56,7 @@ def test_what_one_endpoint_is_told_all_of_them_know_and_so_do_name_servers(held:
     assert httpx.get(held.server["health_url"]).json() == {east: False, west: True}
 
 
-def test_a_safety_rule_refuses_the_whole_update_and_is_named(held: Held) -> None:
+def test_a_safety_rule_refuses_the_whole_update_and_is_named(held: DnsProvider) -> None:
     with pytest.raises(ClientError) as refused:
         update(held, 2, east="Off", west="Off")
     assert refused.value.response["Error"]["Code"] == "ConflictException"
@@ -64,7 +64,7 @@ def test_a_safety_rule_refuses_the_whole_update_and_is_named(held: Held) -> None
     assert states(held, 2) == ["On", "Off"]
 
 
-def test_a_rule_refuses_another_update_within_its_wait_period(held: Held) -> None:
+def test_a_rule_refuses_another_update_within_its_wait_period(held: DnsProvider) -> None:
     """https://docs.aws.amazon.com/recovery-cluster/latest/api/assertionrule.html: WaitPeriodMs."""
     held.stand_in.wait_s = 60.0
     update(held, 2, east="Off", west="On")
@@ -73,7 +73,7 @@ def test_a_rule_refuses_another_update_within_its_wait_period(held: Held) -> Non
     assert states(held, 2) == ["Off", "On"]
 
 
-def test_of_five_endpoints_one_is_dead_and_one_is_ill(held: Held) -> None:
+def test_of_five_endpoints_one_is_dead_and_one_is_ill(held: DnsProvider) -> None:
     with pytest.raises(EndpointConnectionError):
         states(held, 0)
     with pytest.raises(ClientError) as ill:
@@ -81,7 +81,7 @@ def test_of_five_endpoints_one_is_dead_and_one_is_ill(held: Held) -> None:
     assert ill.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
 
 
-def test_a_control_that_is_not_there_is_told(held: Held) -> None:
+def test_a_control_that_is_not_there_is_told(held: DnsProvider) -> None:
     with pytest.raises(ClientError) as unknown:
         at(held, 2).get_routing_control_state(RoutingControlArn=held.dns["controls"]["east"] + "x")
     assert unknown.value.response["Error"]["Code"] == "ResourceNotFoundException"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from drill.dns_providers.azure import AUDIENCE
-from drill.dns_providers.scenarios import Held, held_by_traffic_manager
+from drill.dns_providers.scenarios import DnsProvider, traffic_manager
 from drill.fixture_plan import HOSTNAME, dns_target
 
 PROFILE = (
@@ -19,13 +19,13 @@ PROFILE = (
 
 
 @pytest.fixture
-def held() -> Iterator[Held]:
-    with held_by_traffic_manager() as held:
+def held() -> Iterator[DnsProvider]:
+    with traffic_manager() as held:
         yield held
 
 
 @pytest.fixture
-def api(held: Held) -> Iterator[httpx.Client]:
+def api(held: DnsProvider) -> Iterator[httpx.Client]:
     """Whoever asks has a token of the application."""
     asked = {"client_id": "the-controller", "client_assertion": f"signed-by-aws.for.{AUDIENCE}"}
     with httpx.Client(base_url=held.dns["api"], params={"api-version": "2022-04-01"}) as client:
@@ -49,7 +49,7 @@ def answered(api: httpx.Client) -> str:
     return str(records[records[HOSTNAME]])
 
 
-def test_a_patch_of_an_endpoint_changes_the_properties_it_has(api: httpx.Client, held: Held) -> None:
+def test_a_patch_of_an_endpoint_changes_the_properties_it_has(api: httpx.Client, held: DnsProvider) -> None:
     held.stand_in.operation_s = 0.0
     before = api.get(PROFILE).json()["properties"]["endpoints"]
     changed = patch(api, "east", priority=3)
@@ -69,7 +69,7 @@ def test_a_long_write_is_an_operation_that_is_asked_for(api: httpx.Client) -> No
     assert (said["status"], answered(api)) == ("Succeeded", dns_target("west"))
 
 
-def test_endpoints_are_no_part_of_a_patch_of_the_profile(api: httpx.Client, held: Held) -> None:
+def test_endpoints_are_no_part_of_a_patch_of_the_profile(api: httpx.Client, held: DnsProvider) -> None:
     endpoints = api.get(PROFILE).json()["properties"]["endpoints"]
     answer = api.patch(PROFILE, json={"properties": {"endpoints": endpoints}})
     assert error(answer) == (400, "BadRequest") and "Please use PUT" in answer.json()["error"]["message"]
@@ -78,7 +78,7 @@ def test_endpoints_are_no_part_of_a_patch_of_the_profile(api: httpx.Client, held
 
 
 @pytest.mark.parametrize("priority", [2, 0, 1001])
-def test_no_two_endpoints_have_the_same_priority(api: httpx.Client, held: Held, priority: int) -> None:
+def test_no_two_endpoints_have_the_same_priority(api: httpx.Client, held: DnsProvider, priority: int) -> None:
     assert error(patch(api, "east", priority=priority)) == (400, "BadRequest")
     assert answered(api) == dns_target("east")
 
@@ -92,7 +92,7 @@ def test_what_is_not_there_and_who_is_not_known_is_told(api: httpx.Client) -> No
     assert error(api.get(PROFILE)) == (401, "InvalidAuthenticationToken")
 
 
-def test_an_endpoint_that_is_not_enabled_is_not_answered(api: httpx.Client, held: Held) -> None:
+def test_an_endpoint_that_is_not_enabled_is_not_answered(api: httpx.Client, held: DnsProvider) -> None:
     held.stand_in.operation_s = 0.0
     patch(api, "east", endpointStatus="Disabled")
     assert answered(api) == dns_target("west")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from drill.dns_providers.google import rrset
-from drill.dns_providers.scenarios import ACCOUNT, AUDIENCE, Held, held_by_cloud_dns
+from drill.dns_providers.scenarios import ACCOUNT, AUDIENCE, DnsProvider, cloud_dns
 from drill.fixture_plan import HOSTNAME, dns_target
 
 EXCHANGE = {
@@ -23,13 +23,13 @@ EAST, WEST = (rrset(HOSTNAME, dns_target(site), 5) for site in ("east", "west"))
 
 
 @pytest.fixture
-def held() -> Iterator[Held]:
-    with held_by_cloud_dns() as held:
+def held() -> Iterator[DnsProvider]:
+    with cloud_dns() as held:
         yield held
 
 
 @pytest.fixture
-def api(held: Held) -> Iterator[httpx.Client]:
+def api(held: DnsProvider) -> Iterator[httpx.Client]:
     """Whoever asks has a token of the service account."""
     with httpx.Client(base_url=held.dns["api"]) as client:
         federated = client.post("/v1/token", data=EXCHANGE).json()["access_token"]
@@ -49,7 +49,7 @@ def error(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, said["errors"][0]["reason"]
 
 
-def test_a_change_replaces_what_is_there_and_is_pending_for_a_while(api: httpx.Client, held: Held) -> None:
+def test_a_change_replaces_what_is_there_and_is_pending_for_a_while(api: httpx.Client, held: DnsProvider) -> None:
     change = api.post(f"{ZONE}/changes", json={"deletions": [EAST], "additions": [WEST]}).json()
     assert (change["kind"], change["status"]) == ("dns#change", "pending")
     assert api.get("/records").json()[0]["ResourceRecords"] == [{"Value": EAST["rrdatas"][0]}]
@@ -69,7 +69,7 @@ def test_a_change_replaces_what_is_there_and_is_pending_for_a_while(api: httpx.C
     ],
 )
 def test_a_change_comes_true_as_a_whole_or_not_at_all(
-    api: httpx.Client, held: Held, change: dict[str, Any], refused: tuple[int, str]
+    api: httpx.Client, held: DnsProvider, change: dict[str, Any], refused: tuple[int, str]
 ) -> None:
     assert error(api.post(f"{ZONE}/changes", json=change)) == refused
     assert held.stand_in.rrsets == [EAST]
@@ -88,7 +88,7 @@ def test_a_token_is_given_for_the_provider_of_the_pool_only(api: httpx.Client) -
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
-def test_permissions_are_told_as_far_as_they_are_there(api: httpx.Client, held: Held) -> None:
+def test_permissions_are_told_as_far_as_they_are_there(api: httpx.Client, held: DnsProvider) -> None:
     held.stand_in.lacking = frozenset({"dns.changes.create"})
     asked = {"permissions": ["dns.changes.create", "dns.changes.get"]}
     assert api.post(f"{ZONE}:testIamPermissions", json=asked).json() == {"permissions": ["dns.changes.get"]}

@@ -25,9 +25,9 @@ CEILINGS: Final[Mapping[str, int]] = {
     "statemachines": 5,
     "command": 10,
     "gateway": 4,
-    "drill": 383,
+    "drill": 130,
     "simulation": 100,
-    "bench": 36,
+    "bench": 13,
 }
 """The most places a folder may have. They go down with every name that is mended, and never up."""
 

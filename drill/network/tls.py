@@ -18,8 +18,7 @@ Serves = Callable[[str | None], bool]
 
 
 class Server:
-    """The side that shows a certificate. Clients that ask for a name which it does not serve are refused, with TLS's own
-    alert.
+    """The side that shows a certificate. It refuses who asks for a name that it does not serve, with TLS's own alert.
 
     A context has one server: it takes over the context's callback for server names.
     """

@@ -20,7 +20,7 @@ test-all: .venv/test.done .venv-sam/done lint
 	.venv/bin/python -m pytest -n 3 -rs
 
 simulate: .venv/test.done
-	.venv/bin/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES))
+	.venv/bin/python -m simulation --processes $$(getconf _NPROCESSORS_ONLN) $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: .venv/test.done
 	.venv/bin/ruff check .

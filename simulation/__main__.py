@@ -12,61 +12,39 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
-from collections.abc import Iterator
 
-_CPU_S = time.process_time
+from simulation.figures import Figures
+from simulation.many import LivedSeed, live_seeds
+
 _DEFAULT_SEEDS = 100
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Live the lives that are asked for; 0 if every promise was kept."""
     asked = _parser().parse_args(arguments)
-    from simulation.drawing import drawn
-    from simulation.life import Outcome, Simulation
-
-    simulation = Simulation()
-    outcomes: list[Outcome] = []
-    for seed in _seeds(asked):
-        outcome = simulation.live(drawn(seed))
-        outcomes.append(outcome)
-        if asked.hashes:
-            print(seed, outcome.digest, flush=True)
-        if asked.seed is not None and not outcome.broken:
-            print("\n".join(outcome.told))
-        if outcome.broken:
-            _tell_broken(seed, outcome, simulation.shortest(outcome.story, outcome.broken[0].promise))
-    broken = sum(len(outcome.broken) for outcome in outcomes)
-    print(
-        f"{len(outcomes)} lives, {sum(each.executions for each in outcomes)} executions,"
-        f" {sum(each.faults for each in outcomes)} faults, {broken} broken promises"
-    )
-    return 1 if broken else 0
-
-
-def _tell_broken(seed: int, outcome: object, shortest: object) -> None:
-    from simulation.life import Outcome
-
-    assert isinstance(outcome, Outcome)
-    assert isinstance(shortest, Outcome)
-    print(f"\nSeed {seed}: {'; '.join(map(str, outcome.broken))}")
-    print("The shortest story of it:")
-    print("\n".join(f"  {line}" for line in shortest.told), flush=True)
-
-
-def _seeds(asked: argparse.Namespace) -> Iterator[int]:
+    first, seeds, processes = asked.first, asked.seeds, asked.processes
     if asked.seed is not None:
-        yield asked.seed
+        first, seeds, processes = asked.seed, 1, 1
+    elif seeds is None and asked.minutes is None:
+        seeds = _DEFAULT_SEEDS
+    figures = Figures()
+    for lived in live_seeds(first, seeds, asked.minutes, processes):
+        figures.add(lived.outcome)
+        if asked.hashes:
+            print(lived.seed, lived.outcome.digest, flush=True)
+        if asked.seed is not None and not lived.outcome.broken:
+            print("\n".join(lived.outcome.told))
+        _tell_broken(lived)
+    print(figures)
+    return 1 if figures.broken else 0
+
+
+def _tell_broken(lived: LivedSeed) -> None:
+    if lived.shortest is None:
         return
-    ends = None if asked.minutes is None else _CPU_S() + 60.0 * asked.minutes
-    seed = asked.first
-    while ends is None or _CPU_S() < ends:
-        if asked.seeds is not None and seed >= asked.first + asked.seeds:
-            return
-        if asked.seeds is None and ends is None and seed >= asked.first + _DEFAULT_SEEDS:
-            return
-        yield seed
-        seed += 1
+    print(f"\nSeed {lived.seed}: {'; '.join(map(str, lived.outcome.broken))}")
+    print("The shortest story of it:")
+    print("\n".join(f"  {line}" for line in lived.shortest.told), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="the life of this seed alone, with its story")
-    parser.add_argument("--minutes", type=float, help="for so many minutes of CPU at most")
+    parser.add_argument("--minutes", type=float, help="for so many minutes at most")
+    parser.add_argument("--processes", type=int, default=1, help="over how many processes")
     parser.add_argument("--hashes", action="store_true", help="print the hash of each life's trace")
     return parser
 

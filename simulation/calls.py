@@ -85,23 +85,21 @@ class Calls:
             case "killed before":
                 self._die(process)
         outcome: list[tuple[Any, Exception | None]] = []
-        landed = Event(self._clock)
 
         def land() -> None:
             try:
                 outcome.append((effect(), None))
             except Exception as error:  # whatever the service answers instead
                 outcome.append((None, error))
-            landed.set()
 
-        self._clock.call_later(self._latency(), land)
+        way, way_back = self._latency(), self._latency()
+        self._clock.call_later(way, land)
         if trouble == "unanswered":
             self._clock.sleep(_READ_S)
             raise door.unanswered()
-        self._clock.wait((landed,))
+        self._clock.sleep(way + way_back)
         if trouble == "killed after":
             self._die(process)
-        self._clock.sleep(self._latency())
         ((result, error),) = outcome
         if error is not None:
             raise error

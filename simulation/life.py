@@ -36,6 +36,9 @@ class Outcome:
     faults: int
     """How many calls something went wrong with."""
     calls: int
+    longest_s: float
+    """The longest time from where the active site looked lost to where people were told or something started, while
+    ledger, bus and SNS answered."""
     broken: tuple[Broken, ...]
     told: tuple[str, ...]
     """The life as a story, line by line."""
@@ -50,6 +53,7 @@ class Simulation:
         expressions.install()
         self._handlers: dict[str, Handler] = load_handlers()
         process.use_virtual_datetime()
+        gc.freeze()
         self._deployed: Deployment = deployment()
         self._plan: Any = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8"))
 
@@ -77,6 +81,7 @@ class Simulation:
             executions=len(life.executions),
             faults=life.calls.hits,
             calls=life.calls.count,
+            longest_s=oracle.longest_s,
             broken=tuple(oracle.broken),
             told=tuple(life.trace.story),
         )

@@ -12,9 +12,11 @@ from simulation.story import VANTAGE_POINTS, Outage, Story
 from simulation.world import PLAN, STARTED, World
 
 LOOK_S: Final = 3.0
-BURST_S: Final = 42.0
+SLOW_LOOK_S: Final = 9.0
+"""Between two looks where nothing has happened just now: below the age at which a vote is too old."""
+BURST_S: Final = 30.0
 """Where nothing happens, the sites are looked at for so long,"""
-QUIET_S: Final = 1200.0
+QUIET_S: Final = 1800.0
 """and then not for so long: a life jumps over quiet time."""
 ALARMS: Final = {
     "failover-orders-east-kafka": ("us-west-2", 24.0),
@@ -77,7 +79,7 @@ class Observers:
         while True:
             if self._world.attentive:
                 self._world.functions.invoke_later("judge", self._sighting(vantage))
-            self._world.scheduler.sleep(LOOK_S)
+            self._world.scheduler.sleep(LOOK_S if self._world.eventful else SLOW_LOOK_S)
 
     def _sighting(self, vantage: str) -> dict[str, Any]:
         probes = []

@@ -63,6 +63,11 @@ class Oracle:
         self._idle = 0.0
         """For how many the votes suffice and nothing runs."""
         self._lost_since: float | None = None
+        self._unheard: float | None = None
+        """Since when the active site looks lost and nothing came of it: no start, no message."""
+        self._answered = False
+        self.longest_s = 0.0
+        """The longest such time, while ledger, bus and SNS answered."""
         self._ended: dict[str, float] = {}
         world.moved.append(self._clients_moved)
         world.changed.append(self._item_changed)
@@ -98,28 +103,48 @@ class Oracle:
     def _look(self) -> None:
         while True:
             self._world.scheduler.sleep(LOOKS_EVERY_S)
-            self._once()
+            if self._world.attentive:
+                self._once()
 
     def _once(self) -> None:
         now, state = self._world.now, self._state()
         active = str(state.get("active", "east"))
         seeing = [vantage for vantage in VANTAGE_POINTS if self._observers.seen_lost(vantage, active)]
         running = [each for each in self._world.executions if each.running]
+        self._heard(now, bool(seeing))
         if not seeing:
             self._lost_since = None
             if self._people.denied_at is not None:
                 self._people.denied_at = None
         elif self._lost_since is None:
             self._lost_since = now
-        if not seeing or running or not self._world.attentive:
-            if not seeing or running:
-                self._silent = self._idle = 0.0
+        if not seeing or running:
+            self._silent = self._idle = 0.0
         else:
             self._time_passes(now, state, active, seeing)
         if self._people.denied_at is not None:
             self._denied(self._people.denied_at)
         for execution in self._world.executions:
             self._end_of(execution, now)
+
+    def _heard(self, now: float, lost: bool) -> None:
+        """How long it takes until something comes of a loss: the oracle looks from where it begins."""
+        if not lost:
+            self._unheard, self._answered = None, False
+        elif self._unheard is None and not self._answered:
+            self._unheard = now
+        if self._unheard is None:
+            return
+        began = self._unheard - LOOKS_EVERY_S
+        answers = [each.started for each in self._world.executions] + [
+            message.at for message in self._world.account.messages
+        ]
+        if any(at >= began for at in answers) or any(each.running for each in self._world.executions):
+            first = min((at for at in answers if at >= began), default=now)
+            self.longest_s = max(self.longest_s, first - began)
+            self._unheard, self._answered = None, True
+        elif self._troubled((*_TELLING, "ssm"), now):
+            self._unheard = now
 
     def _time_passes(self, now: float, state: dict[str, Any], active: str, seeing: list[str]) -> None:
         since = self._lost_since or now

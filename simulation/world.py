@@ -25,7 +25,9 @@ PLAN: Final = "orders"
 STARTED: Final = 1_795_426_000.0
 """Seconds since 1970: a Monday morning."""
 ATTENTIVE_S: Final = 180.0
-"""For how long after something happened the sites are looked at all the time."""
+"""For how long after something happened the sites are looked at all the time,"""
+EVENTFUL_S: Final = 24.0
+"""and for how long as often as they are in the field."""
 _CONNECT_S: Final = 2.0
 SECRETS: Final = {
     "failover/orders/east": {"key": "EASTKEY", "secret": "east-s3cr3t"},
@@ -44,7 +46,7 @@ class World:
         process.seed(seed)
         self.trace = Trace(STARTED)
         self.tokens: dict[str, Token] = {}
-        self.attentive_until = STARTED
+        self.attentive_until = self.eventful_until = STARTED
         self.moved: list[Callable[[], None]] = []
         """Called when clients may be led elsewhere."""
         self.changed: list[Callable[[tuple[str, str], Item, Item], None]] = []
@@ -76,6 +78,11 @@ class World:
         return self.now < self.attentive_until
 
     @property
+    def eventful(self) -> bool:
+        """Whether something happened just now."""
+        return self.now < self.eventful_until
+
+    @property
     def executions(self) -> list[Execution]:
         """In the order they began."""
         return list(self.account.executions.values())
@@ -83,6 +90,7 @@ class World:
     def watch(self, seconds: float = ATTENTIVE_S) -> None:
         """Something happened: look at the sites all the time."""
         self.attentive_until = max(self.attentive_until, self.now + seconds)
+        self.eventful_until = max(self.eventful_until, self.now + EVENTFUL_S)
 
     def note(self, *what: object) -> None:
         """Add to the trace."""

@@ -3,24 +3,26 @@ pauses and its reading of errors are above, and real."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final
 
 import boto3
+import botocore.client
 import botocore.endpoint
-import botocore.regions
 import botocore.retries.quota
-import botocore.useragent
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.endpoint_provider import RuleSetEndpoint
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from simulation.aws.errors import ApiError
 from simulation.calls import Door
 from simulation.deployment import REGION
 
+_REQUEST: Final = SimpleNamespace(reset_stream=lambda: None)
+_RESPONSE: Final = 3
+"""The argument of `Endpoint._needs_retry` that the response is."""
 _ASKED: Final = "simulation_asked"
 _THROTTLED: Final = {
     "sns": "Throttled",
@@ -28,7 +30,6 @@ _THROTTLED: Final = {
     "stepfunctions": "ThrottlingException",
 }
 """The code of each service; of the others: ThrottlingException."""
-_ENDPOINT: Final = RuleSetEndpoint(url="https://aws.simulation", properties={}, headers={})
 Send = Callable[[str, str, str, Mapping[str, Any], Door], dict[str, Any]]
 """Service, region, operation, parameters, and how trouble is told."""
 
@@ -40,11 +41,9 @@ def install(send: Send) -> None:
 
     def client(service: str, region_name: str | None = None, config: Config | None = None, **_: Any) -> Any:
         unsigned = Config(signature_version=UNSIGNED)
-        made = make_client(
+        return make_client(
             service, region_name=region_name or REGION, config=unsigned if config is None else config.merge(unsigned)
         )
-        made.meta.events.register("before-parameter-build", _remember)
-        return made
 
     def answer(
         self: Any, request: Any, operation_model: Any, context: dict[str, Any]
@@ -60,24 +59,40 @@ def install(send: Send) -> None:
         parsed["ResponseMetadata"] = {"HTTPStatusCode": status, "HTTPHeaders": {}}
         return (SimpleNamespace(status_code=status, headers={}, content=b""), parsed), None
 
-    replaced: Any = botocore.endpoint.Endpoint
-    replaced._get_response = answer
-    replaced.create_request = lambda self, params, operation_model=None: SimpleNamespace(reset_stream=lambda: None)
+    clients: Any = botocore.client.BaseClient
+    clients._make_api_call = _make_api_call
+    endpoints: Any = botocore.endpoint.Endpoint
+    endpoints._get_response = answer
+    needs_retry = endpoints._needs_retry
+    endpoints._needs_retry = lambda self, *of: not _succeeded(of[_RESPONSE]) and needs_retry(self, *of)
+    endpoints.create_request = lambda self, params, operation_model=None: _REQUEST
     library.client = client
     # Clients outlive lives and containers here: what they have used up must not carry over.
     quota: Any = botocore.retries.quota.RetryQuota
     quota.acquire = lambda self, amount: True
-    # A third of a call together, and nobody reads them.
-    resolver: Any = botocore.regions.EndpointRulesetResolver
-    resolver.construct_endpoint = lambda self, operation_model, call_args, request_context: _ENDPOINT
-    agent: Any = botocore.useragent.UserAgentString
-    agent.to_string = lambda self: "simulation"
 
 
-def _remember(params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
-    context[_ASKED] = params
+def _make_api_call(self: Any, operation_name: str, api_params: Mapping[str, Any]) -> Any:
+    """As botocore's own, without what nobody reads here: no request is validated, addressed, signed and written.
+    That takes three quarters of a call; `tests/simulation` holds a life's requests and answers to botocore's shapes."""
+    operation = self._service_model.operation_model(operation_name)
+    context = {
+        "client_region": self.meta.region_name,
+        "client_config": self.meta.config,
+        "retries": {"invocation-id": "simulation"},
+        _ASKED: api_params,
+    }
+    http, parsed = self._endpoint.make_request(operation, {"context": context})
+    if http.status_code >= 300:
+        raise self.exceptions.from_code(parsed["Error"]["Code"])(parsed, operation_name)
+    return parsed
 
 
+def _succeeded(response: Any) -> bool:
+    return response is not None and response[0].status_code < 300
+
+
+@functools.cache
 def _door(service: str) -> Door:
     code = _THROTTLED.get(service, "ThrottlingException")
     return Door(

@@ -24,7 +24,7 @@ class Lives:
             capture_output=True,
             text=True,
             check=False,
-            timeout=170,
+            timeout=580,
         )
 
 

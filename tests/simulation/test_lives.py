@@ -7,20 +7,30 @@ import pytest
 from tests.simulation.conftest import Lives
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("first", ["0", "8"])
-def test_every_promise_is_kept_in_the_lives_of_fixed_seeds(lives: Lives, first: str) -> None:
-    told = lives.run("--first", first, "--seeds", "8")
+def _kept(lives: Lives, first: int, seeds: int) -> None:
+    told = lives.run("--first", str(first), "--seeds", str(seeds))
 
     assert told.returncode == 0, told.stdout + told.stderr
-    assert told.stdout.splitlines()[-1].startswith("8 lives, ")
-    assert told.stdout.splitlines()[-1].endswith(" faults, 0 broken promises")
+    assert told.stdout.splitlines()[-1].startswith(f"{seeds} lives, ")
+    assert told.stdout.splitlines()[-1].endswith(", 0 broken promises")
+
+
+@pytest.mark.slow
+def test_every_promise_is_kept_in_the_lives_of_fixed_seeds(lives: Lives) -> None:
+    _kept(lives, 0, 20)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", range(20, 200, 30))
+def test_every_promise_is_kept_in_two_hundred_lives(lives: Lives, first: int) -> None:
+    _kept(lives, first, 30)
 
 
 @pytest.mark.slow
 def test_a_seed_is_the_same_life_in_every_process_whatever_was_lived_before(lives: Lives) -> None:
     alone = [lives.run("--first", str(seed), "--seeds", "1", "--hashes").stdout.splitlines()[0] for seed in (3, 5)]
-    among_others = lives.run("--first", "2", "--seeds", "4", "--hashes").stdout.splitlines()
+    among_others = lives.run("--first", "2", "--seeds", "4", "--hashes", "--processes", "2").stdout.splitlines()
 
     assert alone == [among_others[1], among_others[3]]
     assert len({line.split()[1] for line in among_others[:4]}) == 4

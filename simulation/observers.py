@@ -16,7 +16,7 @@ SLOW_LOOK_S: Final = 9.0
 """Between two looks where nothing has happened just now: below the age at which a vote is too old."""
 BURST_S: Final = 30.0
 """Where nothing happens, the sites are looked at for so long,"""
-QUIET_S: Final = 1800.0
+QUIET_S: Final = 1200.0
 """and then not for so long: a life jumps over quiet time."""
 ALARMS: Final = {
     "failover-orders-east-kafka": ("us-west-2", 24.0),

@@ -101,7 +101,7 @@ def cfk_resources(plan: Plan, site: str, fleet: CfkFleet, settings: Settings) ->
     ports = listening_ports({"gateway": gateway_resource(plan, site, fleet, settings)["spec"]})
     return [
         gateway_resource(plan, site, fleet, settings, place.replicas),
-        load_balancer(f"{fleet.gateway}-clients", fleet.namespace, labels(fleet), ports, place.cloud),
+        load_balancer(f"{fleet.gateway}-clients", fleet.namespace, labels(fleet), ports, place),
         disruption_budget(fleet.gateway, fleet.namespace, labels(fleet)),
         *controller_access(f"{fleet.name}-failover", fleet.namespace, controller_rules(fleet), place.controller_group),
     ]
@@ -124,7 +124,7 @@ def blue_green_resources(plan: Plan, site: str, fleet: CfkBlueGreenFleet, settin
     )
     return [
         *gateways.values(),
-        load_balancer(fleet.service, fleet.namespace, labels(of_sites[site]), ports, place.cloud),
+        load_balancer(fleet.service, fleet.namespace, labels(of_sites[site]), ports, place),
         *(disruption_budget(colour.gateway, fleet.namespace, labels(colour)) for colour in of_sites.values()),
         *access,
     ]

@@ -9,7 +9,7 @@ from typing import Final
 
 from failover.plan.fleets import KroxyliciousFleet
 from failover.plan.model import FENCED, Plan
-from gateway.kubernetes import ANNOTATIONS, Manifest, controller_access, disruption_budget
+from gateway.kubernetes import Manifest, annotations_of, controller_access, disruption_budget
 from gateway.settings import OnKubernetes, Settings
 
 API_VERSION: Final = "kroxylicious.io/v1alpha1"
@@ -25,7 +25,7 @@ def kroxylicious_resources(plan: Plan, site: str, fleet: KroxyliciousFleet, sett
     """
     plan.site(site)
     place = settings.kubernetes.get(site, OnKubernetes())
-    infrastructure = {"infrastructure": {"annotations": dict(ANNOTATIONS[place.cloud])}}
+    infrastructure = {"infrastructure": {"annotations": annotations_of(place)}}
     tls = plan.clients.security_protocol != "PLAINTEXT"
     ingress: Manifest = {"ingressRef": {"name": INGRESS}}
     if tls:

@@ -4,10 +4,11 @@ and what the failover controller may do."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
+
+from gateway.settings import Cloud, OnKubernetes
 
 Manifest = dict[str, Any]
-Cloud = Literal["aws", "gcp", "azure"]
 ADMIN_PORT: Final = 9190
 
 # Connections end with a deregistered target, not minutes later: a fleet that was left must not go on to serve.
@@ -35,9 +36,24 @@ _AZURE: Final = {
 }
 ANNOTATIONS: Final[Mapping[Cloud, Mapping[str, str]]] = {"aws": _AWS, "gcp": _GCP, "azure": _AZURE}
 
+# ARC shifts a load balancer with cross-zone balancing only if connections to unhealthy targets are left open:
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/network/zonal-shift.html
+_ZONAL_SHIFT: Final = {
+    "service.beta.kubernetes.io/aws-load-balancer-attributes": ",zonal_shift.config.enabled=true",
+    "service.beta.kubernetes.io/aws-load-balancer-target-group-attributes": (
+        ",target_health_state.unhealthy.connection_termination.enabled=false"
+    ),
+}
+
+
+def annotations_of(place: OnKubernetes) -> dict[str, str]:
+    """Those of the load balancer, in the words of its cloud."""
+    shift = _ZONAL_SHIFT if place.zonal_shift else {}
+    return {name: value + shift.get(name, "") for name, value in ANNOTATIONS[place.cloud].items()}
+
 
 def load_balancer(
-    name: str, namespace: str, selector: Mapping[str, str], ports: Sequence[int], cloud: Cloud
+    name: str, namespace: str, selector: Mapping[str, str], ports: Sequence[int], place: OnKubernetes
 ) -> Manifest:
     """A Service of type LoadBalancer: one port for the bootstrap, and one a node id where the route tells them so."""
     return _manifest(
@@ -51,7 +67,7 @@ def load_balancer(
             "selector": dict(selector),
             "ports": [{"name": f"kafka-{port}", "port": port, "targetPort": port} for port in ports],
         },
-        annotations=dict(ANNOTATIONS[cloud]),
+        annotations=annotations_of(place),
     )
 
 

@@ -21,6 +21,9 @@ NodeId = Annotated[int, Field(ge=0, le=65_535)]
 EcsParameters = dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")], str | int]
 
 
+Cloud = Literal["aws", "gcp", "azure"]
+
+
 class BadSettings(ValueError):
     """The settings can't be used, or do not fit the plan; the message says which field and what to write instead."""
 
@@ -37,8 +40,17 @@ class OnKubernetes(_Part):
     entries of the controller's roles name."""
 
     replicas: int = Field(default=3, ge=1)
-    cloud: Literal["aws", "gcp", "azure"] = "aws"
+    cloud: Cloud = "aws"
     controller_group: str = Field(default="kafka-failover", min_length=1)
+    zonal_shift: bool = False
+    """On AWS: whether ARC may take a zone from the load balancer. It costs: connections to pods that hang are left open
+    then, and their clients find out by timeouts of their own."""
+
+    @model_validator(mode="after")
+    def _zones_of_aws(self) -> Self:
+        if self.zonal_shift and self.cloud != "aws":
+            raise ValueError(f"zonal_shift is of AWS' load balancers, and cloud is {self.cloud}: leave it out")
+        return self
 
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s,]+$")]

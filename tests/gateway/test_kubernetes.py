@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from failover.plan.gateway_route import certifies
 from failover.plan.model import Plan, parse
@@ -95,6 +96,22 @@ def test_the_load_balancer_has_a_port_for_each_node_and_the_annotations_of_its_c
     assert service["metadata"]["annotations"] == dict(ANNOTATIONS[cloud])
     (ingress,) = of_kind("KafkaProxyIngress", manifests("kroxylicious", **settings))
     assert ingress["spec"]["infrastructure"]["annotations"] == dict(ANNOTATIONS[cloud])
+
+
+def test_a_zonal_shift_is_asked_for_with_what_it_costs_and_of_aws_alone() -> None:
+    shifts: dict[str, Any] = {"kubernetes": {"west": {"zonal_shift": True}}}
+    (service,) = of_kind("Service", manifests("cfk", **shifts))
+    (ingress,) = of_kind("KafkaProxyIngress", manifests("kroxylicious", **shifts))
+    for of_cloud in (service["metadata"]["annotations"], ingress["spec"]["infrastructure"]["annotations"]):
+        words = {name.removeprefix("service.beta.kubernetes.io/"): value for name, value in of_cloud.items()}
+        assert words["aws-load-balancer-attributes"].endswith(",zonal_shift.config.enabled=true")
+        assert words["aws-load-balancer-target-group-attributes"].endswith(
+            ",target_health_state.unhealthy.connection_termination.enabled=false"
+        )
+    (plain,) = of_kind("Service", manifests("cfk"))
+    assert "zonal_shift" not in str(plain)
+    with pytest.raises(ValidationError, match="of AWS' load balancers"):
+        Settings.model_validate({"kubernetes": {"west": {"zonal_shift": True, "cloud": "gcp"}}})
 
 
 def test_two_colours_have_one_service_that_leads_to_the_sites_own() -> None:

@@ -29,8 +29,9 @@ lint: .venv/test.done
 	PYTHONPATH=.:layers/failover/python .venv/bin/lint-imports
 
 # The functions in the SAM CLI's containers, on the drill's world. Needs a Docker engine.
-sam-local: sam-build
-	PYTHON=.venv/bin/python drill/sam_local/make-base-image || echo "no image of our own: SAM pulls the one of AWS"
+sam-local: .venv/drill.done
+	PYTHON=.venv/bin/python drill/sam_local/make-base-image || { [ $$? = 1 ] && echo "no image of our own: SAM pulls AWS's"; }
+	$(MAKE) --no-print-directory sam-build
 	.venv/bin/python -m drill samples
 	.venv/bin/python -m drill run region-loss --functions sam-local
 

@@ -27,7 +27,8 @@ from drill.rehearsal import Rehearsal, RehearsalFailed
 from drill.report import write_report
 from drill.rerouting import expected_outcomes as rerouting
 from drill.rerouting import scenarios as rerouting_scenarios
-from drill.sam_local.command import environment_file, line
+from drill.sam_local.build import NotBuilt, check_build
+from drill.sam_local.command import WorldIsUp, environment_file, line, refuse_second_world
 from drill.sam_local.comparison import compare
 from drill.sam_local.engine import NoEngine, host_for_containers
 from drill.sam_local.invocation import NotInvoked
@@ -108,7 +109,9 @@ def run(
         raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
     try:
         host = host_for_containers() if in_containers else HERE
-    except NoEngine as error:
+        if in_containers:
+            check_build()
+    except (NoEngine, NotBuilt) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
     settings = Settings(
@@ -124,7 +127,7 @@ def run(
     try:
         with view(console) as shown:
             report = Rehearsal(chosen, directory, shown, settings, in_containers=in_containers).run()
-    except (RehearsalFailed, WorldNotUp, ChildFailed) as error:
+    except (RehearsalFailed, WorldNotUp, ChildFailed, NotInvoked) as error:
         console.print(f"the drill could not be carried out: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
@@ -190,6 +193,8 @@ def up(
     directory = (REPORTS / f"{datetime.now():%Y%m%d-%H%M%S}-up").absolute()
     try:
         host = HERE if callers is Callers.THIS_MACHINE else host_for_containers()
+        if callers is Callers.SAM_LOCAL:
+            refuse_second_world()
         with World(Settings(directory, host=host, say=console.print)) as world, ExitStack() as files:
             _print_endpoints(console, world)
             if callers is Callers.SAM_LOCAL:
@@ -199,7 +204,7 @@ def up(
             threading.Event().wait()
     except KeyboardInterrupt:
         console.print("the world is gone")
-    except (WorldNotUp, ChildFailed, NoEngine) as error:
+    except (WorldNotUp, ChildFailed, NoEngine, WorldIsUp) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
 
@@ -219,7 +224,7 @@ def samples(
             alike &= each.alike
             answer = "the same" if each.alike else f"{each.in_container}, not {each.here}"
             console.print(f"{each.sample.function:<16} {each.sample.file:<28} {answer}", markup=False, highlight=False)
-    except (NoEngine, NotInvoked, WorldNotUp, ChildFailed) as error:
+    except (NoEngine, NotBuilt, NotInvoked, WorldNotUp, ChildFailed) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if alike else 1)
@@ -227,7 +232,11 @@ def samples(
 
 def _print_lines(console: Console) -> None:
     """What to paste into another terminal, in this directory."""
-    console.print("\nOne function in a container, on this world (`sam build` comes first):")
+    try:
+        check_build()
+    except NotBuilt as error:
+        console.print(f"\n{error}, before what follows", style="yellow", markup=False)
+    console.print("\nOne function in a container, on this world:")
     console.print(line("invoke", "Claim", "--event", "events/claim.json"), markup=False, highlight=False)
     console.print("All of them, at an endpoint of Lambda's API:")
     console.print(line("start-lambda", "--warm-containers", "LAZY") + "\n", markup=False, highlight=False)

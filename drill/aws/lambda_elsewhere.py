@@ -10,15 +10,20 @@ import httpx
 CONTAINER_S: Final = 120.0
 """For a container to be made, on a busy machine; the function's own timeout comes on top."""
 
+UNREACHABLE: Final = "Sandbox.Unreachable"
+REFUSED: Final = "Sandbox.Refused"
+NOT_REACHED: Final = frozenset({UNREACHABLE, REFUSED})
+"""The error types of an invocation that did not come to the function."""
+
 
 def invoke_at(url: str, event: bytes, timeout_s: float) -> tuple[bytes, str | None]:
     """Invoke the function at this URL. Gives its payload, and its errorType if it failed or did not answer."""
     try:
         answer = httpx.post(url, content=event, timeout=timeout_s + CONTAINER_S, trust_env=False)
     except httpx.HTTPError as error:
-        return _failed("Sandbox.Unreachable", f"{url}: {type(error).__name__}: {error}")
+        return _failed(UNREACHABLE, f"{url}: {type(error).__name__}: {error}")
     if answer.status_code != httpx.codes.OK:
-        return _failed("Sandbox.Refused", f"{url} answered {answer.status_code}: {answer.text[:500]}")
+        return _failed(REFUSED, f"{url} answered {answer.status_code}: {answer.text[:500]}")
     if "x-amz-function-error" not in answer.headers:
         return answer.content, None
     return answer.content, str(answer.json().get("errorType", "Unhandled"))

@@ -7,14 +7,16 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+import httpx
 
 from drill import fixture_plan
 from drill.fixture_plan import REGIONS, STANDBY
 from drill.process import ROOT
-from drill.sam_local.engine import ARCHITECTURE, IMAGE, image_is_there
+from drill.sam_local.engine import ARCHITECTURE, local_image
 from drill.world import World
 
 ENVIRONMENT_FILE: Final = ROOT / "events" / "local-env.json"
@@ -24,11 +26,16 @@ CREDENTIALS: Final = {
     "AWS_DEFAULT_REGION": REGIONS[STANDBY],
 }
 """What SAM hands to its containers from its own environment, where a template can't name it."""
+ANSWER_S: Final = 2.0
+
+
+class WorldIsUp(RuntimeError):
+    """Another world for `sam local` is up in this directory."""
 
 
 def environment_of(world: World) -> dict[str, dict[str, str]]:
     """What `sam local --env-vars` gives to each function of the controller's stack, by its logical id."""
-    functions = {each["FunctionName"]: each for each in world.aws("lambda").list_functions()["Functions"]}
+    functions = {function["FunctionName"]: function for function in world.aws("lambda").list_functions()["Functions"]}
     return {
         logical_id: functions[name]["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": world.endpoint}
         for logical_id, name in world.functions().items()
@@ -38,11 +45,30 @@ def environment_of(world: World) -> dict[str, dict[str, str]]:
 @contextmanager
 def environment_file(world: World, path: Path = ENVIRONMENT_FILE) -> Iterator[Path]:
     """The file of those variables, for as long as the world is there."""
-    path.write_text(json.dumps(environment_of(world), indent=2) + "\n")
+    content = json.dumps(environment_of(world), indent=2) + "\n"
+    path.write_text(content)
     try:
         yield path
     finally:
-        path.unlink(missing_ok=True)
+        if path.exists() and path.read_text() == content:
+            path.unlink()
+
+
+def refuse_second_world(path: Path = ENVIRONMENT_FILE) -> None:
+    """Do nothing unless the file leads to a world that answers.
+
+    Raises:
+        WorldIsUp: if it does: the functions of a second one would be led to the first.
+    """
+    try:
+        environment = json.loads(path.read_text())
+        endpoints = {variables["AWS_ENDPOINT_URL"] for variables in environment.values()}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return
+    for endpoint in endpoints:
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{endpoint}/drill/events", timeout=ANSWER_S, trust_env=False).is_success:
+                raise WorldIsUp(f"a world for sam local is up at {endpoint} already; end it first, or use it")
 
 
 def sam() -> str:
@@ -53,10 +79,11 @@ def sam() -> str:
 
 def sam_local(*words: str, build: Path | None = None, environment: Path = ENVIRONMENT_FILE) -> list[str]:
     """`sam local …` on what `sam build` built for this machine."""
-    image = ["--invoke-image", IMAGE, "--skip-pull-image"] if image_is_there() else []
+    image = local_image()
+    pulls_none = ["--invoke-image", image, "--skip-pull-image"] if image else []
     template = ["--template", str(build / "template.yaml")] if build else []
     settings = ["--env-vars", str(environment), "--parameter-overrides", f"Architecture={ARCHITECTURE}"]
-    return [sam(), "local", *words, *template, *settings, *image]
+    return [sam(), "local", *words, *template, *settings, *pulls_none]
 
 
 def surroundings() -> dict[str, str]:

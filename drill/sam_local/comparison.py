@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from drill.ports import HERE, Host
+from drill.sam_local.build import check_build
 from drill.sam_local.command import environment_file
 from drill.sam_local.engine import host_for_containers
 from drill.sam_local.functions import containers
@@ -36,8 +37,9 @@ def compare(directory: Path, build: Path | None = None, *, fresh: bool) -> Itera
     each invocation in a fresh one (`sam local invoke`), or all of a function's in one (`sam local start-lambda`).
 
     Raises:
-        NoEngine, WorldNotUp, ChildFailed, NotInvoked: if there is no engine, no world, or no answer.
+        NoEngine, NotBuilt, WorldNotUp, ChildFailed, NotInvoked: without an engine, a build, a world, or an answer.
     """
+    check_build(build)
     host, in_container = host_for_containers(), _in_fresh if fresh else _in_warm
     with _quiet_world(directory / "drill", HERE) as world, _in_workers(world) as invoke:
         here = {sample: without_chance(answer) for sample, answer in play(invoke)}
@@ -70,4 +72,4 @@ def _in_fresh(world: World, build: Path | None) -> Iterator[Invoke]:
 @contextmanager
 def _in_warm(world: World, build: Path | None) -> Iterator[Invoke]:
     with containers(world, build) as made:
-        yield lambda logical_id, event: json.loads(made.invoke(logical_id, event)[0])
+        yield lambda logical_id, event: json.loads(made.invoke(logical_id, event))

@@ -15,6 +15,8 @@ from drill.ports import LOOPBACK, Host
 ARCHITECTURE: Final = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 IMAGE: Final = f"lambda/python:3.13-{ARCHITECTURE}"
 """What drill/sam_local/make-base-image makes."""
+IMAGE_OF_AWS: Final = f"public.ecr.aws/{IMAGE}"
+"""What SAM pulls where there is none."""
 DESKTOP: Final = "host.docker.internal"
 """This machine, to the containers of Docker Desktop."""
 ANSWER_S: Final = 20.0
@@ -35,7 +37,7 @@ def host_for_containers() -> Host:
     gateway = _docker("network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}")
     if gateway is None:
         raise NoEngine("no Docker engine answers; on Debian: apt-get install docker.io, and start dockerd")
-    addresses = {each.address for of in psutil.net_if_addrs().values() for each in of}
+    addresses = {address.address for interface in psutil.net_if_addrs().values() for address in interface}
     bridge = next((address for address in gateway.split() if address in addresses), None)
     if bridge is not None:
         return Host(bridge, bridge)
@@ -48,9 +50,9 @@ def host_for_containers() -> Host:
     return Host(LOOPBACK, DESKTOP)
 
 
-def image_is_there() -> bool:
-    """Whether the engine has the image that this project makes; without it, SAM pulls AWS's own."""
-    return _docker("image", "inspect", IMAGE) is not None
+def local_image() -> str | None:
+    """The image of Lambda's Python that the engine has, so that nothing need be pulled; None if it has none."""
+    return next((image for image in (IMAGE, IMAGE_OF_AWS) if _docker("image", "inspect", image) is not None), None)
 
 
 def _docker(*arguments: str) -> str | None:

@@ -16,7 +16,7 @@ import pytest
 
 from drill.sam_local.command import CREDENTIALS
 from drill.sam_local.comparison import compare
-from drill.sam_local.engine import ARCHITECTURE, IMAGE, image_is_there
+from drill.sam_local.engine import ARCHITECTURE, IMAGE, local_image
 from drill.sam_local.samples import SAMPLES
 from tests.deployment.test_sam import ROOT, SAM, build
 
@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(not SAM.exists(), reason="no function ran in a container: `make test` makes the SAM CLI's"),
-    pytest.mark.skipif(not image_is_there(), reason=f"no function ran in a container: there is no image {IMAGE}"),
+    pytest.mark.skipif(local_image() is None, reason=f"no function ran in a container: there is no image {IMAGE}"),
 ]
 
 

@@ -149,7 +149,7 @@ def _gantt(axis: Axes, steps: list[Step], size: Size, figure: Figure, *, duratio
         ended = last if step.ended is None else step.ended
         width = max(ended - step.started, SHORTEST_BAR_PX * pixel)
         done = step.ended is not None and step.status not in {"failed", "timed-out", "aborted"}
-        axis.barh(row, width, first=step.started, height=0.62, color=STEP if done else STOPPED, linewidth=0)
+        axis.barh(row, width, left=step.started, height=0.62, color=STEP if done else STOPPED, linewidth=0)
         if not durations:
             continue
         label = seconds(step.ended - step.started) if step.ended is not None else "never ended"

@@ -21,6 +21,7 @@ from drill import fixture_plan
 from drill.decision.expected_outcomes import TABLE
 from drill.decision.scenario_world import SceneStuck
 from drill.decision.scenarios import STAGES, play
+from drill.loss import LossKind
 from drill.ports import HERE
 from drill.process import ROOT, ChildFailed
 from drill.rehearsal import Rehearsal, RehearsalFailed
@@ -93,6 +94,9 @@ def run(
     template: Annotated[Path, typer.Option(help="the template, or .aws-sam/build/template.yaml")] = ROOT
     / "template.yaml",
     fleet: Annotated[FleetKind, typer.Option(help="what the gateways run on")] = FleetKind.ECS,
+    loss: Annotated[
+        LossKind, typer.Option(help="how the site is lost: killed, stopped, only its cluster, cut off")
+    ] = LossKind.LOUD,
     functions: Annotated[
         Functions, typer.Option(help="where they run; `sam-local`: in containers, of what `sam build` built")
     ] = Functions.DRILL,
@@ -126,7 +130,7 @@ def run(
     )
     try:
         with view(console) as shown:
-            report = Rehearsal(chosen, directory, shown, settings, in_containers=in_containers).run()
+            report = Rehearsal(chosen, settings, shown, loss=loss, in_containers=in_containers).run()
     except (RehearsalFailed, WorldNotUp, ChildFailed, NotInvoked) as error:
         console.print(f"the drill could not be carried out: {error}", style="red", markup=False)
         raise typer.Exit(1) from None

@@ -16,9 +16,12 @@ ACCOUNT: Final = "123456789012"
 HOSTNAME: Final = "kafka.orders.example.com"
 ZONE: Final = "orders.example.com"
 TOPICS: Final = ("orders", "payments", "shipments")
+OTHER_TOPICS: Final = ("returns",)
+"""Of the clients that run beside them, with other settings."""
 PARTITIONS: Final = 4
 CANARY: Final = "failover-canary"
 GROUP: Final = "fulfilment"
+OTHER_GROUP: Final = "returns-desk"
 LINK: Final = "orders-link"
 BROKERS: Final = 3
 TTL_S: Final = 1
@@ -107,6 +110,8 @@ def plan_document(
     nameserver: str,
     zone_id: str,
     policy: dict[str, Any],
+    topics: Sequence[str] = TOPICS,
+    groups: Sequence[str] = (GROUP,),
     vantage_points: Sequence[str] = (REGIONS[STANDBY], THIRD_REGION),
     anchors: Sequence[str] = (),
     fleet: FleetInPlan = ecs_fleet,
@@ -119,7 +124,7 @@ def plan_document(
         "home": HOME,
         "sites": {name: _site(name, addresses, fleet) for name, addresses in sites.items()},
         "links": [{"name": LINK}],
-        "protect": {"groups": [GROUP], "topics": list(TOPICS)},
+        "protect": {"groups": list(groups), "topics": list(topics)},
         "vantage_points": list(vantage_points),
         "anchors": list(anchors),
         "dns": {

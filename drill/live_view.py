@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from drill import fixture_plan
 from drill.clients.live import LiveTraffic
@@ -29,9 +28,10 @@ LEDGER_EVERY_S = 0.4
 class Stage:
     """Gathers what is going on, and shows it."""
 
-    def __init__(self, scenario: str, view: View, producer_log: Path, consumer_log: Path) -> None:
+    def __init__(self, scenario: str, view: View, traffic: LiveTraffic) -> None:
+        """`traffic`: that of the clients that are shown."""
         self.phase = "coming up"
-        self.traffic = LiveTraffic(producer_log, consumer_log)
+        self.traffic = traffic
         self._scenario = scenario
         self._view = view
         self._began = time.time()

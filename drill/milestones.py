@@ -10,6 +10,7 @@ from typing import Any
 
 from drill.fixture_plan import HOME, PLAN, STANDBY
 from drill.ledger_reader import Execution
+from drill.loss import LossKind
 from drill.report import Milestones, Moment, Run, Step, controller_figures
 from drill.report.build import Settings
 from drill.scenarios import Scenario
@@ -83,14 +84,15 @@ def milestones(findings: Findings) -> Milestones:
     )
 
 
-def run_of(scenario: Scenario, findings: Findings, rate: float) -> Run:
+def run_of(scenario: Scenario, kind: LossKind, findings: Findings, rate: float) -> Run:
     """The run, as the report wants it."""
     execution = findings.execution
     steps = execution.steps if execution else ()
     alarm = set_off(words_of_loss(findings.events, findings.killed_at), findings.execution)
     return Run(
         scenario=scenario.name,
-        description=scenario.description,
+        description=f"{kind.description} {scenario.description}",
+        loss_kind=kind.value,
         plan=PLAN,
         lost_site=HOME,
         standby=STANDBY,

@@ -6,28 +6,27 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from drill import fixture_plan
+from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair
 from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
-from drill.clients.record_log import consumer_log, producer_log
-from drill.clients.stop import finish
-from drill.fixture_plan import HOME, STANDBY, TOPICS
+from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount
 from drill.live_view import Stage
+from drill.loss import LossKind
 from drill.memory import PeakMemory
 from drill.milestones import Findings, run_of, words_of_loss
 from drill.name_watch import NameWatch
-from drill.process import Child
-from drill.record_accounting import Account, account
+from drill.pair_accounts import PairAccount, PairLogs, accounts
+from drill.record_accounting import Account
 from drill.report import Report, report_of
 from drill.sam_local.functions import STAY, containers, move, ran_in
 from drill.scenarios import Scenario
 from drill.terminal import View
 from drill.world import Settings, World
 
-RATE = 500.0
 FRAME_S = 0.15
 FIRST_RECORDS_S = 20.0
 DRY_RUN_S = 30.0
@@ -44,17 +43,24 @@ class Rehearsal:
     """One run of a scenario, to its report."""
 
     def __init__(
-        self, scenario: Scenario, directory: Path, view: View, settings: Settings, *, in_containers: bool = False
+        self,
+        scenario: Scenario,
+        settings: Settings,
+        view: View,
+        *,
+        loss: LossKind = LossKind.LOUD,
+        in_containers: bool = False,
     ) -> None:
         """`in_containers`: the functions run in the SAM CLI's containers, and every limit is that much longer."""
         self._scenario = scenario
+        self._loss = loss
         self._in_containers = in_containers
         self._patience = IN_CONTAINERS if in_containers else 1.0
-        self._settings = settings
-        self._logs = directory / "logs"
-        self._producer_log = self._logs / "producer.log"
-        self._consumer_log = self._logs / "consumer.log"
-        self._stage = Stage(scenario.name, view, self._producer_log, self._consumer_log)
+        self._settings = replace(settings, topics=TOPICS, groups=GROUPS)
+        self._logs = settings.directory / "logs"
+        self._pairs = [Pair(spec, self._logs) for spec in SPECS]
+        headline = next(pair for pair in self._pairs if pair.spec is RECOMMENDED)
+        self._stage = Stage(scenario.name, view, headline.traffic)
 
     def run(self) -> Report:
         """Rehearse, and report what was measured.
@@ -68,10 +74,10 @@ class Rehearsal:
             self._stage.say(f"the world is up after {world.up_seconds:.1f} s")
             watch = clients.enter_context(NameWatch(fixture_plan.HOSTNAME, world.nameserver))
             controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
-            show = partial(self._stage.show, world, controller, watch)
+            show = partial(self._show, world, controller, watch)
             if self._in_containers:
                 self._move_functions(world, clients)
-            producer, consumer = self._start_clients(world, clients, show)
+            self._start_clients(world, show)
             self._walk_dry(world, show)
             self._go_on(self._scenario.traffic_before_s, "clients work on the active site", show)
             killed_at = self._lose(world)
@@ -79,9 +85,7 @@ class Rehearsal:
             self._go_on(self._scenario.traffic_after_s, "clients work on the standby", show)
             self._stage.phase = "counting, record by record"
             show()
-            finish(producer)
-            self._await_consumption()
-            finish(consumer)
+            self._end_clients()
             failover = controller.failover()
             findings = Findings(
                 started_at=started,
@@ -92,23 +96,40 @@ class Rehearsal:
                 name_flipped_at=watch.first_led_to(fixture_plan.dns_target(STANDBY), killed_at),
                 execution=failover,
                 loss_table=controller.loss_table(failover.name) if failover else {},
-                settings={"producer": producer.ready["settings"], "consumer": consumer.ready["settings"]},
+                settings={
+                    f"{pair.spec.settings} {role}": settings
+                    for pair in self._pairs
+                    for role, settings in pair.settings.items()
+                },
                 ran_in=ran_in(world, killed_at) if self._in_containers else {},
             )
-            counted = self._count(findings, _read(world), world.promoted())
-        return report_of(run_of(self._scenario, findings, RATE), counted)
+            counted, of_pairs = self._count(findings, _read(world), world.promoted())
+        return report_of(run_of(self._scenario, self._loss, findings, RECOMMENDED.rate), counted, of_pairs)
 
-    def _start_clients(self, world: World, clients: ExitStack, show: Callable[[], None]) -> tuple[Child, Child]:
-        common = {"bootstrap": world.client_bootstrap, "topics": list(TOPICS)}
-        reads = common | {"group": fixture_plan.GROUP, "log": str(self._consumer_log)}
-        writes = common | {"partitions": fixture_plan.PARTITIONS, "rate": RATE, "log": str(self._producer_log)}
-        consumer = world.spawn("drill.clients.consumer", reads, "consumer-process")
-        clients.callback(consumer.stop)
-        producer = world.spawn("drill.clients.producer", writes, "producer-process")
-        clients.callback(producer.stop)
-        self._until(lambda: self._stage.traffic.consumed(time.time()).now > 0, FIRST_RECORDS_S, "clients begin", show)
-        self._stage.say(f"clients write and read {RATE:.0f} records a second")
-        return producer, consumer
+    def _show(self, world: World, controller: ControllerAccount, watch: NameWatch) -> None:
+        for pair in self._pairs:
+            pair.traffic.read()
+        self._stage.show(world, controller, watch)
+
+    def _start_clients(self, world: World, show: Callable[[], None]) -> None:
+        for pair in self._pairs:
+            pair.start(world)
+
+        def all_read() -> bool:
+            return all(pair.traffic.consumed(time.time()).now > 0 for pair in self._pairs)
+
+        self._until(all_read, FIRST_RECORDS_S, "clients begin", show)
+        for pair in self._pairs:
+            spec = pair.spec
+            self._stage.say(f"clients with {spec.settings} settings write and read {spec.rate:.0f} records a second")
+
+    def _end_clients(self) -> None:
+        """Writers first; readers once they have nothing more to read."""
+        for pair in self._pairs:
+            pair.finish_writing()
+        self._await_consumption()
+        for pair in self._pairs:
+            pair.finish_reading()
 
     def _move_functions(self, world: World, clients: ExitStack) -> None:
         """Into containers, before anything is measured."""
@@ -139,13 +160,14 @@ class Rehearsal:
         for service in self._scenario.without:
             world.lose_service(service)
             self._stage.say(f"{service}'s API answers nobody any more")
-        killed_at = world.lose(HOME)
-        self._stage.traffic.killed_at = killed_at
-        self._stage.say(f"site {HOME} is lost: everything of it is killed", killed_at)
+        killed_at = world.lose(HOME, self._loss)
+        for pair in self._pairs:
+            pair.traffic.killed_at = killed_at
+        self._stage.say(f"site {HOME} is lost: {self._loss.description}", killed_at)
         return killed_at
 
     def _await_recovery(self, world: World, controller: ControllerAccount, show: Callable[[], None]) -> None:
-        """Until the execution has ended and a record is acknowledged by the standby, or the limit is reached."""
+        """Until the execution has ended and every client works on the standby, or the limit is reached."""
         limit_s = self._scenario.recovery_limit_s * self._patience
         deadline = time.time() + limit_s
         killed_at = self._stage.killed_at or 0.0
@@ -153,31 +175,36 @@ class Rehearsal:
             for word in words_of_loss(world.events(), killed_at):
                 self._stage.say(f"{word.name}: {HOME} is lost", word.at)
             execution = controller.failover()
-            self._stage.phase = "detecting the loss" if execution is None else "failing over"
+            over = execution is not None and execution.status != "running"
+            self._stage.phase = (
+                "detecting the loss" if execution is None else "clients come back" if over else "failing over"
+            )
             show()
-            if execution is not None and execution.status != "running" and self._acknowledged_again():
+            for pair in self._pairs:
+                if pair.traffic.has_resumed():
+                    self._stage.say(f"clients with {pair.spec.settings} settings work again")
+            if execution is not None and over:
                 self._stage.say(f"{execution.name} {execution.status}")
-                return
+                if all(pair.traffic.has_resumed() for pair in self._pairs):
+                    return
             time.sleep(FRAME_S)
         self._stage.say(f"no recovery within {limit_s:.0f} s")
 
-    def _acknowledged_again(self) -> bool:
-        """Whether a record was acknowledged since a second after the kill, when no answer of the lost site is left."""
-        since = int((self._stage.killed_at or 0.0) + 1) + 1
-        now = time.time() + 1
-        return any(sum(self._stage.traffic.acknowledged(at).standby[-1:]) for at in range(since + 1, int(now) + 1))
-
     def _await_consumption(self) -> None:
-        """Until the consumer has nothing more to read: no record for a second."""
+        """Until the readers have nothing more to read: no record for a second."""
         deadline = time.time() + CAUGHT_UP_S
         size = -1
-        while time.time() < deadline and size != (size := self._consumer_log.stat().st_size):
+        while time.time() < deadline and size != (size := sum(pair.received_bytes() for pair in self._pairs)):
             time.sleep(1.0)
 
-    def _count(self, findings: Findings, standby: ClusterLog | None, promoted: dict[str, dict[str, int]]) -> Account:
-        return account(
-            producer_log(self._producer_log),
-            consumer_log(self._consumer_log),
+    def _count(
+        self, findings: Findings, standby: ClusterLog | None, promoted: dict[str, dict[str, int]]
+    ) -> tuple[Account, list[PairAccount]]:
+        return accounts(
+            [
+                PairLogs(settings=pair.spec.settings, topics=pair.spec.topics, written=pair.written(), read=pair.read())
+                for pair in self._pairs
+            ],
             standby,
             killed_at=findings.killed_at,
             promoted=promoted or None,

@@ -10,9 +10,9 @@ from drill.client_name import NameKind
 
 @dataclass(frozen=True)
 class Scenario:
-    """A story. Durations in seconds: traffic before the kill, the longest wait for recovery, traffic after it.
-    `watch`: whether the stack's own probes run; `name_kind`: how the client hostname is held; `without`: services of
-    AWS that are lost everywhere a moment before, by their signing names."""
+    """How a loss, of whatever kind, is noticed and acted on. Durations in seconds: traffic before the kill, the longest
+    wait for recovery, traffic after it. `watch`: whether the stack's own probes run; `name_kind`: how the client
+    hostname is held; `without`: services of AWS that are lost everywhere a moment before, by their signing names."""
 
     name: str
     description: str
@@ -30,26 +30,24 @@ SCENARIOS: Final = {
     for scenario in (
         Scenario(
             "region-loss",
-            "The whole active site is killed: Kafka, REST, gateways, load balancer, and its region's AWS. Probes from"
-            " two regions agree; the controller decides and acts by itself.",
+            "Probes from two regions agree; the controller decides and acts by itself.",
         ),
         Scenario(
             "region-loss-seen-by-alarms",
-            "The same loss, but policy does not let probes decide alone: an alarm must stand, too, at CloudWatch's real"
-            " timing.",
+            "Policy does not let probes decide alone: an alarm must stand, too, at CloudWatch's real timing.",
             policy={"fast_path": False},
         ),
         Scenario(
             "region-loss-seen-by-route53",
-            "The same loss, but the controller's own probes are off: only the alarm on a Route 53 health check tells,"
-            " a minute's metric in us-east-1 whose events are forwarded. The slow path.",
+            "The controller's own probes are off: only the alarm on a Route 53 health check tells, a minute's metric in"
+            " us-east-1 whose events are forwarded. The slow path.",
             recovery_limit_s=300.0,
             watch=False,
         ),
         Scenario(
             "route53-control-plane-down",
-            "The same loss while Route 53's API answers nobody. The client hostname is held by a health check, which"
-            " beacons in two regions switch: name servers hear of it without the API.",
+            "Route 53's API answers nobody meanwhile. The client hostname is held by a health check, which beacons in"
+            " two regions switch: name servers hear of it without the API.",
             name_kind="route53-health-check",
             without=("route53",),
         ),

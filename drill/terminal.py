@@ -176,6 +176,9 @@ def summary(report: Report, where: Path, width: int = 80, *, plain: bool = False
     table.add_column(style="grey62")
     table.add_column(justify="right")
     table.add_row("alarm to DNS", wording.seconds(report.alarm_to_dns))
+    for client in report.clients:
+        recovered = "never" if client.recovered_s is None else wording.seconds(client.recovered_s)
+        table.add_row(f"{client.role}, {client.settings} settings", recovered)
     table.add_row("stranded, measured", wording.count(report.loss.measured))
     table.add_row("stranded, as the controller estimated", wording.between(report.loss.estimated))
     table.add_row("consumed twice", wording.count(report.duplicates))

@@ -11,7 +11,7 @@ import signal
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -21,6 +21,7 @@ from typing import Any, Literal, Self
 
 import boto3
 import httpx
+import psutil
 from botocore.config import Config
 
 from drill import fixture_plan, stacks
@@ -30,6 +31,7 @@ from drill.fixture_plan import HOME, REGIONS, STANDBY, TOPICS
 from drill.fleets import FleetKind, Fleets
 from drill.fleets.cfk import CfkFleets
 from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
+from drill.loss import LossKind, SiteParts, lose
 from drill.name_watch import NameWatch
 from drill.ports import HERE, Host, reserved_ports
 from drill.process import ROOT, Child, spawn
@@ -77,6 +79,10 @@ class Settings:
     offset_sync_s: float = 3.0
     stop_delay_s: float = 0.3
     policy: dict[str, Any] = field(default_factory=dict)
+    topics: Sequence[str] = TOPICS
+    """What clients use, mirrored on the standby."""
+    groups: Sequence[str] = (fixture_plan.GROUP,)
+    """Whose offsets are synced to the standby."""
     watch: bool = True
     alarms: bool = True
     more_topics: int = 0
@@ -168,7 +174,7 @@ class World:
                 "remote_raw_bootstrap": remote["raw_bootstrap"],
                 "interval_s": self.settings.link_interval_s,
                 "offset_sync_s": self.settings.offset_sync_s,
-                "groups": [fixture_plan.GROUP],
+                "groups": list(self.settings.groups),
             }
         config = {
             "site": site,
@@ -179,7 +185,9 @@ class World:
             "api_secret": secret,
             "link": link,
             "topics": [fixture_plan.CANARY],
-            "mirrors": [*TOPICS, *fixture_plan.more_topics(self.settings.more_topics)] if site == STANDBY else [],
+            "mirrors": [*self.settings.topics, *fixture_plan.more_topics(self.settings.more_topics)]
+            if site == STANDBY
+            else [],
             "rest_only_mirrors": {"count": self.settings.rest_only_mirrors if site == STANDBY else 0},
             "stop_delay_s": self.settings.stop_delay_s,
         }
@@ -223,6 +231,8 @@ class World:
             nameserver=self._advertised(self.dns.ready["port"]),
             zone_id=self.zone_id,
             policy=self.settings.policy,
+            topics=self.settings.topics,
+            groups=self.settings.groups,
             fleet=self.fleets.in_plan,
         )
 
@@ -289,16 +299,16 @@ class World:
             config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
         )
 
-    def lose(self, site: str) -> float:
-        """Kill everything of a site: Kafka, REST, gateways, balancer, its region's AWS. When: seconds since 1970."""
-        at = time.time()
-        self._clusters[site].kill()
-        self._rest[site].kill()
-        self._post(f"/drill/regions/{REGIONS[site]}/lose")
-        for child in (*self.fleets.processes(site), self._balancers[site]):
-            child.kill()
-        self.lost_at[site] = at
-        return at
+    def lose(self, site: str, kind: LossKind = LossKind.LOUD) -> float:
+        """Lose a site, for good. When: seconds since 1970."""
+        parts = SiteParts(
+            kafka=(self._clusters[site], self._rest[site]),
+            fleets=self.fleets.processes(site),
+            balancer=self._balancers[site],
+            region=f"/drill/regions/{REGIONS[site]}/lose",
+        )
+        self.lost_at[site] = lose(parts, kind, self._post, self._spawn)
+        return self.lost_at[site]
 
     def lose_cluster(self, site: str) -> None:
         """Kill the site's Kafka cluster and its REST API; its gateways and its region's AWS stay."""
@@ -359,11 +369,8 @@ class World:
 
     def alive(self, site: str) -> dict[str, bool]:
         """Which parts of a site run."""
-        return {
-            "kafka": self._clusters[site].alive,
-            "rest": self._rest[site].alive,
-            "gateway": self._balancers[site].alive,
-        }
+        parts = {"kafka": self._clusters, "rest": self._rest, "gateway": self._balancers}
+        return {part: _runs(of[site]) for part, of in parts.items()}
 
     def spawn(self, module: str, config: dict[str, Any], name: str) -> Child:
         """Start another process in this world, a client for example."""
@@ -385,6 +392,11 @@ class World:
             if time.monotonic() > deadline:
                 raise WorldNotUp(f"not within {UP_TIMEOUT_S:.0f} s: {what}; see {self.logs}")
             time.sleep(0.05)
+
+
+def _runs(child: Child) -> bool:
+    """Whether a process is there, and not stopped in its tracks."""
+    return child.alive and psutil.Process(child.pid).status() != psutil.STATUS_STOPPED
 
 
 def _quiet_environment() -> dict[str, str]:

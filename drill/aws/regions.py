@@ -14,18 +14,22 @@ class Regions:
 
     def __init__(self) -> None:
         self._lost: dict[str, frozenset[str]] = {}
+        self._silent: set[str] = set()
         self._services: set[str] = set()
         self._zones: set[str] = set()
         self._lock = threading.Lock()
 
-    def lose(self, region: str, keep: Iterable[str] = ()) -> None:
-        """Lose a region, but for the services in `keep` (signing names).
+    def lose(self, region: str, keep: Iterable[str] = (), *, silent: bool = False) -> None:
+        """Lose a region, but for the services in `keep` (signing names). If `silent` no API of it answers or refuses,
+        those of `keep` neither: what they run goes on, and nobody reaches it.
 
         Global services sign for us-east-1, as their control planes live there: Route 53 and IAM are lost with it
         unless they are kept.
         """
         with self._lock:
             self._lost[region] = frozenset(keep)
+            if silent:
+                self._silent.add(region)
 
     def lose_service(self, service: str) -> None:
         """Lose a service (signing name) in every region: the control plane of a global one."""
@@ -41,6 +45,7 @@ class Regions:
     def restore(self, region: str) -> None:
         with self._lock:
             self._lost.pop(region, None)
+            self._silent.discard(region)
 
     def lost(self) -> dict[str, list[str]]:
         """Each lost region, with the services that are left of it."""
@@ -57,3 +62,8 @@ class Regions:
         """Whether a request with this Authorization header is for a lost region. An unsigned one never is."""
         scope = _SCOPE.search(authorization)
         return scope is not None and self.is_lost(scope["region"], scope["service"])
+
+    def hangs(self, authorization: str) -> bool:
+        """Whether a request with this Authorization header is for a region that is silent."""
+        scope = _SCOPE.search(authorization)
+        return scope is not None and scope["region"] in self._silent

@@ -6,9 +6,10 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
 
@@ -27,6 +28,10 @@ _MOVE = re.compile(r"/drill/functions/(?P<name>[^/]+)/move")
 _ZONE = re.compile(r"/drill/zones/(?P<zone>[a-z0-9-]+)/lose")
 _SERVICE = re.compile(r"/drill/services/(?P<service>[a-z0-9-]+)/lose")
 
+HANGING_LOOK_S: Final = 0.1
+HANGING_S: Final = 60.0
+"""As long as the SDK waits for an answer by itself."""
+
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -40,7 +45,7 @@ class Door:
     POST /drill/warm[?function=<name>&function=…], which answers when those (or all) have a worker;
     POST /drill/functions/<name>/move?to=<URL>: it runs there from then on;
     POST /drill/schedules/start, if the configuration left them off;
-    POST /drill/regions/<region>/lose[?keep=<signing name>&keep=…] and /restore;
+    POST /drill/regions/<region>/lose[?keep=<signing name>&keep=…][&silent=true] and /restore;
     POST /drill/zones/<availability zone>/lose: what runs in it;
     POST /drill/services/<signing name>/lose, in every region.
     """
@@ -78,7 +83,7 @@ class Door:
         region = _REGION.fullmatch(path)
         if method == "POST" and region:
             if region["act"] == "lose":
-                self._regions.lose(region["region"], keep=query.get("keep", ()))
+                self._regions.lose(region["region"], keep=query.get("keep", ()), silent="silent" in query)
             else:
                 self._regions.restore(region["region"])
             return 200, self._regions.lost()
@@ -149,7 +154,14 @@ def serve(listeners: Iterable[socket.socket], regions: Regions, door: Callable[[
         protocol_version = "HTTP/1.1"
 
         def run_wsgi(self) -> None:
-            if regions.refuses(self.headers.get("Authorization", "")):
+            authorization = self.headers.get("Authorization", "")
+            give_up_at = time.monotonic() + HANGING_S
+            while regions.hangs(authorization):
+                if _has_ended(self.connection) or time.monotonic() > give_up_at:
+                    self.close_connection = True
+                    return
+                time.sleep(HANGING_LOOK_S)
+            if regions.refuses(authorization):
                 # A dead endpoint: no status, no body. The body that was sent stays unread, so the peer sees a reset.
                 self.close_connection = True
                 return
@@ -168,6 +180,16 @@ def serve(listeners: Iterable[socket.socket], regions: Regions, door: Callable[[
         server: Any = make_server(host, port, application, threaded=True, request_handler=Handler, fd=listener.fileno())
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, name="endpoint", daemon=True).start()
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    """Whether the peer has given up; bytes of a request that it sent are left where they are."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _answer(start_response: Any, status: int, body: Any, headers: Iterable[tuple[str, str]] = ()) -> Iterable[bytes]:

@@ -48,6 +48,12 @@ class LiveTraffic:
                     kind = self._acknowledged if isinstance(event, Acknowledged) else self._received
                     kind[floor(event.at), self.killed_at is not None and event.at > self.killed_at] += 1
 
+    def has_resumed(self) -> bool:
+        """Whether records were acknowledged and received since a second after the kill, when no answer of the lost site
+        is left."""
+        since = floor((self.killed_at or 0.0) + 1)
+        return all(any(second > since for second, _ in counts) for counts in (self._acknowledged, self._received))
+
     def acknowledged(self, now: float) -> Traffic:
         """Records acknowledged a second, up to the last full second."""
         return self._last(self._acknowledged, now)

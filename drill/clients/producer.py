@@ -31,6 +31,8 @@ class ProducerConfig(BaseModel):
     partitions: int = Field(default=4, ge=1)
     rate: float = Field(gt=0)
     log: Path
+    first_number: int = 0
+    """The first record's; producers of one drill share no number."""
     idempotent: bool = True
     settings: Settings = Field(default_factory=dict)
 
@@ -72,14 +74,14 @@ class Writer:
         self._log = log
         self._stop = stop
         self._slots = [(topic, p) for p in range(config.partitions) for topic in config.topics]
-        self._n = 0
+        self._n = self._first = config.first_number
         self._producer = Producer({**client_settings(config), "error_cb": self._on_error})
 
     def send(self) -> None:
         """Send the next record. A full queue delays it, it is not given up."""
         n = self._n
-        topic, partition = self._slots[n % len(self._slots)]
-        sequence = n // len(self._slots)
+        sequence, slot = divmod(n - self._first, len(self._slots))
+        topic, partition = self._slots[slot]
         now = time.time()
         self._log.write(f"s {n} {topic} {partition} {now:.6f}")
         value = json.dumps({"n": n, "sequence": sequence, "sent_at": round(now, 6)}).encode()

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from drill.loss import LossKind
+from drill.pair_accounts import PairAccount
 from drill.record_accounting import Account, PartitionAccount
+from drill.report.clients import client_figures
 from drill.report.model import (
     BySite,
     Comparison,
@@ -52,6 +55,7 @@ class Run:
     steps: Sequence[Step]
     controller: ControllerFigures
     target_rate: float
+    loss_kind: str = LossKind.LOUD
     moments: Sequence[Moment] = ()
     world: Mapping[str, str | float] = field(default_factory=dict)
     settings: Mapping[str, Settings] = field(default_factory=dict)
@@ -77,15 +81,19 @@ def controller_figures(
     )
 
 
-def report_of(run: Run, account: Account) -> Report:
-    """The report of a run."""
+def report_of(run: Run, account: Account, pairs: Sequence[PairAccount]) -> Report:
+    """The report of a run: the account of all its records, and of each pair of clients."""
     killed = account.killed_at
-    milestones = replace(run.milestones, killed=killed, first_acknowledged=account.first_acknowledged_by_standby)
+    headline = next(pair.account for pair in pairs if pair.settings == "recommended")
+    milestones = replace(run.milestones, killed=killed, first_acknowledged=headline.first_acknowledged_by_standby)
     rto, missing = split_rto(milestones)
+    rto = rto.model_copy(update={"readers": _since(headline.first_consumed_from_standby, killed)})
     alarm_to_dns = milestones.alarm_to_dns
     return Report(
         scenario=run.scenario,
         description=run.description,
+        loss_kind=run.loss_kind,
+        timing="drill",
         recovered=account.recovered,
         rto=rto,
         alarm_to_dns=alarm_to_dns,
@@ -114,6 +122,7 @@ def report_of(run: Run, account: Account) -> Report:
         target_rate=run.target_rate,
         comparisons=_comparisons(run.controller, account, rto.total),
         errors=dict(account.errors),
+        clients=[figures for pair in pairs for figures in client_figures(pair)],
         world=dict(run.world),
         settings={client: dict(settings) for client, settings in run.settings.items()},
         unmeasured=list(dict.fromkeys((*account.unmeasured, *missing, *run.unmeasured))),

@@ -6,6 +6,8 @@ that could not be measured is null, and `unmeasured` says why.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -14,7 +16,8 @@ class _Part(BaseModel):
 
 
 class Rto(_Part):
-    """From the kill to the first record acknowledged by the standby, and its parts, in seconds."""
+    """From the kill to the first record of the recommended writer that the standby acknowledged, and its parts, in
+    seconds."""
 
     total: float | None
     detection: float | None
@@ -23,6 +26,8 @@ class Rto(_Part):
     routes: float | None
     dns: float | None
     clients: float | None
+    readers: float | None = None
+    """From the kill to the first record that the recommended reader got from the standby."""
 
 
 class Step(_Part):
@@ -128,11 +133,36 @@ class Rate(_Part):
     consumed_from_standby: int
 
 
+class ClientFigures(_Part):
+    """One client. A figure that is none of its role's is null; so is one that could not be measured."""
+
+    family: str
+    version: str
+    settings: Literal["recommended", "default"]
+    role: Literal["writer", "reader"]
+    recovered_s: float | None
+    """Seconds from the kill to its first record on the standby; null: never."""
+    duplicates: int | None
+    """Of a writer: records that the standby's log holds more than once. Of a reader: receptions beyond a record's
+    first."""
+    lost: int | None
+    """Of a writer: records that the lost site had acknowledged, and that are not on the standby."""
+    skipped: int | None
+    """Of a reader: records on the standby that it never received."""
+    out_of_order: int | None
+    """In the standby's log, or as received."""
+    errors: dict[str, int]
+    """What the library told the application, by name."""
+
+
 class Report(_Part):
-    """One drill."""
+    """One drill. Counts are of all clients together but in `clients`."""
 
     scenario: str
     description: str
+    loss_kind: str
+    timing: Literal["drill"]
+    """Whose delays it ran with: this machine's own."""
     recovered: bool
     rto: Rto
     alarm_to_dns: float | None
@@ -161,6 +191,7 @@ class Report(_Part):
     target_rate: float
     comparisons: list[Comparison]
     errors: dict[str, int]
+    clients: list[ClientFigures]
     world: dict[str, str | float]
     settings: dict[str, dict[str, str | int | float | bool]]
     unmeasured: list[str]

@@ -36,6 +36,10 @@ class Drill:
         text = (self.directory / "logs" / f"{client}.log").read_text()
         return [line.split(" ") for line in text.splitlines() if line.startswith(f"{kind} ")]
 
+    def lines_of_all(self, role: str, kind: str) -> list[list[str]]:
+        """Those in the logs of the producers or consumers of both pairs."""
+        return self.lines(role, kind) + self.lines(f"{role}-default", kind)
+
 
 RUNS = {
     "ecs": ("region-loss", "--fleet", "ecs"),
@@ -76,20 +80,20 @@ def test_the_clients_recover_and_the_drill_says_so(drill: Drill) -> None:
 
 def test_recovery_is_within_generous_limits_and_its_parts_add_up(drill: Drill) -> None:
     rto = dict(drill.report["rto"])
-    total = rto.pop("total")
+    total, readers = rto.pop("total"), rto.pop("readers")
     assert set(rto) == {"detection", "decision", "promotion", "routes", "dns", "clients"}
     assert sum(rto.values()) == pytest.approx(total, abs=0.01)
-    assert total < 60
+    assert total < 60 and readers < 60
     assert 0 < drill.report["alarm_to_dns"] < 20
 
 
 def test_what_was_acknowledged_and_consumed_is_what_the_clients_wrote_down(drill: Drill) -> None:
-    acknowledged, received = drill.lines("producer", "a"), drill.lines("consumer", "r")
+    acknowledged, received = drill.lines_of_all("producer", "a"), drill.lines_of_all("consumer", "r")
     assert drill.report["acknowledged"] == len(acknowledged) > 5_000
     assert drill.report["consumed"] == len(received)
     receptions = Counter(int(line[1]) for line in received)
     assert drill.report["duplicates"] == sum(times - 1 for times in receptions.values())
-    assert drill.report["failed"] == len(drill.lines("producer", "f")) == 0
+    assert drill.report["failed"] == len(drill.lines_of_all("producer", "f")) == 0
 
 
 def test_the_recovery_time_is_the_producers_own(drill: Drill) -> None:
@@ -98,10 +102,21 @@ def test_the_recovery_time_is_the_producers_own(drill: Drill) -> None:
     assert drill.report["rto"]["total"] == pytest.approx(later - killed, abs=0.05)
 
 
+def test_every_client_has_its_row_and_came_back(drill: Drill) -> None:
+    assert drill.report["loss_kind"] == "loud"
+    rows = {(row["settings"], row["role"]): row for row in drill.report["clients"]}
+    assert len(rows) == 4 and all(row["recovered_s"] is not None for row in rows.values())
+    assert rows["recommended", "writer"]["recovered_s"] == drill.report["rto"]["total"]
+    assert rows["recommended", "reader"]["recovered_s"] == drill.report["rto"]["readers"]
+    assert drill.report["loss"]["measured"] == sum(row["lost"] for row in rows.values() if row["role"] == "writer")
+
+
 def test_every_stranded_record_is_named_and_was_acknowledged_before_the_kill(drill: Drill) -> None:
     killed = drill.report["killed_at"]
     before = {
-        (line[2], int(line[3]), int(line[4])) for line in drill.lines("producer", "a") if float(line[5]) <= killed + 1
+        (line[2], int(line[3]), int(line[4]))
+        for line in drill.lines_of_all("producer", "a")
+        if float(line[5]) <= killed + 1
     }
     stranded = [
         (part["topic"], part["partition"], offset)

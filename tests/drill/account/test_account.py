@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drill.clients.read_log import ClusterLog, StoredRecord
-from drill.clients.record_log import Acknowledged, ConsumerLog, Failed, ProducerLog, Received, Sent
+from drill.clients.record_log import Acknowledged, ConsumerLog, Failed, Notice, ProducerLog, Received, Sent
+from drill.pair_accounts import PairLogs, accounts
 from drill.record_accounting import Account, account, out_of_order, ranges
 
 KILL, WRITABLE, BACK = 1000.0, 1010.0, 1012.0
@@ -268,3 +270,31 @@ def test_what_was_on_its_way_at_the_kill_is_what_the_lost_site_had_not_acknowled
     by_lost_site = {a.n for a in producer.acknowledged if a.at < KILL}
     assert found.in_flight == sum(each.at <= KILL and each.n not in by_lost_site for each in on_their_way)
     assert accounted(run).in_flight == 0
+
+
+@given(runs)
+def test_each_pair_of_clients_has_the_account_of_its_own_topics(run: list[Partition]) -> None:
+    written, read, standby, promoted = played(run)
+    names: tuple[tuple[Literal["recommended", "default"], str], ...] = (
+        ("recommended", "orders"),
+        ("default", "payments"),
+    )
+    pairs = [
+        PairLogs(
+            settings=name,
+            topics=(topic,),
+            written=ProducerLog(
+                tuple(sent for sent in written.sent if sent.topic == topic),
+                tuple(each for each in written.acknowledged if each.topic == topic),
+                notices=(Notice(KILL, "error", "_TRANSPORT gone"),) if topic == "payments" else (),
+            ),
+            read=ConsumerLog(tuple(received for received in read.received if received.topic == topic)),
+        )
+        for name, topic in names
+    ]
+    whole, (orders, payments) = accounts(pairs, standby, killed_at=KILL, promoted=promoted, writable_at=WRITABLE)
+    assert whole.lost == accounted(run).lost
+    assert (orders.account.lost, payments.account.lost) == (run[0].lost + run[1].lost, run[2].lost)
+    assert (orders.account.never_consumed, orders.account.stored_twice) == (run[0].unread + run[1].unread, 0)
+    assert payments.account.first_acknowledged_by_standby == BACK + 0.2
+    assert (orders.stored_out_of_order, payments.writer_errors) == (0, {"_TRANSPORT": 1})

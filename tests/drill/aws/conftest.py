@@ -148,7 +148,7 @@ class Aws:
         self.root = root
         self.endpoint: str = child.ready["endpoint"]
 
-    def client(self, service: str, region: str = REGION) -> Any:
+    def client(self, service: str, region: str = REGION, read_timeout: float = 60) -> Any:
         make: Any = boto3.client
         return make(
             service,
@@ -156,7 +156,7 @@ class Aws:
             endpoint_url=self.endpoint,
             aws_access_key_id="x",
             aws_secret_access_key="x",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
         )
 
     def drill(self, path: str, method: str = "GET") -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from .conftest import ACCOUNT, REGION, Aws, eventually, start_aws, task, write_stack
 
@@ -240,3 +240,15 @@ def test_a_task_in_a_lost_region_is_an_error_of_the_task(aws: Aws) -> None:
             states.start_execution(stateMachineArn=machine["stateMachineArn"], input="{}")
     finally:
         aws.drill("regions/eu-west-1/restore", "POST")
+
+
+def test_a_silent_region_neither_answers_nor_refuses_what_it_keeps_neither(aws: Aws) -> None:
+    aws.drill("regions/us-east-1/lose?silent=true&keep=ecs", "POST")
+    try:
+        for service, ask in (("dynamodb", "list_tables"), ("ecs", "list_clusters")):
+            with pytest.raises(ReadTimeoutError):
+                getattr(aws.client(service, "us-east-1", 0.3), ask)()
+        assert "test-Ledger" in aws.client("dynamodb").list_tables()["TableNames"]
+    finally:
+        aws.drill("regions/us-east-1/restore", "POST")
+    assert aws.client("dynamodb", "us-east-1").list_tables()["TableNames"] == []

@@ -139,3 +139,16 @@ def test_live_traffic_counts_by_the_second_and_after_the_kill_for_the_standby(tm
     assert (traffic.lost_site, traffic.standby, traffic.now) == ((2, 0, 0, 0), (0, 0, 0, 1), 1)
     assert live.consumed(104.7).lost_site == (0, 1, 0, 0)
     assert [notice.detail for notice in live.notices] == ["_TRANSPORT gone"]
+
+
+def test_clients_have_resumed_once_both_saw_a_record_that_is_no_late_answer_of_the_lost_site(tmp_path: Path) -> None:
+    live = LiveTraffic(tmp_path / "p", tmp_path / "c")
+    live.killed_at = 101.0
+    (tmp_path / "p").write_text("a 1 orders 0 0 101.1\na 2 orders 0 1 140.2\n")
+    (tmp_path / "c").write_text("r 1 orders 0 0 101.2\n")
+    live.read()
+    assert not live.has_resumed()
+    with (tmp_path / "c").open("a") as log:
+        log.write("r 2 orders 0 1 141.0\n")
+    live.read()
+    assert live.has_resumed()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from drill.clients.read_log import ClusterLog, StoredRecord
 from drill.clients.record_log import Acknowledged, ConsumerLog, Notice, ProducerLog, Received, Sent
-from drill.record_accounting import Account, account
+from drill.pair_accounts import PairAccount, PairLogs, accounts
+from drill.record_accounting import Account
 from drill.report import Milestones, Moment, Report, Run, Step, controller_figures, report_of
 
 TOPICS = ("orders", "payments", "shipments")
@@ -58,8 +59,18 @@ def logs() -> tuple[ProducerLog, ConsumerLog, ClusterLog, dict[str, dict[str, in
 
 def measured() -> Account:
     """The account of the sample's logs."""
+    return _accounts()[0]
+
+
+def pairs() -> list[PairAccount]:
+    """The account of the sample's one pair."""
+    return _accounts()[1]
+
+
+def _accounts() -> tuple[Account, list[PairAccount]]:
     producer, consumer, standby, promoted = logs()
-    return account(producer, consumer, standby, killed_at=KILLED, promoted=promoted, writable_at=PROMOTED)
+    pair = PairLogs(settings="recommended", topics=TOPICS, written=producer, read=consumer)
+    return accounts([pair], standby, killed_at=KILLED, promoted=promoted, writable_at=PROMOTED)
 
 
 def steps() -> list[Step]:
@@ -132,4 +143,4 @@ def run() -> Run:
 
 def report() -> Report:
     """The report of the sample."""
-    return report_of(run(), measured())
+    return report_of(run(), measured(), pairs())

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from drill.clients.record_log import ConsumerLog, ProducerLog
-from drill.record_accounting import account
+from drill.pair_accounts import PairLogs, accounts
 from drill.report import Report, Run, controller_figures, report_of, write_report
 from drill.report.model import Range
 from drill.report.rto import Milestones
@@ -83,7 +83,13 @@ def test_the_json_has_what_is_promised(written: Path, report: Report) -> None:
         "routes",
         "dns",
         "clients",
+        "readers",
     }
+    assert (document["loss_kind"], document["timing"]) == ("loud", "drill")
+    writer, reader = document["clients"]
+    assert (writer["role"], writer["recovered_s"]) == ("writer", document["rto"]["total"])
+    assert (reader["role"], reader["recovered_s"]) == ("reader", document["rto"]["readers"])
+    assert (writer["lost"], reader["duplicates"]) == (document["loss"]["measured"], document["duplicates"])
     assert Report.model_validate(document) == report
     assert document["loss"]["measured"] == sum(p["stranded"] for p in document["loss"]["partitions"])
 
@@ -111,7 +117,7 @@ def test_the_controllers_account_stands_beside_the_measured_with_the_difference(
 
 def test_a_controller_that_knows_nothing_estimates_nothing(sample: ModuleType) -> None:
     run = dataclasses.replace(sample.run(), controller=controller_figures(None))
-    report = report_of(run, sample.measured())
+    report = report_of(run, sample.measured(), sample.pairs())
     assert (report.loss.estimated, report.loss.estimate_holds) == (None, None)
     assert report.loss.measured is not None
 
@@ -168,7 +174,7 @@ def test_records_that_the_consumer_skipped_are_in_the_verdict(report: Report, tm
 def test_names_are_escaped(sample: ModuleType, tmp_path: Path) -> None:
     run = dataclasses.replace(sample.run(), description="<b>a & b</b>", world={"<i>": "</code>"})
     steps = [run.steps[0].model_copy(update={"name": "<x>&"})]
-    write_report(tmp_path, report_of(dataclasses.replace(run, steps=steps), sample.measured()))
+    write_report(tmp_path, report_of(dataclasses.replace(run, steps=steps), sample.measured(), sample.pairs()))
     text = html(tmp_path)
     assert "&lt;b&gt;a &amp; b" in text
     assert "<x>" not in text
@@ -176,11 +182,12 @@ def test_names_are_escaped(sample: ModuleType, tmp_path: Path) -> None:
 
 
 def test_a_drill_in_which_nothing_was_seen_is_reported_as_such(tmp_path: Path, sample: ModuleType) -> None:
-    nothing = account(ProducerLog(), ConsumerLog(), None, killed_at=1000.0, promoted=None, writable_at=None)
+    silent = PairLogs(settings="recommended", topics=("orders",), written=ProducerLog(), read=ConsumerLog())
+    nothing, pairs = accounts([silent], None, killed_at=1000.0, promoted=None, writable_at=None)
     run: Run = dataclasses.replace(
         sample.run(), steps=[], moments=[], milestones=Milestones(1000.0), controller=controller_figures(None)
     )
-    report = report_of(run, nothing)
+    report = report_of(run, nothing, pairs)
     write_report(tmp_path, report)
     assert not report.recovered
     assert not report.complete
@@ -189,6 +196,7 @@ def test_a_drill_in_which_nothing_was_seen_is_reported_as_such(tmp_path: Path, s
     for reason in report.unmeasured:
         assert reason.replace("'", "&#39;") in text
     assert "not measured" in text
+    assert [client.recovered_s for client in report.clients] == [None, None]
     document = json.loads((tmp_path / "report.json").read_text())
     assert document["loss"]["measured"] is None
     assert document["acknowledged"] is None
@@ -197,7 +205,7 @@ def test_a_drill_in_which_nothing_was_seen_is_reported_as_such(tmp_path: Path, s
 def test_a_step_that_never_ended_is_shown(tmp_path: Path, sample: ModuleType) -> None:
     run = sample.run()
     steps = [*run.steps[:4], run.steps[4].model_copy(update={"ended": None, "status": "waiting"})]
-    write_report(tmp_path, report_of(dataclasses.replace(run, steps=steps), sample.measured()))
+    write_report(tmp_path, report_of(dataclasses.replace(run, steps=steps), sample.measured(), sample.pairs()))
     assert "never ended" in html(tmp_path)
 
 

@@ -48,6 +48,7 @@ def test_each_part_is_the_time_to_its_milestone() -> None:
         "routes": 0.5,
         "dns": 0.75,
         "clients": 0.75,
+        "readers": None,
     }
     assert reasons == ()
     assert seen.alarm_to_dns == 4.25

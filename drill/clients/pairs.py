@@ -1,0 +1,124 @@
+"""Two pairs of the users' services, a writer and a reader each, that run side by side: with the settings recommended
+for a failover, and with the library's defaults. Each has topics and a group of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from drill import fixture_plan
+from drill.clients.live import LiveTraffic
+from drill.clients.producer import Settings
+from drill.clients.record_log import ConsumerLog, ProducerLog, consumer_log, producer_log
+from drill.clients.stop import finish
+from drill.process import Child
+from drill.world import World
+
+SettingsName = Literal["recommended", "default"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSpec:
+    """A pair, before it runs. The settings are those that differ from the library's defaults."""
+
+    settings: SettingsName
+    topics: tuple[str, ...]
+    group: str
+    rate: float
+    """Records a second that its writer sends."""
+    first_number: int
+    """Its first record's."""
+    suffix: str
+    """Of the names of its logs."""
+    writer: Settings = field(default_factory=dict)
+    reader: Settings = field(default_factory=dict)
+
+
+_GIVE_UP_EARLY: Final[Settings] = {
+    "socket.timeout.ms": 8000,
+    "socket.connection.setup.timeout.ms": 3000,
+    "reconnect.backoff.max.ms": 1000,
+}
+"""A request that a dead connection swallowed is given up after this time; by default after a minute."""
+RECOMMENDED: Final = PairSpec(
+    settings="recommended",
+    topics=fixture_plan.TOPICS,
+    group=fixture_plan.GROUP,
+    rate=500.0,
+    first_number=0,
+    suffix="",
+    writer={**_GIVE_UP_EARLY, "request.timeout.ms": 6000, "enable.idempotence": True},
+    reader={**_GIVE_UP_EARLY, "auto.commit.interval.ms": 1000},
+)
+DEFAULT: Final = PairSpec(
+    settings="default",
+    topics=fixture_plan.OTHER_TOPICS,
+    group=fixture_plan.OTHER_GROUP,
+    rate=50.0,
+    first_number=1_000_000_000,
+    suffix="-default",
+    writer={"enable.idempotence": False},
+    reader={"auto.commit.interval.ms": 5000},
+)
+SPECS: Final = (RECOMMENDED, DEFAULT)
+TOPICS: Final = tuple(topic for spec in SPECS for topic in spec.topics)
+GROUPS: Final = tuple(spec.group for spec in SPECS)
+
+
+@dataclass
+class Pair:
+    """A pair that runs, and its logs."""
+
+    spec: PairSpec
+    logs: Path
+    traffic: LiveTraffic = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._producer_log = self.logs / f"producer{self.spec.suffix}.log"
+        self._consumer_log = self.logs / f"consumer{self.spec.suffix}.log"
+        self.traffic = LiveTraffic(self._producer_log, self._consumer_log)
+
+    def start(self, world: World) -> None:
+        """Start both; they end with the world."""
+        common: dict[str, Any] = {"bootstrap": world.client_bootstrap, "topics": list(self.spec.topics)}
+        reads = common | {"group": self.spec.group, "log": str(self._consumer_log), "settings": self.spec.reader}
+        writes = common | {
+            "partitions": fixture_plan.PARTITIONS,
+            "rate": self.spec.rate,
+            "first_number": self.spec.first_number,
+            "log": str(self._producer_log),
+            "settings": self.spec.writer,
+        }
+        self._consumer = world.spawn("drill.clients.consumer", reads, f"consumer{self.spec.suffix}-process")
+        self._producer = world.spawn("drill.clients.producer", writes, f"producer{self.spec.suffix}-process")
+
+    @property
+    def children(self) -> tuple[Child, Child]:
+        """The writer and the reader."""
+        return self._producer, self._consumer
+
+    @property
+    def settings(self) -> dict[str, Settings]:
+        """What differs from the library's defaults, by role."""
+        return {role: child.ready["settings"] for role, child in zip(("writer", "reader"), self.children, strict=True)}
+
+    def finish_writing(self) -> None:
+        """Let the writer end, and its log be complete."""
+        finish(self._producer)
+
+    def finish_reading(self) -> None:
+        """Let the reader end, and its log be complete."""
+        finish(self._consumer)
+
+    def received_bytes(self) -> int:
+        """How long the reader's log is by now."""
+        return self._consumer_log.stat().st_size
+
+    def written(self) -> ProducerLog:
+        """The writer's whole log."""
+        return producer_log(self._producer_log)
+
+    def read(self) -> ConsumerLog:
+        """The reader's whole log."""
+        return consumer_log(self._consumer_log)

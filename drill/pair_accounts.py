@@ -1,0 +1,92 @@
+"""The account of each pair of clients by itself, beside that of all of them together. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from drill.clients.read_log import ClusterLog
+from drill.clients.record_log import ConsumerLog, Notice, ProducerLog
+from drill.record_accounting import Account, Promoted, account, out_of_order
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairLogs:
+    """What a pair's writer and reader wrote down, and the topics that are theirs alone."""
+
+    settings: Literal["recommended", "default"]
+    topics: Sequence[str]
+    written: ProducerLog
+    read: ConsumerLog
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairAccount:
+    """What became of the records of one pair."""
+
+    settings: Literal["recommended", "default"]
+    account: Account
+    stored_out_of_order: int | None
+    """Records that stand in the standby's log after one that was sent later."""
+    writer_errors: Mapping[str, int]
+    """What the library told the application, by name."""
+    reader_errors: Mapping[str, int]
+
+
+def accounts(
+    pairs: Sequence[PairLogs],
+    standby: ClusterLog | None,
+    *,
+    killed_at: float,
+    promoted: Promoted | None,
+    writable_at: float | None,
+) -> tuple[Account, list[PairAccount]]:
+    """The account of all records, and of each pair's; the arguments are those of `account`."""
+
+    def counted(written: ProducerLog, read: ConsumerLog, log: ClusterLog | None) -> Account:
+        return account(written, read, log, killed_at=killed_at, promoted=promoted, writable_at=writable_at)
+
+    def of_pair(pair: PairLogs) -> PairAccount:
+        log = None if standby is None else _of_topics(standby, pair.topics)
+        return PairAccount(
+            settings=pair.settings,
+            account=counted(pair.written, pair.read, log),
+            stored_out_of_order=None if log is None else _stored_out_of_order(log),
+            writer_errors=Counter(failed.error.split(" ")[0] for failed in pair.written.failed)
+            + _told(pair.written.notices),
+            reader_errors=_told(pair.read.notices),
+        )
+
+    written = ProducerLog(
+        tuple(sent for pair in pairs for sent in pair.written.sent),
+        tuple(acknowledged for pair in pairs for acknowledged in pair.written.acknowledged),
+        tuple(failed for pair in pairs for failed in pair.written.failed),
+        tuple(notice for pair in pairs for notice in pair.written.notices),
+    )
+    read = ConsumerLog(
+        tuple(received for pair in pairs for received in pair.read.received),
+        tuple(notice for pair in pairs for notice in pair.read.notices),
+    )
+    return counted(written, read, standby), [of_pair(pair) for pair in pairs]
+
+
+def _of_topics(log: ClusterLog, topics: Sequence[str]) -> ClusterLog:
+    return replace(
+        log,
+        records=tuple(record for record in log.records if record.topic in topics),
+        starts={key: start for key, start in log.starts.items() if key[0] in topics},
+        ends={key: end for key, end in log.ends.items() if key[0] in topics},
+    )
+
+
+def _stored_out_of_order(log: ClusterLog) -> int:
+    numbers: dict[tuple[str, int], list[int]] = {}
+    for record in log.records:
+        numbers.setdefault((record.topic, record.partition), []).append(record.n)
+    return sum(map(out_of_order, numbers.values()))
+
+
+def _told(notices: Iterable[Notice]) -> Counter[str]:
+    return Counter(notice.detail.split(" ")[0] for notice in notices if notice.kind in {"error", "fatal"})

@@ -56,17 +56,17 @@ def schema() -> dict[str, Any]:
 
 
 def _models(model: type[PlanModel]) -> Iterator[type[PlanModel]]:
-    for each in model.__subclasses__():
-        yield each
-        yield from _models(each)
+    for submodel in model.__subclasses__():
+        yield submodel
+        yield from _models(submodel)
 
 
 def _meanings(model: type[PlanModel]) -> dict[str, str]:
     """The docstring of each field, of its own and inherited."""
     meanings: dict[str, str] = {}
-    for each in reversed(model.__mro__):
-        if issubclass(each, PlanModel) and each is not PlanModel:
-            meanings |= dict(_docstrings(each))
+    for base in reversed(model.__mro__):
+        if issubclass(base, PlanModel) and base is not PlanModel:
+            meanings |= dict(_docstrings(base))
     return meanings
 
 
@@ -113,16 +113,18 @@ def _parts(path: str, field: Schema, root: Schema) -> Iterator[tuple[str, Schema
 
 def _by_name(field: Schema) -> Schema | None:
     """What a mapping holds by name; None if it is no mapping."""
-    held = next(iter(field.get("patternProperties", {}).values()), None) or field.get("additionalProperties")
-    return held if isinstance(held, dict) else None
+    inner = next(iter(field.get("patternProperties", {}).values()), None) or field.get("additionalProperties")
+    return inner if isinstance(inner, dict) else None
 
 
 def _form(value: Schema, root: Schema) -> str:
     """What a value has to look like, in words."""
     if "enum" in value or "const" in value:
-        return ", ".join(f"`{each}`" for each in value.get("enum", [value.get("const")]))
+        return ", ".join(f"`{choice}`" for choice in value.get("enum", [value.get("const")]))
     if alternatives := value.get("anyOf"):
-        return " or ".join(_form(each, root) for each in alternatives if each.get("type") != "null")
+        return " or ".join(
+            _form(alternative, root) for alternative in alternatives if alternative.get("type") != "null"
+        )
     if "items" in value:
         return f"list: {_form(value['items'], root)}"
     if by_name := _by_name(value):

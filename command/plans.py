@@ -44,7 +44,7 @@ class Checked:
     def as_document(self) -> dict[str, Any]:
         """For machines."""
         as_fields = {
-            name: [dict(zip(("path", "what"), each, strict=True)) for each in getattr(self, name)]
+            name: [dict(zip(("path", "what"), pair, strict=True)) for pair in getattr(self, name)]
             for name in ("problems", "warnings")
         }
         return asdict(self) | as_fields
@@ -62,11 +62,11 @@ def check(
     """
     checked = [_checked(file) for file in files]
     if as_json:
-        show_json({"plans": [each.as_document() for each in checked]})
+        show_json({"plans": [check.as_document() for check in checked]})
     else:
-        show(line for each in checked for line in _lines(each))
-    statuses = {each.status for each in checked}
-    refused = "refused" in statuses or (strict and any(each.warnings for each in checked))
+        show(line for check in checked for line in _lines(check))
+    statuses = {check.status for check in checked}
+    refused = "refused" in statuses or (strict and any(check.warnings for check in checked))
     raise typer.Exit(2 if "unreadable" in statuses else int(refused))
 
 

@@ -114,9 +114,9 @@ def blue_green_resources(plan: Plan, site: str, fleet: CfkBlueGreenFleet, settin
         UnknownSite, BadSettings: if plan and settings do not fit together.
     """
     place = settings.kubernetes.get(site, OnKubernetes())
-    of_sites = {each: fleet.gateway(each) for each in fleet.gateways}
+    of_sites = {name: fleet.gateway(name) for name in fleet.gateways}
     gateways = {
-        each: gateway_resource(plan, each, colour, settings, place.replicas) for each, colour in of_sites.items()
+        name: gateway_resource(plan, name, colour, settings, place.replicas) for name, colour in of_sites.items()
     }
     ports = listening_ports({"gateway": gateways[site]["spec"]})
     access = controller_access(

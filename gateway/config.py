@@ -99,7 +99,7 @@ def listening_ports(config: Config) -> tuple[int, ...]:
         nodes = 0
         if route["brokerIdentificationStrategy"]["type"] == "port":
             ranges = domains[route["streamingDomain"]["name"]]["nodeIdRanges"]
-            nodes = sum(each["end"] - each["start"] + 1 for each in ranges)
+            nodes = sum(range_["end"] - range_["start"] + 1 for range_ in ranges)
         ports += range(first, first + 1 + nodes)
     return tuple(ports)
 

@@ -80,7 +80,7 @@ def main(plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The pla
         plan = load_plan(plan_file)
         one, other = plan.sites
         fleets = {site: plan.site(site).fleets for site in plan.sites}
-        found = [_look(plan, site, fleet) for site in plan.sites for fleet in fleets[site]]
+        findings = [_look(plan, site, fleet) for site in plan.sites for fleet in fleets[site]]
     except (FailoverError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
@@ -90,13 +90,13 @@ def main(plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The pla
         typer.echo(f"{one} has {len(fleets[one])} fleets, {other} has {len(fleets[other])}")
     count = len(fleets[one])
     for (first, second), facts, others in zip(
-        zip(fleets[one], fleets[other], strict=False), found[:count], found[count:], strict=False
+        zip(fleets[one], fleets[other], strict=False), findings[:count], findings[count:], strict=False
     ):
         for difference in differences(facts, others):
             differ = True
             typer.echo(f"{one}/{first.name} | {other}/{second.name}: {difference}")
     described = [(site, fleet) for site in plan.sites for fleet in fleets[site]]
-    untold = {f"{site}/{fleet.name}": unknown(facts) for (site, fleet), facts in zip(described, found, strict=True)}
+    untold = {f"{site}/{fleet.name}": unknown(facts) for (site, fleet), facts in zip(described, findings, strict=True)}
     for fleet, names in untold.items():
         for name in names:
             typer.echo(f"{fleet}: {name} is not told", err=True)

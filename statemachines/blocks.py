@@ -166,16 +166,16 @@ class _Turns:
         report = {"status": "unanswered", "retry_after": 1, "observed": jsonata("$states.errorOutput")}
         caught: State = {"ErrorEquals": list(TRANSIENT), "Output": report, "Next": unanswered}
         catches = task.pop("Catch", [])
-        own = [each for each in catches if "States.ALL" not in each["ErrorEquals"]]
-        rest = [each for each in catches if "States.ALL" in each["ErrorEquals"]]
+        own = [handler for handler in catches if "States.ALL" not in handler["ErrorEquals"]]
+        rest = [handler for handler in catches if "States.ALL" in handler["ErrorEquals"]]
         return task | {"Catch": [*own, caught, *rest], "Next": then}
 
     def wait(self) -> State:
         """As long as the step asked for, or longer, but not beyond the deadline."""
         elapsed_part = f"$floor(($millis() - ${self.prefix}_begun) / {1000 * GROWTH})"
         grown = f"$max([$states.input.retry_after, {elapsed_part}])"
-        left = f"$ceil((${self.prefix}_deadline - $millis()) / 1000)"
-        seconds = f"{self.past} ? {grown} : $min([{grown}, {left}])"
+        remaining = f"$ceil((${self.prefix}_deadline - $millis()) / 1000)"
+        seconds = f"{self.past} ? {grown} : $min([{grown}, {remaining}])"
         return {"Type": "Wait", "Seconds": jsonata(seconds), "Next": self.name}
 
 

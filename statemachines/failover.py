@@ -130,7 +130,7 @@ def _look_ahead(then: str) -> States:
     why = "'refused before anything was changed: ' & $states.errorOutput.Cause"
     by_hand = choice("$execution.manual = true and $execution.dry_run = false", "LookAhead")
     fleet = {"site": jsonata("$execution.to"), "fleet": jsonata("$states.input.fleet")}
-    each_fleet = fleets("$claimed.fleets_here", "LookAtFleet", _look("LookAtFleet", "SwitchRoutes", fleet))
+    of_fleets = fleets("$claimed.fleets_here", "LookAtFleet", _look("LookAtFleet", "SwitchRoutes", fleet))
     return {
         "Decided": {"Type": "Choice", "Choices": [by_hand], "Default": then},
         "LookAhead": {
@@ -138,7 +138,7 @@ def _look_ahead(then: str) -> States:
             "Type": "Parallel",
             "Branches": [
                 branch("LookAtNameFirst", _look("LookAtNameFirst", "FlipDns", {})),
-                branch("LookAtFleets", {"LookAtFleets": each_fleet}),
+                branch("LookAtFleets", {"LookAtFleets": of_fleets}),
             ],
             "Catch": [
                 catch("LeaseLost", to="LeaseLost"),
@@ -164,8 +164,8 @@ def _look(name: str, function: str, more: State) -> States:
 
 def _refused(start: State) -> States:
     """Nothing was claimed. People are told: who started it may not be there to see."""
-    told = {"execution_name": start["execution_name"], "start": start["start"], "error": jsonata("$refusal")}
-    task = call("Announce", told, comment="Tell people.", Catch=[catch("States.ALL", to="NotClaimed")])
+    refusal = {"execution_name": start["execution_name"], "start": start["start"], "error": jsonata("$refusal")}
+    task = call("Announce", refusal, comment="Tell people.", Catch=[catch("States.ALL", to="NotClaimed")])
     untold = {"Type": "Pass", "Next": "NotClaimed"}
     return attempt("Refused", task, within=PATIENCE_S, then="NotClaimed", late=untold) | {
         "NotClaimed": {

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from failover.aws.clients import client
 from failover.errors import FailoverError, Refused, TransientError
-from failover.execution.approval import Answer, Answered, NothingAsked, Question, answer, asked
+from failover.execution.approval import Answer, Answered, NoQuestion, Question, answer, verified_question
 from failover.ledger.ledger import Ledger
 from failover.validation import read
 
@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer a request of the function's URL with a page; answer a direct invocation with who answered what.
 
     Raises:
-        MalformedEvent, NothingAsked, LedgerUnavailable, ServiceUnavailable: of a direct invocation only.
+        MalformedEvent, NoQuestion, LedgerUnavailable, ServiceUnavailable: of a direct invocation only.
     """
     if "requestContext" in event:
         return _by_link(event)
@@ -64,7 +64,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _by_link(event: dict[str, Any]) -> dict[str, Any]:
     try:
-        question = asked(event.get("queryStringParameters") or {})
+        question = verified_question(event.get("queryStringParameters") or {})
         if event["requestContext"]["http"]["method"] != "POST":
             return _page(200, f"Fail {question.plan} over?", _evidence(question))
         form = _form(event)
@@ -84,8 +84,8 @@ def _by_link(event: dict[str, Any]) -> dict[str, Any]:
     return _page(200, f"{answered.answer} by {answered.by}", f"<p>{done}</p>")
 
 
-def _answered(plan: str, execution: str, given: Answer, by: str, why: str) -> Answered:
-    answered = answer(_ledger(), plan, execution, given, by[:100], why[:500])
+def _answered(plan: str, execution: str, reply: Answer, by: str, why: str) -> Answered:
+    answered = answer(_ledger(), plan, execution, reply, by[:100], why[:500])
     logger.info("answered", plan=plan, execution=execution, **asdict(answered))
     return answered
 
@@ -95,11 +95,11 @@ def _evidence(question: Question) -> str:
     book = _ledger()
     assessed = book.step(question.plan, question.execution, "assess")
     if assessed is None:
-        raise NothingAsked(f"{question.execution} of plan {question.plan!r} asks nobody")
+        raise NoQuestion(f"{question.execution} of plan {question.plan!r} asks nobody")
     claimed = book.step(question.plan, question.execution, "claim")
     start, observed = claimed.observed if claimed else {}, assessed.observed
     evidence, loss = observed.get("evidence") or {}, observed.get("expected_loss") or {}
-    probes = [f"{probe['site']} {probe['service']}: {_said(probe)}" for probe in evidence.get("probes", ())]
+    probes = [f"{probe['site']} {probe['service']}: {_probe_result(probe)}" for probe in evidence.get("probes", ())]
     shown = {
         "Execution": [question.execution],
         "From, to": [f"{evidence.get('lost_site')} to {evidence.get('standby_site')}"],
@@ -123,7 +123,7 @@ def _evidence(question: Question) -> str:
     return f"<dl>{listed}</dl>{form}"
 
 
-def _said(probe: dict[str, Any]) -> str:
+def _probe_result(probe: dict[str, Any]) -> str:
     word = {True: "healthy", False: "does not answer"}.get(probe.get("healthy"), "not known")  # type: ignore[arg-type]
     return f"{word} ({probe['why']})" if probe.get("why") else word
 

@@ -41,12 +41,12 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         mirrors_read = pool.submit(_mirrors, plan, execution.to_site)
         signals_read = pool.submit(current_signals, book, plan.name)
         view = probe_sites(plan)
-        by_link, known = mirrors_read.result(), signals_read.result()
-    mirrors = [mirror for found in (by_link or {}).values() for mirror in found]
+        by_link, stored = mirrors_read.result(), signals_read.result()
+    mirrors = [mirror for of_link in (by_link or {}).values() for mirror in of_link]
     evidence = Evidence(
         lost_site=execution.from_site,
         standby_site=execution.to_site,
-        signals=merge_observation(book, plan.name, known, view, plan.policy.probe_max_age_seconds),
+        signals=merge_observation(book, plan.name, stored, view, plan.policy.probe_max_age_seconds),
         probes=view.probes,
         lag=trailing(mirrors),
         mirrors_by_status=None if by_link is None else by_status(mirrors),
@@ -65,9 +65,11 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     )
     decision = decide(case)
     record_decision(book, decision_record(plan.name, case, decision, by=execution.name))
-    taken = {topic: entry for name, found in (by_link or {}).items() for topic, entry in listed(name, found).items()}
+    listing = {
+        topic: entry for name, of_link in (by_link or {}).items() for topic, entry in listed(name, of_link).items()
+    }
     observed = _document(evidence, decision) | {
-        "expected_loss": expected_loss(book, execution, taken),
+        "expected_loss": expected_loss(book, execution, listing),
         "known_unready": list(last_unready(plan)),
     }
     if execution.dry_run:
@@ -80,7 +82,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         return done(**observed)
     if execution.dry_run:
         return done(**observed | {"verdict": "proceed"})
-    keep_inventory(book, execution, taken)
+    keep_inventory(book, execution, listing)
     return done(**observed)
 
 

@@ -76,11 +76,11 @@ def check(request: Request, plan: Plan) -> Report:
         "open_transactions": open_transactions[:NAMED],
         "ahead": list(map(str, still_ahead[:NAMED])),
         "ahead_count": len(still_ahead),
-        "clamped": [*_clamped_before(request), *(str(each) for each in ahead if each not in still_ahead)][:NAMED],
-        "refused": [each.refused for each in commits.values() if each.refused],
-        "retried": [each.retry for each in commits.values() if each.retry],
+        "clamped": [*_clamped_before(request), *(str(offset) for offset in ahead if offset not in still_ahead)][:NAMED],
+        "refused": [attempt.refused for attempt in commits.values() if attempt.refused],
+        "retried": [attempt.retry for attempt in commits.values() if attempt.retry],
     }
-    to_clamp = [each for each in still_ahead if clamping and not commits[each.group].refused]
+    to_clamp = [offset for offset in still_ahead if clamping and not commits[offset.group].refused]
     if (pending or to_clamp) and not execution.dry_run:
         return waiting(**observed)
     return done(**observed)
@@ -93,8 +93,8 @@ def _partitions(request: Request, plan: Plan) -> list[Spot]:
         mirrors = inventory(ledger(), execution)
     else:
         links = links_at(plan, execution.to_site)
-        mirrors = {topic: each for link in links for topic, each in listed(link.name, link.mirrors()).items()}
-    return [(topic, partition) for topic, each in mirrors.items() for partition in each.lags]
+        mirrors = {topic: mirror for link in links for topic, mirror in listed(link.name, link.mirrors()).items()}
+    return [(topic, partition) for topic, mirror in mirrors.items() for partition in mirror.lags]
 
 
 def _log_ends(plan: Plan, site: str, partitions: Sequence[Spot]) -> Offsets:
@@ -129,8 +129,8 @@ def _open_transactions(plan: Plan, site: str, ends: Offsets) -> list[str]:
         for spot, offset in sorted(stable.by_partition.items())
         if offset < ends.by_partition[spot]
     ]
-    not_told = _in_lines(stable.unknown | stable.refused)
-    return below + [f"not known: {each}" for each in not_told]
+    undisclosed = _in_lines(stable.unknown | stable.refused)
+    return below + [f"not known: {reason}" for reason in undisclosed]
 
 
 def _ahead(plan: Plan, site: str, groups: Iterable[str], ends: Offsets) -> tuple[list[Ahead], UntoldGroups]:
@@ -159,8 +159,8 @@ def _ahead(plan: Plan, site: str, groups: Iterable[str], ends: Offsets) -> tuple
 def _clamp(plan: Plan, site: str, ahead: list[Ahead]) -> dict[str, Commit]:
     """What became of setting them back to the ends, by group."""
     ends: dict[str, dict[Spot, int]] = {}
-    for each in ahead:
-        ends.setdefault(each.group, {})[each.spot] = each.log_end
+    for offset in ahead:
+        ends.setdefault(offset.group, {})[offset.spot] = offset.log_end
     return {group: _set_back(plan, site, group, offsets) for group, offsets in ends.items()}
 
 
@@ -177,7 +177,7 @@ def _offset_sync_seconds(plan: Plan, site: str) -> float | None:
     """How far committed offsets may trail: the longest of the links' sync intervals; None if one is not told."""
     try:
         intervals = [link.configs().get("consumer.offset.sync.ms") for link in links_at(plan, site)]
-        return max(float(str(each)) for each in intervals) / 1000
+        return max(float(str(interval)) for interval in intervals) / 1000
     except (LinkUnavailable, LinkRejected, ValueError):
         return None
 

@@ -48,8 +48,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.info("an execution is at it", execution=readiness.under_way)
         return document
     _publish(readiness)
-    for each in readiness.unready:
-        logger.warning("not ready", check=each.name, status=each.status, evidence=each.evidence, remedy=each.remedy)
+    for check in readiness.unready:
+        logger.warning("not ready", check=check.name, status=check.status, evidence=check.evidence, remedy=check.remedy)
     try:
         kept = keep(book, document)
         tell(plan.name, kept.untold)

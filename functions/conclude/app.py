@@ -71,17 +71,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _conclude(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
     execution = request.execution
     plan = claimed_plan(book, execution)
-    kept = book.execution(execution.plan, execution.name)
-    if kept is None or kept.status != request.outcome or request.outcome == "failed":
+    record = book.execution(execution.plan, execution.name)
+    if record is None or record.status != request.outcome or request.outcome == "failed":
         book.hold(execution)
     steps = book.steps(execution)
     promoting = any(record.step == "promote_mirrors" for record in steps) and not execution.dry_run
     loss = _loss(request, book) if promoting else None
     report = execution_report(plan, execution, request.outcome, request.why, steps, loss)
     before = predecessors(book, execution)
-    found = where_the_name_leads(plan, steps) if before and request.outcome == "stood-down" else None
-    moved = found if found == execution.to_site else None
-    report |= {"predecessors": [each.as_document() for each in before], "clients_found_at": found}
+    clients_at = where_the_name_leads(plan, steps) if before and request.outcome == "stood-down" else None
+    moved = clients_at if clients_at == execution.to_site else None
+    report |= {"predecessors": [predecessor.as_document() for predecessor in before], "clients_found_at": clients_at}
     document = report | {"stopped_at": request.stopped_at, "error": request.error, "redrives": request.redrives}
     book.conclude(execution, request.outcome, document, _denial(execution, document, steps), active=moved)
     if execution.dry_run:
@@ -124,10 +124,10 @@ def _loss(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
     try:
         return known_loss(book, execution)
     except LeaseLost:
-        kept = book.execution(execution.plan, execution.name)
-        if kept is None or kept.status != request.outcome:
+        record = book.execution(execution.plan, execution.name)
+        if record is None or record.status != request.outcome:
             raise
-        return dict(kept.document.get("loss") or {})
+        return dict(record.document.get("loss") or {})
 
 
 def _how_to_go_on(execution: Execution) -> str:

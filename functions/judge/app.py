@@ -66,16 +66,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     ledger = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
     parsed = parse_event(event, account=os.environ["STATE_MACHINE_ARN"].split(":")[4])
-    metrics.add_metric("SignalsJudged", MetricUnit.Count, max(1, sum(len(each.signals) for each in parsed.by_plan)))
+    metrics.add_metric(
+        "SignalsJudged", MetricUnit.Count, max(1, sum(len(of_plan.signals) for of_plan in parsed.by_plan))
+    )
     if not parsed.by_plan:
         logger.warning("no plan is meant", source=parsed.source, why=parsed.why_none)
         return {"source": parsed.source, "judged": [], "why": parsed.why_none}
     judged, failures = [], []
-    for each in parsed.by_plan:
+    for of_plan in parsed.by_plan:
         try:
-            judged.append(_judge(each, ledger))
+            judged.append(_judge(of_plan, ledger))
         except FailoverError as error:
-            logger.warning("not judged to the end", plan=each.plan.name, error=type(error).__name__, why=str(error))
+            logger.warning("not judged to the end", plan=of_plan.plan.name, error=type(error).__name__, why=str(error))
             failures.append(error)
     if failures:
         raise failures[0]
@@ -92,17 +94,17 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
                 lambda signal: save_signal(ledger, plan.name, signal, plan.policy.probe_max_age_seconds), heard.signals
             )
         )
-        known = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
+        current = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
         state, last = standing.result(), before.result()
-    now, well = time.time(), not any(signal.says_lost for signal in known)
+    now, well = time.time(), not any(signal.says_lost for signal in current)
     if heard.frequent and well and not state.denial and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
         return {"plan": plan.name, "kept": saved, "started": None, "why": "all is well"}
-    case = _case(plan, state, known, ledger)
+    case = _case(plan, state, current, ledger)
     decision = judge(case)
     if not heard.frequent and (wait := only_too_young(case, decision)) is not None and wait <= WAIT_AT_MOST_S:
         time.sleep(wait)
-        known = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
-        case = _case(plan, ledger.state(plan.name, plan.home), known, ledger)
+        current = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
+        case = _case(plan, ledger.state(plan.name, plan.home), current, ledger)
         decision = judge(case)
     started, failure = _started(case, decision, plan, ledger)
     on = tuple(dict.fromkeys(signal.source for signal in heard.signals))
@@ -110,7 +112,9 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
     record_decision(ledger, record, last)
     _all_well()[plan.name] = now if well else 0.0
     answer = {"plan": plan.name, "kept": saved, "started": started, "why": decision.why}
-    logger.info("judged", extra={**answer, "votes": decision.votes, "heard": [_spoken(each) for each in heard.signals]})
+    logger.info(
+        "judged", extra={**answer, "votes": decision.votes, "heard": [_spoken(signal) for signal in heard.signals]}
+    )
     if failure is not None:
         notify_withheld(record, state.epoch, str(failure), type(failure).__name__)
         raise failure
@@ -121,11 +125,11 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
     return answer
 
 
-def _case(plan: Plan, state: PlanState, known: tuple[Signal, ...], ledger: Ledger) -> Case:
+def _case(plan: Plan, state: PlanState, signals: tuple[Signal, ...], ledger: Ledger) -> Case:
     """The question, as the ledger and Step Functions answer it now. A denial ends when the site is seen well again."""
     ended = ended_holder(state)
     case = Case(
-        evidence=Evidence(lost_site=state.active, standby_site=plan.other(state.active), signals=known),
+        evidence=Evidence(lost_site=state.active, standby_site=plan.other(state.active), signals=signals),
         policy=plan.policy,
         state=state,
         manual=False,

@@ -33,7 +33,7 @@ class PromoteRequest(Request):
 
 
 @dataclass(frozen=True)
-class Left:
+class Unpromoted:
     """A mirror that is not STOPPED, on its link; `mirror` None: it was in the inventory and is listed no more."""
 
     topic: str
@@ -55,65 +55,68 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
     execution = request.execution
     links = links_at(plan, execution.to_site)
     try:
-        found = {link: link.mirrors() for link in links}
+        by_link = {link: link.mirrors() for link in links}
     except LinkUnavailable as error:
         if request.last_chance:
             raise
         return waiting(unreachable=str(error))
-    mirrors = [mirror for of_link in found.values() for mirror in of_link]
-    expected = {} if execution.dry_run else _expected(request, found)
-    left = _left(found, expected)
+    mirrors = [mirror for of_link in by_link.values() for mirror in of_link]
+    expected = {} if execution.dry_run else _expected(request, by_link)
+    unpromoted = _unpromoted(by_link, expected)
     facts: dict[str, Any] = {"mirrors": len(mirrors), "by_status": by_status(mirrors)}
     if not mirrors:
         raise StandbyChanged(f"{execution.to_site} holds no mirror under {', '.join(link.name for link in links)}")
     if execution.dry_run:
-        rejected, trouble = _ask(left, validate_only=True)
-        return done(**facts, would_promote=len(left), rejected=_named(rejected), unreachable=trouble[:NAMED])
-    if not left:
+        rejected, trouble = _ask(unpromoted, validate_only=True)
+        return done(**facts, would_promote=len(unpromoted), rejected=_named(rejected), unreachable=trouble[:NAMED])
+    if not unpromoted:
         return done(**facts, left_behind=[])
-    rejected, trouble = _ask(left, validate_only=False)
-    if request.last_chance or _hopeless(left, rejected):
-        stuck = _explained(left, rejected)
-        if plan.policy.on_stuck_mirrors == "go-on" and len(left) < len(mirrors):
-            return done(**facts, left_behind=stuck, left_behind_count=len(left))
+    rejected, trouble = _ask(unpromoted, validate_only=False)
+    if request.last_chance or _hopeless(unpromoted, rejected):
+        stuck = _explained(unpromoted, rejected)
+        if plan.policy.on_stuck_mirrors == "go-on" and len(unpromoted) < len(mirrors):
+            return done(**facts, left_behind=stuck, left_behind_count=len(unpromoted))
         raise PromotionRejected(
-            f"{len(left)} of {len(mirrors)} mirrors on {execution.to_site} are not STOPPED: {'; '.join(stuck)}. Mend"
-            " them and redrive, or set policy.on_stuck_mirrors to go-on and redrive to leave them behind"
+            f"{len(unpromoted)} of {len(mirrors)} mirrors on {execution.to_site} are not STOPPED: {'; '.join(stuck)}."
+            " Mend them and redrive, or set policy.on_stuck_mirrors to go-on and redrive to leave them behind"
         )
     return waiting(
-        **facts, left=[str(each) for each in left[:NAMED]], rejected=_named(rejected), unreachable=trouble[:NAMED]
+        **facts,
+        left=[str(mirror) for mirror in unpromoted[:NAMED]],
+        rejected=_named(rejected),
+        unreachable=trouble[:NAMED],
     )
 
 
-def _expected(request: PromoteRequest, found: dict[MirrorLink, list[Mirror]]) -> Inventory:
+def _expected(request: PromoteRequest, by_link: dict[MirrorLink, list[Mirror]]) -> Inventory:
     """The inventory, with what appeared since it was taken."""
-    known = inventory(ledger(), request.execution)
+    recorded = inventory(ledger(), request.execution)
     appeared: Inventory = {}
-    for link, mirrors in found.items():
-        appeared |= listed(link.name, [mirror for mirror in mirrors if mirror.topic not in known])
+    for link, mirrors in by_link.items():
+        appeared |= listed(link.name, [mirror for mirror in mirrors if mirror.topic not in recorded])
     if appeared:
-        keep_inventory(ledger(), request.execution, known | appeared)
-    return known | appeared
+        keep_inventory(ledger(), request.execution, recorded | appeared)
+    return recorded | appeared
 
 
-def _left(found: dict[MirrorLink, list[Mirror]], expected: Inventory) -> list[Left]:
-    here = {mirror.topic for mirrors in found.values() for mirror in mirrors}
+def _unpromoted(by_link: dict[MirrorLink, list[Mirror]], expected: Inventory) -> list[Unpromoted]:
+    here = {mirror.topic for mirrors in by_link.values() for mirror in mirrors}
     pending = {topic for topic, entry in expected.items() if entry.status == PENDING_STOPPED}
-    left = [
-        Left(mirror.topic, link, mirror, mirror.topic in pending)
-        for link, mirrors in found.items()
+    unpromoted = [
+        Unpromoted(mirror.topic, link, mirror, mirror.topic in pending)
+        for link, mirrors in by_link.items()
         for mirror in mirrors
         if mirror.status != STOPPED
     ]
-    return left + [Left(topic, None, None) for topic in sorted(expected.keys() - here)]
+    return unpromoted + [Unpromoted(topic, None, None) for topic in sorted(expected.keys() - here)]
 
 
-def _ask(left: list[Left], *, validate_only: bool) -> tuple[list[Rejection], list[str]]:
+def _ask(unpromoted: list[Unpromoted], *, validate_only: bool) -> tuple[list[Rejection], list[str]]:
     """Ask for the idle ones, batch by batch; what was rejected, and which batches got no answer."""
     idle: dict[MirrorLink, list[str]] = {}
-    for each in left:
-        if each.link is not None and each.idle:
-            idle.setdefault(each.link, []).append(each.topic)
+    for entry in unpromoted:
+        if entry.link is not None and entry.idle:
+            idle.setdefault(entry.link, []).append(entry.topic)
     batches = [
         (link, topics[first : first + BATCH]) for link, topics in idle.items() for first in range(0, len(topics), BATCH)
     ]
@@ -135,37 +138,37 @@ def _ask(left: list[Left], *, validate_only: bool) -> tuple[list[Rejection], lis
     return rejected, [answer for answer in answers if isinstance(answer, str)]
 
 
-def _hopeless(left: list[Left], rejected: list[Rejection]) -> bool:
+def _hopeless(unpromoted: list[Unpromoted], rejected: list[Rejection]) -> bool:
     """Whether asking again is of no use for any of them: all gone, or refused and, looked at again, in a state that
     nothing leads out of by itself."""
     refused = {row.topic for row in rejected if not row.may_pass}
-    if len(left) > NAMED or not all(each.mirror is None or each.topic in refused for each in left):
+    if len(unpromoted) > NAMED or not all(entry.mirror is None or entry.topic in refused for entry in unpromoted):
         return False
-    return all(each.link is None or not _on_its_way(each.link.mirror(each.topic)) for each in left)
+    return all(entry.link is None or not _on_its_way(entry.link.mirror(entry.topic)) for entry in unpromoted)
 
 
 def _on_its_way(mirror: Mirror) -> bool:
     return mirror.status == STOPPED or mirror.status.startswith("PENDING_")
 
 
-def _explained(left: list[Left], rejected: list[Rejection]) -> list[str]:
+def _explained(unpromoted: list[Unpromoted], rejected: list[Rejection]) -> list[str]:
     """The first of them, each with what keeps it."""
     refused = {row.topic: f"refused: {row.code} {row.message}" for row in rejected}
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
-        errors = list(pool.map(_errors, left[:NAMED]))
-    said = [
-        ", ".join(filter(None, [str(each), *quoted, refused.get(each.topic)]))
-        for each, quoted in zip(left, errors, strict=False)
+        errors = list(pool.map(_errors, unpromoted[:NAMED]))
+    explanations = [
+        ", ".join(filter(None, [str(entry), *quoted, refused.get(entry.topic)]))
+        for entry, quoted in zip(unpromoted, errors, strict=False)
     ]
-    more = len(left) - len(said)
-    return [*said, f"and {more} more"] if more else said
+    more = len(unpromoted) - len(explanations)
+    return [*explanations, f"and {more} more"] if more else explanations
 
 
-def _errors(left: Left) -> tuple[str, ...]:
-    if left.link is None:
+def _errors(unpromoted: Unpromoted) -> tuple[str, ...]:
+    if unpromoted.link is None:
         return ()
     try:
-        mirror = left.link.mirror(left.topic)
+        mirror = unpromoted.link.mirror(unpromoted.topic)
     except LinkUnavailable as error:
         return (str(error),)
     return (*filter(None, [mirror.error]), *mirror.transition_errors)

@@ -19,14 +19,14 @@ from failover.kafka.cluster import cluster_id
 from failover.kafka.factory import as_client
 from failover.plan.model import Plan, Site
 
-ASKED_AT_ONCE = 16
+LOOKS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """Something that was looked at: in words, and whether it is as it has to be."""
 
-    said: str
+    what: str
     holds: bool = True
 
 
@@ -38,72 +38,72 @@ def verify(request: Request, plan: Plan) -> Report:
     ways = {f"fleet {fleet.name}": fleet.bootstrap for fleet in standby.fleets}
     if not execution.dry_run:
         ways["the client hostname"] = plan.bootstrap
-    with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
-        left_behind = pool.submit(_left_behind, plan.site(execution.from_site), execution.to_site)
+    with ThreadPoolExecutor(max_workers=LOOKS_AT_ONCE) as pool:
+        lost_site = pool.submit(_fleets_of_lost_site, plan.site(execution.from_site), execution.to_site)
         through = [pool.submit(client.passes, where, bootstrap) for where, bootstrap in ways.items()]
         looks = pool.map(lambda fleet: _look(fleet, plan.name), fleets)
         states = dict(zip((name for name, _ in fleets), looks, strict=True))
-        asked = [
+        instance_checks = [
             pool.submit(client.asks, instance)
             for state in states.values()
             if isinstance(state, FleetState)
             for instance in state.instances
         ]
-        found = [each for name, state in states.items() for each in _routed(name, state, execution.to_site)]
-        found += [each for way in through for each in way.result()]
-        found += [each.result() for each in asked]
+        findings = [finding for name, state in states.items() for finding in _routed(name, state, execution.to_site)]
+        findings += [finding for way in through for finding in way.result()]
+        findings += [finding.result() for finding in instance_checks]
         swapping = [(name, fleet) for name, fleet in fleets if _auth_failures(states[name])]
         again = pool.map(lambda fleet: _look(fleet, plan.name), swapping)
         after = dict(zip((name for name, _ in swapping), again, strict=True))
-        found += [each for name, state in after.items() for each in _swaps(name, states[name], state)]
-    proven = [each.said for each in found if each.holds]
-    unproven = [each.said for each in found if not each.holds]
-    left = left_behind.result()
+        findings += [finding for name, state in after.items() for finding in _swaps(name, states[name], state)]
+    proven = [finding.what for finding in findings if finding.holds]
+    unproven = [finding.what for finding in findings if not finding.holds]
+    of_lost_site = lost_site.result()
     if execution.dry_run:
-        return done(proven=proven, would_still_have_to_prove=unproven, left_behind=left)
+        return done(proven=proven, would_still_have_to_prove=unproven, left_behind=of_lost_site)
     if unproven:
-        return waiting(proven=proven, unproven=unproven, left_behind=left)
-    return done(proven=proven, left_behind=left)
+        return waiting(proven=proven, unproven=unproven, left_behind=of_lost_site)
+    return done(proven=proven, left_behind=of_lost_site)
 
 
 @dataclass(frozen=True)
 class Client:
-    """What a client of the plan can do, who should be led to the cluster `wanted`. `writes`: canary records, too."""
+    """What a client of the plan can do, who should be led to the cluster `expected`. `writes`: canary records, too."""
 
     plan: Plan
-    wanted: str
+    expected: str
     writes: bool
 
-    def passes(self, where: str, bootstrap: str) -> list[Found]:
+    def passes(self, where: str, bootstrap: str) -> list[Finding]:
         """Through a route: which cluster answers, and if a canary record can be written and read back."""
         topic = self.plan.clients.canary_topic
 
-        def ask(settings: Settings) -> list[Found]:
-            if (found := cluster_id(settings)) != self.wanted:
-                return [Found(f"through {where} cluster {found} answers, not {self.wanted}", False)]
-            led = Found(f"{where} leads to {self.wanted}")
+        def ask(settings: Settings) -> list[Finding]:
+            if (cluster := cluster_id(settings)) != self.expected:
+                return [Finding(f"through {where} cluster {cluster} answers, not {self.expected}", False)]
+            led = Finding(f"{where} leads to {self.expected}")
             if not self.writes:
                 return [led]
             partition, offset = write_and_read_back(settings, topic)
-            return [led, Found(f"canary written and read back through {where} at {topic}[{partition}]@{offset}")]
+            return [led, Finding(f"canary written and read back through {where} at {topic}[{partition}]@{offset}")]
 
         try:
             return as_client(self.plan, bootstrap, ask)
         except KafkaUnavailable as error:
-            return [Found(f"through {where}: {error}", False)]
+            return [Finding(f"through {where}: {error}", False)]
 
-    def asks(self, instance: Instance) -> Found:
+    def asks(self, instance: Instance) -> Finding:
         """An instance itself, not through the load balancer: which cluster it is on, and if it is one of before."""
         bootstrap, name = instance.bootstrap, f"instance {instance.name}"
         if instance.proof is None:
-            return Found(f"{name} is not proven to run the wanted route", False)
+            return Finding(f"{name} is not proven to run the wanted route", False)
         if bootstrap is None:
-            return Found(f"{name} could not be asked: its address is not known", False)
+            return Finding(f"{name} could not be asked: its address is not known", False)
         try:
-            found = as_client(self.plan, bootstrap, cluster_id)
+            cluster = as_client(self.plan, bootstrap, cluster_id)
         except FailoverError as error:
-            return Found(f"{name} is on no cluster that answers ({error})", False)
-        return Found(f"{name} is on {found}", found == self.wanted)
+            return Finding(f"{name} is on no cluster that answers ({error})", False)
+        return Finding(f"{name} is on {cluster}", cluster == self.expected)
 
 
 def _look(fleet: tuple[str, Fleet], route: str) -> FleetState | FleetUnavailable:
@@ -113,53 +113,53 @@ def _look(fleet: tuple[str, Fleet], route: str) -> FleetState | FleetUnavailable
         return error
 
 
-def _routed(name: str, state: FleetState | FleetUnavailable, wanted: str) -> Iterator[Found]:
+def _routed(name: str, state: FleetState | FleetUnavailable, expected: str) -> Iterator[Finding]:
     """Whether a fleet is routed to where it has to be, and has an instance at all."""
     if isinstance(state, FleetUnavailable):
-        yield Found(f"fleet {name} is out of reach, and its instances with it: {state}", False)
-    elif state.target != wanted:
-        yield Found(f"fleet {name} is routed to {state.target or 'what the plan does not name'}", False)
+        yield Finding(f"fleet {name} is out of reach, and its instances with it: {state}", False)
+    elif state.target != expected:
+        yield Finding(f"fleet {name} is routed to {state.target or 'what the plan does not name'}", False)
     elif not state.instances:
-        yield Found(f"fleet {name} has no instance: {state.detail}", False)
+        yield Finding(f"fleet {name} has no instance: {state.detail}", False)
 
 
 def _auth_failures(state: FleetState | FleetUnavailable) -> Mapping[str, int]:
     """How many swaps of credentials have failed, by instance, where the instance tells."""
     instances = state.instances if isinstance(state, FleetState) else ()
-    return {each.name: each.auth_failures for each in instances if each.auth_failures is not None}
+    return {instance.name: instance.auth_failures for instance in instances if instance.auth_failures is not None}
 
 
-def _swaps(name: str, before: FleetState | FleetUnavailable, after: FleetState | FleetUnavailable) -> Iterator[Found]:
+def _swaps(name: str, before: FleetState | FleetUnavailable, after: FleetState | FleetUnavailable) -> Iterator[Finding]:
     """Whether swaps of credentials failed while the fleet was asked; a count that can't be compared proves nothing."""
     if isinstance(after, FleetUnavailable):
-        yield Found(f"fleet {name} could not be asked again whether swaps of credentials failed: {after}", False)
+        yield Finding(f"fleet {name} could not be asked again whether swaps of credentials failed: {after}", False)
         return
     now = _auth_failures(after)
     for instance, then in _auth_failures(before).items():
         count = now.get(instance)
         if count is None:
-            yield Found(f"instance {instance} did not tell again how many swaps of credentials have failed", False)
+            yield Finding(f"instance {instance} did not tell again how many swaps of credentials have failed", False)
         elif count < then:
-            yield Found(f"instance {instance} was started anew while its swaps of credentials were counted", False)
+            yield Finding(f"instance {instance} was started anew while its swaps of credentials were counted", False)
         elif count > then:
-            yield Found(f"instance {instance}: {count - then} swaps of credentials failed meanwhile", False)
+            yield Finding(f"instance {instance}: {count - then} swaps of credentials failed meanwhile", False)
         else:
-            yield Found(f"instance {instance}: no swap of credentials failed meanwhile")
+            yield Finding(f"instance {instance}: no swap of credentials failed meanwhile")
 
 
-def _left_behind(site: Site, wanted: str) -> dict[str, str]:
+def _fleets_of_lost_site(site: Site, expected: str) -> dict[str, str]:
     """What is left of the fleets of the lost site, by name."""
-    told = {}
+    states = {}
     for name, fleet in fleets_of(site):
         try:
             state = fleet.look()
         except (FleetUnavailable, FleetRejected) as error:
-            told[name] = f"out of reach: {error}"
+            states[name] = f"out of reach: {error}"
         else:
             where = f"routed to {state.target or 'what the plan does not name'}"
             old = f", not proven: {', '.join(state.unproven)}" if state.unproven else ""
-            told[name] = f"{where}, {len(state.instances)} instances{old if state.target == wanted else ''}"
-    return told
+            states[name] = f"{where}, {len(state.instances)} instances{old if state.target == expected else ''}"
+    return states
 
 
 handler = step("verify", Request, verify)

@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "plan": plan.name,
         "vantage": view.vantage,
         "ill": view.ill,
-        "probes": [_seen(probe) for probe in view.probes],
+        "probes": [_result(probe) for probe in view.probes],
         "untold": untold,
     }
 
@@ -76,5 +76,5 @@ def _publish(plan: str, vantage: str, probe: Probe) -> None:
         metric.add_dimension("vantage", vantage)
 
 
-def _seen(probe: Probe) -> dict[str, Any]:
+def _result(probe: Probe) -> dict[str, Any]:
     return {"site": probe.site, "service": probe.service, "healthy": probe.healthy, "why": probe.why}

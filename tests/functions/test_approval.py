@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from failover.errors import MalformedEvent, ServiceRejected
-from failover.execution.approval import NothingAsked, SamePerson
+from failover.execution.approval import NoQuestion, SamePerson
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from tests.functions.conftest import Message
@@ -234,7 +234,7 @@ def test_the_command_line_answers_without_a_link(asked: Any, call: Call, states:
 
 def test_nobody_can_answer_what_nobody_asked(deployed: Any, call: Call, states: States) -> None:
     sample = json.loads((EVENTS / "answer_approval.json").read_text())
-    with pytest.raises(NothingAsked):
+    with pytest.raises(NoQuestion):
         call("answer_approval", sample)
     assert states.taken == []
 
@@ -326,6 +326,6 @@ def test_the_answer_to_one_execution_is_none_to_another_whose_name_begins_alike(
     execution = call("claim", start)["execution"]
     call("request_approval", {"execution": execution, "task_token": "of the tenth", "assessed": ASSESSED})
     other = {"plan": "orders", "execution": "by-hand-1", "answer": "approve", "by": "Ada"}
-    with pytest.raises(NothingAsked):
+    with pytest.raises(NoQuestion):
         call("answer_approval", other)
     assert states.taken == []

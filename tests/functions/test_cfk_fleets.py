@@ -258,7 +258,7 @@ def test_a_redrive_after_the_cause_of_a_refusal_was_mended_asks_again_and_goes_o
     start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cfk_state, "REFUSED_AFTER_S", 1)
-    monkeypatch.setattr(rollout, "ASKED_AGAIN_AFTER_S", 4)
+    monkeypatch.setattr(rollout, "REFUSAL_VALID_S", 4)
     execution, fleet = start(instances=1, canary="crashes")
     call("switch_routes", switch(execution))
     for asked in (1, 2):  # the redrive that comes too early is refused as well

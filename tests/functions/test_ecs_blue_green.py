@@ -20,7 +20,7 @@ from drill.process import spawn
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.fleets import FleetState
 from failover.fleets.ecs import EcsService
-from failover.fleets.ecs_blue_green import LEFT, BlueGreenServices
+from failover.fleets.ecs_blue_green import SWITCHED_AT_TAG, BlueGreenServices
 from failover.plan.fleets import EcsBlueGreenFleet
 from failover.plan.model import parse
 
@@ -269,7 +269,7 @@ def test_a_tag_that_tells_no_time_leaves_every_task_in_doubt(world: World) -> No
     world.until("west")
     world.scale("east", 1)
     (service,) = world.ecs.describe_services(cluster="gateways", services=[GROUPS_OF["east"]])["services"]
-    world.ecs.tag_resource(resourceArn=service["serviceArn"], tags=[{"key": LEFT, "value": "yesterday"}])
+    world.ecs.tag_resource(resourceArn=service["serviceArn"], tags=[{"key": SWITCHED_AT_TAG, "value": "yesterday"}])
     assert not world.fleet.look().settled
 
 

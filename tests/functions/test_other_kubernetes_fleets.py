@@ -261,7 +261,7 @@ def test_a_target_that_the_operator_does_not_find_is_told_in_its_words(
     open_source: Any, document: dict[str, Any], begin: Any, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kroxylicious_module, "REFUSED_AFTER_S", 1)
-    monkeypatch.setattr(rollout, "ASKED_AGAIN_AFTER_S", 4)
+    monkeypatch.setattr(rollout, "REFUSAL_VALID_S", 4)
     fleet = open_source()
     document["sites"]["west"]["fleets"][0]["services"]["west"] = "west-2"
     execution = begin(document)

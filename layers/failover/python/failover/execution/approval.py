@@ -34,7 +34,7 @@ class BadLink(Refused):
     """A link that was not signed by this stack, was changed on the way, or has expired."""
 
 
-class NothingAsked(Refused):
+class NoQuestion(Refused):
     """The execution asks nobody, or does not wait for an answer any more."""
 
 
@@ -74,7 +74,7 @@ def link(question: Question) -> str | None:
     return f"{base}?{urlencode(fields | {'signature': _signature(question)})}"
 
 
-def asked(query: Mapping[str, str]) -> Question:
+def verified_question(query: Mapping[str, str]) -> Question:
     """The question of a link.
 
     Raises:
@@ -83,39 +83,39 @@ def asked(query: Mapping[str, str]) -> Question:
     """
     try:
         question = Question(query["plan"], query["execution"], int(query["expires"]))
-        given = query["signature"]
+        signature = query["signature"]
     except (KeyError, ValueError):
         raise BadLink("this link is not whole; open it as it was sent") from None
-    if not hmac.compare_digest(_signature(question).encode(), given.encode()):
+    if not hmac.compare_digest(_signature(question).encode(), signature.encode()):
         raise BadLink("this link was not signed by this controller")
     if question.expires < time.time():
         raise BadLink("this link has expired; the execution waits for no answer any more")
     return question
 
 
-def answer(book: Ledger, plan: str, execution: str, given: Answer, by: str, why: str) -> Answered:
+def answer(book: Ledger, plan: str, execution: str, reply: Answer, by: str, why: str) -> Answered:
     """Write the answer down, once, and hand what was written down to the waiting execution; again, it does no harm.
 
     Raises:
-        NothingAsked: if the execution asked nobody or waits no more.
+        NoQuestion: if the execution asked nobody or waits no more.
         SamePerson: if it is approved under the name of who started it.
         LedgerUnavailable, ServiceUnavailable: AWS did not answer; answer again.
     """
     sort = f"approval#{execution}"
     waiting = book.item(plan, sort)
     if waiting is None:
-        raise NothingAsked(f"{execution} of plan {plan!r} asks nobody")
+        raise NoQuestion(f"{execution} of plan {plan!r} asks nobody")
     starter = waiting.get("started_by", "")
-    if given == "approve" and starter and same_name(starter, by):
+    if reply == "approve" and starter and same_name(starter, by):
         raise SamePerson(f"{by} started {execution}: another person has to approve it")
     first = book.set_once(
-        plan, sort, {"answer": given, "answered_by": by, "answered_why": why, "answered_at": str(time.time())}
+        plan, sort, {"answer": reply, "answered_by": by, "answered_why": why, "answered_at": str(time.time())}
     )
-    kept = book.item(plan, sort)
-    if kept is None:
-        raise NothingAsked(f"{execution} of plan {plan!r} asks nobody any more")
-    answered = Answered(kept["answer"], kept["answered_by"], float(kept["answered_at"]), now=first)
-    _hand_over(kept["token"], answered, kept["answered_why"])
+    record = book.item(plan, sort)
+    if record is None:
+        raise NoQuestion(f"{execution} of plan {plan!r} asks nobody any more")
+    answered = Answered(record["answer"], record["answered_by"], float(record["answered_at"]), now=first)
+    _hand_over(record["token"], answered, record["answered_why"])
     return answered
 
 
@@ -133,7 +133,7 @@ def _hand_over(token: str, answered: Answered, why: str) -> None:
         if error_code(error) not in _NOT_WAITING:
             raise
         if answered.now:
-            raise NothingAsked("the execution does not wait for an answer any more") from None
+            raise NoQuestion("the execution does not wait for an answer any more") from None
 
 
 def _signature(question: Question) -> str:

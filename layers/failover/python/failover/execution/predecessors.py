@@ -42,9 +42,9 @@ def predecessors(book: Ledger, execution: Execution) -> list[Predecessor]:
     Raises:
         LedgerUnavailable
     """
-    found: list[Predecessor] = []
+    superseded: list[Predecessor] = []
     record = book.execution(execution.plan, execution.name)
-    while record and record.supersedes and len(found) < AT_MOST:
+    while record and record.supersedes and len(superseded) < AT_MOST:
         name = record.supersedes
         record = book.execution(execution.plan, name)
         reached = {
@@ -52,8 +52,8 @@ def predecessors(book: Ledger, execution: Execution) -> list[Predecessor]:
             for step in book.steps_of(execution.plan, name)
             if step.step.partition(":")[0] in _CHANGES
         }
-        found.append(Predecessor(execution=name, status=record.status if record else "not known", reached=reached))
-    return found
+        superseded.append(Predecessor(execution=name, status=record.status if record else "not known", reached=reached))
+    return superseded
 
 
 def where_the_name_leads(plan: Plan, steps: Sequence[StepRecord]) -> str | None:

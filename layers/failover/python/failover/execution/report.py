@@ -94,14 +94,14 @@ def headline(report: dict[str, Any]) -> str:
         case "succeeded":
             return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"
         case "stood-down":
-            return f"{what}: stood down, {_left_behind(report)}"
+            return f"{what}: stood down, {_leftovers(report)}"
         case _:
             return f"{what}: FAILOVER STOPPED, a person is needed"
 
 
-def _left_behind(report: dict[str, Any]) -> str:
+def _leftovers(report: dict[str, Any]) -> str:
     """What an execution that changed nothing leaves behind; one that it superseded may have changed something."""
-    before = [each["execution"] for each in report.get("predecessors", ()) if each["reached"]]
+    before = [predecessor["execution"] for predecessor in report.get("predecessors", ()) if predecessor["reached"]]
     if not before:
         return "nothing was changed"
     where = report.get("clients_found_at")

@@ -90,14 +90,14 @@ def ended_holder(state: PlanState) -> Ended | None:
     """The holder of the plan's lease if it runs no more; None if it does, if there is none, or if nobody can tell."""
     if state.holder is None or not state.holder_arn:
         return None
-    asked = _last_answers()
-    when, run = asked.get(state.holder_arn, (0.0, None))
+    last_answers = _last_answers()
+    when, run = last_answers.get(state.holder_arn, (0.0, None))
     if time.monotonic() - when > ASK_AGAIN_S or run is None:
         try:
             run = describe_run(state.holder_arn)
         except (ServiceUnavailable, ServiceRejected):
             return None
-        asked[state.holder_arn] = (time.monotonic(), run)
+        last_answers[state.holder_arn] = (time.monotonic(), run)
     return None if run.under_way else Ended(state.holder, run.status, run.ended_at)
 
 

@@ -55,7 +55,7 @@ def waiting(retry_after: int = 1, **observed: Any) -> Report:
     return Report(status="waiting", observed=observed, retry_after=retry_after)
 
 
-Asked = TypeVar("Asked", bound=Request)
+StepRequest = TypeVar("StepRequest", bound=Request)
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
@@ -65,7 +65,9 @@ def ledger() -> Ledger:
 
 
 def step(
-    name: str | Callable[[Asked], str], model: type[Asked], look_and_act: Callable[[Asked, Plan], Report]
+    name: str | Callable[[StepRequest], str],
+    model: type[StepRequest],
+    look_and_act: Callable[[StepRequest, Plan], Report],
 ) -> Handler:
     """The Lambda handler of a step. `name`, or what it makes of the request, is the step's key in the ledger.
 

@@ -38,7 +38,7 @@ class Switch(Protocol):
     def turn_to(self, site: str) -> None:
         """Lead new connections to the colour of a site, if it still is as it was read."""
 
-    def left_at(self, site: str) -> list[str]:
+    def still_connected_to(self, site: str) -> list[str]:
         """The instances of a site's colour that had clients when they were led away, and may have them still."""
 
 
@@ -61,7 +61,7 @@ class BlueGreenFleet(ABC):
             return self._undecided(switch)
         state = self._colours[selected].look()
         target = state.target if state.target in (selected, FENCED) else None
-        previous = switch.left_at(self._other(selected))
+        previous = switch.still_connected_to(self._other(selected))
         stalled_because = state.stalled_because
         if previous and target == selected:
             stalled_because = (

@@ -39,7 +39,7 @@ PODS: Final = "api/v1 pods"
 CONFIG_PORT: Final = 9180
 FENCE: Final = {"scope": "ALL", "errorCode": "BROKER_NOT_AVAILABLE"}
 FENCE_SINCE: Final = (1, 2)
-_ASKED_AT_ONCE: Final = 16
+_PODS_AT_ONCE: Final = 16
 _DYNAMIC: Final = "its route is dynamic: it leads each topic by rules of its own, which a failover can't change"
 _PROBE_ID: Final = "fo-probe"
 _VERSION: Final = re.compile(r":v?(\d+)\.(\d+)\.")
@@ -136,26 +136,26 @@ class CfkGateway:
 
     def _patch(self, view: View, target: str) -> None:
         """The patch, tried without effect first: a server that does not know a field drops it without an error."""
-        wanted = self._spec_for(view, target)
-        stored = self._send(view, wanted, target, dry_run=True)
-        if target == FENCED and wanted["replicas"] and not is_fenced(stored["spec"]["routes"][view.index]):
-            wanted = copy.deepcopy(view.spec) | {"replicas": 0}
-        elif wanted.get("configId") is not None and stored["spec"].get("configId") != wanted["configId"]:
-            wanted.pop("configId")
-        self._send(view, wanted, target)
+        desired = self._spec_for(view, target)
+        stored = self._send(view, desired, target, dry_run=True)
+        if target == FENCED and desired["replicas"] and not is_fenced(stored["spec"]["routes"][view.index]):
+            desired = copy.deepcopy(view.spec) | {"replicas": 0}
+        elif desired.get("configId") is not None and stored["spec"].get("configId") != desired["configId"]:
+            desired.pop("configId")
+        self._send(view, desired, target)
 
-    def _send(self, view: View, wanted: dict[str, Any], target: str, *, dry_run: bool = False) -> Object:
-        operations, change = self._operations(view, wanted, target), self._change(view, wanted, target)
+    def _send(self, view: View, desired: dict[str, Any], target: str, *, dry_run: bool = False) -> Object:
+        operations, change = self._operations(view, desired, target), self._change(view, desired, target)
         return patched(self._api, GATEWAYS, view.gateway, operations, change, dry_run=dry_run)
 
     def _spec_for(self, view: View, target: str) -> dict[str, Any]:
         """The spec as it shall be."""
-        wanted = copy.deepcopy(view.spec)
-        wanted.setdefault("replicas", 1)
-        route = wanted["routes"][view.index]
+        desired = copy.deepcopy(view.spec)
+        desired.setdefault("replicas", 1)
+        route = desired["routes"][view.index]
         if target == FENCED:
-            if not _can_fence(wanted):
-                return wanted | {"replicas": 0}
+            if not _can_fence(desired):
+                return desired | {"replicas": 0}
             route["fence"] = FENCE
         else:
             domain = self._fleet.domains.get(target)
@@ -167,11 +167,11 @@ class CfkGateway:
                 route["security"] = route.get("security", {}) | {"secretStore": domain.secret_store}
             self._name_cluster(route, domain)
         last = change_of(view.gateway)
-        if wanted["replicas"] == 0:
-            wanted["replicas"] = (last.replicas if last is not None else None) or self._fleet.instances
-        if hot_reload(wanted):
-            wanted["configId"] = config_id(wanted, view.index)
-        return wanted
+        if desired["replicas"] == 0:
+            desired["replicas"] = (last.replicas if last is not None else None) or self._fleet.instances
+        if hot_reload(desired):
+            desired["configId"] = config_id(desired, view.index)
+        return desired
 
     def _name_cluster(self, route: dict[str, Any], domain: Domain) -> None:
         """Give the route the extension headers of a domain in place of those of another one; others stay."""
@@ -183,9 +183,9 @@ class CfkGateway:
             cluster = {name: value for name, value in (security.get("cluster") or {}).items() if name != HEADERS}
             route["security"] = security | {"cluster": cluster | ({HEADERS: headers} if headers else {})}
 
-    def _operations(self, view: View, wanted: dict[str, Any], target: str) -> list[dict[str, Any]]:
+    def _operations(self, view: View, desired: dict[str, Any], target: str) -> list[dict[str, Any]]:
         route = f"/spec/routes/{view.index}"
-        present, changed = view.route, wanted["routes"][view.index]
+        present, changed = view.route, desired["routes"][view.index]
         operations: list[dict[str, Any]] = [{"op": "test", "path": f"{route}/name", "value": self._fleet.route}]
         if target != FENCED:
             operations.append({"op": "add", "path": f"{route}/streamingDomain", "value": changed["streamingDomain"]})
@@ -195,22 +195,22 @@ class CfkGateway:
             operations.append({"op": "add", "path": f"{route}/fence", "value": changed["fence"]})
         elif present.get("fence"):
             operations.append({"op": "remove", "path": f"{route}/fence"})
-        if wanted["replicas"] != view.spec.get("replicas", 1):
-            operations.append({"op": "add", "path": "/spec/replicas", "value": wanted["replicas"]})
-        if wanted.get("configId") != view.spec.get("configId"):
-            operations.append({"op": "add", "path": "/spec/configId", "value": wanted["configId"]})
+        if desired["replicas"] != view.spec.get("replicas", 1):
+            operations.append({"op": "add", "path": "/spec/replicas", "value": desired["replicas"]})
+        if desired.get("configId") != view.spec.get("configId"):
+            operations.append({"op": "add", "path": "/spec/configId", "value": desired["configId"]})
         return operations
 
     @staticmethod
-    def _change(view: View, wanted: dict[str, Any], target: str) -> Change:
+    def _change(view: View, desired: dict[str, Any], target: str) -> Change:
         last = change_of(view.gateway)
         # What the operator has against the same change, and is asked about again, is an answer if it stands on.
         same = view.change if view.target == target else None
         stale = [it for it in conditions_of(view.gateway) if same is None or not (is_failure(it) and is_new(it, same))]
         return Change(
-            id=str(wanted.get("configId") or uuid.uuid4().hex),
+            id=str(desired.get("configId") or uuid.uuid4().hex),
             to=target,
-            tier=view.tier if hot_reload(wanted) else ROLL,
+            tier=view.tier if hot_reload(desired) else ROLL,
             at=round(view.now, 3),
             before=tuple(pod["metadata"]["uid"] for pod in view.pods),
             conditions=digests(stale),
@@ -221,7 +221,7 @@ class CfkGateway:
         """The Gateway first: what is read after it is not older than the spec it is held against."""
         gateway = self._api.get(GATEWAYS, self._fleet.gateway)
         labels = {"app": self._fleet.gateway, "platform.confluent.io/type": "gateway"}
-        with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
+        with ThreadPoolExecutor(max_workers=_PODS_AT_ONCE) as pool:
             deployment = pool.submit(self._api.get_if_there, DEPLOYMENTS, self._fleet.gateway)  # called like it
             pods = self._api.find(PODS, labels)
             now = time.time()

@@ -77,7 +77,7 @@ class Selector:
             operations.insert(0, {"op": "add", "path": "/spec/selector", "value": {}})
         patched(self.api, SERVICES, self.service, operations, change)
 
-    def left_at(self, site: str) -> list[str]:
+    def still_connected_to(self, site: str) -> list[str]:
         """The pods that were there when the selector was turned away from them."""
         change = change_of(self.service)
         if change is None or self.selected != {change.to}:

@@ -244,7 +244,7 @@ class View(Rollout):
             names = ", ".join(pod["metadata"]["name"] for pod in self.replaceable)
             return f"the operator reports success, but {names} did not reload: must be replaced"
         if self.refusal is not None and not self.refusal.is_answer:
-            return self.refusal.to_be_asked_again
+            return self.refusal.retry_because
         if self.target is None or self.scaled_to_zero or not hot_reload(self.spec):
             return None
         if self.has_no_ids and self.change is not None:

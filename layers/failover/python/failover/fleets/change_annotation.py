@@ -76,7 +76,9 @@ def conditions_of(thing: Object) -> list[Mapping[str, Any]]:
     """The conditions in an object's status, without what is none."""
     status = thing.get("status")
     conditions = status.get("conditions") if isinstance(status, dict) else None
-    return [each for each in conditions if isinstance(each, dict)] if isinstance(conditions, list) else []
+    return (
+        [condition for condition in conditions if isinstance(condition, dict)] if isinstance(conditions, list) else []
+    )
 
 
 def observed_generation(status: object) -> int:
@@ -87,7 +89,7 @@ def observed_generation(status: object) -> int:
 
 def digests(conditions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Each condition in short, by type: what does not differ is what stood there before."""
-    return {str(each.get("type")): _digest(each) for each in conditions}
+    return {str(condition.get("type")): _digest(condition) for condition in conditions}
 
 
 def is_new(condition: Mapping[str, Any], change: Change) -> bool:

@@ -31,7 +31,7 @@ ALL_AT_ONCE: Final = {"minimumHealthyPercent": 0, **_NEVER_BACK}
 ROLLING: Final = {"minimumHealthyPercent": 100, **_NEVER_BACK}
 ADMIN_PORT: Final = 9190
 _ANY_ADDRESS: Final = (None, "", "0.0.0.0", "::")  # noqa: S104 - those that lead nowhere from another host
-KEPT_S: Final = 30
+DRAINING_S: Final = 30
 _TERMINATES: Final = "deregistration_delay.connection_termination.enabled"
 _DELAY: Final = "deregistration_delay.timeout_seconds"
 _REGISTER: Final = "register it again, and name the new revision in the plan"
@@ -64,8 +64,8 @@ class EcsService:
         service = self._service()
         deployments = service.get("deployments", [])
         primary = _primary(service)
-        wanted = primary.get("taskDefinition", service.get("taskDefinition"))
-        target = next((site for site, arn in self._fleet.task_definitions.items() if arn == wanted), None)
+        current = primary.get("taskDefinition", service.get("taskDefinition"))
+        target = next((site for site, arn in self._fleet.task_definitions.items() if arn == current), None)
         tasks = self._tasks()
         running = [t for t in tasks if t.get("lastStatus") == "RUNNING" and t.get("desiredStatus") != "STOPPED"]
         desired = int(service.get("desiredCount", 0))
@@ -74,17 +74,17 @@ class EcsService:
             return FleetState(
                 target=FENCED, settled=not tasks, instances=(), detail=detail, fence_kind="scaled to zero"
             )
-        previous = [task for task in tasks if task.get("taskDefinitionArn") != wanted]
+        previous = [task for task in tasks if task.get("taskDefinitionArn") != current]
         alone = len(deployments) == 1 and not previous
         settled = alone and len(running) >= desired and primary.get("rolloutState", "COMPLETED") == "COMPLETED"
-        runs = str(wanted).rsplit("/", 1)[-1]
+        runs = str(current).rsplit("/", 1)[-1]
         detail = f"{len(running)} of {desired} tasks run {runs}, {len(previous)} of a previous revision are left"
         failure = _failure(primary)
         port = _route_port(service) or int(self._fleet.bootstrap.rpartition(":")[2])
         return FleetState(
             target=target,
             settled=settled,
-            instances=tuple(_instance(task, str(wanted), port) for task in running),
+            instances=tuple(_instance(task, str(current), port) for task in running),
             detail="; ".join([detail, *([failure] if failure else [])]),
             fence_kind="route" if target == FENCED else None,
             stalled_because=failure,
@@ -94,14 +94,14 @@ class EcsService:
     def route(self, target: str) -> None:
         """Deploy the task definition of that target: all tasks at once, unless those that are there lead to it, too. A
         deployment of it that has failed is followed by another one."""
-        wanted = self._fleet.task_definitions.get(target)
-        if wanted is None:
+        desired = self._fleet.task_definitions.get(target)
+        if desired is None:
             raise FleetRejected(f"{self._where} has no task definition for {target!r}")
         service = self._service()
         of_now = {service.get("taskDefinition"), *(d.get("taskDefinition") for d in service.get("deployments", []))}
-        leads_there = {_family(str(definition)) for definition in of_now} == {_family(wanted)}
+        leads_there = {_family(str(definition)) for definition in of_now} == {_family(desired)}
         self._update(
-            taskDefinition=wanted,
+            taskDefinition=desired,
             deploymentConfiguration=ROLLING if leads_there else ALL_AT_ONCE,
             **({} if service.get("desiredCount") else {"desiredCount": self._fleet.instances}),
             **({"forceNewDeployment": True} if _failure(_primary(service)) else {}),
@@ -115,7 +115,7 @@ class EcsService:
         """Somebody else deploys the service; a task definition is not there any more; the load balancer would keep the
         connections of tasks that are gone."""
         service = self._service()
-        return [*self._deployed_otherwise(service), *self._missing_definitions(), *self._kept_connections(service)]
+        return [*self._deployed_otherwise(service), *self._missing_definitions(), *self._undrained_connections(service)]
 
     def _deployed_otherwise(self, service: dict[str, Any]) -> Iterator[Obstacle]:
         controller = (service.get("deploymentController") or {}).get("type", "ECS")
@@ -141,14 +141,14 @@ class EcsService:
                 if answer["taskDefinition"].get("status", "ACTIVE") != "ACTIVE":
                     yield Obstacle(f"the task definition for {target}, {definition}, was deregistered", _REGISTER)
 
-    def _kept_connections(self, service: dict[str, Any]) -> Iterator[Obstacle]:
+    def _undrained_connections(self, service: dict[str, Any]) -> Iterator[Obstacle]:
         balancing = self._balancing if self._balancing is not None else client("elbv2", self._region, attempts=1)
         for group in sorted({str(it["targetGroupArn"]) for it in _balancers(service) if "targetGroupArn" in it}):
             answer = self._call(balancing.describe_target_group_attributes, TargetGroupArn=group)
-            set_to = {each["Key"]: each["Value"] for each in answer["Attributes"]}
-            if set_to.get(_TERMINATES) != "true" or int(set_to.get(_DELAY, "300")) > KEPT_S:
+            set_to = {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}
+            if set_to.get(_TERMINATES) != "true" or int(set_to.get(_DELAY, "300")) > DRAINING_S:
                 what = f"target group {group} of {self._where} keeps connections to tasks that are taken from it"
-                yield Obstacle(what, f"set {_TERMINATES} to true and {_DELAY} to {KEPT_S} at most")
+                yield Obstacle(what, f"set {_TERMINATES} to true and {_DELAY} to {DRAINING_S} at most")
 
     def tasks_created_before(self, moment: datetime) -> list[str]:
         """The names of the tasks that were there at a moment, and still are."""
@@ -188,11 +188,15 @@ class EcsService:
                 return arns
             request["nextToken"] = page["nextToken"]
 
-    def _call(self, operation: Callable[Arguments, Answer], *_: Arguments.args, **given: Arguments.kwargs) -> Answer:
-        return called(self._where, operation, *_, **given)
+    def _call(
+        self, operation: Callable[Arguments, Answer], *_: Arguments.args, **arguments: Arguments.kwargs
+    ) -> Answer:
+        return called(self._where, operation, *_, **arguments)
 
 
-def called(where: str, operation: Callable[Arguments, Answer], *_: Arguments.args, **given: Arguments.kwargs) -> Answer:
+def called(
+    where: str, operation: Callable[Arguments, Answer], *_: Arguments.args, **arguments: Arguments.kwargs
+) -> Answer:
     """What an operation of an AWS client answers.
 
     Raises:
@@ -200,10 +204,10 @@ def called(where: str, operation: Callable[Arguments, Answer], *_: Arguments.arg
         FleetRejected: it was refused.
     """
     with aws_errors(where, transient=FleetUnavailable, final=FleetRejected):
-        return operation(*_, **given)
+        return operation(*_, **arguments)
 
 
-def _instance(task: dict[str, Any], wanted: str, port: int) -> Instance:
+def _instance(task: dict[str, Any], task_definition: str, port: int) -> Instance:
     address, published = _attached(task), _published(task)
     route = next((at for inside, at in published if inside != ADMIN_PORT), None)
     admin = next((at for inside, at in published if inside == ADMIN_PORT), None)
@@ -211,7 +215,9 @@ def _instance(task: dict[str, Any], wanted: str, port: int) -> Instance:
         name=_name(task),
         bootstrap=route or (endpoint(address, port) if address else None),
         zone=task.get("availabilityZone") or None,
-        proof=f"runs {wanted.rsplit('/', 1)[-1]}" if task.get("taskDefinitionArn") == wanted else None,
+        proof=f"runs {task_definition.rsplit('/', 1)[-1]}"
+        if task.get("taskDefinitionArn") == task_definition
+        else None,
         metrics=admin or (endpoint(address, ADMIN_PORT) if address else None),
     )
 
@@ -226,7 +232,9 @@ def _family(definition: str) -> str:
 
 
 def _primary(service: dict[str, Any]) -> dict[str, Any]:
-    return next((each for each in service.get("deployments", []) if each.get("status") == "PRIMARY"), {})
+    return next(
+        (deployment for deployment in service.get("deployments", []) if deployment.get("status") == "PRIMARY"), {}
+    )
 
 
 def _failure(deployment: dict[str, Any]) -> str | None:
@@ -239,7 +247,7 @@ def _failure(deployment: dict[str, Any]) -> str | None:
 
 def _route_port(service: dict[str, Any]) -> int | None:
     """The route's bootstrap port on a task: the first of those that load balancers lead to, one a broker after it."""
-    return min((int(each["containerPort"]) for each in _balancers(service)), default=None)
+    return min((int(balancer["containerPort"]) for balancer in _balancers(service)), default=None)
 
 
 def _balancers(service: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_elbv2.type_defs import ActionTypeDef, TargetGroupTupleTypeDef
 
-LEFT: Final = "kafka-failover:clients-left"
+SWITCHED_AT_TAG: Final = "kafka-failover:clients-left"
 _ALL: Final = 100
 
 
@@ -52,7 +52,7 @@ class Listeners:
     groups: Mapping[str, Mapping[int, str]]
     """A service's target group for each port of its containers."""
     arns: Mapping[str, str]
-    left: Mapping[str, datetime]
+    switched_at: Mapping[str, datetime]
     """When clients were led away from a service, if they ever were."""
     listeners: tuple[Listener, ...]
     leads: str = "its listeners lead to"
@@ -66,15 +66,15 @@ class Listeners:
     def weights(self, listener: Listener, site: str) -> dict[str, int] | None:
         """The weights that lead a listener to the service of a site, all on the port it is for; None if it forwards to
         no port of a service."""
-        for port, wanted in self.groups[site].items():
+        for port, site_group in self.groups[site].items():
             others = {groups[port] for groups in self.groups.values() if port in groups}
             if others & listener.weights.keys():
-                return {group: _ALL if group == wanted else 0 for group in sorted(others)}
+                return {group: _ALL if group == site_group else 0 for group in sorted(others)}
         return None
 
     def turn_to(self, site: str) -> None:
         """One listener after the other: that of the bootstrap, the plan's first, as the last."""
-        tags: list[TagTypeDef] = [{"key": LEFT, "value": datetime.now(UTC).isoformat()}]
+        tags: list[TagTypeDef] = [{"key": SWITCHED_AT_TAG, "value": datetime.now(UTC).isoformat()}]
         for other in self.arns.keys() - {site}:
             called(self.where, self.ecs.tag_resource, resourceArn=self.arns[other], tags=tags)
         for listener in reversed(self.listeners):
@@ -88,9 +88,9 @@ class Listeners:
                 action: ActionTypeDef = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
                 called(self.where, self.balancing.modify_listener, ListenerArn=listener.arn, DefaultActions=[action])
 
-    def left_at(self, site: str) -> list[str]:
+    def still_connected_to(self, site: str) -> list[str]:
         """The tasks that were there when the listeners were turned away from them."""
-        return self.services[site].tasks_created_before(self.left[site]) if site in self.left else []
+        return self.services[site].tasks_created_before(self.switched_at[site]) if site in self.switched_at else []
 
 
 class BlueGreenServices(BlueGreenFleet):
@@ -152,7 +152,11 @@ class BlueGreenServices(BlueGreenFleet):
             listeners=tuple(Listener(arn, _weights(by_arn[arn])) for arn in self._fleet.listeners),
             groups={site: _groups(service) for site, service in services.items()},
             arns={site: str(service["serviceArn"]) for site, service in services.items()},
-            left={site: _moment(of_service[LEFT]) for site, of_service in tags.items() if LEFT in of_service},
+            switched_at={
+                site: _moment(of_service[SWITCHED_AT_TAG])
+                for site, of_service in tags.items()
+                if SWITCHED_AT_TAG in of_service
+            },
         )
 
 
@@ -166,7 +170,11 @@ def _moment(text: str) -> datetime:
 
 def _groups(service: Mapping[str, Any]) -> dict[int, str]:
     balancers = service.get("loadBalancers") or []
-    return {int(each["containerPort"]): str(each["targetGroupArn"]) for each in balancers if "targetGroupArn" in each}
+    return {
+        int(balancer["containerPort"]): str(balancer["targetGroupArn"])
+        for balancer in balancers
+        if "targetGroupArn" in balancer
+    }
 
 
 def _weights(listener: Mapping[str, Any]) -> dict[str, int]:

@@ -81,12 +81,12 @@ class View(Rollout):
     def conditions(self) -> list[Mapping[str, Any]]:
         """Those of the virtual cluster that speak of its present spec."""
         generation = self.cluster["metadata"]["generation"]
-        return [each for each in conditions_of(self.cluster) if observed_generation(each) >= generation]
+        return [condition for condition in conditions_of(self.cluster) if observed_generation(condition) >= generation]
 
     @property
     def accepted(self) -> bool:
         """Whether the operator has found all that the present spec names."""
-        statuses = {str(each.get("type")): each.get("status") for each in self.conditions()}
+        statuses = {str(condition.get("type")): condition.get("status") for condition in self.conditions()}
         return (
             observed_generation(self.cluster.get("status")) >= self.cluster["metadata"]["generation"]
             and statuses.get("ResolvedRefs") == "True"
@@ -101,15 +101,15 @@ class View(Rollout):
     @property
     def stalled_because(self) -> str | None:
         """Why it won't settle by itself."""
-        return self.refusal.to_be_asked_again if self.refusal is not None and not self.refusal.is_answer else None
+        return self.refusal.retry_because if self.refusal is not None and not self.refusal.is_answer else None
 
     @cached_property
     def refusal(self) -> Refusal | None:
         """What the operator has against the last change, whenever that was."""
-        for each in self.conditions() if self.change else []:
-            stood = self.now - since(each, self.change) if self.change else 0.0
-            if each.get("status") == "False" and stood >= REFUSED_AFTER_S:
-                words = f"{each.get('type')}: {each.get('reason')}: {each.get('message')}"
+        for condition in self.conditions() if self.change else []:
+            stood = self.now - since(condition, self.change) if self.change else 0.0
+            if condition.get("status") == "False" and stood >= REFUSED_AFTER_S:
+                words = f"{condition.get('type')}: {condition.get('reason')}: {condition.get('message')}"
                 return Refusal(words=words, stood_s=stood)
         return None
 
@@ -143,9 +143,9 @@ class View(Rollout):
         if not self.accepted:
             remarks.append("the operator has not accepted the present spec")
         remarks += [
-            f"{each.get('type')} is {each.get('status')}: {each.get('message')}"
-            for each in self.conditions()
-            if each.get("status") != "True"
+            f"{condition.get('type')} is {condition.get('status')}: {condition.get('message')}"
+            for condition in self.conditions()
+            if condition.get("status") != "True"
         ]
         return "; ".join(remarks)
 

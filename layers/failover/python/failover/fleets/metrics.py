@@ -18,7 +18,7 @@ SERVING: Final = "serving"
 PORT: Final = 9190
 _ANSWERS_WITHIN_S: Final = 1.0
 _BYTES_AT_MOST: Final = 4 * 1024 * 1024
-_ASKED_AT_ONCE: Final = 16
+_PODS_AT_ONCE: Final = 16
 _STATE: Final = re.compile(r"^kroxylicious_virtual_cluster_state\{([^}]*)\}\s+1(?:\.0)?$", re.MULTILINE)
 _AUTH_FAILURES: Final = re.compile(
     r'^gateway_authswap_(?:client|cluster)_auth_total\{[^}]*result="failure"[^}]*\}\s+(\d+(?:\.\d*)?(?:E\d+)?)$',
@@ -47,7 +47,7 @@ def with_metrics(state: FleetState, route: str) -> FleetState:
     the connections it had or failed, proves nothing; nor does silence change what is known without it."""
     if not any(instance.metrics for instance in state.instances):
         return state
-    with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
+    with ThreadPoolExecutor(max_workers=_PODS_AT_ONCE) as pool:
         answered: Iterable[Instance] = pool.map(lambda instance: _with_answer(instance, route), state.instances)
         return replace(state, instances=tuple(answered))
 

@@ -21,7 +21,7 @@ def started_at(pod: Object) -> float:
 def is_ready(pod: Object) -> bool:
     """Whether it gets new connections. It says nothing about its upstream: the probe asks `/livez`."""
     conditions = (pod.get("status") or {}).get("conditions") or []
-    ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+    ready = any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
     return ready and "deletionTimestamp" not in pod["metadata"]
 
 
@@ -59,7 +59,9 @@ def zone_of(pod: Object) -> str | None:
 
 def has_variable(pod: Object, name: str) -> bool:
     """Whether a container of it has this environment variable."""
-    return any(each.get("name") == name for c in pod["spec"].get("containers", []) for each in c.get("env") or [])
+    return any(
+        variable.get("name") == name for c in pod["spec"].get("containers", []) for variable in c.get("env") or []
+    )
 
 
 def rolled_out(deployment: Object) -> bool:

@@ -11,7 +11,7 @@ from failover.fleets import Instance
 from failover.fleets.kubernetes import Object
 from failover.fleets.pods import carries_clients, is_ready, rolled_out, short_of
 
-ASKED_AGAIN_AFTER_S: Final = 90
+REFUSAL_VALID_S: Final = 90
 """How long an operator's refusal is its answer. An execution ends with it at once; whoever comes that much later, a
 redrive or the next execution, may find its cause mended, and asks anew."""
 
@@ -26,10 +26,10 @@ class Refusal:
     @property
     def is_answer(self) -> bool:
         """Whether it is the answer to a change of now, and none of an earlier execution."""
-        return self.stood_s < ASKED_AGAIN_AFTER_S
+        return self.stood_s < REFUSAL_VALID_S
 
     @property
-    def to_be_asked_again(self) -> str:
+    def retry_because(self) -> str:
         """Why the fleet won't settle by itself."""
         return f"the operator refused it {self.stood_s:.0f} s ago: {self.words}: to be asked again"
 

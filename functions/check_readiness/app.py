@@ -18,8 +18,8 @@ from failover.execution.step import ledger, logger
 from failover.plan.store import plan_named
 from failover.readiness import Check
 from failover.readiness.checks import Readiness, run_checks
-from failover.readiness.notifications import tell
-from failover.readiness.store import keep, told
+from failover.readiness.notifications import publish_changes
+from failover.readiness.store import mark_published, save
 from failover.validation import read
 
 
@@ -51,9 +51,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     for check in readiness.unready:
         logger.warning("not ready", check=check.name, status=check.status, evidence=check.evidence, remedy=check.remedy)
     try:
-        kept = keep(book, document)
-        tell(plan.name, kept.untold)
-        told(book, plan.name, kept)
+        saved = save(book, document)
+        publish_changes(plan.name, saved.untold)
+        mark_published(book, plan.name, saved)
     except LedgerUnavailable as error:
         logger.warning("not kept, and no change is told", why=str(error))
     return document

@@ -22,8 +22,8 @@ from failover.execution.step import Request, ledger, logger, metrics
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import Denial, StepRecord
-from failover.loss.record import known_loss
-from failover.readiness.dry_run import keep_dry_run
+from failover.loss.record import final_loss
+from failover.readiness.dry_run import save_dry_run
 from failover.validation import read
 
 
@@ -85,7 +85,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
     document = report | {"stopped_at": request.stopped_at, "error": request.error, "redrives": request.redrives}
     book.conclude(execution, request.outcome, document, _denial(execution, document, steps), active=moved)
     if execution.dry_run:
-        keep_dry_run(book, document)
+        save_dry_run(book, document)
     if report["recovery_seconds"] is not None:
         metrics.add_metric("RecoverySeconds", MetricUnit.Seconds, report["recovery_seconds"])
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=document)
@@ -122,7 +122,7 @@ def _loss(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
     """Called again, after the lease was released, the report keeps what was said before."""
     execution = request.execution
     try:
-        return known_loss(book, execution)
+        return final_loss(book, execution)
     except LeaseLost:
         record = book.execution(execution.plan, execution.name)
         if record is None or record.status != request.outcome:

@@ -89,7 +89,9 @@ def test_the_watch_knows_since_when_the_source_is_silent() -> None:
 
 
 def sample(at: float = 100, lag: int = 10, fetched_to: int = 1000, rate: float | None = 50) -> Sample:
-    return Sample(at=at, lag=lag, fetched_to=fetched_to, rate=rate, proof="the source answered", seen=fetched_to)
+    return Sample(
+        at=at, lag=lag, fetched_to=fetched_to, rate=rate, proof="the source answered", last_fetched_to=fetched_to
+    )
 
 
 def one(frozen: int | None, known: Sample | None, log_end: int | None, lost_by: float = 104):  # type: ignore[no-untyped-def]
@@ -110,7 +112,7 @@ def test_the_range_never_ends_below_where_it_begins() -> None:
 def test_a_partition_without_a_sample_or_a_rate_has_no_upper_end() -> None:
     assert one(20, None, 1090).high is None
     assert one(20, sample(rate=None), 1090).high is None
-    assert not one(0, None, 0).known
+    assert not one(0, None, 0).has_estimate
 
 
 def test_unknown_is_never_zero() -> None:

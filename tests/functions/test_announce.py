@@ -15,7 +15,7 @@ from failover.execution.report import headline
 from failover.execution.step import metrics
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
-from failover.readiness.dry_run import kept_dry_run
+from failover.readiness.dry_run import load_dry_run
 from tests.functions.conftest import Message
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -178,7 +178,7 @@ def test_only_what_recovered_has_a_recovery_time(deployed: Any, call: Call, monk
 
 def test_a_dry_run_is_no_news_and_a_failover_is_no_dry_run(deployed: Any, call: Call, messages: Messages) -> None:
     call("conclude", {"execution": claimed(call), "outcome": "succeeded"})
-    assert kept_dry_run(book(), "orders") is None
+    assert load_dry_run(book(), "orders") is None
     dry = claimed(call, "dry", to="standby", dry_run=True)
     call("conclude", {"execution": dry, "outcome": "succeeded"})
     assert call("announce", {"execution": dry}) == {"announced": False}
@@ -186,7 +186,7 @@ def test_a_dry_run_is_no_news_and_a_failover_is_no_dry_run(deployed: Any, call: 
     with pytest.raises(FailoverStopped, match="It was a dry run: nothing was changed"):
         call("conclude", {"execution": again, "outcome": "failed", "stopped_at": "FlipAndReroute"})
     assert messages() == []
-    last = kept_dry_run(book(), "orders")
+    last = load_dry_run(book(), "orders")
     assert last is not None and (last.execution, last.outcome) == ("dry-again", "failed")
     assert headline(report("dry")) == "orders west to east: dry run succeeded, nothing was changed"
 

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from failover.errors import CredentialsMissing, LedgerUnavailable, LinkRejected, LinkUncertain
-from failover.readiness import SAID, Finding, check, fail, ok, unknown, unreadable, warn
+from failover.readiness import FACTS_AT_MOST, Finding, check, fail, ok, unknown, unreadable, warn
 
 FINDINGS = [ok("o"), warn("w", "mend w"), unknown("u", "mend u"), fail("f", "mend f")]
 
@@ -29,8 +29,8 @@ def test_nothing_found_is_unknown() -> None:
 
 
 def test_a_check_says_so_much_and_how_much_more_there_is() -> None:
-    made = check("it", [ok(str(number)) for number in range(SAID + 3)])
-    assert len(made.evidence) == SAID + 1 and made.evidence[-1] == "and 3 more"
+    made = check("it", [ok(str(number)) for number in range(FACTS_AT_MOST + 3)])
+    assert len(made.evidence) == FACTS_AT_MOST + 1 and made.evidence[-1] == "and 3 more"
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from failover.aws.clients import client
 from failover.errors import FailoverStopped, MalformedEvent, UnknownPlan
 from failover.ledger.ledger import Ledger
 from failover.plan.model import parse
-from failover.readiness.dry_run import kept_dry_run
-from failover.readiness.store import kept, last_unready
+from failover.readiness.dry_run import load_dry_run
+from failover.readiness.store import last_unready, load
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
@@ -311,7 +311,7 @@ def test_a_plan_that_is_being_failed_over_is_looked_at_and_nothing_of_it_is_kept
     call("claim", {"start": {"plan": "orders", "to": "west"}, "execution_name": "orders-1-failover"})
     document = call("check_readiness", REQUEST)
     assert document["under_way"] == "orders-1-failover" and statuses(document)["lease"] == "warn"
-    assert kept(ledger(), "orders") is None
+    assert load(ledger(), "orders") is None
     assert told() == Told([], [])
 
 
@@ -332,7 +332,7 @@ def test_the_last_readiness_is_kept_with_a_history_of_changes_and_assess_can_rea
     plan = parse(plan_text)
     assert last_unready(plan) == ("readiness was never checked",)
     document = call("check_readiness", REQUEST)
-    last = kept(ledger(), "orders")
+    last = load(ledger(), "orders")
     assert last is not None and last.document == document and last.untold == ()
     history = ledger().list_items("orders", "readiness-change#")
     assert json.loads(history[0]["document"]) == document and history[0]["expires"] > time.time()
@@ -358,7 +358,7 @@ def test_a_dry_run_is_found_with_what_each_step_would_do_and_how_long_it_took(
     steps = {step["step"]: step for step in answer["report"]["steps"]}
     assert steps["promote_mirrors"]["observed"]["would_promote"] == len(fixture_plan.TOPICS)
     assert steps["assess"]["took_seconds"] > 0 and "evidence" not in steps["assess"]["observed"]
-    last = kept_dry_run(ledger(), "orders")
+    last = load_dry_run(ledger(), "orders")
     assert last is not None and last.steps.keys() == {"claim", "assess", "promote_mirrors"}
     document = call("check_readiness", REQUEST)
     assert statuses(document)["dry-run"] == "pass"

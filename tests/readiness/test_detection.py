@@ -13,7 +13,7 @@ from failover.detection.evidence import Signal
 from failover.ledger.ledger import Ledger
 from failover.plan.model import Plan
 from failover.readiness import Check, Finding, check
-from failover.readiness.detection import AlarmSeen, AlarmsSeen, unheard, votes
+from failover.readiness.detection import CloudWatchAlarm, CloudWatchAlarms, unheard, votes
 from failover.readiness.snapshot import PlanSnapshot
 from tests.alarms import put_alarm
 
@@ -41,10 +41,10 @@ def spoke(vantage: str, ago: float = 2.0, **changes: Any) -> Signal:
 SPEAKING = (spoke("us-west-2"), spoke("us-east-1"))
 
 
-def seen(plan: Plan, **changes: Any) -> AlarmsSeen:
+def seen(plan: Plan, **changes: Any) -> CloudWatchAlarms:
     """Every alarm of the plan, well; `changes`: of each."""
-    one = replace(AlarmSeen(region="us-west-2", state="OK", actions_enabled=True), **changes)
-    return AlarmsSeen({alarm.name: (one,) for site in plan.sites.values() for alarm in site.alarms})
+    one = replace(CloudWatchAlarm(region="us-west-2", state="OK", actions_enabled=True), **changes)
+    return CloudWatchAlarms({alarm.name: (one,) for site in plan.sites.values() for alarm in site.alarms})
 
 
 def of(findings: Any) -> Check:
@@ -79,9 +79,9 @@ def test_vantage_points_that_nobody_named_are_a_warning_and_do_not_speak_for_tho
 def test_an_alarm_that_does_not_exist_is_named(plan: Changed) -> None:
     orders = plan()
     there = {name: each for name, each in seen(orders).by_name.items() if name != "failover-orders-west-kafka"}
-    found = of(votes(orders, "east", SPEAKING, AlarmsSeen(there), NOW))
+    found = of(votes(orders, "east", SPEAKING, CloudWatchAlarms(there), NOW))
     assert "there is no alarm failover-orders-west-kafka" in facts(found, "fail")
-    silent = AlarmsSeen(there, {"us-east-1": "EndpointConnectionError"})
+    silent = CloudWatchAlarms(there, {"us-east-1": "EndpointConnectionError"})
     assert "is not known: us-east-1" in facts(of(votes(orders, "east", SPEAKING, silent, NOW)), "unknown")
 
 
@@ -96,14 +96,14 @@ def test_an_alarm_that_can_be_no_vote_now_is_a_warning(plan: Changed, changes: d
 
 def test_a_quorum_that_can_not_be_met_by_those_who_are_there_is_told(plan: Changed) -> None:
     orders = plan(policy={"quorum": 3, "signals": ["probe/*", "failover-*"]})
-    found = of(votes(orders, "west", SPEAKING[:1], AlarmsSeen(), NOW))
+    found = of(votes(orders, "west", SPEAKING[:1], CloudWatchAlarms(), NOW))
     assert "1 can say that west is lost (probe/us-west-2), and policy wants 3" in facts(found, "fail")
 
 
 def test_votes_from_too_few_vantage_points_are_told(plan: Changed) -> None:
     orders = plan(vantage_points=[])
     west = {name: each for name, each in seen(orders).by_name.items() if "health-check" not in name}
-    found = of(votes(orders, "east", SPEAKING[:1], AlarmsSeen(west), NOW))
+    found = of(votes(orders, "east", SPEAKING[:1], CloudWatchAlarms(west), NOW))
     assert "can be seen from 1 vantage points" in facts(found, "fail")
 
 
@@ -140,8 +140,8 @@ def test_alarms_are_looked_for_in_every_region_where_they_may_live(
         "failover-orders-east-kafka": ["us-west-2"],
         "kafka-orders-east-health-check": ["us-east-1"],
     }
-    assert found.not_asked == {}
+    assert found.unreadable_regions == {}
     client.cache_clear()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     silent = PlanSnapshot(plan(), Ledger(client("dynamodb"), "ledger"), NOW).alarms()
-    assert set(silent.not_asked) == {"us-west-2", "us-east-1", "us-east-2"}
+    assert set(silent.unreadable_regions) == {"us-west-2", "us-east-1", "us-east-2"}

@@ -14,7 +14,7 @@ from failover.kafka.offsets import Offsets as CommittedOffsets
 from failover.link import Mirror, PartitionLag
 from failover.plan.model import Plan
 from failover.readiness import check, offsets
-from failover.readiness.groups import Sample, Sampled, Seen, of_mirrored, offset_age
+from failover.readiness.groups import GroupOffsets, Sample, Sampled, of_mirrored, offset_age
 
 Judged = Callable[..., Any]
 NOW, LIMIT = 1_000_000.0, 60.0
@@ -46,7 +46,8 @@ def test_the_standby_has_what_the_active_cluster_had(
 ) -> None:
     known = None if of_before is None else sample(100, of_before)
     assert (
-        judged(offset_age(Seen(group="fulfilment", active=active, standby=standby), known, LIMIT, NOW)).status == status
+        judged(offset_age(GroupOffsets(group="fulfilment", active=active, standby=standby), known, LIMIT, NOW)).status
+        == status
     )
 
 
@@ -56,7 +57,7 @@ def test_the_standby_has_what_the_active_cluster_had(
 def test_a_group_that_is_active_on_the_standby_is_not_synced(judged: Judged, state: str | None, status: str) -> None:
     assert (
         judged(
-            offset_age(Seen(group="fulfilment", active={A: 5}, standby={A: 5}, state=state), None, LIMIT, NOW)
+            offset_age(GroupOffsets(group="fulfilment", active={A: 5}, standby={A: 5}, state=state), None, LIMIT, NOW)
         ).status
         == status
     )
@@ -65,7 +66,7 @@ def test_a_group_that_is_active_on_the_standby_is_not_synced(judged: Judged, sta
 def test_a_group_that_was_not_sampled_yet_is_unknown(judged: Judged) -> None:
     known = Sample(NOW - 100, {"billing": {A: 1}})
     assert (
-        judged(offset_age(Seen(group="fulfilment", active={A: 5}, standby={A: 4}), known, LIMIT, NOW)).status
+        judged(offset_age(GroupOffsets(group="fulfilment", active={A: 5}, standby={A: 4}), known, LIMIT, NOW)).status
         == "unknown"
     )
 
@@ -87,7 +88,9 @@ def test_there_is_a_sample_to_judge_by_from_the_limit_on_and_it_is_never_younger
     st.dictionaries(st.sampled_from([A, B]), st.integers(0, 9)),
 )
 def test_it_passes_without_a_sample_only_if_nothing_is_behind(active: Offsets, standby: Offsets) -> None:
-    status = check("it", offset_age(Seen(group="fulfilment", active=active, standby=standby), None, LIMIT, NOW)).status
+    status = check(
+        "it", offset_age(GroupOffsets(group="fulfilment", active=active, standby=standby), None, LIMIT, NOW)
+    ).status
     assert (status == "pass") == all(standby.get(spot, -1) >= offset for spot, offset in active.items())
 
 
@@ -108,7 +111,7 @@ def test_a_part_of_a_groups_offsets_is_not_taken_for_the_whole(
     monkeypatch.setattr(offsets, "committed_offsets", lambda _, site, *__: at[site])
     monkeypatch.setattr(offsets, "cluster_at", lambda *_: SimpleNamespace(groups=list))
     monkeypatch.setattr(offsets, "_limit", lambda _: LIMIT)
-    monkeypatch.setattr(offsets, "kept_samples", lambda *_: Sampled(None, None))
+    monkeypatch.setattr(offsets, "load_samples", lambda *_: Sampled(None, None))
     monkeypatch.setattr(offsets, "keep_samples", lambda *_: None)
     mirror = Mirror(topic="orders", status="ACTIVE", lags=(PartitionLag(0, 0, 5), PartitionLag(1, 0, 7)))
     orders = plan(protect={"groups": ["fulfilment"]})

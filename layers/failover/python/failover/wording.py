@@ -179,8 +179,8 @@ class _Wording:
         alternatives = schema.get("oneOf") or schema.get("anyOf") or ()
         if not alternatives:
             return schema
-        resolved = [self._resolved(each, value) for each in alternatives]
-        return max(resolved, key=lambda each: _likeness(each, value))
+        resolved = [self._resolved(alternative, value) for alternative in alternatives]
+        return max(resolved, key=lambda alternative: _likeness(alternative, value))
 
 
 def _of_field(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:

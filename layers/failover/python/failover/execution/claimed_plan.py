@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 
 from failover.errors import FailoverError
 from failover.ledger.execution import Execution
-from failover.ledger.ledger import DRY_RUN_KEPT_S, Ledger
+from failover.ledger.ledger import DRY_RUN_RETENTION_S, Ledger
 from failover.plan.model import Plan, parse_cached
 from failover.plan.store import plan_document, plan_named
 
@@ -25,7 +25,7 @@ def keep_plan(book: Ledger, execution: Execution, document: str) -> Plan:
     Raises:
         LedgerUnavailable
     """
-    expires = {"expires": int(time.time()) + DRY_RUN_KEPT_S} if execution.dry_run else {}
+    expires = {"expires": int(time.time()) + DRY_RUN_RETENTION_S} if execution.dry_run else {}
     if book.put_once(execution.plan, _sort(execution), {"document": document} | expires):
         return parse_cached(document, execution.plan)
     return claimed_plan(book, execution)

@@ -46,13 +46,13 @@ def reachable(bootstrap: str, timeout: float = TIMEOUT_S, *, tls: bool = False) 
     connections: dict[Future[str | None], tuple[str, str]] = {}
     pending: set[Future[Any]] = set(lookups)
     errors: dict[tuple[str, str], str] = {}
-    taken: set[str] = set()
+    connected: set[str] = set()
     while pending and (seconds := deadline - time.monotonic()) > 0:
         finished, pending = wait(pending, timeout=seconds, return_when=FIRST_COMPLETED)
-        for each in finished:
-            if endpoint := lookups.get(each):
+        for future in finished:
+            if endpoint := lookups.get(future):
                 try:
-                    addresses = each.result()
+                    addresses = future.result()
                 except OSError as error:
                     errors[endpoint, endpoint] = str(error)
                     continue
@@ -60,39 +60,39 @@ def reachable(bootstrap: str, timeout: float = TIMEOUT_S, *, tls: bool = False) 
                     connection = pool.submit(_connect, endpoint, address, deadline, tls)
                     connections[connection] = endpoint, address[0]
                     pending.add(connection)
-            elif why := each.result():
-                errors[connections[each]] = why
+            elif why := future.result():
+                errors[connections[future]] = why
             else:
-                taken.add(connections[each][0])
+                connected.add(connections[future][0])
                 deadline = min(deadline, time.monotonic() + _GRACE_S)
     pool.shutdown(wait=False, cancel_futures=True)
-    silent = {connections.get(each, (lookups.get(each, ""), ""))[0] for each in pending}
+    silent = {connections.get(future, (lookups.get(future, ""), ""))[0] for future in pending}
     silent |= {endpoint for (endpoint, _), error in errors.items() if error == _TIMED_OUT}
-    why_not = [f"{endpoint}: {error}" for (endpoint, _), error in errors.items() if endpoint not in taken]
-    why_not += [f"{endpoint}: {_TIMED_OUT}" for endpoint in endpoints if endpoint in silent - taken]
+    why_not = [f"{endpoint}: {error}" for (endpoint, _), error in errors.items() if endpoint not in connected]
+    why_not += [f"{endpoint}: {_TIMED_OUT}" for endpoint in endpoints if endpoint in silent - connected]
     return Reachable(
-        endpoints=tuple(endpoint for endpoint in endpoints if endpoint in taken),
-        silent=bool(silent & taken),
+        endpoints=tuple(endpoint for endpoint in endpoints if endpoint in connected),
+        silent=bool(silent & connected),
         why_not="; ".join(dict.fromkeys(why_not)),
     )
 
 
 def connectable(bootstrap: str, timeout: float = TIMEOUT_S, tls: bool = False) -> str | None:
     """None if one of the addresses takes a connection within `timeout` seconds, otherwise why none does."""
-    found = reachable(bootstrap, timeout, tls=tls)
-    return None if found.endpoints else found.why_not
+    outcome = reachable(bootstrap, timeout, tls=tls)
+    return None if outcome.endpoints else outcome.why_not
 
 
-def narrowed(chosen: Settings, found: Reachable) -> Settings:
+def narrowed(chosen: Settings, addresses: Reachable) -> Settings:
     """The settings for those endpoints alone; where one of their addresses is silent, with less patience for it."""
-    less_patience = {"socket.connection.setup.timeout.ms": SHORT_SETUP_TIMEOUT_MS} if found.silent else {}
-    return {**chosen, "bootstrap.servers": ",".join(found.endpoints), **less_patience}
+    less_patience = {"socket.connection.setup.timeout.ms": SHORT_SETUP_TIMEOUT_MS} if addresses.silent else {}
+    return {**chosen, "bootstrap.servers": ",".join(addresses.endpoints), **less_patience}
 
 
 def _addresses(endpoint: str) -> list[_Address]:
     host, _, port = endpoint.rpartition(":")
-    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    return list(dict.fromkeys((str(address[0]), int(address[1])) for *_, address in found))
+    resolved = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    return list(dict.fromkeys((str(address[0]), int(address[1])) for *_, address in resolved))
 
 
 def _connect(endpoint: str, address: _Address, deadline: float, tls: bool) -> str | None:

@@ -24,30 +24,30 @@ def cluster_id(chosen: Settings, timeout: float = 3.0) -> str:
         KafkaUnavailable: if none does within `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
-    found = reachable(str(chosen["bootstrap.servers"]), min(timeout, TIMEOUT_S))
-    metadata = _metadata(chosen, found, None, deadline)
+    addresses = reachable(str(chosen["bootstrap.servers"]), min(timeout, TIMEOUT_S))
+    metadata = _metadata(chosen, addresses, None, deadline)
     if not metadata.cluster_id:
         raise KafkaUnavailable(f"{chosen['bootstrap.servers']} gave no cluster id")
     return str(metadata.cluster_id)
 
 
-def cluster_with_topic(chosen: Settings, topic: str, found: Reachable, timeout: float = 1.0) -> str | None:
+def cluster_with_topic(chosen: Settings, topic: str, addresses: Reachable, timeout: float = 1.0) -> str | None:
     """The id of the cluster that is behind the addresses that were found reachable, and has the topic; or None.
 
     Raises:
         KafkaUnauthorized: if the credentials are refused.
         KafkaUnavailable: if nobody answers within `timeout` seconds.
     """
-    metadata = _metadata(chosen, found, topic, time.monotonic() + timeout)
+    metadata = _metadata(chosen, addresses, topic, time.monotonic() + timeout)
     described = metadata.topics.get(topic)
     return str(metadata.cluster_id) if described is not None and described.error is None else None
 
 
-def _metadata(chosen: Settings, found: Reachable, topic: str | None, deadline: float) -> ClusterMetadata:
-    if not found.endpoints:
-        raise KafkaUnavailable(f"no connection to Kafka at {found.why_not}")
-    settings = narrowed(chosen, found)
-    admins = [Admin(settings) for _ in range(_SIDE_BY_SIDE if found.silent else 1)]
+def _metadata(chosen: Settings, addresses: Reachable, topic: str | None, deadline: float) -> ClusterMetadata:
+    if not addresses.endpoints:
+        raise KafkaUnavailable(f"no connection to Kafka at {addresses.why_not}")
+    settings = narrowed(chosen, addresses)
+    admins = [Admin(settings) for _ in range(_SIDE_BY_SIDE if addresses.silent else 1)]
 
     def ask(admin: Admin, seconds: float) -> ClusterMetadata:
         return admin.client.list_topics(topic, timeout=seconds) if topic else admin.client.list_topics(timeout=seconds)

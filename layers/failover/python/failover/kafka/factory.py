@@ -23,7 +23,7 @@ def as_controller(plan: Plan, site: str, ask: Callable[[Settings], Answer]) -> A
     """
     kafka = plan.site(site).kafka
     return with_credentials(
-        kafka.credentials, lambda held: ask(settings(kafka.bootstrap, kafka.security_protocol, held))
+        kafka.credentials, lambda credentials: ask(settings(kafka.bootstrap, kafka.security_protocol, credentials))
     )
 
 
@@ -34,4 +34,6 @@ def as_client(plan: Plan, bootstrap: str, ask: Callable[[Settings], Answer]) -> 
         CredentialsMissing, ServiceUnavailable, and what `ask` raises
     """
     protocol = plan.clients.security_protocol
-    return with_credentials(plan.clients.credentials, lambda held: ask(settings(bootstrap, protocol, held)))
+    return with_credentials(
+        plan.clients.credentials, lambda credentials: ask(settings(bootstrap, protocol, credentials))
+    )

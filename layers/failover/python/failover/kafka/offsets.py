@@ -58,14 +58,14 @@ def log_ends(chosen: Settings, spots: Iterable[Spot], *, stable: bool = False) -
         KafkaUnauthorized: if the credentials are refused, or every partition is.
         KafkaUnavailable: if the cluster tells of no partition at all.
     """
-    asked = {TopicPartition(topic, partition): _LATEST for topic, partition in spots}
-    if not asked:
+    specs = {TopicPartition(topic, partition): _LATEST for topic, partition in spots}
+    if not specs:
         return Offsets()
     admin, deadline, what = Admin(chosen), time.monotonic() + _RESULT_S, "told no log ends"
     level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
-    answers = admin.client.list_offsets(asked, isolation_level=level, request_timeout=TIMEOUT_S)
+    answers = admin.client.list_offsets(specs, isolation_level=level, request_timeout=TIMEOUT_S)
     offsets: dict[Spot, int] = {}
-    unknown = {(each.topic, each.partition): "the answer leaves it out" for each in asked}
+    unknown = {(partition.topic, partition.partition): "the answer leaves it out" for partition in specs}
     refused: dict[Spot, str] = {}
     errors: list[KafkaUnavailable] = []
     for partition, answer in answers.items():
@@ -98,10 +98,10 @@ def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> Offsets:
     rows = [TopicPartition(topic, partition) for topic, partition in spots]
     if not rows:
         return Offsets()
-    told = _of_group(chosen, group, rows, "list_consumer_group_offsets", f"told no offsets of group {group}")
-    failed_rows = [row for row in told if row.error is not None]
+    answered = _of_group(chosen, group, rows, "list_consumer_group_offsets", f"told no offsets of group {group}")
+    failed_rows = [row for row in answered if row.error is not None]
     return Offsets(
-        {_spot(row): row.offset for row in told if row.error is None and row.offset >= 0},
+        {_spot(row): row.offset for row in answered if row.error is None and row.offset >= 0},
         {_spot(row): str(row.error) for row in failed_rows if not is_authorization(row.error)},
         {_spot(row): str(row.error) for row in failed_rows if is_authorization(row.error)},
     )
@@ -125,8 +125,8 @@ def commit(chosen: Settings, group: str, offsets: Mapping[Spot, int]) -> Commit:
         KafkaUnavailable: if the cluster does not answer.
     """
     rows = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-    told = _of_group(chosen, group, rows, "alter_consumer_group_offsets", f"took no offsets of group {group}")
-    errors = [(row, row.error) for row in told if row.error is not None]
+    answered = _of_group(chosen, group, rows, "alter_consumer_group_offsets", f"took no offsets of group {group}")
+    errors = [(row, row.error) for row in answered if row.error is not None]
     if any(error.code() in _IN_USE for _, error in errors):
         return Commit(refused=f"group {group} has active members on this cluster already; they commit for themselves")
     refused = [f"{row.topic}[{row.partition}] {error}" for row, error in errors if error.code() not in _MAY_PASS]
@@ -142,10 +142,10 @@ def _spot(row: TopicPartition) -> Spot:
 
 def _of_group(chosen: Settings, group: str, rows: list[TopicPartition], call: str, what: str) -> list[Any]:
     admin, deadline = Admin(chosen), time.monotonic() + _RESULT_S
-    asked = [ConsumerGroupTopicPartitions(group, rows)]
-    answer = getattr(admin.client, call)(asked, request_timeout=TIMEOUT_S)[group]
-    told = list(result(admin, answer, what, deadline).topic_partitions)
-    errors = [row.error for row in told if row.error is not None]
-    if len(errors) == len(told) and (refused := next(filter(is_authorization, errors), None)):
+    request = [ConsumerGroupTopicPartitions(group, rows)]
+    answer = getattr(admin.client, call)(request, request_timeout=TIMEOUT_S)[group]
+    answered = list(result(admin, answer, what, deadline).topic_partitions)
+    errors = [row.error for row in answered if row.error is not None]
+    if len(errors) == len(answered) and (refused := next(filter(is_authorization, errors), None)):
         raise failed(admin, what, refused)
-    return told
+    return answered

@@ -62,21 +62,23 @@ class ItemTable:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def put(self, plan: str, sort: str, values: Item, condition: str | None = None, given: Item | None = None) -> bool:
+    def put(
+        self, plan: str, sort: str, values: Item, condition: str | None = None, placeholders: Item | None = None
+    ) -> bool:
         """Put an item, if the condition holds; says whether it did. `given`: the values of the condition, by name."""
         item = _values({"pk": f"plan#{plan}", "sk": sort} | values)
         return _conditional_write(
-            self._dynamodb.put_item, TableName=self._table, Item=item, **_conditional(condition, given)
+            self._dynamodb.put_item, TableName=self._table, Item=item, **_conditional(condition, placeholders)
         )
 
     def update(
-        self, plan: str, sort: str, expression: str, given: Item | None = None, condition: str | None = None
+        self, plan: str, sort: str, expression: str, placeholders: Item | None = None, condition: str | None = None
     ) -> bool:
         """Update an item, if the condition holds; says whether it did. `given`: the values of both, by name.
 
         A name that DynamoDB reserves is written `#name`.
         """
-        write = _conditional(condition, given, expression)
+        write = _conditional(condition, placeholders, expression)
         return _conditional_write(
             self._dynamodb.update_item, **self._on(plan, sort), UpdateExpression=expression, **write
         )
@@ -84,11 +86,13 @@ class ItemTable:
     def delete_expired(self, now: float) -> Iterator[int]:
         """Delete what has expired, in all of the table; gives how many items of each page were deleted."""
         past = {"ConditionExpression": "#expires < :now", "ExpressionAttributeNames": {"#expires": "expires"}}
-        given = {"ExpressionAttributeValues": _values({":now": int(now)})}
+        placeholders = {"ExpressionAttributeValues": _values({":now": int(now)})}
 
         def delete(key: Item) -> bool:
             """Unless it was renewed meanwhile."""
-            return _conditional_write(self._dynamodb.delete_item, TableName=self._table, Key=key, **past, **given)
+            return _conditional_write(
+                self._dynamodb.delete_item, TableName=self._table, Key=key, **past, **placeholders
+            )
 
         start: Item = {}
         with ThreadPoolExecutor(max_workers=DELETED_SIDE_BY_SIDE) as pool:
@@ -99,7 +103,7 @@ class ItemTable:
                     ProjectionExpression="pk, sk",
                     FilterExpression=past["ConditionExpression"],
                     ExpressionAttributeNames=past["ExpressionAttributeNames"],
-                    **given,
+                    **placeholders,
                     **start,
                 )
                 yield sum(pool.map(delete, answer["Items"]))
@@ -121,12 +125,12 @@ def sortable(seconds: float) -> str:
     return f"{seconds:018.6f}"
 
 
-def _conditional(condition: str | None, given: Item | None, expression: str = "") -> Item:
+def _conditional(condition: str | None, placeholders: Item | None, expression: str = "") -> Item:
     names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition or ''}")}
     return (
         ({"ConditionExpression": condition} if condition else {})
         | ({"ExpressionAttributeNames": names} if names else {})
-        | ({"ExpressionAttributeValues": _values(given)} if given else {})
+        | ({"ExpressionAttributeValues": _values(placeholders)} if placeholders else {})
     )
 
 

@@ -56,12 +56,12 @@ class PlanItems:
     def extend_if_unchanged(self, plan: str, sort: str, same: Item, values: Item, at: float, gap: float) -> bool:
         """Renew the time of an item that has the same and is at most `gap` seconds older, and set its values; says
         whether there was one."""
-        given = {f":{name}": value for name, value in (same | values).items()}
+        placeholders = {f":{name}": value for name, value in (same | values).items()}
         return self._items.update(
             plan,
             sort,
             "SET " + ", ".join(f"#{name} = :{name}" for name in ("at", *values)),
-            given | {":at": sortable(at), ":oldest": sortable(at - gap)},
+            placeholders | {":at": sortable(at), ":oldest": sortable(at - gap)},
             " AND ".join([*(f"#{name} = :{name}" for name in same), "#at < :at", "#at >= :oldest"]),
         )
 

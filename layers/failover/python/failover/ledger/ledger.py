@@ -19,9 +19,9 @@ from failover.ledger.execution import Execution, Kind
 from failover.ledger.items import PlanItems
 from failover.ledger.records import Denial, ExecutionRecord, Outcome, PlanState, StepRecord
 
-DRY_RUN_KEPT_S: Final = 30 * 86_400
-FAILOVERS_KEPT_S: Final = 86_400
-ATTEMPT_KEPT_S: Final = 120 * 86_400
+DRY_RUN_RETENTION_S: Final = 30 * 86_400
+FAILOVERS_RETENTION_S: Final = 86_400
+ATTEMPT_RETENTION_S: Final = 120 * 86_400
 """Longer than the 90 days for which Step Functions blocks the name of an execution that is over."""
 
 
@@ -43,7 +43,7 @@ class Ledger(PlanItems):
         """
         plan, name = execution.plan, execution.name
         state = self.state(plan, home)
-        if state.held_by(execution):
+        if state.leased_to(execution):
             self._begin(execution, state.superseded)
             return
         if state.holder is not None and state.holder != supersedes:
@@ -57,19 +57,19 @@ class Ledger(PlanItems):
             )
         if self._items.get(plan, f"execution#{name}") is not None:
             raise DuplicateExecution(f"there was an execution {name!r} of plan {plan!r} before")
-        given = {":epoch": execution.epoch, ":seen": state.epoch, ":holder": name, ":active": state.active}
-        given |= {":controller": execution.controller, ":arn": execution.arn}
+        placeholders = {":epoch": execution.epoch, ":seen": state.epoch, ":holder": name, ":active": state.active}
+        placeholders |= {":controller": execution.controller, ":arn": execution.arn}
         free = "attribute_not_exists(holder)" if state.holder is None else "holder = :superseded"
-        taken_from = ", superseded = :superseded" if state.holder else " REMOVE superseded"
+        supersession = ", superseded = :superseded" if state.holder else " REMOVE superseded"
         won = self._items.update(
             plan,
             "state",
             "SET epoch = :epoch, holder = :holder, controller = :controller, holder_arn = :arn,"
-            f" active = if_not_exists(active, :active){taken_from}",
-            given | ({":superseded": state.holder} if state.holder else {}),
+            f" active = if_not_exists(active, :active){supersession}",
+            placeholders | ({":superseded": state.holder} if state.holder else {}),
             f"(attribute_not_exists(epoch) OR epoch = :seen) AND {free}",
         )
-        if not won and not self.state(plan, home).held_by(execution):
+        if not won and not self.state(plan, home).leased_to(execution):
             raise DuplicateExecution(f"another execution claimed plan {plan!r} first")
         self._begin(execution, state.holder)
 
@@ -80,7 +80,7 @@ class Ledger(PlanItems):
 
     def next_attempt(self, plan: str, epoch: int, kind: Kind, ended: int) -> int:
         """Which attempt is to be started once that one is over; the same for everybody who saw it end."""
-        sort, expires = f"attempt#{epoch}#{kind}", int(time.time()) + ATTEMPT_KEPT_S
+        sort, expires = f"attempt#{epoch}#{kind}", int(time.time()) + ATTEMPT_RETENTION_S
         self._items.update(
             plan,
             sort,
@@ -103,7 +103,7 @@ class Ledger(PlanItems):
         if execution.dry_run:
             return
         state = self.state(execution.plan, execution.from_site)
-        if not state.held_by(execution):
+        if not state.leased_to(execution):
             raise _lease_lost(execution, state)
 
     def record_step(
@@ -115,7 +115,7 @@ class Ledger(PlanItems):
             LeaseLost: if it is not.
         """
         self.hold(execution)
-        given: Item = {
+        placeholders: Item = {
             ":step": step,
             ":status": status,
             ":observed": json.dumps(observed, default=str),
@@ -129,7 +129,7 @@ class Ledger(PlanItems):
             f"step#{execution.name}#{step}",
             "SET step = :step, #status = :status, observed = :observed, reported_at = :reported,"
             f" started_at = if_not_exists(started_at, :started){expires} ADD calls :one",
-            given | ({":expires": int(time.time()) + DRY_RUN_KEPT_S} if execution.dry_run else {}),
+            placeholders | ({":expires": int(time.time()) + DRY_RUN_RETENTION_S} if execution.dry_run else {}),
         )
 
     def steps(self, execution: Execution) -> list[StepRecord]:
@@ -223,21 +223,21 @@ class Ledger(PlanItems):
         self._items.update(plan, "state", "REMOVE denial", {":denial": denial.as_json()}, "denial = :denial")
 
     def _release(self, execution: Execution, outcome: Outcome, denial: Denial | None, active: str | None) -> bool:
-        changes, given = "", {":holder": execution.name, ":epoch": execution.epoch}
+        changes, placeholders = "", {":holder": execution.name, ":epoch": execution.epoch}
         if outcome == "succeeded":
             now = time.time()
-            known = self.state(execution.plan, execution.from_site).failovers
-            recent = [at for at in known if now - at < FAILOVERS_KEPT_S]
+            failovers = self.state(execution.plan, execution.from_site).failovers
+            recent = [at for at in failovers if now - at < FAILOVERS_RETENTION_S]
             changes = "SET active = :active, changed_at = :now, failovers = :failovers REMOVE denial, holder"
-            given |= {":active": execution.to_site, ":now": str(now), ":failovers": json.dumps([*recent, now])}
+            placeholders |= {":active": execution.to_site, ":now": str(now), ":failovers": json.dumps([*recent, now])}
         elif active is not None:
             changes = "SET active = :active, changed_at = :now REMOVE denial, holder"
-            given |= {":active": active, ":now": str(time.time())}
+            placeholders |= {":active": active, ":now": str(time.time())}
         elif denial is not None:
             changes = "SET denial = :denial REMOVE holder"
-            given |= {":denial": denial.as_json()}
+            placeholders |= {":denial": denial.as_json()}
         return self._items.update(
-            execution.plan, "state", changes or "REMOVE holder", given, "holder = :holder AND epoch = :epoch"
+            execution.plan, "state", changes or "REMOVE holder", placeholders, "holder = :holder AND epoch = :epoch"
         )
 
     def _begin(self, execution: Execution, superseded: str | None) -> None:
@@ -253,7 +253,7 @@ class Ledger(PlanItems):
             "started_at": str(execution.claimed_at),
         }
         if execution.dry_run:
-            item["expires"] = int(time.time()) + DRY_RUN_KEPT_S
+            item["expires"] = int(time.time()) + DRY_RUN_RETENTION_S
         if superseded:
             item["supersedes"] = superseded
         self._items.put(execution.plan, f"execution#{execution.name}", item, "attribute_not_exists(pk)")
@@ -306,8 +306,8 @@ def _step_record(item: Item) -> StepRecord:
 
 
 def _lease_lost(execution: Execution, state: PlanState | None = None) -> LeaseLost:
-    held = f"; {state.holder_in_words} holds it under epoch {state.epoch}" if state and state.holder else ""
+    successor = f"; {state.holder_in_words} holds it under epoch {state.epoch}" if state and state.holder else ""
     return LeaseLost(
-        f"{execution.name} no longer holds the lease of plan {execution.plan!r} under epoch {execution.epoch}{held}:"
-        " it changes nothing any more"
+        f"{execution.name} no longer holds the lease of plan {execution.plan!r} under epoch {execution.epoch}"
+        f"{successor}: it changes nothing any more"
     )

@@ -49,10 +49,10 @@ class PlanState:
     superseded: str | None = None
     """From whom the holder took the lease, if it did."""
 
-    def held_by(self, execution: Execution) -> bool:
+    def leased_to(self, execution: Execution) -> bool:
         """Whether that very execution holds the lease."""
-        wanted = (execution.name, execution.epoch, execution.controller)
-        return (self.holder, self.epoch, self.controller) == wanted
+        claim = (execution.name, execution.epoch, execution.controller)
+        return (self.holder, self.epoch, self.controller) == claim
 
     @property
     def holder_in_words(self) -> str:

@@ -11,7 +11,7 @@ ACTIVE: Final = "ACTIVE"
 STOPPED: Final = "STOPPED"
 PENDING_STOPPED: Final = "PENDING_STOPPED"
 
-NOT_TOLD: Final = 0
+NO_CODE: Final = 0
 """The code of a rejection that the answer gave none for."""
 
 
@@ -58,7 +58,7 @@ class Mirror:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why one mirror of a call was not accepted. `code` is HTTP-like, of three or five digits, or NOT_TOLD."""
+    """Why one mirror of a call was not accepted. `code` is HTTP-like, of three or five digits, or NO_CODE."""
 
     topic: str
     code: int
@@ -67,7 +67,7 @@ class Rejection:
     @property
     def may_pass(self) -> bool:
         """Whether asking again may be answered otherwise."""
-        return self.code == NOT_TOLD or str(self.code)[:3] in ("408", "429") or str(self.code)[:1] == "5"
+        return self.code == NO_CODE or str(self.code)[:3] in ("408", "429") or str(self.code)[:1] == "5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,13 +237,13 @@ def trailing(mirrors: Iterable[Mirror]) -> Lag:
     """How far mirrors trail altogether."""
     mirrors = list(mirrors)
     lags = [lag for mirror in mirrors for lag in mirror.lags]
-    known = [lag.records for lag in lags if lag.records is not None]
+    records = [lag.records for lag in lags if lag.records is not None]
     return Lag(
         mirrors=len(mirrors),
         partitions=len(lags),
-        unknown_partitions=len(lags) - len(known),
-        records=sum(known),
-        largest=max(known, default=0),
+        unknown_partitions=len(lags) - len(records),
+        records=sum(records),
+        largest=max(records, default=0),
     )
 
 

@@ -31,13 +31,13 @@ class Authorization(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """httpx's protocol: each request that is yielded is sent, and its answer sent back in."""
-        held = self._secret.read()
+        credentials = self._secret.read()
         try:
-            used = _headers(held)
+            used = _headers(credentials)
         except NoToken as error:
-            if not error.refused or (anew := self._secret.read_anew()) == held:
+            if not error.refused or (anew := self._secret.read_anew()) == credentials:
                 raise
-            held, used = anew, _headers(anew)
+            credentials, used = anew, _headers(anew)
         _put(request, used)
         if (yield request).status_code != httpx.codes.UNAUTHORIZED:
             return
@@ -47,11 +47,11 @@ class Authorization(httpx.Auth):
             yield request
 
 
-def _headers(held: Credentials, refused: str = "") -> dict[str, str]:
-    if isinstance(held, ApiKey):
-        return {"Authorization": f"Basic {b64encode(f'{held.key}:{held.secret}'.encode()).decode()}"}
-    bearer = {"Authorization": f"Bearer {tokens().of(held, refused.removeprefix('Bearer ') or None)}"}
-    return bearer | ({IDENTITY_POOL: held.identity_pool_id} if held.identity_pool_id else {})
+def _headers(credentials: Credentials, refused: str = "") -> dict[str, str]:
+    if isinstance(credentials, ApiKey):
+        return {"Authorization": f"Basic {b64encode(f'{credentials.key}:{credentials.secret}'.encode()).decode()}"}
+    bearer = {"Authorization": f"Bearer {tokens().of(credentials, refused.removeprefix('Bearer ') or None)}"}
+    return bearer | ({IDENTITY_POOL: credentials.identity_pool_id} if credentials.identity_pool_id else {})
 
 
 def _put(request: httpx.Request, headers: dict[str, str]) -> None:

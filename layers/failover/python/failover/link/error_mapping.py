@@ -44,7 +44,7 @@ _TAGS: Final = re.compile(rb"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE |
 _EXISTS: Final = "already exists"
 """Said with 409, with 400 (40002), and in the spec's example with 404."""
 _NAMED: Final = 3
-_SAID_AT_MOST: Final = 300
+_MESSAGE_LENGTH: Final = 300
 _LOOK_FIRST: Final = " It may have been carried out all the same: read the real state before asking again."
 _UNREACHED: Final = "is the cluster's region up, and can the function reach its REST endpoint (VPC, PrivateLink, DNS)?"
 _BUSY: Final = (
@@ -141,23 +141,23 @@ def says_failed(body: bytes) -> bool:
 
 def refused(call: Call, response: httpx.Response, body: bytes) -> Trouble:
     """An answer that is no success."""
-    code, said = _read(body, response.headers.get("content-type", ""))
-    status = _meant(response, code, said)
-    said = without(said, *call.secrets, response.request.headers.get("authorization", "").partition(" ")[2])
-    told: dict[str, Any] = {"status": status, "code": code, "retry_after": _retry_after(response)}
-    why = f"{call} answered {response.status_code} {said}".rstrip()
-    if status in (httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST) and any(text in said for text in _NOT_YET):
+    code, message = _read(body, response.headers.get("content-type", ""))
+    status = _meant(response, code, message)
+    message = without(message, *call.secrets, response.request.headers.get("authorization", "").partition(" ")[2])
+    details: dict[str, Any] = {"status": status, "code": code, "retry_after": _retry_after(response)}
+    why = f"{call} answered {response.status_code} {message}".rstrip()
+    if status in (httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST) and any(text in message for text in _NOT_YET):
         return _unavailable(
-            call, f"{why}: a link that was just made is known a little later", carried_out=False, **told
+            call, f"{why}: a link that was just made is known a little later", carried_out=False, **details
         )
     if status in _NOT_BEGUN:
-        return _unavailable(call, f"{why}: {_BUSY}", carried_out=False, **told)
+        return _unavailable(call, f"{why}: {_BUSY}", carried_out=False, **details)
     if status == _TIMED_OUT or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return _unavailable(call, f"{why}: {_BUSY}", carried_out=True, **told)
-    if status == httpx.codes.CONFLICT or _EXISTS in said:
-        return LinkExists(f"{why}: {_REMEDIES[httpx.codes.CONFLICT]}", **_of(call), **told)
+        return _unavailable(call, f"{why}: {_BUSY}", carried_out=True, **details)
+    if status == httpx.codes.CONFLICT or _EXISTS in message:
+        return LinkExists(f"{why}: {_REMEDIES[httpx.codes.CONFLICT]}", **_of(call), **details)
     kind = LinkNotFound if status == httpx.codes.NOT_FOUND else LinkRejected
-    return kind(f"{why}: {_REMEDIES.get(status, 'see the message')}", **_of(call), **told)
+    return kind(f"{why}: {_REMEDIES.get(status, 'see the message')}", **_of(call), **details)
 
 
 def unreadable(call: Call, response: httpx.Response, error: ValidationError) -> Trouble:
@@ -169,23 +169,23 @@ def unreadable(call: Call, response: httpx.Response, error: ValidationError) -> 
     return _unavailable(call, why, carried_out=True, status=response.status_code)
 
 
-def _meant(response: httpx.Response, code: int | None, said: str) -> int:
+def _meant(response: httpx.Response, code: int | None, message: str) -> int:
     """The status that an answer means: a success that holds an error, or a throttling by another name, says it in its
     body."""
     status, in_body = response.status_code, int(str(code or 0)[:3])
     refuses = httpx.codes.is_client_error(status)
-    if in_body == httpx.codes.TOO_MANY_REQUESTS or (refuses and _THROTTLED.search(said)):
+    if in_body == httpx.codes.TOO_MANY_REQUESTS or (refuses and _THROTTLED.search(message)):
         return int(httpx.codes.TOO_MANY_REQUESTS)
     if response.is_success:
         return in_body if httpx.codes.is_error(in_body) else int(httpx.codes.INTERNAL_SERVER_ERROR)
     return status
 
 
-def _unavailable(call: Call, why: str, *, carried_out: bool, **told: Any) -> LinkUnavailable:
+def _unavailable(call: Call, why: str, *, carried_out: bool, **details: Any) -> LinkUnavailable:
     """`carried_out`: it may have been; that is of no account where asking changes nothing."""
     if carried_out and call.changes:
-        return LinkUncertain(why + "." * (why[-1] not in ".?") + _LOOK_FIRST, **_of(call), **told)
-    return LinkUnavailable(why, **_of(call), **told)
+        return LinkUncertain(why + "." * (why[-1] not in ".?") + _LOOK_FIRST, **_of(call), **details)
+    return LinkUnavailable(why, **_of(call), **details)
 
 
 def _of(call: Call) -> dict[str, Any]:
@@ -196,11 +196,11 @@ def _read(body: bytes, content_type: str) -> tuple[int | None, str]:
     """The code and the text of an error, whatever it looks like: Confluent's two shapes, a page, or what there is."""
     error = _parsed(body)
     if error is not None and error.text:
-        return error.code, f"{error.code or ''} {error.text[:_SAID_AT_MOST]}"
+        return error.code, f"{error.code or ''} {error.text[:_MESSAGE_LENGTH]}"
     page = re.search(rb"<title>(.{1,80}?)</title>", body, re.IGNORECASE | re.DOTALL)
     is_page = "html" in content_type or body.lstrip().startswith(b"<")
     line = page[1] if page else _TAGS.sub(b" ", body) if is_page else body
-    text = " ".join(line.decode(errors="replace").split())[:_SAID_AT_MOST]
+    text = " ".join(line.decode(errors="replace").split())[:_MESSAGE_LENGTH]
     return (error.code if error is not None else None), f"({content_type or 'no content type'}) {text}"
 
 

@@ -105,23 +105,23 @@ class KafkaRestHttp:
             except LinkUncertain:
                 raise
             except LinkUnavailable as error:
-                asked = error.retry_after or 0.0
-                pause = max(asked, random.uniform(0, PAUSE_S))  # noqa: S311 - jitter
+                requested = error.retry_after or 0.0
+                pause = max(requested, random.uniform(0, PAUSE_S))  # noqa: S311 - jitter
                 soon = time.monotonic() - began + pause < REPEAT_WITHIN_S
-                if repeats == REPEATS or asked > PAUSE_S or not soon:
+                if repeats == REPEATS or requested > PAUSE_S or not soon:
                     raise
             repeats += 1
             time.sleep(pause)
 
     def _once(self, call: Call, read: Callable[[bytes], Answer], deadline: float) -> Answer:
-        left = max(deadline - time.monotonic(), 0.1)
+        remaining = max(deadline - time.monotonic(), 0.1)
         try:
             with self._http().stream(
                 call.method,
                 self._base + call.path,
                 params=dict(call.query) or None,
                 json=call.body,
-                timeout=httpx.Timeout(left, connect=min(CONNECT_S, left)),
+                timeout=httpx.Timeout(remaining, connect=min(CONNECT_S, remaining)),
             ) as response:
                 body = _whole(response, deadline)
         except NoToken as error:

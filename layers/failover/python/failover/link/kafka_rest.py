@@ -10,7 +10,7 @@ from urllib.parse import quote
 from failover.aws.secrets import Secret
 from failover.errors import LinkNotFound, LinkRejected
 from failover.link import (
-    NOT_TOLD,
+    NO_CODE,
     Acl,
     Group,
     GroupOffset,
@@ -175,19 +175,19 @@ class KafkaRestLink:
         """updateKafkaMirrorTopicsTruncateAndRestoreMirror, with where each partition is cut."""
         query = {"include_partition_level_truncation_data": "true"}
         rows = [row.truncation() for row in self._altered("truncate-and-restore", topics, validate_only, query)]
-        told = {row.topic for row in rows}
+        answered = {row.topic for row in rows}
         return rows + [
             Truncation(topic=topic, messages=None, partitions=(), rejection=_no_row(topic))
             for topic in topics
-            if topic not in told
+            if topic not in answered
         ]
 
     def _rejected(self, verb: str, topics: Sequence[str], validate_only: bool) -> list[Rejection]:
         """A topic without a row of its own is not known to be accepted."""
         rows = self._altered(verb, topics, validate_only, {})
-        told = {row.mirror_topic_name for row in rows}
+        answered = {row.mirror_topic_name for row in rows}
         rejected = [rejection for row in rows if (rejection := row.rejection())]
-        return rejected + [_no_row(topic) for topic in topics if topic not in told]
+        return rejected + [_no_row(topic) for topic in topics if topic not in answered]
 
     def _altered(
         self, verb: str, topics: Sequence[str], validate_only: bool, query: Mapping[str, str]
@@ -219,7 +219,7 @@ def _refuse_ignored(keys: Iterable[str], cluster: str, link: str) -> None:
 
 
 def _no_row(topic: str) -> Rejection:
-    return Rejection(topic, NOT_TOLD, "the answer has no row for it")
+    return Rejection(topic, NO_CODE, "the answer has no row for it")
 
 
 def _flag(value: bool) -> str:

@@ -25,7 +25,7 @@ MARGIN_S: Final = 60
 ASK_AGAIN_S: Final = 10
 UNTOLD_LIFE_S: Final = 300
 """What a token is taken to live if its endpoint does not say (RFC 6749, 5.1: `expires_in` is recommended only)."""
-_SAID_AT_MOST: Final = 200
+_MESSAGE_LENGTH: Final = 200
 
 
 class NoToken(Exception):
@@ -66,7 +66,7 @@ class Tokens:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[OAuthClient, Token] = {}
+        self._cached: dict[OAuthClient, Token] = {}
         self._asking: dict[OAuthClient, Future[Token]] = {}
 
     def of(self, client: OAuthClient, refused: str | None = None) -> str:
@@ -76,9 +76,9 @@ class Tokens:
             NoToken
         """
         with self._lock:
-            held = self._held.get(client)
-            if held is not None and held.value != refused and time.time() < held.fresh_until:
-                return held.value
+            cached = self._cached.get(client)
+            if cached is not None and cached.value != refused and time.time() < cached.fresh_until:
+                return cached.value
             under_way = self._asking.get(client)
             mine: Future[Token] = Future()
             if under_way is None:
@@ -86,7 +86,7 @@ class Tokens:
         if under_way is not None:
             return under_way.result().value
         try:
-            token = _renewed(client, None if held is None or held.value == refused else held)
+            token = _renewed(client, None if cached is None or cached.value == refused else cached)
         except BaseException as error:
             with self._lock:
                 del self._asking[client]
@@ -94,7 +94,7 @@ class Tokens:
             raise
         with self._lock:
             del self._asking[client]
-            self._held[client] = token
+            self._cached[client] = token
         mine.set_result(token)
         return token.value
 
@@ -105,19 +105,19 @@ def tokens() -> Tokens:
     return Tokens()
 
 
-def _renewed(client: OAuthClient, held: Token | None) -> Token:
+def _renewed(client: OAuthClient, cached: Token | None) -> Token:
     """A new token; while the endpoint does not answer, the one that is held for as long as it lives."""
     try:
         return _fetched(client)
     except NoToken as error:
-        if error.refused or held is None or time.time() >= held.expires:
+        if error.refused or cached is None or time.time() >= cached.expires:
             raise
-        return replace(held, fresh_until=min(held.expires, time.time() + ASK_AGAIN_S))
+        return replace(cached, fresh_until=min(cached.expires, time.time() + ASK_AGAIN_S))
 
 
 def _fetched(client: OAuthClient) -> Token:
     form = {"grant_type": "client_credentials", **({"scope": client.scope} if client.scope else {})}
-    where, asked_at = f"token endpoint {client.token_endpoint}", time.time()
+    where, requested_at = f"token endpoint {client.token_endpoint}", time.time()
     try:
         answer = httpx.post(
             client.token_endpoint,
@@ -130,21 +130,21 @@ def _fetched(client: OAuthClient) -> Token:
     except httpx.HTTPError as error:
         raise NoToken(f"{where} got no answer: {type(error).__name__} {error}", refused=False) from None
     if not answer.is_success:
-        said = _said(answer, client)
+        why = _refusal_text(answer, client)
         refused = answer.is_client_error and answer.status_code not in (408, 425, 429)
-        raise NoToken(f"{where} gave client {client.client_id} no token: {answer.status_code} {said}", refused)
+        raise NoToken(f"{where} gave client {client.client_id} no token: {answer.status_code} {why}", refused)
     try:
-        found = TypeAdapter(_Answer).validate_json(answer.content)
+        token = TypeAdapter(_Answer).validate_json(answer.content)
     except ValidationError:
         raise NoToken(f"{where} answered {answer.status_code}, but no token", refused=False) from None
-    life = UNTOLD_LIFE_S if found.expires_in is None else found.expires_in
-    return Token(found.access_token, asked_at + max(life - MARGIN_S, life / 2), asked_at + life)
+    life = UNTOLD_LIFE_S if token.expires_in is None else token.expires_in
+    return Token(token.access_token, requested_at + max(life - MARGIN_S, life / 2), requested_at + life)
 
 
-def _said(answer: httpx.Response, client: OAuthClient) -> str:
+def _refusal_text(answer: httpx.Response, client: OAuthClient) -> str:
     try:
         refusal = TypeAdapter(_Refusal).validate_json(answer.content)
     except ValidationError:
         return f"({answer.headers.get('content-type', 'no content type')})"
     text = " ".join(f"{refusal.error} {refusal.error_description or ''}".split())
-    return without(text, client.client_secret)[:_SAID_AT_MOST]
+    return without(text, client.client_secret)[:_MESSAGE_LENGTH]

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from failover.link import (
-    NOT_TOLD,
+    NO_CODE,
     Acl,
     Group,
     GroupOffset,
@@ -47,7 +47,7 @@ class CodedError:
     error_code: str | int | None = None
     error_message: str | None = None
 
-    def said(self) -> str:
+    def text(self) -> str:
         return f"{self.error_code or ''} {self.error_message or ''}".strip()
 
 
@@ -87,17 +87,17 @@ class MirrorRow:
             error=None if self.mirror_topic_error in _NO_ERROR else self.mirror_topic_error,
             source_topic=self.source_topic_name,
             since=None if self.state_time_ms is None else self.state_time_ms / 1000,
-            transition_errors=tuple(row.said() for row in self.mirror_state_transition_errors or ()),
+            transition_errors=tuple(row.text() for row in self.mirror_state_transition_errors or ()),
         )
 
     def _lags(self) -> tuple[PartitionLag, ...]:
         """One of each partition, in order; a partition that no row speaks of is unknown, not without lag."""
-        told = sorted((row.read() for row in self.mirror_lags or ()), key=lambda lag: lag.partition)
-        if len(told) >= (self.num_partitions or 0):
-            return tuple(told)
-        of = {lag.partition: lag for lag in told}
+        reported = sorted((row.read() for row in self.mirror_lags or ()), key=lambda lag: lag.partition)
+        if len(reported) >= (self.num_partitions or 0):
+            return tuple(reported)
+        of = {lag.partition: lag for lag in reported}
         rest = (PartitionLag(number, None) for number in range(self.num_partitions or 0) if number not in of)
-        return tuple(sorted((*told, *rest), key=lambda lag: lag.partition))
+        return tuple(sorted((*reported, *rest), key=lambda lag: lag.partition))
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ class AlteredRow:
         """None: accepted. Both fields are null then; one that is not is taken for a refusal."""
         if not self.error_code and not self.error_message:
             return None
-        return Rejection(self.mirror_topic_name, self.error_code or NOT_TOLD, self.error_message or "")
+        return Rejection(self.mirror_topic_name, self.error_code or NO_CODE, self.error_message or "")
 
     def truncation(self) -> Truncation:
         return Truncation(
@@ -147,7 +147,7 @@ class TaskRow:
     errors: list[CodedError] | None = None
 
     def read(self) -> Task:
-        return Task(self.task_name, self.state or UNKNOWN, tuple(row.said() for row in self.errors or ()))
+        return Task(self.task_name, self.state or UNKNOWN, tuple(row.text() for row in self.errors or ()))
 
 
 @dataclass(slots=True)

@@ -40,13 +40,13 @@ class PartitionLoss:
     """And at most."""
 
     @property
-    def known(self) -> bool:
+    def has_estimate(self) -> bool:
         return self.high is not None
 
     def as_row(self) -> dict[str, Any]:
         """The form it has in the report."""
         observed = self.sample and {"records": self.sample.lag, "at": self.sample.at, "proof": self.sample.proof}
-        estimated = {"low": self.low, "high": self.high} if self.known else None
+        estimated = {"low": self.low, "high": self.high} if self.has_estimate else None
         return {
             "topic": self.topic,
             "partition": self.partition,
@@ -94,22 +94,22 @@ def _range(
     return low, max(low, ceil(sample.lag + came_in - replicated))
 
 
-def summary(found: list[PartitionLoss], lost_by: float, lost_site: str) -> dict[str, Any]:
+def summary(losses: list[PartitionLoss], lost_by: float, lost_site: str) -> dict[str, Any]:
     """The totals, the partitions that lost most, and what is not known. `records` is a range, or None if nothing is
     known of any partition; partitions that are unknown are in no total."""
-    known = [loss for loss in found if loss.known]
-    observed = [loss.sample for loss in found if loss.sample is not None]
-    worst = sorted(known, key=lambda loss: (-(loss.high or 0), loss.topic, loss.partition))
-    unknown = [f"{loss.topic}[{loss.partition}]" for loss in found if not loss.known]
+    estimated = [loss for loss in losses if loss.has_estimate]
+    observed = [loss.sample for loss in losses if loss.sample is not None]
+    worst = sorted(estimated, key=lambda loss: (-(loss.high or 0), loss.topic, loss.partition))
+    unknown = [f"{loss.topic}[{loss.partition}]" for loss in losses if not loss.has_estimate]
     return {
-        "label": "estimated" if known else "unknown",
-        "partitions": len(found),
+        "label": "estimated" if estimated else "unknown",
+        "partitions": len(losses),
         "unknown_partitions": len(unknown),
         "unknown": unknown[:NAMED],
-        "records": {"low": _sum(loss.low for loss in known), "high": _sum(loss.high for loss in known)}
-        if known
+        "records": {"low": _sum(loss.low for loss in estimated), "high": _sum(loss.high for loss in estimated)}
+        if estimated
         else None,
-        "at_least": _sum(loss.low for loss in found),
+        "at_least": _sum(loss.low for loss in losses),
         "observed": {
             "records": sum(sample.lag for sample in observed),
             "from": min(sample.at for sample in observed),
@@ -126,9 +126,9 @@ def summary(found: list[PartitionLoss], lost_by: float, lost_site: str) -> dict[
     }
 
 
-def peak_rate(found: list[PartitionLoss]) -> float | None:
+def peak_rate(losses: list[PartitionLoss]) -> float | None:
     """Records a second that came in over all partitions, at their peaks; None if it is known of none."""
-    rates = [loss.sample.rate for loss in found if loss.sample is not None and loss.sample.rate is not None]
+    rates = [loss.sample.rate for loss in losses if loss.sample is not None and loss.sample.rate is not None]
     return sum(rates) if rates else None
 
 

@@ -19,7 +19,7 @@ MANY_MIRRORS: Final = 1000
 """From so many on a table is no small thing to write: 10,000 are some 200 KB."""
 SAMPLED_EVERY_S: Final = 30.0
 """Samples of many mirrors are taken so often."""
-_KEPT_OF_PEAK = 0.9
+_PEAK_DECAY = 0.9
 _APART_S = 1.0
 """Samples closer together than this, of two samplers side by side, would make a rate of noise."""
 
@@ -37,7 +37,7 @@ class Sample:
     rate: float | None
     """Records a second that came in, as a peak that fades; None before there were two samples."""
     proof: Proof
-    seen: int
+    last_fetched_to: int
     """`fetched_to` at the last look, fresh or not."""
 
 
@@ -77,31 +77,31 @@ def sampled(
     """The samples after another look at the mirrors; `watch` is that of the look before. What is not fresh keeps the
     sample it had; a fetch that advanced is no older than the look that the samples before are of."""
     since, proof = (now, _PROOFS[1]) if source_answers else (watch.sampled_at, _PROOFS[0])
-    found: dict[str, dict[int, Sample]] = {}
+    updated: dict[str, dict[int, Sample]] = {}
     for mirror in mirrors:
-        kept = dict(before.get(mirror.topic, {}))
+        of_topic = dict(before.get(mirror.topic, {}))
         if mirror.status not in (STOPPED, PENDING_STOPPED):
             for lag in mirror.lags:
-                if sample := _next(kept.get(lag.partition), lag, since, proof):
-                    kept[lag.partition] = sample
-        if kept:
-            found[mirror.topic] = kept
-    return found
+                if sample := _next(of_topic.get(lag.partition), lag, since, proof):
+                    of_topic[lag.partition] = sample
+        if of_topic:
+            updated[mirror.topic] = of_topic
+    return updated
 
 
 def _next(before: Sample | None, lag: PartitionLag, since: float | None, proof: Proof) -> Sample | None:
     if lag.records is None or lag.fetched_to is None:
         return before
-    proven = proof == _PROOFS[1] or (before is not None and lag.fetched_to > before.seen)
+    proven = proof == _PROOFS[1] or (before is not None and lag.fetched_to > before.last_fetched_to)
     if since is None or not proven or (before is not None and since < before.at + _APART_S):
-        return before and replace(before, seen=lag.fetched_to)
+        return before and replace(before, last_fetched_to=lag.fetched_to)
     return Sample(
         at=since,
         lag=lag.records,
         fetched_to=lag.fetched_to,
         rate=_rate(before, lag.fetched_to, since),
         proof=proof,
-        seen=lag.fetched_to,
+        last_fetched_to=lag.fetched_to,
     )
 
 
@@ -110,8 +110,8 @@ def _rate(before: Sample | None, fetched_to: int, at: float) -> float | None:
         return None
     if fetched_to < before.fetched_to:
         return before.rate
-    seen = (fetched_to - before.fetched_to) / (at - before.at)
-    return seen if before.rate is None else max(seen, before.rate * _KEPT_OF_PEAK + seen * (1 - _KEPT_OF_PEAK))
+    rate = (fetched_to - before.fetched_to) / (at - before.at)
+    return rate if before.rate is None else max(rate, before.rate * _PEAK_DECAY + rate * (1 - _PEAK_DECAY))
 
 
 def to_rows(samples: Samples) -> dict[str, list[list[Any]]]:
@@ -125,7 +125,7 @@ def to_rows(samples: Samples) -> dict[str, list[list[Any]]]:
                 s.fetched_to,
                 s.rate and round(s.rate, 3),
                 _PROOFS.index(s.proof),
-                s.seen,
+                s.last_fetched_to,
             ]
             for partition, s in sorted(partitions.items())
         ]
@@ -138,7 +138,7 @@ def from_rows(rows: Mapping[str, list[list[Any]]]) -> dict[str, dict[int, Sample
     return {
         topic: {
             int(row[0]): Sample(
-                at=row[1], lag=row[2], fetched_to=row[3], rate=row[4], proof=_PROOFS[row[5]], seen=row[6]
+                at=row[1], lag=row[2], fetched_to=row[3], rate=row[4], proof=_PROOFS[row[5]], last_fetched_to=row[6]
             )
             for row in partitions
         }

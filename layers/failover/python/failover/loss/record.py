@@ -13,31 +13,31 @@ from failover.loss.estimate import Offsets, losses, peak_rate, summary
 from failover.loss.lag import Samples, Watch, from_rows
 
 
-def expected_loss(book: Ledger, execution: Execution, taken: Inventory) -> dict[str, Any]:
+def expected_loss(book: Ledger, execution: Execution, mirrors: Inventory) -> dict[str, Any]:
     """What a failover decided now is expected to strand.
 
     Raises:
         LedgerUnavailable
     """
     samples, lost_by = _samples(book, execution), _lost_by(book, execution)
-    return summary(losses(_lags(taken), samples, {}, lost_by), lost_by, execution.from_site)
+    return summary(losses(_lags(mirrors), samples, {}, lost_by), lost_by, execution.from_site)
 
 
-def known_loss(book: Ledger, execution: Execution) -> dict[str, Any]:
+def final_loss(book: Ledger, execution: Execution) -> dict[str, Any]:
     """What is known of the loss once the mirrors are STOPPED; keeps the whole table, by partition, in the ledger.
 
     Raises:
         LeaseLost, LedgerUnavailable
     """
     samples, lost_by = _samples(book, execution), _lost_by(book, execution)
-    found = losses(_lags(inventory(book, execution)), samples, _log_ends(book, execution), lost_by)
+    by_partition = losses(_lags(inventory(book, execution)), samples, _log_ends(book, execution), lost_by)
     rows: dict[str, list[dict[str, Any]]] = {}
-    for loss in found:
+    for loss in by_partition:
         rows.setdefault(loss.topic, []).append(loss.as_row())
     save_execution_table(book, execution, "loss", rows)
-    return summary(found, lost_by, execution.from_site) | {
+    return summary(by_partition, lost_by, execution.from_site) | {
         "table": f"table#{execution.name}#loss",
-        "peak_rate": peak_rate(found),
+        "peak_rate": peak_rate(by_partition),
     }
 
 
@@ -52,8 +52,8 @@ def _lost_by(book: Ledger, execution: Execution) -> float:
     return execution.claimed_at if since is None else min(since, execution.claimed_at)
 
 
-def _lags(taken: Inventory) -> dict[str, Mapping[int, int | None]]:
-    return {topic: entry.lags for topic, entry in taken.items()}
+def _lags(mirrors: Inventory) -> dict[str, Mapping[int, int | None]]:
+    return {topic: entry.lags for topic, entry in mirrors.items()}
 
 
 def _log_ends(book: Ledger, execution: Execution) -> Offsets:

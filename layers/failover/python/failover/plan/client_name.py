@@ -21,7 +21,7 @@ class DnsVerification(PlanModel):
     """Who is asked, too, once they do, as clients are; what they still remember is told, and not waited for."""
 
     @property
-    def ttl_wanted(self) -> int | None:
+    def ttl_seconds(self) -> int | None:
         """The longest time in seconds that a resolver may keep an answer; None if that is nobody's to choose."""
         return getattr(self, "ttl", None)
 
@@ -43,7 +43,7 @@ class Route53Record(DnsVerification):
     """The load balancers' zones by site, for `type: alias`."""
 
     @property
-    def ttl_wanted(self) -> int | None:
+    def ttl_seconds(self) -> int | None:
         """An alias has the TTL of what it stands for."""
         return None if self.type == "alias" else self.ttl
 
@@ -169,7 +169,7 @@ class NoClientName(PlanModel):
         return ()
 
     @property
-    def ttl_wanted(self) -> int | None:
+    def ttl_seconds(self) -> int | None:
         """There is no name."""
         return None
 

@@ -107,7 +107,7 @@ class EcsBlueGreenFleet(PlanModel):
         )
 
     @model_validator(mode="after")
-    def _a_service_for_each_site(self) -> Self:
+    def _one_service_per_site(self) -> Self:
         if self.services.keys() != self.task_definitions.keys() - {"fenced"}:
             raise ValueError("services and task_definitions must name the same sites")
         if len(set(self.services.values())) < len(self.services):

@@ -17,8 +17,8 @@ HEADERS: Final = "extensionHeaders"
 
 def hot_reload(spec: Mapping[str, Any]) -> bool:
     """Whether a Gateway's spec has hot reload on: `enabled` has no default, so without it, it is off."""
-    asked = spec.get("hotReload")
-    return isinstance(asked, dict) and asked.get("enabled") is True
+    reload = spec.get("hotReload")
+    return isinstance(reload, dict) and reload.get("enabled") is True
 
 
 def is_fenced(route: Mapping[str, Any]) -> bool:

@@ -48,12 +48,12 @@ def shortfalls(plan: Plan, site: str) -> Iterator[Problem]:
 def shortfalls_without_its_region(plan: Plan, site: str) -> Iterator[Problem]:
     """Why a site can't be decided to be lost once its whole region is, and with it all that looks at it from there."""
     voters, region = _voters(plan, site), plan.sites[site].region
-    left = _Voters(
+    remaining = _Voters(
         tuple(alarm for alarm in voters.alarms if region not in (alarm.vantage, alarm.region)),
         None if voters.vantage_points is None else voters.vantage_points - {region},
     )
-    if left != voters and not list(_too_few(plan.policy, voters, "")):
-        yield from _too_few(plan.policy, left, f"that {site} is lost once all of {region} is")
+    if remaining != voters and not list(_too_few(plan.policy, voters, "")):
+        yield from _too_few(plan.policy, remaining, f"that {site} is lost once all of {region} is")
 
 
 def signals_of_nobody(plan: Plan) -> Iterator[Problem]:
@@ -84,7 +84,9 @@ def _voters(plan: Plan, site: str) -> _Voters:
     policy = plan.policy
     alarms = tuple(alarm for alarm in plan.sites[site].alarms if policy.listens_to(alarm.name))
     if plan.vantage_points:
-        return _Voters(alarms, frozenset(each for each in plan.vantage_points if policy.listens_to(f"{PROBE}{each}")))
+        return _Voters(
+            alarms, frozenset(point for point in plan.vantage_points if policy.listens_to(f"{PROBE}{point}"))
+        )
     probing = [pattern for pattern in policy.signals if _may_match_a_probe(pattern)]
     if any(_WILDCARD.search(pattern) for pattern in probing):
         return _Voters(alarms, None)

@@ -14,7 +14,7 @@ from failover.errors import FailoverError, TransientError
 
 Status = Literal["pass", "warn", "unknown", "fail"]
 _BY_WEIGHT: Final[tuple[Status, ...]] = ("pass", "warn", "unknown", "fail")
-SAID: Final = 12
+FACTS_AT_MOST: Final = 12
 """How many facts a check says; the worst come first."""
 
 
@@ -69,16 +69,16 @@ def fail(fact: str, remedy: str) -> Finding:
 
 def check(name: str, findings: Iterable[Finding]) -> Check:
     """The sum of the findings: the worst decides. Nothing found is unknown, not ready."""
-    found = sorted(findings, key=lambda each: -_BY_WEIGHT.index(each.status))
-    if not found:
+    ordered = sorted(findings, key=lambda finding: -_BY_WEIGHT.index(finding.status))
+    if not ordered:
         return Check(
             name=name, status="unknown", evidence=("nothing was found to look at",), remedy="see the function's log"
         )
-    remedies = dict.fromkeys(each.remedy for each in found if each.remedy)
+    remedies = dict.fromkeys(finding.remedy for finding in ordered if finding.remedy)
     return Check(
         name=name,
-        status=found[0].status,
-        evidence=tuple(some([each.fact for each in found], SAID)),
+        status=ordered[0].status,
+        evidence=tuple(some([finding.fact for finding in ordered], FACTS_AT_MOST)),
         remedy="; ".join(remedies),
     )
 

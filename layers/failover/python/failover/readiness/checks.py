@@ -42,12 +42,12 @@ from failover.readiness import (
     unreadable,
 )
 from failover.readiness import credentials as logins
-from failover.readiness.dry_run import kept_dry_run
+from failover.readiness.dry_run import load_dry_run
 from failover.readiness.offsets import group_offsets
 from failover.readiness.snapshot import PlanSnapshot
 
 logger = Logger(service="failover")
-Told = TypeVar("Told")
+Answer = TypeVar("Answer")
 
 DEADLINE_S: Final = 45.0
 DRY_RUN_MAX_AGE_S: Final = 3600.0
@@ -72,7 +72,7 @@ class Readiness:
     @property
     def unready(self) -> tuple[Check, ...]:
         """The checks that a failover can't count on."""
-        return tuple(each for each in self.checks if not each.ready)
+        return tuple(check for check in self.checks if not check.ready)
 
     def as_document(self) -> dict[str, Any]:
         """The form it has in the ledger and in answers."""
@@ -83,7 +83,7 @@ class Readiness:
             "took_seconds": self.took_seconds,
             "under_way": self.under_way,
             "ready": not self.unready,
-            "checks": [each.as_document() for each in self.checks],
+            "checks": [check.as_document() for check in self.checks],
         }
 
 
@@ -96,7 +96,7 @@ def run_checks(plan: Plan, book: Ledger) -> Readiness:
     done = tuple(_in_time(name, future, started + DEADLINE_S) for name, future in running.items())
     active, under_way, stopped = _standing(looks)
     if stopped is not None:
-        done = tuple(controller.after_stop(each, stopped) for each in done)
+        done = tuple(controller.after_stop(check_, stopped) for check_ in done)
     return Readiness(
         plan=plan.name,
         active=active,
@@ -108,14 +108,14 @@ def run_checks(plan: Plan, book: Ledger) -> Readiness:
 
 
 def _checked(name: str, look: Callable[[PlanSnapshot], Iterable[Finding]], looks: PlanSnapshot) -> Check:
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
-        found += look(looks)
+        findings += look(looks)
     except Exception as error:
         if not isinstance(error, FailoverError):
             logger.exception("a check failed itself", check=name)
-        found.append(unreadable(error))
-    return check(name, found)
+        findings.append(unreadable(error))
+    return check(name, findings)
 
 
 def _in_time(name: str, running: Future[Check], deadline: float) -> Check:
@@ -202,8 +202,8 @@ def _acls(looks: PlanSnapshot) -> Iterator[Finding]:
 
 def _promotion(looks: PlanSnapshot) -> Iterator[Finding]:
     for link in links_at(looks.plan, looks.standby):
-        left = [mirror.topic for mirror in looks.mirrors_by_link()[link.name] if mirror.status != STOPPED]
-        yield from logins.promotion(link.name, len(left), _validated(link, left))
+        unpromoted = [mirror.topic for mirror in looks.mirrors_by_link()[link.name] if mirror.status != STOPPED]
+        yield from logins.promotion(link.name, len(unpromoted), _validated(link, unpromoted))
 
 
 def _validated(link: MirrorLink, topics: list[str]) -> list[Rejection]:
@@ -242,9 +242,9 @@ def _clients(looks: PlanSnapshot) -> Iterator[Finding]:
     yield from _canary_passes(plan)
 
 
-def _logged_in(plan: Plan, where: str, bootstrap: str, wanted: str) -> Iterator[Finding]:
+def _logged_in(plan: Plan, where: str, bootstrap: str, expected: str) -> Iterator[Finding]:
     try:
-        yield from logins.reached(where, as_client(plan, bootstrap, cluster_id), wanted)
+        yield from logins.reached(where, as_client(plan, bootstrap, cluster_id), expected)
     except FailoverError as error:
         yield _refused(error)
 
@@ -287,19 +287,19 @@ def _instances(looks: PlanSnapshot) -> Iterator[Finding]:
     for fleet in looks.plan.site(looks.standby).fleets:
         state = looks.fleet(looks.standby, fleet.name)
         if state.target not in (None, FENCED):
-            found = _clusters_of(looks.plan, state.instances)
-            yield from gateways.clusters(fleet.name, found, looks.cluster_id(str(state.target)))
+            clusters = _clusters_of(looks.plan, state.instances)
+            yield from gateways.clusters(fleet.name, clusters, looks.cluster_id(str(state.target)))
 
 
 def _clusters_of(plan: Plan, instances: tuple[Instance, ...]) -> dict[str, str | None]:
-    def asked(instance: Instance) -> str | None:
+    def cluster_at(instance: Instance) -> str | None:
         try:
             return as_client(plan, instance.bootstrap, cluster_id) if instance.bootstrap else None
         except FailoverError:
             return None
 
     with ThreadPoolExecutor(max_workers=min(16, len(instances) or 1)) as pool:
-        return dict(zip((instance.name for instance in instances), pool.map(asked, instances), strict=True))
+        return dict(zip((instance.name for instance in instances), pool.map(cluster_at, instances), strict=True))
 
 
 def _client_name(looks: PlanSnapshot) -> Iterator[Finding]:
@@ -307,7 +307,7 @@ def _client_name(looks: PlanSnapshot) -> Iterator[Finding]:
     if state is None:
         yield ok(f"the plan has no name to flip: clients reach {plan.bootstrap} on either site")
         return
-    yield from client_name.leads_to(plan.hostname, plan.site(looks.active).dns_target, plan.dns.ttl_wanted, state)
+    yield from client_name.leads_to(plan.hostname, plan.site(looks.active).dns_target, plan.dns.ttl_seconds, state)
     for obstacle in looks.name_obstacles():
         yield fail(obstacle.what, obstacle.remedy)
 
@@ -318,7 +318,7 @@ def _lease(looks: PlanSnapshot) -> Iterator[Finding]:
 
 def _dry_run(looks: PlanSnapshot) -> Iterator[Finding]:
     limit = float(os.environ.get("DRY_RUN_MAX_AGE_SECONDS", DRY_RUN_MAX_AGE_S))
-    yield from controller.last_dry_run(kept_dry_run(looks.book, looks.plan.name), looks.standby, limit, looks.now)
+    yield from controller.last_dry_run(load_dry_run(looks.book, looks.plan.name), looks.standby, limit, looks.now)
 
 
 CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {

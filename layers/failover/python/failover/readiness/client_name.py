@@ -10,17 +10,19 @@ from failover.readiness import Finding, fail, ok, unknown, warn
 
 def leads_to(hostname: str, target: str, ttl: int | None, state: NameState) -> Iterator[Finding]:
     """Whether record and answers lead to the target, within the plan's TTL, if it names one."""
-    wanted = canonical(target)
-    if state.record != wanted:
+    expected = canonical(target)
+    if state.record != expected:
         yield fail(
-            f"{hostname} points at {state.record or 'nothing'}, not {wanted}", "correct the record, or the ledger"
+            f"{hostname} points at {state.record or 'nothing'}, not {expected}", "correct the record, or the ledger"
         )
     else:
-        yield ok(f"{hostname} points at {wanted}")
+        yield ok(f"{hostname} points at {expected}")
     silent = [server for server, answer in state.answers.items() if answer.startswith("no answer")]
-    other = {server: said for server, said in state.answers.items() if said != wanted and server not in silent}
-    for server, said in sorted(other.items()):
-        yield fail(f"name server {server} answers {said} for {hostname}, not {wanted}", "look at the zone's delegation")
+    other = {server: answer for server, answer in state.answers.items() if answer != expected and server not in silent}
+    for server, answer in sorted(other.items()):
+        yield fail(
+            f"name server {server} answers {answer} for {hostname}, not {expected}", "look at the zone's delegation"
+        )
     if silent or not state.answers:
         yield unknown(
             f"of {len(state.answers)} name servers {len(silent)} do not answer",

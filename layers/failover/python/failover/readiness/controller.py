@@ -47,16 +47,16 @@ def lease(
     if holder is None:
         yield unknown(f"{state.holder} holds the lease, and the ledger knows nothing of it", "look at the ledger")
         return
-    held = f"holds the lease since {now - holder.started_at:,.0f} s"
+    holding = f"holds the lease since {now - holder.started_at:,.0f} s"
     free = f"redrive it, or start another execution with supersedes={state.holder!r}"
     if under_way(plan, state, holder, ended, now):
-        yield warn(f"{state.holder} is at it, and {held}", "let it end")
+        yield warn(f"{state.holder} is at it, and {holding}", "let it end")
     elif ended is not None and holder.status == "running":
         yield fail(f"{ended}, since {now - holder.started_at:,.0f} s", free)
     elif holder.status == "running":
-        yield fail(f"{state.holder} {held}, longer than any execution takes", free)
+        yield fail(f"{state.holder} {holding}, longer than any execution takes", free)
     else:
-        yield fail(f"{state.holder} has {holder.status}, and {held}", free)
+        yield fail(f"{state.holder} has {holder.status}, and {holding}", free)
 
 
 def after_stop(check: Check, holder: str) -> Check:
@@ -74,14 +74,14 @@ def last_dry_run(last: DryRun | None, standby: str, max_age_s: float, now: float
         return
     age = now - last.ended_at
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in last.steps.items())
-    said = f"{last.execution} ended {age:,.0f} s ago as {last.outcome} after {last.took_seconds:.1f} s ({steps})"
+    summary = f"{last.execution} ended {age:,.0f} s ago as {last.outcome} after {last.took_seconds:.1f} s ({steps})"
     if last.to_site != standby:
-        yield fail(f"{said}, and led to {last.to_site}; {standby} is the standby now", how)
+        yield fail(f"{summary}, and led to {last.to_site}; {standby} is the standby now", how)
     elif last.outcome != "succeeded":
-        yield fail(f"{said}: {last.why}", "mend what it stopped at: a failover would stop there, too")
+        yield fail(f"{summary}: {last.why}", "mend what it stopped at: a failover would stop there, too")
     elif age > max_age_s:
-        yield fail(said, f"{how}; look why none was started for so long")
+        yield fail(summary, f"{how}; look why none was started for so long")
     else:
-        yield ok(said)
+        yield ok(summary)
     for remark in last.remarks:
         yield warn(remark, "look at it: on the day it costs time, or topics")

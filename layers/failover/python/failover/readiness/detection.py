@@ -18,7 +18,7 @@ RULE_PREFIX: Final = "failover-{plan}-"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlarmSeen:
+class CloudWatchAlarm:
     """An alarm as CloudWatch has it."""
 
     region: str
@@ -27,15 +27,17 @@ class AlarmSeen:
 
 
 @dataclass(frozen=True)
-class AlarmsSeen:
+class CloudWatchAlarms:
     """The plan's alarms in the regions where they may live."""
 
-    by_name: Mapping[str, tuple[AlarmSeen, ...]] = field(default_factory=dict)
-    not_asked: Mapping[str, str] = field(default_factory=dict)
+    by_name: Mapping[str, tuple[CloudWatchAlarm, ...]] = field(default_factory=dict)
+    unreadable_regions: Mapping[str, str] = field(default_factory=dict)
     """Regions that could not be asked, and why."""
 
 
-def votes(plan: Plan, site: str, signals: Collection[Signal], alarms: AlarmsSeen, now: float) -> Iterator[Finding]:
+def votes(
+    plan: Plan, site: str, signals: Collection[Signal], alarms: CloudWatchAlarms, now: float
+) -> Iterator[Finding]:
     """Whether those who would notice the loss of the site are there, and are enough."""
     if not plan.vantage_points:
         yield warn(
@@ -85,35 +87,35 @@ def _vantage_points(plan: Plan, signals: Iterable[Signal], now: float) -> tuple[
     return speaking, findings
 
 
-def _alarms(plan: Plan, site: str, seen: AlarmsSeen) -> tuple[dict[str, str], list[Finding]]:
+def _alarms(plan: Plan, site: str, alarms: CloudWatchAlarms) -> tuple[dict[str, str], list[Finding]]:
     """Where from those of the site that may be votes see it, and what there is to say of those of both sites."""
     standing: dict[str, str] = {}
     findings: list[Finding] = []
-    for name, each in plan.sites.items():
-        for alarm in each.alarms:
-            findings += _alarm(alarm, seen)
-            regions = [one.region for one in seen.by_name.get(alarm.name, ()) if one.actions_enabled]
+    for name, of_site in plan.sites.items():
+        for alarm in of_site.alarms:
+            findings += _alarm(alarm, alarms)
+            regions = [one.region for one in alarms.by_name.get(alarm.name, ()) if one.actions_enabled]
             if name == site and plan.policy.listens_to(alarm.name) and regions:
                 standing[alarm.name] = plan.vantage_of_alarm(alarm.name, regions[0])
     return standing, findings
 
 
-def _alarm(alarm: Alarm, seen: AlarmsSeen) -> Iterator[Finding]:
-    found = seen.by_name.get(alarm.name, ())
-    if not found and seen.not_asked:
-        why = "; ".join(f"{region}: {why}" for region, why in seen.not_asked.items())
+def _alarm(alarm: Alarm, alarms: CloudWatchAlarms) -> Iterator[Finding]:
+    regional = alarms.by_name.get(alarm.name, ())
+    if not regional and alarms.unreadable_regions:
+        why = "; ".join(f"{region}: {why}" for region, why in alarms.unreadable_regions.items())
         yield unknown(f"whether there is an alarm {alarm.name} is not known: {why}", "look whether CloudWatch answers")
-    elif not found:
+    elif not regional:
         yield fail(
             f"there is no alarm {alarm.name}", "create it where the plan says it lives, or take it out of the plan"
         )
-    for each in found:
-        if not each.actions_enabled:
-            yield warn(f"the actions of {alarm.name} in {each.region} are disabled: it is no vote", "enable them")
-        elif each.state == "INSUFFICIENT_DATA":
-            yield warn(f"{alarm.name} in {each.region} has too little data to tell", "look whether its metric is sent")
+    for copy in regional:
+        if not copy.actions_enabled:
+            yield warn(f"the actions of {alarm.name} in {copy.region} are disabled: it is no vote", "enable them")
+        elif copy.state == "INSUFFICIENT_DATA":
+            yield warn(f"{alarm.name} in {copy.region} has too little data to tell", "look whether its metric is sent")
         else:
-            yield ok(f"{alarm.name} in {each.region} is {each.state}")
+            yield ok(f"{alarm.name} in {copy.region} is {copy.state}")
 
 
 def _enough(plan: Plan, site: str, speaking: Collection[str], standing: Mapping[str, str]) -> Iterator[Finding]:

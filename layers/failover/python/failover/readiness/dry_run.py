@@ -32,7 +32,7 @@ class DryRun:
     """What steps met and went on in spite of."""
 
 
-def keep_dry_run(book: Ledger, document: Mapping[str, Any]) -> None:
+def save_dry_run(book: Ledger, document: Mapping[str, Any]) -> None:
     """Keep a dry run's report as the last one.
 
     Raises:
@@ -55,7 +55,7 @@ def keep_dry_run(book: Ledger, document: Mapping[str, Any]) -> None:
     book.put(document["plan"], _SORT, {"run": json.dumps(asdict(run))})
 
 
-def kept_dry_run(book: Ledger, plan: str) -> DryRun | None:
+def load_dry_run(book: Ledger, plan: str) -> DryRun | None:
     """The last dry run, or None if there was none.
 
     Raises:
@@ -72,6 +72,6 @@ def _remarks(step: str, observed: Mapping[str, Any]) -> Iterator[str]:
     for key in _TROUBLE:
         if observed.get(key):
             yield f"{step}: {key.replace('_', ' ')}: {observed[key]}"
-    for fleet, said in (observed.get("fleets") or {}).items():
-        if str(said).startswith("out of reach"):
-            yield f"{step}: {fleet}: {said}"
+    for fleet, state in (observed.get("fleets") or {}).items():
+        if str(state).startswith("out of reach"):
+            yield f"{step}: {fleet}: {state}"

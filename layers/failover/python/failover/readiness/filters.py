@@ -60,11 +60,11 @@ def read_filters(text: str | None, kind: Literal["groupFilters", "topicFilters"]
 
 def selects(filters: Iterable[Filter], name: str) -> bool:
     """Whether a name is selected: one filter includes it, and none excludes it."""
-    speaking = [each for each in filters if each.matches(name)]
-    return bool(speaking) and all(each.includes for each in speaking)
+    speaking = [rule for rule in filters if rule.matches(name)]
+    return bool(speaking) and all(rule.includes for rule in speaking)
 
 
 def selects_all(filters: Iterable[Filter]) -> bool:
     """Whether every name is selected, those too that nobody has thought of yet."""
     filters = list(filters)
-    return any(each.of_all for each in filters) and all(each.includes for each in filters)
+    return any(rule.of_all for rule in filters) and all(rule.includes for rule in filters)

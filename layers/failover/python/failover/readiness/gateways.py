@@ -40,22 +40,22 @@ def capacity(site: str, instances: tuple[Instance, ...], needed: int) -> Iterato
     """Whether a site's fleets could carry all clients, with one instance to spare, in more than one zone. `needed`: how
     many instances all clients need."""
     count, zones = len(instances), {instance.zone for instance in instances}
-    told = sorted(zone for zone in zones if zone)
-    where = f"in {len(told)} zones ({', '.join(told)})" if told else "in zones that are not told"
-    said = f"{site} has {count:,} healthy instances {where}; {needed:,} are needed"
+    named_zones = sorted(zone for zone in zones if zone)
+    where = f"in {len(named_zones)} zones ({', '.join(named_zones)})" if named_zones else "in zones that are not told"
+    fact = f"{site} has {count:,} healthy instances {where}; {needed:,} are needed"
     grow = "raise the desired count of its fleets"
     if count < needed:
-        yield fail(said, f"{grow}: they could not carry all clients")
+        yield fail(fact, f"{grow}: they could not carry all clients")
     elif count == needed:
-        yield warn(f"{said}, none to spare", f"{grow}: it must survive the loss of an instance, too")
+        yield warn(f"{fact}, none to spare", f"{grow}: it must survive the loss of an instance, too")
     elif None in zones:
-        yield warn(said, "the loss of a zone can't be judged: see where its instances run")
-    elif len(told) < 2:
-        yield warn(said, "spread its fleets over two zones or more")
-    elif (least := count - max(sum(i.zone == zone for i in instances) for zone in told)) < needed:
-        yield warn(f"{said}, {least} are left without the fullest zone", grow)
+        yield warn(fact, "the loss of a zone can't be judged: see where its instances run")
+    elif len(named_zones) < 2:
+        yield warn(fact, "spread its fleets over two zones or more")
+    elif (least := count - max(sum(i.zone == zone for i in instances) for zone in named_zones)) < needed:
+        yield warn(f"{fact}, {least} are left without the fullest zone", grow)
     else:
-        yield ok(said)
+        yield ok(fact)
 
 
 def needed(active: tuple[Instance, ...]) -> int:
@@ -63,20 +63,20 @@ def needed(active: tuple[Instance, ...]) -> int:
     return max(1, len(active) - 1)
 
 
-def clusters(fleet: str, found: Mapping[str, str | None], wanted: str) -> Iterator[Finding]:
+def clusters(fleet: str, by_instance: Mapping[str, str | None], expected: str) -> Iterator[Finding]:
     """Whether each instance of a fleet is on the wanted cluster, by asking it. `found`: the cluster by instance; None
     where the instance was reached by no way."""
-    wrong = [f"{name} is on {cluster}" for name, cluster in found.items() if cluster not in (wanted, None)]
-    mute = [name for name, cluster in found.items() if cluster is None]
-    right = sum(cluster == wanted for cluster in found.values())
+    wrong = [f"{name} is on {cluster}" for name, cluster in by_instance.items() if cluster not in (expected, None)]
+    mute = [name for name, cluster in by_instance.items() if cluster is None]
+    right = sum(cluster == expected for cluster in by_instance.values())
     if wrong:
-        yield fail(f"fleet {fleet}: {listed(wrong)}, not {wanted}", "replace those instances")
+        yield fail(f"fleet {fleet}: {listed(wrong)}, not {expected}", "replace those instances")
     if mute:
         yield unknown(
             f"fleet {fleet}: {listed(mute)} could not be asked",
             "let the controller reach each instance on its route's port: verify has to ask them, too",
         )
-    if not found:
+    if not by_instance:
         yield unknown(f"fleet {fleet} has no instance to ask", "look at the fleet")
     if right:
-        yield ok(f"fleet {fleet}: {right:,} instances are on {wanted}")
+        yield ok(f"fleet {fleet}: {right:,} instances are on {expected}")

@@ -36,7 +36,7 @@ class Sampled:
 
     def to_judge_by(self, now: float, limit_s: float) -> Sample | None:
         """The newest sample that the standby must have reached by now."""
-        return next((each for each in (self.newer, self.older) if each and now - each.at >= limit_s), None)
+        return next((sample for sample in (self.newer, self.older) if sample and now - sample.at >= limit_s), None)
 
     def after(self, offsets: Mapping[str, Offsets], now: float, limit_s: float) -> Sampled:
         """The samples after another look; a look that comes soon after one that is kept replaces nothing."""
@@ -46,7 +46,7 @@ class Sampled:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class GroupOffsets:
     """A group on both clusters, its offsets of mirrored topics only."""
 
     group: str
@@ -56,39 +56,39 @@ class Seen:
     """On the standby; None where it is not told."""
 
 
-def offset_age(seen: Seen, sample: Sample | None, limit_s: float, now: float) -> Iterator[Finding]:
+def offset_age(observed: GroupOffsets, sample: Sample | None, limit_s: float, now: float) -> Iterator[Finding]:
     """Whether the standby has the group's offsets, and of when. `sample`: what it must have reached."""
-    group = seen.group
-    if seen.state is not None and seen.state not in _IDLE:
+    group = observed.group
+    if observed.state is not None and observed.state not in _IDLE:
         yield fail(
-            f"group {group} is {seen.state} on the standby",
+            f"group {group} is {observed.state} on the standby",
             "stop its consumers there: its offsets are not synced while it is active on the standby",
         )
-    if not seen.active:
+    if not observed.active:
         yield warn(
             f"group {group} has committed nothing for a mirrored topic on the active cluster",
             "check protect.groups of the plan",
         )
         return
-    behind = _behind(seen.active, seen.standby)
+    behind = _behind(observed.active, observed.standby)
     if not behind:
-        yield ok(f"group {group} has the same offsets on both clusters ({len(seen.active):,} partitions)")
+        yield ok(f"group {group} has the same offsets on both clusters ({len(observed.active):,} partitions)")
         return
     if sample is None or group not in sample.offsets:
         yield unknown(
-            f"group {group} is behind on {len(behind):,} of {len(seen.active):,} partitions of the standby; for how"
+            f"group {group} is behind on {len(behind):,} of {len(observed.active):,} partitions of the standby; for how"
             " long, a second look will tell",
             f"look again in {limit_s:,.0f} s",
         )
         return
     # Who resets a group's offsets back has them back on the standby, too.
-    due = {spot: min(offset, seen.active.get(spot, offset)) for spot, offset in sample.offsets[group].items()}
-    late = _behind(due, seen.standby)
+    due = {spot: min(offset, observed.active.get(spot, offset)) for spot, offset in sample.offsets[group].items()}
+    late = _behind(due, observed.standby)
     if late:
-        never = sum(spot not in seen.standby for spot in late)
+        never = sum(spot not in observed.standby for spot in late)
         yield fail(
             f"group {group} does not have on the standby what it had committed {now - sample.at:,.0f} s ago, for"
-            f" {len(late):,} of {len(seen.active):,} partitions, {never:,} of them never:"
+            f" {len(late):,} of {len(observed.active):,} partitions, {never:,} of them never:"
             f" {listed(f'{topic}[{partition}]' for topic, partition in late)}",
             "look at ConsumerOffsetSync and its filters: consumers would read that much again",
         )
@@ -96,8 +96,8 @@ def offset_age(seen: Seen, sample: Sample | None, limit_s: float, now: float) ->
         yield ok(f"group {group} has on the standby what it had committed {now - sample.at:,.0f} s ago, or later")
 
 
-def _behind(wanted: Offsets, held: Offsets) -> list[tuple[str, int]]:
-    return [spot for spot, offset in wanted.items() if held.get(spot, -1) < offset]
+def _behind(active: Offsets, standby: Offsets) -> list[tuple[str, int]]:
+    return [spot for spot, offset in active.items() if standby.get(spot, -1) < offset]
 
 
 def of_mirrored(offsets: Offsets, topics: Collection[str]) -> dict[tuple[str, int], int]:

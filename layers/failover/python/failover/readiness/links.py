@@ -46,14 +46,14 @@ def state(link: LinkFacts) -> Iterator[Finding]:
 
 def tasks(plan: Plan, link: LinkFacts) -> Iterator[Finding]:
     """Whether what the plan needs is synced. A task that the plan does not ask for is a warning when it is off."""
-    told = {task.name: task for task in link.tasks}
+    by_name = {task.name: task for task in link.tasks}
     needed = {
         "ConsumerOffsetSync": bool(plan.protect.groups),
         "AclSync": plan.protect.acls,
         "TopicConfigsSync": True,
     }
     for name, synced in _TASK_SYNCS.items():
-        task, found = told.get(name), fail if needed[name] else warn
+        task, severity = by_name.get(name), fail if needed[name] else warn
         where = f"task {name} of link {link.name}"
         if task is None:
             yield unknown(f"{where} is not told", f"look whether {synced} are synced")
@@ -61,7 +61,7 @@ def tasks(plan: Plan, link: LinkFacts) -> Iterator[Finding]:
             yield ok(f"{where} is ACTIVE")
         elif task.state in _BAD_TASK_STATES or task.errors:
             why = f": {'; '.join(task.errors)}" if task.errors else ""
-            yield found(f"{where} is {task.state}{why}", f"{_enabling(name)}: without it {synced} are not synced")
+            yield severity(f"{where} is {task.state}{why}", f"{_enabling(name)}: without it {synced} are not synced")
         else:
             yield unknown(f"{where} is {task.state}", f"look whether {synced} are synced")
 
@@ -76,8 +76,8 @@ def offset_sync(plan: Plan, configs: Mapping[str, Configs]) -> Iterator[Finding]
     selecting: dict[str, list[str]] = {group: [] for group in plan.protect.groups}
     for link, values in configs.items():
         if not _on(values, OFFSET_SYNC):
-            found = fail if plan.protect.groups else warn
-            yield found(
+            severity = fail if plan.protect.groups else warn
+            yield severity(
                 f"{OFFSET_SYNC} of link {link} is {values.get(OFFSET_SYNC)}",
                 f"set it to true, and {GROUP_FILTERS} again: turning it off has cleared them",
             )

@@ -30,16 +30,16 @@ def coverage(plan: Plan, topics: Collection[Topic], mirrors: Iterable[Mirror]) -
     for mirror in mirrors:
         by_source.setdefault(mirror.source_topic or mirror.topic, []).append(mirror)
     covered: dict[_Covered, list[str]] = {}
-    wanted = required(plan, topics)
-    for name, partitions in wanted.items():
+    required_topics = required(plan, topics)
+    for name, partitions in required_topics.items():
         covered.setdefault(_covered(name, partitions, by_source.get(name, [])), []).append(name)
-    if not wanted:
+    if not required_topics:
         yield unknown("the active cluster has no topic to protect", "check protect.topics and the active cluster")
-    for how, (found, what, remedy) in _UNCOVERED.items():
+    for how, (severity, what, remedy) in _UNCOVERED.items():
         if names := covered.get(how):
-            yield found(f"{len(names):,} topics {what}: {listed(names)}", remedy)
+            yield severity(f"{len(names):,} topics {what}: {listed(names)}", remedy)
     good = len(covered.get("covered", ()))
-    yield ok(f"{good:,} of {len(wanted):,} topics have an ACTIVE mirror with as many partitions")
+    yield ok(f"{good:,} of {len(required_topics):,} topics have an ACTIVE mirror with as many partitions")
 
 
 _Covered = Literal["covered", "absent", "bare", "idle", "renamed", "uneven", "untold"]
@@ -61,13 +61,13 @@ _UNCOVERED: Final[Mapping[_Covered, tuple[Callable[[str, str], Finding], str, st
 }
 
 
-def _covered(name: str, partitions: int | None, found: Sequence[Mirror]) -> _Covered:
-    active = [mirror for mirror in found if mirror.status == ACTIVE]
+def _covered(name: str, partitions: int | None, mirrors: Sequence[Mirror]) -> _Covered:
+    active = [mirror for mirror in mirrors if mirror.status == ACTIVE]
     own = next((mirror for mirror in active if mirror.topic == name), None)
     if partitions is None:
         return "absent"
     if own is None:
-        return "renamed" if active else "idle" if found else "bare"
+        return "renamed" if active else "idle" if mirrors else "bare"
     if not own.lags:
         return "untold"
     return "covered" if len(own.lags) == partitions else "uneven"
@@ -83,23 +83,23 @@ def health(mirrors: Collection[Mirror]) -> Iterator[Finding]:
     pending = [mirror for mirror in mirrors if mirror.status.startswith("PENDING_") and mirror.error is None]
     fine = [mirror for mirror in mirrors if mirror.status in (ACTIVE, STOPPED) and mirror.error is None]
     strange = len(mirrors) - len(bad) - len(pending) - len(fine)
-    said = ", ".join(f"{count:,} {status}" for status, count in by_status(mirrors).items())
+    statuses = ", ".join(f"{count:,} {status}" for status, count in by_status(mirrors).items())
     if bad:
         yield fail(
-            f"{len(bad):,} mirrors are in trouble: {listed(map(_said, bad))}",
+            f"{len(bad):,} mirrors are in trouble: {listed(map(_described, bad))}",
             "look at each mirror's mirror_topic_error: resume it, or create it anew",
         )
     if pending:
         yield fail(
-            f"{len(pending):,} mirrors are between two states: {listed(map(_said, pending))}",
+            f"{len(pending):,} mirrors are between two states: {listed(map(_described, pending))}",
             "let the change end; if it does not, look at mirror_state_transition_errors",
         )
     if strange:
-        yield unknown(f"{strange:,} mirrors are in a state that is not known: {said}", "look at those mirrors")
-    yield ok(f"{len(mirrors):,} mirrors: {said}")
+        yield unknown(f"{strange:,} mirrors are in a state that is not known: {statuses}", "look at those mirrors")
+    yield ok(f"{len(mirrors):,} mirrors: {statuses}")
 
 
-def _said(mirror: Mirror) -> str:
+def _described(mirror: Mirror) -> str:
     return f"{mirror.topic} {mirror.status}" + (f" {mirror.error}" if mirror.error else "")
 
 
@@ -107,21 +107,21 @@ def lag(plan: Plan, mirrors: Iterable[Mirror], watch: Watch, now: float) -> Iter
     """How many records a failover now would strand at least, beside the policy's limit. Lag freezes when the source is
     gone, so it counts only while the source is seen to answer; a partition of unknown lag is counted by itself."""
     live = [mirror for mirror in mirrors if mirror.status != STOPPED]
-    limit, found = plan.policy.rpo_limit_records, trailing(live)
+    limit, total = plan.policy.rpo_limit_records, trailing(live)
     if watch.looked_at is None or now - watch.looked_at > WATCHED_S:
         since = "never" if watch.looked_at is None else f"{now - watch.looked_at:,.0f} s ago for the last time"
         yield unknown(f"lag was sampled {since}", "look at the log of sample_lag: what is lost could not be estimated")
     elif watch.unanswered_since is not None:
         ago = now - watch.unanswered_since
         yield unknown(f"the active cluster does not answer since {ago:,.0f} s: lag is frozen", "look at that cluster")
-    if found.unknown_partitions:
-        told = unknown if limit is not None or found.unknown_partitions == found.partitions else warn
-        yield told(
-            f"the lag of {found.unknown_partitions:,} of {found.partitions:,} partitions is unknown",
+    if total.unknown_partitions:
+        severity = unknown if limit is not None or total.unknown_partitions == total.partitions else warn
+        yield severity(
+            f"the lag of {total.unknown_partitions:,} of {total.partitions:,} partitions is unknown",
             "they were never fetched since their leader started; write to them, or look at their mirrors",
         )
-    trail = f"the mirrors trail by {found.records:,} records, {found.largest:,} at most in one partition"
-    if limit is not None and found.records > limit:
+    trail = f"the mirrors trail by {total.records:,} records, {total.largest:,} at most in one partition"
+    if limit is not None and total.records > limit:
         worst = sorted(_trailing(live), reverse=True)[:5]
         named = ", ".join(f"{topic}[{partition}] {records:,}" for records, topic, partition in worst)
         yield fail(f"{trail}, above the limit of {limit:,}: {named}", "look at the link's throughput and the producers")
@@ -131,17 +131,17 @@ def lag(plan: Plan, mirrors: Iterable[Mirror], watch: Watch, now: float) -> Iter
 
 def _trailing(mirrors: Iterable[Mirror]) -> Iterator[tuple[int, str, int]]:
     for mirror in mirrors:
-        for each in mirror.lags:
-            if each.records:
-                yield each.records, mirror.topic, each.partition
+        for partition_lag in mirror.lags:
+            if partition_lag.records:
+                yield partition_lag.records, mirror.topic, partition_lag.partition
 
 
 def canary(topic: str, topics: Iterable[Topic], mirrors: Iterable[Mirror]) -> Iterator[Finding]:
     """Whether the standby has the canary topic, and as a topic of its own: to a mirror nobody can write."""
-    held = next((mirror for mirror in mirrors if mirror.topic == topic and mirror.status != STOPPED), None)
-    if held is not None:
+    existing = next((mirror for mirror in mirrors if mirror.topic == topic and mirror.status != STOPPED), None)
+    if existing is not None:
         yield fail(f"the canary topic {topic} is a mirror", "promote it, and keep it out of the link's filters")
-    elif any(each.name == topic for each in topics):
+    elif any(present.name == topic for present in topics):
         yield ok(f"the standby has the canary topic {topic}")
     else:
         yield fail(f"the standby has no topic {topic}", "create it: verify proves with a record of it")

@@ -10,7 +10,7 @@ from failover.aws.notify import notify_at_least_once, put_event_at_least_once
 from failover.readiness.store import Change
 
 
-def tell(plan: str, changes: Iterable[Change]) -> None:
+def publish_changes(plan: str, changes: Iterable[Change]) -> None:
     """Tell them.
 
     Raises:

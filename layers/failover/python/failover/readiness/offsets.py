@@ -13,7 +13,7 @@ from failover.ledger.topic_tables import load_plan_table, save_plan_table
 from failover.link.factory import cluster_at
 from failover.plan.model import Plan
 from failover.readiness import Finding, ok, unknown, unreadable
-from failover.readiness.groups import SYNC_S, Offsets, Sample, Sampled, Seen, of_mirrored, offset_age
+from failover.readiness.groups import SYNC_S, GroupOffsets, Offsets, Sample, Sampled, of_mirrored, offset_age
 from failover.readiness.snapshot import PlanSnapshot
 
 _AT: Final = "at"
@@ -28,7 +28,7 @@ def group_offsets(looks: PlanSnapshot) -> Iterator[Finding]:
     partitions = {mirror.source_topic or mirror.topic: len(mirror.lags) for mirror in looks.mirrors()}
     spots = [(topic, number) for topic, count in partitions.items() for number in range(count)]
     states, limit = _states(plan, looks.standby), _limit(looks)
-    sampled = kept_samples(looks.book, plan.name, looks.active)
+    sampled = load_samples(looks.book, plan.name, looks.active)
     sample, now = sampled.to_judge_by(looks.now, limit), dict[str, Offsets]()
     for group in groups:
         try:
@@ -39,14 +39,14 @@ def group_offsets(looks: PlanSnapshot) -> Iterator[Finding]:
         if untold := [*_untold(looks.active, group, active), *_untold(looks.standby, group, standby)]:
             yield from untold
             continue
-        seen = Seen(
+        observed = GroupOffsets(
             group=group,
             active=of_mirrored(active.by_partition, partitions),
             standby=of_mirrored(standby.by_partition, partitions),
             state=states.get(group),
         )
-        now[group] = seen.active
-        yield from offset_age(seen, sample, limit, looks.now)
+        now[group] = observed.active
+        yield from offset_age(observed, sample, limit, looks.now)
     after = sampled.after(now, looks.now, limit)
     if after is not sampled:
         keep_samples(looks.book, plan.name, looks.active, after)
@@ -72,16 +72,16 @@ def _states(plan: Plan, site: str) -> dict[str, str]:
 
 def _limit(looks: PlanSnapshot) -> float:
     """Two sync intervals, in seconds; of Confluent's default where the links do not tell theirs."""
-    told = []
+    intervals = []
     for link in looks.plan.links:
         try:
-            told.append(float(looks.configs(looks.standby, link.name).get("consumer.offset.sync.ms") or "") / 1000)
+            intervals.append(float(looks.configs(looks.standby, link.name).get("consumer.offset.sync.ms") or "") / 1000)
         except (FailoverError, ValueError):
-            told.append(SYNC_S)
-    return 2 * max(told)
+            intervals.append(SYNC_S)
+    return 2 * max(intervals)
 
 
-def kept_samples(book: Ledger, plan: str, site: str) -> Sampled:
+def load_samples(book: Ledger, plan: str, site: str) -> Sampled:
     """The samples of a site's groups.
 
     Raises:
@@ -118,9 +118,9 @@ def _rows(sample: Sample) -> dict[str, Any]:
 def _sample(rows: Mapping[str, Any]) -> Sample | None:
     if _AT not in rows:
         return None
-    found: dict[str, dict[tuple[str, int], int]] = {}
+    by_group: dict[str, dict[tuple[str, int], int]] = {}
     for key, row in rows.items():
         group, _, topic = key.rpartition("\t")
         if group:
-            found.setdefault(group, {}).update({(topic, int(partition)): int(offset) for partition, offset in row})
-    return Sample(float(rows[_AT]), found)
+            by_group.setdefault(group, {}).update({(topic, int(partition)): int(offset) for partition, offset in row})
+    return Sample(float(rows[_AT]), by_group)

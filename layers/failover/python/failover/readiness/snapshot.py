@@ -24,29 +24,29 @@ from failover.link import LinkFacts, Mirror, Topic
 from failover.link.factory import cluster_at, links_at
 from failover.loss.lag import Watch
 from failover.plan.model import Plan
-from failover.readiness.detection import AlarmSeen, AlarmsSeen
+from failover.readiness.detection import CloudWatchAlarm, CloudWatchAlarms
 
-Asked = ParamSpec("Asked")
-Seen = TypeVar("Seen")
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 
 
-def _once(
-    look: Callable[Concatenate[PlanSnapshot, Asked], Seen],
-) -> Callable[Concatenate[PlanSnapshot, Asked], Seen]:
+def _memoized(
+    look: Callable[Concatenate[PlanSnapshot, Arguments], Answer],
+) -> Callable[Concatenate[PlanSnapshot, Arguments], Answer]:
     """The look is taken by whoever asks first; who asks meanwhile waits for it."""
 
     @functools.wraps(look)
-    def taken(looks: PlanSnapshot, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Seen:
-        mine, seen = looks.claimed((look.__name__, *args))
+    def memoized(looks: PlanSnapshot, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        mine, future = looks.claimed((look.__name__, *args))
         if mine:
             try:
-                seen.set_result(look(looks, *args, **kwargs))
+                future.set_result(look(looks, *args, **kwargs))
             except BaseException as error:
-                seen.set_exception(error)
-        result: Seen = seen.result()
+                future.set_exception(error)
+        result: Answer = future.result()
         return result
 
-    return taken
+    return memoized
 
 
 class PlanSnapshot:
@@ -56,16 +56,16 @@ class PlanSnapshot:
         self.plan = plan
         self.book = book
         self.now = now
-        self._seen: dict[tuple[Any, ...], Future[Any]] = {}
+        self._futures: dict[tuple[Any, ...], Future[Any]] = {}
         self._lock = threading.Lock()
 
     def claimed(self, what: tuple[Any, ...]) -> tuple[bool, Future[Any]]:
         """The future of a look, and whether it is the caller who has to take it."""
         with self._lock:
-            mine = what not in self._seen
-            return mine, self._seen.setdefault(what, Future())
+            mine = what not in self._futures
+            return mine, self._futures.setdefault(what, Future())
 
-    @_once
+    @_memoized
     def state(self) -> PlanState:
         """Where the plan stands."""
         return self.book.state(self.plan.name, self.plan.home)
@@ -80,13 +80,13 @@ class PlanSnapshot:
         """The standby's name."""
         return self.plan.other(self.active)
 
-    @_once
+    @_memoized
     def holder(self) -> ExecutionRecord | None:
         """What the ledger keeps of the execution that holds the lease."""
         name = self.state().holder
         return self.book.execution(self.plan.name, name) if name else None
 
-    @_once
+    @_memoized
     def ended(self) -> Ended | None:
         """What Step Functions says of a holder of the lease that runs no more."""
         return ended_holder(self.state())
@@ -95,17 +95,17 @@ class PlanSnapshot:
         """The id of a site's cluster, as the plan has it."""
         return self.plan.site(site).kafka.cluster_id
 
-    @_once
+    @_memoized
     def link(self, site: str, name: str) -> LinkFacts:
         """A link as a site's cluster sees it."""
         return next(link for link in links_at(self.plan, site) if link.name == name).facts()
 
-    @_once
+    @_memoized
     def configs(self, site: str, name: str) -> dict[str, str | None]:
         """A link's configuration at a site's cluster."""
         return next(link for link in links_at(self.plan, site) if link.name == name).configs()
 
-    @_once
+    @_memoized
     def mirrors_by_link(self) -> dict[str, list[Mirror]]:
         """Every mirror on the standby, by link."""
         return {link.name: link.mirrors() for link in links_at(self.plan, self.standby)}
@@ -114,42 +114,42 @@ class PlanSnapshot:
         """Every mirror on the standby."""
         return [mirror for of_link in self.mirrors_by_link().values() for mirror in of_link]
 
-    @_once
+    @_memoized
     def topics(self, site: str) -> list[Topic]:
         """Every topic of a site's cluster."""
         return cluster_at(self.plan, site).topics()
 
-    @_once
+    @_memoized
     def watch(self) -> Watch:
         """When lag was last sampled, and whether its source answered."""
         return Watch(**load_plan_table(self.book, self.plan.name, "watch").get(self.active, {}))
 
-    @_once
-    def alarms(self) -> AlarmsSeen:
+    @_memoized
+    def alarms(self) -> CloudWatchAlarms:
         """The plan's alarms, in every region where they may live."""
         alarms = [alarm for site in self.plan.sites.values() for alarm in site.alarms]
         names: dict[str, list[str]] = {}
         for alarm in alarms:
             for region in [alarm.region] if alarm.region else self.plan.alarm_regions:
                 names.setdefault(region, []).append(alarm.name)
-        by_name: dict[str, tuple[AlarmSeen, ...]] = {}
-        not_asked: dict[str, str] = {}
+        by_name: dict[str, tuple[CloudWatchAlarm, ...]] = {}
+        unreadable_regions: dict[str, str] = {}
         for region in sorted(names):
             try:
                 described = describe_alarms(region, names[region])
             except AWS_ERRORS as error:
-                not_asked[region] = type(error).__name__
+                unreadable_regions[region] = type(error).__name__
                 continue
             for name, alarm_there in described.items():
-                seen = AlarmSeen(
+                reading = CloudWatchAlarm(
                     region=region,
                     state=alarm_there["StateValue"],
                     actions_enabled=alarm_there.get("ActionsEnabled", True),
                 )
-                by_name[name] = (*by_name.get(name, ()), seen)
-        return AlarmsSeen(by_name, not_asked)
+                by_name[name] = (*by_name.get(name, ()), reading)
+        return CloudWatchAlarms(by_name, unreadable_regions)
 
-    @_once
+    @_memoized
     def fleet(self, site: str, name: str) -> FleetState:
         """A fleet of a site."""
         return self._fleet(site, name).look()
@@ -166,13 +166,13 @@ class PlanSnapshot:
         """Every healthy instance of a site's fleets."""
         return tuple(i for fleet in self.plan.site(site).fleets for i in self.fleet(site, fleet.name).instances)
 
-    @_once
+    @_memoized
     def client_name(self) -> NameState | None:
         """Where the client hostname leads, and what name servers answer; None if there is no name to flip."""
         name = client_name_of(self.plan)
         return name.look(None) if name else None
 
-    @_once
+    @_memoized
     def name_obstacles(self) -> list[Obstacle]:
         """What would keep the name from being flipped."""
         name = client_name_of(self.plan)

@@ -20,7 +20,7 @@ from failover.ledger.ledger import Ledger
 from failover.plan.model import Plan
 from failover.readiness import Status
 
-HISTORY_KEPT_S: Final = 30 * 86_400
+HISTORY_RETENTION_S: Final = 30 * 86_400
 OLD_S: Final = 900.0
 _EVIDENCE_AT_MOST: Final = 3
 _SORT: Final = "readiness"
@@ -60,7 +60,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedReadiness:
     """The last readiness. `untold`: changes, of any round, that are not known to be told."""
 
     revision: int
@@ -68,7 +68,7 @@ class Kept:
     untold: tuple[Change, ...] = ()
 
 
-def kept(book: Ledger, plan: str) -> Kept | None:
+def load(book: Ledger, plan: str) -> SavedReadiness | None:
     """The last readiness that was kept, or None.
 
     Raises:
@@ -78,10 +78,10 @@ def kept(book: Ledger, plan: str) -> Kept | None:
     if item is None:
         return None
     untold = tuple(Change(**change | {"evidence": tuple(change["evidence"])}) for change in json.loads(item["untold"]))
-    return Kept(item["revision"], json.loads(item["document"]), untold)
+    return SavedReadiness(item["revision"], json.loads(item["document"]), untold)
 
 
-def keep(book: Ledger, document: Mapping[str, Any]) -> Kept:
+def save(book: Ledger, document: Mapping[str, Any]) -> SavedReadiness:
     """Keep a round's document as the last one, and what it changed; gives what is kept now, which is another's if that
     was taken later.
 
@@ -90,45 +90,45 @@ def keep(book: Ledger, document: Mapping[str, Any]) -> Kept:
     """
     plan = document["plan"]
     while True:
-        before = kept(book, plan)
+        before = load(book, plan)
         if before is not None and before.document["taken_at"] >= document["taken_at"]:
             return before
         revision = before.revision if before else 0
-        changes = changed(before.document if before else None, document, revision + 1)
+        changes = diff(before.document if before else None, document, revision + 1)
         untold = (*(before.untold if before else ()), *changes)[-_UNTOLD_AT_MOST:]
         if not book.compare_and_swap(plan, _SORT, _item(document, untold), revision):
             continue
         if changes:
             _keep_history(book, document, changes)
-        return Kept(revision + 1, dict(document), untold)
+        return SavedReadiness(revision + 1, dict(document), untold)
 
 
-def told(book: Ledger, plan: str, kept: Kept) -> None:
+def mark_published(book: Ledger, plan: str, saved: SavedReadiness) -> None:
     """Forget that changes are to be told; if another round was kept meanwhile it tells them, or finds them told.
 
     Raises:
         LedgerUnavailable
     """
-    if kept.untold:
-        book.compare_and_swap(plan, _SORT, _item(kept.document, ()), kept.revision)
+    if saved.untold:
+        book.compare_and_swap(plan, _SORT, _item(saved.document, ()), saved.revision)
 
 
-def changed(before: Mapping[str, Any] | None, after: Mapping[str, Any], revision: int) -> tuple[Change, ...]:
+def diff(before: Mapping[str, Any] | None, after: Mapping[str, Any], revision: int) -> tuple[Change, ...]:
     """What changed from one document to the next. A check that was never made before is no news if it passes."""
-    statuses: dict[str, Status] = {each["name"]: each["status"] for each in before["checks"]} if before else {}
+    statuses: dict[str, Status] = {check["name"]: check["status"] for check in before["checks"]} if before else {}
     return tuple(
         Change(
             plan=after["plan"],
-            check=each["name"],
-            before=statuses.get(each["name"]),
-            after=each["status"],
+            check=check["name"],
+            before=statuses.get(check["name"]),
+            after=check["status"],
             revision=revision,
             at=after["taken_at"],
-            evidence=tuple(each["evidence"]),
-            remedy=each["remedy"],
+            evidence=tuple(check["evidence"]),
+            remedy=check["remedy"],
         )
-        for each in after["checks"]
-        if statuses.get(each["name"], "pass") != each["status"]
+        for check in after["checks"]
+        if statuses.get(check["name"], "pass") != check["status"]
     )
 
 
@@ -136,7 +136,7 @@ def last_unready(plan: Plan) -> tuple[str, ...]:
     """A line for each check that was not ready when last looked at, with how long ago that was; a first line if nobody
     has looked for long, or ever. Never an error: a decision must not wait for it."""
     try:
-        last = kept(Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"]), plan.name)
+        last = load(Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"]), plan.name)
     except LedgerUnavailable as error:
         return (f"what was known of readiness can't be read: {error}",)
     if last is None:
@@ -144,9 +144,9 @@ def last_unready(plan: Plan) -> tuple[str, ...]:
     age = time.time() - last.document["taken_at"]
     lines = [f"readiness was last checked {age:,.0f} s ago"] if age > OLD_S else []
     lines += [
-        f"{each['name']} {each['status']} {age:,.0f} s ago: {'; '.join(each['evidence'][:_EVIDENCE_AT_MOST])}"
-        for each in last.document["checks"]
-        if each["status"] in ("fail", "unknown")
+        f"{check['name']} {check['status']} {age:,.0f} s ago: {'; '.join(check['evidence'][:_EVIDENCE_AT_MOST])}"
+        for check in last.document["checks"]
+        if check["status"] in ("fail", "unknown")
     ]
     return tuple(lines)
 
@@ -159,7 +159,7 @@ def _keep_history(book: Ledger, document: Mapping[str, Any], changes: tuple[Chan
     at = document["taken_at"]
     entry = {
         "document": json.dumps(document),
-        "changes": json.dumps([f"{each.check}: {each.before} -> {each.after}" for each in changes]),
-        "expires": int(at) + HISTORY_KEPT_S,
+        "changes": json.dumps([f"{change.check}: {change.before} -> {change.after}" for change in changes]),
+        "expires": int(at) + HISTORY_RETENTION_S,
     }
     book.put(document["plan"], f"{_SORT}-change#{at:018.6f}", entry)

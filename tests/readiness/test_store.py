@@ -12,7 +12,7 @@ import pytest
 from failover.aws.clients import client
 from failover.errors import LedgerUnavailable
 from failover.ledger.ledger import Ledger
-from failover.readiness.store import Change, changed, keep, kept, told
+from failover.readiness.store import Change, diff, load, mark_published, save
 
 NAMES = ("links", "mirror-lag", "lease")
 
@@ -44,31 +44,31 @@ def said(changes: tuple[Change, ...]) -> list[tuple[str, str | None, str]]:
 
 
 def test_the_first_round_is_news_only_where_something_is_not_well(book: Ledger) -> None:
-    assert kept(book, "orders") is None
-    assert said(keep(book, document(1, lease="warn")).untold) == [("lease", None, "warn")]
+    assert load(book, "orders") is None
+    assert said(save(book, document(1, lease="warn")).untold) == [("lease", None, "warn")]
 
 
 def test_a_change_is_found_once_and_stays_untold_until_it_is_told(book: Ledger) -> None:
-    keep(book, document(1))
-    assert said(keep(book, document(2, links="fail")).untold) == [("links", "pass", "fail")]
-    later = keep(book, document(3, links="fail"))
+    save(book, document(1))
+    assert said(save(book, document(2, links="fail")).untold) == [("links", "pass", "fail")]
+    later = save(book, document(3, links="fail"))
     assert said(later.untold) == [("links", "pass", "fail")], "the round before died before it told"
-    told(book, "orders", later)
-    assert keep(book, document(4, links="fail")).untold == ()
-    assert said(keep(book, document(5)).untold) == [("links", "fail", "pass")]
+    mark_published(book, "orders", later)
+    assert save(book, document(4, links="fail")).untold == ()
+    assert said(save(book, document(5)).untold) == [("links", "fail", "pass")]
 
 
 def test_what_was_seen_earlier_does_not_replace_what_was_seen_later(book: Ledger) -> None:
-    keep(book, document(5, links="fail"))
-    late = keep(book, document(4))
+    save(book, document(5, links="fail"))
+    late = save(book, document(4))
     assert late.document["taken_at"] == 5 and said(late.untold) == [("links", None, "fail")]
 
 
 def test_telling_does_not_forget_what_another_round_has_found_meanwhile(book: Ledger) -> None:
-    mine = keep(book, document(1, links="fail"))
-    keep(book, document(2, links="fail", lease="warn"))
-    told(book, "orders", mine)
-    now = kept(book, "orders")
+    mine = save(book, document(1, links="fail"))
+    save(book, document(2, links="fail", lease="warn"))
+    mark_published(book, "orders", mine)
+    now = load(book, "orders")
     assert now is not None and said(now.untold) == [("links", None, "fail"), ("lease", "pass", "warn")]
     assert len({change.key for change in now.untold}) == 2
 
@@ -76,9 +76,9 @@ def test_telling_does_not_forget_what_another_round_has_found_meanwhile(book: Le
 def test_a_change_back_and_forth_is_news_each_time_under_a_key_of_its_own(book: Ledger) -> None:
     keys = set()
     for at in range(1, 7):
-        last = keep(book, document(at, links="fail" if at % 2 else "pass"))
+        last = save(book, document(at, links="fail" if at % 2 else "pass"))
         keys |= {change.key for change in last.untold}
-        told(book, "orders", last)
+        mark_published(book, "orders", last)
     assert len(keys) == 6
 
 
@@ -90,8 +90,8 @@ def test_of_many_rounds_at_once_every_change_follows_the_one_before(book: Ledger
     ]
     chance.shuffle(rounds)
     with ThreadPoolExecutor(max_workers=6) as pool:
-        list(pool.map(lambda each: keep(book, each), rounds))
-    last = kept(book, "orders")
+        list(pool.map(lambda each: save(book, each), rounds))
+    last = load(book, "orders")
     assert last is not None and last.document["taken_at"] == 24
     for name in NAMES:
         chain = [change for change in last.untold if change.check == name]
@@ -112,19 +112,19 @@ def test_of_many_rounds_at_once_every_change_follows_the_one_before(book: Ledger
     ],
 )
 def test_what_is_worse_is_what_can_be_counted_on_less(before: str, after: str, worse: bool) -> None:
-    (change,) = changed(document(1, links=before), document(2, links=after), 2)
+    (change,) = diff(document(1, links=before), document(2, links=after), 2)
     assert change.worse is worse
 
 
 def test_a_check_that_is_new_and_passes_is_no_news() -> None:
     before = document(1)
     before["checks"] = before["checks"][:1]
-    assert changed(before, document(2), 2) == ()
-    assert said(changed(before, document(2, lease="warn"), 2)) == [("lease", None, "warn")]
+    assert diff(before, document(2), 2) == ()
+    assert said(diff(before, document(2, lease="warn"), 2)) == [("lease", None, "warn")]
 
 
 def test_a_ledger_that_does_not_answer_is_said_by_name(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
     client.cache_clear()
     with pytest.raises(LedgerUnavailable):
-        keep(Ledger(client("dynamodb"), "ledger"), document(1))
+        save(Ledger(client("dynamodb"), "ledger"), document(1))

@@ -201,7 +201,7 @@ class _Window:
         view = self._view(vantage, now)
         for signal in view.signals():
             self._hear(signal)
-        if vantage == HERE and view.ill is None:
+        if vantage == HERE and view.isolated_because is None:
             self._measure(view, now)
         self._judge(now + 0.3)
 
@@ -218,9 +218,11 @@ class _Window:
             for site in (HOME, STANDBY)
             for service in SERVICES
         )
-        # As probe_sites judges itself: who sees neither site is ill.
+        # As probe_sites judges itself: who sees neither site is isolated.
         blind = not any(probe.healthy for probe in probes)
-        return View(vantage=vantage, at=now, probes=probes, ill="ill: it sees neither site" if blind else None)
+        return View(
+            vantage=vantage, at=now, probes=probes, isolated_because="isolated: it sees neither site" if blind else None
+        )
 
     @staticmethod
     def _down(wrong: list[Trouble], site: str, service: str, vantage: str) -> bool:
@@ -282,7 +284,7 @@ class _Window:
                 signals=with_newer(signals, sightings),
                 probes=view.probes,
                 mirrors_by_status=mirrors,
-                ill=view.ill,
+                isolated_because=view.isolated_because,
             )
         return Case(evidence=evidence, policy=self._policy, state=self._state, manual=False, now=now)
 

@@ -68,7 +68,7 @@ def _says_lost(detail: Mapping[str, Any]) -> str | None:
         return alarm if detail["state"]["value"] == "ALARM" else None
     view = detail.get("view") or {}
     lost = any(p["site"] == HOME and p["service"] != "rest" and p["healthy"] is False for p in view.get("probes", ()))
-    return f"probe/{view['vantage']}" if lost and not view["ill"] else None
+    return f"probe/{view['vantage']}" if lost and not view["isolated_because"] else None
 
 
 def milestones(findings: Findings) -> Milestones:

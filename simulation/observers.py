@@ -92,7 +92,7 @@ class Observers:
                 why = "no answer within 3 s" if lost else ""
                 seen = {"site": site, "service": service, "healthy": not lost, "took_seconds": 0.2, "why": why}
                 probes.append(seen)
-        view = {"vantage": vantage, "at": round(self._world.now, 3), "probes": probes, "ill": None}
+        view = {"vantage": vantage, "at": round(self._world.now, 3), "probes": probes, "isolated_because": None}
         return _event("Site Sighting", "kafka.failover", "us-west-2", {"plan": PLAN, "view": view})
 
     def _alarms(self, outage: Outage) -> None:

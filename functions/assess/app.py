@@ -51,7 +51,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         lag=trailing(mirrors),
         mirrors_by_status=None if by_link is None else by_status(mirrors),
         prefixed_mirrors=prefixed(mirrors),
-        ill=view.ill,
+        isolated_because=view.isolated_because,
     )
     turn = deferred_to(plan, execution.from_site, current_region(), controller_regions())
     case = Case(

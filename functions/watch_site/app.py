@@ -3,7 +3,7 @@
 The observation goes to the default bus of every region that has a controller. Metrics go out as EMF at one-second
 resolution, so that alarms of 10-second periods can stand on them
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
-A probe that failed itself publishes nothing: it is no vote. Nor does a vantage point that is cut off itself: it is ill.
+A probe that failed itself publishes nothing: it is no vote. Nor does a vantage point that is cut off itself.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     plan = plan_named(read(WatchRequest, event).plan)
     view = probe_sites(plan, LOOK_S)
-    if view.ill:
-        logger.warning("no vote", plan=plan.name, vantage=view.vantage, why=view.ill)
+    if view.isolated_because:
+        logger.warning("no vote", plan=plan.name, vantage=view.vantage, why=view.isolated_because)
     else:
         for probe in view.probes:
             _publish(plan.name, view.vantage, probe)
@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {
         "plan": plan.name,
         "vantage": view.vantage,
-        "ill": view.ill,
+        "isolated_because": view.isolated_because,
         "probes": [_result(probe) for probe in view.probes],
         "untold": untold,
     }

@@ -119,17 +119,17 @@ def test_a_canary_that_fails_takes_the_veto_away_and_one_that_can_not_tell_does_
 
 
 def test_a_controller_that_is_cut_off_itself_waits() -> None:
-    decision = decide(with_evidence(ill="cut off itself: of 2 anchors it does not reach a, b"))
+    decision = decide(with_evidence(isolated_because="cut off itself: of 2 anchors it does not reach a, b"))
     assert (decision.verdict, decision.guard) == ("wait", "observer_isolated")
 
 
-def view(*healthy: bool | None, ill: str | None = None) -> View:
+def view(*healthy: bool | None, isolated_because: str | None = None) -> View:
     services = [(site, service) for site in ("east", "west") for service in ("kafka", "gateway", "rest")]
     return View(
         vantage="us-east-1",
         at=NOW,
         probes=tuple(probe(*each, answer) for each, answer in zip(services, healthy, strict=True)),
-        ill=ill,
+        isolated_because=isolated_because,
     )
 
 
@@ -141,7 +141,7 @@ def test_a_vantage_point_says_lost_of_a_site_whose_clients_it_sees_cut_off() -> 
 
 
 def test_an_ill_vantage_point_and_a_probe_that_failed_itself_say_nothing() -> None:
-    assert not any(signal.says_lost for signal in view(*[False] * 6, ill="sees nothing").signals())
+    assert not any(signal.says_lost for signal in view(*[False] * 6, isolated_because="sees nothing").signals())
     assert not any(signal.says_lost for signal in view(None, None, None, True, True, True).signals())
 
 
@@ -286,7 +286,7 @@ cases = st.builds(
         probes=probes,
         lag=st.none() | st.just(Lag(mirrors=1, partitions=4, unknown_partitions=0, records=10, largest=5)),
         mirrors_by_status=st.sampled_from([None, {}, {"ACTIVE": 1}]),
-        ill=st.sampled_from([None, None, "ill"]),
+        isolated_because=st.sampled_from([None, None, "isolated"]),
     ),
     policy=policies,
     state=st.builds(
@@ -295,7 +295,9 @@ cases = st.builds(
     manual=st.booleans(),
     now=st.just(NOW),
 )
-pressing = cases.map(lambda case: replace(case, evidence=replace(case.evidence, probes=LOST + WELL, ill=None)))
+pressing = cases.map(
+    lambda case: replace(case, evidence=replace(case.evidence, probes=LOST + WELL, isolated_because=None))
+)
 """Cases in which the site does not answer and the standby does, so that votes and policy alone decide."""
 
 

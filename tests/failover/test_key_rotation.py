@@ -113,7 +113,7 @@ def test_a_site_that_refuses_is_not_lost_and_vetoes_its_failover(site: Site) -> 
     assert time.monotonic() - started < 2.5, "a refusal ends the look at once, long before its time is up"
     probe = of_east(view)
     assert (probe.healthy, probe.refused, probe.answers) == (None, True, True)
-    assert "refused the credentials" in probe.why and not says_lost(view) and view.ill is None
+    assert "refused the credentials" in probe.why and not says_lost(view) and view.isolated_because is None
     case = Case(
         evidence=Evidence(lost_site="east", standby_site="west", probes=view.probes),
         policy=Policy(),

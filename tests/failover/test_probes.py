@@ -102,19 +102,19 @@ def test_a_gateway_that_wants_our_certificate_is_there(secured: Callable[..., st
 
 def test_who_sees_neither_site_is_ill_and_says_nothing() -> None:
     view = probe_sites(plan())
-    assert view.ill == "ill: it sees neither site"
+    assert view.isolated_because == "isolated: it sees neither site"
     assert not any(signal.says_lost for signal in view.signals())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("reached", "missed", "ill"), [(3, 0, False), (2, 1, False), (1, 1, True), (0, 1, True)])
+@pytest.mark.parametrize(("reached", "missed", "isolated"), [(3, 0, False), (2, 1, False), (1, 1, True), (0, 1, True)])
 def test_who_does_not_reach_most_of_the_anchors_is_cut_off_itself(
-    mute: Callable[[], str], reached: int, missed: int, ill: bool
+    mute: Callable[[], str], reached: int, missed: int, isolated: bool
 ) -> None:
     anchors = tuple(mute() for _ in range(reached)) + (NOBODY,) * missed
     view = probe_sites(plan(west=mute(), anchors=anchors), within=3.0)
-    assert ("cut off itself" in (view.ill or "")) is ill
-    assert view.signals()[0].says_lost is not ill
+    assert ("cut off itself" in (view.isolated_because or "")) is isolated
+    assert view.signals()[0].says_lost is not isolated
 
 
 def test_refused_credentials_are_no_loss_of_a_site(mute: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +160,7 @@ def test_a_sighting_is_on_the_bus_of_every_region_and_a_region_that_is_mute_hold
         (message,) = aws("sqs", region).receive_message(QueueUrl=queue)["Messages"]
         heard = json.loads(message["Body"])
         assert heard["detail-type"] == "Site Sighting"
-        assert heard["detail"]["view"]["ill"] == view.ill
+        assert heard["detail"]["view"]["isolated_because"] == view.isolated_because
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{mute()}")
     started = time.monotonic()
     assert set(publish("orders", view, ["eu-west-1"])) == {"eu-west-1"}

@@ -77,7 +77,7 @@ def test_one_vantage_point_alone_starts_nothing_however_long_it_insists(deployed
 def test_a_vantage_point_that_is_ill_takes_its_vote_back(deployed: Any, call: Call) -> None:
     call("judge", sighting("us-east-1", ago=6))
     assert standing()["east", "probe/us-east-1"] is True
-    call("judge", sighting("us-east-1", lost=("east", "west"), ill="cut off itself"))
+    call("judge", sighting("us-east-1", lost=("east", "west"), isolated_because="cut off itself"))
     assert standing()["east", "probe/us-east-1"] is False
 
 

@@ -115,10 +115,10 @@ def test_a_part_of_a_groups_offsets_is_not_taken_for_the_whole(
     monkeypatch.setattr(offsets, "keep_samples", lambda *_: None)
     mirror = Mirror(topic="orders", status="ACTIVE", lags=(PartitionLag(0, 0, 5), PartitionLag(1, 0, 7)))
     orders = plan(protect={"groups": ["fulfilment"]})
-    looks: Any = SimpleNamespace(
+    snapshot: Any = SimpleNamespace(
         plan=orders, active="east", standby="west", mirrors=lambda: [mirror], book=None, now=NOW
     )
-    found = check("group-offsets", offsets.group_offsets(looks))
+    found = check("group-offsets", offsets.group_offsets(snapshot))
     assert found.status == status
     if untold:
         assert "west does not tell the offsets of group fulfilment for 1 partitions: orders[1]" in found.evidence[0]

@@ -136,7 +136,7 @@ def denied(case: Case) -> str | None:
 
 def observer_isolated(case: Case) -> str | None:
     """A controller that is cut off itself proves nothing."""
-    return f"the controller is {case.evidence.ill}" if case.evidence.ill else None
+    return f"the controller is {case.evidence.isolated_because}" if case.evidence.isolated_because else None
 
 
 def quorum_not_met(case: Case) -> str | None:

@@ -32,8 +32,8 @@ class _Part(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _null_says_nothing(cls, given: Any) -> Any:
-        return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
+    def _null_says_nothing(cls, value: Any) -> Any:
+        return {name: field for name, field in value.items() if field is not None} if isinstance(value, dict) else value
 
 
 def _now() -> datetime:

@@ -89,17 +89,17 @@ class View:
     at: float
     """When it began to look, in seconds since 1970."""
     probes: tuple[Probe, ...]
-    ill: str | None = None
+    isolated_because: str | None = None
     """Why it can't trust its own eyes, or None."""
 
     def signals(self) -> tuple[Signal, ...]:
-        """What it says of each site. That of an ill vantage point says nothing, and overtakes what it said before."""
+        """What it says of each site. An isolated vantage point says nothing, and overtakes what it said before."""
         return tuple(self._signal(site) for site in dict.fromkeys(probe.site for probe in self.probes))
 
     def _signal(self, site: str) -> Signal:
         failed = [p for p in self.probes if p.site == site and p.healthy is False]
-        lost = self.ill is None and any(probe.service in CARRY_CLIENTS for probe in failed)
-        why = self.ill or "; ".join(f"{probe.service}: {probe.why}" for probe in failed)
+        lost = self.isolated_because is None and any(probe.service in CARRY_CLIENTS for probe in failed)
+        why = self.isolated_because or "; ".join(f"{probe.service}: {probe.why}" for probe in failed)
         return Signal(
             site=site,
             source=f"probe/{self.vantage}",
@@ -126,7 +126,7 @@ class Evidence:
     mirrors_by_status: dict[str, int] | None = None
     """None if they can't be read."""
     prefixed_mirrors: int = 0
-    ill: str | None = None
+    isolated_because: str | None = None
     """Why the one who decides can't trust its own eyes, or None."""
 
     def probes_of(self, site: str) -> tuple[Probe, ...]:

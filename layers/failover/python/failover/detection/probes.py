@@ -56,7 +56,9 @@ def probe_sites(plan: Plan, within: float = LOOK_S) -> View:
         result.result() if result.done() else probe.unfinished(within) for probe, result in results.items()
     )
     missed = [anchor for anchor, look in anchors.items() if not look.done() or look.result() is not None]
-    return View(vantage=vantage(), at=at, probes=observed, ill=_isolated_because(observed, plan.anchors, missed))
+    return View(
+        vantage=vantage(), at=at, probes=observed, isolated_because=_isolated_because(observed, plan.anchors, missed)
+    )
 
 
 def _isolated_because(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:
@@ -64,7 +66,7 @@ def _isolated_because(probes: Sequence[Probe], anchors: Sequence[str], missed: S
     if anchors and 2 * len(missed) >= len(anchors):
         return f"cut off itself: of {len(anchors)} anchors it does not reach {', '.join(missed)}"
     if not any(probe.answers for probe in probes if probe.service in CARRY_CLIENTS):
-        return "ill: it sees neither site"
+        return "isolated: it sees neither site"
     return None
 
 

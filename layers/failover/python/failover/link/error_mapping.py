@@ -213,10 +213,10 @@ def _parsed(body: bytes) -> _ErrorBody | None:
 
 def _retry_after(response: httpx.Response) -> float | None:
     """Seconds to wait before asking again: the header has them, or a date."""
-    given = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,6}", given):
-        return float(given)
+    header = response.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,6}", header):
+        return float(header)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(given).timestamp() - time.time())
+        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return None

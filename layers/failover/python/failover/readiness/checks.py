@@ -89,28 +89,28 @@ class Readiness:
 
 def run_checks(plan: Plan, book: Ledger) -> Readiness:
     """Run every check, side by side; takes as long as the slowest, and not much more than `DEADLINE_S`."""
-    started, looks = time.monotonic(), PlanSnapshot(plan, book, time.time())
+    started, snapshot = time.monotonic(), PlanSnapshot(plan, book, time.time())
     pool = ThreadPoolExecutor(max_workers=len(CHECKS), thread_name_prefix="check")
-    running = {name: pool.submit(_checked, name, look, looks) for name, look in CHECKS.items()}
+    running = {name: pool.submit(_checked, name, look, snapshot) for name, look in CHECKS.items()}
     pool.shutdown(wait=False)
     done = tuple(_in_time(name, future, started + DEADLINE_S) for name, future in running.items())
-    active, under_way, stopped = _standing(looks)
+    active, under_way, stopped = _standing(snapshot)
     if stopped is not None:
         done = tuple(controller.after_stop(check_, stopped) for check_ in done)
     return Readiness(
         plan=plan.name,
         active=active,
-        taken_at=looks.now,
+        taken_at=snapshot.now,
         took_seconds=round(time.monotonic() - started, 3),
         checks=done,
         under_way=under_way,
     )
 
 
-def _checked(name: str, look: Callable[[PlanSnapshot], Iterable[Finding]], looks: PlanSnapshot) -> Check:
+def _checked(name: str, look: Callable[[PlanSnapshot], Iterable[Finding]], snapshot: PlanSnapshot) -> Check:
     findings: list[Finding] = []
     try:
-        findings += look(looks)
+        findings += look(snapshot)
     except Exception as error:
         if not isinstance(error, FailoverError):
             logger.exception("a check failed itself", check=name)
@@ -125,84 +125,84 @@ def _in_time(name: str, running: Future[Check], deadline: float) -> Check:
         return check(name, [unknown(f"no answer within {DEADLINE_S:.0f} s", "look at what it asks")])
 
 
-def _standing(looks: PlanSnapshot) -> tuple[str | None, str | None, str | None]:
+def _standing(snapshot: PlanSnapshot) -> tuple[str | None, str | None, str | None]:
     """The active site, the execution that is at it, and the one that stopped and holds the lease."""
     try:
-        state, holder, ended = looks.state(), looks.holder(), looks.ended()
+        state, holder, ended = snapshot.state(), snapshot.holder(), snapshot.ended()
     except FailoverError:
         return None, None, None
-    if controller.under_way(looks.plan, state, holder, ended, looks.now):
+    if controller.under_way(snapshot.plan, state, holder, ended, snapshot.now):
         return state.active, state.holder, None
     return state.active, None, state.holder
 
 
-def _plan(looks: PlanSnapshot) -> Iterator[Finding]:
-    yield from controller.plan_itself(looks.plan, float(os.environ.get("WATCH_SECONDS", FASTEST_WATCH_S)))
+def _plan(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    yield from controller.plan_itself(snapshot.plan, float(os.environ.get("WATCH_SECONDS", FASTEST_WATCH_S)))
 
 
-def _detection(looks: PlanSnapshot) -> Iterator[Finding]:
-    heard = signals(looks.book, looks.plan.name)
-    yield from detection.votes(looks.plan, looks.active, heard, looks.alarms(), looks.now)
+def _detection(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    heard = signals(snapshot.book, snapshot.plan.name)
+    yield from detection.votes(snapshot.plan, snapshot.active, heard, snapshot.alarms(), snapshot.now)
     if (named := os.environ.get("HEALTH_CHECK_ALARM_NAMES")) is not None:
-        yield from detection.unheard(looks.plan, named.split(","))
+        yield from detection.unheard(snapshot.plan, named.split(","))
 
 
-def _links(looks: PlanSnapshot) -> Iterator[Finding]:
-    for name in _names(looks):
-        yield from links.state(looks.link(looks.standby, name))
+def _links(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    for name in _names(snapshot):
+        yield from links.state(snapshot.link(snapshot.standby, name))
 
 
-def _tasks(looks: PlanSnapshot) -> Iterator[Finding]:
-    for name in _names(looks):
-        yield from links.tasks(looks.plan, looks.link(looks.standby, name))
+def _tasks(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    for name in _names(snapshot):
+        yield from links.tasks(snapshot.plan, snapshot.link(snapshot.standby, name))
 
 
-def _link_configs(looks: PlanSnapshot) -> Iterator[Finding]:
-    configs = {name: looks.configs(looks.standby, name) for name in _names(looks)}
-    yield from links.offset_sync(looks.plan, configs)
-    yield from links.new_topics(looks.plan, configs)
+def _link_configs(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    configs = {name: snapshot.configs(snapshot.standby, name) for name in _names(snapshot)}
+    yield from links.offset_sync(snapshot.plan, configs)
+    yield from links.new_topics(snapshot.plan, configs)
 
 
-def _way_back(looks: PlanSnapshot) -> Iterator[Finding]:
-    for name in _names(looks):
-        for site in (looks.standby, looks.active):
-            other = looks.cluster_id(looks.plan.other(site))
+def _way_back(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    for name in _names(snapshot):
+        for site in (snapshot.standby, snapshot.active):
+            other = snapshot.cluster_id(snapshot.plan.other(site))
             try:
-                yield from links.way_back(name, site, looks.configs(site, name))
-                yield from links.peer(looks.link(site, name), site, other)
+                yield from links.way_back(name, site, snapshot.configs(site, name))
+                yield from links.peer(snapshot.link(site, name), site, other)
             except FailoverError as error:
                 yield unreadable(error)
 
 
-def _names(looks: PlanSnapshot) -> list[str]:
-    return [link.name for link in looks.plan.links]
+def _names(snapshot: PlanSnapshot) -> list[str]:
+    return [link.name for link in snapshot.plan.links]
 
 
-def _coverage(looks: PlanSnapshot) -> Iterator[Finding]:
-    yield from mirrors.coverage(looks.plan, looks.topics(looks.active), looks.mirrors())
+def _coverage(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    yield from mirrors.coverage(snapshot.plan, snapshot.topics(snapshot.active), snapshot.mirrors())
 
 
-def _health(looks: PlanSnapshot) -> Iterator[Finding]:
-    yield from mirrors.health(looks.mirrors())
+def _health(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    yield from mirrors.health(snapshot.mirrors())
 
 
-def _lag(looks: PlanSnapshot) -> Iterator[Finding]:
-    yield from mirrors.lag(looks.plan, looks.mirrors(), looks.watch(), looks.now)
+def _lag(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    yield from mirrors.lag(snapshot.plan, snapshot.mirrors(), snapshot.watch(), snapshot.now)
 
 
-def _canary(looks: PlanSnapshot) -> Iterator[Finding]:
-    topic = looks.plan.clients.canary_topic
-    yield from mirrors.canary(topic, looks.topics(looks.standby), looks.mirrors())
+def _canary(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    topic = snapshot.plan.clients.canary_topic
+    yield from mirrors.canary(topic, snapshot.topics(snapshot.standby), snapshot.mirrors())
 
 
-def _acls(looks: PlanSnapshot) -> Iterator[Finding]:
-    active, standby = (cluster_at(looks.plan, site).acls() for site in (looks.active, looks.standby))
-    yield from acls.difference(looks.plan, active, standby)
+def _acls(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    active, standby = (cluster_at(snapshot.plan, site).acls() for site in (snapshot.active, snapshot.standby))
+    yield from acls.difference(snapshot.plan, active, standby)
 
 
-def _promotion(looks: PlanSnapshot) -> Iterator[Finding]:
-    for link in links_at(looks.plan, looks.standby):
-        unpromoted = [mirror.topic for mirror in looks.mirrors_by_link()[link.name] if mirror.status != STOPPED]
+def _promotion(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    for link in links_at(snapshot.plan, snapshot.standby):
+        unpromoted = [mirror.topic for mirror in snapshot.mirrors_by_link()[link.name] if mirror.status != STOPPED]
         yield from logins.promotion(link.name, len(unpromoted), _validated(link, unpromoted))
 
 
@@ -214,8 +214,8 @@ def _validated(link: MirrorLink, topics: list[str]) -> list[Rejection]:
         return [rejected for answer in answers for rejected in answer]
 
 
-def _secrets(looks: PlanSnapshot) -> Iterator[Finding]:
-    plan = looks.plan
+def _secrets(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    plan = snapshot.plan
     named = [*(site.kafka.credentials for site in plan.sites.values()), plan.clients.credentials]
     names = list(dict.fromkeys(filter(None, named)))
     if not names:
@@ -229,16 +229,16 @@ def _secrets(looks: PlanSnapshot) -> Iterator[Finding]:
             yield ok(f"secret {name} holds credentials")
 
 
-def _clients(looks: PlanSnapshot) -> Iterator[Finding]:
+def _clients(snapshot: PlanSnapshot) -> Iterator[Finding]:
     """As a client: through each fleet, and through the client hostname with a canary record."""
-    plan = looks.plan
-    for site in (looks.active, looks.standby):
+    plan = snapshot.plan
+    for site in (snapshot.active, snapshot.standby):
         for fleet in plan.site(site).fleets:
-            target = looks.fleet(site, fleet.name).target
+            target = snapshot.fleet(site, fleet.name).target
             if target in plan.sites:
                 where = f"fleet {fleet.name}"
-                yield from _logged_in(plan, where, fleet.bootstrap, looks.cluster_id(str(target)))
-    yield from _logged_in(plan, plan.hostname, plan.bootstrap, looks.cluster_id(looks.active))
+                yield from _logged_in(plan, where, fleet.bootstrap, snapshot.cluster_id(str(target)))
+    yield from _logged_in(plan, plan.hostname, plan.bootstrap, snapshot.cluster_id(snapshot.active))
     yield from _canary_passes(plan)
 
 
@@ -265,30 +265,30 @@ def _refused(error: FailoverError) -> Finding:
     return unreadable(error)
 
 
-def _routes(looks: PlanSnapshot) -> Iterator[Finding]:
-    for site in (looks.active, looks.standby):
-        targets = tuple(dict.fromkeys((site, looks.active)))
-        for fleet in looks.plan.site(site).fleets:
+def _routes(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    for site in (snapshot.active, snapshot.standby):
+        targets = tuple(dict.fromkeys((site, snapshot.active)))
+        for fleet in snapshot.plan.site(site).fleets:
             try:
-                yield from gateways.route(fleet.name, looks.fleet(site, fleet.name), targets)
-                yield from gateways.unobstructed(fleet.name, looks.fleet_obstacles(site, fleet.name))
+                yield from gateways.route(fleet.name, snapshot.fleet(site, fleet.name), targets)
+                yield from gateways.unobstructed(fleet.name, snapshot.fleet_obstacles(site, fleet.name))
             except FailoverError as error:
                 yield unreadable(error)
 
 
-def _capacity(looks: PlanSnapshot) -> Iterator[Finding]:
-    needed = gateways.needed(looks.instances(looks.active))
-    for site in (looks.active, looks.standby):
-        yield from gateways.capacity(site, looks.instances(site), needed)
+def _capacity(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    needed = gateways.needed(snapshot.instances(snapshot.active))
+    for site in (snapshot.active, snapshot.standby):
+        yield from gateways.capacity(site, snapshot.instances(site), needed)
 
 
-def _instances(looks: PlanSnapshot) -> Iterator[Finding]:
+def _instances(snapshot: PlanSnapshot) -> Iterator[Finding]:
     """Of the standby, as `verify` will ask them; those of the active site may be beyond the controller's reach."""
-    for fleet in looks.plan.site(looks.standby).fleets:
-        state = looks.fleet(looks.standby, fleet.name)
+    for fleet in snapshot.plan.site(snapshot.standby).fleets:
+        state = snapshot.fleet(snapshot.standby, fleet.name)
         if state.target not in (None, FENCED):
-            clusters = _clusters_of(looks.plan, state.instances)
-            yield from gateways.clusters(fleet.name, clusters, looks.cluster_id(str(state.target)))
+            clusters = _clusters_of(snapshot.plan, state.instances)
+            yield from gateways.clusters(fleet.name, clusters, snapshot.cluster_id(str(state.target)))
 
 
 def _clusters_of(plan: Plan, instances: tuple[Instance, ...]) -> dict[str, str | None]:
@@ -302,23 +302,25 @@ def _clusters_of(plan: Plan, instances: tuple[Instance, ...]) -> dict[str, str |
         return dict(zip((instance.name for instance in instances), pool.map(cluster_at, instances), strict=True))
 
 
-def _client_name(looks: PlanSnapshot) -> Iterator[Finding]:
-    plan, state = looks.plan, looks.client_name()
+def _client_name(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    plan, state = snapshot.plan, snapshot.client_name()
     if state is None:
         yield ok(f"the plan has no name to flip: clients reach {plan.bootstrap} on either site")
         return
-    yield from client_name.leads_to(plan.hostname, plan.site(looks.active).dns_target, plan.dns.ttl_seconds, state)
-    for obstacle in looks.name_obstacles():
+    yield from client_name.leads_to(plan.hostname, plan.site(snapshot.active).dns_target, plan.dns.ttl_seconds, state)
+    for obstacle in snapshot.name_obstacles():
         yield fail(obstacle.what, obstacle.remedy)
 
 
-def _lease(looks: PlanSnapshot) -> Iterator[Finding]:
-    yield from controller.lease(looks.plan, looks.state(), looks.holder(), looks.ended(), looks.now)
+def _lease(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    yield from controller.lease(snapshot.plan, snapshot.state(), snapshot.holder(), snapshot.ended(), snapshot.now)
 
 
-def _dry_run(looks: PlanSnapshot) -> Iterator[Finding]:
+def _dry_run(snapshot: PlanSnapshot) -> Iterator[Finding]:
     limit = float(os.environ.get("DRY_RUN_MAX_AGE_SECONDS", DRY_RUN_MAX_AGE_S))
-    yield from controller.last_dry_run(load_dry_run(looks.book, looks.plan.name), looks.standby, limit, looks.now)
+    yield from controller.last_dry_run(
+        load_dry_run(snapshot.book, snapshot.plan.name), snapshot.standby, limit, snapshot.now
+    )
 
 
 CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {

@@ -19,24 +19,26 @@ from failover.readiness.snapshot import PlanSnapshot
 _AT: Final = "at"
 
 
-def group_offsets(looks: PlanSnapshot) -> Iterator[Finding]:
+def group_offsets(snapshot: PlanSnapshot) -> Iterator[Finding]:
     """Whether the standby has the groups' offsets, and of when; keeps a sample for the next time."""
-    plan, groups = looks.plan, looks.plan.protect.groups
+    plan, groups = snapshot.plan, snapshot.plan.protect.groups
     if not groups:
         yield ok("the plan protects no group")
         return
-    partitions = {mirror.source_topic or mirror.topic: len(mirror.lags) for mirror in looks.mirrors()}
+    partitions = {mirror.source_topic or mirror.topic: len(mirror.lags) for mirror in snapshot.mirrors()}
     spots = [(topic, number) for topic, count in partitions.items() for number in range(count)]
-    states, limit = _states(plan, looks.standby), _limit(looks)
-    sampled = load_samples(looks.book, plan.name, looks.active)
-    sample, now = sampled.to_judge_by(looks.now, limit), dict[str, Offsets]()
+    states, limit = _states(plan, snapshot.standby), _limit(snapshot)
+    sampled = load_samples(snapshot.book, plan.name, snapshot.active)
+    sample, now = sampled.to_judge_by(snapshot.now, limit), dict[str, Offsets]()
     for group in groups:
         try:
-            active, standby = (committed_offsets(plan, site, group, spots) for site in (looks.active, looks.standby))
+            active, standby = (
+                committed_offsets(plan, site, group, spots) for site in (snapshot.active, snapshot.standby)
+            )
         except FailoverError as error:
             yield unreadable(error)
             continue
-        if untold := [*_untold(looks.active, group, active), *_untold(looks.standby, group, standby)]:
+        if untold := [*_untold(snapshot.active, group, active), *_untold(snapshot.standby, group, standby)]:
             yield from untold
             continue
         observed = GroupOffsets(
@@ -46,10 +48,10 @@ def group_offsets(looks: PlanSnapshot) -> Iterator[Finding]:
             state=states.get(group),
         )
         now[group] = observed.active
-        yield from offset_age(observed, sample, limit, looks.now)
-    after = sampled.after(now, looks.now, limit)
+        yield from offset_age(observed, sample, limit, snapshot.now)
+    after = sampled.after(now, snapshot.now, limit)
     if after is not sampled:
-        keep_samples(looks.book, plan.name, looks.active, after)
+        keep_samples(snapshot.book, plan.name, snapshot.active, after)
 
 
 def _untold(site: str, group: str, offsets: CommittedOffsets) -> Iterator[Finding]:
@@ -70,12 +72,14 @@ def _states(plan: Plan, site: str) -> dict[str, str]:
         return {}
 
 
-def _limit(looks: PlanSnapshot) -> float:
+def _limit(snapshot: PlanSnapshot) -> float:
     """Two sync intervals, in seconds; of Confluent's default where the links do not tell theirs."""
     intervals = []
-    for link in looks.plan.links:
+    for link in snapshot.plan.links:
         try:
-            intervals.append(float(looks.configs(looks.standby, link.name).get("consumer.offset.sync.ms") or "") / 1000)
+            intervals.append(
+                float(snapshot.configs(snapshot.standby, link.name).get("consumer.offset.sync.ms") or "") / 1000
+            )
         except (FailoverError, ValueError):
             intervals.append(SYNC_S)
     return 2 * max(intervals)

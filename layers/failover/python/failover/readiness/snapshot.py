@@ -36,11 +36,11 @@ def _memoized(
     """The look is taken by whoever asks first; who asks meanwhile waits for it."""
 
     @functools.wraps(look)
-    def memoized(looks: PlanSnapshot, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        mine, future = looks.claimed((look.__name__, *args))
+    def memoized(snapshot: PlanSnapshot, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        mine, future = snapshot.claimed((look.__name__, *args))
         if mine:
             try:
-                future.set_result(look(looks, *args, **kwargs))
+                future.set_result(look(snapshot, *args, **kwargs))
             except BaseException as error:
                 future.set_exception(error)
         result: Answer = future.result()

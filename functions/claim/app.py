@@ -37,7 +37,8 @@ class Start(BaseModel):
     to: str
     """The site that shall become active; a dry run may say `standby`, whichever site that is."""
     from_site: str | None = Field(default=None, alias="from")
-    kind: Kind = "failover"
+    kind: Kind | None = None
+    """What the state machine does that is started; another kind is another state machine's."""
     epoch: int | None = Field(default=None, ge=1)
     dry_run: bool = False
     supersedes: str | None = None
@@ -58,6 +59,8 @@ class ClaimRequest(BaseModel):
     start: Start
     execution_name: str
     execution_arn: str = ""
+    kind: Kind = "failover"
+    """Of the state machine that asks."""
 
 
 @metrics.log_metrics
@@ -75,6 +78,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     start, name = request.start, request.execution_name
     metrics.add_dimension("plan", start.plan)
     metrics.add_metric("ClaimsAsked", MetricUnit.Count, 1)
+    _check_kind(request)
     plan, book = plan_named(start.plan), ledger()
     state = book.state(plan.name, plan.home)
     if start.dry_run and start.to == "standby":
@@ -85,11 +89,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     _check_starter(plan, start)
     execution = Execution(
         plan=plan.name,
-        epoch=_epoch(start, name, state),
+        epoch=_epoch(request, state),
         name=name,
         arn=request.execution_arn,
         controller=current_region(),
-        kind=start.kind,
+        kind=request.kind,
         from_site=plan.other(start.to),
         to_site=start.to,
         dry_run=start.dry_run,
@@ -148,6 +152,19 @@ def _claim(book: Ledger, execution: Execution, home: str, supersedes: str | None
         raise DuplicateExecution(f"{ended}: redrive it, or start with supersedes={ended.name!r}") from None
 
 
+def _check_kind(request: ClaimRequest) -> None:
+    start = request.start
+    if start.kind not in (None, request.kind):
+        raise MalformedEvent(f"this state machine does a {request.kind}: a {start.kind} is started on another one")
+    if request.kind == "failover":
+        return
+    if misplaced := sorted({"epoch", "force", "supersedes", "outage_started_at"} & start.model_fields_set):
+        raise MalformedEvent(
+            f"a {request.kind} is started by hand, with both sites up, and takes over from nobody: leave out"
+            f" {', '.join(misplaced)}"
+        )
+
+
 def _check_direction(plan: Plan, start: Start, state: PlanState, *, claimed: bool) -> None:
     lost = plan.other(start.to)
     if start.from_site is not None and plan.other(start.from_site) != start.to:
@@ -169,10 +186,11 @@ def _check_starter(plan: Plan, start: Start) -> None:
         )
 
 
-def _epoch(start: Start, name: str, state: PlanState) -> int:
+def _epoch(request: ClaimRequest, state: PlanState) -> int:
     """The epoch of the start, or of the execution's name, or the next one."""
+    start, name = request.start, request.execution_name
     if state.holder == name:
         return state.epoch
     if start.dry_run:
         return state.epoch + 1
-    return start.epoch or epoch_in_name(name, start.plan, start.kind) or state.epoch + 1
+    return start.epoch or epoch_in_name(name, start.plan, request.kind) or state.epoch + 1

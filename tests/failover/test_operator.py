@@ -14,6 +14,7 @@ from failover.decision.case import Case, Decision
 from failover.decision.log import decision_record, save_decision
 from failover.detection.evidence import Evidence, Signal
 from failover.detection.signal_store import save_signal
+from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
 from failover.plan.policy import Policy
@@ -75,3 +76,22 @@ def test_a_ledger_that_does_not_answer_is_said_in_a_line(
     client.cache_clear()
     assert main(["--table", "ledger", "state", "orders"]) == 1
     assert capsys.readouterr().err.startswith("LedgerUnavailable: the ledger did not answer")
+
+
+def test_a_switchover_under_way_is_aborted_and_what_is_not_says_why(
+    book: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    abort = ["--table", "ledger", "abort", "orders", "--why", "the wrong day", "--by", "anna"]
+    assert main(abort) == 1 and "AbortRefused: nothing is under way" in capsys.readouterr().err
+    execution = Execution(
+        plan="orders",
+        epoch=1,
+        name="orders-1-switchover",
+        kind="switchover",
+        from_site="east",
+        to_site="west",
+        claimed_at=1.0,
+    )
+    book.claim(execution, "east")
+    assert main(abort) == 0 and "orders-1-switchover puts back" in capsys.readouterr().out
+    assert "to be aborted by anna" in run(capsys, "state", "orders")

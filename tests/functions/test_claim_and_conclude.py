@@ -84,6 +84,7 @@ def test_the_epoch_in_an_executions_name_counts(deployed: Any, call: Call) -> No
         ({"to": None}, MalformedEvent, "to"),
         ({"to": "standby"}, UnknownSite, "no site 'standby'"),
         ({"epoch": 0}, MalformedEvent, "epoch"),
+        ({"kind": "switchover"}, MalformedEvent, "a switchover is started on another one"),
     ],
 )
 def test_a_bad_start_says_what_to_write_and_changes_nothing(
@@ -220,3 +221,12 @@ def test_an_approval_is_asked_once_and_its_token_is_in_no_message(deployed: Any,
 def test_rubbish_is_refused_by_name(deployed: Any, call: Call, step: str, rubbish: dict[str, Any]) -> None:
     with pytest.raises(MalformedEvent):
         call(step, rubbish)
+
+
+def test_a_switchover_is_a_persons_and_takes_over_from_nobody(deployed: Any, call: Call) -> None:
+    for wanted in ({"epoch": 1}, {"force": True}, {"supersedes": "orders-1-failover"}, {"kind": "failover"}):
+        with pytest.raises(MalformedEvent):
+            call("claim", start("orders-1-switchover", **wanted) | {"kind": "switchover"})
+    assert untouched()
+    claimed = call("claim", start("orders-1-switchover", by="anna") | {"kind": "switchover"})["execution"]
+    assert (claimed["kind"], claimed["manual"], claimed["epoch"]) == ("switchover", True, 1)

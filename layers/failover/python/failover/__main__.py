@@ -1,4 +1,4 @@
-"""The operator's commands: `python -m failover --table LEDGER decisions|state|pause|resume PLAN`.
+"""The operator's commands: `python -m failover --table LEDGER decisions|state|pause|resume|abort PLAN`.
 
 AWS credentials and region as for the AWS CLI. Approving is in docs/operate.md; starting is Step Functions' own.
 """
@@ -11,11 +11,12 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
+from typing import Final
 
 from failover.aws.clients import client
 from failover.decision.log import DecisionRecord, decisions
 from failover.detection.signal_store import signals
-from failover.errors import FailoverError
+from failover.errors import AbortRefused, FailoverError
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
 
@@ -25,11 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     book = Ledger(client("dynamodb"), options.table)
     try:
-        print(
-            {"decisions": _decisions, "state": _state, "pause": _pause, "resume": _resume}[options.command](
-                book, options
-            )
-        )
+        print(_COMMANDS[options.command](book, options))
     except FailoverError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -54,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--by", default=getpass.getuser())
     command = commands.add_parser("resume", help="end a pause, and take a denial back")
     command.add_argument("plan")
+    command = commands.add_parser("abort", help="have the switchover that is under way put back what it changed")
+    command.add_argument("plan")
+    command.add_argument("--why", required=True)
+    command.add_argument("--by", default=getpass.getuser())
     return parser
 
 
@@ -73,7 +74,7 @@ def _state(book: Ledger, options: argparse.Namespace) -> str:
     state = book.state(options.plan, "(home)")
     lines = [
         f"active   {state.active}, epoch {state.epoch}",
-        f"lease    {state.holder or 'free'}",
+        f"lease    {_lease(state)}",
         f"paused   {state.paused or 'no'}",
         f"denied   {_denial(state)}",
         f"changed  {_written(state.changed_at) if state.changed_at else 'never'}",
@@ -82,6 +83,13 @@ def _state(book: Ledger, options: argparse.Namespace) -> str:
         verdict = "lost" if signal.says_lost else "not lost"
         lines.append(f"signal   {signal.site}  {signal.source:<32}  {verdict:<8}  {_written(signal.at)}  {signal.why}")
     return "\n".join(lines)
+
+
+def _lease(state: PlanState) -> str:
+    if state.holder is None:
+        return "free"
+    aborted = f", to be aborted by {state.abort_wish.by}" if state.abort_wish else ""
+    return f"{state.holder}{', past its point of no return' if state.no_return == state.holder else aborted}"
 
 
 def _denial(state: PlanState) -> str:
@@ -97,6 +105,23 @@ def _pause(book: Ledger, options: argparse.Namespace) -> str:
 def _resume(book: Ledger, options: argparse.Namespace) -> str:
     book.resume(options.plan)
     return f"{options.plan} goes on"
+
+
+def _abort(book: Ledger, options: argparse.Namespace) -> str:
+    holder = book.state(options.plan, "(home)").holder
+    if holder is None:
+        raise AbortRefused(f"nothing is under way for {options.plan}")
+    book.request_abort(options.plan, holder, options.by, options.why)
+    return f"{holder} puts back what it changed, and stands down"
+
+
+_COMMANDS: Final = {
+    "decisions": _decisions,
+    "state": _state,
+    "pause": _pause,
+    "resume": _resume,
+    "abort": _abort,
+}
 
 
 def _written(seconds: float) -> str:

@@ -129,6 +129,15 @@ class LeaseLost(FailoverError):
     """This execution no longer holds the plan's lease under its epoch; it must not touch anything any more."""
 
 
+class AbortRequested(FailoverError):
+    """A person asked for the execution to be aborted, and it is not past its point of no return: it puts back what it
+    changed, and stands down."""
+
+
+class AbortRefused(Refused):
+    """The plan has no execution that could still put back what it changed."""
+
+
 class FailoverStopped(FailoverError):
     """The failover stopped in a step; the lease is kept."""
 

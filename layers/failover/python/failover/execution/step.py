@@ -33,6 +33,11 @@ class Request(BaseModel):
 
     execution: Execution
 
+    @property
+    def may_be_aborted(self) -> bool:
+        """Whether a person's wish to abort ends the step before it looks; not one that puts back."""
+        return True
+
 
 class Report(BaseModel):
     """What a step answers. `retry_after`: seconds until it wants to be called again, at least 1 (Step Functions waits
@@ -71,8 +76,8 @@ def step(
 ) -> Handler:
     """The Lambda handler of a step. `name`, or what it makes of the request, is the step's key in the ledger.
 
-    The handler raises `MalformedEvent`, `UnknownPlan`, `BadPlan`, `LeaseLost`, `LedgerUnavailable`, and what
-    `look_and_act` raises.
+    The handler raises `MalformedEvent`, `UnknownPlan`, `BadPlan`, `LeaseLost`, `AbortRequested`, `LedgerUnavailable`,
+    and what `look_and_act` raises.
     """
 
     @metrics.log_metrics
@@ -89,7 +94,7 @@ def step(
         metrics.add_dimension("plan", execution.plan)
         metrics.add_metric("StepCalls", MetricUnit.Count, 1)
         try:
-            ledger().hold(execution)
+            ledger().hold(execution, may_be_aborted=request.may_be_aborted)
             report = look_and_act(request, claimed_plan(ledger(), execution))
         except FailoverError as error:
             logger.warning("step failed", error=type(error).__name__, why=str(error))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["failover"]
+Kind = Literal["failover", "switchover"]
 
 
 class Execution(BaseModel):

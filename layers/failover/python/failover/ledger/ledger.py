@@ -13,11 +13,11 @@ import json
 import time
 from typing import Any, Final
 
-from failover.errors import DuplicateExecution, LeaseLost
+from failover.errors import AbortRefused, AbortRequested, DuplicateExecution, LeaseLost
 from failover.ledger.dynamodb import Item
 from failover.ledger.execution import Execution, Kind
 from failover.ledger.items import PlanItems
-from failover.ledger.records import Denial, ExecutionRecord, Outcome, PlanState, StepRecord
+from failover.ledger.records import AbortWish, Denial, ExecutionRecord, Outcome, PlanState, StepRecord
 
 DRY_RUN_RETENTION_S: Final = 30 * 86_400
 FAILOVERS_RETENTION_S: Final = 86_400
@@ -60,12 +60,13 @@ class Ledger(PlanItems):
         placeholders = {":epoch": execution.epoch, ":seen": state.epoch, ":holder": name, ":active": state.active}
         placeholders |= {":controller": execution.controller, ":arn": execution.arn}
         free = "attribute_not_exists(holder)" if state.holder is None else "holder = :superseded"
-        supersession = ", superseded = :superseded" if state.holder else " REMOVE superseded"
+        supersession = ", superseded = :superseded" if state.holder else ""
+        stale = "abort_wish, no_return" if state.holder else "abort_wish, no_return, superseded"
         won = self._items.update(
             plan,
             "state",
             "SET epoch = :epoch, holder = :holder, controller = :controller, holder_arn = :arn,"
-            f" active = if_not_exists(active, :active){supersession}",
+            f" active = if_not_exists(active, :active){supersession} REMOVE {stale}",
             placeholders | ({":superseded": state.holder} if state.holder else {}),
             f"(attribute_not_exists(epoch) OR epoch = :seen) AND {free}",
         )
@@ -94,17 +95,74 @@ class Ledger(PlanItems):
         """Keep the record of a dry run, which takes no lease; again: nothing."""
         self._begin(execution, None)
 
-    def hold(self, execution: Execution) -> None:
-        """Check that the execution holds the plan's lease under its epoch; a dry run needs none.
+    def hold(self, execution: Execution, *, may_be_aborted: bool = False) -> None:
+        """Check that the execution holds the plan's lease under its epoch; a dry run needs none. `may_be_aborted`: and
+        that nobody wants it aborted.
 
         Raises:
             LeaseLost: if it does not.
+            AbortRequested: if somebody does, and it is not past its point of no return.
         """
         if execution.dry_run:
             return
         state = self.state(execution.plan, execution.from_site)
         if not state.leased_to(execution):
             raise _lease_lost(execution, state)
+        if may_be_aborted and (wish := state.aborts(execution)):
+            raise AbortRequested(f"{wish.by} asked for {execution.name} to be aborted: {wish.why}")
+
+    def request_abort(self, plan: str, execution: str, by: str, why: str) -> None:
+        """Want an execution to put back what it changed. Again: the last wish stands.
+
+        Raises:
+            AbortRefused: if it does not hold the lease, goes forward only, or is a failover, which has no way back.
+        """
+        record = self.execution(plan, execution)
+        if record is None or record.kind == "failover":
+            raise AbortRefused(f"{execution} of plan {plan!r} can't be aborted: a failover goes forward only")
+        wish = AbortWish(execution=execution, by=by, why=why, at=time.time())
+        if not self._items.update(
+            plan,
+            "state",
+            "SET abort_wish = :wish",
+            {":wish": wish.as_json(), ":execution": execution},
+            "holder = :execution AND (attribute_not_exists(no_return) OR no_return <> :execution)",
+        ):
+            raise AbortRefused(
+                f"{execution} does not hold the lease of plan {plan!r}, or is past its point of no return: what it"
+                " changed is not put back; let it end, and switch back"
+            )
+
+    def pass_no_return(self, execution: Execution) -> None:
+        """From here on the execution goes forward only; again: nothing. Of this and a wish to abort it, one is first.
+
+        Raises:
+            LeaseLost, AbortRequested
+        """
+        if not self._items.update(
+            execution.plan,
+            "state",
+            "SET no_return = :holder",
+            {":holder": execution.name, ":epoch": execution.epoch},
+            "holder = :holder AND epoch = :epoch AND (attribute_not_exists(abort_wish) OR no_return = :holder)",
+        ):
+            self.hold(execution, may_be_aborted=True)
+            raise _lease_lost(execution)
+
+    def take_back_no_return(self, execution: Execution) -> None:
+        """The execution can give up again: nothing came of what it asked for.
+
+        Raises:
+            LeaseLost
+        """
+        if not self._items.update(
+            execution.plan,
+            "state",
+            "REMOVE no_return",
+            {":holder": execution.name, ":epoch": execution.epoch},
+            "holder = :holder AND epoch = :epoch",
+        ):
+            raise _lease_lost(execution)
 
     def record_step(
         self, execution: Execution, step: str, status: str, observed: dict[str, Any], started: float
@@ -228,8 +286,13 @@ class Ledger(PlanItems):
             now = time.time()
             failovers = self.state(execution.plan, execution.from_site).failovers
             recent = [at for at in failovers if now - at < FAILOVERS_RETENTION_S]
+            this = [now] if execution.kind == "failover" else []
             changes = "SET active = :active, changed_at = :now, failovers = :failovers REMOVE denial, holder"
-            placeholders |= {":active": execution.to_site, ":now": str(now), ":failovers": json.dumps([*recent, now])}
+            placeholders |= {
+                ":active": execution.to_site,
+                ":now": str(now),
+                ":failovers": json.dumps([*recent, *this]),
+            }
         elif active is not None:
             changes = "SET active = :active, changed_at = :now REMOVE denial, holder"
             placeholders |= {":active": active, ":now": str(time.time())}
@@ -279,7 +342,7 @@ class Ledger(PlanItems):
 def _plan_state(item: Item | None, home: str) -> PlanState:
     if item is None:
         return PlanState(active=home, epoch=0)
-    changed, denial = item.get("changed_at"), item.get("denial")
+    changed, denial, wish = item.get("changed_at"), item.get("denial"), item.get("abort_wish")
     return PlanState(
         active=item.get("active", home),
         epoch=int(item.get("epoch", 0)),
@@ -291,6 +354,8 @@ def _plan_state(item: Item | None, home: str) -> PlanState:
         failovers=tuple(json.loads(item.get("failovers", "[]"))),
         denial=Denial(**json.loads(denial)) if denial else None,
         superseded=item.get("superseded"),
+        abort_wish=AbortWish(**json.loads(wish)) if wish else None,
+        no_return=item.get("no_return"),
     )
 
 

@@ -29,6 +29,20 @@ class Denial:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AbortWish:
+    """A person's wish that an execution put back what it changed. It is heard until the point of no return."""
+
+    execution: str
+    by: str
+    why: str
+    at: float
+
+    def as_json(self) -> str:
+        """The form it has in the ledger."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanState:
     """Where a plan stands."""
 
@@ -48,11 +62,19 @@ class PlanState:
     denial: Denial | None = None
     superseded: str | None = None
     """From whom the holder took the lease, if it did."""
+    abort_wish: AbortWish | None = None
+    no_return: str | None = None
+    """The execution that is past its point of no return: it goes forward only."""
 
     def leased_to(self, execution: Execution) -> bool:
         """Whether that very execution holds the lease."""
         claim = (execution.name, execution.epoch, execution.controller)
         return (self.holder, self.epoch, self.controller) == claim
+
+    def aborts(self, execution: Execution) -> AbortWish | None:
+        """The wish that this execution has to follow, if there is one."""
+        wish = self.abort_wish
+        return wish if wish and wish.execution == execution.name != self.no_return else None
 
     @property
     def holder_in_words(self) -> str:

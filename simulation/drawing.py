@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from simulation.calls import TROUBLES, Trouble
 from simulation.story import (
+    ACTIVE,
     STEPS,
     VANTAGE_POINTS,
     Act,
@@ -23,6 +24,7 @@ from simulation.story import (
 
 MINUTE: Final = 60.0
 HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 SERVICES: Final = (
     "cloudwatch",
     "dns",
@@ -42,14 +44,27 @@ _PARTS: Final[tuple[Part, ...]] = ("kafka", "gateway", "rest")
 _APPROVERS: Final[tuple[Approver, ...]] = ("approves", "denies", "denies", "is late")
 _UNANSWERED: Final[tuple[Literal["stand-down", "proceed"], ...]] = ("stand-down", "proceed")
 _LASTING: Final[tuple[Trouble, ...]] = ("throttled", "unreached", "unanswered")
-_DEEDS: Final[tuple[Deed, ...]] = ("abort", "abort", "pause", "supersede", "deploy")
+_DEEDS: Final[tuple[Deed, ...]] = (
+    "abort",
+    "abort",
+    "pause",
+    "supersede",
+    "deploy",
+    "change the plan",
+    "rotate a secret",
+    "rotate a secret",
+    "revert the name",
+    "revert a fleet",
+    "rehearse",
+)
 _CALLED: Final = (*STEPS, "announce", "judge")
 
 
 def drawn(seed: int) -> Story:
     """The story of a seed."""
     chance = random.Random(f"story {seed}")
-    outages = tuple(_outages(chance))
+    weeks = chance.random() < 0.15
+    outages = tuple(_weeks(chance) if weeks else _outages(chance))
     likely = chance.random
     return Story(
         seed=str(seed),
@@ -64,9 +79,32 @@ def drawn(seed: int) -> Story:
         approver=chance.choice(_APPROVERS),
         redrives=likely() < 0.7,
         starts_by_hand=likely() < 0.15,
+        restores=weeks,
+        untidy_bus=likely() < 0.3,
+        maintenance=_maintenance(chance) if likely() < 0.1 else None,
         lag_known=likely() < 0.8,
         standby_leads_to=chance.choice(("west", "west", "east")),
     )
+
+
+def _weeks(chance: random.Random) -> Iterator[Outage]:
+    """Weeks with an outage of whichever site is active every few days."""
+    begins = chance.uniform(0.1, 2) * DAY
+    for _ in range(chance.randint(3, 6)):
+        yield Outage(
+            site=ACTIVE,
+            part=chance.choice(("site", "site", "site", "gateway", "kafka")),
+            begins=begins,
+            ends=begins + chance.choice((chance.uniform(1, 3), chance.uniform(5, 40))) * MINUTE,
+            silent=chance.random() < 0.5,
+            seen_by=VANTAGE_POINTS,
+        )
+        begins += chance.uniform(0.3, 4) * DAY
+
+
+def _maintenance(chance: random.Random) -> tuple[float, float]:
+    begins = chance.uniform(-20, 10) * MINUTE
+    return begins, begins + chance.uniform(5, 60) * MINUTE
 
 
 def _outages(chance: random.Random) -> Iterator[Outage]:

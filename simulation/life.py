@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import yaml
@@ -108,10 +109,16 @@ class Simulation:
             "fast_path": story.fast_path,
             "on_approval_timeout": story.on_approval_timeout,
             "approval_timeout_seconds": 300,
+            "maintenance": [] if story.maintenance is None else [_window(story.maintenance)],
         }
         dns = self._plan["dns"] | {"nameservers": NAME_SERVERS}
         plan = self._plan | {"policy": self._plan["policy"] | policy, "dns": dns}
         return yaml.safe_dump(plan, sort_keys=False)
+
+
+def _window(seconds: tuple[float, float]) -> dict[str, str]:
+    begins, ends = (datetime.fromtimestamp(STARTED + each, UTC).isoformat() for each in seconds)
+    return {"begins": begins, "ends": ends}
 
 
 def _at(life: World, function: str, invocation: int, action: Callable[[], None]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
 from simulation.scheduler import Process
 from simulation.sites import SERVICES, SITES
-from simulation.story import VANTAGE_POINTS, Outage, Story
+from simulation.story import ACTIVE, VANTAGE_POINTS, Outage, Story
 from simulation.world import PLAN, STARTED, World
 
 LOOK_S: Final = 3.0
@@ -18,11 +20,23 @@ BURST_S: Final = 30.0
 """Where nothing happens, the sites are looked at for so long,"""
 QUIET_S: Final = 1200.0
 """and then not for so long: a life jumps over quiet time."""
+LONGEST_QUIET_S: Final = 43_200.0
+"""As it becomes, little by little, where nothing happens at all."""
 ALARMS: Final = {
-    "failover-orders-east-kafka": ("us-west-2", 24.0),
-    "kafka-orders-east-health-check": ("us-east-1", 38.0),
+    "east": {
+        "failover-orders-east-kafka": ("us-west-2", 24.0),
+        "kafka-orders-east-health-check": ("us-east-1", 38.0),
+    },
+    "west": {
+        "failover-orders-west-kafka": ("us-west-2", 24.0),
+        "failover-orders-west-gateway": ("us-east-1", 38.0),
+    },
 }
-"""Region of each alarm on the active site, and seconds until it stands."""
+"""Region of each alarm on a site, and seconds until it stands."""
+_TWICE, _LATE = 0.1, 0.05
+"""How likely an event comes twice, and late, on an untidy bus;"""
+_LATE_S: Final = (1.0, 90.0)
+"""by so much."""
 
 
 class Observers:
@@ -32,6 +46,7 @@ class Observers:
         self._world = world
         self._story = story
         self._current: list[Outage] = []
+        self._chance = random.Random(f"bus {story.seed}")
 
     def begin(self) -> None:
         """From now on they look."""
@@ -41,9 +56,6 @@ class Observers:
         around.scheduler.spawn(self._wake, Process("attention"), QUIET_S)
         for outage in self._story.outages:
             around.scheduler.call_at(STARTED + outage.begins, partial(self._lose, outage))
-            around.scheduler.call_at(STARTED + outage.ends, partial(self._heal, outage))
-            if outage.site == "east" and outage.part != "rest" and len(outage.seen_by) == len(VANTAGE_POINTS):
-                around.scheduler.spawn(partial(self._alarms, outage), Process("alarms"), outage.begins)
 
     def seen_lost(self, vantage: str, site: str) -> bool:
         """Whether a vantage point sees that clients can't use a site."""
@@ -51,7 +63,12 @@ class Observers:
             outage.site == site and outage.part != "rest" and vantage in outage.seen_by for outage in self._current
         )
 
-    def _lose(self, outage: Outage) -> None:
+    def _lose(self, planned: Outage) -> None:
+        around = self._world
+        outage = planned if planned.site != ACTIVE else replace(planned, site=around.active)
+        around.scheduler.call_at(STARTED + outage.ends, partial(self._heal, outage))
+        if outage.part != "rest" and len(outage.seen_by) == len(VANTAGE_POINTS):
+            around.scheduler.spawn(partial(self._alarms, outage), Process("alarms"))
         self._current.append(outage)
         self._world.tell(str(outage))
         self._show(outage.site)
@@ -71,15 +88,29 @@ class Observers:
         self._world.note("up", name, sorted(service for service, up in site.up.items() if up))
 
     def _wake(self) -> None:
+        pause = QUIET_S
         while True:
+            if self._world.attentive:
+                pause = QUIET_S
             self._world.watch(BURST_S)
-            self._world.scheduler.sleep(QUIET_S)
+            self._world.scheduler.sleep(pause)
+            pause = min(2 * pause, LONGEST_QUIET_S)
 
     def _look(self, vantage: str) -> None:
         while True:
-            if self._world.attentive:
-                self._world.functions.invoke_later("judge", self._sighting(vantage))
+            self._world.await_attention()
+            self._deliver(self._sighting(vantage))
             self._world.scheduler.sleep(LOOK_S if self._world.eventful else SLOW_LOOK_S)
+
+    def _deliver(self, event: dict[str, Any]) -> None:
+        """Over the bus: at least once, and in no order that could be counted on."""
+        judge = partial(self._world.functions.invoke_later, "judge", event)
+        if not self._story.untidy_bus:
+            judge()
+            return
+        for _ in range(2 if self._chance.random() < _TWICE else 1):
+            seconds = self._chance.uniform(*_LATE_S) if self._chance.random() < _LATE else self._chance.uniform(0, 1)
+            self._world.scheduler.call_later(seconds, judge)
 
     def _sighting(self, vantage: str) -> dict[str, Any]:
         probes = []
@@ -97,13 +128,14 @@ class Observers:
 
     def _alarms(self, outage: Outage) -> None:
         clock, begun = self._world.scheduler, self._world.now
-        for name, (region, seconds) in ALARMS.items():
+        alarms = ALARMS[outage.site]
+        for name, (region, seconds) in alarms.items():
             clock.sleep(max(0.0, begun + seconds - clock.now))
             if outage in self._current:
                 self._change(name, region, "ALARM")
         clock.sleep(max(0.0, STARTED + outage.ends + 20.0 - clock.now))
         if not any(each.site == outage.site for each in self._current):
-            for name, (region, _) in ALARMS.items():
+            for name, (region, _) in alarms.items():
                 if self._world.account.alarms.get(name) == "ALARM":
                     self._change(name, region, "OK")
 
@@ -112,9 +144,7 @@ class Observers:
         self._world.tell(f"the alarm {name} is {value}")
         moment = datetime.fromtimestamp(self._world.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": "simulated"}}
-        self._world.functions.invoke_later(
-            "judge", _event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail)
-        )
+        self._deliver(_event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail))
 
 
 def _event(kind: str, source: str, region: str, detail: dict[str, Any]) -> dict[str, Any]:

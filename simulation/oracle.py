@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simulation.aws.dynamodb import Item, plain
+from simulation.keys import SECRET_WORDS
 from simulation.machine.execution import Execution
-from simulation.observers import Observers
+from simulation.observers import ALARMS, Observers
 from simulation.people import People
 from simulation.scheduler import Process
 from simulation.sites import other
 from simulation.story import VANTAGE_POINTS, Story
-from simulation.world import PLAN, SECRET_WORDS, STARTED, World
+from simulation.world import PLAN, STARTED, World
 
 LOOKS_EVERY_S: Final = 3.0
 TOLD_WITHIN_S: Final = 60.0
@@ -30,6 +31,9 @@ SETTLES_S: Final = 900.0
 HISTORY_LIMIT: Final = 20_000
 HOLD_S: Final = 3.0
 COOLDOWN_S: Final = 3600.0
+FAILOVERS_A_DAY: Final = 2
+MEDDLED_S: Final = 30.0
+"""What other writers put back so shortly before an execution's end it can't have seen."""
 _STATE: Final = (f"plan#{PLAN}", "state")
 _TELLING: Final = ("dynamodb", "events", "sns")
 _STARTING: Final = (*_TELLING, "stepfunctions", "ssm", "secretsmanager")
@@ -85,8 +89,9 @@ class Oracle:
     # 1 and 2: as it happens
 
     def _clients_moved(self) -> None:
-        if self._world.sites.clients_at() == "west" and not self._world.sites.writable:
-            self._break(1, f"clients are led to west, and its mirrors are {self._world.sites.mirrors}")
+        at = self._world.sites.clients_at()
+        if at is not None and not self._world.sites.is_writable(at):
+            self._break(1, f"clients are led to {at}, and its mirrors are {self._world.sites.mirrors}")
 
     def _item_changed(self, key: tuple[str, str], before: Item, after: Item) -> None:
         if key == _STATE:
@@ -102,15 +107,15 @@ class Oracle:
 
     def _look(self) -> None:
         while True:
+            self._world.await_attention()
             self._world.scheduler.sleep(LOOKS_EVERY_S)
-            if self._world.attentive:
-                self._once()
+            self._once()
 
     def _once(self) -> None:
         now, state = self._world.now, self._state()
         active = str(state.get("active", "east"))
         seeing = [vantage for vantage in VANTAGE_POINTS if self._observers.seen_lost(vantage, active)]
-        running = [each for each in self._world.executions if each.running]
+        running = [each for each in self._world.executions if each.running and not _is_rehearsal(each)]
         self._heard(now, bool(seeing))
         if not seeing:
             self._lost_since = None
@@ -163,11 +168,20 @@ class Oracle:
             self._break(3, f"{active} looks lost for {now - since:.0f} s, nothing runs, nobody is told; {ends}")
         stands = len(seeing) == len(VANTAGE_POINTS) and self._story.mode != "observe"
         if not self._story.fast_path:
-            stands = stands and "ALARM" in self._world.account.alarms.values()
+            stands = stands and any(self._world.account.alarms.get(name) == "ALARM" for name in ALARMS[active])
         cooling = now - float(state.get("changed_at", 0.0)) < COOLDOWN_S + TOLD_WITHIN_S
         standby = other(active)
         standby_lost = any(self._observers.seen_lost(vantage, standby) for vantage in VANTAGE_POINTS)
-        kept = self._people.paused or self._people.denied_at is not None or state.get("denial") or state.get("holder")
+        kept = any(
+            (
+                self._maintained(now),
+                len(_recent(state, now)) >= FAILOVERS_A_DAY,
+                self._people.paused,
+                self._people.denied_at is not None,
+                state.get("denial"),
+                state.get("holder"),
+            )
+        )
         if not stands or cooling or standby_lost or kept or self._troubled(_STARTING, now) or now - last_end < 5.0:
             self._idle = 0.0
         else:
@@ -176,8 +190,12 @@ class Oracle:
             ends = [(each.name, each.status, each.error) for each in self._world.executions]
             self._break(4, f"the votes against {active} suffice, the lease is free, and nothing runs; {ends}")
 
+    def _maintained(self, now: float) -> bool:
+        window = self._story.maintenance
+        return window is not None and window[0] - SLACK_S <= now - STARTED < window[1] + SLACK_S
+
     def _denied(self, at: float) -> None:
-        by_itself = [each.name for each in self._world.executions if each.started > at and "by-hand" not in each.name]
+        by_itself = [each.name for each in self._world.executions if each.started > at and "-failover" in each.name]
         if by_itself:
             self._break(5, f"denied at {at - STARTED:.0f} s, and {by_itself[0]} starts all the same")
 
@@ -201,7 +219,7 @@ class Oracle:
         told_by_another = record.get("status") == "superseded"
         # Stopped by a person between its end in the ledger and the telling: a known gap (docs/simulation.md).
         stopped_while_telling = execution.status == "ABORTED" and record.get("status") != "running"
-        if told_by_another or stopped_while_telling:
+        if told_by_another or stopped_while_telling or _is_rehearsal(execution):
             return
         told_since = min(execution.started, stopped - 3600.0)
         if not any(message.at >= told_since for message in self._world.account.messages):
@@ -222,13 +240,16 @@ class Oracle:
     def _one_truth(self) -> None:
         """Where nothing is under way, the ledger, the name and the fleets say the same."""
         world, state = self._world, self._state()
+        last_end = max((each.stopped or 0.0 for each in world.executions), default=0.0)
         if state.get("holder") or any(each.running for each in world.executions):
+            return
+        if world.meddled_at > last_end - MEDDLED_S:
             return
         led, active = world.sites.record.split(".")[0].removeprefix("gw-"), state.get("active", "east")
         if led != active:
             self._break(1, f"the ledger says {active}, and the name leads to {led}")
-        elif active == "west" and world.sites.clients_at() != "west":
-            self._break(1, f"west is active, and its fleet leads clients to {world.sites.clients_at()}")
+        elif last_end and world.sites.clients_at() != active:
+            self._break(1, f"{active} is active, and its fleet leads clients to {world.sites.clients_at()}")
 
     def _redriven(self) -> None:
         """A redrive goes on: with nothing in its way any more it ends well."""
@@ -291,3 +312,12 @@ class Oracle:
             spell.service in services and spell.begins <= until and since < spell.ends + TOLD_WITHIN_S
             for spell in self._world.calls.spells
         )
+
+
+def _is_rehearsal(execution: Execution) -> bool:
+    return execution.name.startswith("dry-run")
+
+
+def _recent(state: dict[str, Any], now: float) -> list[float]:
+    """The failovers of the last day."""
+    return [at for at in json.loads(str(state.get("failovers", "[]"))) if now - at < 86_400.0]

@@ -11,11 +11,14 @@ from typing import Any, Final
 from simulation.aws.account import Message
 from simulation.machine.execution import Execution
 from simulation.machine.expressions import StateError
+from simulation.others import Others
 from simulation.scheduler import Process
+from simulation.sites import other
 from simulation.story import Act, Story
 from simulation.world import PLAN, World
 
 REDRIVES: Final = 3
+_RESTORED_S: Final = (3000.0, 20_000.0)
 PAUSED_S: Final = 420.0
 _READS_EVERY_S: Final = 10.0
 
@@ -30,6 +33,8 @@ class People:
         self._read = 0
         self._redrives = 0
         self._hands = 0
+        self._rehearsals = 0
+        self._others = Others(world, story)
         self.paused = False
         self.denied_at: float | None = None
         """When a person last denied, until a person resumed."""
@@ -45,7 +50,8 @@ class People:
             "abort": self._abort,
             "supersede": self._abort_and_supersede,
             "pause": lambda: self._spawn(self._pause),
-            "deploy": self._deploy,
+            "rehearse": self._rehearse,
+            **self._others.deeds,
         }
         return deeds[act.deed]
 
@@ -70,6 +76,7 @@ class People:
             for message in messages:
                 self._spawn(partial(self._act_on, message))
             self._world.scheduler.sleep(_READS_EVERY_S)
+            self._world.await_attention()
 
     def _act_on(self, message: Message) -> None:
         told = json.loads(message.text)
@@ -78,8 +85,19 @@ class People:
             self._answer(told)
         elif execution is not None and ("STOPPED" in message.subject or ("ended_at" in told and "remedy" in told)):
             self._take_up(execution)
+        elif self._story.restores and told.get("outcome") == "succeeded":
+            self._restore()
         elif self._story.starts_by_hand and "nothing is done" in message.subject:
             self._start_by_hand(str(told.get("site", "east")))
+
+    def _restore(self) -> None:
+        """Once the lost site is back, it follows the active one."""
+        self._world.scheduler.sleep(self._chance.uniform(*_RESTORED_S))
+        active = self._world.active
+        standby = other(active)
+        if self._running() is None and all(self._world.sites.sites[standby].up.values()):
+            self._world.sites.mirror_to(standby)
+            self._world.tell(f"a person has {standby} mirror {active} again")
 
     def _named(self, name: str) -> Execution | None:
         return next((each for each in self._world.executions if each.name == name), None)
@@ -111,7 +129,11 @@ class People:
             self._world.tell(f"a person redrives {execution.name}")
             execution.redrive()
         else:
-            self._start({"to": "west", "supersedes": execution.name})
+            self._supersede(execution)
+
+    def _supersede(self, execution: Execution) -> None:
+        to = json.loads(execution.input_text).get("to", "west")
+        self._start({"to": to, "supersedes": execution.name})
 
     def _holds(self, execution: Execution) -> bool:
         """Whether it still has the lease: a person looks, as the message says."""
@@ -131,7 +153,8 @@ class People:
         self._world.start(wanted, f"by-hand-{self._hands}")
 
     def _running(self) -> Execution | None:
-        return next((each for each in self._world.executions if each.running), None)
+        running = (each for each in self._world.executions if each.running)
+        return next((each for each in running if not each.name.startswith("dry-run")), None)
 
     def _abort(self) -> None:
         if (execution := self._running()) is not None:
@@ -146,13 +169,16 @@ class People:
 
         def supersede() -> None:
             if self._holds(execution):
-                self._start({"to": "west", "supersedes": execution.name})
+                self._supersede(execution)
 
         self._world.scheduler.call_later(self._chance.uniform(0.05, 20), supersede)
 
-    def _deploy(self) -> None:
-        self._world.tell("every function is deployed anew")
-        self._world.functions.forget()
+    def _rehearse(self) -> None:
+        """A dry run: it changes nothing, whatever runs meanwhile."""
+        self._rehearsals += 1
+        self._world.tell("a person starts a dry run")
+        request = {"plan": PLAN, "to": "standby", "dry_run": True, "by": "alice", "reason": "a rehearsal"}
+        self._world.start(request, f"dry-run-{self._rehearsals}")
 
     def _pause(self) -> None:
         """What `python -m failover pause` and `resume` do."""

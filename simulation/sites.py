@@ -85,8 +85,10 @@ class Sites:
         self.sites = {site: Site(site, Fleet(site, definition_of(site, site))) for site in SITES}
         for site in self.sites.values():
             self.deploy(site.fleet, 0.0)
+        self.mirrored_at = "west"
+        """The site that follows the other one, or followed it last."""
         self.mirrors = dict.fromkeys(TOPICS, "ACTIVE")
-        """The status of each mirror on west, the standby of the beginning."""
+        """The status of each mirror there."""
         self.lag_known = True
         self.record = self.answer = "gw-east.orders.example.com"
         """What the name's record leads to; what name servers answer."""
@@ -94,10 +96,14 @@ class Sites:
         """When each change of the record is in sync."""
         self.canaries: list[bytes] = []
 
-    @property
-    def writable(self) -> bool:
-        """Whether clients can write at west, whatever they write."""
-        return set(self.mirrors.values()) == {"STOPPED"}
+    def is_writable(self, site: str) -> bool:
+        """Whether clients can write there, whatever they write."""
+        return site != self.mirrored_at or set(self.mirrors.values()) == {"STOPPED"}
+
+    def mirror_to(self, site: str) -> None:
+        """People make a site the mirror of the other one."""
+        self.mirrored_at = site
+        self.mirrors = dict.fromkeys(TOPICS, "ACTIVE")
 
     def deploy(self, fleet: Fleet, starts_in: float | None = None) -> None:
         """Replace every instance of a fleet by one of its definition of now."""

@@ -23,7 +23,19 @@ STEPS: Final = (
 Part = Literal["site", "kafka", "gateway", "rest"]
 Approver = Literal["approves", "denies", "is late"]
 HAPPENINGS: Final = ("acts", "spells", "faults", "outages")
-Deed = Literal["abort", "pause", "supersede", "deploy"]
+Deed = Literal[
+    "abort",
+    "pause",
+    "supersede",
+    "deploy",
+    "change the plan",
+    "rotate a secret",
+    "revert the name",
+    "revert a fleet",
+    "rehearse",
+]
+ACTIVE: Final = "the active site"
+"""In place of a site's name: whichever is active then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +43,7 @@ class Outage:
     """A site, or a part of it, does not answer for a while. Seconds from the life's beginning."""
 
     site: str
+    """Its name, or `ACTIVE`."""
     part: Part
     begins: float
     ends: float
@@ -106,6 +119,12 @@ class Story:
     """Whether people redrive what stopped, once they are told; else they supersede it."""
     starts_by_hand: bool = False
     """Whether people start a failover that is held back, once they are told."""
+    restores: bool = False
+    """Whether people make the lost site the standby again, some hours after it is back."""
+    untidy_bus: bool = False
+    """Whether events come twice, late and out of order."""
+    maintenance: tuple[float, float] | None = None
+    """From when to when a window of maintenance is open; seconds from the life's beginning."""
     lag_known: bool = True
     standby_leads_to: str = "west"
     """Where the standby's own fleet leads at first."""
@@ -113,10 +132,16 @@ class Story:
     def lines(self) -> list[str]:
         """The story before it begins, in sentences."""
         policy = f"policy: {self.mode}, fast path {'on' if self.fast_path else 'off'}"
+        if self.maintenance is not None:
+            policy += f", maintenance from {self.maintenance[0]:.0f} s to {self.maintenance[1]:.0f} s"
         people = [f"who is asked {self.approver}"] if self.mode == "approve" else []
         people.append("people redrive what stopped" if self.redrives else "people supersede what stopped")
         if self.starts_by_hand:
             people.append("they start what is held back")
+        if self.restores:
+            people.append("they restore what comes back")
+        if self.untidy_bus:
+            people.append("events come twice, late and out of order")
         happenings = [*self.outages, *self.faults, *self.spells, *self.acts]
         return [f"{policy}; {'; '.join(people)}", *map(str, happenings)]
 

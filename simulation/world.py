@@ -8,15 +8,16 @@ from typing import Any, Final
 
 import httpx
 
-from simulation import process, scheduler
+from simulation import keys, process, scheduler
 from simulation.aws import door
 from simulation.aws.account import Account
 from simulation.aws.dynamodb import Item, Table
 from simulation.calls import Calls, Door, Spell
 from simulation.deployment import STATE_MACHINE, Deployment
 from simulation.functions import Functions, Handler
+from simulation.keys import Keys
 from simulation.machine.execution import Execution, Token
-from simulation.scheduler import Process, Scheduler
+from simulation.scheduler import Event, Process, Scheduler
 from simulation.sites import SITES, Sites
 from simulation.trace import Trace
 from simulation.wire import kafka, network, rest
@@ -29,12 +30,6 @@ ATTENTIVE_S: Final = 180.0
 EVENTFUL_S: Final = 24.0
 """and for how long as often as they are in the field."""
 _CONNECT_S: Final = 2.0
-SECRETS: Final = {
-    "failover/orders/east": {"key": "EASTKEY", "secret": "east-s3cr3t"},
-    "failover/orders/west": {"key": "WESTKEY", "secret": "west-s3cr3t"},
-    "failover/orders/clients": {"key": "CLIENTKEY", "secret": "clients-s3cr3t"},
-}
-SECRET_WORDS: Final = ("east-s3cr3t", "west-s3cr3t", "clients-s3cr3t")
 
 
 class World:
@@ -47,6 +42,9 @@ class World:
         self.trace = Trace(STARTED)
         self.tokens: dict[str, Token] = {}
         self.attentive_until = self.eventful_until = STARTED
+        self.meddled_at = 0.0
+        """When another writer last put the name or a fleet back."""
+        self._woken = Event(self.scheduler)
         self.moved: list[Callable[[], None]] = []
         """Called when clients may be led elsewhere."""
         self.changed: list[Callable[[tuple[str, str], Item, Item], None]] = []
@@ -59,12 +57,13 @@ class World:
         self.account = Account(self.scheduler, self.sites, self.table, self.tell)
         self.account.around, self.account.machine = self, deployed.machine
         self.account.plans[PLAN] = plan
-        self.account.secrets |= {name: json.dumps(fields) for name, fields in SECRETS.items()}
+        self.keys = Keys()
+        self.account.secrets |= {f"failover/{PLAN}/{name}": json.dumps(fields) for name, fields in keys.FIRST.items()}
         self.account.secrets["approval-key"] = "approval-key"
         self.functions = Functions(self.scheduler, self.calls, handlers, deployed.environments, self.note)
-        self.rest = rest.Rest(self.scheduler, self.sites, self._make, self.tell)
+        self.rest = rest.Rest(self.scheduler, self.sites, self.keys, self._make, self.tell)
         self.network = network.Network(self.scheduler, self.sites, self.calls.make)
-        self.kafka = kafka.Kafka(self.scheduler, self.sites, self.calls.make)
+        self.kafka = kafka.Kafka(self.scheduler, self.sites, self.keys, self.calls.make)
         self.operator = Process("operator", dict(deployed.environments["judge"]))
 
     @property
@@ -82,6 +81,17 @@ class World:
         """Whether something happened just now."""
         return self.now < self.eventful_until
 
+    def await_attention(self) -> None:
+        """Wait until the sites are looked at."""
+        while not self.attentive:
+            self.scheduler.wait((self._woken,))
+
+    @property
+    def active(self) -> str:
+        """The active site, as the ledger has it."""
+        state = self.table.items.get((f"plan#{PLAN}", "state"), {})
+        return str(state.get("active", {"S": "east"})["S"])
+
     @property
     def executions(self) -> list[Execution]:
         """In the order they began."""
@@ -89,6 +99,9 @@ class World:
 
     def watch(self, seconds: float = ATTENTIVE_S) -> None:
         """Something happened: look at the sites all the time."""
+        if not self.attentive:
+            woken, self._woken = self._woken, Event(self.scheduler)
+            woken.set()
         self.attentive_until = max(self.attentive_until, self.now + seconds)
         self.eventful_until = max(self.eventful_until, self.now + EVENTFUL_S)
 
@@ -133,7 +146,7 @@ class World:
         self, service: str, operation: str, effect: Callable[[], Any], how: Door, *, changes: bool | None = None
     ) -> Any:
         if changes is None:
-            changes = operation.endswith("mirrors:failover")
+            changes = False
         if not changes:
             return self.calls.make(service, operation, effect, how)
         container = self.scheduler.process

@@ -11,6 +11,7 @@ import confluent_kafka.admin
 from confluent_kafka import KafkaError, KafkaException
 
 from simulation.calls import Door
+from simulation.keys import Keys
 from simulation.scheduler import Scheduler
 from simulation.sites import Sites
 from simulation.threads import Future
@@ -28,8 +29,9 @@ _DOOR: Final = Door(throttled=_transport_error, unreached=_transport_error, unan
 class Kafka:
     """The brokers, over the world. `make`: of `Calls`."""
 
-    def __init__(self, scheduler: Scheduler, sites: Sites, make: Callable[..., Any]) -> None:
+    def __init__(self, scheduler: Scheduler, sites: Sites, keys: Keys, make: Callable[..., Any]) -> None:
         self.clock = scheduler
+        self._keys = keys
         self.sites = sites
         self._make = make
 
@@ -40,10 +42,20 @@ class Kafka:
             KafkaException: none answers.
         """
         for endpoint in str(settings["bootstrap.servers"]).split(","):
-            if (site := self.sites.cluster_behind(endpoint.rpartition(":")[0])) is not None:
+            host = endpoint.rpartition(":")[0]
+            if (site := self.sites.cluster_behind(host)) is not None:
+                if not self._takes(settings, site if host.startswith("pkc-") else "clients"):
+                    break
                 return self._make("kafka", operation, lambda site=site: effect(site), _DOOR)
         self.clock.sleep(within)
         raise _transport_error()
+
+    def _takes(self, settings: Mapping[str, Any], name: str) -> bool:
+        """Whether the credentials are good; the client hears of it beside its call, which goes on trying."""
+        good = self._keys.takes(name, str(settings.get("sasl.username")), str(settings.get("sasl.password")))
+        if not good and "error_cb" in settings:
+            settings["error_cb"](KafkaError(KafkaError._AUTHENTICATION, "simulated: authentication failed"))
+        return good
 
 
 def install(brokers: Callable[[], Kafka]) -> None:

@@ -11,6 +11,7 @@ import httpx
 
 from simulation.aws.errors import NotSimulated
 from simulation.calls import Door
+from simulation.keys import Keys
 from simulation.scheduler import Scheduler
 from simulation.sites import Sites
 
@@ -35,9 +36,10 @@ class Rest:
     """The API, over the world. `make`: of `Calls`."""
 
     def __init__(
-        self, scheduler: Scheduler, sites: Sites, make: Callable[..., Any], tell: Callable[[str], None]
+        self, scheduler: Scheduler, sites: Sites, keys: Keys, make: Callable[..., Any], tell: Callable[[str], None]
     ) -> None:
         self._clock = scheduler
+        self._keys = keys
         self._sites = sites
         self._make = make
         self._tell = tell
@@ -60,7 +62,10 @@ class Rest:
         )
         operation = f"{request.method} {request.url.path.rpartition('/')[2]}"
         try:
-            status, body = self._make("rest", operation, lambda: self._answer(site.name, request), door)
+            changes = operation.endswith("mirrors:failover") and request.url.params.get("validate_only") != "true"
+            status, body = self._make(
+                "rest", operation, lambda: self._answer(site.name, request), door, changes=changes
+            )
         except TooMany:
             return httpx.Response(429, text="<html>Too many requests</html>", request=request)
         return httpx.Response(status, json=body, request=request)
@@ -69,13 +74,16 @@ class Rest:
         match = _CLUSTER.fullmatch(request.url.path)
         if match is None:
             raise NotSimulated(f"{request.method} {request.url.path}")
-        path = match[2]
+        if not self._keys.takes_header(site, request.headers.get("Authorization", "")):
+            return 401, {"error_code": 401, "message": "Unauthorized"}
+        path, here = match[2], site == self._sites.mirrored_at
         if path == "":
             return 200, {"cluster_id": f"lkc-{site}01"}
         if path.endswith("/mirrors:failover"):
-            return self._fail_over(json.loads(request.content))
+            validate_only = request.url.params.get("validate_only") == "true"
+            return self._fail_over(json.loads(request.content), validate_only=validate_only)
         if path.endswith("/mirrors"):
-            return 200, _rows([self._mirror(topic) for topic in self._sites.mirrors] if site == "west" else [])
+            return 200, _rows([self._mirror(topic) for topic in self._sites.mirrors] if here else [])
         if "/mirrors/" in path:
             return 200, self._mirror(path.rpartition("/")[2])
         if path.endswith("/configs"):
@@ -84,10 +92,11 @@ class Rest:
             return 200, _rows([])
         raise NotSimulated(f"{request.method} {request.url.path}")
 
-    def _fail_over(self, asked: Any) -> Answer:
+    def _fail_over(self, asked: Any, *, validate_only: bool) -> Answer:
         topics = asked["mirror_topic_names"]
-        self._tell(f"the mirrors {', '.join(topics)} are failed over")
-        self._sites.stop_mirrors(topics)
+        if not validate_only:
+            self._tell(f"the mirrors {', '.join(topics)} are failed over")
+            self._sites.stop_mirrors(topics)
         rows = [{"mirror_topic_name": topic, "error_code": None, "error_message": None} for topic in topics]
         return 200, _rows(rows)
 

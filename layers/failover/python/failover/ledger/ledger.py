@@ -246,9 +246,17 @@ class Ledger(PlanItems):
             self._end(execution.plan, execution.name, outcome, document)
         if execution.dry_run or outcome == "failed":
             return
-        if not self._release(execution, outcome, denial, active) and not before:
+        if not (self._release(execution, outcome, denial, active) or before or self._gave_back(execution)):
             self._end(execution.plan, execution.name, "superseded", document)
             raise _lease_lost(execution)
+
+    def _gave_back(self, execution: Execution) -> bool:
+        """Whether the lease was given back under the execution's epoch: the SDK repeats a release whose answer is lost,
+        and finds nothing to release any more."""
+        state = self.state(execution.plan, execution.from_site)
+        if state.epoch == execution.epoch:
+            return state.holder is None
+        return state.epoch == execution.epoch + 1 and state.superseded is None
 
     def execution(self, plan: str, name: str) -> ExecutionRecord | None:
         """What the ledger keeps of an execution, or None."""

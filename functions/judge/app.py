@@ -119,7 +119,9 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
         notify_withheld(record, state.epoch, str(failure), type(failure).__name__)
         raise failure
     if (ended := ended_holder(case.state)) is not None:
-        notify_ended_holder(plan.name, case.state.epoch, ended, now)
+        # It may have given the lease back since the state was read, as it ended.
+        if ledger.state(plan.name, plan.home).holder == ended.name:
+            notify_ended_holder(plan.name, case.state.epoch, ended, now)
     elif failover_withheld(case, decision):
         notify_withheld(record, case.state.epoch)
     return answer

@@ -159,6 +159,22 @@ def test_whether_a_holder_runs_is_asked_in_its_own_region_and_not_at_every_obser
     assert asked == [state.holder_arn] and ":us-west-2:" in state.holder_arn
 
 
+def test_a_holder_that_ends_while_it_is_judged_needs_nobody(
+    deployed: Any, call: Call, messages: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between a look at the ledger and one at Step Functions it gave its lease back."""
+    started(call)
+    execution = claim(deployed, call, "orders-1-failover", epoch=1)["execution"]
+
+    def describe(arn: str) -> Run:
+        call("conclude", {"execution": execution, "outcome": "stood-down", "why": "no vote stands"})
+        return Run("SUCCEEDED", time.time())
+
+    monkeypatch.setattr(runs, "describe_run", describe)
+    call("judge", event("alarm-metric"))
+    assert not any("a person is needed" in message.subject for message in messages())
+
+
 def test_a_holder_that_can_not_be_asked_about_is_taken_to_run(
     deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from failover.errors import FleetRejected, FleetUnavailable
-from failover.execution.step import Report, Request, done, step, waiting
+from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.fleets import Fleet, FleetState, at_once_again, fleet_of, is_busy
 from failover.plan.model import Plan
 
@@ -40,7 +40,7 @@ def switch(request: SwitchRequest, fleet: Fleet) -> Report:
     except (FleetUnavailable, FleetRejected) as error:
         if not request.best_effort:
             raise
-        over = isinstance(error, FleetRejected) or not is_busy(error)
+        over = isinstance(error, FleetRejected) or not (is_busy(error) or _was_fenced_and_not_yet_missed(request))
         return (done if over else waiting)(out_of_reach=str(error))
     try:
         if state.routed_to(target):
@@ -65,6 +65,15 @@ def _fleet(request: SwitchRequest, plan: Plan) -> Fleet:
     if described is None:
         raise FleetRejected(f"site {request.site} of plan {plan.name!r} has no fleet {request.fleet!r}")
     return fleet_of(described, site.region)
+
+
+def _was_fenced_and_not_yet_missed(request: SwitchRequest) -> bool:
+    """Whether this execution fenced the fleet, and reached it ever since: one look that nobody answers leaves no client
+    with the fence."""
+    plan, execution = request.execution.plan, request.execution.name
+    fence, before = (ledger().step(plan, execution, name) for name in ("fence", _key(request)))
+    fenced = fence is not None and str(fence.observed.get("fleets", {}).get(request.fleet, "")).startswith("fenc")
+    return fenced and (before is None or "out_of_reach" not in before.observed)
 
 
 def _would_route(state: FleetState, target: str) -> Report:

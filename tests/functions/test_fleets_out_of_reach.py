@@ -122,6 +122,20 @@ def test_a_region_that_is_gone_holds_nothing_up_and_a_silent_one_is_waited_for_o
     assert (silent.looks, silent.routed) == (1, [])
 
 
+def test_a_fleet_that_was_fenced_is_not_left_so_for_one_look_that_nobody_answers(step: Any) -> None:
+    step("fence", Fleet(state("east"), state("fenced")))
+
+    def silence() -> FleetState:
+        time.sleep(1.1)
+        raise refused_connection()
+
+    fleet = Fleet(silence, silence, state("fenced"))
+    assert step("switch_routes", fleet)["status"] == "waiting"
+    assert (step("switch_routes", fleet)["status"], fleet.routed) == ("done", [])
+    fleet = Fleet(state("fenced"))
+    assert (step("switch_routes", fleet)["status"], fleet.routed) == ("waiting", ["west"])
+
+
 @pytest.mark.parametrize(("name", "target"), STEPS)
 def test_a_refusal_of_another_target_keeps_nobody_from_this_one(step: Any, name: str, target: str) -> None:
     fleet = Fleet(state("east", refused_because="ApplyFailed: no such secret"))

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import (
+    crash_matrix,
     drills,
     ecs_fleets,
     fleets,
@@ -48,6 +49,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "readiness": readiness.measure,
     "signals": signals.measure,
     "names": names.measure,
+    "crash-matrix": crash_matrix.measure,
     "year": simulated_year.measure,
     "drills": drills.measure,
 }

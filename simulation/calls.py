@@ -29,6 +29,21 @@ class Fault:
     call: int
     """Which of the function's calls in this life, from 1."""
     trouble: Trouble
+    seconds: float = 0.0
+    """For which every call to the same service is in the same trouble."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A call that was made."""
+
+    at: float
+    """Seconds since 1970."""
+    function: str
+    number: int
+    """Which of the function's calls, from 1."""
+    service: str
+    operation: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +74,7 @@ class Calls:
         self._tell = tell
         self.count = 0
         self.by_function: Counter[str] = Counter()
+        self.made: list[Made] = []
         self.faults: list[Fault] = []
         self.spells: list[Spell] = []
         self.hits = 0
@@ -71,6 +87,10 @@ class Calls:
         process = self._clock.process
         self.count += 1
         self.by_function[process.name] += 1
+        number = self.by_function[process.name]
+        self.made.append(
+            Made(at=self._clock.now, function=process.name, number=number, service=service, operation=operation)
+        )
         trouble = self._trouble(service, process.name)
         self._note(process.name, service, operation, trouble or "")
         if trouble is not None:
@@ -113,6 +133,10 @@ class Calls:
         for fault in self.faults:
             if (fault.function, fault.call) == (function, number):
                 self._tell(f"call {number} of {function}, to {service}, is {fault.trouble}")
+                ends = self._clock.now + fault.seconds
+                if fault.seconds:
+                    spell = Spell(service=service, begins=self._clock.now, ends=ends, trouble=fault.trouble)
+                    self.spells.append(spell)
                 return fault.trouble
         for spell in self.spells:
             if spell.service == service and spell.begins <= self._clock.now < spell.ends:

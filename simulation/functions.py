@@ -86,7 +86,7 @@ class Functions:
         self._clock = scheduler
         self._calls = calls
         self._handlers = handlers
-        self._environments = environments
+        self._environments = dict(environments)
         self._note = note
         self._warm: dict[str, list[Container]] = {}
         self.invocations: Counter[str] = Counter()
@@ -152,6 +152,10 @@ class Functions:
                     return
 
         self._clock.spawn(attempts, Process(f"asynchronous {name}"))
+
+    def configure(self, name: str, **variables: str) -> None:
+        """Deploy a function with more variables in its environment."""
+        self._environments[name] = self._environments[name] | variables
 
     def forget(self) -> None:
         """Every container begins cold from now on, as after a deployment."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -58,10 +58,17 @@ class Simulation:
         self._deployed: Deployment = deployment()
         self._plan: Any = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8"))
 
+    def world(self, seed: str, plan: Mapping[str, Any]) -> World:
+        """A world in which nothing happened yet. `plan`: what its plan says beside the example's."""
+        document = self._plan | plan | {"policy": self._plan["policy"] | plan.get("policy", {})}
+        document["dns"] = plan.get("dns", self._plan["dns"] | {"nameservers": NAME_SERVERS})
+        life = World(seed, self._deployed, self._handlers, yaml.safe_dump(document, sort_keys=False))
+        world.enter(life)
+        return life
+
     def live(self, story: Story) -> Outcome:
         """Live it through."""
-        life = World(story.seed, self._deployed, self._handlers, self._plan_of(story))
-        world.enter(life)
+        life = self.world(story.seed, _plan_of(story))
         life.sites.lag_known = story.lag_known
         life.sites.sites["west"].fleet.route_to(story.standby_leads_to)
         for line in story.lines():
@@ -103,17 +110,16 @@ class Simulation:
                     break
         return outcome
 
-    def _plan_of(self, story: Story) -> str:
-        policy = {
-            "mode": story.mode,
-            "fast_path": story.fast_path,
-            "on_approval_timeout": story.on_approval_timeout,
-            "approval_timeout_seconds": 300,
-            "maintenance": [] if story.maintenance is None else [_window(story.maintenance)],
-        }
-        dns = self._plan["dns"] | {"nameservers": NAME_SERVERS}
-        plan = self._plan | {"policy": self._plan["policy"] | policy, "dns": dns}
-        return yaml.safe_dump(plan, sort_keys=False)
+
+def _plan_of(story: Story) -> dict[str, Any]:
+    policy = {
+        "mode": story.mode,
+        "fast_path": story.fast_path,
+        "on_approval_timeout": story.on_approval_timeout,
+        "approval_timeout_seconds": 300,
+        "maintenance": [] if story.maintenance is None else [_window(story.maintenance)],
+    }
+    return {"policy": policy}
 
 
 def _window(seconds: tuple[float, float]) -> dict[str, str]:

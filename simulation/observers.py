@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -113,18 +114,14 @@ class Observers:
             self._world.scheduler.call_later(seconds, judge)
 
     def _sighting(self, vantage: str) -> dict[str, Any]:
-        probes = []
-        for site in SITES:
-            for service in SERVICES:
-                lost = any(
-                    each.site == site and each.part in ("site", service) and vantage in each.seen_by
-                    for each in self._current
-                )
-                why = "no answer within 3 s" if lost else ""
-                seen = {"site": site, "service": service, "healthy": not lost, "took_seconds": 0.2, "why": why}
-                probes.append(seen)
-        view = {"vantage": vantage, "at": round(self._world.now, 3), "probes": probes, "isolated_because": None}
-        return _event("Site Sighting", "kafka.failover", "us-west-2", {"plan": PLAN, "view": view})
+        lost = {
+            (each.site, service)
+            for each in self._current
+            if vantage in each.seen_by
+            for service in SERVICES
+            if each.part in ("site", service)
+        }
+        return sighting(vantage, self._world.now, lost)
 
     def _alarms(self, outage: Outage) -> None:
         clock, begun = self._world.scheduler, self._world.now
@@ -145,6 +142,23 @@ class Observers:
         moment = datetime.fromtimestamp(self._world.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": "simulated"}}
         self._deliver(_event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail))
+
+
+def sighting(vantage: str, now: float, lost: Set[tuple[str, str]]) -> dict[str, Any]:
+    """The event of what a vantage point saw: which services of which sites do not answer."""
+    probes = [
+        {
+            "site": site,
+            "service": service,
+            "healthy": (site, service) not in lost,
+            "took_seconds": 0.2,
+            "why": "no answer within 3 s" if (site, service) in lost else "",
+        }
+        for site in SITES
+        for service in SERVICES
+    ]
+    view = {"vantage": vantage, "at": round(now, 3), "probes": probes, "isolated_because": None}
+    return _event("Site Sighting", "kafka.failover", "us-west-2", {"plan": PLAN, "view": view})
 
 
 def _event(kind: str, source: str, region: str, detail: dict[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class World:
         self.account.plans[PLAN] = plan
         self.keys = Keys()
         self.account.secrets |= {f"failover/{PLAN}/{name}": json.dumps(fields) for name, fields in keys.FIRST.items()}
-        self.account.secrets["approval-key"] = "approval-key"
+        self.account.secrets["ApprovalKey"] = "approval-key"
         self.functions = Functions(self.scheduler, self.calls, handlers, deployed.environments, self.note)
         self.rest = rest.Rest(self.scheduler, self.sites, self.keys, self._make, self.tell)
         self.network = network.Network(self.scheduler, self.sites, self.calls.make)

@@ -16,6 +16,8 @@ Check = Callable[[Item, Names, Item], bool]
 Operand = Callable[[Item, Names, Item], Any]
 
 _WORD: Final = re.compile(r"\s*(<>|<=|>=|[=<>(),+]|[#:]?\w+)")
+PAGE: Final = 8
+"""How many items a scan looks at before it answers."""
 _COMPARED: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": lambda left, right: left == right,
     "<>": lambda left, right: left != right,
@@ -46,6 +48,7 @@ class Table:
             "UpdateItem": self._update,
             "DeleteItem": self._delete,
             "Query": self._query,
+            "Scan": self._scan,
         }
         if operation not in operations:
             raise NotSimulated(f"DynamoDB {operation}")
@@ -106,6 +109,17 @@ class Table:
         more = {"LastEvaluatedKey": {"pk": {"S": partition}, "sk": {"S": found[limit - 1]}}} if found[limit:] else {}
         return {"Items": items, "Count": len(items)} | more
 
+    def _scan(self, asked: Item) -> Item:
+        """In pages; `ProjectionExpression`: the keys alone."""
+        names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
+        filtered = _condition(asked["FilterExpression"])
+        keys = sorted(self.items)
+        if "ExclusiveStartKey" in asked:
+            keys = keys[bisect.bisect_right(keys, _key(asked["ExclusiveStartKey"])) :]
+        page, rest = keys[:PAGE], keys[PAGE:]
+        items = [_as_key(key) for key in page if filtered(self.items[key], names, values)]
+        return {"Items": items, "Count": len(items)} | ({"LastEvaluatedKey": _as_key(page[-1])} if rest else {})
+
     def _keep(self, key: tuple[str, str], item: Item) -> None:
         before = self.items.get(key, {})
         if not before:
@@ -131,6 +145,10 @@ def plain(item: Item) -> Item:
 
 def _key(item: Item) -> tuple[str, str]:
     return item["pk"]["S"], item["sk"]["S"]
+
+
+def _as_key(key: tuple[str, str]) -> Item:
+    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
 
 
 def _while_prefixed(keys: list[str], first: int, prefix: str) -> Iterator[str]:

@@ -13,18 +13,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Lives:
-    """Runs `python -m simulation`."""
+    """Runs `python -m simulation`, or another module that lives lives."""
 
-    def run(self, *arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, module: str = "simulation", timeout: float = 580
+    ) -> subprocess.CompletedProcess[str]:
         """What it said, and its exit code."""
         return subprocess.run(
-            [sys.executable, "-m", "simulation", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env={name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"} | {"TZ": "UTC"},
             capture_output=True,
             text=True,
             check=False,
-            timeout=580,
+            timeout=timeout,
         )
 
 

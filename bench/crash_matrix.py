@@ -1,0 +1,30 @@
+"""One fault at every outgoing call of every function: how many were tried, ended as without it, and stopped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from bench.drills import ROOT
+from bench.result import NotMeasured, Result
+
+ONE_IN = 5
+"""Of the cases; all of them are in `make test-all`."""
+
+
+def measure() -> list[Result]:
+    """The counts by function."""
+    command = [sys.executable, "-m", "simulation.crash_matrix", "--json", "--one-in", str(ONE_IN)]
+    tried = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=3600)
+    if not tried.stdout:
+        raise NotMeasured(tried.stderr[-500:])
+    results = []
+    for function, count in json.loads(tried.stdout).items():
+        name = f"single faults, {function}"
+        results += [
+            Result(f"{name}: tried", count["tried"], "", None),
+            Result(f"{name}: ended as without", count["ended as without"], "", count["tried"], at_least=True),
+            Result(f"{name}: stopped", count["stopped"], "", 0),
+        ]
+    return results

@@ -1,0 +1,242 @@
+"""What the functions are called for, and how it ends: a scenario begins something in a world, and says what counts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from simulation.aws.dynamodb import plain
+from simulation.machine.expressions import StateError
+from simulation.observers import sighting
+from simulation.scheduler import Process
+from simulation.sites import SERVICES
+from simulation.world import PLAN, World
+
+End = dict[str, Any]
+BY_HAND: Final = {"plan": PLAN, "to": "west", "by": "alice", "reason": "the site looks lost"}
+PRESSED_AT_MOST: Final = 12
+"""How often a person presses a button that does nothing."""
+SCHEDULE_S: Final = 300.0
+SUPERSEDED_S: Final = 3.0
+LOOKS_ON_S: Final = 15.0
+STEPS: Final = (
+    "claim",
+    "assess",
+    "fence",
+    "promote_mirrors",
+    "check_offsets",
+    "switch_routes",
+    "flip_dns",
+    "verify",
+    "conclude",
+    "announce",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One thing that functions are called for."""
+
+    name: str
+    functions: tuple[str, ...]
+    """Those whose calls go wrong, one at a time."""
+    begin: Callable[[World], None]
+    end: Callable[[World], End]
+    """What must be as without the fault; nothing in it depends on the time."""
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    """What the plan says beside the example's."""
+    faults: tuple[float, float] = (0.0, 900.0)
+    """Between when calls go wrong, in seconds after the beginning."""
+    seconds: float = 1500.0
+    """For how long it is looked at, at most."""
+
+
+def failover_end(life: World) -> End:
+    """How executions ended, what the ledger keeps of them, where clients are led, and what people were told."""
+    state = _item(life, "state")
+    records = {
+        sort.removeprefix("execution#"): item
+        for (_, sort), item in life.table.items.items()
+        if sort.startswith("execution#") and sort.count("#") == 1
+    }
+    documents = {name: json.loads(plain(item).get("document", "{}")) for name, item in records.items()}
+    return {
+        "executions": {each.name: each.status for each in life.executions},
+        "ledger": {key: state.get(key) for key in ("active", "epoch", "holder")} | {"denied": "denial" in state},
+        "outcomes": {name: document.get("outcome") for name, document in documents.items()},
+        "mirrors": dict(life.sites.mirrors),
+        "name": (life.sites.record, life.sites.answer),
+        "fleets": {name: (site.fleet.definition, site.fleet.desired) for name, site in life.sites.sites.items()},
+        "told": _told(life),
+        "dead letters": [name for _, name in life.functions.dead_letters],
+    }
+
+
+def _told(life: World) -> dict[str, str]:
+    """What people were told, and how often: who dies between the telling and its record has it told again. That nobody
+    starts what has to be started while Step Functions does not answer is told, too, and is no other end."""
+    subjects = [re.sub(r"\d+", "N", message.subject) for message in life.account.messages]
+    count = Counter(subject for subject in subjects if "nothing is done: Step Functions" not in subject)
+    return {subject: "once or twice" if times <= 2 else f"{times} times" for subject, times in count.items()}
+
+
+def _begin_by_hand(life: World) -> None:
+    _lose_east(life)
+    life.start(BY_HAND, "by-hand")
+
+
+def _begin_superseding(life: World) -> None:
+    """One that was stopped after its claim holds the lease."""
+
+    def supersede() -> None:
+        life.scheduler.sleep(SUPERSEDED_S)
+        life.executions[0].stop()
+        life.start(BY_HAND | {"supersedes": "by-hand"}, "by-hand-2")
+
+    _begin_by_hand(life)
+    life.scheduler.spawn(supersede, Process("a person"))
+
+
+def _begin_asking(life: World, button: str) -> None:
+    life.functions.configure("request_approval", APPROVAL_URL="https://approval.simulation/")
+    _begin_judged(life)
+    life.scheduler.spawn(partial(_answer, life, button), Process("a person"))
+
+
+def _answer(life: World, button: str) -> None:
+    """A person opens each link they are sent, and presses the button until the page says what became of it."""
+    answered = 0
+    while True:
+        asked = [each for each in life.account.messages if each.subject.startswith("Approve")]
+        for message in asked[answered:]:
+            query = dict(parse_qsl(urlsplit(json.loads(message.text)["answer_at"]).query))
+            opened = {"queryStringParameters": query, "requestContext": _method("GET")}
+            _press(life, opened)
+            _press(life, opened | {"requestContext": _method("POST"), "body": f"answer={button}&by=bob&why=seen"})
+        answered = len(asked)
+        life.scheduler.sleep(1.0)
+
+
+def _press(life: World, event: dict[str, Any]) -> None:
+    for _ in range(PRESSED_AT_MOST):
+        try:
+            if life.functions.invoke("answer_approval", event)["statusCode"] < 500:
+                return
+        except StateError:
+            pass
+        life.scheduler.sleep(10.0)
+
+
+def _method(name: str) -> dict[str, Any]:
+    return {"http": {"method": name}}
+
+
+def _begin_judged(life: World) -> None:
+    """Both vantage points see the active site lost, until what is done about it is over for a while."""
+    _lose_east(life)
+    lost = {("east", service) for service in SERVICES}
+
+    def look() -> None:
+        while not any(run.stopped and run.stopped < life.now - LOOKS_ON_S for run in life.executions):
+            for vantage in ("us-west-2", "us-east-1"):
+                life.functions.invoke_later("judge", sighting(vantage, life.now, lost))
+            life.scheduler.sleep(10.0)
+
+    life.scheduler.spawn(look, Process("vantage points"))
+
+
+def _scheduled(function: str, request: Mapping[str, Any]) -> Callable[[World], None]:
+    """Again and again, as a schedule calls it."""
+
+    def begin(life: World) -> None:
+        def call() -> None:
+            for _ in range(3):
+                life.functions.invoke_later(function, dict(request))
+                life.scheduler.sleep(SCHEDULE_S)
+
+        life.scheduler.spawn(call, Process("schedule"))
+
+    return begin
+
+
+def _scheduled_end(life: World) -> End:
+    """What is kept in the ledger, whether each look ahead is well, and what the bus and people were told of."""
+    passing = ("notification", "readiness-change")
+    kept = [sort for partition, sort in life.table.items if not f"{partition}{sort}".startswith(passing)]
+    readiness = json.loads(_item(life, "readiness").get("document", '{"checks": []}'))
+    return {
+        "kept": sorted(sort for sort in kept if not sort.startswith(passing)),
+        "checks": {check["name"]: check["status"] for check in readiness["checks"]},
+        "events": sorted({kind for _, kind, _ in life.account.events}),
+        "told": bool(life.account.messages),
+        "dead letters": [name for _, name in life.functions.dead_letters],
+    }
+
+
+def _begin_sweeping(life: World) -> None:
+    """Some of what the ledger holds has expired."""
+    for number in range(12):
+        expires = life.now + (3600.0 if number % 3 == 0 else -3600.0)
+        key = {"pk": {"S": f"plan#{PLAN}"}, "sk": {"S": f"decision#{number:02}"}}
+        life.table.call("PutItem", {"Item": key | {"expires": {"N": str(int(expires))}}})
+    _scheduled("sweep_ledger", {})(life)
+
+
+def _lose_east(life: World) -> None:
+    """Its services answer nobody; its control plane does."""
+    east = life.sites.sites["east"]
+    east.up |= dict.fromkeys(SERVICES, False)
+    east.silent = False
+
+
+def _item(life: World, sort: str) -> dict[str, Any]:
+    return plain(life.table.items.get((f"plan#{PLAN}", sort), {}))
+
+
+SCENARIOS: Final = (
+    Scenario(name="failover", functions=STEPS, begin=_begin_by_hand, end=failover_end),
+    Scenario(
+        name="superseding",
+        functions=("claim", "assess", "conclude", "announce"),
+        begin=_begin_superseding,
+        end=failover_end,
+        faults=(SUPERSEDED_S, 900.0),
+    ),
+    Scenario(name="judged", functions=("judge", "claim", "assess"), begin=_begin_judged, end=failover_end),
+    Scenario(
+        name="approved",
+        functions=("request_approval", "answer_approval"),
+        begin=partial(_begin_asking, button="approve"),
+        end=failover_end,
+        plan={"policy": {"mode": "approve"}},
+    ),
+    Scenario(
+        name="denied",
+        functions=("request_approval", "answer_approval", "conclude", "announce"),
+        begin=partial(_begin_asking, button="deny"),
+        end=failover_end,
+        plan={"policy": {"mode": "approve"}},
+    ),
+    *(
+        Scenario(
+            name=name,
+            functions=(function,),
+            begin=begin,
+            end=_scheduled_end,
+            faults=(0.0, SCHEDULE_S),
+            seconds=3 * SCHEDULE_S,
+        )
+        for name, function, begin in (
+            ("watched", "watch_site", _scheduled("watch_site", {"plan": PLAN})),
+            ("sampled", "sample_lag", _scheduled("sample_lag", {"plan": PLAN})),
+            ("looked at before", "check_readiness", _scheduled("check_readiness", {"plan": PLAN})),
+            ("swept", "sweep_ledger", _begin_sweeping),
+        )
+    ),
+)

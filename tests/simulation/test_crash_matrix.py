@@ -1,0 +1,49 @@
+"""One fault at any outgoing call of any function: it ends as without the fault, and nothing stops."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.simulation.conftest import Lives
+
+FUNCTIONS = {
+    "announce",
+    "answer_approval",
+    "assess",
+    "check_offsets",
+    "check_readiness",
+    "claim",
+    "conclude",
+    "fence",
+    "flip_dns",
+    "judge",
+    "promote_mirrors",
+    "request_approval",
+    "sample_lag",
+    "sweep_ledger",
+    "switch_routes",
+    "verify",
+    "watch_site",
+}
+SAMPLED = 20
+"""One case of so many is in `make test`."""
+
+
+@pytest.mark.slow
+def test_a_single_fault_changes_no_end(lives: Lives) -> None:
+    tried = lives.run("--json", "--one-in", str(SAMPLED), module="simulation.crash_matrix")
+    assert tried.returncode == 0, tried.stderr
+    counts = json.loads(tried.stdout)
+    assert counts["all"]["tried"] == counts["all"]["ended as without"] > 100
+    assert counts["all"]["stopped"] == 0
+    assert counts.keys() - {"all"} == FUNCTIONS
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(3600)
+def test_no_single_fault_at_any_call_changes_an_end(lives: Lives) -> None:
+    tried = lives.run("--json", module="simulation.crash_matrix", timeout=3500)
+    assert tried.returncode == 0, tried.stderr
+    assert json.loads(tried.stdout)["all"]["stopped"] == 0

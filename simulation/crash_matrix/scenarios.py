@@ -167,7 +167,7 @@ def _scheduled(function: str, request: Mapping[str, Any]) -> Callable[[World], N
 
 def _scheduled_end(life: World) -> End:
     """What is kept in the ledger, whether each look ahead is well, and what the bus and people were told of."""
-    passing = ("notification", "readiness-change")
+    passing = ("notification", "readiness-change", "plan-table#offsets")
     kept = [sort for partition, sort in life.table.items if not f"{partition}{sort}".startswith(passing)]
     readiness = json.loads(_item(life, "readiness").get("document", '{"checks": []}'))
     return {

@@ -39,7 +39,7 @@ def summary(reports: list[dict[str, Any]]) -> list[Result]:
         Result("drill.rto", median("rto.total"), "s", 15),
         Result("drill.rto.detection", median("rto.detection"), "s", None),
         Result("drill.world_up", median("world.up_seconds"), "s", 10),
-        Result("drill.peak_memory", memory, "MB", 1500),
+        Result("drill.peak_memory", memory, "MB", 1450),
     ]
 
 

@@ -26,9 +26,14 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="BaseModel")
 ROOT = Path(__file__).resolve().parent.parent
-SPARING = {"MALLOC_ARENA_MAX": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
-"""Where the C library keeps a pool of memory a thread (glibc), one pool will do: there are dozens of processes. And
-pydantic, in search of plugins, reads the metadata of every package that is installed; none is a plugin."""
+SPARING = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024),
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
+}
+"""What keeps dozens of processes small. The C library (glibc) keeps a pool of memory a thread, where one will do; and
+it keeps what a large file took to parse, such as an SDK's model of a service, unless its threshold is fixed. Pydantic,
+in search of plugins, reads the metadata of every package that is installed; none is a plugin."""
 
 
 class ChildFailed(RuntimeError):

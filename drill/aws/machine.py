@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.config import default_user_config
 
-from drill.aws import dynamodb, step_functions
+from drill.aws import dynamodb, ec2_tables, step_functions  # noqa: F401  (tables: before what imports moto's EC2)
 from drill.aws.clients import Clients
 from drill.aws.cloudwatch import QUEUES_EVERY_S, feed, measure_queues, repeat
 from drill.aws.events import EventBus, put_service_event

@@ -14,8 +14,10 @@ import functools
 import ssl
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import botocore.session
+from botocore.config import Config
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
@@ -102,10 +104,13 @@ def token(cluster: str, region: str) -> str:
 @functools.cache
 def _sts(region: str) -> str:
     """The host of STS in a region: each partition of AWS has a domain of its own."""
-    described = _session().get_component("endpoint_resolver").construct_endpoint("sts", region)
-    return str(described["hostname"]) if described else f"sts.{region}.amazonaws.com"
+    config = Config(ignore_configured_endpoint_urls=True, use_fips_endpoint=False, use_dualstack_endpoint=False)
+    client = _session().create_client("sts", region_name=region, config=config)
+    return str(urlsplit(client.meta.endpoint_url).hostname)
 
 
 @functools.cache
 def _session() -> botocore.session.Session:
-    return botocore.session.get_session()
+    session = botocore.session.get_session()
+    session.set_config_variable("sts_regional_endpoints", "regional")
+    return session

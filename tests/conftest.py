@@ -22,7 +22,6 @@ os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
 os.environ["AWS_DEFAULT_REGION"] = REGION
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Failover"
 os.environ["POWERTOOLS_SERVICE_NAME"] = "failover"
-os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
 
 
 WORLDS = tuple(

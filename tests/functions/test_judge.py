@@ -278,7 +278,11 @@ def test_every_documented_shape_is_understood(deployed: Any, call: Call, name: s
         {},
         {"source": "aws.cloudwatch"},
         {"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification", "detail": {}},
-        {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "detail": {"alarmName": "a"}},
+        {
+            "source": "aws.cloudwatch",
+            "detail-type": "CloudWatch Alarm State Change",
+            "detail": {"alarmName": "failover-orders-east-kafka"},
+        },
         {"source": "aws.cloudwatch", "alarmArn": "arn:aws:cloudwatch:x", "alarmData": {"alarmName": "a"}},
         {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "detail": None},
         {"source": "kafka.failover", "detail-type": "Site Sighting", "detail": {"plan": "orders", "view": {}}},
@@ -289,7 +293,7 @@ def test_a_malformed_event_raises_so_that_it_ends_in_the_dead_letter_queue(
     deployed: Any, call: Call, broken: dict[str, Any]
 ) -> None:
     with pytest.raises(MalformedEvent):
-        call("judge", {"account": "123456789012"} | broken)
+        call("judge", {"account": "123456789012", "region": "us-west-2"} | broken)
     assert executions(deployed) == []
 
 

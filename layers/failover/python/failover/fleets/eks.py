@@ -17,7 +17,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import botocore.session
-from botocore.config import Config
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
@@ -30,6 +29,15 @@ from failover.plan.fleets import Eks
 CLUSTER_HEADER: Final = "x-k8s-aws-id"
 TOKEN_VALID_S: Final = 60
 """For how long STS itself takes the presigned request; clusters only look at when it was made."""
+
+
+_OWN_ENDPOINTS: Final = {
+    "sts_regional_endpoints": "regional",
+    "ignore_configured_endpoint_urls": True,
+    "use_fips_endpoint": False,
+    "use_dualstack_endpoint": False,
+}
+"""A cluster takes requests to STS's own host in its region alone, whatever this process is configured to call."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +112,13 @@ def token(cluster: str, region: str) -> str:
 @functools.cache
 def _sts(region: str) -> str:
     """The host of STS in a region: each partition of AWS has a domain of its own."""
-    config = Config(ignore_configured_endpoint_urls=True, use_fips_endpoint=False, use_dualstack_endpoint=False)
-    client = _session().create_client("sts", region_name=region, config=config)
+    client = _session().create_client("sts", region_name=region)
     return str(urlsplit(client.meta.endpoint_url).hostname)
 
 
 @functools.cache
 def _session() -> botocore.session.Session:
     session = botocore.session.get_session()
-    session.set_config_variable("sts_regional_endpoints", "regional")
+    for name, value in _OWN_ENDPOINTS.items():
+        session.set_config_variable(name, value)
     return session

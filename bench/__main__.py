@@ -84,7 +84,7 @@ def measured(name: str, benchmark: Benchmark) -> list[Result]:
         return list(benchmark())
     except NotMeasured as error:
         console.print(f"[red]{escape(name)}: {escape(str(error))}[/]")
-        return [Result(name, None, "", None)]
+        return [Result(name=name, value=None, unit="", limit=None)]
 
 
 def table(results: list[Result]) -> Table:

@@ -23,8 +23,14 @@ def measure() -> list[Result]:
     for function, count in json.loads(tried.stdout).items():
         name = f"single faults, {function}"
         results += [
-            Result(f"{name}: tried", count["tried"], "", None),
-            Result(f"{name}: ended as without", count["ended as without"], "", count["tried"], at_least=True),
-            Result(f"{name}: stopped", count["stopped"], "", 0),
+            Result(name=f"{name}: tried", value=count["tried"], unit="", limit=None),
+            Result(
+                name=f"{name}: ended as without",
+                value=count["ended as without"],
+                unit="",
+                limit=count["tried"],
+                at_least=True,
+            ),
+            Result(name=f"{name}: stopped", value=count["stopped"], unit="", limit=0),
         ]
     return results

@@ -35,11 +35,11 @@ def summary(reports: list[dict[str, Any]]) -> list[Result]:
 
     memory = max(number(report, "world.peak_memory_mb") for report in reports)
     return [
-        Result("drill.alarm_to_dns", median("alarm_to_dns"), "s", 3),
-        Result("drill.rto", median("rto.total"), "s", 15),
-        Result("drill.rto.detection", median("rto.detection"), "s", None),
-        Result("drill.world_up", median("world.up_seconds"), "s", 10),
-        Result("drill.peak_memory", memory, "MB", 1450),
+        Result(name="drill.alarm_to_dns", value=median("alarm_to_dns"), unit="s", limit=3),
+        Result(name="drill.rto", value=median("rto.total"), unit="s", limit=15),
+        Result(name="drill.rto.detection", value=median("rto.detection"), unit="s", limit=None),
+        Result(name="drill.world_up", value=median("world.up_seconds"), unit="s", limit=10),
+        Result(name="drill.peak_memory", value=memory, unit="MB", limit=1450),
     ]
 
 

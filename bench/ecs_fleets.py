@@ -41,7 +41,9 @@ def measure() -> list[Result]:
         NotMeasured: if the fleet does not come up, or a route is not proven in time.
     """
     nowhere = {
-        site: fixture_plan.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
+        site: fixture_plan.SiteAddresses(
+            cluster_id=f"lkc-{site}", bootstrap="127.0.0.1:9", rest="http://127.0.0.1:9", balancer="127.0.0.1:9"
+        )
         for site in fixture_plan.REGIONS
     }
     document = fixture_plan.plan_document(
@@ -79,8 +81,18 @@ def measure() -> list[Result]:
         finally:
             cloud.stop()
     return [
-        Result(f"fleets.replacement_of_{INSTANCES}.controller", statistics.median(own for own, _ in rounds), "s", 2),
-        Result(f"fleets.replacement_of_{INSTANCES}.tasks", statistics.median(start for _, start in rounds), "s", None),
+        Result(
+            name=f"fleets.replacement_of_{INSTANCES}.controller",
+            value=statistics.median(own for own, _ in rounds),
+            unit="s",
+            limit=2,
+        ),
+        Result(
+            name=f"fleets.replacement_of_{INSTANCES}.tasks",
+            value=statistics.median(start for _, start in rounds),
+            unit="s",
+            limit=None,
+        ),
     ]
 
 

@@ -61,8 +61,8 @@ def measure() -> list[Result]:
     beyond = statistics.median(proven - ACCEPTED_AFTER_S - CANARY_S for proven, _ in rounds)
     look = statistics.median(milliseconds for _, milliseconds in rounds)
     return [
-        Result(f"fleets.reload_of_{INSTANCES}.proven", beyond, "s", 3),
-        Result(f"fleets.look_at_{INSTANCES}", look, "ms", 1000),
+        Result(name=f"fleets.reload_of_{INSTANCES}.proven", value=beyond, unit="s", limit=3),
+        Result(name=f"fleets.look_at_{INSTANCES}", value=look, unit="ms", limit=1000),
     ]
 
 
@@ -89,7 +89,9 @@ def _fleet(document: dict[str, Any]) -> CfkFleet:
 
 def _config(document: dict[str, Any], logs: Path) -> dict[str, Any]:
     fleet = _fleet(document)
-    manifest = gateway_resource(parse(yaml.safe_dump(document)), "east", fleet, Settings(hot_reload=True), INSTANCES)
+    manifest = gateway_resource(
+        parse(yaml.safe_dump(document)), "east", fleet=fleet, settings=Settings(hot_reload=True), replicas=INSTANCES
+    )
     return {
         "name": fleet.eks.name,
         "log_dir": str(logs / "pods"),

@@ -84,8 +84,10 @@ def measure() -> list[Result]:
         raise NotMeasured(f"{len(clients.failures)} records failed, the first with {clients.failures[0].str()}")
     in_time = sum(seconds <= ALLOWED_S for seconds in took) / len(took)
     return [
-        Result("gateway.flip.again_p99", sorted(took)[int(0.99 * (len(took) - 1))], "s", ALLOWED_S),
-        Result("gateway.flip.again_in_3s", 100 * in_time, "%", 99, at_least=True),
+        Result(
+            name="gateway.flip.again_p99", value=sorted(took)[int(0.99 * (len(took) - 1))], unit="s", limit=ALLOWED_S
+        ),
+        Result(name="gateway.flip.again_in_3s", value=100 * in_time, unit="%", limit=99, at_least=True),
     ]
 
 

@@ -27,7 +27,7 @@ def measure() -> list[Result]:
     with world("east") as here:
         direct, gateway = here.clusters["east"], here.gateway
         changed = _changed("to", gateway, direct) + _changed("from", direct, gateway)
-    return [Result("gateway.records_changed", changed, "", 0)]
+    return [Result(name="gateway.records_changed", value=changed, unit="", limit=0)]
 
 
 def _changed(topic: str, written_to: str, read_from: str) -> int:

@@ -54,14 +54,14 @@ def measure() -> list[Result]:
     added = statistics.median(g - d for d, g in zip(rounds["direct"], rounds["gateway"], strict=True))
     median = statistics.median(g - d for d, g in zip(medians["direct"], medians["gateway"], strict=True))
     return [
-        Result("gateway.latency.direct_p99", statistics.median(rounds["direct"]), "ms", None),
-        Result("gateway.latency.through_p99", statistics.median(rounds["gateway"]), "ms", None),
-        Result("gateway.latency.added_median", median, "ms", None),
-        Result("gateway.latency.added_p99", added, "ms", ALLOWED_MS),
+        Result(name="gateway.latency.direct_p99", value=statistics.median(rounds["direct"]), unit="ms", limit=None),
+        Result(name="gateway.latency.through_p99", value=statistics.median(rounds["gateway"]), unit="ms", limit=None),
+        Result(name="gateway.latency.added_median", value=median, unit="ms", limit=None),
+        Result(name="gateway.latency.added_p99", value=added, unit="ms", limit=ALLOWED_MS),
     ]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Client:
     """One connection; `sent`: when each request that is not answered yet was sent."""
 
@@ -128,7 +128,7 @@ def _clients(bootstrap: str) -> list[_Client]:
         leader = metadata.brokers[partition.leader]
         sock = socket.create_connection((leader.host, leader.port), 10)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        clients.append(_Client(sock, _request(partition.id)))
+        clients.append(_Client(sock=sock, request=_request(partition.id)))
         clients[-1].send()
         clients[-1].answered()  # one after the other: few wait at a time to be taken in by a broker of the mock
     return clients

@@ -32,4 +32,4 @@ def measure() -> list[Result]:
                 raise NotMeasured(str(error)) from error
             times.append(1000 * (time.perf_counter() - began))
             started.stop()
-    return [Result("gateway.start", statistics.median(times), "ms", None)]
+    return [Result(name="gateway.start", value=statistics.median(times), unit="ms", limit=None)]

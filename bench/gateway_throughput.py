@@ -37,9 +37,9 @@ def results() -> list[Result]:
     except NotDelivered as error:
         raise NotMeasured(str(error)) from error
     return [
-        Result("gateway.throughput.direct", rates["direct_mb_s"], "MB/s", None),
-        Result("gateway.throughput.through", rates["gateway_mb_s"], "MB/s", None),
-        Result("gateway.throughput.share", 100 * rates["ratio"], "%", 65, at_least=True),
+        Result(name="gateway.throughput.direct", value=rates["direct_mb_s"], unit="MB/s", limit=None),
+        Result(name="gateway.throughput.through", value=rates["gateway_mb_s"], unit="MB/s", limit=None),
+        Result(name="gateway.throughput.share", value=100 * rates["ratio"], unit="%", limit=65, at_least=True),
     ]
 
 

@@ -23,7 +23,7 @@ POLL_S: Final = 0.005
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class World:
     """`clusters`: where each is bootstrapped from; `gateway`: the route's endpoint."""
 
@@ -77,7 +77,7 @@ def world(*clusters: str, guarded: bool = False) -> Iterator[World]:
             watched = {"own_ports": True, "hot_reload": True}
             log = Path(directory) / "gateway.log"
             children.append(spawn("drill.gateway.instance", watched, log=log, env=environment))
-            yield World(bootstraps, endpoint, children[-1], file)
+            yield World(clusters=bootstraps, gateway=endpoint, _process=children[-1], _file=file)
         except ChildFailed as error:
             raise NotMeasured(str(error)) from error
         finally:

@@ -102,7 +102,10 @@ def deploy_plan(endpoint: str, rest: Mapping[str, Child], **changed: Any) -> Non
     any_rest = next(iter(rest.values()))
     addresses = {
         site: fixture_plan.SiteAddresses(
-            f"lkc-{site}01", "127.0.0.1:9", rest.get(site, any_rest).ready["url"], "127.0.0.1:9"
+            cluster_id=f"lkc-{site}01",
+            bootstrap="127.0.0.1:9",
+            rest=rest.get(site, any_rest).ready["url"],
+            balancer="127.0.0.1:9",
         )
         for site in fixture_plan.API_KEYS
     }

@@ -72,9 +72,16 @@ def measure() -> list[Result]:
     for folder in folders:
         import_once(folder, dependencies)
         imports = [import_once(folder, dependencies) for _ in range(RUNS)]
-        results.append(Result(f"import.{folder.name}", statistics.median(each.ms for each in imports), "ms", LIMIT_MS))
+        results.append(
+            Result(
+                name=f"import.{folder.name}",
+                value=statistics.median(each.ms for each in imports),
+                unit="ms",
+                limit=LIMIT_MS,
+            )
+        )
         dragged_in += imports[0].kafka and folder.name not in SPEAK_KAFKA
-    return [*results, Result("import.kafka_for_nothing", dragged_in, "functions", 0)]
+    return [*results, Result(name="import.kafka_for_nothing", value=dragged_in, unit="functions", limit=0)]
 
 
 def install_dependencies() -> Path:

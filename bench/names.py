@@ -70,8 +70,8 @@ def _of_kind(kind: str) -> Iterator[Result]:
         name, server = scene.enter_context(_answering(provider, endpoint))
         rounds = [_round(kind, name, server, to) for to in (STANDBY, HOME) * (ROUNDS // 2)]
     added, propagation = zip(*rounds, strict=True)
-    yield Result(f"names.{kind}.step", 1000 * statistics.median(added), "ms", LIMIT_MS)
-    yield Result(f"names.{kind}.provider", 1000 * statistics.median(propagation), "ms", None)
+    yield Result(name=f"names.{kind}.step", value=1000 * statistics.median(added), unit="ms", limit=LIMIT_MS)
+    yield Result(name=f"names.{kind}.provider", value=1000 * statistics.median(propagation), unit="ms", limit=None)
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def _route53(kind: Any, endpoint: str) -> Iterator[DnsProvider]:
         return boto3.client(service, region_name=region, endpoint_url=endpoint)  # type: ignore[call-overload]
 
     zone = of_world("route53").create_hosted_zone(Name=ZONE, CallerReference=kind)["HostedZone"]["Id"].split("/")[-1]
-    yield DnsProvider(hold_name(kind, of_world, zone, endpoint), {"health_url": f"{endpoint}/none"})
+    yield DnsProvider(dns=hold_name(kind, of_world, zone, endpoint), server={"health_url": f"{endpoint}/none"})
 
 
 _KINDS: Final[dict[str, Callable[[str], Any]]] = {

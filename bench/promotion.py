@@ -43,7 +43,7 @@ print("\\n" + json.dumps(told))
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Promotion:
     """One promotion. `payload`: bytes of the largest state; `requests`: to the REST API."""
 
@@ -65,14 +65,14 @@ def measure() -> list[Result]:
         ill = _promotion(endpoint, 2, failing=True)
     each = _one_by_one()
     return [
-        Result("promotion.seconds", well.seconds, "s", 15),
-        Result("promotion.requests", well.requests, "requests", 150),
-        Result("promotion.peak_memory", well.peak_mb, "MB", 256),
-        Result("promotion.state", well.payload / 1024, "KiB", 64),
-        Result("promotion.one_in_ten_failing.seconds", ill.seconds, "s", None),
-        Result("promotion.one_in_ten_failing.requests", ill.requests / well.requests, "times", 3),
-        Result("promotion.one_by_one.seconds", each, f"s for {ONE_BY_ONE}", None),
-        Result("promotion.ratio", each / ONE_BY_ONE * MIRRORS / well.seconds, "times", None),
+        Result(name="promotion.seconds", value=well.seconds, unit="s", limit=15),
+        Result(name="promotion.requests", value=well.requests, unit="requests", limit=150),
+        Result(name="promotion.peak_memory", value=well.peak_mb, unit="MB", limit=256),
+        Result(name="promotion.state", value=well.payload / 1024, unit="KiB", limit=64),
+        Result(name="promotion.one_in_ten_failing.seconds", value=ill.seconds, unit="s", limit=None),
+        Result(name="promotion.one_in_ten_failing.requests", value=ill.requests / well.requests, unit="times", limit=3),
+        Result(name="promotion.one_by_one.seconds", value=each, unit=f"s for {ONE_BY_ONE}", limit=None),
+        Result(name="promotion.ratio", value=each / ONE_BY_ONE * MIRRORS / well.seconds, unit="times", limit=None),
     ]
 
 
@@ -91,7 +91,13 @@ def _promotion(endpoint: str, epoch: int, *, failing: bool = False) -> Promotion
         if figures["status"] != "done" or states != {"STOPPED"}:
             raise NotMeasured(f"the promotion ended {figures['status']}, mirrors are {sorted(states)}")
         requests = sum(int(each["count"]) for each in counts.values())
-        return Promotion(figures["seconds"], figures["calls"], figures["payload"], peak_mb, requests)
+        return Promotion(
+            seconds=figures["seconds"],
+            calls=figures["calls"],
+            payload=figures["payload"],
+            peak_mb=peak_mb,
+            requests=requests,
+        )
 
 
 def _fail_one_in_ten(rest: Child) -> None:

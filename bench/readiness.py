@@ -50,8 +50,8 @@ def measure() -> list[Result]:
         raise NotMeasured(f"not every mirror was looked at: { ({name: checks[name] for name in LOOKED_AT}) }")
     first, second = figures["seconds"]
     return [
-        Result("readiness.seconds", first, "s", LIMIT_S),
-        Result("readiness.warm_seconds", second, "s", LIMIT_S),
-        Result("readiness.peak_memory", peak_mb, "MB", 1024),
-        Result("readiness.document", figures["document"] / 1024, "KiB", 350),
+        Result(name="readiness.seconds", value=first, unit="s", limit=LIMIT_S),
+        Result(name="readiness.warm_seconds", value=second, unit="s", limit=LIMIT_S),
+        Result(name="readiness.peak_memory", value=peak_mb, unit="MB", limit=1024),
+        Result(name="readiness.document", value=figures["document"] / 1024, unit="KiB", limit=350),
     ]

@@ -11,7 +11,7 @@ class NotMeasured(Exception):
     """A number could not be taken; the message says why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """`limit` is the most that is allowed, or with `at_least` the least; None: for information."""
 

@@ -75,18 +75,20 @@ def measure() -> list[Result]:
         started = _check(endpoint, machine, names)
     took = figures["milliseconds"]
     return [
-        Result("signals.judged", len(took), "signals", 1000, at_least=True),
-        Result("signals.all", figures["seconds"], "s", MINUTE_S),
-        Result("signals.judge_median", statistics.median(took), "ms", None),
-        Result("signals.judge_p99", statistics.quantiles(took, n=100)[98], "ms", P99_MS),
-        Result("signals.plans_started", started, "plans", None),
-        Result("signals.judge_first", took[0], "ms", None),
+        Result(name="signals.judged", value=len(took), unit="signals", limit=1000, at_least=True),
+        Result(name="signals.all", value=figures["seconds"], unit="s", limit=MINUTE_S),
+        Result(name="signals.judge_median", value=statistics.median(took), unit="ms", limit=None),
+        Result(name="signals.judge_p99", value=statistics.quantiles(took, n=100)[98], unit="ms", limit=P99_MS),
+        Result(name="signals.plans_started", value=started, unit="plans", limit=None),
+        Result(name="signals.judge_first", value=took[0], unit="ms", limit=None),
     ]
 
 
 def _plan(name: str) -> dict[str, Any]:
     addresses = {
-        site: fixture_plan.SiteAddresses(f"lkc-{site}01", NOWHERE, f"http://{NOWHERE}", NOWHERE)
+        site: fixture_plan.SiteAddresses(
+            cluster_id=f"lkc-{site}01", bootstrap=NOWHERE, rest=f"http://{NOWHERE}", balancer=NOWHERE
+        )
         for site in fixture_plan.REGIONS
     }
     document = fixture_plan.plan_document(

@@ -46,7 +46,7 @@ POLICIES: Final = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trouble:
     """Something that is wrong from `start` to `end`. `services` of `site` are down; seen by `vantage` alone if named;
     with no site, that vantage point's own network is."""
@@ -63,7 +63,7 @@ CLIENTS_NEED: Final = frozenset({"kafka", "gateway"})
 EVERYTHING: Final = frozenset(SERVICES)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Tally:
     """What came of a year under one policy. Durations in seconds."""
 
@@ -83,11 +83,11 @@ def measure() -> list[Result]:
         tally = simulate(policy, year(SEED))
         label = f"year.{name.replace(' ', '_')}"
         results += [
-            Result(f"{label}.false_failovers", tally.false, "failovers", 0),
-            Result(f"{label}.missed_outages", tally.missed, f"of {tally.must}", 0),
-            Result(f"{label}.either_way", tally.either_way, "failovers", None),
-            Result(f"{label}.to_decide", statistics.median(tally.to_decide), "s, median", None),
-            Result(f"{label}.to_decide_worst", max(tally.to_decide), "s", None),
+            Result(name=f"{label}.false_failovers", value=tally.false, unit="failovers", limit=0),
+            Result(name=f"{label}.missed_outages", value=tally.missed, unit=f"of {tally.must}", limit=0),
+            Result(name=f"{label}.either_way", value=tally.either_way, unit="failovers", limit=None),
+            Result(name=f"{label}.to_decide", value=statistics.median(tally.to_decide), unit="s, median", limit=None),
+            Result(name=f"{label}.to_decide_worst", value=max(tally.to_decide), unit="s", limit=None),
         ]
     return results
 
@@ -109,16 +109,20 @@ def year(seed: int, length: float = YEAR_S) -> list[Trouble]:
         services: frozenset[str] = EVERYTHING,
     ) -> Iterator[Trouble]:
         for at in times(count):
-            yield Trouble(at, at + chance.uniform(*lasts), site, services, vantage, kind)
+            yield Trouble(
+                start=at, end=at + chance.uniform(*lasts), site=site, services=services, vantage=vantage, kind=kind
+            )
 
     troubles: list[Trouble] = []
     for vantage in (HERE, THIRD):
         for service in SERVICES:
-            troubles += some("one probe", 500, (ROUND_S, ROUND_S), HOME, vantage, frozenset({service}))
-        troubles += some("observer cut off", 24, (30, 900), HOME, vantage)
-        troubles += some("observer ill", 12, (30, 900), None, vantage)
-    troubles += some("REST down", 12, (60, 1800), HOME, services=frozenset({"rest"}))
-    troubles += some("standby down", 8, (60, 900), STANDBY)
+            troubles += some(
+                "one probe", 500, (ROUND_S, ROUND_S), site=HOME, vantage=vantage, services=frozenset({service})
+            )
+        troubles += some("observer cut off", 24, (30, 900), site=HOME, vantage=vantage)
+        troubles += some("observer ill", 12, (30, 900), site=None, vantage=vantage)
+    troubles += some("REST down", 12, (60, 1800), site=HOME, services=frozenset({"rest"}))
+    troubles += some("standby down", 8, (60, 900), site=STANDBY)
     troubles += _outages(chance, length, share)
     return sorted(troubles, key=lambda trouble: trouble.start)
 
@@ -134,16 +138,32 @@ def _outages(chance: random.Random, length: float, share: float) -> Iterator[Tro
         services = chance.choice([EVERYTHING, frozenset({"kafka"}), frozenset({"gateway"})])
         match kind:
             case "long":
-                yield Trouble(at, at + chance.uniform(MUST_FAIL_OVER_S + 30, 3600), HOME, services, None, kind)
+                yield Trouble(
+                    start=at,
+                    end=at + chance.uniform(MUST_FAIL_OVER_S + 30, 3600),
+                    site=HOME,
+                    services=services,
+                    vantage=None,
+                    kind=kind,
+                )
             case "short":
-                yield Trouble(at, at + chance.uniform(1, 60), HOME, services, None, kind)
+                yield Trouble(
+                    start=at, end=at + chance.uniform(1, 60), site=HOME, services=services, vantage=None, kind=kind
+                )
             case "flapping":
                 for turn in range(20):
                     begin = at + 14 * turn
-                    yield Trouble(begin, begin + chance.uniform(2, 7), HOME, services, None, kind)
+                    yield Trouble(
+                        start=begin,
+                        end=begin + chance.uniform(2, 7),
+                        site=HOME,
+                        services=services,
+                        vantage=None,
+                        kind=kind,
+                    )
             case _:
-                yield Trouble(at, at + 900, HOME, services, None, kind)
-                yield Trouble(at - 60, at + 1000, STANDBY, EVERYTHING, None, kind)
+                yield Trouble(start=at, end=at + 900, site=HOME, services=services, vantage=None, kind=kind)
+                yield Trouble(start=at - 60, end=at + 1000, site=STANDBY, services=EVERYTHING, vantage=None, kind=kind)
 
 
 def simulate(policy: Policy, troubles: list[Trouble]) -> Tally:

@@ -119,7 +119,7 @@ def run(
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
     settings = Settings(
-        directory,
+        directory=directory,
         instances=instances,
         host=host,
         fleet=fleet.value,
@@ -199,7 +199,7 @@ def up(
         host = HERE if callers is Callers.THIS_MACHINE else host_for_containers()
         if callers is Callers.SAM_LOCAL:
             refuse_second_world()
-        with World(Settings(directory, host=host, say=console.print)) as world, ExitStack() as files:
+        with World(Settings(directory=directory, host=host, say=console.print)) as world, ExitStack() as files:
             _print_endpoints(console, world)
             if callers is Callers.SAM_LOCAL:
                 files.enter_context(environment_file(world))

@@ -93,7 +93,7 @@ def cfk_fleet(site: str, balancer: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SiteAddresses:
     """Where a site of the drill can be reached."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from drill.fixture_plan import PLAN
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """One step of an execution. Times: seconds since 1970; `ended` is its last report."""
 
@@ -22,7 +22,7 @@ class Step:
     observed: dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Execution:
     """One execution of the ledger; `controller`: the region it runs in."""
 
@@ -55,13 +55,13 @@ class ControllerAccount:
         """Every execution, the first one first."""
         executions = [
             Execution(
-                item["name"],
-                int(item["epoch"]),
-                item["status"],
-                float(item["started_at"]),
-                json.loads(item.get("document", "{}")),
-                self._steps(item["name"]),
-                item["controller"],
+                name=item["name"],
+                epoch=int(item["epoch"]),
+                status=item["status"],
+                started=float(item["started_at"]),
+                document=json.loads(item.get("document", "{}")),
+                steps=self._steps(item["name"]),
+                controller=item["controller"],
             )
             for item in self.items("execution#")
         ]
@@ -94,12 +94,12 @@ class ControllerAccount:
     def _steps(self, execution: str) -> tuple[Step, ...]:
         steps = [
             Step(
-                item["step"],
-                item["status"],
-                int(item["calls"]),
-                float(item["started_at"]),
-                float(item["reported_at"]),
-                json.loads(item["observed"]),
+                name=item["step"],
+                status=item["status"],
+                calls=int(item["calls"]),
+                started=float(item["started_at"]),
+                ended=float(item["reported_at"]),
+                observed=json.loads(item["observed"]),
             )
             for item in self.items(f"step#{execution}#")
         ]

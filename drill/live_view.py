@@ -84,7 +84,11 @@ def _sites(
     for site in SITES:
         role = "lost" if world and site in world.lost_at else "active" if site == active else "standby"
         parts: dict[str, bool] = world.alive(site) if world else {}
-        sites.append(SiteStatus(site, role, parts.get("kafka"), parts.get("rest"), parts.get("gateway")))
+        sites.append(
+            SiteStatus(
+                name=site, role=role, kafka=parts.get("kafka"), rest=parts.get("rest"), gateway=parts.get("gateway")
+            )
+        )
     return tuple(sites)
 
 

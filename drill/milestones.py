@@ -26,7 +26,7 @@ class Alarm:
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Findings:
     """Times in seconds since 1970. `name_flipped_at`: when the hostname was first seen to lead to the standby."""
 

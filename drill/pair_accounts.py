@@ -60,10 +60,10 @@ def accounts(
         )
 
     written = ProducerLog(
-        tuple(sent for pair in pairs for sent in pair.written.sent),
-        tuple(acknowledged for pair in pairs for acknowledged in pair.written.acknowledged),
-        tuple(failed for pair in pairs for failed in pair.written.failed),
-        tuple(notice for pair in pairs for notice in pair.written.notices),
+        sent=tuple(sent for pair in pairs for sent in pair.written.sent),
+        acknowledged=tuple(acknowledged for pair in pairs for acknowledged in pair.written.acknowledged),
+        failed=tuple(failed for pair in pairs for failed in pair.written.failed),
+        notices=tuple(notice for pair in pairs for notice in pair.written.notices),
     )
     read = ConsumerLog(
         tuple(received for pair in pairs for received in pair.read.received),

@@ -86,7 +86,7 @@ def exit_with_parent() -> None:
     threading.Thread(target=wait, name="parent-watch", daemon=True).start()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Child:
     """A running process of the drill and what it announced."""
 
@@ -149,7 +149,7 @@ def spawn(
         process.kill()
         process.wait()
         raise ChildFailed(module, why, log)
-    return Child(module, json.loads(line), process, log)
+    return Child(module=module, ready=json.loads(line), process=process, log=log)
 
 
 def _first_line(stream: IO[bytes] | None, deadline: float) -> bytes:

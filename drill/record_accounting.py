@@ -29,7 +29,7 @@ OffsetRange = tuple[int, int]
 Record = TypeVar("Record", Acknowledged, Received)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PartitionAccount:
     """One partition. Times are seconds since 1970. `lost`: acknowledged by the lost site, absent from the standby;
     `lost_ranges` are its offsets on the lost site."""
@@ -51,7 +51,7 @@ class PartitionAccount:
     resumed: bool | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Second:
     """Records in one second, counted from the kill (-1 is the last second before it), by the cluster they touched."""
 
@@ -63,7 +63,7 @@ class Second:
     consumed_from_standby: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Account:
     """What became of every record. Counts are records, times seconds since 1970.
 
@@ -122,7 +122,9 @@ def account(
         promoted: None if the mirrors never became STOPPED, or nobody saw it.
         writable_at: when the last mirror became STOPPED; None as `promoted`.
     """
-    matching = _Matching(producer, consumer, standby, killed_at, promoted, writable_at)
+    matching = _Matching(
+        producer, consumer, standby=standby, killed_at=killed_at, promoted=promoted, writable_at=writable_at
+    )
     partitions = tuple(matching.partition(key) for key in matching.keys)
     resumed = [p.first_acknowledged_by_standby for p in partitions if p.acknowledged]
     acknowledged = len(producer.acknowledged) if producer.sent else None
@@ -203,7 +205,8 @@ class _Matching:
         first_received = list(dict.fromkeys(r.n for r in received))
         received_numbers = set(first_received)
         return PartitionAccount(
-            *key,
+            topic=key[0],
+            partition=key[1],
             acknowledged=len(acknowledged),
             acknowledged_by_lost_site=_minus(len(acknowledged), by_standby),
             acknowledged_by_standby=None if by_standby is None else len(by_standby),
@@ -241,12 +244,12 @@ class _Matching:
             return ()
         return tuple(
             Second(
-                second,
-                sent[second],
-                acknowledged[second] - by_standby[second],
-                by_standby[second],
-                consumed[second] - from_standby[second],
-                from_standby[second],
+                second=second,
+                sent=sent[second],
+                acknowledged_by_lost_site=acknowledged[second] - by_standby[second],
+                acknowledged_by_standby=by_standby[second],
+                consumed_from_lost_site=consumed[second] - from_standby[second],
+                consumed_from_standby=from_standby[second],
             )
             for second in range(min(seconds), max(seconds) + 1)
         )

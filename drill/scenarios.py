@@ -8,7 +8,7 @@ from typing import Any, Final
 from drill.client_name import NameKind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """How a loss, of whatever kind, is noticed and acted on. Durations in seconds: traffic before the kill, the longest
     wait for recovery, traffic after it. `watch`: whether the stack's own probes run; `name_kind`: how the client
@@ -29,25 +29,26 @@ SCENARIOS: Final = {
     scenario.name: scenario
     for scenario in (
         Scenario(
-            "region-loss",
-            "Probes from two regions agree; the controller decides and acts by itself.",
+            name="region-loss",
+            description="Probes from two regions agree; the controller decides and acts by itself.",
         ),
         Scenario(
-            "region-loss-seen-by-alarms",
-            "Policy does not let probes decide alone: an alarm must stand, too, at CloudWatch's real timing.",
+            name="region-loss-seen-by-alarms",
+            description="Policy does not let probes decide alone: an alarm must stand, too, at CloudWatch's real"
+            " timing.",
             policy={"fast_path": False},
         ),
         Scenario(
-            "region-loss-seen-by-route53",
-            "The controller's own probes are off: only the alarm on a Route 53 health check tells, a minute's metric in"
-            " us-east-1 whose events are forwarded. The slow path.",
+            name="region-loss-seen-by-route53",
+            description="The controller's own probes are off: only the alarm on a Route 53 health check tells, a"
+            " minute's metric in us-east-1 whose events are forwarded. The slow path.",
             recovery_limit_s=300.0,
             watch=False,
         ),
         Scenario(
-            "route53-control-plane-down",
-            "Route 53's API answers nobody meanwhile. The client hostname is held by a health check, which beacons in"
-            " two regions switch: name servers hear of it without the API.",
+            name="route53-control-plane-down",
+            description="Route 53's API answers nobody meanwhile. The client hostname is held by a health check, which"
+            " beacons in two regions switch: name servers hear of it without the API.",
             name_kind="route53-health-check",
             without=("route53",),
         ),

@@ -29,7 +29,7 @@ PART_STYLES = dict(
 StepState = Literal["waiting", "running", "done", "failed", "skipped"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SiteStatus:
     """What of a site answers; None: not known yet."""
 
@@ -57,7 +57,7 @@ class Event:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """The drill at one moment. `elapsed` and `since_kill` are seconds; no kill yet: None."""
 

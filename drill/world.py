@@ -61,7 +61,7 @@ class WorldNotUp(RuntimeError):
     """A part of the world did not come up in time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What can be chosen of a world. Durations in seconds. `more_topics`: mirrored on the wire, beside those that the
     clients use; `rest_only_mirrors`: mirrors that exist in the REST API only; `controllers`: one, in the standby's
@@ -241,7 +241,10 @@ class World:
         cluster = self._clusters[site].ready
         balancer = self._advertised(self._balancer_ports[site])
         return fixture_plan.SiteAddresses(
-            cluster["cluster_id"], cluster["bootstrap"], self._rest[site].ready["url"], balancer
+            cluster_id=cluster["cluster_id"],
+            bootstrap=cluster["bootstrap"],
+            rest=self._rest[site].ready["url"],
+            balancer=balancer,
         )
 
     def _name_leads_home(self) -> bool:

@@ -100,8 +100,8 @@ def cfk_resources(plan: Plan, site: str, fleet: CfkFleet, settings: Settings) ->
         )
     ports = listening_ports({"gateway": gateway_resource(plan, site, fleet, settings)["spec"]})
     return [
-        gateway_resource(plan, site, fleet, settings, place.replicas),
-        load_balancer(f"{fleet.gateway}-clients", fleet.namespace, labels(fleet), ports, place),
+        gateway_resource(plan, site, fleet=fleet, settings=settings, replicas=place.replicas),
+        load_balancer(f"{fleet.gateway}-clients", fleet.namespace, selector=labels(fleet), ports=ports, place=place),
         disruption_budget(fleet.gateway, fleet.namespace, labels(fleet)),
         *controller_access(f"{fleet.name}-failover", fleet.namespace, controller_rules(fleet), place.controller_group),
     ]
@@ -116,7 +116,8 @@ def blue_green_resources(plan: Plan, site: str, fleet: CfkBlueGreenFleet, settin
     place = settings.kubernetes.get(site, OnKubernetes())
     of_sites = {name: fleet.gateway(name) for name in fleet.gateways}
     gateways = {
-        name: gateway_resource(plan, name, colour, settings, place.replicas) for name, colour in of_sites.items()
+        name: gateway_resource(plan, name, fleet=colour, settings=settings, replicas=place.replicas)
+        for name, colour in of_sites.items()
     }
     ports = listening_ports({"gateway": gateways[site]["spec"]})
     access = controller_access(
@@ -124,7 +125,7 @@ def blue_green_resources(plan: Plan, site: str, fleet: CfkBlueGreenFleet, settin
     )
     return [
         *gateways.values(),
-        load_balancer(fleet.service, fleet.namespace, labels(of_sites[site]), ports, place),
+        load_balancer(fleet.service, fleet.namespace, selector=labels(of_sites[site]), ports=ports, place=place),
         *(disruption_budget(colour.gateway, fleet.namespace, labels(colour)) for colour in of_sites.values()),
         *access,
     ]

@@ -54,7 +54,7 @@ def ecs_facts(
     else:
         services = {f"service to {site}, ": name for site, name in fleet.services.items()}
     for prefix, service in services.items():
-        for name, value in _of_service(fleet.cluster, service, where, ecs, balancing):
+        for name, value in _of_service(fleet.cluster, service, where=where, ecs=ecs, balancing=balancing):
             yield f"{prefix}{name}", value
     for target, arn in fleet.task_definitions.items():
         definition = called(where, ecs.describe_task_definition, taskDefinition=arn)["taskDefinition"]

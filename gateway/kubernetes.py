@@ -59,9 +59,9 @@ def load_balancer(
     return _manifest(
         "v1",
         "Service",
-        name,
-        namespace,
-        {
+        name=name,
+        namespace=namespace,
+        spec={
             "type": "LoadBalancer",
             "externalTrafficPolicy": "Local",
             "selector": dict(selector),
@@ -74,7 +74,7 @@ def load_balancer(
 def disruption_budget(name: str, namespace: str, selector: Mapping[str, str]) -> Manifest:
     """One instance at a time may be drained from its node."""
     spec = {"maxUnavailable": 1, "selector": {"matchLabels": dict(selector)}}
-    return _manifest("policy/v1", "PodDisruptionBudget", name, namespace, spec)
+    return _manifest("policy/v1", "PodDisruptionBudget", name=name, namespace=namespace, spec=spec)
 
 
 def controller_access(name: str, namespace: str, rules: Sequence[Manifest], group: str) -> list[Manifest]:

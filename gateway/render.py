@@ -60,7 +60,7 @@ def render(plan: Plan, settings: Settings) -> dict[str, str]:
             configs = {target: gateway_config(plan, site, target, settings) for target in targets(plan)}
             files |= {f"{family(fleet.name, target)}.yaml": as_yaml(config) for target, config in configs.items()}
             if len(listening_ports(configs[site])) <= ECS_PORTS:
-                parameters = ecs_parameters(plan, site, fleet, configs, settings)
+                parameters = ecs_parameters(plan, site, fleet=fleet, configs=configs, settings=settings)
                 files[f"{fleet.name}.parameters.json"] = json.dumps({"Parameters": parameters}, indent=2) + "\n"
     if settings.auth == "swap" and settings.oauth is None:
         files["cluster.jaas.conf"] = CLUSTER_LOGIN_TEMPLATE

@@ -47,7 +47,7 @@ STATISTIC: Final[dict[str, Callable[[Sequence[float]], float]]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """What an alarm asks of its data points: `needed` of the last `periods` must breach the threshold."""
 
@@ -146,11 +146,11 @@ class AlarmEvaluator:
     def _evaluate(self, alarm: Alarm, now: float) -> None:
         period = int(alarm.period)
         rule = Rule(
-            int(alarm.evaluation_periods),
-            int(alarm.datapoints_to_alarm or alarm.evaluation_periods),
-            alarm.comparison_operator,
-            float(alarm.threshold),
-            alarm.treat_missing_data or "missing",
+            periods=int(alarm.evaluation_periods),
+            needed=int(alarm.datapoints_to_alarm or alarm.evaluation_periods),
+            comparison=alarm.comparison_operator,
+            threshold=float(alarm.threshold),
+            missing=alarm.treat_missing_data or "missing",
         )
         end = now // period * period
         starts = [end - period * n for n in range(rule.periods + EXTRA_PERIODS, 0, -1)]
@@ -164,7 +164,12 @@ class AlarmEvaluator:
 
     def _point(self, alarm: Alarm, start: float, end: float) -> Value:
         dimensions = {str(each.name): str(each.value) for each in alarm.dimensions}
-        values = [value for _, value in self._store.values(alarm.namespace, alarm.metric_name, dimensions, start, end)]
+        values = [
+            value
+            for _, value in self._store.values(
+                alarm.namespace, alarm.metric_name, dimensions=dimensions, start=start, end=end
+            )
+        ]
         return STATISTIC[alarm.statistic](values) if values else None
 
     def _tell(self, alarm: Alarm, before: dict[str, Any]) -> None:

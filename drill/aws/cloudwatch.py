@@ -51,7 +51,14 @@ def measure_queues(sink: MetricSink) -> None:
         for backend in list(regions.values()):
             for name, queue in list(backend.queues.items()):
                 visible = float(queue.approximate_number_of_messages)
-                sink(MetricDatum("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": name}, visible))
+                sink(
+                    MetricDatum(
+                        namespace="AWS/SQS",
+                        name="ApproximateNumberOfMessagesVisible",
+                        dimensions={"QueueName": name},
+                        value=visible,
+                    )
+                )
 
 
 def repeat(act: Callable[[], None], every_s: float, name: str) -> None:

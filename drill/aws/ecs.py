@@ -78,7 +78,7 @@ class Running:
         return [(ADMIN_PORT, int(port))] if port else []
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Fleet:
     """What the bridge knows of one service."""
 
@@ -173,7 +173,7 @@ class EcsBridge:
                         LOG.exception("service %s could not be reconciled", service.name)
 
     def _reconcile(self, region: str, backend: Any, service: Service) -> None:
-        fleet = self._fleets.setdefault(service.arn, Fleet(region, service))
+        fleet = self._fleets.setdefault(service.arn, Fleet(region=region, service=service))
         if self._regions.is_lost(region, "ecs"):
             self._lose(fleet)
             return

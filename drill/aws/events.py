@@ -123,7 +123,7 @@ class EventBus:
                 too_old = time.monotonic() + pause_s > give_up_at
                 if error.for_good or tried >= retries or too_old:
                     why = "MaximumEventAgeInSeconds" if too_old and tried < retries else "MaximumRetryAttempts"
-                    self._dead_letter(rule_arn, target, event, error, tried, why)
+                    self._dead_letter(rule_arn, target, event=event, error=error, tried=tried, why=why)
                     return
             else:
                 return

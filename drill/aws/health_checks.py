@@ -99,7 +99,11 @@ class HealthChecks:
             for identity in described:
                 healthy = self._says(identity, described)
                 dimensions = {"HealthCheckId": identity}
-                self._sink(MetricDatum("AWS/Route53", "HealthCheckStatus", dimensions, float(healthy)))
+                self._sink(
+                    MetricDatum(
+                        namespace="AWS/Route53", name="HealthCheckStatus", dimensions=dimensions, value=float(healthy)
+                    )
+                )
 
     def _described(self) -> dict[str, Any]:
         return {each.id: each for region in route53_backends[self._account].values() for each in _all(region)}

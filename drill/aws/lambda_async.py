@@ -52,12 +52,15 @@ class AsyncInvoker:
             LOG.warning("%s failed at attempt %d of %d: %s", function.name, attempt, attempts, invoked.error)
             if attempt < attempts:
                 time.sleep(self._delays_s[attempt - 1])
-        self._give_up(function, event, request_id, attempts, invoked)
+        self._give_up(function, event, request_id=request_id, attempts=attempts, invoked=invoked)
 
     def _give_up(self, function: Function, event: bytes, request_id: str, attempts: int, invoked: Invoked) -> None:
         try:
             if function.on_failure:
-                self._send(function.on_failure, json.dumps(_record(function, event, request_id, attempts, invoked)))
+                self._send(
+                    function.on_failure,
+                    json.dumps(_record(function, event, request_id=request_id, attempts=attempts, invoked=invoked)),
+                )
             if function.dead_letter:
                 message = _json(invoked.payload).get("errorMessage", "")
                 attributes = {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": str(message)[:1024] or "-"}

@@ -42,7 +42,7 @@ class UnknownFunction(LookupError):
         super().__init__(f"Function not found: {name}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Function:
     """A function as its template describes it. `code` is its directory, `layers` are sys.path entries in order.
 
@@ -77,7 +77,7 @@ class Invoked:
     error: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Invocation:
     """One invocation as the drill reports it. `start` is in seconds since the epoch; `elsewhere`: in no worker."""
 
@@ -90,7 +90,7 @@ class Invocation:
     elsewhere: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """What every worker of this machine needs: interpreter, where AWS answers, where logs go.
 
@@ -270,7 +270,15 @@ class LambdaRuntime:
             else:
                 cold, invoked = False, Invoked(*invoke_at(url, event or b"{}", function.timeout_s))
         duration_ms = (time.perf_counter() - clock) * 1000
-        made = Invocation(function.name, request_id, start, duration_ms, cold, invoked.error, url is not None)
+        made = Invocation(
+            function=function.name,
+            request_id=request_id,
+            start=start,
+            duration_ms=duration_ms,
+            cold=cold,
+            error=invoked.error,
+            elsewhere=url is not None,
+        )
         self._invocations.append(made)
         return invoked
 

@@ -72,7 +72,14 @@ class Machine:
         serve(
             self.listeners,
             self.regions,
-            lambda moto: Door(moto, self.regions, self.runtime, self.invoker, reports, self.schedules.start),
+            lambda moto: Door(
+                moto,
+                self.regions,
+                runtime=self.runtime,
+                invoker=self.invoker,
+                reports=reports,
+                start_schedules=self.schedules.start,
+            ),
         )
         ready: dict[str, Any] = {"endpoint": self.endpoint}
         self._start_bridges()

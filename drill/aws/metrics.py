@@ -14,7 +14,7 @@ KEEP_S = 1800.0
 MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MetricDatum:
     """One value of one metric. A metric is its namespace, name and exact set of dimensions, as in CloudWatch.
 

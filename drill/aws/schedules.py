@@ -35,7 +35,7 @@ class UnsupportedSchedule(ValueError):
         super().__init__(f"{expression!r} is not a rate(<n> minutes|hours|days): the drill does not fire it")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Firing:
     """A schedule as it stands: what fires, how often, and where to."""
 
@@ -124,12 +124,25 @@ def _enabled() -> Iterator[Firing]:
         for group in list(backend.schedule_groups.values()):
             for schedule in list(group.schedules.values()):
                 if schedule.state == "ENABLED":
-                    yield Firing(schedule.arn, account, region, schedule.schedule_expression, schedule.target)
+                    yield Firing(
+                        arn=schedule.arn,
+                        account=account,
+                        region=region,
+                        expression=schedule.schedule_expression,
+                        target=schedule.target,
+                    )
     for account, region, backend in _backends(events_backends):
         for bus in list(backend.event_buses.values()):
             for rule in list(bus.rules.values()):
                 if rule.scheduled_expression and rule.state != "DISABLED":
-                    yield Firing(rule.arn, account, region, rule.scheduled_expression, {}, rule)
+                    yield Firing(
+                        arn=rule.arn,
+                        account=account,
+                        region=region,
+                        expression=rule.scheduled_expression,
+                        target={},
+                        rule=rule,
+                    )
 
 
 def _backends(of_service: Any) -> Iterator[tuple[str, str, Any]]:

@@ -170,10 +170,14 @@ def _publish(execution: Any, metrics: MetricSink, status: str) -> None:
     """
     machine = {"StateMachineArn": execution.state_machine_arn}
     over = status != "RUNNING"
-    metrics(MetricDatum("AWS/States", _METRICS[status], machine, 1.0, unit="Count"))
+    metrics(MetricDatum(namespace="AWS/States", name=_METRICS[status], dimensions=machine, value=1.0, unit="Count"))
     if over:
         took_ms = (execution.stop_date - execution.start_date).total_seconds() * 1000
-        metrics(MetricDatum("AWS/States", "ExecutionTime", machine, took_ms, unit="Milliseconds"))
+        metrics(
+            MetricDatum(
+                namespace="AWS/States", name="ExecutionTime", dimensions=machine, value=took_ms, unit="Milliseconds"
+            )
+        )
     if execution.state_machine.sm_type == "EXPRESS":
         return
     detail = {

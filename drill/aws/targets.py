@@ -49,7 +49,7 @@ class Targets:
         if self._regions.is_lost(region, service):
             raise Undeliverable(arn, "SDK_CLIENT_ERROR", f"region {region} does not answer", for_good=False)
         try:
-            self._send(service, region, arn, body, dict(attributes or {}), group)
+            self._send(service, region, arn=arn, body=body, attributes=dict(attributes or {}), group=group)
         except UnknownFunction as error:
             raise Undeliverable(arn, "RESOURCE_NOT_FOUND", str(error), for_good=True) from error
         except ClientError as error:

@@ -23,7 +23,7 @@ class Traffic:
         return self.lost_site[-1] + self.standby[-1] if self.lost_site else 0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LiveTraffic:
     """Tails both logs. What comes after the kill is taken for the standby's: fit for looking on, not for accounting."""
 

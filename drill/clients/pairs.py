@@ -77,7 +77,7 @@ class Pair:
     def __post_init__(self) -> None:
         self._producer_log = self.logs / f"producer{self.spec.suffix}.log"
         self._consumer_log = self.logs / f"consumer{self.spec.suffix}.log"
-        self.traffic = LiveTraffic(self._producer_log, self._consumer_log)
+        self.traffic = LiveTraffic(producer_log=self._producer_log, consumer_log=self._consumer_log)
 
     def start(self, world: World) -> None:
         """Start both; they end with the world."""

@@ -19,7 +19,7 @@ class ClusterUnreadable(RuntimeError):
     """A cluster's log could not be read to its end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecord:
     """A record as a cluster holds it. `timestamp`: its create time, seconds since 1970."""
 
@@ -30,7 +30,7 @@ class StoredRecord:
     timestamp: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClusterLog:
     """A cluster's log: its numbered records, the first and the end offset of each partition, and what was not ours."""
 
@@ -91,9 +91,13 @@ def _read(consumer: Consumer, bootstrap: str, topics: Sequence[str], deadline: f
             if n is None:
                 unnumbered += 1
             else:
-                records.append(StoredRecord(*key, offset, n, message.timestamp()[1] / 1000))
+                records.append(
+                    StoredRecord(
+                        topic=key[0], partition=key[1], offset=offset, n=n, timestamp=message.timestamp()[1] / 1000
+                    )
+                )
     records.sort(key=lambda record: (record.topic, record.partition, record.offset))
-    return ClusterLog(tuple(records), starts, ends, unnumbered)
+    return ClusterLog(records=tuple(records), starts=starts, ends=ends, unnumbered=unnumbered)
 
 
 def _place(message: Message) -> tuple[Key, int]:

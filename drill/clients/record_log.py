@@ -30,7 +30,7 @@ class BadRecordLog(ValueError):
         super().__init__(f"{line!r} is no event of a client's log; was the file written by something else?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     n: int
     topic: str
@@ -38,7 +38,7 @@ class Sent:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
     n: int
     topic: str
@@ -47,7 +47,7 @@ class Acknowledged:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
     n: int
     topic: str
@@ -56,7 +56,7 @@ class Failed:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
     n: int
     topic: str
@@ -77,7 +77,7 @@ class Notice:
 Event = Sent | Acknowledged | Failed | Received | Notice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProducerLog:
     """All that the producer wrote down, each kind in the order it happened."""
 
@@ -156,13 +156,13 @@ def parse(line: str) -> Event:
     try:
         match line.split(" "):
             case ["s", n, topic, partition, at]:
-                return Sent(int(n), topic, int(partition), float(at))
+                return Sent(n=int(n), topic=topic, partition=int(partition), at=float(at))
             case ["a", n, topic, partition, offset, at]:
-                return Acknowledged(int(n), topic, int(partition), int(offset), float(at))
+                return Acknowledged(n=int(n), topic=topic, partition=int(partition), offset=int(offset), at=float(at))
             case ["f", n, topic, partition, at, *error]:
-                return Failed(int(n), topic, int(partition), float(at), " ".join(error))
+                return Failed(n=int(n), topic=topic, partition=int(partition), at=float(at), error=" ".join(error))
             case ["r", n, topic, partition, offset, at]:
-                return Received(int(n), topic, int(partition), int(offset), float(at))
+                return Received(n=int(n), topic=topic, partition=int(partition), offset=int(offset), at=float(at))
             case ["p", at, what, *detail]:
                 return Notice(float(at), what, " ".join(detail))
             case ["e", at, *detail]:
@@ -182,10 +182,10 @@ def producer_log(path: Path) -> ProducerLog:
     """
     events = _events(path)
     return ProducerLog(
-        tuple(event for event in events if isinstance(event, Sent)),
-        tuple(event for event in events if isinstance(event, Acknowledged)),
-        tuple(event for event in events if isinstance(event, Failed)),
-        _notices(events),
+        sent=tuple(event for event in events if isinstance(event, Sent)),
+        acknowledged=tuple(event for event in events if isinstance(event, Acknowledged)),
+        failed=tuple(event for event in events if isinstance(event, Failed)),
+        notices=_notices(events),
     )
 
 

@@ -62,7 +62,9 @@ class BothSides:
     ) -> tuple[Row, ...]:
         remote, here = self._remote(book, source), self._cluster.log_ends(names)
         in_use = self._groups_in_use()
-        rows = {topic: self._restored(book, topic, remote, here.get(topic), in_use) for topic in names}
+        rows = {
+            topic: self._restored(book, topic, remote=remote, here=here.get(topic), in_use=in_use) for topic in names
+        }
         cuts = {topic: row.cuts for topic, row in rows.items() if row.code is None and row.cuts is not None}
         if cuts and not validate_only:
             self._mirroring.close(cuts)
@@ -71,7 +73,10 @@ class BothSides:
             book.change(lambda link: mirror_operations.restored(link, cuts, book.clock(), wired=wired))
             book.wake.set()
         mirrors = book.link.mirrors
-        return tuple(Row(t, mirrors.get(t), row.code, row.message, row.cuts) for t, row in rows.items())
+        return tuple(
+            Row(topic=t, mirror=mirrors.get(t), code=row.code, message=row.message, cuts=row.cuts)
+            for t, row in rows.items()
+        )
 
     def _restored(
         self, book: LinkBook, topic: str, remote: _Remote, here: list[int] | None, in_use: dict[str, set[str]]
@@ -79,21 +84,36 @@ class BothSides:
         mirror = book.link.mirrors.get(topic)
         groups = sorted(group for group, its in in_use.items() if topic in its)
         if here is None:
-            return Row(topic, None, 404, f"Topic '{topic}' does not exist")
+            return Row(topic=topic, mirror=None, code=404, message=f"Topic '{topic}' does not exist")
         if mirror is not None and mirror.status is not Status.STOPPED:
-            return Row(topic, mirror, 400, f"Topic '{topic}' is a mirror topic already, in state {mirror.status}")
+            return Row(
+                topic=topic,
+                mirror=mirror,
+                code=400,
+                message=f"Topic '{topic}' is a mirror topic already, in state {mirror.status}",
+            )
         if remote.refusal is not None:
-            return Row(topic, mirror, remote.refusal.code, remote.refusal.message)
+            return Row(topic=topic, mirror=mirror, code=remote.refusal.code, message=remote.refusal.message)
         if topic not in remote.stopped:
-            return Row(topic, mirror, 400, f"The remote mirror of topic '{topic}' is not in state STOPPED")
+            return Row(
+                topic=topic,
+                mirror=mirror,
+                code=400,
+                message=f"The remote mirror of topic '{topic}' is not in state STOPPED",
+            )
         if groups:
-            return Row(topic, mirror, 400, f"Topic '{topic}' has active consumer groups: {', '.join(groups)}")
+            return Row(
+                topic=topic,
+                mirror=mirror,
+                code=400,
+                message=f"Topic '{topic}' has active consumer groups: {', '.join(groups)}",
+            )
         ends = remote.stopped[topic]
         cuts = tuple(
             Cut(number, min(end, stopped), max(0, end - stopped))
             for number, (end, stopped) in enumerate(zip(here, ends, strict=False))
         )
-        return Row(topic, mirror, cuts=cuts)
+        return Row(topic=topic, mirror=mirror, cuts=cuts)
 
     def _groups_in_use(self) -> dict[str, set[str]]:
         """Active groups, and the topics that they have committed offsets for."""

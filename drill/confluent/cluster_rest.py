@@ -52,7 +52,7 @@ class StandIn:
             ensure_topics(local, dict.fromkeys(config.topics))
         self.acls = AclTable(config.acls)
         self.links, self.peers = Links(), Peers(config.peers)
-        self.linking = Linking(config, local, self.cluster, self.acls, self.links, self.peers)
+        self.linking = Linking(config, local, cluster=self.cluster, acls=self.acls, links=self.links, peers=self.peers)
         self.authenticator = Authenticator({config.api_key: config.api_secret}, config.viewers, config.oauth)
         if config.link is not None:
             self.linking.open(config.link)
@@ -72,24 +72,37 @@ class StandIn:
 
     def _of_links(self) -> LinkEndpoints:
         creation = LinkCreation(self.links, self.linking, recorded=not self._shape.spec)
-        return LinkEndpoints(self._shape, self.links, creation, self._config.unmanaged_row, self._shape.created)
+        return LinkEndpoints(
+            self._shape,
+            self.links,
+            creation=creation,
+            unmanaged_row=self._config.unmanaged_row,
+            created=self._shape.created,
+        )
 
     def _of_mirrors(self) -> MirrorEndpoints:
         config, mirroring = self._config, self.linking.mirroring
         return MirrorEndpoints(
             MirrorBodies(self._shape, config.flavour),
             self.links,
-            MirrorCreation(self.cluster, mirroring, config.settle_s, config.rest_only_mirrors.partitions),
-            BothSides(self.cluster, mirroring),
-            config.dry_run_counts,
-            self._shape.created,
+            creation=MirrorCreation(self.cluster, mirroring, config.settle_s, config.rest_only_mirrors.partitions),
+            both_sides=BothSides(self.cluster, mirroring),
+            dry_run_counts=config.dry_run_counts,
+            created=self._shape.created,
         )
 
     def control(self, faults: Faults, way_in: Door) -> Starlette:
         """The drill's control API, and what other clusters ask."""
         mirroring = self.linking.mirroring
         control = Control(
-            way_in, faults, self.cluster, self.acls, self.links, mirroring, self.peers, self.authenticator
+            way_in,
+            faults,
+            cluster=self.cluster,
+            acls=self.acls,
+            links=self.links,
+            mirroring=mirroring,
+            peers=self.peers,
+            authenticator=self.authenticator,
         )
         peer_api = PeerApi(self.cluster, self.acls, self.links, mirroring)
         return Starlette(routes=[Mount("/control", routes=[*control.routes(), *peer_api.routes()])])

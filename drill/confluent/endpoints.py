@@ -17,7 +17,7 @@ CLUSTER = "/kafka/v3/clusters/{cluster_id}"
 LINK = CLUSTER + "/links/{link_name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """One operation of the spec, by its operationId."""
 

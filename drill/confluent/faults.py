@@ -72,7 +72,7 @@ class Fault(BaseModel):
     message: str = "Service Unavailable"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Armed:
     fault: Fault
     remaining: int | None
@@ -100,7 +100,9 @@ class Faults:
     def arm(self, fault: Fault) -> None:
         until = math.inf if fault.lasts_s is None else time.monotonic() + fault.lasts_s
         with self._lock:
-            self._armed.append(_Armed(fault, fault.times, random.Random(fault.seed), until))
+            self._armed.append(
+                _Armed(fault=fault, remaining=fault.times, chance=random.Random(fault.seed), until=until)
+            )
 
     def clear(self) -> None:
         with self._lock:

@@ -27,7 +27,7 @@ def links(shape: Shape, books: Iterable[LinkBook], unmanaged_row: bool) -> Body:
     data = [link(shape, book) for book in books]
     if unmanaged_row:
         identity = uuid.uuid5(uuid.NAMESPACE_URL, shape.cluster_id)
-        row = _row(shape, "", identity, {}, [])
+        row = _row(shape, "", link_id=identity, ends={}, topics=[])
         data.append({**row, **_health(shape, "FAILED", "UNKNOWN", "")})
     return shape.collection("KafkaLinkDataList", "links", data)
 
@@ -40,7 +40,7 @@ def link(shape: Shape, book: LinkBook, *, with_tasks: bool = False) -> Body:
         message = "The cluster link failed."
     elif state is LinkState.UNAVAILABLE:
         error, message = "TIMEOUT_ERROR", "The remote cluster can't be reached."
-    body = _row(shape, book.link.name, book.link_id, _ends(shape, book), sorted(book.link.mirrors))
+    body = _row(shape, book.link.name, link_id=book.link_id, ends=_ends(shape, book), topics=sorted(book.link.mirrors))
     body |= _health(shape, str(state), error, message)
     if with_tasks:
         body["tasks"] = [_task(task) for task in tasks(state, book.configs, book.task_errors)]

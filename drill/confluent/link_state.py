@@ -71,7 +71,9 @@ class LinkBook:
     ) -> tuple[Row, ...]:
         """Ask a verb of topics; with `validate_only` the answer is the same and nothing changes."""
         with self._lock:
-            link, rows = mirror_operations.alter(self._link, verb, topics, self.clock(), {**refused, **self.refused})
+            link, rows = mirror_operations.alter(
+                self._link, verb, topics=topics, now=self.clock(), refused={**refused, **self.refused}
+            )
             if not validate_only:
                 self._link = link
         self.wake.set()

@@ -56,7 +56,9 @@ class Linking:
         configs = link_configs.initial(link.groups, link.offset_sync_s, link.configs)
         mirrors = {mirror.topic: mirror for mirror in self.mirroring.existing(self._config.mirrors)}
         mirrors |= virtual_topics.mirrors(self._config.rest_only_mirrors, time.time())
-        self._cluster.make_up(Topic(m.topic, len(m.partitions)) for m in mirrors.values() if not m.wired)
+        self._cluster.make_up(
+            Topic(name=m.topic, partitions=len(m.partitions)) for m in mirrors.values() if not m.wired
+        )
         return self._start(link, configs, mirrors.values(), self._config.rest_only_mirrors.records_per_s)
 
     def prepare(self, name: str, remote_cluster_id: str, configs: LinkConfigs) -> tuple[LinkBook, Source]:
@@ -89,7 +91,9 @@ class Linking:
 
     def _prepared(self, link: LinkConfig, configs: LinkConfigs, mirrors: Iterable[Mirror]) -> tuple[LinkBook, Source]:
         timings, unverified = self._config.timings(link), self._config.unverified()
-        state = Link(link.name, {}, timings, unverified, prefix=configs.prefix).put(*mirrors)
+        state = Link(name=link.name, mirrors={}, timings=timings, unverified=unverified, prefix=configs.prefix).put(
+            *mirrors
+        )
         book = LinkBook(state, configs, self._config.cluster_id, link.remote_cluster_id)
         has_wire = self._local is not None and bool(link.remote_raw_bootstrap)
         admin = admin_client(link.remote_raw_bootstrap) if has_wire else None
@@ -103,9 +107,25 @@ class Linking:
         wire, offsets = None, None
         if self._local is not None and source.admin is not None:
             raw, prefix = link.remote_raw_bootstrap, configs.prefix
-            path = DataPath(source.admin, self._local, raw, self._config.raw_bootstrap, prefix)
+            path = DataPath(
+                source.admin,
+                self._local,
+                source_bootstrap=raw,
+                local_bootstrap=self._config.raw_bootstrap,
+                prefix=prefix,
+            )
             wire, offsets = Wire(book, path, self._guard), GroupOffsets(source.admin, self._local, prefix)
-        syncs = Syncs(book, source, self._cluster, self._acls, self.mirroring, offsets, self._config.auto_create_s)
+        syncs = Syncs(
+            book,
+            source,
+            cluster=self._cluster,
+            acls=self._acls,
+            mirroring=self.mirroring,
+            offsets=offsets,
+            auto_create_s=self._config.auto_create_s,
+        )
         self._links.add(book, source)
-        RunningLink(book, source, wire, syncs, link.interval_s, records_per_s).start()
+        RunningLink(
+            book, source, wire=wire, syncs=syncs, interval_s=link.interval_s, records_per_s=records_per_s
+        ).start()
         return book

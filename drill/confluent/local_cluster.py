@@ -17,7 +17,7 @@ from drill.confluent.replication import Spot, end_offsets
 _INACTIVE = frozenset({"EMPTY", "DEAD", "UNKNOWN"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Topic:
     """A topic of the cluster. `log_ends` is told of one that exists in the API only."""
 
@@ -48,7 +48,7 @@ class GroupLag:
     log_end_offset: int
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Overlay:
     """What the API has that the brokers do not.
 
@@ -106,7 +106,7 @@ class LocalCluster:
         """
         admin = self._brokers()
         if admin is None:
-            self.make_up([Topic(name, partitions, log_ends=(0,) * partitions)])
+            self.make_up([Topic(name=name, partitions=partitions, log_ends=(0,) * partitions)])
         else:
             ensure_topics(admin, {name: partitions})
         self.configure_topic(name, configs)
@@ -238,4 +238,4 @@ class LocalCluster:
 
 def _topic(name: str, metadata: TopicMetadata) -> Topic:
     replicas = max((len(partition.replicas) for partition in metadata.partitions.values()), default=1)
-    return Topic(name, len(metadata.partitions), replicas)
+    return Topic(name=name, partitions=len(metadata.partitions), replication_factor=replicas)

@@ -34,7 +34,7 @@ def alter(
     link: Link, verb: Verb, topics: Iterable[str], now: float, refused: Mapping[str, Refusal] = MappingProxyType({})
 ) -> tuple[Link, tuple[Row, ...]]:
     """Ask `verb` of each topic. Rows stand in the order asked; refused topics are left as they were."""
-    rows = [_altered(link, verb, topic, now, refused.get(topic)) for topic in dict.fromkeys(topics)]
+    rows = [_altered(link, verb, topic=topic, now=now, refusal=refused.get(topic)) for topic in dict.fromkeys(topics)]
     return link.put(*(row.mirror for row in rows if row.code is None and row.mirror is not None)), tuple(rows)
 
 
@@ -42,19 +42,34 @@ def _altered(link: Link, verb: Verb, topic: str, now: float, refusal: Refusal | 
     mirror = link.mirrors.get(topic)
     if mirror is None:
         # Code and text are our choice: neither is documented.
-        return Row(topic, None, 404, f"Topic '{topic}' is not a mirror topic of cluster link '{link.name}'")
+        return Row(
+            topic=topic,
+            mirror=None,
+            code=404,
+            message=f"Topic '{topic}' is not a mirror topic of cluster link '{link.name}'",
+        )
     if mirror.status is Status.STOPPED:
-        return Row(topic, mirror, 400, f"Topic '{topic}' has already stopped its mirror from '{link.name}'")
+        return Row(
+            topic=topic,
+            mirror=mirror,
+            code=400,
+            message=f"Topic '{topic}' has already stopped its mirror from '{link.name}'",
+        )
     stopping = mirror.stopping
     if stopping is not None and stopping.verb is verb:
-        return Row(topic, mirror)  # asked again: it is under way
+        return Row(topic=topic, mirror=mirror)  # asked again: it is under way
     reversing = stopping is not None and stopping.verb.reverses and verb is not Verb.FAILOVER
     if mirror.status not in ALLOWED[verb] or reversing:
-        return Row(topic, mirror, 400, f"Cannot {verb} mirror topic '{topic}' in state {mirror.status}")
+        return Row(
+            topic=topic,
+            mirror=mirror,
+            code=400,
+            message=f"Cannot {verb} mirror topic '{topic}' in state {mirror.status}",
+        )
     refusal = refusal or _unverified(link, verb, mirror)
     if refusal is not None:
-        return Row(topic, mirror, refusal.code, refusal.message)
-    return Row(topic, _applied(link, mirror, verb, now))
+        return Row(topic=topic, mirror=mirror, code=refusal.code, message=refusal.message)
+    return Row(topic=topic, mirror=_applied(link, mirror, verb, now))
 
 
 def _unverified(link: Link, verb: Verb, mirror: Mirror) -> Refusal | None:
@@ -74,7 +89,7 @@ def _applied(link: Link, mirror: Mirror, verb: Verb, now: float) -> Mirror:
         return mirror.to(Status.LINK_PAUSED if link.paused else Status.ACTIVE, now)
     if mirror.stopping is not None and mirror.stopping.verb is Verb.FAILOVER:
         return mirror  # nothing undoes a failover
-    stopping = Stopping(verb, now, now + link.timings.delay(mirror.topic))
+    stopping = Stopping(verb=verb, requested=now, due=now + link.timings.delay(mirror.topic))
     status = Status.PENDING_SYNCHRONIZE if verb.reverses else Status.PENDING_STOPPED
     return mirror.to(status, now, stopping=stopping, ahead=())
 
@@ -82,7 +97,11 @@ def _applied(link: Link, mirror: Mirror, verb: Verb, now: float) -> Mirror:
 def mirrored(link: Link, topic: str, partitions: Iterable[Partition], now: float, *, paused: bool, wired: bool) -> Link:
     """The link with a new mirror, which begins as PENDING_MIRROR."""
     ahead = (Status.PAUSED if paused else Status.ACTIVE,)
-    return link.put(Mirror(topic, tuple(partitions), now, Status.PENDING_MIRROR, wired=wired, ahead=ahead))
+    return link.put(
+        Mirror(
+            topic=topic, partitions=tuple(partitions), since=now, status=Status.PENDING_MIRROR, wired=wired, ahead=ahead
+        )
+    )
 
 
 def restored(link: Link, cuts: Mapping[str, tuple[Cut, ...]], now: float, *, wired: frozenset[str]) -> Link:
@@ -90,10 +109,10 @@ def restored(link: Link, cuts: Mapping[str, tuple[Cut, ...]], now: float, *, wir
     return link.put(
         *(
             Mirror(
-                topic,
-                tuple(Partition(cut.to, cut.to, fetched=cut.to > 0) for cut in rows),
-                now,
-                Status.PENDING_SETUP_FOR_RESTORE,
+                topic=topic,
+                partitions=tuple(Partition(cut.to, cut.to, fetched=cut.to > 0) for cut in rows),
+                since=now,
+                status=Status.PENDING_SETUP_FOR_RESTORE,
                 wired=topic in wired,
                 ahead=RESTORING,
             )

@@ -30,7 +30,10 @@ class Mirroring:
     def existing(self, topics: Iterable[str]) -> list[Mirror]:
         """Mirrors on the wire that are ACTIVE at once, as at the start of the drill."""
         now = time.time()
-        return [Mirror(topic, parts, now) for topic, parts in self._on_wire(dict.fromkeys(topics, None)).items()]
+        return [
+            Mirror(topic=topic, partitions=parts, since=now)
+            for topic, parts in self._on_wire(dict.fromkeys(topics, None)).items()
+        ]
 
     def create(self, book: LinkBook, partitions: Mapping[str, int], *, wired: bool, at_once: bool = False) -> list[str]:
         """Mirrors of these names, with so many partitions; those that are new. They begin as PENDING_MIRROR, or are
@@ -40,11 +43,14 @@ class Mirroring:
             made = self._on_wire(new)
         else:
             wired = False
-            self._cluster.make_up(Topic(topic, count) for topic, count in new.items())
+            self._cluster.make_up(Topic(name=topic, partitions=count) for topic, count in new.items())
             made = {topic: (Partition(),) * count for topic, count in new.items()}
         now = book.clock()
         status, ahead = (Status.ACTIVE, ()) if at_once else (Status.PENDING_MIRROR, (Status.ACTIVE,))
-        book.add(Mirror(topic, parts, now, status, wired=wired, ahead=ahead) for topic, parts in made.items())
+        book.add(
+            Mirror(topic=topic, partitions=parts, since=now, status=status, wired=wired, ahead=ahead)
+            for topic, parts in made.items()
+        )
         return list(new)
 
     def close(self, topics: Collection[str]) -> None:

@@ -91,7 +91,7 @@ class Partition:
         return self.log_end if self.fetched else -1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stopping:
     """A mirror on its way to STOPPED: which verb sent it there, when, and not before when it may arrive. `fenced`: when
     the source refused writes, so that it can become the mirror."""
@@ -103,7 +103,7 @@ class Stopping:
     fenced: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mirror:
     """A mirror topic. `since`: when it came into its state; `ahead`: the states it goes on to by itself. One that is
     not `wired` has no data to be copied: its offsets are made up."""
@@ -133,7 +133,7 @@ class Mirror:
         return replace(self, status=status, since=now, **changes)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Timings:
     """Durations in seconds. Confluent documents five minutes for the link; for mirrors no figure is published. `step`:
     how long a mirror is in each state that it passes through by itself."""
@@ -160,7 +160,7 @@ class Unverified:
     escalation_refused: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Link:
     """A cluster link as its destination sees it.
 
@@ -221,7 +221,7 @@ class Cut:
     messages: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """What a verb answers for one topic; `code` None: accepted (which is not done). `mirror` None: there is none.
     `cuts`: what a restore truncates, None where that is not told."""

@@ -48,7 +48,9 @@ class GroupOffsets:
         for group, source_group in groups.items():
             if hurry():
                 break
-            source_offsets = committed(self._source, source_group, list(at_source), self._timeout_s, hurry)
+            source_offsets = committed(
+                self._source, source_group, spots=list(at_source), timeout_s=self._timeout_s, hurry=hurry
+            )
             offsets = {
                 at_source[spot]: max(end, beyond.get(at_source[spot], 0)) for spot, end in source_offsets.items()
             }

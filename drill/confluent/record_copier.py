@@ -63,7 +63,7 @@ class Wire:
         self._ends |= appended
         fetched = {spot for spot, end in appended.items() if end > plan.ranges[spot].start}
         self._agreed = high
-        book.change(lambda link: _after(link, at, high, {**log_ends, **appended}, fetched))
+        book.change(lambda link: _after(link, at, high=high, log_ends={**log_ends, **appended}, fetched=fetched))
         for topic, error_name in broken.items():
             self._fail(topic, error_name)
 
@@ -118,7 +118,7 @@ def _after(link: Link, at: float, high: dict[Spot, int], log_ends: dict[Spot, in
     changed: dict[str, list[Partition]] = {}
     for mirror in wired(link.mirrors.values()):
         partitions = [
-            _partition_after(partition, Spot(mirror.topic, number), high, log_ends, fetched)
+            _partition_after(partition, Spot(mirror.topic, number), high=high, log_ends=log_ends, fetched=fetched)
             for number, partition in enumerate(mirror.partitions)
         ]
         if any(new is not old for new, old in zip(partitions, mirror.partitions, strict=True)):

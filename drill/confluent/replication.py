@@ -198,7 +198,7 @@ class DataPath:
             deadline = time.monotonic() + limit_s
             while open_spots and time.monotonic() < deadline and not hurry() and not failures:
                 for message in self._source.consume(500, SLICE_S):
-                    self._append(message, ranges, appended, open_spots, failures)
+                    self._append(message, ranges, appended=appended, open_spots=open_spots, failures=failures)
                 self._producer.poll(0)
         finally:
             self._source.unassign()

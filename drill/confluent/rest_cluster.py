@@ -46,18 +46,25 @@ class ClusterEndpoints:
     def endpoints(self) -> list[Endpoint]:
         topic, group = f"{CLUSTER}/topics/{{topic}}", f"{CLUSTER}/consumer-groups/{{group}}"
         return [
-            Endpoint("getKafkaCluster", "GET", CLUSTER, self._get_cluster),
-            Endpoint("listKafkaTopics", "GET", f"{CLUSTER}/topics", self._topics),
-            Endpoint("createKafkaTopic", "POST", f"{CLUSTER}/topics", self._create_topic),
-            Endpoint("getKafkaTopic", "GET", topic, self._topic),
-            Endpoint("updatePartitionCountKafkaTopic", "PATCH", topic, self._grow_topic),
-            Endpoint("deleteKafkaTopic", "DELETE", topic, self._delete_topic),
-            Endpoint("listKafkaTopicConfigs", "GET", f"{topic}/configs", self._topic_configs),
-            Endpoint("listKafkaConsumerGroups", "GET", f"{CLUSTER}/consumer-groups", self._groups),
-            Endpoint("listKafkaConsumerLags", "GET", f"{group}/lags", self._lags),
-            Endpoint("getKafkaAcls", "GET", f"{CLUSTER}/acls", self._list_acls),
-            Endpoint("createKafkaAcls", "POST", f"{CLUSTER}/acls", self._create_acl),
-            Endpoint("deleteKafkaAcls", "DELETE", f"{CLUSTER}/acls", self._delete_acls),
+            Endpoint(operation="getKafkaCluster", method="GET", path=CLUSTER, handler=self._get_cluster),
+            Endpoint(operation="listKafkaTopics", method="GET", path=f"{CLUSTER}/topics", handler=self._topics),
+            Endpoint(operation="createKafkaTopic", method="POST", path=f"{CLUSTER}/topics", handler=self._create_topic),
+            Endpoint(operation="getKafkaTopic", method="GET", path=topic, handler=self._topic),
+            Endpoint(operation="updatePartitionCountKafkaTopic", method="PATCH", path=topic, handler=self._grow_topic),
+            Endpoint(operation="deleteKafkaTopic", method="DELETE", path=topic, handler=self._delete_topic),
+            Endpoint(
+                operation="listKafkaTopicConfigs", method="GET", path=f"{topic}/configs", handler=self._topic_configs
+            ),
+            Endpoint(
+                operation="listKafkaConsumerGroups",
+                method="GET",
+                path=f"{CLUSTER}/consumer-groups",
+                handler=self._groups,
+            ),
+            Endpoint(operation="listKafkaConsumerLags", method="GET", path=f"{group}/lags", handler=self._lags),
+            Endpoint(operation="getKafkaAcls", method="GET", path=f"{CLUSTER}/acls", handler=self._list_acls),
+            Endpoint(operation="createKafkaAcls", method="POST", path=f"{CLUSTER}/acls", handler=self._create_acl),
+            Endpoint(operation="deleteKafkaAcls", method="DELETE", path=f"{CLUSTER}/acls", handler=self._delete_acls),
         ]
 
     async def _get_cluster(self, request: Request) -> Response:
@@ -73,7 +80,9 @@ class ClusterEndpoints:
         if await run_in_threadpool(self._cluster.topic, new.topic_name) is not None:
             raise ApiError(400, f"Topic '{new.topic_name}' already exists.", 40002)
         if new.validate_only:
-            return JSONResponse(cluster_bodies.topic(self._shape, Topic(new.topic_name, new.partitions_count)))
+            return JSONResponse(
+                cluster_bodies.topic(self._shape, Topic(name=new.topic_name, partitions=new.partitions_count))
+            )
         configs = {row.name: row.value for row in new.configs if row.value is not None}
         created = await run_in_threadpool(self._cluster.create, new.topic_name, new.partitions_count, configs)
         return JSONResponse(cluster_bodies.topic(self._shape, created), 201)

@@ -60,15 +60,20 @@ class LinkEndpoints:
     def endpoints(self) -> list[Endpoint]:
         config = f"{LINK}/configs/{{config}}"
         return [
-            Endpoint("listKafkaLinks", "GET", f"{CLUSTER}/links", self._list),
-            Endpoint("createKafkaLink", "POST", f"{CLUSTER}/links", self._create),
-            Endpoint("getKafkaLink", "GET", LINK, self._get),
-            Endpoint("deleteKafkaLink", "DELETE", LINK, self._delete),
-            Endpoint("listKafkaLinkConfigs", "GET", f"{LINK}/configs", self._configs),
-            Endpoint("updateKafkaLinkConfigBatch", "PUT", f"{LINK}/configs:alter", self._alter_configs),
-            Endpoint("getKafkaLinkConfigs", "GET", config, self._config),
-            Endpoint("updateKafkaLinkConfig", "PUT", config, self._set_config),
-            Endpoint("deleteKafkaLinkConfig", "DELETE", config, self._unset_config),
+            Endpoint(operation="listKafkaLinks", method="GET", path=f"{CLUSTER}/links", handler=self._list),
+            Endpoint(operation="createKafkaLink", method="POST", path=f"{CLUSTER}/links", handler=self._create),
+            Endpoint(operation="getKafkaLink", method="GET", path=LINK, handler=self._get),
+            Endpoint(operation="deleteKafkaLink", method="DELETE", path=LINK, handler=self._delete),
+            Endpoint(operation="listKafkaLinkConfigs", method="GET", path=f"{LINK}/configs", handler=self._configs),
+            Endpoint(
+                operation="updateKafkaLinkConfigBatch",
+                method="PUT",
+                path=f"{LINK}/configs:alter",
+                handler=self._alter_configs,
+            ),
+            Endpoint(operation="getKafkaLinkConfigs", method="GET", path=config, handler=self._config),
+            Endpoint(operation="updateKafkaLinkConfig", method="PUT", path=config, handler=self._set_config),
+            Endpoint(operation="deleteKafkaLinkConfig", method="DELETE", path=config, handler=self._unset_config),
         ]
 
     async def _list(self, request: Request) -> Response:

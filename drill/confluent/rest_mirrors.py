@@ -62,12 +62,26 @@ class MirrorEndpoints:
 
     def endpoints(self) -> list[Endpoint]:
         return [
-            Endpoint("listKafkaMirrorTopics", "GET", f"{CLUSTER}/links/-/mirrors", self._list_all),
-            Endpoint("listKafkaMirrorTopicsUnderLink", "GET", f"{LINK}/mirrors", self._list),
-            Endpoint("createKafkaMirrorTopic", "POST", f"{LINK}/mirrors", self._create),
-            Endpoint("readKafkaMirrorTopic", "GET", f"{LINK}/mirrors/{{topic}}", self._get),
+            Endpoint(
+                operation="listKafkaMirrorTopics",
+                method="GET",
+                path=f"{CLUSTER}/links/-/mirrors",
+                handler=self._list_all,
+            ),
+            Endpoint(
+                operation="listKafkaMirrorTopicsUnderLink", method="GET", path=f"{LINK}/mirrors", handler=self._list
+            ),
+            Endpoint(operation="createKafkaMirrorTopic", method="POST", path=f"{LINK}/mirrors", handler=self._create),
+            Endpoint(
+                operation="readKafkaMirrorTopic", method="GET", path=f"{LINK}/mirrors/{{topic}}", handler=self._get
+            ),
             *(
-                Endpoint(operation, "POST", f"{LINK}/mirrors:{verb}", partial(self._alter, verb))
+                Endpoint(
+                    operation=operation,
+                    method="POST",
+                    path=f"{LINK}/mirrors:{verb}",
+                    handler=partial(self._alter, verb),
+                )
                 for verb, operation in OPERATIONS.items()
             ),
         ]

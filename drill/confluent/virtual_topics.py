@@ -40,7 +40,9 @@ def mirrors(what: RestOnly, now: float) -> dict[str, Mirror]:
     """The mirror topics, all of them ACTIVE."""
     chance = random.Random(what.seed)
     return {
-        name: Mirror(name, _partitions(what, chance, fetched=number >= what.unknown), now, wired=False)
+        name: Mirror(
+            topic=name, partitions=_partitions(what, chance, fetched=number >= what.unknown), since=now, wired=False
+        )
         for number, name in enumerate(what.names())
     }
 
@@ -48,7 +50,11 @@ def mirrors(what: RestOnly, now: float) -> dict[str, Mirror]:
 def topics(what: RestOnly) -> list[Topic]:
     """The same topics at their source: a mirror that trails by its lag has that much to be told of."""
     return [
-        Topic(topic, what.partitions, log_ends=tuple(p.source_high_watermark or 0 for p in mirror.partitions))
+        Topic(
+            name=topic,
+            partitions=what.partitions,
+            log_ends=tuple(p.source_high_watermark or 0 for p in mirror.partitions),
+        )
         for topic, mirror in mirrors(what, 0.0).items()
     ]
 

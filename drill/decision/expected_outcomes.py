@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ending:
     """What there is to see once a scenario is over.
 
@@ -37,62 +37,72 @@ TABLE: Final = (
     Row(
         "false-alarm",
         "two alarms say that east is lost; both vantage points see it well",
-        Ending(NOTHING, "east", "ACTIVE", "wait: too_few_vantage_points"),
+        Ending(executions=NOTHING, active="east", mirrors="ACTIVE", judged="wait: too_few_vantage_points"),
     ),
     Row(
         "flapping-alarm",
         "an alarm comes and goes, and comes while east is gone for a moment",
-        Ending(NOTHING, "east", "ACTIVE", "wait: quorum_not_met"),
+        Ending(executions=NOTHING, active="east", mirrors="ACTIVE", judged="wait: quorum_not_met"),
     ),
     Row(
         "observer-cut-off",
         "one vantage point does not reach east, the other does; then it reaches nothing at all",
-        Ending(NOTHING, "east", "ACTIVE", "wait: quorum_not_met"),
+        Ending(executions=NOTHING, active="east", mirrors="ACTIVE", judged="wait: quorum_not_met"),
     ),
     Row(
         "approval-denied",
         "east's region is lost, policy asks a person, who says no; it is seen lost again, and nobody is asked",
-        Ending(("stood-down",), "east", "ACTIVE", "stand-down: denied"),
+        Ending(executions=("stood-down",), active="east", mirrors="ACTIVE", judged="stand-down: denied"),
     ),
     Row(
         "approval-expired",
         "a person resumes the plan, and nobody answers in time",
-        Ending(("stood-down",), "east", "ACTIVE", "proceed"),
+        Ending(executions=("stood-down",), active="east", mirrors="ACTIVE", judged="proceed"),
     ),
     Row(
         "approval-given",
         "a person resumes the plan again, and the person who is asked says yes",
-        Ending(("succeeded",), "west", "STOPPED", "proceed"),
+        Ending(executions=("succeeded",), active="west", mirrors="STOPPED", judged="proceed"),
     ),
     Row(
         "second-outage",
         "east is back; west's cluster is lost a moment after the failover to it, during the cooldown",
-        Ending(NOTHING, "west", "gone with the cluster", "stand-down: cooling_down"),
+        Ending(executions=NOTHING, active="west", mirrors="gone with the cluster", judged="stand-down: cooling_down"),
     ),
     Row(
         "cluster-lost",
         "east's cluster is lost, its region and its gateways are up",
-        Ending(("succeeded",), "west", "STOPPED", "proceed"),
+        Ending(executions=("succeeded",), active="west", mirrors="STOPPED", judged="proceed"),
     ),
     Row(
         "region-lost",
         "the whole of east is lost: cluster, gateways, load balancer, its region's AWS",
-        Ending(("succeeded",), "west", "STOPPED", "proceed"),
+        Ending(executions=("succeeded",), active="west", mirrors="STOPPED", judged="proceed"),
     ),
     Row(
         "route53-control-plane-down",
         "the same while Route 53's API answers nobody; beacons hold the name",
-        Ending(("succeeded",), "west", "STOPPED", "proceed"),
+        Ending(executions=("succeeded",), active="west", mirrors="STOPPED", judged="proceed"),
     ),
     Row(
         "two-controllers",
         "east's cluster is lost; a controller in each site's region, on one ledger, hears and judges the same at once",
-        Ending(("succeeded",), "west", "STOPPED", "proceed; the other: stand-down: another_controller_acts"),
+        Ending(
+            executions=("succeeded",),
+            active="west",
+            mirrors="STOPPED",
+            judged="proceed; the other: stand-down: another_controller_acts",
+        ),
     ),
     Row(
         "second-start",
         "then the other controller is made to start the same execution, too, and both look at west",
-        Ending(("duplicate",), "west", "STOPPED", "wait: quorum_not_met; the other: wait: quorum_not_met"),
+        Ending(
+            executions=("duplicate",),
+            active="west",
+            mirrors="STOPPED",
+            judged="wait: quorum_not_met; the other: wait: quorum_not_met",
+        ),
     ),
 )
 

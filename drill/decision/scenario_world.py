@@ -163,7 +163,12 @@ class Scene:
         active = self._account.active_site() or HOME
         led_to = "" if self._name() == fixture_plan.dns_target(active) else f", the name leads to {self._name()}"
         lease = f", {self._holder()} holds the lease" if self._holder() else ""
-        return Ending(tuple(self._new().values()), f"{active}{led_to}{lease}", self._mirrors(), self._judged())
+        return Ending(
+            executions=tuple(self._new().values()),
+            active=f"{active}{led_to}{lease}",
+            mirrors=self._mirrors(),
+            judged=self._judged(),
+        )
 
     def _watch(self, region: str) -> None:
         function = self.world.resource("WatchSite", self._eyes[region])

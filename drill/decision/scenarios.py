@@ -113,7 +113,7 @@ def _both_look_twice(scene: Scene) -> None:
     scene.look()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """A world, and the stories that are played on it, by the names of their rows."""
 
@@ -125,7 +125,7 @@ class Stage:
 
 STAGES: Final = {
     "one controller, which asks": Stage(
-        {
+        stories={
             "false-alarm": _false_alarm,
             "flapping-alarm": _flapping_alarm,
             "observer-cut-off": _observer_cut_off,
@@ -134,12 +134,16 @@ STAGES: Final = {
             "approval-given": _approval_granted,
             "second-outage": _second_outage,
         },
-        {"mode": "approve", "approval_timeout_seconds": 10},
+        policy={"mode": "approve", "approval_timeout_seconds": 10},
     ),
-    "a cluster is lost": Stage({"cluster-lost": _cluster_lost}),
-    "a region is lost": Stage({"region-lost": _region_lost}),
-    "no control plane of Route 53": Stage({"route53-control-plane-down": _route53_down}, name="route53-health-check"),
-    "two controllers": Stage({"two-controllers": _two_controllers, "second-start": _second_start}, controllers=2),
+    "a cluster is lost": Stage(stories={"cluster-lost": _cluster_lost}),
+    "a region is lost": Stage(stories={"region-lost": _region_lost}),
+    "no control plane of Route 53": Stage(
+        stories={"route53-control-plane-down": _route53_down}, name="route53-health-check"
+    ),
+    "two controllers": Stage(
+        stories={"two-controllers": _two_controllers, "second-start": _second_start}, controllers=2
+    ),
 }
 
 
@@ -152,7 +156,7 @@ def play(stage: Stage, directory: Path) -> Iterator[tuple[str, Ending]]:
     """
     policy = {"hold_seconds": HOLD_S, **stage.policy}
     settings = Settings(
-        directory, instances=1, watch=False, policy=policy, controllers=stage.controllers, name=stage.name
+        directory=directory, instances=1, watch=False, policy=policy, controllers=stage.controllers, name=stage.name
     )
     with World(settings) as world:
         scene = Scene(world)

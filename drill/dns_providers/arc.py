@@ -21,7 +21,7 @@ Document = dict[str, Any]
 RULE: Final = "arn:aws:route53-recovery-control::123456789012:controlpanel/c0/safetyrule/at-least-one"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class RoutingControls:
     """The controls' states by their ARNs, the record sets that they are the health of, and what the rule asserts.
     `wait_s`: for how long after an update the rule refuses another one (a rule's WaitPeriodMs)."""

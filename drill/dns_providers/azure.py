@@ -28,7 +28,7 @@ PROFILE_PATH: Final = (
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrafficManagerStandIn:
     """One profile. `operation_s`: how long a write takes; 0: it is done when it is answered. `hostname` is a CNAME of
     the profile's own name `fqdn`. `fails`: the next write comes to nothing;

@@ -30,7 +30,7 @@ _REASONS: Final = {
 }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class CloudDnsStandIn:
     """One zone. `operation_s`: how long a change is pending; `audience`: the workload identity provider's name;
     `account`: the service account whose token the API wants, if it wants one; `lacking`: its missing permissions."""

@@ -22,7 +22,7 @@ CONTROL: Final = "arn:aws:route53-recovery-control::123456789012:controlpanel/c0
 CLUSTER_REGIONS: Final = ("us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1", "ap-southeast-2")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DnsProvider:
     """How a name is held. `dns`: the plan's part; `server`: what the DNS server is told beside where AWS is;
     `stand_in` and `faults`: the provider's, where it is another than Route 53."""
@@ -36,7 +36,9 @@ class DnsProvider:
 @contextmanager
 def cloud_dns() -> Iterator[DnsProvider]:
     """It is a record of Google Cloud DNS."""
-    zone = CloudDnsStandIn("orders-zone", f"{ZONE}.", AUDIENCE, ACCOUNT, OPERATION_S)
+    zone = CloudDnsStandIn(
+        zone="orders-zone", dns_name=f"{ZONE}.", audience=AUDIENCE, account=ACCOUNT, operation_s=OPERATION_S
+    )
     zone.replace([rrset(HOSTNAME, dns_target(HOME), 5)])
     faults = no_faults()
     with served(zone.operations(), faults) as url:
@@ -49,7 +51,7 @@ def cloud_dns() -> Iterator[DnsProvider]:
             "ttl": 1,
             **dict.fromkeys(("api", "sts_api", "iam_api"), url),
         }
-        yield DnsProvider(described, {"records_url": f"{url}/records"}, zone, faults)
+        yield DnsProvider(dns=described, server={"records_url": f"{url}/records"}, stand_in=zone, faults=faults)
 
 
 @contextmanager
@@ -62,7 +64,12 @@ def traffic_manager(by: Literal["priority", "status"] = "priority") -> Iterator[
     if by == "status":
         endpoints[1]["properties"]["endpointStatus"] = "Disabled"
     profile = TrafficManagerStandIn(
-        "orders", "orders.trafficmanager.example", HOSTNAME, "the-controller", endpoints, operation_s=OPERATION_S
+        profile="orders",
+        fqdn="orders.trafficmanager.example",
+        hostname=HOSTNAME,
+        client_id="the-controller",
+        endpoints=endpoints,
+        operation_s=OPERATION_S,
     )
     faults = no_faults()
     with served(profile.operations(), faults) as url:
@@ -77,7 +84,7 @@ def traffic_manager(by: Literal["priority", "status"] = "priority") -> Iterator[
             "client_id": profile.client_id,
             **dict.fromkeys(("api", "login"), url),
         }
-        yield DnsProvider(described, {"records_url": f"{url}/records"}, profile, faults)
+        yield DnsProvider(dns=described, server={"records_url": f"{url}/records"}, stand_in=profile, faults=faults)
 
 
 @contextmanager
@@ -88,7 +95,7 @@ def routing_controls() -> Iterator[DnsProvider]:
         record(site, SetIdentifier=site, Failover=role, HealthCheckId=arns[site])
         for site, role in ((HOME, "PRIMARY"), (STANDBY, "SECONDARY"))
     ]
-    controls = RoutingControls({arns[HOME]: "On", arns[STANDBY]: "Off"}, records)
+    controls = RoutingControls(states={arns[HOME]: "On", arns[STANDBY]: "Off"}, records=records)
     ill, faults = no_faults(), no_faults()
     ill.arm(Fault(kind="status", status=503, times=None))
     with (
@@ -100,4 +107,4 @@ def routing_controls() -> Iterator[DnsProvider]:
         endpoints = [{"endpoint": url, "region": at} for url, at in zip(urls, CLUSTER_REGIONS, strict=True)]
         described = {"kind": "arc-routing-control", "cluster_endpoints": endpoints, "controls": arns}
         server = {"records_url": f"{data_plane}/records", "health_url": f"{data_plane}/health"}
-        yield DnsProvider(described, server, controls, faults)
+        yield DnsProvider(dns=described, server=server, stand_in=controls, faults=faults)

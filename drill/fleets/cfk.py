@@ -75,7 +75,7 @@ class CfkFleets:
         config = {
             "name": fleet.eks.name,
             "log_dir": str(self._logs / f"pods-{site}"),
-            "manifests": [gateway_resource(plan, HOME, fleet, NODES, self.size), service],
+            "manifests": [gateway_resource(plan, HOME, fleet=fleet, settings=NODES, replicas=self.size), service],
             "access": {"drill": "drill"},
             "rules": controller_rules(fleet),
             "lag_s": ACCEPTED_AFTER_S,

@@ -41,7 +41,7 @@ Stamp = tuple[int, int]
 """What tells one version of a file from the next."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InstanceConfig:
     """What the process is told beside its environment. Durations in seconds.
 

@@ -39,7 +39,7 @@ def route_of(gateway: Gateway, config: RouteConfig, counts: SwapCounts | None = 
     cluster, server = gateway.cluster_of(config)
     nodes = nodes_of(config, cluster)
     gate = _gate(gateway, config, counts or SwapCounts())
-    route = proxy.Route(address(server.endpoint), nodes.advertise, nodes.ports, gate)
+    route = proxy.Route(upstream=address(server.endpoint), advertise=nodes.advertise, ports=nodes.ports, gate=gate)
     if config.security.ssl is not None:
         route.enter = _secured(towards_clients(config.security.ssl), nodes)
     if server.ssl is not None or protocol(server.endpoint) in ("SSL", "SASL_SSL"):

@@ -27,7 +27,7 @@ class NoLogin(LookupError):
     """There are no credentials for the cluster; the client's login fails."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SwapCounts:
     """What an auth swap has done since the gateway started."""
 

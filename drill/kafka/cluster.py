@@ -135,7 +135,7 @@ async def run(config: ClusterConfig) -> None:
     bootstrap, *brokers = listen_on(1 + len(nodes), config.host.listen)
     advertised = {node: (host, port_of(port)) for node, port in zip(sorted(nodes), brokers, strict=True)}
     guard = Guard()
-    route = Route(nodes[min(nodes)], from_table(advertised), reach=Turns().reach, nodes=dict(nodes))
+    route = Route(upstream=nodes[min(nodes)], advertise=from_table(advertised), reach=Turns().reach, nodes=dict(nodes))
     route.gate = (lambda: Login(config.logins, guard)) if config.logins else (lambda: guard)
     if config.tls is not None:
         route.enter = _secured(config.tls)

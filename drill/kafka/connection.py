@@ -195,7 +195,9 @@ class Connection:
                 self.end("server_closed")
                 return b""
             if named:
-                changed = readdressed(request.api_key, request.version, frame, self._network.advertise, self._learn)
+                changed = readdressed(
+                    request.api_key, request.version, frame=frame, advertise=self._network.advertise, learn=self._learn
+                )
             elif request.api_key == API_VERSIONS:
                 changed = at_most(request.version, frame, NEWEST)
             if gated:

@@ -46,7 +46,7 @@ def from_table(table: Mapping[int, Address]) -> Advertise:
     return advertise
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Route:
     """Where a proxy forwards to, and what it advertises: clients reach node `n` at `advertise(n)`.
 
@@ -71,7 +71,7 @@ class Route:
         self.nodes.update(nodes)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Counts:
     """What has happened to a route's connections, by node or by cause."""
 

@@ -39,7 +39,7 @@ def refusal(api_key: int, version: int, frame: Bytes, error: ErrorCode) -> bytes
         schema = load_response_schema(api_key, version)
     except (UnknownAPIKey, UnknownEntity) as unknown:
         raise NoErrorAnswer(f"api key {api_key}, version {version}, is not known") from unknown
-    parts = _parts(schema, api_key, version, frame, error)
+    parts = _parts(schema, api_key, version=version, frame=frame, error=error)
     if not parts and "error_code" not in schema.__dataclass_fields__:
         raise NoErrorAnswer(f"{schema.__name__} version {version} has no error code")
     return response_to(frame, schema, _filled(schema, error, **parts))

@@ -45,7 +45,7 @@ class Refusal(Exception):
         }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Faults:
     """What the API does wrong, each so many times. `hangs`: a patch is done, its answer does not come."""
 
@@ -64,7 +64,7 @@ class Access:
     rules: Sequence[Rule]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Api:
     """The requests on one namespace of a cluster. `requests`: how often each verb was asked for on each resource."""
 
@@ -123,7 +123,7 @@ class Api:
             raise Refusal(401, "Unauthorized", "Unauthorized") from None
         group = kind.group if kind else ""
         name = request.path_params.get("name") or request.path_params.get("pod", "").partition(":")[0]
-        if not any(_allows(rule, verb, group, resource, name) for rule in self.access.rules):
+        if not any(_allows(rule, verb, group=group, resource=resource, name=name) for rule in self.access.rules):
             named = f' "{name}"' if name else ""
             raise Refusal(
                 403,

@@ -31,7 +31,7 @@ class Refused(ValueError):
     """A spec that the operator does not apply."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Behaviour:
     """What the operator does with a change. Durations in seconds. `refuses`: the message it refuses everything with.
 
@@ -44,7 +44,7 @@ class Behaviour:
     refuses: str = ""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Handled:
     """What the operator has done with one Gateway."""
 

@@ -111,11 +111,17 @@ class Cluster:
 
     def __init__(self, config: ClusterConfig) -> None:
         self.store = Store()
-        timing = Timing(config.ready_after_s, termination=config.termination_s, drain=config.drain_s)
-        self.pods = Pods(self.store, config.log_dir, config.licence, timing, config.zones)
-        self.operator = Operator(self.store, Behaviour(config.lag_s, config.canary_s, config.canary))
+        timing = Timing(ready_after=config.ready_after_s, termination=config.termination_s, drain=config.drain_s)
+        self.pods = Pods(self.store, config.log_dir, licence=config.licence, timing=timing, zones=config.zones)
+        self.operator = Operator(
+            self.store, Behaviour(lag_s=config.lag_s, canary_s=config.canary_s, canary=config.canary)
+        )
         self.api = Api(
-            self.store, self.pods, config.namespace, Access(config.name, config.access, config.rules), config.cfk
+            store=self.store,
+            pods=self.pods,
+            namespace=config.namespace,
+            access=Access(config.name, config.access, config.rules),
+            cfk=config.cfk,
         )
         self._controllers = (
             self.pods,

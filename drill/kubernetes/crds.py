@@ -28,7 +28,7 @@ class Invalid(ValueError):
     """An object that its definition, or an admission webhook, does not take."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kind:
     """A served kind. `group` is empty for the core."""
 
@@ -39,16 +39,16 @@ class Kind:
 
 
 KINDS: Final = (
-    Kind("", "v1", "pods", "Pod"),
-    Kind("", "v1", "services", "Service"),
-    Kind("", "v1", "configmaps", "ConfigMap"),
-    Kind("apps", "v1", "deployments", "Deployment"),
-    Kind("apps", "v1", "replicasets", "ReplicaSet"),
-    Kind("platform.confluent.io", "v1beta1", "gateways", "Gateway"),
-    Kind("kroxylicious.io", "v1alpha1", "kafkaproxies", "KafkaProxy"),
-    Kind("kroxylicious.io", "v1alpha1", "kafkaproxyingresses", "KafkaProxyIngress"),
-    Kind("kroxylicious.io", "v1alpha1", "kafkaservices", "KafkaService"),
-    Kind("kroxylicious.io", "v1alpha1", "virtualkafkaclusters", "VirtualKafkaCluster"),
+    Kind(group="", version="v1", plural="pods", kind="Pod"),
+    Kind(group="", version="v1", plural="services", kind="Service"),
+    Kind(group="", version="v1", plural="configmaps", kind="ConfigMap"),
+    Kind(group="apps", version="v1", plural="deployments", kind="Deployment"),
+    Kind(group="apps", version="v1", plural="replicasets", kind="ReplicaSet"),
+    Kind(group="platform.confluent.io", version="v1beta1", plural="gateways", kind="Gateway"),
+    Kind(group="kroxylicious.io", version="v1alpha1", plural="kafkaproxies", kind="KafkaProxy"),
+    Kind(group="kroxylicious.io", version="v1alpha1", plural="kafkaproxyingresses", kind="KafkaProxyIngress"),
+    Kind(group="kroxylicious.io", version="v1alpha1", plural="kafkaservices", kind="KafkaService"),
+    Kind(group="kroxylicious.io", version="v1alpha1", plural="virtualkafkaclusters", kind="VirtualKafkaCluster"),
 )
 
 

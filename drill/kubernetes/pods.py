@@ -32,7 +32,7 @@ ZONE: Final = "topology.kubernetes.io/zone"
 _VERSION: Final = re.compile(r":(\d+\.\d+\.\d+)")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Running:
     """A pod's process, once it is up, and its mounted file."""
 
@@ -53,7 +53,7 @@ class Running:
         return tuple(port for name, first in ready["routes"].items() for port in (first, *ready["brokers"][name]))
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Timing:
     """How long things take, in seconds. A real gateway is Ready 30 to 40 s after its start."""
 
@@ -110,7 +110,9 @@ class Pods:
         file.parent.mkdir(parents=True, exist_ok=True)
         text = self._config_of(spec)
         file.write_text(text)
-        self._running[name] = Running(name, file, text, self._pool.submit(self._spawn, name, file, spec))
+        self._running[name] = Running(
+            pod=name, file=file, mounted=text, starting=self._pool.submit(self._spawn, name, file, spec)
+        )
 
     def terminate(self, name: str) -> None:
         """Delete a pod: it is out of its Services at once, and its process ends a little later."""

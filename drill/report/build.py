@@ -27,7 +27,7 @@ from drill.report.rto import Milestones, split_rto
 Settings = Mapping[str, str | int | float | bool]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ControllerFigures:
     """What the controller itself says of the execution, from its report in the ledger. Times: seconds since 1970."""
 
@@ -41,7 +41,7 @@ class ControllerFigures:
     partitions: Mapping[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """What the drill saw of a run, besides the clients' logs. Times of steps and moments: seconds since 1970."""
 
@@ -175,14 +175,20 @@ def _comparisons(controller: ControllerFigures, account: Account, total: float |
             measured=account.lost,
             difference=None,
         ),
-        _comparison("consumed twice, at most", "bounded", "records", controller.read_again, account.duplicates),
-        _comparison("outage to recovery", "measured", "s", controller.recovery_s, total),
+        _comparison(
+            "consumed twice, at most",
+            "bounded",
+            unit="records",
+            controller=controller.read_again,
+            measured=account.duplicates,
+        ),
+        _comparison("outage to recovery", "measured", unit="s", controller=controller.recovery_s, measured=total),
         _comparison(
             "start of the outage, after the kill",
             "observed",
-            "s",
-            _since(controller.outage_started_at, account.killed_at),
-            0.0,
+            unit="s",
+            controller=_since(controller.outage_started_at, account.killed_at),
+            measured=0.0,
         ),
     ]
 

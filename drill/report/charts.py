@@ -39,7 +39,7 @@ STEADY_MULTIPLE = 2.6
 SHORTEST_BAR_PX = 4.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Size:
     """A chart's width, the margin on its left for the names of steps, and its font's size, all in pixels."""
 
@@ -54,8 +54,8 @@ class Size:
         return replace(self, margin=max(60, round(longest * self.font * 0.62) + 10))
 
 
-WIDE = Size("wide", 1040, 12)
-NARROW = Size("narrow", 380, 10.5)
+WIDE = Size(name="wide", width=1040, font=12)
+NARROW = Size(name="narrow", width=380, font=10.5)
 
 
 def timeline(report: Report, size: Size) -> str:
@@ -85,7 +85,7 @@ def timeline(report: Report, size: Size) -> str:
             [r.consumed_from_standby for r in rates],
         ),
     ):
-        _traffic(axis, x, lost, standby, steady, size)
+        _traffic(axis, x, lost=lost, standby=standby, steady=steady, size=size)
         axis.set_title(title, loc="left", fontsize=size.font, color=QUIET, pad=6)
     _marks(axes, report, size)
     _gap(axes[1], report, size)

@@ -22,7 +22,7 @@ EXPLAINED = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Part:
     """A part of the RTO: its name, what happens in it, its seconds and its share of the total in percent."""
 
@@ -36,7 +36,12 @@ def parts(report: Report) -> list[Part]:
     """The parts of the RTO in their order."""
     total = report.rto.total or sum(getattr(report.rto, name) or 0.0 for name in EXPLAINED)
     return [
-        Part(name, what, (value := getattr(report.rto, name)), 100 * (value or 0.0) / total if total else 0.0)
+        Part(
+            name=name,
+            what=what,
+            seconds=(value := getattr(report.rto, name)),
+            share=100 * (value or 0.0) / total if total else 0.0,
+        )
         for name, what in EXPLAINED.items()
     ]
 

@@ -17,7 +17,7 @@ MARKS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Milestones:
     """When each part of the recovery was over, in seconds since 1970; None if that was not seen."""
 

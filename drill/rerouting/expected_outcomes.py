@@ -9,7 +9,7 @@ from typing import Final
 from drill.fleets import FleetKind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ending:
     """What there is to see once a scenario is over.
 
@@ -24,7 +24,7 @@ class Ending:
     clients: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One scenario with one kind of fleet: its name, what happens in it, and its ending."""
 
@@ -41,84 +41,88 @@ STALE: Final = "east's cluster hangs; its gateways hold clients' connections wit
 REGION: Final = "the whole of east is lost, the API of its fleet with it"
 TO_WEST: Final = "6 of 6 new ones led to west"
 WITHOUT_FAILOVER: Final = Ending(
-    NOTHING,
-    "east",
-    "east: as it was, 2 of 3 instances of before; west: as it was, 3 of 3 instances of before",
-    "6 of 6 new ones led to east",
+    executions=NOTHING,
+    active="east",
+    fleets="east: as it was, 2 of 3 instances of before; west: as it was, 3 of 3 instances of before",
+    clients="6 of 6 new ones led to east",
 )
 REPLACED: Final = "west: to west by replace, 0 of {0} instances of before"
 RELOADED: Final = "west: to west by hot reload, {0} of {0} instances of before"
 TABLE: Final = (
-    Row("zone-lost", "ecs", ZONE, WITHOUT_FAILOVER),
-    Row("zone-lost", "cfk", ZONE, WITHOUT_FAILOVER),
+    Row(scenario="zone-lost", fleet="ecs", happens=ZONE, ending=WITHOUT_FAILOVER),
+    Row(scenario="zone-lost", fleet="cfk", happens=ZONE, ending=WITHOUT_FAILOVER),
     Row(
-        "stale-connections",
-        "ecs",
-        STALE,
-        Ending(
-            DONE,
-            "west",
-            f"east: to west by replace, 0 of 3 instances of before; {REPLACED.format(3)}",
-            f"6 of 6 stale connections ended, {TO_WEST}",
+        scenario="stale-connections",
+        fleet="ecs",
+        happens=STALE,
+        ending=Ending(
+            executions=DONE,
+            active="west",
+            fleets=f"east: to west by replace, 0 of 3 instances of before; {REPLACED.format(3)}",
+            clients=f"6 of 6 stale connections ended, {TO_WEST}",
         ),
     ),
     Row(
-        "stale-connections",
-        "ecs-blue-green",
-        STALE,
-        Ending(
-            DONE,
-            "west",
-            "east: to west by blue/green, 1 of 2 instances of before;"
+        scenario="stale-connections",
+        fleet="ecs-blue-green",
+        happens=STALE,
+        ending=Ending(
+            executions=DONE,
+            active="west",
+            fleets="east: to west by blue/green, 1 of 2 instances of before;"
             " west: to west by blue/green, 1 of 2 instances of before",
-            f"6 of 6 stale connections ended, {TO_WEST}",
+            clients=f"6 of 6 stale connections ended, {TO_WEST}",
         ),
     ),
     Row(
-        "stale-connections",
-        "cfk",
-        STALE,
-        Ending(
-            DONE,
-            "west",
-            f"east: to west by hot reload, 3 of 3 instances of before; {RELOADED.format(3)}",
-            f"6 of 6 stale connections ended, {TO_WEST}",
+        scenario="stale-connections",
+        fleet="cfk",
+        happens=STALE,
+        ending=Ending(
+            executions=DONE,
+            active="west",
+            fleets=f"east: to west by hot reload, 3 of 3 instances of before; {RELOADED.format(3)}",
+            clients=f"6 of 6 stale connections ended, {TO_WEST}",
         ),
     ),
     Row(
-        "fleet-api-gone",
-        "ecs",
-        REGION,
-        Ending(DONE, "west", f"east: out of reach; {REPLACED.format(2)}", TO_WEST),
+        scenario="fleet-api-gone",
+        fleet="ecs",
+        happens=REGION,
+        ending=Ending(
+            executions=DONE, active="west", fleets=f"east: out of reach; {REPLACED.format(2)}", clients=TO_WEST
+        ),
     ),
     Row(
-        "fleet-api-gone",
-        "cfk",
-        REGION,
-        Ending(DONE, "west", f"east: out of reach; {RELOADED.format(2)}", TO_WEST),
+        scenario="fleet-api-gone",
+        fleet="cfk",
+        happens=REGION,
+        ending=Ending(
+            executions=DONE, active="west", fleets=f"east: out of reach; {RELOADED.format(2)}", clients=TO_WEST
+        ),
     ),
     Row(
-        "one-never-reloads",
-        "cfk",
-        "east's cluster is lost; one of west's two pods never sees its new configuration, and is replaced",
-        Ending(
-            DONE,
-            "west",
-            "east: to west by hot reload, 2 of 2 instances of before;"
+        scenario="one-never-reloads",
+        fleet="cfk",
+        happens="east's cluster is lost; one of west's two pods never sees its new configuration, and is replaced",
+        ending=Ending(
+            executions=DONE,
+            active="west",
+            fleets="east: to west by hot reload, 2 of 2 instances of before;"
             " west: to west by hot reload, 1 of 2 instances of before",
-            TO_WEST,
+            clients=TO_WEST,
         ),
     ),
     Row(
-        "unlicensed",
-        "cfk",
-        "east's cluster is lost; the operator reports success, but no pod's licence allows a hot reload",
-        Ending(
-            DONE,
-            "west",
-            "east: to west by hot reload, 0 of 2 instances of before;"
+        scenario="unlicensed",
+        fleet="cfk",
+        happens="east's cluster is lost; the operator reports success, but no pod's licence allows a hot reload",
+        ending=Ending(
+            executions=DONE,
+            active="west",
+            fleets="east: to west by hot reload, 0 of 2 instances of before;"
             " west: to west by hot reload, 0 of 2 instances of before",
-            TO_WEST,
+            clients=TO_WEST,
         ),
     ),
 )

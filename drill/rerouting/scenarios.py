@@ -66,7 +66,7 @@ class Play:
         if end.executions:
             self.try_now()
         fleets = "; ".join(f"{site}: {self._fleet(site)}" for site in SITES)
-        return Ending(end.executions, end.active, fleets, ", ".join(self._clients))
+        return Ending(executions=end.executions, active=end.active, fleets=fleets, clients=", ".join(self._clients))
 
     def _fleet(self, site: str) -> str:
         failover = self._account.failover()
@@ -137,7 +137,7 @@ def _both_look_twice(scene: Scene) -> None:
     scene.look()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """A world, and the stories that are played on it, by the names of their rows."""
 
@@ -151,14 +151,14 @@ class Stage:
 CONNECTED: Final[Mapping[str, Story]] = {"zone-lost": _zone_lost, "stale-connections": _stale_connections}
 IMPATIENT: Final = {"reload_within_seconds": RELOAD_WITHIN_S}
 STAGES: Final = {
-    "ecs": Stage("ecs", CONNECTED, instances=3),
-    "ecs, out of reach": Stage("ecs", {"fleet-api-gone": _region_lost}),
-    "ecs-blue-green": Stage("ecs-blue-green", {"stale-connections": _stale_connections}, instances=1),
-    "cfk": Stage("cfk", CONNECTED, instances=3),
-    "cfk, out of reach": Stage("cfk", {"fleet-api-gone": _region_lost}),
-    "cfk, one stuck": Stage("cfk", {"one-never-reloads": _one_never_reloads}, fleet_fields=IMPATIENT),
+    "ecs": Stage(fleet="ecs", stories=CONNECTED, instances=3),
+    "ecs, out of reach": Stage(fleet="ecs", stories={"fleet-api-gone": _region_lost}),
+    "ecs-blue-green": Stage(fleet="ecs-blue-green", stories={"stale-connections": _stale_connections}, instances=1),
+    "cfk": Stage(fleet="cfk", stories=CONNECTED, instances=3),
+    "cfk, out of reach": Stage(fleet="cfk", stories={"fleet-api-gone": _region_lost}),
+    "cfk, one stuck": Stage(fleet="cfk", stories={"one-never-reloads": _one_never_reloads}, fleet_fields=IMPATIENT),
     "cfk, unlicensed": Stage(
-        "cfk", {"unlicensed": _cluster_lost}, fleet_fields=IMPATIENT, kubernetes={"licence": "trial"}
+        fleet="cfk", stories={"unlicensed": _cluster_lost}, fleet_fields=IMPATIENT, kubernetes={"licence": "trial"}
     ),
 }
 
@@ -171,7 +171,7 @@ def play(stage: Stage, directory: Path) -> Iterator[tuple[str, Ending]]:
         WorldNotUp, ChildFailed
     """
     settings = Settings(
-        directory,
+        directory=directory,
         instances=stage.instances,
         fleet=stage.fleet,
         watch=False,

@@ -50,7 +50,7 @@ def compare(directory: Path, build: Path | None = None, *, fresh: bool) -> Itera
 
 def _quiet_world(directory: Path, host: Host) -> World:
     """Nothing but the samples acts in it: no schedule, no alarm."""
-    return World(Settings(directory, watch=False, alarms=False, host=host))
+    return World(Settings(directory=directory, watch=False, alarms=False, host=host))
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if "requestContext" in event:
         return _by_link(event)
     request = read(DirectAnswer, event)
-    return asdict(_answered(request.plan, request.execution, request.answer, request.by, request.why))
+    return asdict(_answered(request.plan, request.execution, reply=request.answer, by=request.by, why=request.why))
 
 
 def _by_link(event: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,9 @@ def _by_link(event: dict[str, Any]) -> dict[str, Any]:
         button, by = form.get("answer"), form.get("by", "").strip()
         if button not in get_args(Answer) or not by:
             return _page(400, "No answer was taken", "<p>Say who you are, and press one of the two buttons.</p>")
-        answered = _answered(question.plan, question.execution, cast("Answer", button), by, form.get("why", ""))
+        answered = _answered(
+            question.plan, question.execution, reply=cast("Answer", button), by=by, why=form.get("why", "")
+        )
     except Refused as error:
         return _page(403, "No answer was taken", f"<p>{escape(str(error))}</p>")
     except TransientError as error:
@@ -85,7 +87,7 @@ def _by_link(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answered(plan: str, execution: str, reply: Answer, by: str, why: str) -> Answered:
-    answered = answer(_ledger(), plan, execution, reply, by[:100], why[:500])
+    answered = answer(_ledger(), plan, execution=execution, reply=reply, by=by[:100], why=why[:500])
     logger.info("answered", plan=plan, execution=execution, **asdict(answered))
     return answered
 

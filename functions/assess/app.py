@@ -46,7 +46,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     evidence = Evidence(
         lost_site=execution.from_site,
         standby_site=execution.to_site,
-        signals=merge_observation(book, plan.name, stored, view, plan.policy.probe_max_age_seconds),
+        signals=merge_observation(book, plan.name, stored=stored, view=view, gap=plan.policy.probe_max_age_seconds),
         probes=view.probes,
         lag=trailing(mirrors),
         mirrors_by_status=None if by_link is None else by_status(mirrors),

@@ -23,7 +23,7 @@ from failover.plan.model import Plan
 NAMED: Final = 20
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, kw_only=True)
 class Ahead:
     """A committed offset beyond the end of its partition."""
 
@@ -148,7 +148,7 @@ def _ahead(plan: Plan, site: str, groups: Iterable[str], ends: Offsets) -> tuple
             continue
         for spot, offset in offsets.by_partition.items():
             if offset > ends.by_partition.get(spot, offset):
-                ahead.append(Ahead(group, spot, offset, ends.by_partition[spot]))
+                ahead.append(Ahead(group=group, spot=spot, committed=offset, log_end=ends.by_partition[spot]))
         if offsets.unknown:
             untold.unknown[group] = f"group {group}: {'; '.join(_in_lines(offsets.unknown)[:NAMED])}"
         if offsets.refused:

@@ -117,7 +117,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "by": start.by,
         "reason": start.reason,
     }
-    book.record_step(execution, "claim", "done", observed, started)
+    book.record_step(execution, "claim", status="done", observed=observed, started=started)
     logger.info("claimed", extra={"plan": plan.name, "execution": name, **observed})
     return {
         "execution": execution.as_state(),

@@ -77,7 +77,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
     steps = book.steps(execution)
     promoting = any(record.step == "promote_mirrors" for record in steps) and not execution.dry_run
     loss = _loss(request, book) if promoting else None
-    report = execution_report(plan, execution, request.outcome, request.why, steps, loss)
+    report = execution_report(plan, execution, outcome=request.outcome, why=request.why, steps=steps, loss=loss)
     before = predecessors(book, execution)
     clients_at = where_the_name_leads(plan, steps) if before and request.outcome == "stood-down" else None
     moved = clients_at if clients_at == execution.to_site else None

@@ -32,7 +32,7 @@ class PromoteRequest(Request):
     last_chance: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Unpromoted:
     """A mirror that is not STOPPED, on its link; `mirror` None: it was in the inventory and is listed no more."""
 
@@ -103,12 +103,12 @@ def _unpromoted(by_link: dict[MirrorLink, list[Mirror]], expected: Inventory) ->
     here = {mirror.topic for mirrors in by_link.values() for mirror in mirrors}
     pending = {topic for topic, entry in expected.items() if entry.status == PENDING_STOPPED}
     unpromoted = [
-        Unpromoted(mirror.topic, link, mirror, mirror.topic in pending)
+        Unpromoted(topic=mirror.topic, link=link, mirror=mirror, was_pending=mirror.topic in pending)
         for link, mirrors in by_link.items()
         for mirror in mirrors
         if mirror.status != STOPPED
     ]
-    return unpromoted + [Unpromoted(topic, None, None) for topic in sorted(expected.keys() - here)]
+    return unpromoted + [Unpromoted(topic=topic, link=None, mirror=None) for topic in sorted(expected.keys() - here)]
 
 
 def _ask(unpromoted: list[Unpromoted], *, validate_only: bool) -> tuple[list[Rejection], list[str]]:

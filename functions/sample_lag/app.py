@@ -65,7 +65,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if due:
         table = f"lag-{plan.other(state.active)}"
         before = load_plan_table(book, plan.name, table)
-        after = to_rows(sampled(from_rows(before), mirrors, watch, now, source_answers))
+        after = to_rows(sampled(from_rows(before), mirrors, watch=watch, now=now, source_answers=source_answers))
         if after != before:
             save_plan_table(book, plan.name, table, after)
     watch = watch.after(source_answers, now, sampled=due)

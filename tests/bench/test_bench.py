@@ -34,11 +34,11 @@ REPORT: dict[str, Any] = {
     ],
 )
 def test_a_result_is_held_against_its_limit(value: float | None, limit: float | None, at_least: bool, ok: bool) -> None:
-    assert Result("name", value, "s", limit, at_least).ok is ok
+    assert Result(name="name", value=value, unit="s", limit=limit, at_least=at_least).ok is ok
 
 
 def test_results_are_written_and_a_broken_limit_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results = [Result("fast", 1.0, "s", 2), Result("slow", 3.0, "s", 2)]
+    results = [Result(name="fast", value=1.0, unit="s", limit=2), Result(name="slow", value=3.0, unit="s", limit=2)]
     monkeypatch.setattr(bench, "BENCHMARKS", {"some": lambda: results})
     with pytest.raises(typer.Exit) as exit_:
         bench.main(None, tmp_path / "results.json")
@@ -55,7 +55,9 @@ def test_what_could_not_be_measured_is_not_ok_and_the_rest_goes_on(
     def broken() -> list[Result]:
         raise NotMeasured("no [drill] here")
 
-    monkeypatch.setattr(bench, "BENCHMARKS", {"broken": broken, "some": lambda: [Result("fast", 1.0, "s", 2)]})
+    monkeypatch.setattr(
+        bench, "BENCHMARKS", {"broken": broken, "some": lambda: [Result(name="fast", value=1.0, unit="s", limit=2)]}
+    )
     with pytest.raises(typer.Exit):
         bench.main(None, tmp_path / "results.json")
     written = json.loads((tmp_path / "results.json").read_text())

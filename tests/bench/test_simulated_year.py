@@ -32,7 +32,9 @@ def test_a_policy_that_only_looks_on_misses_every_outage() -> None:
 
 
 def test_an_outage_of_both_sites_is_left_alone() -> None:
-    troubles = [Trouble(at, 5000, site, EVERYTHING) for at, site in ((1000, "west"), (1100, HOME))]
+    troubles = [
+        Trouble(start=at, end=5000, site=site, services=EVERYTHING) for at, site in ((1000, "west"), (1100, HOME))
+    ]
     assert simulate(POLICIES["fast path"], troubles).failovers == 0
 
 

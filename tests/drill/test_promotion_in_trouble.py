@@ -109,7 +109,7 @@ class Failover:
 @contextmanager
 def failover(tmp_path: Path, **settings: Any) -> Iterator[Failover]:
     chosen = {"instances": 1, "watch": False, "stop_delay_s": 1.5} | settings
-    with World(Settings(tmp_path, **chosen)) as world:
+    with World(Settings(directory=tmp_path, **chosen)) as world:
         yield Failover(world)
 
 

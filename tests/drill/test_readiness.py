@@ -21,7 +21,7 @@ LIMIT_S = 60.0
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(Settings(tmp_path_factory.mktemp("world"))) as world:
+    with World(Settings(directory=tmp_path_factory.mktemp("world"))) as world:
         bootstrap = world.cluster(fixture_plan.HOME)["bootstrap"]
         producer = Producer({"bootstrap.servers": bootstrap})
         for topic in fixture_plan.TOPICS:

@@ -39,7 +39,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    settings = Settings(tmp_path_factory.mktemp("world"), host=Host(ELSEWHERE, ELSEWHERE))
+    settings = Settings(directory=tmp_path_factory.mktemp("world"), host=Host(ELSEWHERE, ELSEWHERE))
     with World(settings) as world:
         yield world
 

@@ -31,8 +31,12 @@ def cluster(tmp_path: Path) -> Iterator[Child]:
 def plan(cluster: Child, probed: bool = True) -> Plan:
     at = str(cluster.ready["bootstrap"])
     sites = {
-        "east": fixture_plan.SiteAddresses(cluster.ready["cluster_id"], at, f"http://{NOBODY}", at),
-        "west": fixture_plan.SiteAddresses("lkc-west", NOBODY, f"http://{NOBODY}", at),
+        "east": fixture_plan.SiteAddresses(
+            cluster_id=cluster.ready["cluster_id"], bootstrap=at, rest=f"http://{NOBODY}", balancer=at
+        ),
+        "west": fixture_plan.SiteAddresses(
+            cluster_id="lkc-west", bootstrap=NOBODY, rest=f"http://{NOBODY}", balancer=at
+        ),
     }
     document = fixture_plan.plan_document(sites, client_bootstrap=at, nameserver=NOBODY, zone_id="Z1", policy={})
     document["clients"]["canary_probe"] = probed

@@ -198,7 +198,14 @@ def test_a_kafka_client_logs_in_with_a_token_it_gets_itself(
 ) -> None:
     endpoint, asked = provider
     front = broker(lambda mechanism, said: mechanism == "OAUTHBEARER")
-    client = OAuthClient("the-client", "cl13nt", endpoint, "kafka", "lkc-west01", "pool-1")
+    client = OAuthClient(
+        client_id="the-client",
+        client_secret="cl13nt",
+        token_endpoint=endpoint,
+        scope="kafka",
+        logical_cluster="lkc-west01",
+        identity_pool_id="pool-1",
+    )
     assert cluster_id(settings(front.bootstrap, "SASL_PLAINTEXT", client))
     assert asked[0] == ("the-client:cl13nt", b"grant_type=client_credentials&scope=kafka")
     said = front.said[0][1].decode()
@@ -224,7 +231,7 @@ def test_a_client_that_its_provider_refuses_is_told_without_its_secret(
     broker: Callable[..., SaslBroker], provider: tuple[str, list[tuple[str, bytes]]]
 ) -> None:
     front = broker(lambda mechanism, said: True)
-    client = OAuthClient("the-client", "wr0ng", provider[0])
+    client = OAuthClient(client_id="the-client", client_secret="wr0ng", token_endpoint=provider[0])
     with pytest.raises(KafkaUnauthorized, match=r"invalid_client.*the-client:\*\*\*") as error:
         cluster_id(settings(front.bootstrap, "SASL_PLAINTEXT", client), 1.0)
     assert "wr0ng" not in str(error.value)

@@ -56,9 +56,14 @@ class Site:
     def plan(self) -> Plan:
         sites = {
             "east": fixture_plan.SiteAddresses(
-                self.cluster_id, self.broker.bootstrap, "http://127.0.0.1:9", self.plain
+                cluster_id=self.cluster_id,
+                bootstrap=self.broker.bootstrap,
+                rest="http://127.0.0.1:9",
+                balancer=self.plain,
             ),
-            "west": fixture_plan.SiteAddresses("lkc-west", self.plain, "http://127.0.0.1:9", self.plain),
+            "west": fixture_plan.SiteAddresses(
+                cluster_id="lkc-west", bootstrap=self.plain, rest="http://127.0.0.1:9", balancer=self.plain
+            ),
         }
         document = fixture_plan.plan_document(
             sites, client_bootstrap=self.plain, nameserver="127.0.0.1:9", zone_id="Z1", policy={}, anchors=()

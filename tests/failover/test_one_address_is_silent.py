@@ -58,8 +58,12 @@ def black_hole() -> Iterator[Callable[[int], str]]:
 def plan(cluster: str, east: str, west: str) -> Plan:
     """Both sites on these addresses, with a REST API that nobody serves."""
     sites = {
-        "east": fixture_plan.SiteAddresses(cluster, east, "http://127.0.0.1:9", west),
-        "west": fixture_plan.SiteAddresses("lkc-west", west, "http://127.0.0.1:9", west),
+        "east": fixture_plan.SiteAddresses(
+            cluster_id=cluster, bootstrap=east, rest="http://127.0.0.1:9", balancer=west
+        ),
+        "west": fixture_plan.SiteAddresses(
+            cluster_id="lkc-west", bootstrap=west, rest="http://127.0.0.1:9", balancer=west
+        ),
     }
     document = fixture_plan.plan_document(
         sites, client_bootstrap=west, nameserver="127.0.0.1:9", zone_id="Z1", policy={}, anchors=()

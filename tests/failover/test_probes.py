@@ -66,7 +66,8 @@ def secured(tmp_path: Path) -> Iterator[Callable[..., str]]:
 def plan(east: str = NOBODY, west: str = NOBODY, anchors: tuple[str, ...] = (), clients: str = "PLAINTEXT") -> Plan:
     """The drill's plan, everything of a site at one address, without credentials."""
     sites = {
-        site: fixture_plan.SiteAddresses(site, at, f"http://{at}", at) for site, at in (("east", east), ("west", west))
+        site: fixture_plan.SiteAddresses(cluster_id=site, bootstrap=at, rest=f"http://{at}", balancer=at)
+        for site, at in (("east", east), ("west", west))
     }
     document = fixture_plan.plan_document(
         sites, client_bootstrap=NOBODY, nameserver=NOBODY, zone_id="Z1", policy={}, anchors=anchors

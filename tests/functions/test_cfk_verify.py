@@ -53,8 +53,12 @@ def plan_text(standby: Site) -> str:
     balancer = f"127.0.0.1:{standby.balancer.ready['port']}"
     kafka = standby.kafka.ready
     addresses = {
-        "east": fixture_plan.SiteAddresses("lkc-east", "127.0.0.1:9", "http://127.0.0.1:9", balancer),
-        "west": fixture_plan.SiteAddresses(kafka["cluster_id"], kafka["bootstrap"], "http://127.0.0.1:9", balancer),
+        "east": fixture_plan.SiteAddresses(
+            cluster_id="lkc-east", bootstrap="127.0.0.1:9", rest="http://127.0.0.1:9", balancer=balancer
+        ),
+        "west": fixture_plan.SiteAddresses(
+            cluster_id=kafka["cluster_id"], bootstrap=kafka["bootstrap"], rest="http://127.0.0.1:9", balancer=balancer
+        ),
     }
     document = fixture_plan.plan_document(
         addresses, client_bootstrap=balancer, nameserver="127.0.0.1:9", zone_id="Z", policy={}

@@ -118,7 +118,9 @@ def world(aws: Callable[..., Any], aws_endpoint: str, tmp_path: Path) -> Iterato
     silent = socket.create_server(("127.0.0.1", 0))  # in place of both clusters: it takes connections, and says nothing
     kafka = f"127.0.0.1:{silent.getsockname()[1]}"
     addresses = {
-        site: fixture_plan.SiteAddresses(f"lkc-{site}", kafka, "http://127.0.0.1:9", address)
+        site: fixture_plan.SiteAddresses(
+            cluster_id=f"lkc-{site}", bootstrap=kafka, rest="http://127.0.0.1:9", balancer=address
+        )
         for site in ("east", "west")
     }
     fleets = EcsBlueGreenFleets(aws, 1, lambda _: None)

@@ -77,9 +77,14 @@ def world(
         stack.callback(balancer.stop)
         address = f"127.0.0.1:{balancer.ready['port']}"
         addresses = {
-            "east": fixture_plan.SiteAddresses("lkc-east", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9"),
+            "east": fixture_plan.SiteAddresses(
+                cluster_id="lkc-east", bootstrap="127.0.0.1:9", rest="http://127.0.0.1:9", balancer="127.0.0.1:9"
+            ),
             "west": fixture_plan.SiteAddresses(
-                kafka.ready["cluster_id"], kafka.ready["bootstrap"], "http://127.0.0.1:9", address
+                cluster_id=kafka.ready["cluster_id"],
+                bootstrap=kafka.ready["bootstrap"],
+                rest="http://127.0.0.1:9",
+                balancer=address,
             ),
         }
         document = fixture_plan.plan_document(

@@ -43,7 +43,9 @@ def plan_text(aws_endpoint: str, zone: str, tmp_path: Path) -> Iterator[str]:
     config = {"aws_endpoint": aws_endpoint, "zone_id": zone}
     server = spawn("drill.network.dns_server", config, log=tmp_path / "dns.log")
     addresses = {
-        site: fixture_plan.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
+        site: fixture_plan.SiteAddresses(
+            cluster_id=f"lkc-{site}", bootstrap="127.0.0.1:9", rest="http://127.0.0.1:9", balancer="127.0.0.1:9"
+        )
         for site in ("east", "west")
     }
     document = fixture_plan.plan_document(

@@ -93,7 +93,9 @@ def policy() -> dict[str, Any]:
 def plan_text(rest: Rest, policy: dict[str, Any], links: list[str]) -> str:
     nowhere = "127.0.0.1:9"
     addresses = {
-        site: fixture_plan.SiteAddresses(f"lkc-{site}01", nowhere, rest.child.ready["url"], nowhere)
+        site: fixture_plan.SiteAddresses(
+            cluster_id=f"lkc-{site}01", bootstrap=nowhere, rest=rest.child.ready["url"], balancer=nowhere
+        )
         for site in ("east", "west")
     }
     plan = fixture_plan.plan_document(

@@ -104,13 +104,17 @@ def plan_text(sites: Sites, policy: dict[str, Any]) -> str:
     """The drill's plan, with what of it these tests have running."""
     addresses = {
         "east": fixture_plan.SiteAddresses(
-            sites.east.ready["cluster_id"], "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9"
+            cluster_id=sites.east.ready["cluster_id"],
+            bootstrap="127.0.0.1:9",
+            rest="http://127.0.0.1:9",
+            balancer="127.0.0.1:9",
         ),
         "west": fixture_plan.SiteAddresses(
-            sites.west.ready["cluster_id"],
-            sites.west.ready["bootstrap"],
-            sites.rest.ready["url"],
-            sites.west.ready["bootstrap"].split(",")[0],  # a gateway that takes connections; nobody goes through it
+            cluster_id=sites.west.ready["cluster_id"],
+            bootstrap=sites.west.ready["bootstrap"],
+            rest=sites.rest.ready["url"],
+            # A gateway that takes connections; nobody goes through it.
+            balancer=sites.west.ready["bootstrap"].split(",")[0],
         ),
     }
     document = fixture_plan.plan_document(

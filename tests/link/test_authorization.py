@@ -41,7 +41,14 @@ def token(value: str, **more: object) -> Reply:
 
 @pytest.fixture
 def client(provider: Scripted) -> OAuthClient:
-    return OAuthClient("the-client", "cl13nt-s3cr3t", f"{provider.url}/token", "kafka", "lkc-west01", "pool-1")
+    return OAuthClient(
+        client_id="the-client",
+        client_secret="cl13nt-s3cr3t",
+        token_endpoint=f"{provider.url}/token",
+        scope="kafka",
+        logical_cluster="lkc-west01",
+        identity_pool_id="pool-1",
+    )
 
 
 @pytest.fixture

@@ -114,7 +114,9 @@ def test_oauth_from_the_token_to_the_verb(start: Callable[..., StandIn]) -> None
     with pytest.raises(LinkRejected):
         west.link.mirrors()
     token_url = west.rest.ready["token_url"]
-    secret.held = OAuthClient("the-client", "cl13nt", token_url, identity_pool_id="pool-1")
+    secret.held = OAuthClient(
+        client_id="the-client", client_secret="cl13nt", token_endpoint=token_url, identity_pool_id="pool-1"
+    )
     assert len(west.link.mirrors()) == 2
     httpx.delete(token_url).raise_for_status()
     assert west.link.fail_over(TOPICS) == [], "a token that was revoked is renewed within the call"
@@ -128,7 +130,7 @@ def test_oauth_from_the_token_to_the_verb(start: Callable[..., StandIn]) -> None
 
 def test_oauth_tokens_that_live_for_a_second(start: Callable[..., StandIn]) -> None:
     west = start(HeldSecret(ApiKey("", "")), oauth={"client_id": "c", "client_secret": "s", "expires_s": 1})
-    secret = HeldSecret(OAuthClient("c", "s", west.rest.ready["token_url"]))
+    secret = HeldSecret(OAuthClient(client_id="c", client_secret="s", token_endpoint=west.rest.ready["token_url"]))
     west.cluster.calls._auth._secret = secret  # type: ignore
     until = time.monotonic() + 3
     while time.monotonic() < until:

@@ -108,7 +108,9 @@ def name_server(aws_endpoint: str, zone: str, held: DnsProvider, checkers: str, 
 @pytest.fixture
 def plan_text(held: DnsProvider, name_server: str, zone: str) -> str:
     addresses = {
-        site: fixture_plan.SiteAddresses(f"lkc-{site}", "127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9")
+        site: fixture_plan.SiteAddresses(
+            cluster_id=f"lkc-{site}", bootstrap="127.0.0.1:9", rest="http://127.0.0.1:9", balancer="127.0.0.1:9"
+        )
         for site in SITES
     }
     document = fixture_plan.plan_document(

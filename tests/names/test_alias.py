@@ -27,7 +27,7 @@ def held(aws: Callable[..., Any], zone: str) -> DnsProvider:
     alias = {"HostedZoneId": zone, "DNSName": EAST, "EvaluateTargetHealth": False}
     hold_by_records(aws, zone, [*addresses, {"Name": fixture_plan.HOSTNAME, "Type": "A", "AliasTarget": alias}])
     zones = dict.fromkeys(("east", "west"), zone)
-    return DnsProvider({"kind": "route53-record", "hosted_zone_id": zone, "type": "alias", "alias_zones": zones})
+    return DnsProvider(dns={"kind": "route53-record", "hosted_zone_id": zone, "type": "alias", "alias_zones": zones})
 
 
 @pytest.fixture(autouse=True)

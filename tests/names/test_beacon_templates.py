@@ -35,7 +35,9 @@ def deploy(aws: Callable[..., Any], aws_endpoint: str, tmp_path: Path) -> Deploy
             account=fixture_plan.ACCOUNT,
             region=region,
             clients=Clients(aws_endpoint),
-            runtime=LambdaRuntime(Surroundings(sys.executable, aws_endpoint, tmp_path), lambda _: None),
+            runtime=LambdaRuntime(
+                Surroundings(python=sys.executable, endpoint=aws_endpoint, log_dir=tmp_path), lambda _: None
+            ),
         )
         return stack.load()
 

@@ -32,7 +32,7 @@ def held(request: pytest.FixtureRequest, aws: Callable[..., Any], aws_endpoint: 
         other: DnsProvider = request.getfixturevalue(OTHERS[request.param])
         return other
     if request.param == "health-check":
-        return DnsProvider(hold_name("route53-health-check", aws, zone, aws_endpoint))
+        return DnsProvider(dns=hold_name("route53-health-check", aws, zone, aws_endpoint))
     records = {
         "simple": [record("east")],
         "weighted": [record("east", SetIdentifier="e", Weight=10), record("west", SetIdentifier="w", Weight=0)],
@@ -42,7 +42,7 @@ def held(request: pytest.FixtureRequest, aws: Callable[..., Any], aws_endpoint: 
         ],
     }
     hold_by_records(aws, zone, records[request.param])
-    return DnsProvider({"kind": "route53-record", "hosted_zone_id": zone, "ttl": 1, "routing": request.param})
+    return DnsProvider(dns={"kind": "route53-record", "hosted_zone_id": zone, "ttl": 1, "routing": request.param})
 
 
 def test_the_name_is_flipped_and_what_is_answered_proves_it(

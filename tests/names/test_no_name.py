@@ -14,7 +14,7 @@ from tests.names.conftest import Call
 
 @pytest.fixture
 def held() -> DnsProvider:
-    return DnsProvider({"kind": "none"})
+    return DnsProvider(dns={"kind": "none"})
 
 
 @pytest.mark.slow

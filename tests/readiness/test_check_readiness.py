@@ -107,10 +107,10 @@ def _commit(bootstrap: str, group: str, topic: str, offset: int) -> None:
 def plan_text(sites: Sites) -> str:
     addresses = {
         site: fixture_plan.SiteAddresses(
-            sites.kafka[site].ready["cluster_id"],
-            sites.kafka[site].ready["bootstrap"],
-            sites.rest[site].ready["url"],
-            "127.0.0.1:9",
+            cluster_id=sites.kafka[site].ready["cluster_id"],
+            bootstrap=sites.kafka[site].ready["bootstrap"],
+            rest=sites.rest[site].ready["url"],
+            balancer="127.0.0.1:9",
         )
         for site in ("east", "west")
     }

@@ -172,5 +172,5 @@ SILENT = "no answer (Timeout)"
 def test_the_name_leads_to_the_active_site_within_its_ttl(
     judged: Judged, record: str | None, answers: dict[str, str], ttl: int | None, status: str
 ) -> None:
-    state = NameState(record, answers, in_sync=True, ttl=ttl)
+    state = NameState(record=record, answers=answers, in_sync=True, ttl=ttl)
     assert judged(client_name.leads_to("kafka.orders.example.com", f"{GW}.", 5, state)).status == status

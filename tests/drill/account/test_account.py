@@ -69,21 +69,28 @@ def played(run: list[Partition]) -> tuple[ProducerLog, ConsumerLog, ClusterLog, 
         promoted.setdefault(key[0], {})[str(key[1])] = p.mirrored
         first, second = KILL - 20 + slot / 10, BACK + slot / 10
         for i in range(p.before):
-            sent.append(Sent(number(slot, i), *key, first + i))
-            acknowledged.append(Acknowledged(number(slot, i), *key, i, first + i))
+            sent.append(Sent(n=number(slot, i), topic=key[0], partition=key[1], at=first + i))
+            acknowledged.append(Acknowledged(n=number(slot, i), topic=key[0], partition=key[1], offset=i, at=first + i))
         for i in range(p.after):
             n, offset = number(slot, p.before + i), p.mirrored + i
-            sent.append(Sent(n, *key, second + i))
-            acknowledged.append(Acknowledged(n, *key, offset, second + i))
+            sent.append(Sent(n=n, topic=key[0], partition=key[1], at=second + i))
+            acknowledged.append(Acknowledged(n=n, topic=key[0], partition=key[1], offset=offset, at=second + i))
         log = [number(slot, i) for i in (*range(p.mirrored), *range(p.before, p.before + p.after))]
-        stored += [StoredRecord(*key, offset, n, 0.0) for offset, n in enumerate(log)]
-        received += [Received(number(slot, i), *key, i, first + i) for i in range(p.read_before)]
+        stored += [
+            StoredRecord(topic=key[0], partition=key[1], offset=offset, n=n, timestamp=0.0)
+            for offset, n in enumerate(log)
+        ]
         received += [
-            Received(log[offset], *key, offset, second + 1) for offset in range(p.restart, len(log) - p.unread)
+            Received(n=number(slot, i), topic=key[0], partition=key[1], offset=i, at=first + i)
+            for i in range(p.read_before)
+        ]
+        received += [
+            Received(n=log[offset], topic=key[0], partition=key[1], offset=offset, at=second + 1)
+            for offset in range(p.restart, len(log) - p.unread)
         ]
     ends = {key: p.mirrored + p.after for key, p in zip(KEYS, run, strict=True)}
-    logs = ProducerLog(tuple(sent), tuple(acknowledged)), ConsumerLog(tuple(received))
-    return *logs, ClusterLog(tuple(stored), dict.fromkeys(KEYS, 0), ends), promoted
+    logs = ProducerLog(sent=tuple(sent), acknowledged=tuple(acknowledged)), ConsumerLog(tuple(received))
+    return *logs, ClusterLog(records=tuple(stored), starts=dict.fromkeys(KEYS, 0), ends=ends), promoted
 
 
 def accounted(run: list[Partition]) -> Account:
@@ -161,11 +168,20 @@ def test_a_record_first_read_after_a_later_one_is_out_of_order() -> None:
 
 def test_a_record_mirrored_without_its_acknowledgement_and_sent_again_is_stored_twice_and_read_twice() -> None:
     producer = ProducerLog(
-        (Sent(0, "orders", 0, KILL - 1), Sent(1, "orders", 0, BACK)),
-        (Acknowledged(0, "orders", 0, 1, BACK), Acknowledged(1, "orders", 0, 2, BACK + 1)),
+        sent=(Sent(n=0, topic="orders", partition=0, at=KILL - 1), Sent(n=1, topic="orders", partition=0, at=BACK)),
+        acknowledged=(
+            Acknowledged(n=0, topic="orders", partition=0, offset=1, at=BACK),
+            Acknowledged(n=1, topic="orders", partition=0, offset=2, at=BACK + 1),
+        ),
     )
-    standby = ClusterLog(tuple(StoredRecord("orders", 0, o, n, 0.0) for o, n in enumerate((0, 0, 1))))
-    consumer = ConsumerLog(tuple(Received(n, "orders", 0, o, BACK + 2) for o, n in enumerate((0, 0, 1))))
+    standby = ClusterLog(
+        records=tuple(
+            StoredRecord(topic="orders", partition=0, offset=o, n=n, timestamp=0.0) for o, n in enumerate((0, 0, 1))
+        )
+    )
+    consumer = ConsumerLog(
+        tuple(Received(n=n, topic="orders", partition=0, offset=o, at=BACK + 2) for o, n in enumerate((0, 0, 1)))
+    )
     found = account(producer, consumer, standby, killed_at=KILL, promoted={"orders": {"0": 1}}, writable_at=WRITABLE)
     assert (found.stored_twice, found.duplicates, found.lost, found.acknowledged_by_standby) == (1, 1, 0, 2)
 
@@ -178,9 +194,11 @@ def test_a_mirrored_record_is_the_lost_sites_though_the_standby_holds_it_at_that
 
 def test_an_acknowledgement_after_promotion_that_the_standby_does_not_hold_is_a_loss() -> None:
     producer, consumer, standby, promoted = played(SIMPLE)
-    stray = Acknowledged(999, "orders", 0, 90, BACK + 5)
+    stray = Acknowledged(n=999, topic="orders", partition=0, offset=90, at=BACK + 5)
     producer = dataclasses.replace(
-        producer, sent=(*producer.sent, Sent(999, "orders", 0, BACK)), acknowledged=(*producer.acknowledged, stray)
+        producer,
+        sent=(*producer.sent, Sent(n=999, topic="orders", partition=0, at=BACK)),
+        acknowledged=(*producer.acknowledged, stray),
     )
     found = account(producer, consumer, standby, killed_at=KILL, promoted=promoted, writable_at=WRITABLE)
     assert found.lost == 7
@@ -235,8 +253,10 @@ def test_a_writer_that_recovers_without_its_reader_has_not_recovered() -> None:
 
 def test_records_given_up_are_counted_by_their_error() -> None:
     producer, consumer, standby, promoted = played(SIMPLE)
-    failed = Failed(5000, "orders", 0, BACK, "_MSG_TIMED_OUT Local: Message timed out")
-    given_up = dataclasses.replace(producer, sent=(*producer.sent, Sent(5000, "orders", 0, KILL)), failed=(failed,))
+    failed = Failed(n=5000, topic="orders", partition=0, at=BACK, error="_MSG_TIMED_OUT Local: Message timed out")
+    given_up = dataclasses.replace(
+        producer, sent=(*producer.sent, Sent(n=5000, topic="orders", partition=0, at=KILL)), failed=(failed,)
+    )
     found = account(given_up, consumer, standby, killed_at=KILL, promoted=promoted, writable_at=WRITABLE)
     assert (found.failed, found.lost, found.undecided) == (1, 6, 0)
     assert dict(found.errors) == {"_MSG_TIMED_OUT": 1}
@@ -284,8 +304,8 @@ def test_each_pair_of_clients_has_the_account_of_its_own_topics(run: list[Partit
             settings=name,
             topics=(topic,),
             written=ProducerLog(
-                tuple(sent for sent in written.sent if sent.topic == topic),
-                tuple(each for each in written.acknowledged if each.topic == topic),
+                sent=tuple(sent for sent in written.sent if sent.topic == topic),
+                acknowledged=tuple(each for each in written.acknowledged if each.topic == topic),
                 notices=(Notice(KILL, "error", "_TRANSPORT gone"),) if topic == "payments" else (),
             ),
             read=ConsumerLog(tuple(received for received in read.received if received.topic == topic)),

@@ -44,7 +44,11 @@ def test_other_lines_give_nothing() -> None:
 def test_a_store_gives_the_values_of_exactly_one_metric_in_time_order() -> None:
     store = MetricStore()
     for timestamp, value, site in ((30.0, 3.0, "east"), (10.0, 1.0, "east"), (20.0, 2.0, "west")):
-        store.add(MetricDatum("Failover", "SiteHealthy", {"site": site}, value, timestamp))
+        store.add(
+            MetricDatum(
+                namespace="Failover", name="SiteHealthy", dimensions={"site": site}, value=value, timestamp=timestamp
+            )
+        )
     east = {"site": "east"}
     assert store.values("Failover", "SiteHealthy", east, 0, 100) == [(10.0, 1.0), (30.0, 3.0)]
     assert store.values("Failover", "SiteHealthy", east, 10, 30) == [(10.0, 1.0)]
@@ -55,7 +59,7 @@ def test_a_store_gives_the_values_of_exactly_one_metric_in_time_order() -> None:
 def test_a_store_forgets_what_is_old() -> None:
     store = MetricStore(keep_s=10)
     for timestamp in (0.0, 5.0, 12.0):
-        store.add(MetricDatum("n", "m", {}, 1.0, timestamp))
+        store.add(MetricDatum(namespace="n", name="m", dimensions={}, value=1.0, timestamp=timestamp))
     assert store.values("n", "m", {}, 0, 100) == [(5.0, 1.0), (12.0, 1.0)]
 
 

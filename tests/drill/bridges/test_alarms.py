@@ -38,7 +38,13 @@ GONE = None
     ],
 )
 def test_the_table_of_missing_data(points: Sequence[float | None], missing: str, state: str) -> None:
-    rule = Rule(HEALTHY.periods, HEALTHY.needed, HEALTHY.comparison, HEALTHY.threshold, missing)
+    rule = Rule(
+        periods=HEALTHY.periods,
+        needed=HEALTHY.needed,
+        comparison=HEALTHY.comparison,
+        threshold=HEALTHY.threshold,
+        missing=missing,
+    )
     assert evaluate([GONE, GONE, *points], rule, "ALARM") == state
 
 
@@ -114,7 +120,15 @@ def run(clock: Clock, store: MetricStore, evaluator: AlarmEvaluator, values: Seq
     for value in values:
         if value is not None:
             at = clock.now // 10 * 10 + 5
-            store.add(MetricDatum("Failover", "SiteHealthy", {"plan": "orders", "site": "east"}, value, at))
+            store.add(
+                MetricDatum(
+                    namespace="Failover",
+                    name="SiteHealthy",
+                    dimensions={"plan": "orders", "site": "east"},
+                    value=value,
+                    timestamp=at,
+                )
+            )
         for _ in range(20):
             clock.now += 0.5
             evaluator.look()

@@ -27,13 +27,13 @@ from drill.clients.record_log import (
 from drill.clients.record_number import headers_of, number_of
 
 LINES: list[tuple[str, Event]] = [
-    ("s 7 orders 1 1000.250000", Sent(7, "orders", 1, 1000.25)),
-    ("a 7 orders 1 42 1000.500000", Acknowledged(7, "orders", 1, 42, 1000.5)),
+    ("s 7 orders 1 1000.250000", Sent(n=7, topic="orders", partition=1, at=1000.25)),
+    ("a 7 orders 1 42 1000.500000", Acknowledged(n=7, topic="orders", partition=1, offset=42, at=1000.5)),
     (
         "f 7 orders 1 1000.5 _MSG_TIMED_OUT Local: timed out",
-        Failed(7, "orders", 1, 1000.5, "_MSG_TIMED_OUT Local: timed out"),
+        Failed(n=7, topic="orders", partition=1, at=1000.5, error="_MSG_TIMED_OUT Local: timed out"),
     ),
-    ("r 7 orders 1 42 1000.500000", Received(7, "orders", 1, 42, 1000.5)),
+    ("r 7 orders 1 42 1000.500000", Received(n=7, topic="orders", partition=1, offset=42, at=1000.5)),
     ("p 1000.5 assigned orders:0,orders:1", Notice(1000.5, "assigned", "orders:0,orders:1")),
     ("e 1000.5 _TRANSPORT Disconnected", Notice(1000.5, "error", "_TRANSPORT Disconnected")),
     ("x 1000.5 _FATAL Fenced", Notice(1000.5, "fatal", "_FATAL Fenced")),
@@ -126,7 +126,7 @@ def test_a_stall_is_not_made_up_for_in_a_burst(stall: float) -> None:
 
 
 def test_live_traffic_counts_by_the_second_and_after_the_kill_for_the_standby(tmp_path: Path) -> None:
-    live = LiveTraffic(tmp_path / "p", tmp_path / "c", seconds=4)
+    live = LiveTraffic(producer_log=tmp_path / "p", consumer_log=tmp_path / "c", seconds=4)
     live.read()
     (tmp_path / "p").write_text("a 1 orders 0 0 100.5\na 2 orders 0 1 100.9\ne 101.0 _TRANSPORT gone\n")
     (tmp_path / "c").write_text("r 1 orders 0 0 101.1\n")
@@ -142,7 +142,7 @@ def test_live_traffic_counts_by_the_second_and_after_the_kill_for_the_standby(tm
 
 
 def test_clients_have_resumed_once_both_saw_a_record_that_is_no_late_answer_of_the_lost_site(tmp_path: Path) -> None:
-    live = LiveTraffic(tmp_path / "p", tmp_path / "c")
+    live = LiveTraffic(producer_log=tmp_path / "p", consumer_log=tmp_path / "c")
     live.killed_at = 101.0
     (tmp_path / "p").write_text("a 1 orders 0 0 101.1\na 2 orders 0 1 140.2\n")
     (tmp_path / "c").write_text("r 1 orders 0 0 101.2\n")

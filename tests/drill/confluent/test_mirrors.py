@@ -34,11 +34,14 @@ ALTERING = [verb for verb in Verb if verb is not Verb.TRUNCATE_AND_RESTORE]
 def a_link(**status_of: Status) -> Link:
     rows = {
         topic: Mirror(
-            topic, (Partition(10, 10, True), Partition(7, 10, True)), 0.0, status_of.get(topic, Status.ACTIVE)
+            topic=topic,
+            partitions=(Partition(10, 10, True), Partition(7, 10, True)),
+            since=0.0,
+            status=status_of.get(topic, Status.ACTIVE),
         )
         for topic in TOPICS
     }
-    return Link("orders-link", rows, TIMINGS, last_reached=0.0)
+    return Link(name="orders-link", mirrors=rows, timings=TIMINGS, last_reached=0.0)
 
 
 def asked(link: Link, verb: Verb, topic: str = "orders", now: float = 100.0) -> Link:

@@ -31,7 +31,9 @@ def start_west(start: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def a_link(what: RestOnly) -> Link:
-    return Link("orders-link", {}, Timings(stop_delay=0.0)).put(*virtual_topics.mirrors(what, 0.0).values())
+    return Link(name="orders-link", mirrors={}, timings=Timings(stop_delay=0.0)).put(
+        *virtual_topics.mirrors(what, 0.0).values()
+    )
 
 
 def least(times: int, call: Callable[[], object]) -> float:

@@ -26,33 +26,37 @@ def logs() -> tuple[ProducerLog, ConsumerLog, ClusterLog, dict[str, dict[str, in
     backlog = []
     for n in range(int((LAST - STARTED) * RATE)):
         at, key = STARTED + n / RATE, KEYS[n % len(KEYS)]
-        sent.append(Sent(n, *key, at))
+        sent.append(Sent(n=n, topic=key[0], partition=key[1], at=at))
         if at >= KILLED - 0.006:
             backlog.append((n, key, max(at, BACK)))
             continue
-        acknowledged.append(Acknowledged(n, *key, source[key], at + 0.006))
-        received.append(Received(n, *key, source[key], at + 0.1))
+        acknowledged.append(Acknowledged(n=n, topic=key[0], partition=key[1], offset=source[key], at=at + 0.006))
+        received.append(Received(n=n, topic=key[0], partition=key[1], offset=source[key], at=at + 0.1))
         source[key] += 1
         if at < KILLED - LAG_S:
             standby[key].append(n)
     promoted = {topic: {str(p): len(standby[topic, p]) for t, p in KEYS if t == topic} for topic in TOPICS}
     read_from = {key: max(0, len(standby[key]) - 2 * RATE // len(KEYS)) for key in KEYS}
     for n, key, at in backlog:
-        acknowledged.append(Acknowledged(n, *key, len(standby[key]), at + 0.006))
+        acknowledged.append(Acknowledged(n=n, topic=key[0], partition=key[1], offset=len(standby[key]), at=at + 0.006))
         standby[key].append(n)
     times = {a.n: a.at for a in acknowledged}
     received += [
-        Received(n, *key, offset, max(BACK + 0.9, times[n] + 0.1))
+        Received(n=n, topic=key[0], partition=key[1], offset=offset, at=max(BACK + 0.9, times[n] + 0.1))
         for key in KEYS
         for offset, n in enumerate(standby[key])
         if offset >= read_from[key]
     ]
-    stored = tuple(StoredRecord(*key, offset, n, 0.0) for key in KEYS for offset, n in enumerate(standby[key]))
+    stored = tuple(
+        StoredRecord(topic=key[0], partition=key[1], offset=offset, n=n, timestamp=0.0)
+        for key in KEYS
+        for offset, n in enumerate(standby[key])
+    )
     notices = (Notice(KILLED + 0.2, "error", "_TRANSPORT Disconnected"),)
     return (
-        ProducerLog(tuple(sent), tuple(acknowledged), (), notices),
+        ProducerLog(sent=tuple(sent), acknowledged=tuple(acknowledged), failed=(), notices=notices),
         ConsumerLog(tuple(received)),
-        ClusterLog(stored, dict.fromkeys(KEYS, 0), {key: len(standby[key]) for key in KEYS}),
+        ClusterLog(records=stored, starts=dict.fromkeys(KEYS, 0), ends={key: len(standby[key]) for key in KEYS}),
         promoted,
     )
 

@@ -185,7 +185,7 @@ def test_a_drill_in_which_nothing_was_seen_is_reported_as_such(tmp_path: Path, s
     silent = PairLogs(settings="recommended", topics=("orders",), written=ProducerLog(), read=ConsumerLog())
     nothing, pairs = accounts([silent], None, killed_at=1000.0, promoted=None, writable_at=None)
     run: Run = dataclasses.replace(
-        sample.run(), steps=[], moments=[], milestones=Milestones(1000.0), controller=controller_figures(None)
+        sample.run(), steps=[], moments=[], milestones=Milestones(killed=1000.0), controller=controller_figures(None)
     )
     report = report_of(run, nothing, pairs)
     write_report(tmp_path, report)

@@ -38,7 +38,7 @@ def test_every_part_that_is_not_measured_has_its_reason(seen: Milestones) -> Non
 
 
 def test_each_part_is_the_time_to_its_milestone() -> None:
-    seen = Milestones(0, alarm=20, decided=21, promoted=23, routes=23.5, dns=24.25, first_acknowledged=25)
+    seen = Milestones(killed=0, alarm=20, decided=21, promoted=23, routes=23.5, dns=24.25, first_acknowledged=25)
     rto, reasons = split_rto(seen)
     assert rto.model_dump() == {
         "total": 25.0,
@@ -55,22 +55,26 @@ def test_each_part_is_the_time_to_its_milestone() -> None:
 
 
 def test_routes_that_were_ready_before_the_promotion_cost_nothing() -> None:
-    rto, _ = split_rto(Milestones(0, alarm=20, decided=21, promoted=23, routes=22, dns=24, first_acknowledged=25))
+    rto, _ = split_rto(
+        Milestones(killed=0, alarm=20, decided=21, promoted=23, routes=22, dns=24, first_acknowledged=25)
+    )
     assert (rto.promotion, rto.routes, rto.dns) == (2.0, 0.0, 1.0)
 
 
 def test_clients_that_are_faster_than_the_end_of_the_flip_cost_nothing() -> None:
-    rto, _ = split_rto(Milestones(0, alarm=20, decided=21, promoted=23, routes=22, dns=26, first_acknowledged=24.5))
+    rto, _ = split_rto(
+        Milestones(killed=0, alarm=20, decided=21, promoted=23, routes=22, dns=26, first_acknowledged=24.5)
+    )
     assert (rto.total, rto.dns, rto.clients) == (24.5, 1.5, 0.0)
 
 
 def test_the_time_of_a_missing_milestone_is_within_the_next_part() -> None:
-    rto, reasons = split_rto(Milestones(0, decided=21, promoted=23, routes=22, dns=24, first_acknowledged=25))
+    rto, reasons = split_rto(Milestones(killed=0, decided=21, promoted=23, routes=22, dns=24, first_acknowledged=25))
     assert (rto.detection, rto.decision) == (None, 21.0)
     assert reasons == ("RTO, detection: the event that set it off was not seen; its time is within decision",)
 
 
 def test_clients_that_never_came_back_have_no_total() -> None:
-    rto, reasons = split_rto(Milestones(0, alarm=20, decided=21, promoted=23, routes=22, dns=24))
+    rto, reasons = split_rto(Milestones(killed=0, alarm=20, decided=21, promoted=23, routes=22, dns=24))
     assert (rto.total, rto.clients, rto.dns) == (None, None, 1.0)
     assert len(reasons) == 1

@@ -17,7 +17,10 @@ BEFORE = Snapshot(
     scenario="region-loss",
     phase="traffic flows",
     elapsed=5.0,
-    sites=(SiteStatus("east", "active", True, True, True), SiteStatus("west", "standby", True, True, None)),
+    sites=(
+        SiteStatus(name="east", role="active", kafka=True, rest=True, gateway=True),
+        SiteStatus(name="west", role="standby", kafka=True, rest=True, gateway=None),
+    ),
     hostname="kafka.orders.example.com",
     dns_answer="gw-east.orders.example.com",
     steps=(StepStatus("claim"), StepStatus("promote_mirrors")),
@@ -30,7 +33,10 @@ AFTER = Snapshot(
     phase="the standby takes over",
     elapsed=30.0,
     since_kill=22.5,
-    sites=(SiteStatus("east", "active", False, False, False), SiteStatus("west", "standby", True, True, True)),
+    sites=(
+        SiteStatus(name="east", role="active", kafka=False, rest=False, gateway=False),
+        SiteStatus(name="west", role="standby", kafka=True, rest=True, gateway=True),
+    ),
     hostname="kafka.orders.example.com",
     dns_answer="gw-west.orders.example.com",
     steps=(StepStatus("claim", "done", 0.21), StepStatus("promote_mirrors", "running", 0.4)),
@@ -47,7 +53,9 @@ def drawn(snapshot: Snapshot, *, plain: bool = False) -> list[str]:
     return capture.get().splitlines()
 
 
-@pytest.mark.parametrize("snapshot", [BEFORE, AFTER, Snapshot("region-loss", "the world comes up", 0.0)])
+@pytest.mark.parametrize(
+    "snapshot", [BEFORE, AFTER, Snapshot(scenario="region-loss", phase="the world comes up", elapsed=0.0)]
+)
 def test_the_view_keeps_to_eighty_columns(snapshot: Snapshot) -> None:
     assert {len(line) for line in drawn(snapshot)} == {80}
 

@@ -36,7 +36,7 @@ class ApiKey:
     secret: str = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OAuthClient:
     """A client of an identity provider that gives tokens by client_credentials; its secret never shows.
 
@@ -150,12 +150,12 @@ def _parsed(name: str, document: str) -> Credentials:
         if "client_id" not in values:
             return ApiKey(values["key"], values["secret"])
         client = OAuthClient(
-            values["client_id"],
-            values["client_secret"],
-            values["token_endpoint"],
-            values.get("scope"),
-            values.get("logical_cluster"),
-            values.get("identity_pool_id"),
+            client_id=values["client_id"],
+            client_secret=values["client_secret"],
+            token_endpoint=values["token_endpoint"],
+            scope=values.get("scope"),
+            logical_cluster=values.get("logical_cluster"),
+            identity_pool_id=values.get("identity_pool_id"),
         )
     except KeyError as missing:
         raise CredentialsMissing(f"secret {name!r} lacks {missing}: it {_SHAPES}") from None

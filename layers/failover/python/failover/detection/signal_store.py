@@ -24,10 +24,10 @@ def save_signal(book: Ledger, plan: str, signal: Signal, gap: float) -> bool:
     if still and book.extend_if_unchanged(
         plan,
         _sort(signal),
-        {"says_lost": True},
-        {"why": signal.why, "clock_ahead": signal.clock_ahead},
-        signal.at,
-        gap,
+        same={"says_lost": True},
+        values={"why": signal.why, "clock_ahead": signal.clock_ahead},
+        at=signal.at,
+        gap=gap,
     ):
         return True
     return _keep(book, plan, signal)

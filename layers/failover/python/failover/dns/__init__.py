@@ -14,7 +14,7 @@ from failover.errors import Obstacle
 from failover.plan.model import Plan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NameState:
     """What the provider holds and what is really answered.
 

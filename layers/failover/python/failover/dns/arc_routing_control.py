@@ -43,7 +43,7 @@ class RoutingControlName:
         if not self._servers:
             self._servers = servers_of(self._hostname)
         answers = ask(self._servers, self._hostname, "CNAME", self._targets)
-        return NameState(self._targets[on[0]] if len(on) == 1 else None, answers, True)
+        return NameState(record=self._targets[on[0]] if len(on) == 1 else None, answers=answers, in_sync=True)
 
     def point_to(self, site: str) -> str:
         """The site's control on and the other off, in one update. Safety rules may refuse it, and are never overridden:

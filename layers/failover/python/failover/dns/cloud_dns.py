@@ -51,9 +51,11 @@ class CloudDnsName:
             self._servers = tuple(map(canonical, self._api.read(self._zone, "nameServers")["nameServers"]))
         answers = ask(self._servers, self._hostname, "CNAME", self._targets)
         if record is None:
-            return NameState(None, answers, in_sync)
+            return NameState(record=None, answers=answers, in_sync=in_sync)
         values = [canonical(value) for value in record.get("rrdatas", ())]
-        return NameState(values[0] if len(values) == 1 else None, answers, in_sync, int(record["ttl"]))
+        return NameState(
+            record=values[0] if len(values) == 1 else None, answers=answers, in_sync=in_sync, ttl=int(record["ttl"])
+        )
 
     def point_to(self, site: str) -> str:
         """Create the change that puts the wanted record in the place of the one that is there; its id, if it is told.

@@ -49,7 +49,13 @@ class BeaconName:
         unreached = tuple(
             f"{beacon.address}: {answer}" for beacon, answer in beacons.items() if isinstance(answer, Exception)
         )
-        return NameState(self._targets[site] if site else None, answers, True, self._described.ttl, unreached)
+        return NameState(
+            record=self._targets[site] if site else None,
+            answers=answers,
+            in_sync=True,
+            ttl=self._described.ttl,
+            unreached=unreached,
+        )
 
     def point_to(self, site: str) -> str:
         """Put every beacon, or take every one away. One that can't be changed is told by `look`."""

@@ -35,7 +35,7 @@ class Route53Name:
         in_sync = change is None or self._zone.in_sync(change)
         records = self._records()
         ttl = max((int(record["TTL"]) for record in records if "TTL" in record), default=None)
-        return NameState(self._led_to(records), self._answers(), in_sync, ttl)
+        return NameState(record=self._led_to(records), answers=self._answers(), in_sync=in_sync, ttl=ttl)
 
     def point_to(self, site: str) -> str:
         """UPSERT the records that differ, in one change; its id."""

@@ -59,7 +59,9 @@ class TrafficManagerName:
         leading = self._leading(profile)
         record = self._targets[leading] if leading else None
         in_sync = all(_status_of(operation) in OVER for operation in operations)
-        return NameState(record, answers, in_sync, int(profile["dnsConfig"]["ttl"]), failed=failed)
+        return NameState(
+            record=record, answers=answers, in_sync=in_sync, ttl=int(profile["dnsConfig"]["ttl"]), failed=failed
+        )
 
     def point_to(self, site: str) -> str:
         """Write what differs of the endpoints; the operations' URLs. The site's own comes first: there is always one

@@ -51,7 +51,7 @@ class Question:
     expires: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answered:
     """Who answered what, and when; `now`: by this very call."""
 
@@ -115,7 +115,7 @@ def answer(book: Ledger, plan: str, execution: str, reply: Answer, by: str, why:
         raise NoQuestion(f"{execution} of plan {plan!r} asks nobody any more")
     # A write whose answer is lost is repeated by the SDK, and finds itself.
     now = first or (record["answered_by"], record["answered_at"]) == (by, at)
-    answered = Answered(record["answer"], record["answered_by"], float(record["answered_at"]), now=now)
+    answered = Answered(answer=record["answer"], by=record["answered_by"], at=float(record["answered_at"]), now=now)
     _hand_over(record["token"], answered, record["answered_why"])
     return answered
 

@@ -100,7 +100,7 @@ def step(
             logger.warning("step failed", error=type(error).__name__, why=str(error))
             metrics.add_metric("StepFailed", MetricUnit.Count, 1)
             raise
-        ledger().record_step(execution, key, report.status, report.observed, started)
+        ledger().record_step(execution, key, status=report.status, observed=report.observed, started=started)
         metrics.add_metric("StepMilliseconds", MetricUnit.Milliseconds, (time.time() - started) * 1000)
         logger.info(report.status, observed=report.observed)
         return report.model_dump(mode="json")

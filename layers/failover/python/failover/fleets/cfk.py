@@ -146,7 +146,7 @@ class CfkGateway:
 
     def _send(self, view: View, desired: dict[str, Any], target: str, *, dry_run: bool = False) -> Object:
         operations, change = self._operations(view, desired, target), self._change(view, desired, target)
-        return patched(self._api, GATEWAYS, view.gateway, operations, change, dry_run=dry_run)
+        return patched(self._api, GATEWAYS, read=view.gateway, operations=operations, change=change, dry_run=dry_run)
 
     def _spec_for(self, view: View, target: str) -> dict[str, Any]:
         """The spec as it shall be."""

@@ -47,7 +47,7 @@ class BlueGreenGateways(BlueGreenFleet):
         return Selector(fleet=self._fleet, api=self._api, service=self._api.get(SERVICES, self._fleet.service))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Selector:
     """A `Switch` that is the selector of a Service."""
 
@@ -75,7 +75,7 @@ class Selector:
         operations: list[Operation] = [*tested, {"op": "add", "path": _APP, "value": self.fleet.gateways[site]}]
         if not self.service["spec"].get("selector"):
             operations.insert(0, {"op": "add", "path": "/spec/selector", "value": {}})
-        patched(self.api, SERVICES, self.service, operations, change)
+        patched(self.api, SERVICES, read=self.service, operations=operations, change=change)
 
     def still_connected_to(self, site: str) -> list[str]:
         """The pods that were there when the selector was turned away from them."""

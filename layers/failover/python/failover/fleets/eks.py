@@ -97,7 +97,14 @@ def token(cluster: str, region: str) -> str:
     credentials = session.get_credentials()
     if credentials is None:
         raise FleetRejected(f"no AWS credentials to sign a token for EKS cluster {cluster} with")
-    signer = RequestSigner(ServiceId("STS"), region, "sts", "v4", credentials, session.get_component("event_emitter"))
+    signer = RequestSigner(
+        ServiceId("STS"),
+        region,
+        signing_name="sts",
+        signature_version="v4",
+        credentials=credentials,
+        event_emitter=session.get_component("event_emitter"),
+    )
     request = {
         "method": "GET",
         "url": f"https://{_sts(region)}/?Action=GetCallerIdentity&Version=2011-06-15",

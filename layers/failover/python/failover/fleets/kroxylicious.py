@@ -200,7 +200,7 @@ class KroxyliciousCluster:
                 {"op": "test", "path": "/spec/targetKafkaServiceRef/name", "value": view.service},
                 {"op": "replace", "path": "/spec/targetKafkaServiceRef/name", "value": service},
             ]
-            patched(self._api, CLUSTERS, view.cluster, operations, self._change(view, target))
+            patched(self._api, CLUSTERS, read=view.cluster, operations=operations, change=self._change(view, target))
         if view.replicas == 0:  # only now: no instance shall come up that leads to where it led before
             last = change_of(view.proxy)
             self._scale(view, (last.replicas if last is not None else None) or self._fleet.instances)
@@ -209,7 +209,7 @@ class KroxyliciousCluster:
         operations = [{"op": "add", "path": "/spec/replicas", "value": replicas}]
         if "spec" not in view.proxy:
             operations = [{"op": "add", "path": "/spec", "value": {"replicas": replicas}}]
-        patched(self._api, PROXIES, view.proxy, operations, self._change(view, FENCED))
+        patched(self._api, PROXIES, read=view.proxy, operations=operations, change=self._change(view, FENCED))
 
     @staticmethod
     def _change(view: View, target: str) -> Change:

@@ -98,7 +98,9 @@ def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> Offsets:
     rows = [TopicPartition(topic, partition) for topic, partition in spots]
     if not rows:
         return Offsets()
-    answered = _of_group(chosen, group, rows, "list_consumer_group_offsets", f"told no offsets of group {group}")
+    answered = _of_group(
+        chosen, group, rows=rows, call="list_consumer_group_offsets", what=f"told no offsets of group {group}"
+    )
     failed_rows = [row for row in answered if row.error is not None]
     return Offsets(
         {_spot(row): row.offset for row in answered if row.error is None and row.offset >= 0},
@@ -125,7 +127,9 @@ def commit(chosen: Settings, group: str, offsets: Mapping[Spot, int]) -> Commit:
         KafkaUnavailable: if the cluster does not answer.
     """
     rows = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-    answered = _of_group(chosen, group, rows, "alter_consumer_group_offsets", f"took no offsets of group {group}")
+    answered = _of_group(
+        chosen, group, rows=rows, call="alter_consumer_group_offsets", what=f"took no offsets of group {group}"
+    )
     errors = [(row, row.error) for row in answered if row.error is not None]
     if any(error.code() in _IN_USE for _, error in errors):
         return Commit(refused=f"group {group} has active members on this cluster already; they commit for themselves")

@@ -41,7 +41,7 @@ class PlanItems:
     def put_once(self, plan: str, sort: str, values: Item) -> bool:
         """Put an item unless there is one that has not expired; says whether it was put."""
         free = "attribute_not_exists(pk) OR #expires < :now"
-        return self._items.put(plan, sort, values, free, {":now": int(time.time())})
+        return self._items.put(plan, sort, values=values, condition=free, placeholders={":now": int(time.time())})
 
     def delete_expired(self, now: float) -> Iterator[int]:
         """Delete what has expired, of whatever plan; gives how many items of each page were deleted."""
@@ -51,7 +51,9 @@ class PlanItems:
         """Put an item unless one that is as new, or newer, is kept: late is never over new. Says whether it was put."""
         when = sortable(at)
         condition = "attribute_not_exists(#at) OR #at < :at"
-        return self._items.put(plan, sort, values | {"at": when}, condition, {":at": when})
+        return self._items.put(
+            plan, sort, values=values | {"at": when}, condition=condition, placeholders={":at": when}
+        )
 
     def extend_if_unchanged(self, plan: str, sort: str, same: Item, values: Item, at: float, gap: float) -> bool:
         """Renew the time of an item that has the same and is at most `gap` seconds older, and set its values; says
@@ -60,9 +62,9 @@ class PlanItems:
         return self._items.update(
             plan,
             sort,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in ("at", *values)),
-            placeholders | {":at": sortable(at), ":oldest": sortable(at - gap)},
-            " AND ".join([*(f"#{name} = :{name}" for name in same), "#at < :at", "#at >= :oldest"]),
+            expression="SET " + ", ".join(f"#{name} = :{name}" for name in ("at", *values)),
+            placeholders=placeholders | {":at": sortable(at), ":oldest": sortable(at - gap)},
+            condition=" AND ".join([*(f"#{name} = :{name}" for name in same), "#at < :at", "#at >= :oldest"]),
         )
 
     def set_if_unchanged(self, plan: str, sort: str, same: Item, values: Item) -> bool:
@@ -70,9 +72,9 @@ class PlanItems:
         return self._items.update(
             plan,
             sort,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            {f":{name}": value for name, value in (same | values).items()},
-            " AND ".join(f"#{name} = :{name}" for name in same),
+            expression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            placeholders={f":{name}": value for name, value in (same | values).items()},
+            condition=" AND ".join(f"#{name} = :{name}" for name in same),
         )
 
     def set_once(self, plan: str, sort: str, values: Item) -> bool:
@@ -80,9 +82,9 @@ class PlanItems:
         return self._items.update(
             plan,
             sort,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            {f":{name}": value for name, value in values.items()},
-            f"attribute_exists(pk) AND attribute_not_exists(#{next(iter(values))})",
+            expression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            placeholders={f":{name}": value for name, value in values.items()},
+            condition=f"attribute_exists(pk) AND attribute_not_exists(#{next(iter(values))})",
         )
 
     def increment(self, plan: str, sort: str, values: Item, counter: str) -> None:
@@ -90,9 +92,9 @@ class PlanItems:
         self._items.update(
             plan,
             sort,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in values) + f" ADD #{counter} :one",
-            {f":{name}": value for name, value in values.items()} | {":one": 1},
-            "attribute_exists(pk)",
+            expression="SET " + ", ".join(f"#{name} = :{name}" for name in values) + f" ADD #{counter} :one",
+            placeholders={f":{name}": value for name, value in values.items()} | {":one": 1},
+            condition="attribute_exists(pk)",
         )
 
     def compare_and_swap(self, plan: str, sort: str, values: Item, revision: int) -> bool:
@@ -100,4 +102,6 @@ class PlanItems:
         item = values | {"revision": revision + 1}
         if revision == 0:
             return self.put_once(plan, sort, item)
-        return self._items.put(plan, sort, item, "revision = :revision", {":revision": revision})
+        return self._items.put(
+            plan, sort, values=item, condition="revision = :revision", placeholders={":revision": revision}
+        )

@@ -65,10 +65,10 @@ class Ledger(PlanItems):
         won = self._items.update(
             plan,
             "state",
-            "SET epoch = :epoch, holder = :holder, controller = :controller, holder_arn = :arn,"
+            expression="SET epoch = :epoch, holder = :holder, controller = :controller, holder_arn = :arn,"
             f" active = if_not_exists(active, :active){supersession} REMOVE {stale}",
-            placeholders | ({":superseded": state.holder} if state.holder else {}),
-            f"(attribute_not_exists(epoch) OR epoch = :seen) AND {free}",
+            placeholders=placeholders | ({":superseded": state.holder} if state.holder else {}),
+            condition=f"(attribute_not_exists(epoch) OR epoch = :seen) AND {free}",
         )
         if not won and not self.state(plan, home).leased_to(execution):
             raise DuplicateExecution(f"another execution claimed plan {plan!r} first")
@@ -85,9 +85,9 @@ class Ledger(PlanItems):
         self._items.update(
             plan,
             sort,
-            "SET attempt = :next, expires = :expires",
-            {":next": ended + 1, ":ended": ended, ":expires": expires},
-            "attribute_not_exists(attempt) OR attempt <= :ended",
+            expression="SET attempt = :next, expires = :expires",
+            placeholders={":next": ended + 1, ":ended": ended, ":expires": expires},
+            condition="attribute_not_exists(attempt) OR attempt <= :ended",
         )
         return self.attempt(plan, epoch, kind)
 
@@ -124,9 +124,9 @@ class Ledger(PlanItems):
         if not self._items.update(
             plan,
             "state",
-            "SET abort_wish = :wish",
-            {":wish": wish.as_json(), ":execution": execution},
-            "holder = :execution AND (attribute_not_exists(no_return) OR no_return <> :execution)",
+            expression="SET abort_wish = :wish",
+            placeholders={":wish": wish.as_json(), ":execution": execution},
+            condition="holder = :execution AND (attribute_not_exists(no_return) OR no_return <> :execution)",
         ):
             raise AbortRefused(
                 f"{execution} does not hold the lease of plan {plan!r}, or is past its point of no return: what it"
@@ -142,9 +142,10 @@ class Ledger(PlanItems):
         if not self._items.update(
             execution.plan,
             "state",
-            "SET no_return = :holder",
-            {":holder": execution.name, ":epoch": execution.epoch},
-            "holder = :holder AND epoch = :epoch AND (attribute_not_exists(abort_wish) OR no_return = :holder)",
+            expression="SET no_return = :holder",
+            placeholders={":holder": execution.name, ":epoch": execution.epoch},
+            condition="holder = :holder AND epoch = :epoch"
+            " AND (attribute_not_exists(abort_wish) OR no_return = :holder)",
         ):
             self.hold(execution, may_be_aborted=True)
             raise _lease_lost(execution)
@@ -158,9 +159,9 @@ class Ledger(PlanItems):
         if not self._items.update(
             execution.plan,
             "state",
-            "REMOVE no_return",
-            {":holder": execution.name, ":epoch": execution.epoch},
-            "holder = :holder AND epoch = :epoch",
+            expression="REMOVE no_return",
+            placeholders={":holder": execution.name, ":epoch": execution.epoch},
+            condition="holder = :holder AND epoch = :epoch",
         ):
             raise _lease_lost(execution)
 
@@ -286,7 +287,13 @@ class Ledger(PlanItems):
 
     def forget_denial(self, plan: str, denial: Denial) -> None:
         """The end of that denial; another one, that came meanwhile, stands."""
-        self._items.update(plan, "state", "REMOVE denial", {":denial": denial.as_json()}, "denial = :denial")
+        self._items.update(
+            plan,
+            "state",
+            expression="REMOVE denial",
+            placeholders={":denial": denial.as_json()},
+            condition="denial = :denial",
+        )
 
     def _release(self, execution: Execution, outcome: Outcome, denial: Denial | None, active: str | None) -> bool:
         changes, placeholders = "", {":holder": execution.name, ":epoch": execution.epoch}
@@ -308,7 +315,11 @@ class Ledger(PlanItems):
             changes = "SET denial = :denial REMOVE holder"
             placeholders |= {":denial": denial.as_json()}
         return self._items.update(
-            execution.plan, "state", changes or "REMOVE holder", placeholders, "holder = :holder AND epoch = :epoch"
+            execution.plan,
+            "state",
+            expression=changes or "REMOVE holder",
+            placeholders=placeholders,
+            condition="holder = :holder AND epoch = :epoch",
         )
 
     def _begin(self, execution: Execution, superseded: str | None) -> None:
@@ -332,18 +343,22 @@ class Ledger(PlanItems):
             self._items.update(
                 execution.plan,
                 f"execution#{superseded}",
-                "SET #status = :status, superseded_by = :by",
-                {":status": "superseded", ":by": execution.name},
-                "attribute_exists(pk)",
+                expression="SET #status = :status, superseded_by = :by",
+                placeholders={":status": "superseded", ":by": execution.name},
+                condition="attribute_exists(pk)",
             )
 
     def _end(self, plan: str, name: str, status: str, document: dict[str, Any]) -> None:
         self._items.update(
             plan,
             f"execution#{name}",
-            "SET #status = :status, document = :document, ended_at = :ended",
-            {":status": status, ":document": json.dumps(document, default=str), ":ended": str(time.time())},
-            "attribute_exists(pk)",
+            expression="SET #status = :status, document = :document, ended_at = :ended",
+            placeholders={
+                ":status": status,
+                ":document": json.dumps(document, default=str),
+                ":ended": str(time.time()),
+            },
+            condition="attribute_exists(pk)",
         )
 
 

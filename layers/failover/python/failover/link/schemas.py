@@ -66,7 +66,7 @@ class LagRow:
         return PartitionLag(self.partition, self.lag, fetched_to)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class MirrorRow:
     """A mirror topic. Partitions come in any order."""
 
@@ -113,7 +113,7 @@ class PartitionTruncation:
         return self.partition_id, -1 if offset is None else offset, -1 if messages is None else messages
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class AlteredRow:
     """What a verb answers for one topic. The truncation fields are missing from recorded answers of 2024."""
 
@@ -150,7 +150,7 @@ class TaskRow:
         return Task(self.task_name, self.state or UNKNOWN, tuple(row.text() for row in self.errors or ()))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LinkRow:
     """A link. Older answers have no `link_state`; what is left of a link that its source deleted has no name."""
 
@@ -209,7 +209,7 @@ class GroupRow:
         return Group(self.consumer_group_id, self.state or UNKNOWN)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class GroupLagRow:
     """A group's committed offset for one partition; the log end is that of READ_COMMITTED."""
 
@@ -230,7 +230,7 @@ class GroupLagRow:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class AclRow:
     """An ACL binding."""
 

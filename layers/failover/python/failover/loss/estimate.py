@@ -61,7 +61,14 @@ def losses(lags: Lags, samples: Samples, log_ends: Offsets, lost_by: float) -> l
     """Every partition's loss. `lost_by`: the first moment at which the source is known not to have answered, seconds
     since 1970; it may have been lost earlier."""
     return [
-        _loss(topic, partition, lags.get(topic, {}), samples.get(topic, {}), log_ends.get(topic, {}), lost_by)
+        _loss(
+            topic,
+            partition,
+            lags=lags.get(topic, {}),
+            samples=samples.get(topic, {}),
+            log_ends=log_ends.get(topic, {}),
+            lost_by=lost_by,
+        )
         for topic in sorted({*lags, *log_ends})
         for partition in sorted({*lags.get(topic, {}), *log_ends.get(topic, {})})
     ]

@@ -131,7 +131,7 @@ def _standing(snapshot: PlanSnapshot) -> tuple[str | None, str | None, str | Non
         state, holder, ended = snapshot.state(), snapshot.holder(), snapshot.ended()
     except FailoverError:
         return None, None, None
-    if controller.under_way(snapshot.plan, state, holder, ended, snapshot.now):
+    if controller.under_way(snapshot.plan, state, holder=holder, ended=ended, now=snapshot.now):
         return state.active, state.holder, None
     return state.active, None, state.holder
 
@@ -142,7 +142,9 @@ def _plan(snapshot: PlanSnapshot) -> Iterator[Finding]:
 
 def _detection(snapshot: PlanSnapshot) -> Iterator[Finding]:
     heard = signals(snapshot.book, snapshot.plan.name)
-    yield from detection.votes(snapshot.plan, snapshot.active, heard, snapshot.alarms(), snapshot.now)
+    yield from detection.votes(
+        snapshot.plan, snapshot.active, signals=heard, alarms=snapshot.alarms(), now=snapshot.now
+    )
     if (named := os.environ.get("HEALTH_CHECK_ALARM_NAMES")) is not None:
         yield from detection.unheard(snapshot.plan, named.split(","))
 
@@ -313,7 +315,9 @@ def _client_name(snapshot: PlanSnapshot) -> Iterator[Finding]:
 
 
 def _lease(snapshot: PlanSnapshot) -> Iterator[Finding]:
-    yield from controller.lease(snapshot.plan, snapshot.state(), snapshot.holder(), snapshot.ended(), snapshot.now)
+    yield from controller.lease(
+        snapshot.plan, snapshot.state(), holder=snapshot.holder(), ended=snapshot.ended(), now=snapshot.now
+    )
 
 
 def _dry_run(snapshot: PlanSnapshot) -> Iterator[Finding]:

@@ -49,7 +49,7 @@ def lease(
         return
     holding = f"holds the lease since {now - holder.started_at:,.0f} s"
     free = f"redrive it, or start another execution with supersedes={state.holder!r}"
-    if under_way(plan, state, holder, ended, now):
+    if under_way(plan, state, holder=holder, ended=ended, now=now):
         yield warn(f"{state.holder} is at it, and {holding}", "let it end")
     elif ended is not None and holder.status == "running":
         yield fail(f"{ended}, since {now - holder.started_at:,.0f} s", free)

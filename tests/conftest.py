@@ -128,6 +128,8 @@ def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.Monkey
         roleArn="arn:aws:iam::123456789012:role/states",
     )
     monkeypatch.setenv("AWS_REGION", REGION)
+    # A call is one look, so that a test can say what comes of each.
+    monkeypatch.setattr("failover.execution.step.AGAIN_FOR_S", 0.0)
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     monkeypatch.setenv("PLANS_PATH", "/failover/plans")
     monkeypatch.setenv("CONTROLLER_REGIONS", REGION)

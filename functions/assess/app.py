@@ -40,7 +40,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     with ThreadPoolExecutor(max_workers=3) as pool:
         mirrors_read = pool.submit(_mirrors, plan, execution.to_site)
         signals_read = pool.submit(current_signals, book, plan.name)
-        view = probe_sites(plan)
+        view = probe_sites(plan, lost_site=None if execution.manual else execution.from_site)
         by_link, stored = mirrors_read.result(), signals_read.result()
     mirrors = [mirror for of_link in (by_link or {}).values() for mirror in of_link]
     evidence = Evidence(

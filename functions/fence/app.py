@@ -7,7 +7,7 @@ from typing import Final
 
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.execution.step import Report, Request, done, step, waiting
-from failover.fleets import Fleet, at_once_again, fleets_of, is_busy
+from failover.fleets import Fleet, fleets_of, is_busy, look_in_time
 from failover.plan.model import FENCED, Plan
 
 FENCING: Final = "fencing"
@@ -25,7 +25,7 @@ def fence(request: Request, plan: Plan) -> Report:
 def _fence(fleet: Fleet, *, dry_run: bool) -> tuple[str, bool]:
     """What there is to say of a fleet, and whether that is all that can be done."""
     try:
-        state = at_once_again(fleet.look)
+        state = look_in_time(fleet.look)
     except FleetUnavailable as error:
         return f"out of reach: {error}", not is_busy(error)
     except FleetRejected as error:

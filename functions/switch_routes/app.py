@@ -7,7 +7,7 @@ from typing import Any
 
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.execution.step import Report, Request, done, ledger, step, waiting
-from failover.fleets import Fleet, FleetState, at_once_again, fleet_of, is_busy
+from failover.fleets import Fleet, FleetState, at_once_again, fleet_of, is_busy, look_in_time
 from failover.plan.model import Plan
 
 
@@ -35,8 +35,9 @@ def look_or_switch(request: SwitchRequest, plan: Plan) -> Report:
 def switch(request: SwitchRequest, fleet: Fleet) -> Report:
     """Look at the fleet; change its route if it is another; done when no instance of the previous revision is left."""
     target = request.execution.to_site
+    look = look_in_time if request.best_effort else at_once_again
     try:
-        state = at_once_again(fleet.look)
+        state = look(fleet.look)
     except (FleetUnavailable, FleetRejected) as error:
         if not request.best_effort:
             raise

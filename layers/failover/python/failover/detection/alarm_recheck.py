@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EVERY_ONE: Final = -math.inf
 NAMES_AT_ONCE: Final = 100
+READ_S: Final = 1.2
+"""A region that says nothing for so long may be the lost one: its alarms go on counting."""
 ASK_AGAIN_S: Final = 15.0
 """For how long a region that did not answer is left alone: a judgement must not wait for it at every observation."""
 
@@ -65,9 +67,15 @@ def recheck_alarms(signals: list[Signal], max_age: float = EVERY_ONE) -> list[Si
     regions = sorted({signal.region for signal in old})
     if not regions:
         return signals
-    with ThreadPoolExecutor(max_workers=len(regions)) as pool:
-        read = pool.map(lambda region: _readings(region, [s.source for s in old if s.region == region], now), regions)
-        by_region = dict(zip(regions, read, strict=True))
+    pool = ThreadPoolExecutor(max_workers=len(regions))
+    readings = {
+        region: pool.submit(_readings, region, [signal.source for signal in old if signal.region == region], now)
+        for region in regions
+    }
+    pool.shutdown(wait=False)
+    wait(readings.values(), timeout=READ_S)
+    silent = f"no answer within {READ_S:g} s"
+    by_region = {region: reading.result() if reading.done() else silent for region, reading in readings.items()}
     return [_read(signal, by_region[signal.region], now) if signal in old else signal for signal in signals]
 
 

@@ -26,6 +26,8 @@ from failover.link.factory import cluster_at
 from failover.plan.model import Plan
 
 LOOK_S = 4.0
+LOST_SITE_S = 1.3
+"""Of a site that votes already call lost: what is asked is whether it answers after all."""
 ANCHOR_S = 1.5
 MARGIN_S = 0.3
 """A probe ends so much before its look does: what it found out by then, a refusal above all, is not lost."""
@@ -40,20 +42,29 @@ def vantage() -> str:
     return os.environ.get("VANTAGE") or os.environ.get("AWS_REGION", "here")
 
 
-def probe_sites(plan: Plan, within: float = LOOK_S) -> View:
+def probe_sites(plan: Plan, within: float = LOOK_S, *, lost_site: str | None = None) -> View:
     """Probe every service of every site, and the plan's anchors, all at once. What gives no answer within so many
-    seconds does not answer; unless it refused our credentials meanwhile: who refuses is alive."""
-    at, deadline = time.time(), time.monotonic() + within
+    seconds does not answer; unless it refused our credentials meanwhile: who refuses is alive. `lost_site` is said to
+    be lost: it has `LOST_SITE_S`."""
+    at, began = time.time(), time.monotonic()
+    patience = {site: min(within, LOST_SITE_S) if site == lost_site else within for site in plan.sites}
     services = (*SERVICES, CANARY) if plan.clients.canary_probe else SERVICES
-    probes = [_Probe(plan, site, service, deadline - MARGIN_S) for site in plan.sites for service in services]
+    probes = [
+        _Probe(plan, site, service, began + seconds - MARGIN_S)
+        for site, seconds in patience.items()
+        for service in services
+    ]
     pool = ThreadPoolExecutor(max_workers=len(probes) + 1 + len(plan.anchors))
     anchors = {anchor: pool.submit(connectable, anchor, min(ANCHOR_S, within)) for anchor in plan.anchors}
     results = {probe: pool.submit(probe.run) for probe in probes}
-    running: list[Future[Any]] = [*anchors.values(), *results.values()]
-    wait(running, timeout=deadline - time.monotonic())
+    for seconds in sorted(set(patience.values())):
+        so_long: list[Future[Any]] = [result for probe, result in results.items() if patience[probe.site] == seconds]
+        wait(so_long, timeout=max(0.0, began + seconds - time.monotonic()))
+    wait(anchors.values(), timeout=max(0.0, began + min(ANCHOR_S, within) + MARGIN_S - time.monotonic()))
     pool.shutdown(wait=False, cancel_futures=True)
     observed = tuple(
-        result.result() if result.done() else probe.unfinished(within) for probe, result in results.items()
+        result.result() if result.done() else probe.unfinished(patience[probe.site])
+        for probe, result in results.items()
     )
     missed = [anchor for anchor, look in anchors.items() if not look.done() or look.result() is not None]
     return View(
@@ -74,7 +85,7 @@ class _Probe:
     """One look at one service of one site. `deadline`: on the monotonic clock."""
 
     def __init__(self, plan: Plan, site: str, service: str, deadline: float) -> None:
-        self._plan, self._site, self._service, self._deadline = plan, site, service, deadline
+        self._plan, self.site, self._service, self._deadline = plan, site, service, deadline
         self._refused_because: str | None = None
 
     def run(self) -> Probe:
@@ -105,7 +116,7 @@ class _Probe:
 
     def _result(self, healthy: bool | None, took_seconds: float, why: str) -> Probe:
         return Probe(
-            site=self._site,
+            site=self.site,
             service=self._service,
             healthy=healthy,
             took_seconds=round(took_seconds, 3),
@@ -131,7 +142,7 @@ class _Probe:
         return answer
 
     def _kafka(self) -> str | None:
-        kafka = self._plan.site(self._site).kafka
+        kafka = self._plan.site(self.site).kafka
 
         def ask(credentials: Credentials | None) -> str:
             return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, credentials), self._seconds())
@@ -143,16 +154,16 @@ class _Probe:
         """Any fleet that takes connections, as its clients have them, will do; what it routes to is the fleet's own
         look: a standby's fleet may lead to the very cluster that is lost. A load balancer may take a connection for
         nobody, and ends no TLS handshake."""
-        fleets = ",".join(fleet.bootstrap for fleet in self._plan.site(self._site).fleets)
+        fleets = ",".join(fleet.bootstrap for fleet in self._plan.site(self.site).fleets)
         return connectable(fleets, self._seconds(2.0), tls=self._plan.clients.security_protocol.endswith("SSL"))
 
     def _rest(self) -> str | None:
-        _is_the_plans(cluster_at(self._plan, self._site).answers(), self._plan.site(self._site).kafka.cluster_id)
+        _is_the_plans(cluster_at(self._plan, self.site).answers(), self._plan.site(self.site).kafka.cluster_id)
         return None
 
     def _canary(self) -> str | None:
         """A record through any of the site's gateways, written and read back."""
-        fleets = self._plan.site(self._site).fleets
+        fleets = self._plan.site(self.site).fleets
         with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
             looks = [pool.submit(self._canary_through, fleet.bootstrap) for fleet in fleets]
         errors = [error for look in looks if (error := look.exception())]
@@ -166,7 +177,7 @@ class _Probe:
     def _canary_through(self, bootstrap: str) -> str | None:
         """It tells of the site only if that gateway leads to the site's own cluster, and the topic is there: else the
         other probes must tell."""
-        clients, expected = self._plan.clients, self._plan.site(self._site).kafka.cluster_id
+        clients, expected = self._plan.clients, self._plan.site(self.site).kafka.cluster_id
 
         def ask(credentials: Credentials | None) -> str | None:
             client = settings(bootstrap, clients.security_protocol, credentials)

@@ -22,6 +22,10 @@ from failover.ledger.ledger import Ledger
 from failover.plan.model import Plan
 from failover.validation import read
 
+AGAIN_FOR_S = 1.0
+AGAIN_EVERY_S = 0.2
+"""Step Functions waits whole seconds; most changes are over sooner, so a step looks again within its call."""
+
 logger = Logger(service="failover")
 metrics = Metrics(namespace="Failover", service="failover")
 
@@ -94,8 +98,7 @@ def step(
         metrics.add_dimension("plan", execution.plan)
         metrics.add_metric("StepCalls", MetricUnit.Count, 1)
         try:
-            ledger().hold(execution, may_be_aborted=request.may_be_aborted)
-            report = look_and_act(request, claimed_plan(ledger(), execution))
+            report = _look_until_done(request, look_and_act)
         except FailoverError as error:
             logger.warning("step failed", error=type(error).__name__, why=str(error))
             metrics.add_metric("StepFailed", MetricUnit.Count, 1)
@@ -106,3 +109,16 @@ def step(
         return report.model_dump(mode="json")
 
     return handler
+
+
+def _look_until_done(request: StepRequest, look_and_act: Callable[[StepRequest, Plan], Report]) -> Report:
+    """The report of a look, and of further ones for `AGAIN_FOR_S` at most, as long as a change is under way that may be
+    over in a moment. The lease is held anew for each."""
+    deadline = time.monotonic() + AGAIN_FOR_S
+    while True:
+        ledger().hold(request.execution, may_be_aborted=request.may_be_aborted)
+        report = look_and_act(request, claimed_plan(ledger(), request.execution))
+        soon = report.status == "waiting" and report.retry_after == 1
+        if not soon or time.monotonic() + AGAIN_EVERY_S > deadline:
+            return report
+        time.sleep(AGAIN_EVERY_S)

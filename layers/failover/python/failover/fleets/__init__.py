@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, cast
 
@@ -21,6 +22,8 @@ SPARE_INSTANCES: Final = 1
 """How many instances a fleet has beyond what a peak needs."""
 QUICK_S: Final = 1.0
 """Within this time a failure is no silence; a step looks again within its call for no longer."""
+LOOK_S: Final = 1.5
+"""Of a fleet that holds nothing up: a region that says nothing for so long is silent."""
 FenceKind = Literal["route", "leads nowhere", "scaled to zero"]
 """Every request is answered with an error that clients retry; or no broker answers; or no instance is left."""
 
@@ -139,3 +142,19 @@ def at_once_again(look: Callable[[], FleetState]) -> FleetState:
         if is_busy(error) or time.monotonic() > started + QUICK_S:
             raise
     return look()
+
+
+def look_in_time(look: Callable[[], FleetState]) -> FleetState:
+    """A look as `at_once_again` has it, given up after `LOOK_S`: an API that hangs takes the SDK's patience, which
+    whoever does not need the fleet has not. A look changes nothing, so one that ends later does no harm.
+
+    Raises:
+        FleetUnavailable, FleetRejected
+    """
+    pool = ThreadPoolExecutor(max_workers=1)
+    state = pool.submit(at_once_again, look)
+    pool.shutdown(wait=False)
+    wait([state], timeout=LOOK_S)
+    if not state.done():
+        raise FleetUnavailable(f"no answer within {LOOK_S:g} s")
+    return state.result()

@@ -1,0 +1,156 @@
+"""How often a call looks: again while a change may be over in a moment, and no longer than who hangs deserves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from failover.detection.evidence import SERVICES, Probe, View
+from failover.errors import LeaseLost
+from failover.fleets import FleetState
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+Step = Callable[..., dict[str, Any]]
+STEPS = [("fence", "fenced"), ("switch_routes", "west")]
+
+
+def state(target: str) -> FleetState:
+    return FleetState(target=target, settled=True, instances=(), detail="as it is")
+
+
+class Fleet:
+    """A fleet that is where it was last routed, once it was looked at so often."""
+
+    def __init__(self, looks_until_there: int) -> None:
+        self.left = looks_until_there
+        self.routed: list[str] = []
+
+    def look(self) -> FleetState:
+        self.left -= 1
+        return state(self.routed[-1] if self.routed and self.left < 0 else "east")
+
+    def route(self, target: str) -> None:
+        if self.routed[-1:] != [target]:
+            self.routed.append(target)
+
+
+@pytest.fixture
+def execution(deployed: Any, call: Call) -> dict[str, Any]:
+    started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    return dict(call("claim", started)["execution"])
+
+
+@pytest.fixture
+def step(execution: dict[str, Any], call: Call, monkeypatch: pytest.MonkeyPatch) -> Step:
+    """Calls fence, or switch_routes as the reroute does, on a fleet; a call looks again for as long as one deployed."""
+    monkeypatch.setattr("failover.execution.step.AGAIN_FOR_S", 1.0)
+    monkeypatch.setattr("failover.execution.step.AGAIN_EVERY_S", 0.01)
+
+    def run(name: str, fleet: Any) -> dict[str, Any]:
+        monkeypatch.setattr("failover.fleets.fleet_of", lambda *_: fleet)
+        reroute = {"site": "east", "fleet": "gateway-east", "best_effort": True}
+        return call(name, {"execution": execution} | ({} if name == "fence" else reroute))
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "target"), STEPS)
+def test_a_change_that_is_soon_over_is_done_in_the_call_that_made_it(step: Step, name: str, target: str) -> None:
+    fleet = Fleet(looks_until_there=4)
+    assert step(name, fleet)["status"] == "done"
+    assert fleet.routed == [target]
+
+
+@pytest.mark.parametrize(("name", "target"), STEPS)
+def test_each_look_of_a_call_holds_the_lease(
+    step: Step, call: Call, monkeypatch: pytest.MonkeyPatch, name: str, target: str
+) -> None:
+    fleet = Fleet(looks_until_there=100)
+
+    start = {"plan": "orders", "to": "west", "supersedes": "orders-1-failover"}
+
+    def supersede(_: float) -> None:
+        call("claim", {"start": start, "execution_name": "by-hand"})
+
+    monkeypatch.setattr("failover.execution.step.time", _TimeWithSleep(supersede))
+    with pytest.raises(LeaseLost):
+        step(name, fleet)
+    assert fleet.routed == [target]
+
+
+class _TimeWithSleep:
+    """The module `time`, with a sleep in which something happens."""
+
+    def __init__(self, sleep: Callable[[float], None]) -> None:
+        self.sleep, self.time, self.monotonic = sleep, time.time, time.monotonic
+
+
+@pytest.mark.parametrize("name", ["fence", "switch_routes"])
+def test_a_control_plane_that_hangs_holds_nothing_up(step: Step, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("failover.fleets.LOOK_S", 0.05)
+    over = threading.Event()
+    fleet = Fleet(looks_until_there=0)
+    fleet.look = lambda: over.wait(30) and state("east")  # type: ignore[assignment, method-assign, return-value]
+    report = step(name, fleet)
+    assert not over.is_set() and report["status"] == "done"
+    assert "no answer within" in str(report["observed"]) and fleet.routed == []
+    over.set()
+
+
+class Eyes:
+    """What is seen of east in one look after another, the last for ever."""
+
+    def __init__(self, *answers: bool) -> None:
+        self.answers = list(answers)
+        self.looks: list[View] = []
+
+    def look(self, *_: Any) -> View:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        probes = [
+            Probe(site=site, service=service, healthy=answer or site == "west", took_seconds=0.0)
+            for site in ("east", "west")
+            for service in SERVICES
+        ]
+        self.looks.append(View(vantage="us-west-2", at=time.time(), probes=tuple(probes)))
+        return self.looks[-1]
+
+
+@pytest.fixture
+def watch(deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[[Eyes], list[bool]]:
+    """Calls watch_site with such eyes; whether east looked lost in each view that was told, in its order."""
+    monkeypatch.setenv("VANTAGE", "us-west-2")
+
+    def run(eyes: Eyes) -> list[bool]:
+        told: list[bool] = []
+        monkeypatch.setattr("failover.detection.probes.probe_sites", eyes.look)
+        monkeypatch.setattr(
+            "failover.detection.observation.publish",
+            lambda _plan, view, _regions: told.append(view.signals()[0].says_lost) or {},  # type: ignore[func-returns-value]
+        )
+        call("watch_site", {"plan": "orders"})
+        return told
+
+    return run
+
+
+def test_a_site_that_is_well_is_looked_at_once(watch: Callable[[Eyes], list[bool]]) -> None:
+    assert watch(Eyes(True)) == [False]
+
+
+def test_a_blip_is_told_over_within_the_call_that_saw_it(watch: Callable[[Eyes], list[bool]]) -> None:
+    assert watch(Eyes(False, True)) == [True, False]
+
+
+@pytest.mark.slow
+def test_an_outage_is_confirmed_within_one_call_and_then_looked_at_once_a_call(
+    watch: Callable[[Eyes], list[bool]],
+) -> None:
+    eyes = Eyes(False)
+    told = watch(eyes)
+    assert len(told) > 2 and all(told)
+    assert eyes.looks[-1].at - eyes.looks[0].at >= 3.0
+    assert watch(eyes) == [True]

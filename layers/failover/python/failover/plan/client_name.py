@@ -137,7 +137,7 @@ class TrafficManager(DnsVerification):
     """A profile of Azure Traffic Manager."""
     subscription: str = form(r"^[0-9a-fA-F-]{36}$", "the id of an Azure subscription")
     """Its subscription."""
-    resource_group: str = form(r"^[-\w.()]{1,90}$", "the name of an Azure resource group")
+    resource_group: str = form(r"^[-\w.()]+$", "the name of an Azure resource group", max_length=90)
     """Its resource group."""
     profile: str = form(r"^[A-Za-z0-9-]{1,63}$", "the name of a Traffic Manager profile")
     """Its name."""

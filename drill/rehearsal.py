@@ -28,8 +28,8 @@ from drill.terminal import View
 from drill.world import Settings, World
 
 FRAME_S = 0.15
-FIRST_RECORDS_S = 20.0
-DRY_RUN_S = 30.0
+FIRST_RECORDS_S = 60.0
+DRY_RUN_S = 120.0
 CAUGHT_UP_S = 10.0
 IN_CONTAINERS = 6.0
 """How much longer everything may take where functions run in containers."""

@@ -217,9 +217,7 @@ class Oracle:
         if record.get("status") == "succeeded" and execution.status == "FAILED":
             self._break(3, f"{execution.name} succeeded by its record, and ended {execution.status} {execution.error}")
         told_by_another = record.get("status") == "superseded"
-        # Stopped by a person between its end in the ledger and the telling: a known gap (docs/simulation.md).
-        stopped_while_telling = execution.status == "ABORTED" and record.get("status") != "running"
-        if told_by_another or stopped_while_telling or _is_rehearsal(execution):
+        if told_by_another or _is_rehearsal(execution):
             return
         told_since = min(execution.started, stopped - 3600.0)
         if not any(message.at >= told_since for message in self._world.account.messages):

@@ -45,12 +45,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"announced": _announce_refusal(read(RefusedStart, event))}
     execution = read(Request, event).execution
     metrics.add_dimension("plan", execution.plan)
-    record = ledger().execution(execution.plan, execution.name)
+    book = ledger()
+    record = book.execution(execution.plan, execution.name)
     if record is None or not record.document:
         logger.warning("the ledger has no report to announce", execution=execution.name)
         return {"announced": False}
+    if execution.dry_run:
+        return {"announced": False}
     announce(record.document)
-    return {"announced": not execution.dry_run}
+    book.keep_announced(execution.plan, execution.name)
+    return {"announced": True}
 
 
 def _announce_refusal(refused: RefusedStart) -> bool:

@@ -97,7 +97,8 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
         current = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
         state, last = standing.result(), before.result()
     now, well = time.time(), not any(signal.says_lost for signal in current)
-    if heard.frequent and well and not state.denial and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
+    quiet = well and not (state.denial or state.unannounced)
+    if heard.frequent and quiet and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
         return {"plan": plan.name, "kept": saved, "started": None, "why": "all is well"}
     case = _case(plan, state, current, ledger)
     decision = judge(case)
@@ -110,6 +111,8 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
     on = tuple(dict.fromkeys(signal.source for signal in heard.signals))
     record = decision_record(plan.name, case, decision, by=by, on=on, started=started)
     record_decision(ledger, record, last)
+    if state.unannounced:
+        _announce_left(ledger, plan.name, state.unannounced)
     _all_well()[plan.name] = now if well else 0.0
     answer = {"plan": plan.name, "kept": saved, "started": started, "why": decision.why}
     logger.info(
@@ -172,6 +175,13 @@ def _start(case: Case, why: str, plan: Plan, ledger: Ledger) -> str | None:
         logger.warning("ended before it claimed the plan", execution=name)
         attempt = ledger.next_attempt(plan.name, epoch, "failover", attempt)
     raise ServiceUnavailable(f"{name} and those before it are over, unclaimed; the next judgement goes on from there")
+
+
+def _announce_left(ledger: Ledger, plan: str, executions: frozenset[str]) -> None:
+    # Rarely needed, and slow to import: a judgement does not wait for it.
+    from failover.execution.announcement import announce_left
+
+    announce_left(ledger, plan, executions)
 
 
 def _spoken(signal: Signal) -> dict[str, Any]:

@@ -82,8 +82,13 @@ class Table:
             match verb:
                 case "REMOVE":
                     item.pop(field, None)
+                case "ADD" if "SS" in values[value]:
+                    item[field] = {"SS": sorted({*item.get(field, {"SS": []})["SS"], *values[value]["SS"]})}
                 case "ADD":
                     item[field] = {"N": str(int(item.get(field, {"N": "0"})["N"]) + int(values[value]["N"]))}
+                case "DELETE":
+                    rest = sorted({*item.pop(field, {"SS": []})["SS"]} - {*values[value]["SS"]})
+                    item |= {field: {"SS": rest}} if rest else {}
                 case "SET":
                     item[field] = values[value]
                 case _:
@@ -257,14 +262,14 @@ def _assignments(text: str) -> list[tuple[str, str, str]]:
     parts: list[tuple[str, str, str]] = []
     while at < len(words):
         word = words[at]
-        if word.upper() in ("SET", "REMOVE", "ADD"):
+        if word.upper() in ("SET", "REMOVE", "ADD", "DELETE"):
             verb, at = word.upper(), at + 1
         elif word == ",":
             at += 1
         elif verb == "REMOVE":
             parts.append((verb, word, ""))
             at += 1
-        elif verb == "ADD":
+        elif verb in ("ADD", "DELETE"):
             parts.append((verb, word, words[at + 1]))
             at += 2
         elif words[at + 2] == "if_not_exists":

@@ -36,6 +36,9 @@ STORIES: Final = {
         acts=(Act(deed="abort", function="claim", invocation=1, after=0.01),),
         faults=(AnchoredFault(function="claim", invocation=1, call=1, trouble="killed before"),),
     ),
+    "an end that its execution did not tell is told by nobody": replace(
+        PLAIN, acts=(Act(deed="abort", function="announce", invocation=1, after=0.0),)
+    ),
     "unknown is told as zero": PLAIN,
     "a redrive stops where it stopped": replace(PLAIN, seconds=2400.0, spells=(SPELL,)),
     "an error of no class of its own": PLAIN,
@@ -84,6 +87,9 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
             "failover.decision.votes", "_is_fresh", lambda signal, policy, now: now - signal.at <= 60
         ),
         "a name is used up": lambda: _put(ledger, "next_attempt", lambda self, plan, epoch, kind, ended: ended),
+        "an end that its execution did not tell is told by nobody": lambda: _put(
+            "simulated_judge", "_announce_left", nothing
+        ),
         "unknown is told as zero": lambda: _put("failover.execution.report", "_stranded", lambda loss: "0 stranded"),
         "a redrive stops where it stopped": lambda: _put_handler(handlers, "conclude", not_redriven),
         "an error of no class of its own": lambda: _put_handler(handlers, "flip_dns", broken),

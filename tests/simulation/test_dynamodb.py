@@ -49,6 +49,16 @@ def _release(chance: random.Random) -> tuple[str, Item]:
     }
 
 
+def _end(chance: random.Random) -> tuple[str, Item]:
+    """Whose end is to be announced joins a set, and leaves it."""
+    verb = chance.choice(("REMOVE holder ADD", "DELETE"))
+    return "UpdateItem", {
+        "Key": _key(chance),
+        "UpdateExpression": f"{verb} unannounced :names",
+        "ExpressionAttributeValues": {":names": {"SS": [chance.choice(("a", "b"))]}},
+    }
+
+
 def _count(chance: random.Random) -> tuple[str, Item]:
     return "UpdateItem", {
         "Key": _key(chance),
@@ -160,3 +170,15 @@ def test_a_sequence_of_calls_is_answered_as_by_moto(deployed: Callable[..., Any]
     for _ in range(60):
         operation, asked = chance.choice(ASKED)(chance)
         assert _of_simulation(table, operation, asked) == _of_moto(client, operation, asked), (operation, asked)
+
+
+def test_a_set_whose_members_join_and_leave_is_answered_as_by_moto(deployed: Callable[..., Any]) -> None:
+    chance, table, client = random.Random(1), Table(lambda *_: None), deployed("dynamodb")
+    for _ in range(12):
+        for ask in (_end, _get):
+            operation, asked = ask(chance)
+            asked["Key"]["sk"] = {"S": "state"}
+            answers = [_of_simulation(table, operation, asked), _of_moto(client, operation, asked)]
+            for answer in answers:
+                answer.get("Item", {}).get("unannounced", {"SS": []})["SS"].sort()
+            assert answers[0] == answers[1], (operation, asked)

@@ -18,6 +18,7 @@ BREAKS = {
     "who ended and holds the lease is not told": 3,
     "an alarm that stands ages out": 4,
     "a name is used up": 4,
+    "an end that its execution did not tell is told by nobody": 3,
     "a denial is forgotten": 5,
     "a redrive stops where it stopped": 6,
     "unknown is told as zero": 7,

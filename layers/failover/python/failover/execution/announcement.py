@@ -1,16 +1,30 @@
-"""Telling people and other systems how an execution ended, at least once; and that a start was refused."""
+"""Telling people and other systems how an execution ended, at least once; and that a start was refused.
+
+An execution announces its own end. Who stops it in between keeps that from nobody: what is left is announced by whoever
+finds it in the ledger.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from aws_lambda_powertools import Logger
+
 from failover.aws.notify import notify_at_least_once, put_event_at_least_once
+from failover.container import remembered
 from failover.errors import FailoverError, TransientError
 from failover.execution.report import headline
+from failover.ledger.ledger import Ledger
 
 HOUR_S: Final = 3600
+OWN_ANNOUNCEMENT_S: Final = 20.0
+"""An end that is younger is being announced by its own execution."""
+TRIED_AGAIN_S: Final = 15.0
+
+logger = Logger(service="failover")
 
 
 def announce(report: Mapping[str, Any]) -> None:
@@ -32,6 +46,29 @@ def announce(report: Mapping[str, Any]) -> None:
             failures.append(error)
     if failures:
         raise next((error for error in failures if isinstance(error, TransientError)), failures[0])
+
+
+def announce_left(book: Ledger, plan: str, executions: Iterable[str]) -> None:
+    """Announce ends that their own executions did not. What can't be announced now is tried again by the next call."""
+    for name in sorted(executions):
+        if time.time() - _last_tries().get(name, 0.0) < TRIED_AGAIN_S:
+            continue
+        try:
+            record = book.execution(plan, name)
+            if record and record.ended_at and time.time() - record.ended_at < OWN_ANNOUNCEMENT_S:
+                continue
+            _last_tries()[name] = time.time()
+            if record and record.document:
+                announce(record.document)
+            book.keep_announced(plan, name)
+        except FailoverError as error:
+            logger.warning("the end is not announced", execution=name, why=str(error))
+
+
+@remembered
+def _last_tries() -> dict[str, float]:
+    """When an end was last tried to be announced, by its execution."""
+    return {}
 
 
 def _notify(report: Mapping[str, Any]) -> None:

@@ -163,6 +163,8 @@ def _typed(value: object) -> Item:
             return {"S": value}
         case bytes():
             return {"B": value}
+        case frozenset():
+            return {"SS": sorted(value)}
     raise TypeError(f"the ledger keeps no {type(value).__name__}")
 
 
@@ -172,4 +174,9 @@ def _plain(item: Item) -> Item:
 
 def _untyped(value: Item) -> Any:
     ((kind, content),) = value.items()
-    return int(content) if kind == "N" else content
+    match kind:
+        case "N":
+            return int(content)
+        case "SS":
+            return frozenset(content)
+    return content

@@ -234,8 +234,8 @@ class Ledger(PlanItems):
         active: str | None = None,
     ) -> None:
         """End the execution: its document is kept; on success its site becomes the active one, on a stand-down the one
-        that was found to be, if any; but for a failure the lease is released, and with it a denial is kept. Again with
-        the same outcome: nothing, or what a crash left undone.
+        that was found to be, if any; but for a failure the lease is released, and with it a denial is kept, and that
+        the end is to be announced. Again with the same outcome: nothing, or what a crash left undone.
 
         Raises:
             LeaseLost: if the lease is not held and this outcome was not reached before.
@@ -274,7 +274,18 @@ class Ledger(PlanItems):
             to_site=item["to"],
             document=json.loads(item.get("document", "{}")),
             supersedes=item.get("supersedes"),
+            ended_at=float(item["ended_at"]) if "ended_at" in item else None,
             superseded_by=item.get("superseded_by"),
+        )
+
+    def keep_announced(self, plan: str, execution: str) -> None:
+        """The end of an execution is told."""
+        self._items.update(
+            plan,
+            "state",
+            expression="DELETE unannounced :told",
+            placeholders={":told": frozenset({execution})},
+            condition="attribute_exists(pk)",
         )
 
     def pause(self, plan: str, why: str) -> None:
@@ -296,7 +307,7 @@ class Ledger(PlanItems):
         )
 
     def _release(self, execution: Execution, outcome: Outcome, denial: Denial | None, active: str | None) -> bool:
-        changes, placeholders = "", {":holder": execution.name, ":epoch": execution.epoch}
+        changes, placeholders = "REMOVE holder", {":holder": execution.name, ":epoch": execution.epoch}
         if outcome == "succeeded":
             now = time.time()
             failovers = self.state(execution.plan, execution.from_site).failovers
@@ -317,8 +328,8 @@ class Ledger(PlanItems):
         return self._items.update(
             execution.plan,
             "state",
-            expression=changes or "REMOVE holder",
-            placeholders=placeholders,
+            expression=f"{changes} ADD unannounced :unannounced",
+            placeholders=placeholders | {":unannounced": frozenset({execution.name})},
             condition="holder = :holder AND epoch = :epoch",
         )
 
@@ -379,6 +390,7 @@ def _plan_state(item: Item | None, home: str) -> PlanState:
         superseded=item.get("superseded"),
         abort_wish=AbortWish(**json.loads(wish)) if wish else None,
         no_return=item.get("no_return"),
+        unannounced=item.get("unannounced", frozenset()),
     )
 
 

@@ -65,6 +65,8 @@ class PlanState:
     abort_wish: AbortWish | None = None
     no_return: str | None = None
     """The execution that is past its point of no return: it goes forward only."""
+    unannounced: frozenset[str] = frozenset()
+    """Executions whose end is in the ledger, and that are not known to have been told of."""
 
     def leased_to(self, execution: Execution) -> bool:
         """Whether that very execution holds the lease."""
@@ -111,5 +113,6 @@ class ExecutionRecord:
     """Its report, once it has ended."""
     supersedes: str | None = None
     """From whom it took the lease, if it did."""
+    ended_at: float | None = None
     superseded_by: str | None = None
     """Who took the lease from it, if somebody did; its report, if it had ended, stands."""

@@ -219,9 +219,16 @@ class Oracle:
         told_by_another = record.get("status") == "superseded"
         if told_by_another or _is_rehearsal(execution):
             return
-        told_since = min(execution.started, stopped - 3600.0)
-        if not any(message.at >= told_since for message in self._world.account.messages):
+        if not self._told_of(execution.name, json.loads(record.get("document", "{}")).get("guard"), stopped - HOUR_S):
             self._break(3, f"{execution.name} ended {execution.status} ({execution.error}), and nobody was told")
+
+    def _told_of(self, execution: str, guard: str | None, since: float) -> bool:
+        """Whether people were told of the execution, or lately of another that ended for the same reason."""
+        for message in self._world.account.messages:
+            told = json.loads(message.text)
+            if told.get("execution") == execution or (message.at >= since and guard and told.get("guard") == guard):
+                return True
+        return False
 
     # At the end of the life
 

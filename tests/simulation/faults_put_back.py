@@ -37,7 +37,9 @@ STORIES: Final = {
         faults=(AnchoredFault(function="claim", invocation=1, call=1, trouble="killed before"),),
     ),
     "an end that its execution did not tell is told by nobody": replace(
-        PLAIN, acts=(Act(deed="abort", function="announce", invocation=1, after=0.0),)
+        PLAIN,
+        acts=(Act(deed="abort", function="announce", invocation=1, after=0.01),),
+        faults=(AnchoredFault(function="announce", invocation=1, call=1, trouble="killed before"),),
     ),
     "unknown is told as zero": PLAIN,
     "a redrive stops where it stopped": replace(PLAIN, seconds=2400.0, spells=(SPELL,)),

@@ -47,6 +47,7 @@ SAMPLES: Final = (
             "alarm-suppressed",
             "alarm-route53-health-check",
             "sighting",
+            "regular-look",
             "aws-health",
             "confluent-status",
         )

@@ -1,4 +1,5 @@
 """judge: something was heard of a site. Keep it as a signal; if the signals speak against the active site, fail over.
+Once a minute it is called although nothing was heard: what is known is judged again.
 
 What is heard is a hint, never the decision: `assess` reads the evidence anew. The execution is named by plan, epoch and
 attempt, so an event delivered twice, and a second signal of the same outage, start nothing new; an attempt is over when
@@ -38,8 +39,8 @@ from failover.plan.model import Plan
 
 ALL_WELL_S: Final = 60.0
 """Observations come every second or two. That all is well is evaluated and kept once a minute by each container."""
-WAIT_AT_MOST_S: Final = 10.0
-"""For votes that are only too young, where nobody looks again in a moment."""
+WAIT_AT_MOST_S: Final = 30.0
+"""For votes that are only too young, where nobody looks again in a moment. What is younger is judged a minute later."""
 ATTEMPTS_AT_ONCE: Final = 20
 REASON_LIMIT: Final = 500
 """Characters that a start may give as its reason."""

@@ -198,8 +198,15 @@ def test_a_dead_probe_is_no_vote_and_alarms_stand_on_ten_seconds() -> None:
 def test_an_event_that_cannot_be_judged_is_not_lost() -> None:
     judge = of_type("AWS::Serverless::Function")["Judge"]
     assert judge["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
-    for event in judge["Events"].values():
-        assert "DeadLetterConfig" in event["Properties"]
+    heard = [event for event in judge["Events"].values() if event["Type"] != "ScheduleV2"]
+    assert heard and all("DeadLetterConfig" in event["Properties"] for event in heard)
+
+
+def test_what_is_known_is_judged_again_every_minute_for_as_long_as_votes_may_be_too_young() -> None:
+    judge = of_type("AWS::Serverless::Function")["Judge"]
+    (again,) = [event["Properties"] for event in judge["Events"].values() if event["Type"] == "ScheduleV2"]
+    assert again["ScheduleExpression"] == "rate(1 minute)" and "Regular Look" in again["Input"]["Sub"]
+    assert judge["Timeout"] == 60
 
 
 @pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.name)
@@ -223,7 +230,9 @@ def test_the_other_vantage_point_looks_with_the_same_eyes_and_may_do_nothing_but
 
 def test_every_sighting_and_every_alarm_of_the_plan_reaches_the_judge() -> None:
     patterns = [
-        each["Properties"]["Pattern"] for each in of_type("AWS::Serverless::Function")["Judge"]["Events"].values()
+        each["Properties"]["Pattern"]
+        for each in of_type("AWS::Serverless::Function")["Judge"]["Events"].values()
+        if each["Type"] == "EventBridgeRule"
     ]
     assert {(pattern["source"][0], pattern["detail-type"][0]) for pattern in patterns} == {
         ("aws.cloudwatch", "CloudWatch Alarm State Change"),

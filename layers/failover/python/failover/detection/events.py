@@ -54,6 +54,14 @@ class _Envelope(BaseModel):
     detail: dict[str, Any]
 
 
+class RegularLook(BaseModel):
+    """The `detail` of what the stack's schedule sends once a minute."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: str
+
+
 def parse_event(event: dict[str, Any], account: str) -> ParsedEvent:
     """What the event says. `account`: the only one whose events count.
 
@@ -135,6 +143,11 @@ def _observation(envelope: _Envelope) -> ParsedEvent:
     return ParsedEvent(f"probe/{vantage}", (PlanSignals(plan, signals, frequent=True),))
 
 
+def _regular_look(envelope: _Envelope) -> ParsedEvent:
+    """Nothing is heard: the plan is judged on what is known, though nobody looks at its sites any more."""
+    return ParsedEvent("regular-look", (PlanSignals(plan_named(read(RegularLook, envelope.detail).plan), ()),))
+
+
 def _health(envelope: _Envelope) -> ParsedEvent:
     event = read(HealthEvent, envelope.detail)
     return _advised(event.event_type_code, lambda plan: event.signals(plan, envelope.region))
@@ -154,6 +167,7 @@ def _advised(source: str, signals_of: Callable[[Plan], Iterable[Signal]]) -> Par
 _READERS: dict[tuple[str, str], Callable[[_Envelope], ParsedEvent]] = {
     ("aws.cloudwatch", "CloudWatch Alarm State Change"): _alarm,
     ("kafka.failover", "Site Sighting"): _observation,
+    ("kafka.failover", "Regular Look"): _regular_look,
     ("aws.health", "AWS Health Event"): _health,
     ("confluent.status", "Confluent Status"): _status,
 }

@@ -1,0 +1,81 @@
+"""What is known is judged again once a minute, though nothing is heard and nobody looks at the sites any more."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from failover.aws.clients import client
+from failover.errors import UnknownPlan
+from failover.ledger.ledger import Ledger
+from tests.conftest import Context
+from tests.functions.conftest import Message
+from tests.functions.heard_events import EVENTS, event, executions, sighting
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+LOOK: dict[str, Any] = json.loads((EVENTS / "regular-look.json").read_text())
+
+
+@pytest.fixture
+def judged_later(function: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[float], dict[str, Any]]:
+    """Takes the regular look as if it were so many seconds later."""
+    judge = function("judge")
+
+    def look(seconds: float) -> dict[str, Any]:
+        monkeypatch.setattr(judge, "time", SimpleNamespace(time=lambda: time.time() + seconds, sleep=time.sleep))
+        return dict(judge.handler(LOOK, Context())["judged"][0])
+
+    return look
+
+
+@pytest.fixture
+def patient(deployed: Callable[..., Any], plan_text: str) -> None:
+    """One vote is enough, once it has stood for a minute."""
+    plan = yaml.safe_load(plan_text)
+    plan["policy"] |= {"quorum": 1, "min_vantage_points": 1, "fast_path": True, "hold_seconds": 60}
+    deployed("ssm").put_parameter(
+        Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True
+    )
+
+
+def test_an_alarm_that_was_too_young_is_judged_again_though_no_probe_looks_any_more(
+    deployed: Any, call: Call, patient: None, judged_later: Callable[[float], dict[str, Any]]
+) -> None:
+    call("judge", sighting("us-west-2", lost=()))
+    fresh = event("alarm-metric", ago=0.0)
+    fresh["detail"]["state"]["reasonData"] = "{}"
+    assert call("judge", fresh)["judged"][0]["started"] is None
+    assert judged_later(70.0)["started"] == "orders-1-failover"
+    assert executions(deployed) == ["orders-1-failover"]
+
+
+def test_a_site_that_nobody_looks_at_any_more_is_told_of_again_each_hour(
+    deployed: Any,
+    call: Call,
+    messages: Callable[[], list[Message]],
+    judged_later: Callable[[float], dict[str, Any]],
+) -> None:
+    Ledger(client("dynamodb"), "ledger").pause("orders", "anna: we look first")
+    call("judge", event("alarm-metric", ago=40.0))
+    assert [message.body["guard"] for message in messages()] == ["paused"]
+    judged_later(3600.0)
+    assert [message.body["guard"] for message in messages()] == ["paused"]
+    assert executions(deployed) == []
+
+
+def test_a_look_without_any_word_against_a_site_starts_and_tells_nothing(
+    deployed: Any, call: Call, messages: Callable[[], list[Message]]
+) -> None:
+    assert call("judge", LOOK)["judged"][0]["why"] == "nothing says that east is lost"
+    assert (executions(deployed), messages()) == ([], [])
+
+
+def test_a_look_at_no_plan_is_refused(deployed: Any, call: Call) -> None:
+    with pytest.raises(UnknownPlan):
+        call("judge", LOOK | {"detail": {"plan": "unheard-of"}})

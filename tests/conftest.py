@@ -15,6 +15,8 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.emitted import held_to_schemas
+
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-west-2"
 os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
@@ -173,10 +175,12 @@ def function() -> Callable[[str], ModuleType]:
 
 @pytest.fixture
 def call(function: Callable[[str], ModuleType]) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
-    """Calls a function's handler with an event, as Lambda does: the event and the answer are JSON."""
+    """Calls a function's handler with an event, as Lambda does: the event and the answer are JSON, and what it sends
+    and records is as its schema says."""
 
     def invoke(name: str, event: dict[str, Any]) -> dict[str, Any]:
-        answer = function(name).handler(json.loads(json.dumps(event)), Context())
+        with held_to_schemas():
+            answer = function(name).handler(json.loads(json.dumps(event)), Context())
         return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
 
     return invoke

@@ -13,6 +13,7 @@ from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict
 
+from failover.documents import readiness as documents
 from failover.errors import LedgerUnavailable
 from failover.execution.step import ledger, logger
 from failover.plan.store import plan_named
@@ -32,7 +33,7 @@ class ReadinessRequest(BaseModel):
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> documents.Readiness:
     """Look, publish, keep, tell; answers the whole document.
 
     Raises:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from failover.documents.execution import ExecutionReport, Loss
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
 from failover.execution.announcement import announce
 from failover.execution.claimed_plan import claimed_plan, renew_plan
 from failover.execution.predecessors import predecessors, where_the_name_leads
-from failover.execution.report import execution_report
+from failover.execution.report import Ending, execution_report
 from failover.execution.step import Request, ledger, logger, metrics
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -77,20 +78,27 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
     steps = book.steps(execution)
     promoting = any(record.step == "promote_mirrors" for record in steps) and not execution.dry_run
     loss = _loss(request, book) if promoting else None
-    report = execution_report(plan, execution, outcome=request.outcome, why=request.why, steps=steps, loss=loss)
     before = predecessors(book, execution)
     clients_at = where_the_name_leads(plan, steps) if before and request.outcome == "stood-down" else None
     moved = clients_at if clients_at == execution.to_site else None
-    report |= {"predecessors": [predecessor.as_document() for predecessor in before], "clients_found_at": clients_at}
-    document = report | {"stopped_at": request.stopped_at, "error": request.error, "redrives": request.redrives}
-    book.conclude(execution, request.outcome, document, _denial(execution, document, steps), active=moved)
+    ending = Ending(
+        outcome=request.outcome,
+        why=request.why,
+        stopped_at=request.stopped_at,
+        error=request.error,
+        redrives=request.redrives,
+        predecessors=[predecessor.as_document() for predecessor in before],
+        clients_found_at=clients_at,
+    )
+    report = execution_report(plan, execution, ending, steps, loss=loss)
+    book.conclude(execution, request.outcome, dict(report), _denial(execution, report, steps), active=moved)
     if execution.dry_run:
-        save_dry_run(book, document)
+        save_dry_run(book, report)
     if report["recovery_seconds"] is not None:
         metrics.add_metric("RecoverySeconds", MetricUnit.Seconds, report["recovery_seconds"])
-    logger.info("concluded", outcome=request.outcome, execution=execution.name, report=document)
+    logger.info("concluded", outcome=request.outcome, execution=execution.name, report=report)
     if request.outcome == "failed":
-        _announce_stop(document)
+        _announce_stop(report)
         raise FailoverStopped(f"{_in_words(request)}. {_how_to_go_on(execution)}")
     return {"outcome": request.outcome, "why": report["why"], "report": report}
 
@@ -99,26 +107,26 @@ def _in_words(request: ConcludeRequest) -> str:
     return f"{request.execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}"
 
 
-def _announce_stop(document: dict[str, Any]) -> None:
+def _announce_stop(report: ExecutionReport) -> None:
     """Tell of a failure here, since the state that fails is this one. A topic that refuses is no other failure."""
     try:
-        announce(document)
+        announce(report)
     except TransientError:
         raise
     except FailoverError as error:
         logger.error("the failure is recorded, and not told", why=str(error))
 
 
-def _denial(execution: Execution, document: dict[str, Any], steps: list[StepRecord]) -> Denial | None:
+def _denial(execution: Execution, report: ExecutionReport, steps: list[StepRecord]) -> Denial | None:
     """What a stand-down leaves behind, so that the same votes do not ask the same again. Who starts by hand may ask as
     often as they like."""
     assessed = next((record.observed for record in steps if record.step == "assess"), {})
     if execution.dry_run or execution.manual or not assessed.get("stands_until_resumed"):
         return None
-    return Denial(site=execution.from_site, why=document["why"], execution=execution.name, at=time.time())
+    return Denial(site=execution.from_site, why=report["why"], execution=execution.name, at=time.time())
 
 
-def _loss(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
+def _loss(request: ConcludeRequest, book: Ledger) -> Loss:
     """Called again, after the lease was released, the report keeps what was said before."""
     execution = request.execution
     try:
@@ -127,7 +135,7 @@ def _loss(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
         record = book.execution(execution.plan, execution.name)
         if record is None or record.status != request.outcome:
             raise
-        return dict(record.document.get("loss") or {})
+        return cast("Loss", record.document["loss"])
 
 
 def _how_to_go_on(execution: Execution) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from failover.detection.evidence import Evidence
+from failover.documents.decision import Verdict
 from failover.ledger.records import PlanState
 from failover.plan.policy import Policy
-
-Verdict = Literal["proceed", "ask", "wait", "stand-down"]
 
 
 @dataclass(frozen=True, kw_only=True)

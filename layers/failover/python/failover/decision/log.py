@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from failover.aws.events import put_event_at_most_once
 from failover.decision.case import Case, Decision
+from failover.documents import decision as documents
 from failover.ledger.dynamodb import Item, sortable
 from failover.ledger.ledger import Ledger
 
@@ -43,14 +45,15 @@ class DecisionRecord:
     """The sources whose word was the occasion."""
     started: str | None = None
     """The execution it started."""
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
     times: int = 1
     until: float | None = None
     """When it was last taken, seconds since 1970."""
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> documents.Decision:
         """The form it has in an event."""
         return {
+            "version": 1,
             "plan": self.plan,
             "at": self.at,
             "by": self.by,
@@ -88,7 +91,7 @@ def save_decision(book: Ledger, record: DecisionRecord) -> str:
     Raises:
         LedgerUnavailable
     """
-    document = record.as_document() | {"evidence": record.evidence}
+    document = {**record.as_document(), "evidence": record.evidence}
     packed = gzip.compress(json.dumps(document, default=str, separators=(",", ":")).encode(), mtime=0)
     sort = f"decision#{sortable(record.at)}#{uuid.uuid4().hex[:8]}"
     book.put(record.plan, sort, {"record": packed, "expires": int(record.at) + RETENTION_S})
@@ -154,7 +157,7 @@ def _fingerprint(record: DecisionRecord) -> str:
 
 
 def _publish(record: DecisionRecord) -> None:
-    if why := put_event_at_most_once("Failover Decision", record.as_document()):
+    if why := put_event_at_most_once("Failover Decision", dict(record.as_document())):
         logger.warning("the decision is kept, and not told", why=why)
 
 

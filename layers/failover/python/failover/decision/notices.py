@@ -24,7 +24,7 @@ def notify_withheld(record: DecisionRecord, epoch: int, why: str = "", guard: st
         f"held-back:{record.plan}:{epoch}:{guard}",
         record.at,
         f"{record.site} of {record.plan} looks lost, and nothing is done: {why}",
-        record.as_document() | {"why": why, "guard": guard},
+        {**record.as_document(), "why": why, "guard": guard},
     )
 
 

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Final, Literal
 
-from failover.decision.case import Case, Decision, Verdict
+from failover.decision.case import Case, Decision
 from failover.decision.votes import is_sustained, stood_for, votes_against, watched
 from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES
+from failover.documents.decision import Verdict
 
 DAY_S: Final = 86_400.0
 LOOKS_LOST_S: Final = 30.0

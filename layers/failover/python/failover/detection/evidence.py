@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal
+from typing import Final, Literal, cast
 
+from failover.documents import decision as documents
 from failover.link import Lag
 
 SERVICES = ("kafka", "gateway", "rest")
@@ -133,13 +134,14 @@ class Evidence:
         """The probes of one site."""
         return tuple(probe for probe in self.probes if probe.site == site)
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> documents.Evidence:
         """The form it has in the ledger, in a state and in the report, with the newest advisories alone."""
         advisories = sorted((s for s in self.signals if s.kind == "advisory"), key=lambda s: s.at, reverse=True)
         votes = tuple(signal for signal in self.signals if signal.kind != "advisory")
         brief = (replace(signal, why=signal.why[:WHY_LENGTH]) for signal in (*votes, *advisories[:ADVISORIES_AT_MOST]))
         omitted = max(0, len(advisories) - ADVISORIES_AT_MOST)
-        return asdict(replace(self, signals=tuple(brief))) | {"advisories_left_out": omitted}
+        document = asdict(replace(self, signals=tuple(brief))) | {"advisories_left_out": omitted}
+        return cast("documents.Evidence", document)
 
 
 def unbroken(signal: Signal, before: Signal | None, gap: float) -> Signal:

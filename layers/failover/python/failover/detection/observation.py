@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import asdict
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +19,7 @@ class Observation(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    version: int = 1
     plan: str
     view: View
 
@@ -29,7 +29,7 @@ def publish(plan: str, view: View, regions: list[str]) -> dict[str, str]:
 
     A region that does not take it in a second holds nothing up: the next observation comes soon.
     """
-    detail = {"plan": plan, "view": asdict(view)}
+    detail = Observation(plan=plan, view=view).model_dump(mode="json")
     pool = ThreadPoolExecutor(max_workers=max(1, len(regions)))
     puts = {region: pool.submit(put_event_at_most_once, DETAIL_TYPE, detail, region) for region in regions}
     wait(puts.values(), timeout=PUBLISH_S)

@@ -6,10 +6,11 @@ An execution that supersedes another and changes nothing itself leaves behind wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from failover.dns import canonical, targets_of
+from failover.documents import execution as documents
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import StepRecord
@@ -31,9 +32,9 @@ class Predecessor:
     reached: dict[str, str]
     """What each of its steps that changes something last reported; a call that was in flight reported nothing."""
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> documents.Predecessor:
         """The form it has in a report."""
-        return asdict(self)
+        return {"execution": self.execution, "status": self.status, "reached": self.reached}
 
 
 def predecessors(book: Ledger, execution: Execution) -> list[Predecessor]:

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import ceil
-from typing import Any
+from typing import Any, Literal
 
+from failover.documents.execution import Consumers, ExecutionReport, Loss, Predecessor, StepTiming
 from failover.ledger.execution import Execution
 from failover.ledger.records import StepRecord
 from failover.plan.model import Plan
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How an execution ended."""
+
+    outcome: Literal["succeeded", "stood-down", "failed"]
+    why: str = ""
+    stopped_at: str | None = None
+    """The step that failed."""
+    error: dict[str, Any] | None = None
+    redrives: int = 0
+    predecessors: list[Predecessor] = field(default_factory=list)
+    clients_found_at: str | None = None
+    """Where it saw the client hostname lead, if it took over from another and stood down."""
+
+
 def execution_report(
-    plan: Plan, execution: Execution, outcome: str, why: str, steps: list[StepRecord], loss: dict[str, Any] | None
-) -> dict[str, Any]:
-    """The report that the ledger keeps and people are sent. Times: seconds since 1970; durations: seconds. `loss`: of
-    an execution that promoted; None: it changed nothing. `recovery_seconds` is None where nothing was recovered."""
+    plan: Plan, execution: Execution, ending: Ending, steps: list[StepRecord], *, loss: Loss | None
+) -> ExecutionReport:
+    """The report that the ledger keeps and people are sent. `loss`: of an execution that promoted; None: it changed
+    nothing."""
     observed = {record.step: record.observed for record in steps}
     assessed = observed.get("assess", {})
-    recovered = outcome == "succeeded" and not execution.dry_run
+    recovered = ending.outcome == "succeeded" and not execution.dry_run
     ended = max((record.reported_at for record in steps), default=execution.claimed_at)
     return {
+        "version": 1,
         "plan": plan.name,
         "execution": execution.name,
         "epoch": execution.epoch,
@@ -30,8 +48,8 @@ def execution_report(
         "manual": execution.manual,
         "started_by": execution.started_by,
         "reason": execution.reason,
-        "outcome": outcome,
-        "why": why or assessed.get("why", ""),
+        "outcome": ending.outcome,
+        "why": ending.why or assessed.get("why", ""),
         "votes": assessed.get("votes", []),
         "guard": assessed.get("guard", ""),
         "stands_until_resumed": assessed.get("stands_until_resumed", False),
@@ -42,19 +60,27 @@ def execution_report(
         "loss": loss,
         "consumers": consumers(observed.get("check_offsets", {}), loss),
         "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),
-        "steps": [
-            {
-                "step": record.step,
-                "status": record.status,
-                "calls": record.calls,
-                "started_at": record.started_at,
-                "reported_at": record.reported_at,
-                "took_seconds": round(record.reported_at - record.started_at, 3),
-            }
-            | ({"observed": _would(record)} if execution.dry_run else {})
-            for record in steps
-        ],
+        "steps": [_timing(record, dry_run=execution.dry_run) for record in steps],
+        "predecessors": ending.predecessors,
+        "clients_found_at": ending.clients_found_at,
+        "stopped_at": ending.stopped_at,
+        "error": ending.error,
+        "redrives": ending.redrives,
     }
+
+
+def _timing(record: StepRecord, *, dry_run: bool) -> StepTiming:
+    timing: StepTiming = {
+        "step": record.step,
+        "status": record.status,
+        "calls": record.calls,
+        "started_at": record.started_at,
+        "reported_at": record.reported_at,
+        "took_seconds": round(record.reported_at - record.started_at, 3),
+    }
+    if dry_run:
+        timing["observed"] = _would(record)
+    return timing
 
 
 def _would(record: StepRecord) -> dict[str, Any]:
@@ -62,10 +88,10 @@ def _would(record: StepRecord) -> dict[str, Any]:
     return {key: value for key, value in record.observed.items() if key != "evidence"}
 
 
-def consumers(checked: dict[str, Any], loss: dict[str, Any] | None) -> dict[str, Any]:
+def consumers(checked: dict[str, Any], loss: Loss | None) -> Consumers:
     """What protected groups go through: how much they may read again (*bounded*: by the interval at which their offsets
     are synced, at the peak rate, beside the link's latency), and which offsets were ahead of the data (*measured*)."""
-    seconds, rate = checked.get("offset_sync_seconds"), (loss or {}).get("peak_rate")
+    seconds, rate = checked.get("offset_sync_seconds"), loss.get("peak_rate") if loss else None
     return {
         "groups": checked.get("groups", []),
         "read_again": {

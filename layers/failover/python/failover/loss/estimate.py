@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
+from failover.documents.execution import Loss
+from failover.documents.execution import PartitionLoss as PartitionLossRow
 from failover.loss.lag import Sample, Samples
 
 Offsets = Mapping[str, Mapping[int, int]]
@@ -43,15 +44,14 @@ class PartitionLoss:
     def has_estimate(self) -> bool:
         return self.high is not None
 
-    def as_row(self) -> dict[str, Any]:
+    def as_row(self) -> PartitionLossRow:
         """The form it has in the report."""
-        observed = self.sample and {"records": self.sample.lag, "at": self.sample.at, "proof": self.sample.proof}
-        estimated = {"low": self.low, "high": self.high} if self.has_estimate else None
+        sample, low, high = self.sample, self.low, self.high
         return {
             "topic": self.topic,
             "partition": self.partition,
-            "observed": observed,
-            "estimated": estimated,
+            "observed": None if sample is None else {"records": sample.lag, "at": sample.at, "proof": sample.proof},
+            "estimated": None if low is None or high is None else {"low": low, "high": high},
             "measured": None,
             "log_end_at_promotion": self.log_end,
         }
@@ -101,7 +101,7 @@ def _range(
     return low, max(low, ceil(sample.lag + came_in - replicated))
 
 
-def summary(losses: list[PartitionLoss], lost_by: float, lost_site: str) -> dict[str, Any]:
+def summary(losses: list[PartitionLoss], lost_by: float, lost_site: str) -> Loss:
     """The totals, the partitions that lost most, and what is not known. `records` is a range, or None if nothing is
     known of any partition; partitions that are unknown are in no total."""
     estimated = [loss for loss in losses if loss.has_estimate]

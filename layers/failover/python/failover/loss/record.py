@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from failover.documents.execution import Loss, PartitionLoss
 from failover.execution.inventory import Inventory, inventory
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -13,7 +13,7 @@ from failover.loss.estimate import Offsets, losses, peak_rate, summary
 from failover.loss.lag import Samples, Watch, from_rows
 
 
-def expected_loss(book: Ledger, execution: Execution, mirrors: Inventory) -> dict[str, Any]:
+def expected_loss(book: Ledger, execution: Execution, mirrors: Inventory) -> Loss:
     """What a failover decided now is expected to strand.
 
     Raises:
@@ -23,7 +23,7 @@ def expected_loss(book: Ledger, execution: Execution, mirrors: Inventory) -> dic
     return summary(losses(_lags(mirrors), samples, {}, lost_by), lost_by, execution.from_site)
 
 
-def final_loss(book: Ledger, execution: Execution) -> dict[str, Any]:
+def final_loss(book: Ledger, execution: Execution) -> Loss:
     """What is known of the loss once the mirrors are STOPPED; keeps the whole table, by partition, in the ledger.
 
     Raises:
@@ -31,7 +31,7 @@ def final_loss(book: Ledger, execution: Execution) -> dict[str, Any]:
     """
     samples, lost_by = _samples(book, execution), _lost_by(book, execution)
     by_partition = losses(_lags(inventory(book, execution)), samples, _log_ends(book, execution), lost_by)
-    rows: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, list[PartitionLoss]] = {}
     for loss in by_partition:
         rows.setdefault(loss.topic, []).append(loss.as_row())
     save_execution_table(book, execution, "loss", rows)

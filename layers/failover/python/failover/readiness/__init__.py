@@ -7,12 +7,13 @@ is a finding of its own: what could not be looked at is not ready.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Final
 
+from failover.documents import readiness as documents
+from failover.documents.readiness import Status
 from failover.errors import FailoverError, TransientError
 
-Status = Literal["pass", "warn", "unknown", "fail"]
 _BY_WEIGHT: Final[tuple[Status, ...]] = ("pass", "warn", "unknown", "fail")
 FACTS_AT_MOST: Final = 12
 """How many facts a check says; the worst come first."""
@@ -42,9 +43,9 @@ class Check:
         """Whether a failover can count on it."""
         return self.status in ("pass", "warn")
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> documents.Check:
         """The form it has in the ledger, in events and in answers."""
-        return asdict(self) | {"evidence": list(self.evidence)}
+        return {"name": self.name, "status": self.status, "evidence": list(self.evidence), "remedy": self.remedy}
 
 
 def ok(fact: str) -> Finding:

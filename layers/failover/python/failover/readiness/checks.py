@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from aws_lambda_powertools import Logger
 
 from failover.aws.secrets import Secret
 from failover.detection.signal_store import signals
+from failover.documents import readiness as documents
 from failover.errors import FailoverError, KafkaUnauthorized
 from failover.fleets import Instance
 from failover.kafka.canary import write_and_read_back
@@ -74,9 +75,10 @@ class Readiness:
         """The checks that a failover can't count on."""
         return tuple(check for check in self.checks if not check.ready)
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> documents.Readiness:
         """The form it has in the ledger and in answers."""
         return {
+            "version": 1,
             "plan": self.plan,
             "active": self.active,
             "taken_at": self.taken_at,

@@ -22,7 +22,7 @@ def publish_changes(plan: str, changes: Iterable[Change]) -> None:
 
 def _tell_round(plan: str, revision: int, changes: list[Change]) -> None:
     for change in changes:
-        put_event_at_least_once(key=change.key, detail_type="Readiness changed", detail=change.as_detail())
+        put_event_at_least_once(key=change.key, detail_type="Readiness changed", detail=dict(change.as_detail()))
     worse = [change for change in changes if change.worse]
     if worse:
         named = ", ".join(f"{change.check} {change.after}" for change in worse)

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from failover.aws.clients import client
+from failover.documents.readiness import ReadinessChange, Status
 from failover.errors import LedgerUnavailable
 from failover.ledger.ledger import Ledger
 from failover.plan.model import Plan
-from failover.readiness import Status
 
 HISTORY_RETENTION_S: Final = 30 * 86_400
 OLD_S: Final = 900.0
@@ -54,9 +54,19 @@ class Change:
         """Whether less can be counted on than before."""
         return _WEIGHT[self.after] > _WEIGHT[self.before]
 
-    def as_detail(self) -> dict[str, Any]:
+    def as_detail(self) -> ReadinessChange:
         """The form it has in an event and a message."""
-        return asdict(self) | {"evidence": list(self.evidence)}
+        return {
+            "version": 1,
+            "plan": self.plan,
+            "check": self.check,
+            "before": self.before,
+            "after": self.after,
+            "revision": self.revision,
+            "at": self.at,
+            "evidence": list(self.evidence),
+            "remedy": self.remedy,
+        }
 
 
 @dataclass(frozen=True)
@@ -152,7 +162,7 @@ def last_unready(plan: Plan) -> tuple[str, ...]:
 
 
 def _item(document: Mapping[str, Any], untold: tuple[Change, ...]) -> dict[str, Any]:
-    return {"document": json.dumps(document), "untold": json.dumps([change.as_detail() for change in untold])}
+    return {"document": json.dumps(document), "untold": json.dumps([asdict(change) for change in untold])}
 
 
 def _keep_history(book: Ledger, document: Mapping[str, Any], changes: tuple[Change, ...]) -> None:

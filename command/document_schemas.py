@@ -1,0 +1,108 @@
+"""Writes the JSON Schema of every document that leaves the controller to events/schemas/.
+
+`python -m command.document_schemas`, after a change of failover.documents; a test says if it was forgotten. The meaning
+of a field is the docstring below it.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from failover.aws.events import OMITTED
+from failover.detection.observation import Observation
+from failover.documents import decision, execution, readiness
+
+FOLDER: Final = Path(__file__).resolve().parent.parent / "events" / "schemas"
+DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "execution-report": execution.ExecutionReport,
+        "execution-ended": execution.ExecutionEnded,
+        "decision": decision.Decision,
+        "evidence": decision.Evidence,
+        "readiness": readiness.Readiness,
+        "readiness-changed": readiness.ReadinessChanged,
+        "observation": Observation,
+    }
+)
+"""By the name of their file."""
+EVENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Failover succeeded": "execution-ended",
+        "Failover stood-down": "execution-ended",
+        "Failover failed": "execution-ended",
+        "Failover Decision": "decision",
+        "Readiness changed": "readiness-changed",
+        "Site Sighting": "observation",
+    }
+)
+"""The document that is the detail of an event, by its detail-type."""
+_MODULES: Final = (execution, decision, readiness)
+
+
+def main() -> None:
+    """Write them all."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in DOCUMENTS:
+        path(name).write_text(schema_text(name))
+
+
+def path(name: str) -> Path:
+    """The file of a document's schema."""
+    return FOLDER / f"{name}.schema.json"
+
+
+def schema_text(name: str) -> str:
+    """A document's schema, as it stands in its file."""
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def schema(name: str) -> dict[str, Any]:
+    """A document's schema: nothing may be in it that is not described."""
+    described = TypeAdapter(DOCUMENTS[name]).json_schema(mode="serialization")
+    meanings = {title: words for module in _MODULES for title, words in _meanings(module).items()}
+    for part in (described, *described.get("$defs", {}).values()):
+        if "properties" in part:
+            part["additionalProperties"] = False
+        for field, value in part.get("properties", {}).items():
+            if words := meanings.get(part["title"], {}).get(field):
+                value["description"] = words
+    if name in EVENTS.values():
+        _allow_for_size(described)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _allow_for_size(described: dict[str, Any]) -> None:
+    """EventBridge takes 256 KB: an event that would be longer lacks fields, and names them."""
+    omitted = {"type": "array", "items": {"type": "string"}, "description": "Fields that were too long to be sent."}
+    described["properties"][OMITTED] = omitted
+    described |= {"if": {"not": {"required": [OMITTED]}}, "then": {"required": described.pop("required")}}
+
+
+def _meanings(module: ModuleType) -> dict[str, dict[str, str]]:
+    """The docstrings of fields, by class; with those of the class that it extends."""
+    meanings: dict[str, dict[str, str]] = {}
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.ClassDef):
+            inherited = [meanings.get(ast.unparse(base), {}) for base in node.bases]
+            meanings[node.name] = {field: words for part in inherited for field, words in part.items()}
+            for line, after in zip(node.body, node.body[1:], strict=False):
+                match line, after:
+                    case (
+                        ast.AnnAssign(target=ast.Name(id=field)),
+                        ast.Expr(value=ast.Constant(value=str(words))),
+                    ):
+                        meanings[node.name][field] = " ".join(textwrap.dedent(words).split())
+    return meanings
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""The report of an execution, as the ledger keeps it, people are sent it and the bus has it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+Direction = TypedDict("Direction", {"from": str, "to": str})
+"""The site that is left, and the one that becomes active."""
+Period = TypedDict("Period", {"records": int, "from": float, "to": float})
+"""Records by which fresh samples trailed, and when the first and the last of them was taken."""
+
+
+class RecordRange(TypedDict):
+    """A number of records, from at least to at most."""
+
+    low: int
+    high: int
+
+
+class FreshSample(TypedDict):
+    """The last sample of a partition that is proven fresh."""
+
+    records: int
+    at: float
+    proof: str
+
+
+class PartitionLoss(TypedDict):
+    """What is known of one partition."""
+
+    topic: str
+    partition: int
+    observed: FreshSample | None
+    estimated: RecordRange | None
+    measured: None
+    log_end_at_promotion: int | None
+
+
+class Loss(TypedDict):
+    """What was stranded, as far as it is known; a partition of which nothing is known is in no total."""
+
+    label: Literal["estimated", "unknown"]
+    partitions: int
+    unknown_partitions: int
+    unknown: list[str]
+    """The first of them."""
+    records: RecordRange | None
+    """None: nothing is known of any partition."""
+    at_least: int
+    observed: Period | None
+    lost_by: float
+    """When the lost site is first known not to have answered."""
+    measured: None
+    not_measured_because: str
+    worst: list[PartitionLoss]
+    basis: str
+    table: NotRequired[str]
+    """The key of the whole table in the ledger."""
+    peak_rate: NotRequired[float | None]
+    """Records a second."""
+
+
+class ReadAgain(TypedDict):
+    """How much a protected group may read a second time."""
+
+    label: Literal["bounded", "unknown"]
+    seconds: float | None
+    records: int | None
+
+
+class OffsetsAhead(TypedDict):
+    """Committed offsets beyond the end of their partition."""
+
+    label: Literal["measured", "unknown"]
+    count: int | None
+    offsets: list[str]
+    clamped: list[str]
+    refused: list[str]
+    unknown: list[str]
+
+
+class Consumers(TypedDict):
+    """What protected groups go through."""
+
+    groups: list[str]
+    read_again: ReadAgain
+    ahead: OffsetsAhead
+    open_transactions: list[str]
+
+
+class StepTiming(TypedDict):
+    """A step, and how long it took."""
+
+    step: str
+    status: str
+    calls: int
+    started_at: float
+    reported_at: float
+    took_seconds: float
+    observed: NotRequired[dict[str, Any]]
+    """Of a dry run: what the step saw, and would have done."""
+
+
+class Predecessor(TypedDict):
+    """An execution whose lease was taken over."""
+
+    execution: str
+    status: str
+    reached: dict[str, str]
+    """What each of its steps that changes something last reported."""
+
+
+class ExecutionReport(Direction):
+    """How an execution ended."""
+
+    version: Literal[1]
+    plan: str
+    execution: str
+    epoch: int
+    kind: Literal["failover", "switchover"]
+    dry_run: bool
+    manual: bool
+    started_by: str
+    reason: str
+    outcome: Literal["succeeded", "stood-down", "failed"]
+    why: str
+    votes: list[str]
+    guard: str
+    stands_until_resumed: bool
+    outage_started_at: float | None
+    claimed_at: float
+    ended_at: float
+    recovery_seconds: float | None
+    """None: nothing was recovered."""
+    loss: Loss | None
+    """None: nothing was promoted."""
+    consumers: Consumers
+    left_behind: list[str]
+    """Mirrors that are not STOPPED."""
+    steps: list[StepTiming]
+    predecessors: list[Predecessor]
+    clients_found_at: str | None
+    """Where an execution that stood down saw the client hostname lead, if it took over from another."""
+    stopped_at: str | None
+    """The step that failed."""
+    error: dict[str, Any] | None
+    """As Step Functions gives it."""
+    redrives: int
+
+
+class ExecutionEnded(ExecutionReport):
+    """The event `Failover succeeded`, `Failover stood-down` or `Failover failed`."""
+
+    key: str
+    """The same for an event that is put again."""

@@ -1,0 +1,67 @@
+"""Holds what a handler sends and records to the schemas in events/schemas/, whatever a test looks at besides."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from botocore.client import BaseClient
+from jsonschema import Draft202012Validator
+
+from command.document_schemas import EVENTS, path
+
+FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
+
+
+@contextmanager
+def held_to_schemas() -> Iterator[None]:
+    """Fails if a call of AWS within holds a document that is not as its schema says."""
+    problems: list[str] = []
+    clients: Any = BaseClient
+    send = clients._make_api_call
+
+    def checked(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+        for name, document in _documents(operation, parameters):
+            problems.extend(mismatches(name, document))
+        return send(client, operation, parameters)
+
+    clients._make_api_call = checked
+    try:
+        yield
+    finally:
+        clients._make_api_call = send
+        assert problems == []
+
+
+def mismatches(name: str, document: Any) -> list[str]:
+    """Where a document is not as its schema says."""
+    return [f"{name}: {error.json_path}: {error.message}"[:500] for error in _validator(name).iter_errors(document)]
+
+
+@functools.cache
+def _validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(path(name).read_text()))
+
+
+def _documents(operation: str, parameters: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    match operation:
+        case "PutEvents":
+            for entry in parameters["Entries"]:
+                yield EVENTS[entry["DetailType"]], json.loads(entry["Detail"])
+        case "UpdateItem" if parameters["Key"]["sk"]["S"].startswith("execution#"):
+            if document := parameters.get("ExpressionAttributeValues", {}).get(":document"):
+                yield "execution-report", json.loads(document["S"])
+        case "PutItem":
+            item = parameters["Item"]
+            sort = item["sk"]["S"]
+            if sort == "readiness":
+                yield "readiness", json.loads(item["document"]["S"])
+            elif sort.startswith("decision#"):
+                record = json.loads(gzip.decompress(item["record"]["B"]))
+                yield "evidence", record.pop("evidence")
+                yield "decision", record

@@ -20,7 +20,7 @@ WORDS: Final = frozenset(
     {"said", "told", "found", "kept", "left", "asked", "given", "wanted", "known", "seen", "taken", "held", "each"}
 )
 CEILINGS: Final[Mapping[str, int]] = {
-    "layers": 2,
+    "layers": 11,
     "functions": 0,
     "statemachines": 0,
     "command": 0,

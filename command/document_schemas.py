@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from failover.aws.events import OMITTED
 from failover.detection.observation import Observation
-from failover.documents import decision, execution, readiness
+from failover.documents import decision, execution, readiness, steps
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "events" / "schemas"
 DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
@@ -31,9 +31,17 @@ DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
         "readiness": readiness.Readiness,
         "readiness-changed": readiness.ReadinessChanged,
         "observation": Observation,
+        "step-assess": steps.StepReport[steps.Assessed],
+        "step-check_offsets": steps.StepReport[steps.OffsetsChecked],
+        "step-fence": steps.StepReport[steps.Fenced],
+        "step-flip_dns": steps.StepReport[steps.NameFlip],
+        "step-promote_mirrors": steps.StepReport[steps.Promotion],
+        "step-request_approval": steps.StepReport[steps.ApprovalRequested],
+        "step-switch_routes": steps.StepReport[steps.RouteSwitch],
+        "step-verify": steps.StepReport[steps.Verified],
     }
 )
-"""By the name of their file."""
+"""By the name of their file; a step's is that of its function."""
 EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "Failover succeeded": "execution-ended",
@@ -45,7 +53,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """The document that is the detail of an event, by its detail-type."""
-_MODULES: Final = (execution, decision, readiness)
+_MODULES: Final = (execution, decision, readiness, steps)
 
 
 def main() -> None:
@@ -73,7 +81,7 @@ def schema(name: str) -> dict[str, Any]:
         if "properties" in part:
             part["additionalProperties"] = False
         for field, value in part.get("properties", {}).items():
-            if words := meanings.get(part["title"], {}).get(field):
+            if words := meanings.get(part["title"].partition("[")[0], {}).get(field):
                 value["description"] = words
     if name in EVENTS.values():
         _allow_for_size(described)

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.emitted import held_to_schemas
+from tests.emitted import answer_mismatches, held_to_schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-west-2"
@@ -180,8 +180,9 @@ def call(function: Callable[[str], ModuleType]) -> Callable[[str, dict[str, Any]
 
     def invoke(name: str, event: dict[str, Any]) -> dict[str, Any]:
         with held_to_schemas():
-            answer = function(name).handler(json.loads(json.dumps(event)), Context())
-        return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
+            answer = json.loads(json.dumps(function(name).handler(json.loads(json.dumps(event)), Context())))
+        assert answer_mismatches(name, answer) == []
+        return answer  # type: ignore[no-any-return]
 
     return invoke
 

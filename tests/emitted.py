@@ -7,15 +7,12 @@ import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from botocore.client import BaseClient
 from jsonschema import Draft202012Validator
 
-from command.document_schemas import EVENTS, path
-
-FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
+from command.document_schemas import DOCUMENTS, EVENTS, path
 
 
 @contextmanager
@@ -41,6 +38,12 @@ def held_to_schemas() -> Iterator[None]:
 def mismatches(name: str, document: Any) -> list[str]:
     """Where a document is not as its schema says."""
     return [f"{name}: {error.json_path}: {error.message}"[:500] for error in _validator(name).iter_errors(document)]
+
+
+def answer_mismatches(function: str, answer: Any) -> list[str]:
+    """Where the answer of a function is not as its schema says, if it has one."""
+    document = "readiness" if function == "check_readiness" else f"step-{function}"
+    return mismatches(document, answer) if document in DOCUMENTS else []
 
 
 @functools.cache

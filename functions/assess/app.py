@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from failover.decision.case import Case, Decision
+from failover.decision.case import Case
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import decision_record, record_decision
 from failover.decision.rules import decide, stands_until_resumed
@@ -14,6 +13,7 @@ from failover.detection.alarm_recheck import current_signals
 from failover.detection.evidence import Evidence
 from failover.detection.probes import probe_sites
 from failover.detection.signal_store import merge_observation
+from failover.documents.steps import Assessed
 from failover.errors import LinkRejected, LinkUnavailable
 from failover.execution.inventory import keep_inventory, listed
 from failover.execution.step import Report, Request, done, ledger, step, waiting
@@ -68,7 +68,13 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     listing = {
         topic: entry for name, of_link in (by_link or {}).items() for topic, entry in listed(name, of_link).items()
     }
-    observed = _document(evidence, decision) | {
+    observed: Assessed = {
+        "verdict": decision.verdict,
+        "why": decision.why,
+        "votes": list(decision.votes),
+        "guard": decision.guard,
+        "stands_until_resumed": stands_until_resumed(decision),
+        "evidence": evidence.as_document(),
         "expected_loss": expected_loss(book, execution, listing),
         "known_unready": list(last_unready(plan)),
     }
@@ -77,11 +83,11 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
     if decision.verdict == "wait":
         if not request.last_chance:
             return waiting(ASK_AGAIN_S, **observed)
-        return done(**observed | {"verdict": "stand-down"})
+        return done(**{**observed, "verdict": "stand-down"})
     if decision.verdict == "stand-down":
         return done(**observed)
     if execution.dry_run:
-        return done(**observed | {"verdict": "proceed"})
+        return done(**{**observed, "verdict": "proceed"})
     keep_inventory(book, execution, listing)
     return done(**observed)
 
@@ -97,17 +103,6 @@ def _mirrors(plan: Plan, site: str) -> dict[str, list[Mirror]] | None:
         return {link.name: link.mirrors() for link in links_at(plan, site)}
     except (LinkUnavailable, LinkRejected):
         return None
-
-
-def _document(evidence: Evidence, decision: Decision) -> dict[str, Any]:
-    return {
-        "verdict": decision.verdict,
-        "why": decision.why,
-        "votes": list(decision.votes),
-        "guard": decision.guard,
-        "stands_until_resumed": stands_until_resumed(decision),
-        "evidence": evidence.as_document(),
-    }
 
 
 handler = step("assess", AssessRequest, assess)

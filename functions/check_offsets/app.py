@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
+from failover.documents.steps import OffsetsChecked
 from failover.errors import FailoverError, KafkaUnauthorized, LinkRejected, LinkUnavailable
 from failover.execution.committed_offsets import committed_offsets
 from failover.execution.inventory import inventory, listed
@@ -67,7 +68,7 @@ def check(request: Request, plan: Plan) -> Report:
         groups = groups | again
     pending = [*_in_lines(ends.unknown), *groups.unknown.values()]
     unknown = [*pending, *_in_lines(ends.refused), *groups.refused.values()]
-    observed: dict[str, Any] = {
+    observed: OffsetsChecked = {
         "partitions": len(ends.by_partition),
         "unknown": unknown[:NAMED],
         "unknown_count": len(unknown),

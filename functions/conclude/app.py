@@ -88,7 +88,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
         error=request.error,
         redrives=request.redrives,
         predecessors=[predecessor.as_document() for predecessor in before],
-        clients_found_at=clients_at,
+        clients_at=clients_at,
     )
     report = execution_report(plan, execution, ending, steps, loss=loss)
     book.conclude(execution, request.outcome, dict(report), _denial(execution, report, steps), active=moved)

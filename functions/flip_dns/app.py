@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from failover.dns import canonical, client_name_of
 from failover.dns.answers import ask_resolvers
+from failover.documents.steps import NameFlip
 from failover.execution.predecessors import LOOK_AT_NAME
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.plan.model import Plan
@@ -30,7 +29,7 @@ def flip(request: FlipRequest, plan: Plan) -> Report:
     if not looking and state.record != canonical(target) and state.in_sync:
         change = name.point_to(site)
         state = name.look(change)
-    observed: dict[str, Any] = {
+    observed: NameFlip = {
         "hostname": plan.hostname,
         "record": state.record,
         "answers": state.answers,

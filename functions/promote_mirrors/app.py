@@ -11,8 +11,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
+from failover.documents.steps import Promotion
 from failover.errors import LinkUnavailable, PromotionRejected, StandbyChanged
 from failover.execution.inventory import Inventory, inventory, keep_inventory, listed
 from failover.execution.step import Report, Request, done, ledger, step, waiting
@@ -59,11 +59,11 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
     except LinkUnavailable as error:
         if request.last_chance:
             raise
-        return waiting(unreachable=str(error))
+        return waiting(unreachable=[str(error)])
     mirrors = [mirror for of_link in by_link.values() for mirror in of_link]
     expected = {} if execution.dry_run else _expected(request, by_link)
     unpromoted = _unpromoted(by_link, expected)
-    facts: dict[str, Any] = {"mirrors": len(mirrors), "by_status": by_status(mirrors)}
+    facts: Promotion = {"mirrors": len(mirrors), "by_status": by_status(mirrors)}
     if not mirrors:
         raise StandbyChanged(f"{execution.to_site} holds no mirror under {', '.join(link.name for link in links)}")
     if execution.dry_run:

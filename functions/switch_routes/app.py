@@ -3,8 +3,7 @@ an instance it must bear to lose may have clients; so may one that lacks more, r
 
 from __future__ import annotations
 
-from typing import Any
-
+from failover.documents.steps import RouteSwitch
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.fleets import Fleet, FleetState, at_once_again, fleet_of, is_busy, look_in_time
@@ -83,7 +82,7 @@ def _would_route(state: FleetState, target: str) -> Report:
 
 def _progress(request: SwitchRequest, state: FleetState, target: str) -> Report:
     """How far a fleet is that is routed there."""
-    observed: dict[str, Any] = {"target": target, "instances": len(state.instances), "unproven": state.unproven}
+    observed: RouteSwitch = {"target": target, "instances": len(state.instances), "unproven": state.unproven}
     if state.missing:
         observed["missing"] = state.missing
     enough = state.accepts_clients or (request.last_chance and state.missing > 0 and bool(state.instances))

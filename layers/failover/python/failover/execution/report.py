@@ -23,7 +23,7 @@ class Ending:
     error: dict[str, Any] | None = None
     redrives: int = 0
     predecessors: list[Predecessor] = field(default_factory=list)
-    clients_found_at: str | None = None
+    clients_at: str | None = None
     """Where it saw the client hostname lead, if it took over from another and stood down."""
 
 
@@ -62,7 +62,7 @@ def execution_report(
         "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),
         "steps": [_timing(record, dry_run=execution.dry_run) for record in steps],
         "predecessors": ending.predecessors,
-        "clients_found_at": ending.clients_found_at,
+        "clients_found_at": ending.clients_at,
         "stopped_at": ending.stopped_at,
         "error": ending.error,
         "redrives": ending.redrives,

@@ -49,6 +49,7 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    version: Literal[1] = 1
     status: Literal["done", "waiting"]
     observed: dict[str, Any] = Field(default_factory=dict)
     retry_after: int = Field(default=1, ge=1)

@@ -63,7 +63,7 @@ class Readiness:
     plan: str
     active: str | None
     """None: the ledger did not tell."""
-    taken_at: float
+    at: float
     """Seconds since 1970."""
     took_seconds: float
     checks: tuple[Check, ...]
@@ -81,7 +81,7 @@ class Readiness:
             "version": 1,
             "plan": self.plan,
             "active": self.active,
-            "taken_at": self.taken_at,
+            "taken_at": self.at,
             "took_seconds": self.took_seconds,
             "under_way": self.under_way,
             "ready": not self.unready,
@@ -102,7 +102,7 @@ def run_checks(plan: Plan, book: Ledger) -> Readiness:
     return Readiness(
         plan=plan.name,
         active=active,
-        taken_at=snapshot.now,
+        at=snapshot.now,
         took_seconds=round(time.monotonic() - started, 3),
         checks=done,
         under_way=under_way,

@@ -1,0 +1,124 @@
+"""What each step reports: the answer of its function, whose `observed` the ledger keeps, too."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, NotRequired, TypeVar
+
+from typing_extensions import TypedDict
+
+from failover.documents.decision import Evidence, Verdict
+from failover.documents.execution import Loss
+
+Observed = TypeVar("Observed")
+
+
+class StepReport(TypedDict, Generic[Observed]):
+    """The answer of a step's function."""
+
+    version: Literal[1]
+    status: Literal["done", "waiting"]
+    observed: Observed
+    retry_after: int
+    """Seconds until it wants to be called again."""
+
+
+class Assessed(TypedDict):
+    """assess: the decision, and what it stands on."""
+
+    verdict: Verdict
+    why: str
+    votes: list[str]
+    guard: str
+    stands_until_resumed: bool
+    evidence: Evidence
+    expected_loss: Loss
+    known_unready: list[str]
+    would: NotRequired[Verdict]
+    """Of a dry run, which goes on whatever the verdict."""
+
+
+class ApprovalRequested(TypedDict):
+    """request_approval: a person is asked."""
+
+    asked: Literal[True]
+    untold: NotRequired[str]
+    """Why no message was sent; the question stands all the same."""
+
+
+class Fenced(TypedDict):
+    """fence: what became of each fleet of the lost site."""
+
+    fleets: dict[str, str]
+
+
+class Promotion(TypedDict, total=False):
+    """promote_mirrors: how many mirrors there are, and those that are not STOPPED."""
+
+    mirrors: int
+    by_status: dict[str, int]
+    left: list[str]
+    """Not STOPPED yet, the first of them."""
+    left_behind: list[str]
+    left_behind_count: int
+    rejected: list[str]
+    unreachable: list[str]
+    """What gave no answer."""
+    would_promote: int
+
+
+class OffsetsChecked(TypedDict):
+    """check_offsets: committed offsets against the ends of the promoted topics."""
+
+    partitions: int
+    unknown: list[str]
+    unknown_count: int
+    groups: list[str]
+    offset_sync_seconds: float | None
+    open_transactions: list[str]
+    ahead: list[str]
+    ahead_count: int
+    clamped: list[str]
+    refused: list[str]
+    retried: list[str]
+
+
+class RouteSwitch(TypedDict, total=False):
+    """switch_routes: how one fleet is routed, and how far it is with it."""
+
+    target: str
+    routed_from: str | None
+    instances: int
+    unproven: list[str]
+    missing: int
+    """Instances that are wanted and not there yet."""
+    detail: str
+    tier: str
+    out_of_reach: str
+    would_route_to: str
+    routed_to: str | None
+
+
+class NameFlip(TypedDict, total=False):
+    """flip_dns: where the client hostname leads."""
+
+    hostname: str
+    why: str
+    """Why there is nothing to flip."""
+    record: str | None
+    answers: dict[str, str]
+    """By name server."""
+    change: str | None
+    unreached: list[str]
+    failed: list[str]
+    would_point_at: str
+    resolvers: dict[str, str]
+
+
+class Verified(TypedDict, total=False):
+    """verify: what is proven of the way of a client, and what is not yet."""
+
+    proven: list[str]
+    unproven: list[str]
+    would_still_have_to_prove: list[str]
+    left_behind: dict[str, str]
+    """The fleets of the lost site."""

@@ -26,11 +26,11 @@ from bench import (
     gateway_start,
     gateway_throughput,
     imports,
+    lives,
     names,
     promotion,
     readiness,
     signals,
-    simulated_year,
     vocabulary,
 )
 from bench.result import Benchmark, NotMeasured, Result
@@ -50,7 +50,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "signals": signals.measure,
     "names": names.measure,
     "crash-matrix": crash_matrix.measure,
-    "year": simulated_year.measure,
+    "lives": lives.measure,
     "drills": drills.measure,
 }
 RESULTS: Final = Path(__file__).resolve().parent / "results.json"

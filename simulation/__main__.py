@@ -10,6 +10,7 @@ A broken promise is told with its seed and the shortest story that still breaks 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.seed is not None and not lived.outcome.broken:
             print("\n".join(lived.outcome.told))
         _tell_broken(lived)
-    print(figures)
+    print(json.dumps(figures.as_json()) if asked.json else figures)
     return 1 if figures.broken else 0
 
 
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="the life of this seed alone, with its story")
     parser.add_argument("--minutes", type=float, help="for so many minutes at most")
     parser.add_argument("--processes", type=int, default=1, help="over how many processes")
+    parser.add_argument("--json", action="store_true", help="have the last line hold all figures, as JSON")
     parser.add_argument("--hashes", action="store_true", help="print the hash of each life's trace")
     return parser
 

@@ -19,6 +19,7 @@ from simulation.story import (
     Deed,
     Outage,
     Part,
+    PolicyName,
     Story,
 )
 
@@ -49,6 +50,7 @@ _DEEDS: Final[tuple[Deed, ...]] = (
     "abort",
     "pause",
     "supersede",
+    "supersede a running one",
     "deploy",
     "change the plan",
     "rotate a secret",
@@ -57,6 +59,7 @@ _DEEDS: Final[tuple[Deed, ...]] = (
     "revert a fleet",
     "rehearse",
 )
+_POLICIES: Final[tuple[PolicyName, ...]] = ("fast path", "fast path", "fast path", "fast path", "alarms", "cautious")
 _CALLED: Final = (*STEPS, "announce", "judge")
 
 
@@ -74,7 +77,7 @@ def drawn(seed: int) -> Story:
         spells=tuple(_spell(chance) for _ in range(chance.randint(1, 2))) if likely() < 0.4 else (),
         acts=tuple(_act(chance) for _ in range(chance.randint(1, 2))) if likely() < 0.35 else (),
         mode="approve" if likely() < 0.25 else "observe" if likely() < 0.05 else "automatic",
-        fast_path=likely() < 0.75,
+        policy=chance.choice(_POLICIES),
         on_approval_timeout=chance.choice(_UNANSWERED),
         approver=chance.choice(_APPROVERS),
         redrives=likely() < 0.7,

@@ -92,6 +92,8 @@ class Functions:
         self.invocations: Counter[str] = Counter()
         self.at_invocation: dict[tuple[str, int], Callable[[], None]] = {}
         """What happens as a function is called for the n-th time, from 1."""
+        self.invoked: list[Callable[[str, str], None]] = []
+        """Called as a function is called: its name, and the execution it is called for."""
         self.unexpected: list[str] = []
         """Errors that no one raised on purpose."""
         self.too_long: list[str] = []
@@ -107,6 +109,8 @@ class Functions:
             StateError: by the class of what it raised, or of how it ended.
         """
         self.invocations[name] += 1
+        for heard in self.invoked:
+            heard(name, execution)
         self._note("invoke", name, self.invocations[name])
         if (action := self.at_invocation.get((name, self.invocations[name]))) is not None:
             action()

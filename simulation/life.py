@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ from simulation.machine import expressions
 from simulation.observers import Observers
 from simulation.oracle import Broken, Oracle
 from simulation.people import People
-from simulation.story import AnchoredFault, AnchoredSpell, Story
+from simulation.story import POLICIES, AnchoredFault, AnchoredSpell, Story
+from simulation.verdicts import Decisions, Verdicts
 from simulation.world import STARTED, World
 
 SHORTENING_LIVES: Final = 24
@@ -40,6 +41,7 @@ class Outcome:
     longest_s: float
     """The longest time from where the active site looked lost to where people were told or something started, while
     ledger, bus and SNS answered."""
+    decisions: Decisions
     broken: tuple[Broken, ...]
     told: tuple[str, ...]
     """The life as a story, line by line."""
@@ -79,7 +81,8 @@ class Simulation:
             _at(life, fault.function, fault.invocation, _fault(life, fault))
         for spell in story.spells:
             _at(life, spell.function, spell.invocation, _spell(life, spell))
-        for actor in (observers, people, oracle):
+        verdicts = Verdicts(life, story, observers)
+        for actor in (observers, people, oracle, verdicts):
             actor.begin()
         life.scheduler.run(STARTED + story.seconds)
         oracle.conclude()
@@ -90,6 +93,7 @@ class Simulation:
             faults=life.calls.hits,
             calls=life.calls.count,
             longest_s=oracle.longest_s,
+            decisions=verdicts.conclude(),
             broken=tuple(oracle.broken),
             told=tuple(life.trace.story),
         )
@@ -114,7 +118,7 @@ class Simulation:
 def _plan_of(story: Story) -> dict[str, Any]:
     policy = {
         "mode": story.mode,
-        "fast_path": story.fast_path,
+        **asdict(POLICIES[story.policy]),
         "on_approval_timeout": story.on_approval_timeout,
         "approval_timeout_seconds": 300,
         "maintenance": [] if story.maintenance is None else [_window(story.maintenance)],

@@ -47,6 +47,10 @@ class Observers:
         self._world = world
         self._story = story
         self._current: list[Outage] = []
+        self.past: list[Outage] = []
+        """Those that began, by their sites."""
+        self._active: list[str] = []
+        """The active site as each of them began."""
         self._chance = random.Random(f"bus {story.seed}")
 
     def begin(self) -> None:
@@ -57,6 +61,10 @@ class Observers:
         around.scheduler.spawn(self._wake, Process("attention"), QUIET_S)
         for outage in self._story.outages:
             around.scheduler.call_at(STARTED + outage.begins, partial(self._lose, outage))
+
+    def active_at(self, outage: Outage) -> str:
+        """The active site as an outage began."""
+        return next(active for past, active in zip(self.past, self._active, strict=True) if past is outage)
 
     def seen_lost(self, vantage: str, site: str) -> bool:
         """Whether a vantage point sees that clients can't use a site."""
@@ -71,6 +79,8 @@ class Observers:
         if outage.part != "rest" and len(outage.seen_by) == len(VANTAGE_POINTS):
             around.scheduler.spawn(partial(self._alarms, outage), Process("alarms"))
         self._current.append(outage)
+        self.past.append(outage)
+        self._active.append(around.active)
         self._world.tell(str(outage))
         self._show(outage.site)
 

@@ -14,7 +14,7 @@ from simulation.observers import ALARMS, Observers
 from simulation.people import People
 from simulation.scheduler import Process
 from simulation.sites import other
-from simulation.story import VANTAGE_POINTS, Story
+from simulation.story import POLICIES, VANTAGE_POINTS, Story
 from simulation.world import PLAN, STARTED, World
 
 LOOKS_EVERY_S: Final = 3.0
@@ -29,7 +29,9 @@ NOTHING_DONE: Final = ("nothing is done", "nothing was changed", "a person is ne
 SETTLES_S: Final = 900.0
 """In which an end must be told and recorded: AWS may throttle for ten minutes."""
 HISTORY_LIMIT: Final = 20_000
-HOLD_S: Final = 3.0
+ITEM_LIFE_S: Final = 200 * 86_400.0
+LASTING_ITEMS: Final = 40
+"""That never expire: of the plan itself, and of each execution."""
 COOLDOWN_S: Final = 3600.0
 FAILOVERS_A_DAY: Final = 2
 MEDDLED_S: Final = 30.0
@@ -167,8 +169,9 @@ class Oracle:
             ends = [(each.name, each.status, each.error) for each in self._world.executions]
             self._break(3, f"{active} looks lost for {now - since:.0f} s, nothing runs, nobody is told; {ends}")
         stands = len(seeing) == len(VANTAGE_POINTS) and self._story.mode != "observe"
-        if not self._story.fast_path:
-            stands = stands and any(self._world.account.alarms.get(name) == "ALARM" for name in ALARMS[active])
+        rules = POLICIES[self._story.policy]
+        alarms = sum(self._world.account.alarms.get(name) == "ALARM" for name in ALARMS[active])
+        stands = stands and len(seeing) + alarms >= rules.quorum and (rules.fast_path or alarms > 0)
         cooling = now - float(state.get("changed_at", 0.0)) < COOLDOWN_S + TOLD_WITHIN_S
         standby = other(active)
         standby_lost = any(self._observers.seen_lost(vantage, standby) for vantage in VANTAGE_POINTS)
@@ -186,7 +189,7 @@ class Oracle:
             self._idle = 0.0
         else:
             self._idle += LOOKS_EVERY_S
-        if self._idle > STARTED_WITHIN_S + HOLD_S + SLACK_S:
+        if self._idle > STARTED_WITHIN_S + rules.hold_seconds + SLACK_S:
             ends = [(each.name, each.status, each.error) for each in self._world.executions]
             self._break(4, f"the votes against {active} suffice, the lease is free, and nothing runs; {ends}")
 
@@ -275,7 +278,7 @@ class Oracle:
         if self._story.lag_known:
             return
         for (_, sort), item in self._world.table.items.items():
-            if not sort.startswith("execution#"):
+            if not sort.startswith("execution#") or "dry-run" in sort:
                 continue
             document = json.loads(plain(item).get("document", "{}"))
             loss = document.get("loss") or {}
@@ -289,6 +292,14 @@ class Oracle:
                 self._break(8, f"{execution.name} has {execution.events} events")
         for why in self._world.functions.too_long:
             self._break(8, why)
+        lasting = 0
+        for (_, sort), item in self._world.table.items.items():
+            expires = plain(item).get("expires")
+            lasting += expires is None
+            if expires is not None and expires > self._world.now + ITEM_LIFE_S:
+                self._break(8, f"{sort} is kept for {(expires - self._world.now) / 86_400.0:.0f} days")
+        if lasting > LASTING_ITEMS * (len(self._world.executions) + 1):
+            self._break(8, f"{lasting} items are there for ever, of {len(self._world.executions)} executions")
 
     def _secrets(self) -> None:
         """No secret is where it does not belong."""

@@ -49,6 +49,7 @@ class People:
         deeds: dict[str, Callable[[], None]] = {
             "abort": self._abort,
             "supersede": self._abort_and_supersede,
+            "supersede a running one": self._supersede_running,
             "pause": lambda: self._spawn(self._pause),
             "rehearse": self._rehearse,
             **self._others.deeds,
@@ -134,6 +135,11 @@ class People:
     def _supersede(self, execution: Execution) -> None:
         to = json.loads(execution.input_text).get("to", "west")
         self._start({"to": to, "supersedes": execution.name})
+
+    def _supersede_running(self) -> None:
+        execution = self._running()
+        if execution is not None and self._holds(execution):
+            self._supersede(execution)
 
     def _holds(self, execution: Execution) -> bool:
         """Whether it still has the lease: a person looks, as the message says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Final, Literal
 
@@ -20,6 +20,17 @@ STEPS: Final = (
     "verify",
     "conclude",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VotingRules:
+    """What of a policy says whose word counts."""
+
+    fast_path: bool
+    quorum: int
+    hold_seconds: int
+
+
 Part = Literal["site", "kafka", "gateway", "rest"]
 Approver = Literal["approves", "denies", "is late"]
 HAPPENINGS: Final = ("acts", "spells", "faults", "outages")
@@ -27,6 +38,7 @@ Deed = Literal[
     "abort",
     "pause",
     "supersede",
+    "supersede a running one",
     "deploy",
     "change the plan",
     "rotate a secret",
@@ -34,6 +46,12 @@ Deed = Literal[
     "revert a fleet",
     "rehearse",
 ]
+PolicyName = Literal["fast path", "alarms", "cautious"]
+POLICIES: Final[Mapping[PolicyName, VotingRules]] = {
+    "fast path": VotingRules(fast_path=True, quorum=2, hold_seconds=3),
+    "alarms": VotingRules(fast_path=False, quorum=2, hold_seconds=3),
+    "cautious": VotingRules(fast_path=False, quorum=3, hold_seconds=30),
+}
 ACTIVE: Final = "the active site"
 """In place of a site's name: whichever is active then."""
 
@@ -50,6 +68,11 @@ class Outage:
     silent: bool
     seen_by: tuple[str, ...]
     """The vantage points that see it; fewer than all: the site is well, and the way there is lost."""
+
+    @property
+    def is_of_clients(self) -> bool:
+        """Whether clients can't work, wherever they are."""
+        return self.part != "rest" and len(self.seen_by) == len(VANTAGE_POINTS)
 
     def __str__(self) -> str:
         how = "silently" if self.silent else "loudly"
@@ -112,7 +135,7 @@ class Story:
     spells: tuple[AnchoredSpell, ...] = ()
     acts: tuple[Act, ...] = ()
     mode: Literal["automatic", "approve", "observe"] = "automatic"
-    fast_path: bool = True
+    policy: PolicyName = "fast path"
     on_approval_timeout: Literal["stand-down", "proceed"] = "stand-down"
     approver: Approver = "approves"
     redrives: bool = True
@@ -131,7 +154,7 @@ class Story:
 
     def lines(self) -> list[str]:
         """The story before it begins, in sentences."""
-        policy = f"policy: {self.mode}, fast path {'on' if self.fast_path else 'off'}"
+        policy = f"policy: {self.mode}, {self.policy}"
         if self.maintenance is not None:
             policy += f", maintenance from {self.maintenance[0]:.0f} s to {self.maintenance[1]:.0f} s"
         people = [f"who is asked {self.approver}"] if self.mode == "approve" else []

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from simulation.life import Simulation
+from simulation.life import Outcome, Simulation
 from simulation.story import VANTAGE_POINTS, Act, AnchoredFault, AnchoredSpell, Outage, Story
 
 LOST: Final = Outage(site="east", part="site", begins=30.0, ends=86_400.0, silent=True, seen_by=VANTAGE_POINTS)
@@ -29,7 +29,7 @@ STORIES: Final = {
         PLAIN, acts=(Act(deed="abort", function="fence", invocation=1, after=0.5),)
     ),
     "an alarm that stands ages out": replace(
-        PLAIN, fast_path=False, acts=(Act(deed="pause", function="judge", invocation=1, after=0.0),)
+        PLAIN, policy="alarms", acts=(Act(deed="pause", function="judge", invocation=1, after=0.0),)
     ),
     "a name is used up": replace(
         PLAIN,
@@ -45,6 +45,19 @@ STORIES: Final = {
     "a redrive stops where it stopped": replace(PLAIN, seconds=2400.0, spells=(SPELL,)),
     "an error of no class of its own": PLAIN,
     "a secret is told": PLAIN,
+    "a superseded execution goes on": replace(
+        PLAIN, acts=(Act(deed="supersede a running one", function="fence", invocation=1, after=0.1),)
+    ),
+    "an answer is the whole world": PLAIN,
+    "what is decided is kept for ever": PLAIN,
+    "a secret is read once": replace(
+        PLAIN,
+        seed="3",
+        acts=(Act(deed="rotate a secret", function="promote_mirrors", invocation=1, after=0.0),),
+        seconds=2400.0,
+    ),
+    "nothing is started": PLAIN,
+    "one voice is enough": replace(PLAIN, outages=(replace(LOST, seen_by=VANTAGE_POINTS[:1]),)),
 }
 """The story that each is found by."""
 
@@ -57,15 +70,21 @@ def main() -> None:
     """Live each story, first as the product is, then with the fault."""
     simulation = Simulation()
     faults = _faults(simulation)
-    kept: dict[Story, list[int]] = {}
-    found = {}
+    before: dict[Story, dict[str, Any]] = {}
+    lived = {}
     for name in sys.argv[1:] or STORIES:
         story = STORIES[name]
-        if story not in kept:
-            kept[story] = [each.promise for each in simulation.live(story).broken]
+        if story not in before:
+            before[story] = _figures(simulation.live(story))
         with faults[name]():
-            found[name] = {"before": kept[story], "after": [each.promise for each in simulation.live(story).broken]}
-    print(json.dumps(found))
+            lived[name] = {"before": before[story], "after": _figures(simulation.live(story))}
+    print(json.dumps(lived))
+
+
+def _figures(outcome: Outcome) -> dict[str, Any]:
+    decisions = outcome.decisions
+    broken = [each.promise for each in outcome.broken]
+    return {"broken": broken, "must": decisions.must, "missed": decisions.missed, "false": decisions.false}
 
 
 def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
@@ -78,7 +97,19 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
     def broken(event: dict[str, Any], context: Any) -> Any:
         raise KeyError("route")
 
-    conclude = handlers["conclude"]
+    def long_winded(event: dict[str, Any], context: Any) -> Any:
+        return verify(event, context) | {"seen": "x" * 300_000}
+
+    def fetched_once(name: str) -> Any:
+        return first_read.setdefault(name, fetched(name))
+
+    fetched: Callable[[str], Any] = importlib.import_module("failover.aws.secrets")._fetched
+    first_read: dict[str, Any] = {}
+    rules = importlib.import_module("failover.decision.rules")
+    without_quorum = tuple(
+        rule for rule in rules.RULES if not rule.of_votes and rule.guard not in (rules.site_answers, rules.observing)
+    )
+    conclude, verify = handlers["conclude"], handlers["verify"]
     return {
         "accepted is taken for done": lambda: _put("simulated_promote_mirrors", "_unpromoted", lambda *_: []),
         "a denial is forgotten": lambda: _put("simulated_conclude", "_denial", nothing),
@@ -95,6 +126,12 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
         "unknown is told as zero": lambda: _put("failover.execution.report", "_stranded", lambda loss: "0 stranded"),
         "a redrive stops where it stopped": lambda: _put_handler(handlers, "conclude", not_redriven),
         "an error of no class of its own": lambda: _put_handler(handlers, "flip_dns", broken),
+        "a superseded execution goes on": lambda: _put(ledger, "hold", nothing),
+        "an answer is the whole world": lambda: _put_handler(handlers, "verify", long_winded),
+        "what is decided is kept for ever": lambda: _put("failover.decision.log", "RETENTION_S", 10**9),
+        "a secret is read once": lambda: _put("failover.aws.secrets", "_fetched", fetched_once),
+        "nothing is started": lambda: _put("simulated_judge", "_start", nothing),
+        "one voice is enough": lambda: _put("failover.decision.rules", "RULES", without_quorum),
         "a secret is told": lambda: _put("failover.execution.report", "_stranded", lambda loss: "east-s3cr3t"),
     }
 

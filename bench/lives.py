@@ -1,0 +1,69 @@
+"""Whole lives of a plan in virtual time: how many there is time for, what faults they survive, and how good the
+controller's decisions are by policy.
+
+A failover is false if clients could work on the active site all through the ten seconds before it. An outage is missed
+if it lasts for two and a half minutes, the standby is well, nothing holds the controller back, and nothing is failed
+over. Shorter ones, and flapping, may go either way and are counted by themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from bench.result import NotMeasured, Result
+
+SEEDS: Final = 1000
+TOLD_WITHIN_S: Final = 60.0
+EXECUTIONS_A_MINUTE: Final = 300
+"""On two cores: three thousand in ten minutes."""
+_ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+def measure() -> list[Result]:
+    """Lives, faults, and decisions by policy; over `SEEDS` seeds, on every core."""
+    began = time.monotonic()
+    figures = _lived(SEEDS)
+    minutes = (time.monotonic() - began) / 60
+    survived = figures["faults"] - figures["faults_lost"]
+    results = [
+        Result("lives.a_minute", figures["lives"] / minutes, "lives", None),
+        Result("lives.executions", figures["executions"] / minutes, "a minute", EXECUTIONS_A_MINUTE, at_least=True),
+        Result("lives.faults_tried", figures["faults"], "calls", None),
+        Result("lives.faults_survived", survived, "calls", None),
+        Result("lives.faults_lost", figures["faults_lost"], "calls", 0),
+        Result("lives.broken_promises", figures["broken"], "promises", 0),
+        Result("lives.longest_unheard", figures["longest_s"], "s", TOLD_WITHIN_S),
+    ]
+    for policy, of_policy in figures["policies"].items():
+        results += _decisions(f"lives.{policy.replace(' ', '_')}", of_policy)
+    return results
+
+
+def _decisions(label: str, decisions: dict[str, Any]) -> list[Result]:
+    results = [
+        Result(f"{label}.false_failovers", decisions["false"], "failovers", 0),
+        Result(f"{label}.missed_outages", decisions["missed"], f"of {decisions['must']}", 0),
+        Result(f"{label}.either_way", decisions["either_way"], "failovers", None),
+    ]
+    if to_decide := decisions["to_decide"]:
+        results.append(Result(f"{label}.to_decide", statistics.median(to_decide), "s, median", None))
+        results.append(Result(f"{label}.to_decide_worst", max(to_decide), "s", None))
+    return results
+
+
+def _lived(seeds: int) -> dict[str, Any]:
+    """The simulation patches its process: it has its own."""
+    command = [sys.executable, "-m", "simulation", "--seeds", str(seeds), "--processes", str(os.cpu_count()), "--json"]
+    lived = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
+    try:
+        figures: dict[str, Any] = json.loads(lived.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        raise NotMeasured(f"the simulation ended with {lived.returncode}: {lived.stderr[-500:]}") from None
+    return figures

@@ -161,7 +161,7 @@ class Oracle:
             and (message.at >= since or any(each in message.subject for each in NOTHING_DONE))
             for message in self._world.account.messages
         )
-        if told or self._troubled(_TELLING, now):
+        if told or self._troubled((*_TELLING, "ssm"), now):
             self._silent = 0.0
         else:
             self._silent += LOOKS_EVERY_S
@@ -251,7 +251,7 @@ class Oracle:
         last_end = max((each.stopped or 0.0 for each in world.executions), default=0.0)
         if state.get("holder") or any(each.running for each in world.executions):
             return
-        if world.meddled_at > last_end - MEDDLED_S:
+        if world.meddled_at > float(state.get("changed_at", 0.0)) - MEDDLED_S:
             return
         led, active = world.sites.record.split(".")[0].removeprefix("gw-"), state.get("active", "east")
         if led != active:
@@ -266,7 +266,8 @@ class Oracle:
         last_trouble = max((spell.ends for spell in self._world.calls.spells), default=0.0)
         for execution in self._world.executions:
             in_peace = execution.redriven_at is not None and execution.redriven_at > last_trouble + TOLD_WITHIN_S
-            if in_peace and execution.status == "FAILED" and not self._people.paused:
+            superseded = execution.error == "LeaseLost"
+            if in_peace and execution.status == "FAILED" and not superseded and not self._people.paused:
                 end = f"{execution.error} {execution.cause[:200]}"
                 self._break(6, f"{execution.name} was redriven {execution.redrives} times: {end}")
 

@@ -34,13 +34,13 @@ def measure() -> list[Result]:
     survived = figures["faults"] - figures["faults_lost"]
     rate = figures["executions"] / minutes
     results = [
-        Result("lives.a_minute", value=figures["lives"] / minutes, unit="lives", limit=None),
-        Result("lives.executions", value=rate, unit="a minute", limit=EXECUTIONS_A_MINUTE, at_least=True),
-        Result("lives.faults_tried", value=figures["faults"], unit="calls", limit=None),
-        Result("lives.faults_survived", value=survived, unit="calls", limit=None),
-        Result("lives.faults_lost", value=figures["faults_lost"], unit="calls", limit=0),
-        Result("lives.broken_promises", value=figures["broken"], unit="promises", limit=0),
-        Result("lives.longest_unheard", value=figures["longest_s"], unit="s", limit=TOLD_WITHIN_S),
+        Result(name="lives.a_minute", value=figures["lives"] / minutes, unit="lives", limit=None),
+        Result(name="lives.executions", value=rate, unit="a minute", limit=EXECUTIONS_A_MINUTE, at_least=True),
+        Result(name="lives.faults_tried", value=figures["faults"], unit="calls", limit=None),
+        Result(name="lives.faults_survived", value=survived, unit="calls", limit=None),
+        Result(name="lives.faults_lost", value=figures["faults_lost"], unit="calls", limit=0),
+        Result(name="lives.broken_promises", value=figures["broken"], unit="promises", limit=0),
+        Result(name="lives.longest_unheard", value=figures["longest_s"], unit="s", limit=TOLD_WITHIN_S),
     ]
     for policy, of_policy in figures["policies"].items():
         results += _decisions(f"lives.{policy.replace(' ', '_')}", of_policy)
@@ -49,14 +49,14 @@ def measure() -> list[Result]:
 
 def _decisions(label: str, decisions: dict[str, Any]) -> list[Result]:
     results = [
-        Result(f"{label}.false_failovers", value=decisions["false"], unit="failovers", limit=0),
-        Result(f"{label}.missed_outages", value=decisions["missed"], unit=f"of {decisions['must']}", limit=0),
-        Result(f"{label}.either_way", value=decisions["either_way"], unit="failovers", limit=None),
+        Result(name=f"{label}.false_failovers", value=decisions["false"], unit="failovers", limit=0),
+        Result(name=f"{label}.missed_outages", value=decisions["missed"], unit=f"of {decisions['must']}", limit=0),
+        Result(name=f"{label}.either_way", value=decisions["either_way"], unit="failovers", limit=None),
     ]
     if to_decide := decisions["to_decide"]:
         median = statistics.median(to_decide)
-        results.append(Result(f"{label}.to_decide", value=median, unit="s, median", limit=None))
-        results.append(Result(f"{label}.to_decide_worst", value=max(to_decide), unit="s", limit=None))
+        results.append(Result(name=f"{label}.to_decide", value=median, unit="s, median", limit=None))
+        results.append(Result(name=f"{label}.to_decide_worst", value=max(to_decide), unit="s", limit=None))
     return results
 
 

@@ -1,21 +1,27 @@
-"""What people type: `failover GROUP COMMAND …`, or `python -m command` where it is not installed.
+"""What people type: `failover COMMAND …`, or `python -m command` where it is not installed.
 
-Each group of commands is a module with an `app` that is added here. An exit code of 0 says that all is well, 1 that
-what was looked at is not, 2 that the command could not do what it was asked.
+An exit code of 0 says that all is well, 1 that what was looked at is not, 2 that the command could not do what it was
+asked. Where the controller is may be said anywhere in the line.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
-from command import plans
+from command import act, plans, start, status
+from command.controller import STACK, Options
+from command.errors import remedy_of
 from command.output import complain
 from failover.errors import FailoverError
 
-DEBUG = "--debug"
+DEBUG: Final = "--debug"
+_FLAGS: Final = (DEBUG, "--drill")
+_WITH_VALUE: Final = ("--stack", "--region", "--profile")
 
 app = typer.Typer(
     name="failover",
@@ -23,30 +29,61 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(plans.app, name="plans")
+for looks in (status.status, status.check, status.decisions, status.history, status.report):
+    app.command(rich_help_panel="Look")(looks)
+app.add_typer(start.app, name="start", rich_help_panel="Act")
+for acts in (start.supersede, act.approve, act.deny, act.abort, act.redrive, act.pause, act.resume):
+    app.command(rich_help_panel="Act")(acts)
+app.add_typer(plans.app, name="plans", rich_help_panel="Prepare")
 
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error; may stand anywhere.")] = False,
+    context: typer.Context,
+    stack: Annotated[str, typer.Option(help="The controller's stack.", envvar="FAILOVER_STACK")] = STACK,
+    drill: Annotated[bool, typer.Option("--drill", help="The drill that runs in this directory, not AWS.")] = False,
+    region: Annotated[str | None, typer.Option(help="The controller's region; by default AWS_REGION.")] = None,
+    profile: Annotated[str | None, typer.Option(help="The AWS profile; by default AWS_PROFILE.")] = None,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error.")] = False,
 ) -> None:
-    """The options of every command; `--debug` is taken from the line before it is read."""
+    """The options of every command; they may stand anywhere in the line."""
+    context.obj = Options(stack=stack, drill=drill, region=region, profile=profile)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code."""
     line = sys.argv[1:] if arguments is None else arguments
     try:
-        app(args=[word for word in line if word != DEBUG], prog_name="failover")
+        app(args=options_first(line), prog_name="failover")
     except FailoverError as error:
         if DEBUG in line:
             raise
-        complain(str(error))
+        complain(str(error), f"next: {remedy_of(error)}")
+    except (ClientError, BotoCoreError) as error:
+        if DEBUG in line:
+            raise
+        complain(f"AWS: {error}", "next: see whether --profile and --region are right, and you are logged in")
     except Exception as error:
         if DEBUG in line:
             raise
         complain(f"{type(error).__name__}: {error}", f"this is an error of the command itself: {DEBUG} shows where")
     sys.exit(2)
+
+
+def options_first(line: Sequence[str]) -> list[str]:
+    """A line with the options of every command before the command."""
+    first, rest = list[str](), list[str]()
+    words = iter(line)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word in _FLAGS or word.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):
+            first.append(word)
+        elif word in _WITH_VALUE:
+            first += [word, *([value] if (value := next(words, None)) is not None else [])]
+        else:
+            rest.append(word)
+    return first + rest
 
 
 if __name__ == "__main__":

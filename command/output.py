@@ -21,12 +21,23 @@ class _Console(Console):
         _nobody_reads()
 
 
+def console() -> Console:
+    """What lines are printed on."""
+    return _Console(highlight=False, markup=False, emoji=False)
+
+
 def show(lines: Iterable[Line]) -> None:
     """Print lines."""
-    console = _Console(highlight=False, markup=False, emoji=False)
+    paper = console()
     for line in lines:
         text = Text(line) if isinstance(line, str) else Text(*line)
-        console.print(text, soft_wrap=not console.is_terminal)
+        paper.print(text, soft_wrap=not paper.is_terminal)
+
+
+def show_next(command: str) -> None:
+    """Print what to say next, whole, so that it can be pasted."""
+    paper = console()
+    paper.print(Text(f"next: {command}", "dim"), soft_wrap=True)
 
 
 def show_json(document: Any) -> None:

@@ -33,6 +33,7 @@ from drill.fleets.cfk import CfkFleets
 from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
 from drill.loss import LossKind, SiteParts, lose
 from drill.name_watch import NameWatch
+from drill.operator_access import controller_file
 from drill.ports import HERE, Host, reserved_ports
 from drill.process import ROOT, Child, spawn
 
@@ -114,6 +115,8 @@ class World:
             self._cleanup.close()
             raise
         self.up_seconds = time.monotonic() - started
+        outputs = self.cloud.ready["outputs"]
+        self._cleanup.enter_context(controller_file(self.settings.directory, self.endpoint, outputs))
         return self
 
     def __exit__(self, *_: object) -> None:

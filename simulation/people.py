@@ -187,7 +187,7 @@ class People:
         self._world.start(request, f"dry-run-{self._rehearsals}")
 
     def _pause(self) -> None:
-        """What `python -m failover pause` and `resume` do."""
+        """What `failover pause` and `failover resume` do."""
         self._item(lambda state: state | {"paused": {"S": "alice: maintenance"}})
         self.paused = True
         self._world.tell("a person pauses the plan")

@@ -262,21 +262,12 @@ class Ledger(PlanItems):
     def execution(self, plan: str, name: str) -> ExecutionRecord | None:
         """What the ledger keeps of an execution, or None."""
         item = self._items.get(plan, f"execution#{name}")
-        if item is None:
-            return None
-        return ExecutionRecord(
-            name=item["name"],
-            epoch=int(item["epoch"]),
-            kind=item["kind"],
-            status=item["status"],
-            started_at=float(item["started_at"]),
-            from_site=item["from"],
-            to_site=item["to"],
-            document=json.loads(item.get("document", "{}")),
-            supersedes=item.get("supersedes"),
-            ended_at=float(item["ended_at"]) if "ended_at" in item else None,
-            superseded_by=item.get("superseded_by"),
-        )
+        return _execution_record(item) if item is not None else None
+
+    def executions(self, plan: str) -> list[ExecutionRecord]:
+        """What the ledger keeps of a plan's executions, the last one that began first."""
+        records = [_execution_record(item) for item in self.list_items(plan, "execution#")]
+        return sorted(records, key=lambda record: -record.started_at)
 
     def keep_announced(self, plan: str, execution: str) -> None:
         """The end of an execution is told."""
@@ -391,6 +382,22 @@ def _plan_state(item: Item | None, home: str) -> PlanState:
         abort_wish=AbortWish(**json.loads(wish)) if wish else None,
         no_return=item.get("no_return"),
         unannounced=item.get("unannounced", frozenset()),
+    )
+
+
+def _execution_record(item: Item) -> ExecutionRecord:
+    return ExecutionRecord(
+        name=item["name"],
+        epoch=int(item["epoch"]),
+        kind=item["kind"],
+        status=item["status"],
+        started_at=float(item["started_at"]),
+        from_site=item["from"],
+        to_site=item["to"],
+        document=json.loads(item.get("document", "{}")),
+        supersedes=item.get("supersedes"),
+        ended_at=float(item["ended_at"]) if "ended_at" in item else None,
+        superseded_by=item.get("superseded_by"),
     )
 
 

@@ -1,0 +1,75 @@
+"""Which plan a command is about: a wrong name is refused with the nearest, and none is needed where there is one."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from difflib import get_close_matches
+from typing import Annotated, Final
+
+import typer
+
+from command.controller import Controller
+from command.errors import NotDone
+from failover.errors import ServiceUnavailable
+from failover.plan.model import Plan
+from failover.plan.store import deployed_plans
+
+NAME_AT_MOST: Final = 100
+"""What a start and an answer take for the name of a person."""
+By = Annotated[str | None, typer.Option("--by", help="Who does it, by default you; nobody checks the name.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without the plan's name being typed.")]
+
+
+def chosen_plan(name: str | None) -> Plan:
+    """The deployed plan of that name, or the only one.
+
+    Raises:
+        NotDone: there is none of that name, or more than one.
+        BadPlan: it is refused.
+        ServiceUnavailable: Parameter Store does not answer.
+    """
+    plans = deployed_plans()
+    if not plans:
+        raise NotDone("no plan is deployed", "put one where the stack's output PlanParameter says; see docs/deploy.md")
+    if name is None and len(plans) > 1:
+        raise NotDone(f"there are {len(plans)} plans: {', '.join(sorted(plans))}", "name one of them")
+    plan = plans.get(name or next(iter(plans)))
+    if plan is None:
+        nearest = get_close_matches(str(name), plans, n=1)
+        others = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(sorted(plans))}"
+        raise NotDone(f"no plan {name!r} is deployed: {others}", f"say it again with {(nearest or sorted(plans))[0]}")
+    if not isinstance(plan, Plan):
+        raise plan
+    return plan
+
+
+def known_name(controller: Controller, name: str | None) -> str:
+    """The name of a plan that is deployed; where Parameter Store is silent, of one that the ledger knows: a plan must
+    be paused on the day on which nothing answers, and never under a name that is none."""
+    try:
+        return chosen_plan(name).name
+    except ServiceUnavailable:
+        if name is None or controller.book.item(name, "state") is None:
+            raise
+        return name
+
+
+def confirm(plan: str, *, yes: bool) -> None:
+    """Have the plan's name typed, unless `yes` says it for them.
+
+    Raises:
+        NotDone: another name was typed, or nobody is there to type it.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise NotDone("nobody is there to type the plan's name", "say it again with --yes, if it is meant")
+    typed = typer.prompt("Type the plan's name to go on", default="", show_default=False)
+    if typed.strip() != plan:
+        raise NotDone(f"{typed.strip()!r} is not {plan}: nothing was done", "say it again, if it is meant")
+
+
+def person(by: str | None) -> str:
+    """The name of who does it."""
+    return (by or getpass.getuser())[:NAME_AT_MOST]

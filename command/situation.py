@@ -1,0 +1,248 @@
+"""Where a plan stands, as an operator has to know it: looked up whole, and said in lines with the next command."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from command.controller import Controller
+from command.output import Line
+from command.words import ago, moment, table
+from failover.decision.log import DecisionRecord, decisions
+from failover.detection.evidence import Signal
+from failover.detection.signal_store import signals
+from failover.errors import ServiceRejected, ServiceUnavailable
+from failover.execution.runs import describe_run
+from failover.ledger.records import PlanState, StepRecord
+from failover.ledger.topic_tables import load_plan_table
+from failover.loss.lag import Watch, from_rows
+from failover.plan.model import Plan
+from failover.readiness.store import load
+
+FRESH_S: Final = 120.0
+"""What a source said longer ago says nothing of now."""
+Holder = Literal["none", "runs", "asks", "ended", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lag:
+    """How far the mirrors trail, by the samples that were proven fresh."""
+
+    records: int
+    partitions: int
+    oldest_at: float
+    """When the oldest of the samples was fresh."""
+    source_answered: bool | None
+    """Whether the active cluster answered at the last look; None: it was not looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """Where a plan stands. Times: seconds since 1970."""
+
+    plan: str
+    standby: str
+    now: float
+    state: PlanState
+    holder: Holder
+    holder_status: str
+    """In Step Functions' words."""
+    steps: tuple[StepRecord, ...]
+    """Of the holder."""
+    readiness: dict[str, Any] | None
+    """The last that was kept."""
+    lag: Lag | None
+    """None: no sample was kept, so that nothing is known."""
+    signals: tuple[Signal, ...]
+    last_decision: DecisionRecord | None
+
+    @property
+    def unready(self) -> list[dict[str, Any]]:
+        """The checks that a failover can't count on."""
+        checks = self.readiness["checks"] if self.readiness else []
+        return [check for check in checks if check["status"] in ("fail", "unknown")]
+
+    @property
+    def lost(self) -> list[Signal]:
+        """Who says now that the active site is lost."""
+        return [signal for signal in self.signals if signal.says_lost and signal.site == self.state.active]
+
+    @property
+    def next_command(self) -> str:
+        """What to say next, without where the controller is."""
+        match self.holder:
+            case "asks":
+                return f"approve {self.plan}"
+            case "runs":
+                return f"status {self.plan} --watch"
+            case "ended" | "unknown":
+                return f"redrive {self.plan}"
+        if self.state.paused or self.state.denial:
+            return f"resume {self.plan}"
+        if self.unready:
+            return f"check {self.plan}"
+        return f"start failover {self.plan} --dry-run"
+
+    def as_document(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "plan": self.plan,
+            "active": self.state.active,
+            "standby": self.standby,
+            "epoch": self.state.epoch,
+            "execution": self.state.holder,
+            "execution_status": self.holder_status if self.state.holder else None,
+            "asks": self.holder == "asks",
+            "paused": self.state.paused,
+            "denied": asdict(self.state.denial) if self.state.denial else None,
+            "changed_at": self.state.changed_at,
+            "readiness": self.readiness,
+            "lag": asdict(self.lag) if self.lag else None,
+            "signals": [asdict(signal) for signal in self.signals],
+            "decision": self.last_decision.as_document() if self.last_decision else None,
+            "steps": [asdict(step) for step in self.steps],
+        }
+
+    def lines(self) -> Iterator[Line]:
+        """For people: 20 lines or so, the worst first."""
+        standing = f"{self.plan}: clients are led to {self.state.active}, {self.standby} stands by"
+        yield f"{standing} (epoch {self.state.epoch})", "bold"
+        yield from self._trouble()
+        yield from table(
+            [
+                ("execution", self._execution()),
+                ("readiness", self._readiness()),
+                ("lag", self._lag()),
+                ("decision", self._decision()),
+                ("changed", moment(self.state.changed_at) if self.state.changed_at else "never"),
+            ]
+        )
+        yield from self._steps()
+        yield from self._sources()
+
+    def _trouble(self) -> Iterator[Line]:
+        if self.lost:
+            sources = ", ".join(signal.source for signal in self.lost)
+            yield f"  {self.state.active} looks lost to {sources}", "bold red"
+        if self.holder == "asks":
+            yield f"  {self.state.holder} asks a person: approve or deny it", "bold yellow"
+        if self.holder in ("ended", "unknown"):
+            yield (
+                f"  {self.state.holder} {self._ended()} and keeps the lease: nothing else starts until it is redriven"
+                " or superseded",
+                "bold red",
+            )
+        if wish := self.state.abort_wish:
+            yield f"  {self.state.holder} is to be aborted by {wish.by}: it puts back what it changed", "yellow"
+        if self.state.paused:
+            yield f"  paused by {self.state.paused}: nothing starts by itself", "yellow"
+        if denial := self.state.denial:
+            yield f"  denied to leave {denial.site}, {ago(denial.at, self.now)}: {denial.why}", "yellow"
+
+    def _ended(self) -> str:
+        return f"has ended ({self.holder_status})" if self.holder == "ended" else "may have ended (nobody can tell)"
+
+    def _execution(self) -> str:
+        if self.state.holder is None:
+            return "none"
+        began = f", for {self.now - self.steps[0].started_at:.0f} s" if self.steps and self.holder == "runs" else ""
+        return f"{self.state.holder_in_words}, {self.holder_status.lower()}{began}"
+
+    def _readiness(self) -> str:
+        if self.readiness is None:
+            return "never looked at"
+        looked = f"looked at {ago(self.readiness['taken_at'], self.now)}"
+        if not self.unready:
+            return f"ready, {looked}"
+        return f"NOT READY: {', '.join(check['name'] for check in self.unready)}; {looked}"
+
+    def _lag(self) -> str:
+        if self.lag is None:
+            return "not known: no sample was proven fresh"
+        silent = "; the active cluster does not answer" if self.lag.source_answered is False else ""
+        where = f"over {self.lag.partitions:,} partitions, the oldest sample {ago(self.lag.oldest_at, self.now)}"
+        return f"{self.lag.records:,} records {where}{silent}"
+
+    def _decision(self) -> str:
+        last = self.last_decision
+        return f"{ago(last.at, self.now)}: {last.decision.verdict}, {last.decision.why}" if last else "none yet"
+
+    def _steps(self) -> Iterator[Line]:
+        if not self.steps or self.state.holder is None:
+            return
+        yield ""
+        for step in self.steps:
+            took = f"{step.reported_at - step.started_at:6.1f} s"
+            waits = f", looked {ago(step.reported_at, self.now)}" if step.status != "done" else ""
+            yield f"  {step.status:<8} {step.step:<28} {took}{waits}", "" if step.status == "done" else "cyan"
+
+    def _sources(self) -> Iterator[Line]:
+        recent = [signal for signal in self.signals if self.now - signal.at < FRESH_S or signal.says_lost]
+        if recent:
+            yield ""
+        for signal in recent:
+            verdict = "lost" if signal.says_lost else "well"
+            line = f"  {verdict} {signal.site:<8} {signal.source}, {ago(signal.at, self.now)}"
+            yield f"{line}{f': {signal.why}' if signal.why else ''}", "red" if signal.says_lost else ""
+
+
+def situation(controller: Controller, plan: Plan) -> Situation:
+    """Look at a plan.
+
+    Raises:
+        LedgerUnavailable
+    """
+    book = controller.book
+    state = book.state(plan.name, plan.home)
+    holder, status = _holder(controller, plan.name, state)
+    last = load(book, plan.name)
+    return Situation(
+        plan=plan.name,
+        standby=plan.other(state.active),
+        now=time.time(),
+        state=state,
+        holder=holder,
+        holder_status=status,
+        steps=tuple(book.steps_of(plan.name, state.holder)) if state.holder else (),
+        readiness=last.document if last else None,
+        lag=_lag(controller, plan, state),
+        signals=tuple(sorted(signals(book, plan.name), key=_worst_first)),
+        last_decision=next(iter(decisions(book, plan.name, 1)), None),
+    )
+
+
+def _worst_first(signal: Signal) -> tuple[bool, str, str]:
+    return not signal.says_lost, signal.site, signal.source
+
+
+def _holder(controller: Controller, plan: str, state: PlanState) -> tuple[Holder, str]:
+    if state.holder is None:
+        return "none", ""
+    if not state.holder_arn:
+        return "unknown", "not known"
+    try:
+        run = describe_run(state.holder_arn)
+    except (ServiceUnavailable, ServiceRejected):
+        return "unknown", "not known"
+    if not run.under_way:
+        return "ended", run.status
+    question = controller.book.item(plan, f"approval#{state.holder}")
+    waits = question is not None and "answer" not in question
+    step = controller.book.step(plan, state.holder, "request_approval") if waits else None
+    return ("asks" if step is not None else "runs"), run.status
+
+
+def _lag(controller: Controller, plan: Plan, state: PlanState) -> Lag | None:
+    rows = load_plan_table(controller.book, plan.name, f"lag-{plan.other(state.active)}")
+    samples = [sample for partitions in from_rows(rows).values() for sample in partitions.values()]
+    if not samples:
+        return None
+    watch = Watch(**load_plan_table(controller.book, plan.name, "watch").get(state.active, {}))
+    return Lag(
+        records=sum(sample.lag for sample in samples),
+        partitions=len(samples),
+        oldest_at=min(sample.at for sample in samples),
+        source_answered=None if watch.looked_at is None else watch.unanswered_since is None,
+    )

@@ -1,0 +1,160 @@
+"""`failover start failover` and `failover supersede`: say what it will do, have the plan's name typed, and start it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from command.choice import By, Yes, chosen_plan, confirm, person
+from command.controller import Controller, connected
+from command.errors import NotDone
+from command.follow import follow
+from command.output import Line, show, show_json, show_next
+from command.situation import Situation, situation
+from command.status import Json, PlanName
+from command.words import span
+from failover.execution.runs import start_run
+from failover.plan.model import Plan
+
+app = typer.Typer(help="Start an execution by hand.", no_args_is_help=True)
+Why = Annotated[str, typer.Option("--why", help="The reason; it is in every message.")]
+Force = Annotated[bool, typer.Option("--force", help="Leave the active site although it answers.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Show it until it ends.")]
+
+
+@app.callback()
+def start() -> None:
+    """Keeps `failover` a command of a group, also while it is the only one."""
+
+
+@app.command("failover")
+def start_failover(
+    context: typer.Context,
+    plan: PlanName = None,
+    why: Why = "",
+    by: By = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Walk the whole way, change nothing, and say what would be done.")
+    ] = False,
+    force: Force = False,
+    yes: Yes = False,
+    watch: Watch = False,
+    as_json: Json = False,
+) -> None:
+    """Have the standby take over from the active site. Without --force it stands down if the active site answers.
+
+    Exits with 0 once it is started; with --watch, with 0 if it succeeded and 1 if not.
+    """
+    controller, of = connected(context), chosen_plan(plan)
+    before = situation(controller, of)
+    if before.state.holder is not None and not dry_run:
+        raise NotDone(
+            f"{before.state.holder} holds the lease of {of.name} ({before.holder_status.lower()})",
+            controller.command(before.next_command),
+        )
+    if not as_json:
+        show(_announcement(controller, of, before, dry_run=dry_run, force=force))
+    if not dry_run:
+        confirm(of.name, yes=yes)
+    request = _request(before, by, why) | ({"dry_run": True} if dry_run else {}) | ({"force": True} if force else {})
+    _start(controller, before, request, watch=watch, as_json=as_json)
+
+
+def supersede(
+    context: typer.Context,
+    plan: PlanName = None,
+    why: Why = "",
+    by: By = None,
+    force: Force = False,
+    yes: Yes = False,
+    watch: Watch = False,
+    as_json: Json = False,
+) -> None:
+    """Start another execution in place of one that stopped and can't go on: it takes the lease over."""
+    controller, of = connected(context), chosen_plan(plan)
+    before = situation(controller, of)
+    if before.state.holder is None:
+        raise NotDone(f"no execution holds the lease of {of.name}", controller.command(f"start failover {of.name}"))
+    if before.holder in ("runs", "asks"):
+        raise NotDone(f"{before.state.holder} runs", controller.command(f"status {of.name} --watch"))
+    if not as_json:
+        show([f"{before.state.holder} can change nothing any more from then on."])
+        show(_announcement(controller, of, before, dry_run=False, force=force))
+    confirm(of.name, yes=yes)
+    request = _request(before, by, why) | {"supersedes": before.state.holder} | ({"force": True} if force else {})
+    _start(controller, before, request, watch=watch, as_json=as_json)
+
+
+def _request(before: Situation, by: str | None, why: str) -> dict[str, Any]:
+    return {
+        "plan": before.plan,
+        "from": before.state.active,
+        "to": before.standby,
+        "by": person(by),
+        "reason": why,
+    }
+
+
+def _announcement(
+    controller: Controller, plan: Plan, before: Situation, *, dry_run: bool, force: bool
+) -> Iterator[Line]:
+    """What it will do, what is expected to be lost, and how long it takes, before anybody says yes."""
+    state = before.state
+    if dry_run:
+        yield (
+            f"A dry run of a failover of {plan.name} from {state.active} to {before.standby}: nothing is changed.",
+            "bold",
+        )
+        return
+    yield f"A failover of {plan.name} from {state.active} to {before.standby}:", "bold"
+    yield f"  1. fence    writes to {state.active} are stopped, where its gateways can be reached"
+    yield f"  2. promote  the mirrors at {before.standby} are made writable, for good: links are failed over"
+    yield f"  3. route    the gateways are pointed at {plan.site(before.standby).kafka.cluster_id}"
+    yield f"  4. flip     {plan.hostname} leads to {before.standby}"
+    yield "  5. verify   a record goes the clients' way, and is read back"
+    yield f"Expected to be stranded: {_loss(before)}"
+    yield f"Time: {_time(controller, plan)}"
+    if not before.lost:
+        answer = "it is left all the same, by --force" if force else "it stands down if that site answers; see --force"
+        yield f"Nobody says that {state.active} is lost: {answer}", "yellow"
+    for check in before.unready:
+        yield f"NOT READY: {check['name']}: {'; '.join(check['evidence'][:1])}", "red"
+    if plan.policy.by_hand == "approve":
+        yield "A second person is asked before anything is changed (policy.by_hand)."
+    if plan.policy.by_hand == "refuse":
+        yield "The plan refuses what people start (policy.by_hand): it will stand down.", "red"
+
+
+def _loss(before: Situation) -> str:
+    if before.lag is None:
+        return "not known; no sample of the mirrors' lag was proven fresh"
+    least = f"{before.lag.records:,} records or more" if before.lag.records else "nothing was trailing when last seen"
+    return f"{least}, by samples up to {span(before.now - before.lag.oldest_at)} old"
+
+
+def _time(controller: Controller, plan: Plan) -> str:
+    times = (record.document.get("recovery_seconds") for record in controller.book.executions(plan.name))
+    last = next((seconds for seconds in times if seconds is not None), None)
+    return "never measured for this plan" if last is None else f"the last one took {span(last)}"
+
+
+def _start(controller: Controller, before: Situation, request: dict[str, Any], *, watch: bool, as_json: bool) -> None:
+    kind = "dry-run" if request.get("dry_run") else "by-hand"
+    name = f"{before.plan}-{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    if not start_run(name, request):
+        raise NotDone(f"an execution {name} was started in this very second", controller.command("history"))
+    if as_json:
+        show_json({"execution": name, "input": request})
+        return
+    show([f"{name} is started"])
+    dry_run = bool(request.get("dry_run"))
+    if not watch or dry_run:
+        show_next(controller.command(f"report {name}" if dry_run else f"status {before.plan} --watch"))
+        return
+    follow(controller, chosen_plan(before.plan), name)
+    record = controller.book.execution(before.plan, name)
+    show_next(controller.command(f"report {name}"))
+    raise typer.Exit(int(record is None or record.status != "succeeded"))

@@ -1,0 +1,232 @@
+"""`failover status`, `check`, `decisions`, `history`, `report`: what is and what was. None of them changes anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from command.choice import chosen_plan
+from command.controller import Controller, connected
+from command.errors import NotDone
+from command.follow import follow
+from command.output import Line, show, show_json, show_next
+from command.situation import Situation, situation
+from command.words import ago, columns, moment, span
+from failover.decision.log import DecisionRecord
+from failover.decision.log import decisions as latest_decisions
+from failover.errors import BadPlan
+from failover.execution.report import headline
+from failover.ledger.records import ExecutionRecord
+from failover.plan.model import Plan
+from failover.plan.store import deployed_plans
+from failover.readiness.store import load
+
+PlanName = Annotated[str | None, typer.Argument(metavar="[PLAN]", help="The plan; not needed where there is one.")]
+Json = Annotated[bool, typer.Option("--json", help="Print for machines.")]
+STYLES = {"pass": "green", "warn": "yellow", "unknown": "magenta", "fail": "red"}
+
+
+def status(
+    context: typer.Context,
+    plan: PlanName = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on looking until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say where plans stand: who is active, what runs, what is known, and what to say next.
+
+    Exits with 0 if all is well, 1 if a site looks lost, an execution waits for a person, or a plan is not ready.
+    """
+    controller = connected(context)
+    if watch:
+        follow(controller, chosen_plan(plan))
+        return
+    good, refused = _plans(plan)
+    situations = [situation(controller, of) for of in good]
+    if as_json:
+        documents = [{"plan": name, "refused": str(error)} for name, error in refused.items()]
+        show_json({"plans": [*(of.as_document() for of in situations), *documents]})
+    elif len(situations) == 1 and not refused:
+        show(situations[0].lines())
+        show_next(controller.command(situations[0].next_command))
+    else:
+        rows = [_row(of) for of in situations] + [
+            (name, "is refused", "", f"failover status {name}") for name in refused
+        ]
+        show(columns(rows))
+        show_next(controller.command("status PLAN"))
+    raise typer.Exit(int(bool(refused) or any(map(_needs_somebody, situations))))
+
+
+def check(
+    context: typer.Context,
+    plan: PlanName = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Look anew, and not at what was kept; takes some seconds.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say whether a failover would work now, and what to do about what would keep it from working.
+
+    Exits with 0 if all is ready, 1 if not.
+    """
+    controller = connected(context)
+    of = chosen_plan(plan)
+    document = _readiness(controller, of.name, now=now)
+    unready = [check for check in document["checks"] if check["status"] in ("fail", "unknown")]
+    if as_json:
+        show_json(document)
+    else:
+        show(_readiness_lines(of.name, document))
+        show_next(controller.command(f"check {of.name} --now" if unready else f"start failover {of.name} --dry-run"))
+    raise typer.Exit(int(bool(unready)))
+
+
+def decisions(
+    context: typer.Context,
+    plan: PlanName = None,
+    most: Annotated[int, typer.Option("--most", min=1, max=1000, help="How many.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Say what was decided of a plan and why, also to do nothing; the last decision first."""
+    controller = connected(context)
+    name = chosen_plan(plan).name
+    records = latest_decisions(controller.book, name, most)
+    if as_json:
+        show_json([record.as_document() | {"evidence": record.evidence} for record in records])
+        return
+    show(map(_decision_line, records) if records else [f"nothing was decided of {name} yet"])
+
+
+def history(context: typer.Context, plan: PlanName = None, as_json: Json = False) -> None:
+    """Say which executions there were of a plan and how they ended; the last one first."""
+    controller = connected(context)
+    name = chosen_plan(plan).name
+    records = controller.book.executions(name)
+    if as_json:
+        show_json([_execution_document(record) for record in records])
+        return
+    show(columns([_execution_row(record) for record in records]) if records else [f"{name} had no execution yet"])
+    if records:
+        show_next(controller.command(f"report {records[0].name}"))
+
+
+def report(
+    context: typer.Context,
+    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="Its name, as `failover history` has it.")],
+    plan: Annotated[str | None, typer.Option("--plan", help="Its plan; not needed where there is one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what became of an execution: its end, its steps, and what was lost."""
+    controller = connected(context)
+    of = chosen_plan(plan)
+    record = controller.book.execution(of.name, execution)
+    if record is None:
+        raise NotDone(f"{of.name} had no execution {execution!r}", controller.command(f"history {of.name}"))
+    if as_json:
+        show_json(_execution_document(record) | {"report": record.document})
+        return
+    show(_report_lines(record))
+    if not record.document:
+        show_next(controller.command(f"status {of.name} --watch"))
+
+
+def _plans(name: str | None) -> tuple[list[Plan], dict[str, BadPlan]]:
+    """The plan of that name, or every deployed one; and those that are refused."""
+    plans = deployed_plans() if name is None else {}
+    if len(plans) < 2:
+        return [chosen_plan(name)], {}
+    good = [plan for plan in plans.values() if isinstance(plan, Plan)]
+    return good, {of: plan for of, plan in plans.items() if isinstance(plan, BadPlan)}
+
+
+def _needs_somebody(of: Situation) -> bool:
+    return bool(of.lost or of.holder in ("asks", "ended", "unknown") or of.unready)
+
+
+def _row(of: Situation) -> tuple[str, ...]:
+    trouble = "looks lost" if of.lost else "asks" if of.holder == "asks" else of.holder_status.lower()
+    ready = "never looked at" if of.readiness is None else "not ready" if of.unready else "ready"
+    return of.plan, f"{of.state.active} active", ready, trouble or ("paused" if of.state.paused else "quiet")
+
+
+def _readiness(controller: Controller, plan: str, *, now: bool) -> dict[str, Any]:
+    if now:
+        return dict(controller.invoke(controller.readiness_function, {"plan": plan}))
+    last = load(controller.book, plan)
+    if last is None:
+        raise NotDone(f"the readiness of {plan} was never looked at", controller.command(f"check {plan} --now"))
+    return last.document
+
+
+def _readiness_lines(plan: str, document: dict[str, Any]) -> Iterator[Line]:
+    checks = sorted(document["checks"], key=lambda check: -list(STYLES).index(check["status"]))
+    unready = sum(check["status"] in ("fail", "unknown") for check in checks)
+    verdict = f"NOT READY, {unready} of {len(checks)} checks" if unready else f"ready, {len(checks)} checks"
+    yield f"{plan}: {verdict}; looked at {ago(document['taken_at'], time.time())}", "red" if unready else "green"
+    for check in checks:
+        yield f"  {check['status']:<8} {check['name']}", STYLES[check["status"]]
+        if check["status"] != "pass":
+            yield from (f"           {fact}" for fact in check["evidence"])
+            if check["remedy"]:
+                yield f"           do: {check['remedy']}", "bold"
+
+
+def _decision_line(record: DecisionRecord) -> str:
+    started = f"; started {record.started}" if record.started else ""
+    again = f" ({record.times} times)" if record.times > 1 else ""
+    decision = record.decision
+    return f"{moment(record.at)}  {record.by:<20}  {decision.verdict:<10}  {decision.why}{started}{again}"
+
+
+def _execution_row(record: ExecutionRecord) -> tuple[str, ...]:
+    seconds = record.document.get("recovery_seconds")
+    result = f"recovered in {span(seconds)}" if seconds is not None else record.document.get("why", "")
+    dry = "dry run " if record.document.get("dry_run") else ""
+    return (
+        moment(record.started_at),
+        record.name,
+        f"{record.from_site} to {record.to_site}",
+        dry + record.status,
+        result,
+    )
+
+
+def _execution_document(record: ExecutionRecord) -> dict[str, Any]:
+    return {
+        "execution": record.name,
+        "epoch": record.epoch,
+        "kind": record.kind,
+        "status": record.status,
+        "started_at": record.started_at,
+        "from": record.from_site,
+        "to": record.to_site,
+        "supersedes": record.supersedes,
+        "superseded_by": record.superseded_by,
+        "recovery_seconds": record.document.get("recovery_seconds"),
+    }
+
+
+def _report_lines(record: ExecutionRecord) -> Iterator[Line]:
+    document = record.document
+    if not document:
+        yield f"{record.name}: {record.status} since {moment(record.started_at)}; it has no report yet", "yellow"
+        return
+    good = document["outcome"] == "succeeded"
+    yield headline(document), "bold green" if good else "bold red" if document["outcome"] == "failed" else "bold"
+    starter = document.get("started_by") or "the controller"
+    yield f"  {record.name}, started by {starter} at {moment(record.started_at)}"
+    for name in ("reason", "why"):
+        if document.get(name):
+            yield f"  {name}: {document[name]}"
+    if document.get("stopped_at"):
+        error = document.get("error") or {}
+        yield (
+            f"  stopped at {document['stopped_at']}: {error.get('Error', '')} {error.get('Cause', '')}".rstrip(),
+            "red",
+        )
+    yield ""
+    for step in document.get("steps", ()):
+        yield f"  {step['status']:<8} {step['step']:<28} {step['took_seconds']:6.1f} s, {step['calls']} call(s)"

@@ -9,7 +9,7 @@ import sys
 from bench.drills import ROOT
 from bench.result import NotMeasured, Result
 
-ONE_IN = 5
+ONE_IN = 10
 """Of the cases; all of them are in `make test-all`."""
 
 

@@ -64,7 +64,7 @@ def use_virtual_datetime() -> None:
     virtual.__dict__.update(datetime.__dict__)
     virtual.__dict__["datetime"] = _VirtualDatetime
     for name, module in list(sys.modules.items()):
-        if not name.startswith(("aws_lambda_powertools.utilities", "failover.fleets")):
+        if not name.startswith(("aws_lambda_powertools.utilities", "failover.fleets", "drill.kubernetes")):
             continue
         for attribute, value in list(vars(module).items()):
             if value is datetime:

@@ -38,6 +38,8 @@ class Account:
         self._table = table
         self._tell = tell
         self._ecs = Ecs(scheduler, sites, tell)
+        self.operations: dict[str, Callable[[Answer], Answer]] = {}
+        """Those that only some plans need, by service and operation."""
         self.plans: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
         self.alarms: dict[str, str] = {}
@@ -59,7 +61,8 @@ class Account:
             return self._table.call(operation, asked)
         if service == "ecs":
             return self._ecs.call(region, operation, asked)
-        method: Callable[[Answer], Answer] | None = getattr(self, f"_{service}_{operation}".lower(), None)
+        named: Callable[[Answer], Answer] | None = getattr(self, f"_{service}_{operation}".lower(), None)
+        method = self.operations.get(f"{service} {operation}", named)
         if method is None:
             raise NotSimulated(f"{service} {operation}")
         return method(asked)

@@ -12,6 +12,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from simulation.aws.dynamodb import plain
+from simulation.crash_matrix.fleets import KUBERNETES, STARTS_S, deploy, on_kubernetes
+from simulation.crash_matrix.names import DESCRIBED, held_by, hold
 from simulation.machine.expressions import StateError
 from simulation.observers import sighting
 from simulation.scheduler import Process
@@ -89,6 +91,21 @@ def _told(life: World) -> dict[str, str]:
 def _begin_by_hand(life: World) -> None:
     _lose_east(life)
     life.start(BY_HAND, "by-hand")
+
+
+def _begin_on_kubernetes(life: World) -> None:
+    deploy(life)
+
+    def begin() -> None:
+        life.scheduler.sleep(STARTS_S)
+        _begin_by_hand(life)
+
+    life.scheduler.spawn(begin, Process("a person"))
+
+
+def _begin_with_name_held_by(life: World, kind: str) -> None:
+    hold(life, kind)
+    _begin_by_hand(life)
 
 
 def _begin_superseding(life: World) -> None:
@@ -222,6 +239,26 @@ SCENARIOS: Final = (
         begin=partial(_begin_asking, button="deny"),
         end=failover_end,
         plan={"policy": {"mode": "approve"}},
+    ),
+    *(
+        Scenario(
+            name=f"name by {kind}",
+            functions=("flip_dns",) if kind != "none" else ("flip_dns", "verify"),
+            begin=partial(_begin_with_name_held_by, kind=kind),
+            end=failover_end,
+            plan=held_by(kind),
+        )
+        for kind in DESCRIBED
+    ),
+    *(
+        Scenario(
+            name=f"failover of {kind}",
+            functions=("fence", "switch_routes", "verify"),
+            begin=_begin_on_kubernetes,
+            end=failover_end,
+            plan=on_kubernetes(kind),
+        )
+        for kind in KUBERNETES
     ),
     *(
         Scenario(

@@ -48,6 +48,8 @@ class Network:
         self._clock = scheduler
         self._sites = sites
         self._make = make
+        self.names = {HOSTNAME}
+        """Whatever name servers answer the hostname's target for."""
 
     def connect(self, host: str, port: int, timeout: float) -> _Connection:
         """Connect to an address.
@@ -73,7 +75,7 @@ class Network:
         def answer() -> dns.message.Message:
             response = dns.message.make_response(question)
             name = question.question[0].name
-            if str(name).rstrip(".") == HOSTNAME:
+            if str(name).rstrip(".") in self.names:
                 response.answer.append(dns.rrset.from_text(name, 5, "IN", "CNAME", f"{self._sites.answer}."))
             return response
 

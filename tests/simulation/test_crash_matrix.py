@@ -27,7 +27,7 @@ FUNCTIONS = {
     "verify",
     "watch_site",
 }
-SAMPLED = 20
+SAMPLED = 40
 """One case of so many is in `make test`."""
 
 

@@ -1,0 +1,85 @@
+"""The example's plan with fleets of another kind, and the clusters that they are in."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import certifi
+import yaml
+
+from simulation.functions import ROOT
+from simulation.sites import SITES
+from simulation.wire.kubernetes import add_cluster
+from simulation.world import PLAN, World
+
+STARTS_S: Final = 3.0
+"""Until the pods are Ready."""
+INSTANCES: Final = 2
+_DOMAINS: Final = {site: {"name": site, "bootstrap_server_id": f"{site}-kafka"} for site in SITES}
+_KINDS: Final[Mapping[str, dict[str, Any]]] = {
+    "cfk": {"gateway": "gateway", "route": PLAN, "domains": _DOMAINS},
+    "cfk-blue-green": {
+        "service": "kafka",
+        "gateways": {"east": "blue", "west": "green"},
+        "route": PLAN,
+        "domains": _DOMAINS,
+        "instances": INSTANCES,
+    },
+    "kroxylicious": {
+        "proxy": "gateway",
+        "virtual_cluster": PLAN,
+        "services": {site: site for site in SITES},
+        "port": 9292,
+        "instances": INSTANCES,
+    },
+}
+KUBERNETES: Final = tuple(_KINDS)
+
+
+def on_kubernetes(kind: str) -> dict[str, Any]:
+    """What the plan says of its sites, where their fleets are of a kind."""
+    plan = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8"))
+    authority = certifi.contents().partition("-----BEGIN")[1:]
+    for site, described in plan["sites"].items():
+        fleet = {
+            "name": f"gateway-{site}",
+            "kind": kind,
+            "eks": _eks(site, "".join(authority)),
+            "namespace": "confluent",
+        }
+        fleet |= {"bootstrap": f"gw-{site}.orders.example.com:9092"} | copy.deepcopy(_KINDS[kind])
+        described["fleets"] = [fleet]
+    return {"sites": plan["sites"]}
+
+
+def deploy(life: World) -> None:
+    """Have each site's cluster, with the fleet that the plan describes."""
+    from failover.plan.model import parse
+    from gateway import cfk, kroxylicious
+    from gateway.settings import OnKubernetes, Settings
+
+    plan = parse(life.account.plans[PLAN])
+    kubernetes = {site: OnKubernetes(replicas=INSTANCES) for site in SITES}
+    settings = Settings(node_ids=(1, 3), kubernetes=kubernetes, hot_reload=True)
+    rendered: dict[str, Callable[..., Any]] = {
+        "cfk": cfk.cfk_resources,
+        "cfk-blue-green": cfk.blue_green_resources,
+        "kroxylicious": kroxylicious.kroxylicious_resources,
+    }
+    for site in SITES:
+        (fleet,) = plan.site(site).fleets
+        add_cluster(life, site, f"eks-{site}", rendered[fleet.kind](plan, site, fleet, settings))
+
+
+def _eks(site: str, authority: str) -> dict[str, str]:
+    import base64
+
+    end = "-----END CERTIFICATE-----\n"
+    first = authority.partition(end)[0] + end
+    return {
+        "name": f"eks-{site}",
+        "endpoint": f"https://eks-{site}.simulation",
+        "certificate_authority": base64.b64encode(first.encode()).decode(),
+    }

@@ -1,0 +1,117 @@
+"""The example's plan with its client hostname at another provider, and that provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from drill.dns_providers.azure import TrafficManagerStandIn, endpoint
+from drill.dns_providers.google import CloudDnsStandIn, rrset
+from simulation.life import NAME_SERVERS
+from simulation.sites import HOSTNAME, SITES
+from simulation.wire import names
+from simulation.world import World
+
+_TARGETS: Final = {site: f"gw-{site}.orders.example.com" for site in SITES}
+_AUDIENCE: Final = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/aws/providers/aws"
+_ACCOUNT: Final = "failover@orders.iam.gserviceaccount.com"
+_CONTROL: Final = "arn:aws:route53-recovery-control::123456789012:controlpanel/c0/routingcontrol/"
+_CLUSTER_REGIONS: Final = ("us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1", "ap-southeast-2")
+_OPERATION_S: Final = 0.4
+DESCRIBED: Final[Mapping[str, dict[str, Any]]] = {
+    "route53-health-check": {
+        "hosted_zone_id": "Z0123456789ORDERS",
+        "beacons": [{"bucket": f"orders-{region}", "key": "away", "region": region} for region in SITES.values()],
+    },
+    "arc-routing-control": {
+        "cluster_endpoints": [{"endpoint": f"https://{at}.arc.simulation", "region": at} for at in _CLUSTER_REGIONS],
+        "controls": {site: _CONTROL + site for site in SITES},
+    },
+    "cloud-dns": {
+        "project": "orders",
+        "managed_zone": "orders-zone",
+        "audience": _AUDIENCE,
+        "service_account": _ACCOUNT,
+    },
+    "traffic-manager": {
+        "subscription": "00000000-0000-0000-0000-000000000001",
+        "resource_group": "gateways",
+        "profile": "orders",
+        "endpoints": {site: f"ExternalEndpoints/{site}" for site in SITES},
+        "tenant": "tenant",
+        "client_id": "the-controller",
+    },
+    "none": {},
+}
+
+
+def held_by(kind: str) -> dict[str, Any]:
+    """What the plan says of its name."""
+    servers = {} if kind == "none" else {"nameservers": NAME_SERVERS}
+    return {"dns": {"kind": kind} | DESCRIBED[kind] | servers}
+
+
+def hold(life: World, kind: str) -> None:
+    """Have the provider, whose name servers lead east."""
+    names.follow(life, _PROVIDERS[kind](life))
+
+
+def _by_beacons(life: World) -> names.Leads:
+    there = names.beacons(life)
+    return lambda: _TARGETS["west" if there else "east"]
+
+
+def _by_routing_controls(life: World) -> names.Leads:
+    states = {_CONTROL + "east": "On", _CONTROL + "west": "Off"}
+    names.routing_controls(life, states)
+    return lambda: _TARGETS["east" if states[_CONTROL + "east"] == "On" else "west"]
+
+
+def _by_cloud_dns(life: World) -> names.Leads:
+    zone = CloudDnsStandIn(
+        zone="orders-zone",
+        dns_name="orders.example.com.",
+        audience=_AUDIENCE,
+        account=_ACCOUNT,
+        operation_s=_OPERATION_S,
+    )
+    zone.replace([rrset(HOSTNAME, _TARGETS["east"], 5)])
+    hosts = ("dns.googleapis.com", "sts.googleapis.com", "iamcredentials.googleapis.com")
+    names.web_identity(life)
+    names.serve(life, hosts, "google", zone.operations())
+    return partial(names.led_by_records, zone._records)
+
+
+def _by_traffic_manager(life: World) -> names.Leads:
+    endpoints = [
+        endpoint(site, target, number, alwaysServe="Enabled")
+        for number, (site, target) in enumerate(_TARGETS.items(), 1)
+    ]
+    fqdn = "orders.trafficmanager.net"
+    profile = TrafficManagerStandIn(
+        profile="orders",
+        fqdn=fqdn,
+        hostname=HOSTNAME,
+        client_id="the-controller",
+        endpoints=endpoints,
+        operation_s=_OPERATION_S,
+    )
+    names.web_identity(life)
+    names.serve(life, ("management.azure.com", "login.microsoftonline.com"), "azure", profile.operations())
+    life.network.names.add(fqdn)
+    return partial(names.led_by_records, profile._records)
+
+
+def _by_somebody_else(life: World) -> names.Leads:
+    """Their own switch leads clients to whatever is writable."""
+    return lambda: _TARGETS["west" if set(life.sites.mirrors.values()) == {"STOPPED"} else "east"]
+
+
+_PROVIDERS: Final[Mapping[str, Callable[[World], names.Leads]]] = {
+    "route53-health-check": _by_beacons,
+    "arc-routing-control": _by_routing_controls,
+    "cloud-dns": _by_cloud_dns,
+    "traffic-manager": _by_traffic_manager,
+    "none": _by_somebody_else,
+}

@@ -1,0 +1,160 @@
+"""Providers of the client hostname beside a Route 53 record: the drill's stand-ins without their sockets, and S3 and
+ARC behind the account. Each tells where its name servers lead clients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from drill.dns_providers.server import Operation
+from simulation.aws.errors import ApiError, NotSimulated
+from simulation.calls import Door
+from simulation.scheduler import Process
+from simulation.sites import HOSTNAME
+from simulation.wire.rest import TooMany
+from simulation.world import World
+
+FOLLOWED_EVERY_S: Final = 0.3
+"""How long name servers take to follow."""
+Leads = Callable[[], str]
+
+
+def follow(life: World, leads: Leads) -> None:
+    """Name servers answer what the provider says, a moment later."""
+
+    def run() -> None:
+        while True:
+            life.scheduler.sleep(FOLLOWED_EVERY_S)
+            if (target := leads()) != life.sites.answer:
+                life.sites.record = life.sites.answer = target
+                life.tell(f"{HOSTNAME} leads to {target}")
+                for notice in life.moved:
+                    notice()
+
+    life.scheduler.spawn(run, Process("name servers"))
+
+
+def serve(life: World, hosts: Iterable[str], service: str, operations: Iterable[Operation]) -> None:
+    """A stand-in's operations answer at these hosts."""
+    routes = [Route(path, handler, methods=[method]) for _, method, path, handler in operations]
+
+    def send(request: httpx.Request) -> httpx.Response:
+        door = Door(
+            throttled=TooMany,
+            unreached=lambda: httpx.ConnectTimeout("simulated", request=request),
+            unanswered=lambda: httpx.ReadTimeout("simulated", request=request),
+        )
+        operation = f"{request.method} {request.url.path.rpartition('/')[2]}"
+        try:
+            answer = life.calls.make(service, operation, lambda: _answered(routes, request), door)
+        except TooMany:
+            return httpx.Response(429, json={"error": {"code": 429, "message": "Too many requests"}}, request=request)
+        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        return httpx.Response(answer.status_code, content=bytes(answer.body), headers=headers, request=request)
+
+    for host in hosts:
+        life.http[host] = send
+
+
+def _answered(routes: list[Route], request: httpx.Request) -> Response:
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": request.method,
+        "path": request.url.path,
+        "root_path": "",
+        "scheme": request.url.scheme,
+        "server": (request.url.host, 443),
+        "query_string": request.url.query,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": request.content, "more_body": False}
+
+    for route in routes:
+        match, more = route.matches(scope)
+        if match is Match.FULL:
+            return run(route.endpoint(Request({**scope, **more}, receive)))
+    raise NotSimulated(f"{request.method} {request.url}")
+
+
+def run(answering: Coroutine[Any, Any, Response]) -> Response:
+    """What a coroutine that waits for nothing gives."""
+    try:
+        answering.send(None)
+    except StopIteration as ended:
+        response: Response = ended.value
+        return response
+    raise RuntimeError(f"{answering} waits for something")
+
+
+def led_by_records(records: Callable[[Any], Any]) -> str:
+    """Where records, as a stand-in tells its name servers, lead the hostname."""
+    rows = json.loads(bytes(run(records(None)).body))
+    targets = {row["Name"].rstrip("."): row["ResourceRecords"][0]["Value"].rstrip(".") for row in rows}
+    name = HOSTNAME
+    while name in targets:
+        name = targets[name]
+    return name
+
+
+def web_identity(life: World) -> None:
+    """STS says to other clouds who the controller is."""
+
+    def token(asked: Mapping[str, Any]) -> dict[str, Any]:
+        expires = datetime.fromtimestamp(life.now, UTC) + timedelta(seconds=300)
+        return {"WebIdentityToken": f"signed-by-aws.for.{asked['Audience'][0]}", "Expiration": expires}
+
+    life.account.operations["sts GetWebIdentityToken"] = token
+
+
+def beacons(life: World) -> set[str]:
+    """S3 holds objects; their keys by bucket and key."""
+    there: set[str] = set()
+
+    def key(asked: Mapping[str, Any]) -> str:
+        return f"{asked['Bucket']}/{asked['Key']}"
+
+    def head(asked: Mapping[str, Any]) -> dict[str, Any]:
+        if key(asked) not in there:
+            raise ApiError("404", "Not Found", status=404)
+        return {}
+
+    def put(asked: Mapping[str, Any]) -> dict[str, Any]:
+        there.add(key(asked))
+        return {}
+
+    def delete(asked: Mapping[str, Any]) -> dict[str, Any]:
+        there.discard(key(asked))
+        return {}
+
+    life.account.operations |= {"s3 HeadObject": head, "s3 PutObject": put, "s3 DeleteObject": delete}
+    return there
+
+
+def routing_controls(life: World, states: dict[str, str]) -> None:
+    """ARC keeps the states of routing controls, by ARN."""
+
+    def get(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "RoutingControlArn": asked["RoutingControlArn"],
+            "RoutingControlState": states[asked["RoutingControlArn"]],
+        }
+
+    def update(asked: Mapping[str, Any]) -> dict[str, Any]:
+        entries = asked["UpdateRoutingControlStateEntries"]
+        states.update({entry["RoutingControlArn"]: entry["RoutingControlState"] for entry in entries})
+        return {}
+
+    service = "route53-recovery-cluster"
+    life.account.operations |= {
+        f"{service} GetRoutingControlState": get,
+        f"{service} UpdateRoutingControlStates": update,
+    }

@@ -31,6 +31,8 @@ DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
         "readiness": readiness.Readiness,
         "readiness-changed": readiness.ReadinessChanged,
         "observation": Observation,
+        "claimed": steps.Claimed,
+        "concluded": steps.Concluded,
         "step-assess": steps.StepReport[steps.Assessed],
         "step-check_offsets": steps.StepReport[steps.OffsetsChecked],
         "step-fence": steps.StepReport[steps.Fenced],

@@ -42,7 +42,8 @@ def mismatches(name: str, document: Any) -> list[str]:
 
 def answer_mismatches(function: str, answer: Any) -> list[str]:
     """Where the answer of a function is not as its schema says, if it has one."""
-    document = "readiness" if function == "check_readiness" else f"step-{function}"
+    answers = {"check_readiness": "readiness", "claim": "claimed", "conclude": "concluded"}
+    document = answers.get(function, f"step-{function}")
     return mismatches(document, answer) if document in DOCUMENTS else []
 
 

@@ -13,6 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict, Field
 
 from failover.decision.controllers import current_region
+from failover.documents.steps import Claimed
 from failover.errors import DuplicateExecution, MalformedEvent, WrongDirection
 from failover.execution.claimed_plan import keep_plan
 from failover.execution.runs import ended_holder
@@ -65,7 +66,7 @@ class ClaimRequest(BaseModel):
 
 @metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> Claimed:
     """Claim, and answer what the later steps need of the plan.
 
     Raises:
@@ -120,6 +121,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     book.record_step(execution, "claim", status="done", observed=observed, started=started)
     logger.info("claimed", extra={"plan": plan.name, "execution": name, **observed})
     return {
+        "version": 1,
         "execution": execution.as_state(),
         "fleets_here": [fleet.name for fleet in plan.site(execution.to_site).fleets],
         "fleets_lost": [fleet.name for fleet in plan.site(execution.from_site).fleets],

@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 from aws_lambda_powertools.metrics import MetricUnit
 
 from failover.documents.execution import ExecutionReport, Loss
+from failover.documents.steps import Concluded
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
 from failover.execution.announcement import announce
 from failover.execution.claimed_plan import claimed_plan, renew_plan
@@ -42,7 +43,7 @@ class ConcludeRequest(Request):
 
 @metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> Concluded:
     """Conclude; answers the outcome, or `resume` and the step to go on with.
 
     Raises:
@@ -58,7 +59,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if request.redriven:
         book.hold(execution)
         renew_plan(book, execution)
-        return {"resume": request.stopped_at}
+        return {"version": 1, "resume": request.stopped_at}
     try:
         return _conclude(request, book)
     except (FailoverStopped, LeaseLost, TransientError):
@@ -69,7 +70,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         raise FailoverStopped(f"{_in_words(request)}. It could not be recorded: {error}") from error
 
 
-def _conclude(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
+def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
     execution = request.execution
     plan = claimed_plan(book, execution)
     record = book.execution(execution.plan, execution.name)
@@ -100,7 +101,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> dict[str, Any]:
     if request.outcome == "failed":
         _announce_stop(report)
         raise FailoverStopped(f"{_in_words(request)}. {_how_to_go_on(execution)}")
-    return {"outcome": request.outcome, "why": report["why"], "report": report}
+    return {"version": 1, "outcome": request.outcome, "why": report["why"], "report": report}
 
 
 def _in_words(request: ConcludeRequest) -> str:

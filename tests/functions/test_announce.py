@@ -127,7 +127,7 @@ def test_a_redriven_execution_that_succeeds_ends_with_a_report_the_new_site_and_
         call("conclude", failure)
     assert (report()["outcome"], report()["recovery_seconds"], report()["loss"]) == ("failed", None, None)
     assert (report()["stopped_at"], report()["error"]) == ("BeginVerify", {"Error": "X"})
-    assert call("conclude", failure | {"redrives": 1, "redriven": True}) == {"resume": "BeginVerify"}
+    assert call("conclude", failure | {"redrives": 1, "redriven": True}) == {"version": 1, "resume": "BeginVerify"}
     answer = call("conclude", {"execution": execution, "outcome": "succeeded", "redrives": 1})
     assert answer["outcome"] == "succeeded"
     call("announce", {"execution": execution})

@@ -152,7 +152,7 @@ def test_a_failure_is_recorded_told_and_raised_and_a_redrive_goes_on(deployed: A
         assert type(stopped.value).__name__ == "FailoverStopped"
     assert len(inbox()) == 1
     assert ledger().state("orders", "east").holder == "orders-1-failover"
-    assert call("conclude", failure | {"redrives": 1, "redriven": True}) == {"resume": "BeginVerify"}
+    assert call("conclude", failure | {"redrives": 1, "redriven": True}) == {"version": 1, "resume": "BeginVerify"}
 
 
 def test_a_failure_that_can_never_be_recorded_is_in_the_error(deployed: Any, call: Call) -> None:
@@ -167,7 +167,7 @@ def test_a_failure_that_can_never_be_recorded_is_in_the_error(deployed: Any, cal
 def test_a_redrive_of_what_was_never_recorded_goes_on_the_first_time(deployed: Any, call: Call, inbox: Any) -> None:
     execution = call("claim", start())["execution"]
     failure = {"execution": execution, "outcome": "failed", "stopped_at": "FlipAndReroute", "error": {"Error": "X"}}
-    assert call("conclude", failure | {"redrives": 1, "redriven": True}) == {"resume": "FlipAndReroute"}
+    assert call("conclude", failure | {"redrives": 1, "redriven": True}) == {"version": 1, "resume": "FlipAndReroute"}
     assert inbox() == []
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Generic, Literal, NotRequired, TypeVar
+from typing import Any, Generic, Literal, NotRequired, Required, TypeVar
 
 from typing_extensions import TypedDict
 
 from failover.documents.decision import Evidence, Verdict
-from failover.documents.execution import Loss
+from failover.documents.execution import ExecutionReport, Loss
 
 Observed = TypeVar("Observed")
 
@@ -20,6 +20,34 @@ class StepReport(TypedDict, Generic[Observed]):
     observed: Observed
     retry_after: int
     """Seconds until it wants to be called again."""
+
+
+class Claimed(TypedDict):
+    """The answer of claim: what the later states of the execution go by."""
+
+    version: Literal[1]
+    execution: dict[str, Any]
+    """Carried to every later step, unchanged."""
+    fleets_here: list[str]
+    """Those of the site that becomes active."""
+    fleets_lost: list[str]
+    superseding: bool
+    """The lease was taken over from another execution."""
+    predecessor_wait_seconds: int
+    """For how long a call of that one may still be in flight."""
+    approval_timeout_seconds: int
+    on_approval_timeout: str
+    promotion_timeout_seconds: int
+
+
+class Concluded(TypedDict, total=False):
+    """The answer of conclude, and so the output of an execution; or the step that a redrive goes on with."""
+
+    version: Required[Literal[1]]
+    outcome: Literal["succeeded", "stood-down", "failed"]
+    why: str
+    report: ExecutionReport
+    resume: str | None
 
 
 class Assessed(TypedDict):

@@ -15,7 +15,7 @@ from failover.detection.probes import probe_sites
 from failover.detection.signal_store import merge_observation
 from failover.documents.steps import Assessed
 from failover.errors import LinkRejected, LinkUnavailable
-from failover.execution.inventory import keep_inventory, listed
+from failover.execution.inventory import listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.ledger.execution import Execution
 from failover.link import Mirror, by_status, prefixed, trailing
@@ -88,7 +88,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         return done(**observed)
     if execution.dry_run:
         return done(**{**observed, "verdict": "proceed"})
-    keep_inventory(book, execution, listing)
+    save_inventory(book, execution, listing)
     return done(**observed)
 
 

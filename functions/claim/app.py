@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from failover.decision.controllers import current_region
 from failover.documents.steps import Claimed
 from failover.errors import DuplicateExecution, MalformedEvent, WrongDirection
-from failover.execution.claimed_plan import keep_plan
+from failover.execution.claimed_plan import save_plan
 from failover.execution.runs import ended_holder
 from failover.execution.step import ledger, logger, metrics
 from failover.ledger.execution import Execution, Kind, epoch_in_name
@@ -110,7 +110,7 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         book.begin_dry_run(execution)
     else:
         _claim(book, execution, plan.home, start.supersedes)
-    plan = keep_plan(book, execution, plan_document(plan.name))
+    plan = save_plan(book, execution, plan_document(plan.name))
     observed = {
         "epoch": execution.epoch,
         "from": execution.from_site,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from failover.documents.steps import Promotion
 from failover.errors import LinkUnavailable, PromotionRejected, StandbyChanged
-from failover.execution.inventory import Inventory, inventory, keep_inventory, listed
+from failover.execution.inventory import Inventory, inventory, listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.link import PENDING_STOPPED, STOPPED, Mirror, MirrorLink, Rejection, by_status
 from failover.link.factory import links_at
@@ -95,7 +95,7 @@ def _expected(request: PromoteRequest, by_link: dict[MirrorLink, list[Mirror]]) 
     for link, mirrors in by_link.items():
         appeared |= listed(link.name, [mirror for mirror in mirrors if mirror.topic not in recorded])
     if appeared:
-        keep_inventory(ledger(), request.execution, recorded | appeared)
+        save_inventory(ledger(), request.execution, recorded | appeared)
     return recorded | appeared
 
 

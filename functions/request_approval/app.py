@@ -28,7 +28,7 @@ class ApprovalRequest(Request):
 def ask(request: ApprovalRequest, plan: Plan) -> Report:
     """Keep the token; tell people once for each token: a redrive waits under another, and asks again."""
     execution = request.execution
-    ledger().keep_approval_token(execution, request.task_token)
+    ledger().save_approval_token(execution, request.task_token)
     expires = int(time.time()) + plan.policy.approval_timeout_seconds
     loss = request.assessed.get("expected_loss") or {}
     try:

@@ -25,7 +25,7 @@ from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table, save_plan_table
 from failover.link import Mirror, trailing
 from failover.link.factory import links_at
-from failover.loss.lag import Watch, from_rows, sampled, to_rows
+from failover.loss.samples import SourceLiveness, from_rows, to_rows, update_samples
 from failover.plan.model import Plan
 from failover.plan.store import plan_named
 from failover.validation import read
@@ -60,15 +60,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         mirrors = _mirrors(plan, plan.other(state.active))
         source_answers = answers.result()
     now = time.time()
-    watch = Watch(**load_plan_table(book, plan.name, "watch").get(state.active, {}))
+    watch = SourceLiveness(**load_plan_table(book, plan.name, "watch").get(state.active, {}))
     due = watch.is_due(len(mirrors), now)
     if due:
         table = f"lag-{plan.other(state.active)}"
         before = load_plan_table(book, plan.name, table)
-        after = to_rows(sampled(from_rows(before), mirrors, watch=watch, now=now, source_answers=source_answers))
+        after = to_rows(update_samples(from_rows(before), mirrors, watch=watch, now=now, source_answers=source_answers))
         if after != before:
             save_plan_table(book, plan.name, table, after)
-    watch = watch.after(source_answers, now, sampled=due)
+    watch = watch.updated(source_answers, now, sampled=due)
     save_plan_table(book, plan.name, "watch", {state.active: asdict(watch)})
     lag = trailing(mirrors)
     metrics.add_dimension("plan", plan.name)

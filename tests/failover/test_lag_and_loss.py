@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from failover.link import Mirror, PartitionLag
 from failover.loss.estimate import losses, peak_rate, summary
-from failover.loss.lag import Sample, Watch, from_rows, sampled, to_rows
+from failover.loss.samples import Sample, SourceLiveness, from_rows, to_rows, update_samples
 
-NEVER = Watch()
+NEVER = SourceLiveness()
 
 
 def mirror(records: int | None, fetched_to: int | None, status: str = "ACTIVE") -> Mirror:
@@ -23,8 +23,8 @@ def after(*looks: tuple[float, bool, Mirror]) -> dict[str, dict[int, Sample]]:
     samples: dict[str, dict[int, Sample]] = {}
     watch = NEVER
     for now, answers, seen in looks:
-        samples = sampled(samples, [seen], watch, now, answers)
-        watch = watch.after(answers, now)
+        samples = update_samples(samples, [seen], watch, now, answers)
+        watch = watch.updated(answers, now)
     return samples
 
 
@@ -40,15 +40,15 @@ def test_a_fetch_that_advanced_is_as_fresh_as_the_look_before_it_and_no_fresher(
 
 
 def test_a_look_that_was_not_kept_makes_no_later_fetch_look_fresher() -> None:
-    samples = sampled({}, [mirror(3, 100)], NEVER, 10, True)
-    watch = NEVER.after(True, 10).after(False, 20, sampled=False).after(False, 30, sampled=False)
+    samples = update_samples({}, [mirror(3, 100)], NEVER, 10, True)
+    watch = NEVER.updated(True, 10).updated(False, 20, sampled=False).updated(False, 30, sampled=False)
     assert (watch.looked_at, watch.sampled_at, watch.unanswered_since) == (30, 10, 20)
-    after_many = sampled(samples, [mirror(5, 180)], watch, 40, False)["orders"][0]
+    after_many = update_samples(samples, [mirror(5, 180)], watch, 40, False)["orders"][0]
     assert (after_many.at, after_many.lag) == (10, 3), "somewhen since the look at 10, not since that at 30"
 
 
 def test_many_mirrors_are_sampled_every_half_minute_and_few_every_time() -> None:
-    watch = NEVER.after(True, 100)
+    watch = NEVER.updated(True, 100)
     assert NEVER.is_due(10_000, 100) and watch.is_due(999, 105) and watch.is_due(1000, 130)
     assert not watch.is_due(1000, 129)
 
@@ -83,9 +83,9 @@ def test_samples_are_kept_as_they_were() -> None:
 
 
 def test_the_watch_knows_since_when_the_source_is_silent() -> None:
-    watch = Watch().after(True, 10).after(False, 20).after(False, 30)
+    watch = SourceLiveness().updated(True, 10).updated(False, 20).updated(False, 30)
     assert (watch.answered_at, watch.unanswered_since) == (10, 20)
-    assert watch.after(True, 40) == Watch(looked_at=40, answered_at=40, unanswered_since=None, sampled_at=40)
+    assert watch.updated(True, 40) == SourceLiveness(looked_at=40, answered_at=40, unanswered_since=None, sampled_at=40)
 
 
 def sample(at: float = 100, lag: int = 10, fetched_to: int = 1000, rate: float | None = 50) -> Sample:
@@ -168,8 +168,12 @@ def test_with_a_steady_source_the_true_loss_is_within_the_range(
 
 def test_a_source_that_can_not_be_asked_is_neither_answering_nor_lost() -> None:
     """A refused key would else date the loss to its rotation."""
-    watch = Watch(looked_at=90.0, answered_at=90.0, unanswered_since=None)
-    assert watch.after(None, 100.0) == Watch(looked_at=100.0, answered_at=90.0, unanswered_since=None, sampled_at=100.0)
-    gone = Watch(looked_at=90.0, answered_at=80.0, unanswered_since=85.0)
-    assert gone.after(None, 100.0) == Watch(looked_at=100.0, answered_at=80.0, unanswered_since=85.0, sampled_at=100.0)
-    assert gone.after(False, 100.0).unanswered_since == 85.0
+    watch = SourceLiveness(looked_at=90.0, answered_at=90.0, unanswered_since=None)
+    assert watch.updated(None, 100.0) == SourceLiveness(
+        looked_at=100.0, answered_at=90.0, unanswered_since=None, sampled_at=100.0
+    )
+    gone = SourceLiveness(looked_at=90.0, answered_at=80.0, unanswered_since=85.0)
+    assert gone.updated(None, 100.0) == SourceLiveness(
+        looked_at=100.0, answered_at=80.0, unanswered_since=85.0, sampled_at=100.0
+    )
+    assert gone.updated(False, 100.0).unanswered_since == 85.0

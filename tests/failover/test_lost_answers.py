@@ -81,7 +81,7 @@ def test_an_answer_that_was_written_is_said_to_be_taken_by_this_very_call(
 ) -> None:
     monkeypatch.setattr(approval, "_hand_over", lambda *_: None)
     ledger.claim(execution(), "east")
-    ledger.keep_approval_token(execution(), "token")
+    ledger.save_approval_token(execution(), "token")
     lose("answered_by")
     assert approval.answer(ledger, "orders", "orders-1-failover", "approve", "bob", "").now
     again = approval.answer(ledger, "orders", "orders-1-failover", "deny", "carol", "")

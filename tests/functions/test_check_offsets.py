@@ -12,7 +12,7 @@ import pytest
 import yaml
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
 
-from failover.execution.inventory import Listed, keep_inventory
+from failover.execution.inventory import Listed, save_inventory
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_execution_table
@@ -100,7 +100,7 @@ def check(deployed: Callable[..., Any], cluster: Cluster, call: Call) -> Callabl
     execution = call("claim", started)["execution"]
     book = Ledger(deployed("dynamodb"), "ledger")
     inventory = {"orders": Listed("orders-link", "STOPPED", dict.fromkeys(range(4), 5))}
-    keep_inventory(book, Execution.model_validate(execution), inventory)
+    save_inventory(book, Execution.model_validate(execution), inventory)
     return lambda: call("check_offsets", {"execution": execution})
 
 

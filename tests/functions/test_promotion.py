@@ -15,7 +15,7 @@ import yaml
 
 from drill import fixture_plan
 from drill.process import Child, spawn
-from failover.execution.inventory import Listed, inventory, keep_inventory
+from failover.execution.inventory import Listed, inventory, save_inventory
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 
@@ -228,7 +228,7 @@ def test_a_mirror_that_appears_in_the_middle_is_found_promoted_and_kept_in_the_i
 def test_a_mirror_that_vanished_is_missed_and_named(
     rest: Rest, execution: dict[str, Any], call: Call, book: Ledger
 ) -> None:
-    keep_inventory(book, Execution.model_validate(execution), {"gone": Listed(fixture_plan.LINK, "ACTIVE", {0: 0})})
+    save_inventory(book, Execution.model_validate(execution), {"gone": Listed(fixture_plan.LINK, "ACTIVE", {0: 0})})
     until_only(rest, call, execution)
     with pytest.raises(Exception, match="gone is not listed any more"):
         call("promote_mirrors", {"execution": execution, "last_chance": True})

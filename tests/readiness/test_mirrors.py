@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from failover.link import Mirror, PartitionLag, Topic
-from failover.loss.lag import Watch
+from failover.loss.samples import SourceLiveness
 from failover.plan.model import Plan
 from failover.readiness import mirrors
 
 MakePlan = Callable[..., Plan]
 Judged = Callable[..., Any]
 NOW = 1_000_000.0
-WATCHED = Watch(looked_at=NOW - 5, answered_at=NOW - 5, unanswered_since=None)
+WATCHED = SourceLiveness(looked_at=NOW - 5, answered_at=NOW - 5, unanswered_since=None)
 
 
 def mirror(
@@ -107,13 +107,13 @@ def test_a_mirror_in_trouble_or_in_between_is_named(judged: Judged, found: list[
         (None, (3, None), WATCHED, "warn"),
         (None, (None, None), WATCHED, "unknown"),
         (7, (3, None), WATCHED, "unknown"),
-        (None, (0, 0), Watch(), "unknown"),
-        (None, (0, 0), Watch(looked_at=NOW - 500, answered_at=NOW - 500, unanswered_since=None), "unknown"),
-        (None, (0, 0), Watch(looked_at=NOW - 5, answered_at=NOW - 60, unanswered_since=NOW - 55), "unknown"),
+        (None, (0, 0), SourceLiveness(), "unknown"),
+        (None, (0, 0), SourceLiveness(looked_at=NOW - 500, answered_at=NOW - 500, unanswered_since=None), "unknown"),
+        (None, (0, 0), SourceLiveness(looked_at=NOW - 5, answered_at=NOW - 60, unanswered_since=NOW - 55), "unknown"),
     ],
 )
 def test_lag_is_held_against_the_limit_and_unknown_lag_is_never_zero(
-    plan: MakePlan, judged: Judged, limit: int | None, lags: tuple[int | None, ...], watch: Watch, status: str
+    plan: MakePlan, judged: Judged, limit: int | None, lags: tuple[int | None, ...], watch: SourceLiveness, status: str
 ) -> None:
     made = judged(mirrors.lag(plan(policy={"rpo_limit_records": limit}), [mirror(lags=lags)], watch, NOW))
     assert made.status == status

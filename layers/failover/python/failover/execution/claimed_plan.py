@@ -19,7 +19,7 @@ from failover.plan.store import plan_document, plan_named
 logger = Logger(service="failover")
 
 
-def keep_plan(book: Ledger, execution: Execution, document: str) -> Plan:
+def save_plan(book: Ledger, execution: Execution, document: str) -> Plan:
     """Keep the plan's document for the later steps of an execution; answers the plan it goes by: what was kept first.
 
     Raises:

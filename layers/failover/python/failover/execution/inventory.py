@@ -33,7 +33,7 @@ def listed(link: str, mirrors: Iterable[Mirror]) -> Inventory:
     }
 
 
-def keep_inventory(book: Ledger, execution: Execution, inventory: Inventory) -> None:
+def save_inventory(book: Ledger, execution: Execution, inventory: Inventory) -> None:
     """Keep the inventory, in place of the one before.
 
     Raises:

@@ -214,7 +214,7 @@ class Ledger(PlanItems):
         self.hold(execution)
         self._items.put(execution.plan, sort, values)
 
-    def keep_approval_token(self, execution: Execution, token: str) -> None:
+    def save_approval_token(self, execution: Execution, token: str) -> None:
         """Keep the task token that an approval needs, in no message and no log, and the one person who can't give it:
         who started the execution by hand.
 

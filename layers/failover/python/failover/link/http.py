@@ -71,12 +71,12 @@ class KafkaRestHttp:
         self._client: httpx.Client | None = None
         self._used = 0.0
 
-    def one(self, call: Call, shape: type[Answer]) -> Answer:
+    def get_one(self, call: Call, shape: type[Answer]) -> Answer:
         """The object that the call answers."""
         read: Callable[[bytes], Answer] = _reader(shape)
         return self._repeated(call, read)
 
-    def rows(self, call: Call, shape: type[Row]) -> list[Row]:
+    def get_list(self, call: Call, shape: type[Row]) -> list[Row]:
         """Every row of the list that a GET answers. The API does not page (`metadata.next` is null); should it ever, a
         part of the list must not pass for the whole."""
         rows: list[Row] = []
@@ -88,12 +88,12 @@ class KafkaRestHttp:
             call = replace(call, query=dict(parse_qsl(urlsplit(page.metadata.next).query)))
         raise LinkUnavailable(f"{call} has no last page", cluster=call.cluster, link=call.link)
 
-    def altered(self, call: Call, shape: type[Row]) -> list[Row]:
+    def post_verb(self, call: Call, shape: type[Row]) -> list[Row]:
         """The rows that a verb answers; none if its body is empty."""
         read = _reader(_List[shape])  # type: ignore[valid-type]
         return self._repeated(call, lambda body: read(body).data if body.strip() else [])
 
-    def done(self, call: Call) -> None:
+    def send(self, call: Call) -> None:
         """Any success will do: where the spec says 204, 201 with an empty body was seen."""
         self._repeated(call, lambda _: None)
 

@@ -50,20 +50,20 @@ class KafkaRestCluster:
 
     def answers(self) -> str:
         """The id of the cluster that answers (getKafkaCluster)."""
-        return self.calls.one(self._call("GET", "", within_s=PROBE_S), Cluster).cluster_id
+        return self.calls.get_one(self._call("GET", "", within_s=PROBE_S), Cluster).cluster_id
 
     def topics(self) -> list[Topic]:
         """Every topic (listKafkaTopics)."""
-        return [row.read() for row in self.calls.rows(self._call("GET", "/topics"), TopicRow)]
+        return [row.read() for row in self.calls.get_list(self._call("GET", "/topics"), TopicRow)]
 
     def groups(self) -> list[Group]:
         """Every consumer group (listKafkaConsumerGroups)."""
-        return [row.read() for row in self.calls.rows(self._call("GET", "/consumer-groups"), GroupRow)]
+        return [row.read() for row in self.calls.get_list(self._call("GET", "/consumer-groups"), GroupRow)]
 
     def group_offsets(self, group: str) -> list[GroupOffset] | None:
         """Committed offsets and log ends (listKafkaConsumerLags; Dedicated clusters only)."""
         try:
-            rows = self.calls.rows(self._call("GET", f"/consumer-groups/{_in_path(group)}/lags"), GroupLagRow)
+            rows = self.calls.get_list(self._call("GET", f"/consumer-groups/{_in_path(group)}/lags"), GroupLagRow)
         except LinkNotFound:
             return None
         except LinkRejected as error:
@@ -74,11 +74,11 @@ class KafkaRestCluster:
 
     def acls(self) -> frozenset[Acl]:
         """Every ACL binding (getKafkaAcls)."""
-        return frozenset(row.read() for row in self.calls.rows(self._call("GET", "/acls"), AclRow))
+        return frozenset(row.read() for row in self.calls.get_list(self._call("GET", "/acls"), AclRow))
 
     def links(self) -> list[LinkFacts]:
         """Every link (listKafkaLinks) but those without a name, which are left of links that their source deleted."""
-        return [row.read() for row in self.calls.rows(self._call("GET", "/links"), LinkRow) if row.link_name]
+        return [row.read() for row in self.calls.get_list(self._call("GET", "/links"), LinkRow) if row.link_name]
 
     def create_link(
         self,
@@ -98,7 +98,7 @@ class KafkaRestCluster:
         }
         call = self._call("POST", "/links", body=body, link=name, changes=not validate_only)
         query = {"link_name": name, "validate_only": _flag(validate_only)}
-        self.calls.done(replace(call, query=query, secrets=tuple(configs.values())))
+        self.calls.send(replace(call, query=query, secrets=tuple(configs.values())))
 
     def _call(self, method: str, path: str, **more: Any) -> Call:
         return Call(method=method, cluster=self.calls.cluster_id, path=path, **more)
@@ -113,37 +113,37 @@ class KafkaRestLink:
 
     def facts(self) -> LinkFacts:
         """State, error and tasks (getKafkaLink)."""
-        row = self._calls.one(self._call("GET", query={"include_tasks": "true"}), LinkRow)
+        row = self._calls.get_one(self._call("GET", query={"include_tasks": "true"}), LinkRow)
         return replace(row.read(), name=self.name)
 
     def configs(self) -> dict[str, str | None]:
         """The configuration (listKafkaLinkConfigs)."""
-        return {row.name: row.value for row in self._calls.rows(self._call("GET", "/configs"), ConfigRow)}
+        return {row.name: row.value for row in self._calls.get_list(self._call("GET", "/configs"), ConfigRow)}
 
     def set_config(self, name: str, value: str) -> None:
         """updateKafkaLinkConfig: by itself, since some clusters answer configs:alter with 405."""
         _refuse_ignored((name,), self._calls.cluster_id, self.name)
         call = self._call("PUT", f"/configs/{_in_path(name)}", body={"value": value}, secrets=(value,), changes=True)
-        self._calls.done(call)
+        self._calls.send(call)
 
     def unset_config(self, name: str) -> None:
         """deleteKafkaLinkConfig: back to its default."""
-        self._calls.done(self._call("DELETE", f"/configs/{_in_path(name)}", changes=True))
+        self._calls.send(self._call("DELETE", f"/configs/{_in_path(name)}", changes=True))
 
     def mirrors(self, status: str | None = None) -> list[Mirror]:
         """Every mirror (listKafkaMirrorTopicsUnderLink), also those that were STOPPED; or those in one state."""
         query = {"mirror_status": status} if status else {}
-        return [row.read() for row in self._calls.rows(self._call("GET", "/mirrors", query=query), MirrorRow)]
+        return [row.read() for row in self._calls.get_list(self._call("GET", "/mirrors", query=query), MirrorRow)]
 
     def mirror(self, topic: str) -> Mirror:
         """One mirror and what keeps it from its next state (readKafkaMirrorTopic)."""
         query = {"include_state_transition_errors": "true"}
         call = self._call("GET", f"/mirrors/{_in_path(topic)}", query=query, topics=(topic,))
-        return self._calls.one(call, MirrorRow).read()
+        return self._calls.get_one(call, MirrorRow).read()
 
     def create_mirror(self, topic: str) -> None:
         """createKafkaMirrorTopic, of the source's name and replication as the cluster chooses."""
-        self._calls.done(
+        self._calls.send(
             self._call("POST", "/mirrors", body={"source_topic_name": topic}, topics=(topic,), changes=True)
         )
 
@@ -196,7 +196,7 @@ class KafkaRestLink:
         call = self._call("POST", f"/mirrors:{verb}", topics=tuple(topics), changes=not validate_only)
         body = {"mirror_topic_names": list(topics)}
         query = {**query, "validate_only": _flag(validate_only)}
-        return self._calls.altered(replace(call, body=body, query=query), AlteredRow)
+        return self._calls.post_verb(replace(call, body=body, query=query), AlteredRow)
 
     def _call(self, method: str, path: str = "", **more: Any) -> Call:
         return Call(

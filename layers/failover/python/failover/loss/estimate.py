@@ -15,7 +15,7 @@ from math import ceil
 
 from failover.documents.execution import Loss
 from failover.documents.execution import PartitionLoss as PartitionLossRow
-from failover.loss.lag import Sample, Samples
+from failover.loss.samples import Sample, Samples
 
 Offsets = Mapping[str, Mapping[int, int]]
 """Log ends by topic and partition."""

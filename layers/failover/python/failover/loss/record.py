@@ -10,7 +10,7 @@ from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_execution_table, load_plan_table, save_execution_table
 from failover.loss.estimate import Offsets, losses, peak_rate, summary
-from failover.loss.lag import Samples, Watch, from_rows
+from failover.loss.samples import Samples, SourceLiveness, from_rows
 
 
 def expected_loss(book: Ledger, execution: Execution, mirrors: Inventory) -> Loss:
@@ -48,7 +48,7 @@ def _samples(book: Ledger, execution: Execution) -> Samples:
 def _lost_by(book: Ledger, execution: Execution) -> float:
     """The first moment at which the lost site is known not to have answered; at the latest, when it was claimed."""
     row = load_plan_table(book, execution.plan, "watch").get(execution.from_site) or {}
-    since = Watch(**row).unanswered_since
+    since = SourceLiveness(**row).unanswered_since
     return execution.claimed_at if since is None else min(since, execution.claimed_at)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Final, Literal
 
 from failover.link import ACTIVE, STOPPED, Mirror, Topic, by_status, trailing
-from failover.loss.lag import Watch
+from failover.loss.samples import SourceLiveness
 from failover.plan.model import Plan
 from failover.readiness import Finding, fail, listed, ok, unknown, warn
 
@@ -103,7 +103,7 @@ def _described(mirror: Mirror) -> str:
     return f"{mirror.topic} {mirror.status}" + (f" {mirror.error}" if mirror.error else "")
 
 
-def lag(plan: Plan, mirrors: Iterable[Mirror], watch: Watch, now: float) -> Iterator[Finding]:
+def lag(plan: Plan, mirrors: Iterable[Mirror], watch: SourceLiveness, now: float) -> Iterator[Finding]:
     """How many records a failover now would strand at least, beside the policy's limit. Lag freezes when the source is
     gone, so it counts only while the source is seen to answer; a partition of unknown lag is counted by itself."""
     live = [mirror for mirror in mirrors if mirror.status != STOPPED]

@@ -22,7 +22,7 @@ from failover.ledger.records import ExecutionRecord, PlanState
 from failover.ledger.topic_tables import load_plan_table
 from failover.link import LinkFacts, Mirror, Topic
 from failover.link.factory import cluster_at, links_at
-from failover.loss.lag import Watch
+from failover.loss.samples import SourceLiveness
 from failover.plan.model import Plan
 from failover.readiness.detection import CloudWatchAlarm, CloudWatchAlarms
 
@@ -120,9 +120,9 @@ class PlanSnapshot:
         return cluster_at(self.plan, site).topics()
 
     @_memoized
-    def watch(self) -> Watch:
+    def watch(self) -> SourceLiveness:
         """When lag was last sampled, and whether its source answered."""
-        return Watch(**load_plan_table(self.book, self.plan.name, "watch").get(self.active, {}))
+        return SourceLiveness(**load_plan_table(self.book, self.plan.name, "watch").get(self.active, {}))
 
     @_memoized
     def alarms(self) -> CloudWatchAlarms:

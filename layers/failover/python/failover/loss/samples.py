@@ -46,7 +46,7 @@ Samples = Mapping[str, Mapping[int, Sample]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watch:
+class SourceLiveness:
     """When mirrors were last looked at, when the source was last seen to answer, and since when it does not; seconds
     since 1970."""
 
@@ -56,7 +56,7 @@ class Watch:
     sampled_at: float | None = None
     """The look that the samples are of; of many mirrors not every look is kept."""
 
-    def after(self, answers: bool | None, now: float, *, sampled: bool = True) -> Watch:
+    def updated(self, answers: bool | None, now: float, *, sampled: bool = True) -> SourceLiveness:
         """The watch after another look. `answers` None: it is not known whether the source does; `sampled`: whether
         the samples are of this look now."""
         looked = replace(self, looked_at=now, sampled_at=now if sampled else self.sampled_at)
@@ -71,8 +71,8 @@ class Watch:
         return mirrors < MANY_MIRRORS or self.sampled_at is None or now - self.sampled_at >= SAMPLED_EVERY_S
 
 
-def sampled(
-    before: Samples, mirrors: Iterable[Mirror], watch: Watch, now: float, source_answers: bool | None
+def update_samples(
+    before: Samples, mirrors: Iterable[Mirror], watch: SourceLiveness, now: float, source_answers: bool | None
 ) -> dict[str, dict[int, Sample]]:
     """The samples after another look at the mirrors; `watch` is that of the look before. What is not fresh keeps the
     sample it had; a fetch that advanced is no older than the look that the samples before are of."""

@@ -113,7 +113,7 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
     record = decision_record(plan.name, case, decision, by=by, on=on, started=started)
     record_decision(ledger, record, last)
     if state.unannounced:
-        _announce_left(ledger, plan.name, state.unannounced)
+        _announce_missed(ledger, plan.name, state.unannounced)
     _all_well()[plan.name] = now if well else 0.0
     answer = {"plan": plan.name, "kept": saved, "started": started, "why": decision.why}
     logger.info(
@@ -178,11 +178,11 @@ def _start(case: Case, why: str, plan: Plan, ledger: Ledger) -> str | None:
     raise ServiceUnavailable(f"{name} and those before it are over, unclaimed; the next judgement goes on from there")
 
 
-def _announce_left(ledger: Ledger, plan: str, executions: frozenset[str]) -> None:
+def _announce_missed(ledger: Ledger, plan: str, executions: frozenset[str]) -> None:
     # Rarely needed, and slow to import: a judgement does not wait for it.
-    from failover.execution.announcement import announce_left
+    from failover.execution.announcement import announce_missed
 
-    announce_left(ledger, plan, executions)
+    announce_missed(ledger, plan, executions)
 
 
 def _spoken(signal: Signal) -> dict[str, Any]:

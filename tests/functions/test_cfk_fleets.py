@@ -165,7 +165,7 @@ def test_a_patch_that_crashed_after_its_effect_is_not_repeated(
 ) -> None:
     execution, fleet = start(instances=1)
     with monkeypatch.context() as crash:
-        crash.setattr(Ledger, "record_step", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        crash.setattr(Ledger, "record_step", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             call("switch_routes", switch(execution))
     until(call, "switch_routes", switch(execution))

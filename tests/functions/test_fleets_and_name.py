@@ -153,7 +153,7 @@ def test_a_switch_that_crashed_after_its_effect_is_not_repeated(
 ) -> None:
     request = {"execution": execution, "site": "west", "fleet": "gateway-west"}
     with monkeypatch.context() as crash:
-        crash.setattr(Ledger, "record_step", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        crash.setattr(Ledger, "record_step", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             call("switch_routes", request)
     deployment = fleets("west")["deployments"][0]["id"]
@@ -211,7 +211,7 @@ def test_a_flip_that_crashed_after_its_effect_is_taken_up(
     deployed: Any, zone: str, execution: dict[str, Any], call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as crash:
-        crash.setattr(Ledger, "record_step", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        crash.setattr(Ledger, "record_step", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             call("flip_dns", {"execution": execution})
     assert answer_of(deployed, zone) == fixture_plan.dns_target("west")

@@ -64,7 +64,7 @@ def test_a_flip_that_crashed_after_its_effect_is_taken_up(
     execution: dict[str, Any], call: Call, name_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as crash:
-        crash.setattr(Ledger, "record_step", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        crash.setattr(Ledger, "record_step", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             call("flip_dns", {"execution": execution})
     until_done(call, {"execution": execution})

@@ -121,7 +121,7 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
         ),
         "a name is used up": lambda: _put(ledger, "next_attempt", lambda self, plan, epoch, kind, ended: ended),
         "an end that its execution did not tell is told by nobody": lambda: _put(
-            "simulated_judge", "_announce_left", nothing
+            "simulated_judge", "_announce_missed", nothing
         ),
         "unknown is told as zero": lambda: _put("failover.execution.report", "_stranded", lambda loss: "0 stranded"),
         "a redrive stops where it stopped": lambda: _put_handler(handlers, "conclude", not_redriven),

@@ -48,7 +48,7 @@ def announce(report: Mapping[str, Any]) -> None:
         raise next((error for error in failures if isinstance(error, TransientError)), failures[0])
 
 
-def announce_left(book: Ledger, plan: str, executions: Iterable[str]) -> None:
+def announce_missed(book: Ledger, plan: str, executions: Iterable[str]) -> None:
     """Announce ends that their own executions did not. What can't be announced now is tried again by the next call."""
     for name in sorted(executions):
         if time.time() - _last_tries().get(name, 0.0) < TRIED_AGAIN_S:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from jsonschema import Draft202012Validator
 from command.document_schemas import DOCUMENTS, EVENTS, FOLDER, path, schema, schema_text
 from tests.emitted import mismatches
 
+OPERATE = Path(__file__).resolve().parents[2] / "docs" / "operate.md"
 AGAIN = "`python -m command.document_schemas` was not run since"
 DECISION: dict[str, Any] = {
     "version": 1,
@@ -43,6 +46,17 @@ def test_no_schema_is_of_a_document_that_is_gone() -> None:
 def test_a_document_says_of_which_version_it_is(name: str) -> None:
     part_of_another = {"evidence"}
     assert name in part_of_another or "version" in json.loads(path(name).read_text())["properties"]
+
+
+def test_operators_are_told_of_every_event_and_where_its_schema_is() -> None:
+    rows = [line for line in OPERATE.read_text().splitlines() if line.startswith("| `")]
+    told = {
+        name: row.split("|")[3].strip(" `")
+        for row in rows
+        if row.count("|") == 4 and ".schema.json" in row
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1])
+    }
+    assert told == {event: path(document).name for event, document in EVENTS.items()}
 
 
 def test_a_field_that_lacks_or_is_not_described_is_a_mismatch() -> None:

@@ -44,7 +44,7 @@ def chosen_plan(name: str | None) -> Plan:
     return plan
 
 
-def known_name(controller: Controller, name: str | None) -> str:
+def existing_name(controller: Controller, name: str | None) -> str:
     """The name of a plan that is deployed; where Parameter Store is silent, of one that the ledger knows: a plan must
     be paused on the day on which nothing answers, and never under a name that is none."""
     try:

@@ -17,7 +17,7 @@ from failover.errors import ServiceRejected, ServiceUnavailable
 from failover.execution.runs import describe_run
 from failover.ledger.records import PlanState, StepRecord
 from failover.ledger.topic_tables import load_plan_table
-from failover.loss.lag import Watch, from_rows
+from failover.loss.samples import SourceLiveness, from_rows
 from failover.plan.model import Plan
 from failover.readiness.store import load
 
@@ -239,7 +239,7 @@ def _lag(controller: Controller, plan: Plan, state: PlanState) -> Lag | None:
     samples = [sample for partitions in from_rows(rows).values() for sample in partitions.values()]
     if not samples:
         return None
-    watch = Watch(**load_plan_table(controller.book, plan.name, "watch").get(state.active, {}))
+    watch = SourceLiveness(**load_plan_table(controller.book, plan.name, "watch").get(state.active, {}))
     return Lag(
         records=sum(sample.lag for sample in samples),
         partitions=len(samples),

@@ -107,7 +107,7 @@ def test_a_question_is_answered_by_the_plans_name_alone_once(
 
     monkeypatch.setattr(approval, "_hand_over", lambda *_: None)
     assert "asks a person" in failover(word, "orders", *(["--yes"] if word == "approve" else [])).err
-    book.keep_approval_token(claimed, "token")
+    book.save_approval_token(claimed, "token")
     book.record_step(claimed, "request_approval", "done", {"asked": True}, claimed.claimed_at)
     shown = failover("status", "orders")
     assert shown.code == 1 and "orders-1-failover asks a person" in shown.out

@@ -26,7 +26,7 @@ CEILINGS: Final[Mapping[str, int]] = {
     "command": 0,
     "gateway": 0,
     "drill": 124,
-    "simulation": 123,
+    "simulation": 86,
     "bench": 12,
 }
 """The most places a folder may have. They go down with every name that is mended, and never up."""

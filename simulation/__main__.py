@@ -22,21 +22,21 @@ _DEFAULT_SEEDS = 100
 
 def main(arguments: list[str] | None = None) -> int:
     """Live the lives that are asked for; 0 if every promise was kept."""
-    asked = _parser().parse_args(arguments)
-    first, seeds, processes = asked.first, asked.seeds, asked.processes
-    if asked.seed is not None:
-        first, seeds, processes = asked.seed, 1, 1
-    elif seeds is None and asked.minutes is None:
+    options = _parser().parse_args(arguments)
+    first, seeds, processes = options.first, options.seeds, options.processes
+    if options.seed is not None:
+        first, seeds, processes = options.seed, 1, 1
+    elif seeds is None and options.minutes is None:
         seeds = _DEFAULT_SEEDS
     figures = Figures()
-    for lived in live_seeds(first, seeds, asked.minutes, processes):
+    for lived in live_seeds(first, seeds, options.minutes, processes):
         figures.add(lived.outcome)
-        if asked.hashes:
+        if options.hashes:
             print(lived.seed, lived.outcome.digest, flush=True)
-        if asked.seed is not None and not lived.outcome.broken:
+        if options.seed is not None and not lived.outcome.broken:
             print("\n".join(lived.outcome.told))
         _tell_broken(lived)
-    print(json.dumps(figures.as_json()) if asked.json else figures)
+    print(json.dumps(figures.as_json()) if options.json else figures)
     return 1 if figures.broken else 0
 
 

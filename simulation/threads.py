@@ -45,10 +45,10 @@ class Future(Generic[Result]):
         clock = current()
         end = None if timeout is None else clock.now + timeout
         while not self.done():
-            left = None if end is None else end - clock.now
-            if left is not None and left <= 0:
+            remaining = None if end is None else end - clock.now
+            if remaining is not None and remaining <= 0:
                 raise concurrent.futures.TimeoutError
-            clock.wait((self.finished,), left)
+            clock.wait((self.finished,), remaining)
         return self._error
 
     def set_result(self, result: Result) -> None:
@@ -135,7 +135,7 @@ def wait(
     while True:
         pending = [future for future in every if not future.done()]
         enough = not pending or (return_when == concurrent.futures.FIRST_COMPLETED and len(pending) < len(every))
-        left = None if end is None else end - clock.now
-        if enough or (left is not None and left <= 0):
+        remaining = None if end is None else end - clock.now
+        if enough or (remaining is not None and remaining <= 0):
             return {future for future in every if future.done()}, set(pending)
-        clock.wait([future.finished for future in pending], left)
+        clock.wait([future.finished for future in pending], remaining)

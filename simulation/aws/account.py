@@ -51,21 +51,21 @@ class Account:
         self.machine: State = {}
         self.around: Surroundings
 
-    def call(self, service: str, region: str, operation: str, asked: Answer) -> Answer:
+    def call(self, service: str, region: str, operation: str, request: Answer) -> Answer:
         """Carry an operation out.
 
         Raises:
             ApiError: what the service answers instead.
         """
         if service == "dynamodb":
-            return self._table.call(operation, asked)
+            return self._table.call(operation, request)
         if service == "ecs":
-            return self._ecs.call(region, operation, asked)
+            return self._ecs.call(region, operation, request)
         named: Callable[[Answer], Answer] | None = getattr(self, f"_{service}_{operation}".lower(), None)
         method = self.operations.get(f"{service} {operation}", named)
         if method is None:
             raise NotSimulated(f"{service} {operation}")
-        return method(asked)
+        return method(request)
 
     def start(self, name: str, text: str, machine: str) -> str:
         """Start an execution, or find the same one running; its ARN."""
@@ -83,14 +83,14 @@ class Account:
 
     # Step Functions
 
-    def _stepfunctions_startexecution(self, asked: Answer) -> Answer:
-        arn = self.start(asked["name"], asked["input"], asked["stateMachineArn"])
+    def _stepfunctions_startexecution(self, request: Answer) -> Answer:
+        arn = self.start(request["name"], request["input"], request["stateMachineArn"])
         return {"executionArn": arn, "startDate": self._moment(self.executions[arn].started)}
 
-    def _stepfunctions_describeexecution(self, asked: Answer) -> Answer:
-        execution = self.executions.get(asked["executionArn"])
+    def _stepfunctions_describeexecution(self, request: Answer) -> Answer:
+        execution = self.executions.get(request["executionArn"])
         if execution is None:
-            raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{asked['executionArn']}'")
+            raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{request['executionArn']}'")
         stopped = {} if execution.stopped is None else {"stopDate": self._moment(execution.stopped)}
         return {
             "executionArn": execution.arn,
@@ -101,12 +101,12 @@ class Account:
             "redriveCount": execution.redrives,
         } | stopped
 
-    def _stepfunctions_sendtasksuccess(self, asked: Answer) -> Answer:
-        self._waiting(asked["taskToken"]).succeed(json.loads(asked["output"]))
+    def _stepfunctions_sendtasksuccess(self, request: Answer) -> Answer:
+        self._waiting(request["taskToken"]).succeed(json.loads(request["output"]))
         return {}
 
-    def _stepfunctions_sendtaskfailure(self, asked: Answer) -> Answer:
-        self._waiting(asked["taskToken"]).fail(StateError(asked.get("error", ""), asked.get("cause", "")))
+    def _stepfunctions_sendtaskfailure(self, request: Answer) -> Answer:
+        self._waiting(request["taskToken"]).fail(StateError(request.get("error", ""), request.get("cause", "")))
         return {}
 
     def _waiting(self, name: str) -> Any:
@@ -119,56 +119,56 @@ class Account:
 
     # Parameter Store, Secrets Manager
 
-    def _ssm_getparameter(self, asked: Answer) -> Answer:
-        name = asked["Name"]
+    def _ssm_getparameter(self, request: Answer) -> Answer:
+        name = request["Name"]
         document = self.plans.get(name.removeprefix(PLANS))
         if document is None:
             raise ApiError("ParameterNotFound", name)
         return {"Parameter": {"Name": name, "Value": document, "Type": "String", "Version": 1}}
 
-    def _ssm_getparametersbypath(self, asked: Answer) -> Answer:
+    def _ssm_getparametersbypath(self, request: Answer) -> Answer:
         rows = [{"Name": PLANS + name, "Value": text, "Type": "String"} for name, text in self.plans.items()]
-        return {"Parameters": rows if asked["Path"].rstrip("/") + "/" == PLANS else []}
+        return {"Parameters": rows if request["Path"].rstrip("/") + "/" == PLANS else []}
 
-    def _secretsmanager_getsecretvalue(self, asked: Answer) -> Answer:
-        if (text := self.secrets.get(asked["SecretId"])) is None:
+    def _secretsmanager_getsecretvalue(self, request: Answer) -> Answer:
+        if (text := self.secrets.get(request["SecretId"])) is None:
             raise ApiError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
-        return {"Name": asked["SecretId"], "SecretString": text}
+        return {"Name": request["SecretId"], "SecretString": text}
 
     # SNS, EventBridge, CloudWatch
 
-    def _sns_publish(self, asked: Answer) -> Answer:
-        self.messages.append(Message(self._clock.now, asked["Subject"], asked["Message"]))
-        self._tell(f"people are told: {asked['Subject']}")
+    def _sns_publish(self, request: Answer) -> Answer:
+        self.messages.append(Message(self._clock.now, request["Subject"], request["Message"]))
+        self._tell(f"people are told: {request['Subject']}")
         return {"MessageId": "00000000-0000-0000-0000-000000000000"}
 
-    def _events_putevents(self, asked: Answer) -> Answer:
-        self.events += [(self._clock.now, each["DetailType"], each["Detail"]) for each in asked["Entries"]]
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in asked["Entries"]]}
+    def _events_putevents(self, request: Answer) -> Answer:
+        self.events += [(self._clock.now, each["DetailType"], each["Detail"]) for each in request["Entries"]]
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in request["Entries"]]}
 
-    def _cloudwatch_describealarms(self, asked: Answer) -> Answer:
+    def _cloudwatch_describealarms(self, request: Answer) -> Answer:
         rows = [
             {"AlarmName": name, "StateValue": self.alarms[name], "ActionsEnabled": True}
-            for name in asked["AlarmNames"]
+            for name in request["AlarmNames"]
             if name in self.alarms
         ]
         return {"MetricAlarms": rows, "CompositeAlarms": []}
 
-    def _cloudwatch_listalarmmuterules(self, asked: Answer) -> Answer:
+    def _cloudwatch_listalarmmuterules(self, request: Answer) -> Answer:
         return {"AlarmMuteRuleSummaries": []}
 
     # Route 53
 
-    def _route53_listresourcerecordsets(self, asked: Answer) -> Answer:
+    def _route53_listresourcerecordsets(self, request: Answer) -> Answer:
         record = {"Name": f"{HOSTNAME}.", "Type": "CNAME", "TTL": 5, "ResourceRecords": [{"Value": self._sites.record}]}
         return {"ResourceRecordSets": [record], "IsTruncated": False, "MaxItems": "10"}
 
-    def _route53_gethostedzone(self, asked: Answer) -> Answer:
-        zone = {"Id": asked["Id"], "Name": "orders.example.com.", "CallerReference": "simulation"}
+    def _route53_gethostedzone(self, request: Answer) -> Answer:
+        zone = {"Id": request["Id"], "Name": "orders.example.com.", "CallerReference": "simulation"}
         return {"HostedZone": zone, "DelegationSet": {"NameServers": ["ns-1.example.net", "ns-2.example.net"]}}
 
-    def _route53_changeresourcerecordsets(self, asked: Answer) -> Answer:
-        (change,) = asked["ChangeBatch"]["Changes"]
+    def _route53_changeresourcerecordsets(self, request: Answer) -> Answer:
+        (change,) = request["ChangeBatch"]["Changes"]
         target = change["ResourceRecordSet"]["ResourceRecords"][0]["Value"]
         name = self._sites.point_name_at(target)
         self._tell(f"the record of {HOSTNAME} leads to {target}")
@@ -176,8 +176,8 @@ class Account:
             "ChangeInfo": {"Id": f"/change/{name}", "Status": "PENDING", "SubmittedAt": self._moment(self._clock.now)}
         }
 
-    def _route53_getchange(self, asked: Answer) -> Answer:
-        name = asked["Id"].rpartition("/")[2]
+    def _route53_getchange(self, request: Answer) -> Answer:
+        name = request["Id"].rpartition("/")[2]
         in_sync = self._sites.changes[name] <= self._clock.now
         info = {"Id": f"/change/{name}", "Status": "INSYNC" if in_sync else "PENDING"}
         return {"ChangeInfo": info | {"SubmittedAt": self._moment(self._clock.now)}}

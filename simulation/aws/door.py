@@ -23,7 +23,7 @@ from simulation.deployment import REGION
 _REQUEST: Final = SimpleNamespace(reset_stream=lambda: None)
 _RESPONSE: Final = 3
 """The argument of `Endpoint._needs_retry` that the response is."""
-_ASKED: Final = "simulation_asked"
+_PARAMETERS: Final = "simulation_parameters"
 _THROTTLED: Final = {
     "sns": "Throttled",
     "route53": "Throttling",
@@ -51,7 +51,7 @@ def install(send: Send) -> None:
         service, operation = operation_model.service_model.service_name, operation_model.name
         status, parsed = 200, dict[str, Any]()
         try:
-            parsed = dict(send(service, context["client_region"], operation, context[_ASKED], _door(service)))
+            parsed = dict(send(service, context["client_region"], operation, context[_PARAMETERS], _door(service)))
         except ApiError as error:
             status, parsed = error.status, {"Error": {"Code": error.code, "Message": error.message}} | error.fields
         except (ConnectTimeoutError, ReadTimeoutError) as error:
@@ -80,7 +80,7 @@ def _make_api_call(self: Any, operation_name: str, api_params: Mapping[str, Any]
         "client_region": self.meta.region_name,
         "client_config": self.meta.config,
         "retries": {"invocation-id": "simulation"},
-        _ASKED: api_params,
+        _PARAMETERS: api_params,
     }
     http, parsed = self._endpoint.make_request(operation, {"context": context})
     if http.status_code >= 300:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -19,12 +20,12 @@ _WORD: Final = re.compile(r"\s*(<>|<=|>=|[=<>(),+]|[#:]?\w+)")
 PAGE: Final = 8
 """How many items a scan looks at before it answers."""
 _COMPARED: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "=": lambda left, right: left == right,
-    "<>": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    ">": lambda left, right: left > right,
-    "<=": lambda left, right: left <= right,
-    ">=": lambda left, right: left >= right,
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
 }
 
 
@@ -36,7 +37,7 @@ class Table:
         self._sorted: dict[str, list[str]] = {}
         self._changed = changed
 
-    def call(self, operation: str, asked: Item) -> Item:
+    def call(self, operation: str, request: Item) -> Item:
         """Carry an operation out.
 
         Raises:
@@ -52,32 +53,32 @@ class Table:
         }
         if operation not in operations:
             raise NotSimulated(f"DynamoDB {operation}")
-        return operations[operation](asked)
+        return operations[operation](request)
 
-    def _get(self, asked: Item) -> Item:
-        item = self.items.get(_key(asked["Key"]))
+    def _get(self, request: Item) -> Item:
+        item = self.items.get(_key(request["Key"]))
         return {"Item": dict(item)} if item else {}
 
-    def _put(self, asked: Item) -> Item:
-        key = _key(asked["Item"])
-        self._check(key, asked)
-        self._keep(key, dict(asked["Item"]))
+    def _put(self, request: Item) -> Item:
+        key = _key(request["Item"])
+        self._check(key, request)
+        self._keep(key, dict(request["Item"]))
         return {}
 
-    def _delete(self, asked: Item) -> Item:
-        key = _key(asked["Key"])
-        self._check(key, asked)
+    def _delete(self, request: Item) -> Item:
+        key = _key(request["Key"])
+        self._check(key, request)
         if (before := self.items.pop(key, None)) is not None:
             self._sorted[key[0]].remove(key[1])
             self._changed(key, before, {})
         return {}
 
-    def _update(self, asked: Item) -> Item:
-        key = _key(asked["Key"])
-        self._check(key, asked)
-        item = dict(self.items.get(key) or asked["Key"])
-        names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
-        for verb, name, value in _assignments(asked["UpdateExpression"]):
+    def _update(self, request: Item) -> Item:
+        key = _key(request["Key"])
+        self._check(key, request)
+        item = dict(self.items.get(key) or request["Key"])
+        names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+        for verb, name, value in _assignments(request["UpdateExpression"]):
             field = names.get(name, name)
             match verb:
                 case "REMOVE":
@@ -96,31 +97,35 @@ class Table:
         self._keep(key, item)
         return {}
 
-    def _query(self, asked: Item) -> Item:
-        condition = asked["KeyConditionExpression"]
+    def _query(self, request: Item) -> Item:
+        condition = request["KeyConditionExpression"]
         if condition != "pk = :pk AND begins_with(sk, :prefix)":
             raise NotSimulated(f"the key condition {condition}")
-        values = asked["ExpressionAttributeValues"]
+        values = request["ExpressionAttributeValues"]
         partition, prefix = values[":pk"]["S"], values[":prefix"]["S"]
         keys = self._sorted.get(partition, [])
         first = bisect.bisect_left(keys, prefix)
-        found = list(_while_prefixed(keys, first, prefix))
-        if asked.get("ScanIndexForward") is False:
-            found.reverse()
-        if "ExclusiveStartKey" in asked:
-            found = found[found.index(asked["ExclusiveStartKey"]["sk"]["S"]) + 1 :]
-        limit = asked.get("Limit", len(found))
-        items = [dict(self.items[partition, key]) for key in found[:limit]]
-        more = {"LastEvaluatedKey": {"pk": {"S": partition}, "sk": {"S": found[limit - 1]}}} if found[limit:] else {}
+        sort_keys = list(_while_prefixed(keys, first, prefix))
+        if request.get("ScanIndexForward") is False:
+            sort_keys.reverse()
+        if "ExclusiveStartKey" in request:
+            sort_keys = sort_keys[sort_keys.index(request["ExclusiveStartKey"]["sk"]["S"]) + 1 :]
+        limit = request.get("Limit", len(sort_keys))
+        items = [dict(self.items[partition, key]) for key in sort_keys[:limit]]
+        more = (
+            {"LastEvaluatedKey": {"pk": {"S": partition}, "sk": {"S": sort_keys[limit - 1]}}}
+            if sort_keys[limit:]
+            else {}
+        )
         return {"Items": items, "Count": len(items)} | more
 
-    def _scan(self, asked: Item) -> Item:
+    def _scan(self, request: Item) -> Item:
         """In pages; `ProjectionExpression`: the keys alone."""
-        names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
-        filtered = _condition(asked["FilterExpression"])
+        names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+        filtered = _condition(request["FilterExpression"])
         keys = sorted(self.items)
-        if "ExclusiveStartKey" in asked:
-            keys = keys[bisect.bisect_right(keys, _key(asked["ExclusiveStartKey"])) :]
+        if "ExclusiveStartKey" in request:
+            keys = keys[bisect.bisect_right(keys, _key(request["ExclusiveStartKey"])) :]
         page, rest = keys[:PAGE], keys[PAGE:]
         items = [_as_key(key) for key in page if filtered(self.items[key], names, values)]
         return {"Items": items, "Count": len(items)} | ({"LastEvaluatedKey": _as_key(page[-1])} if rest else {})
@@ -132,14 +137,14 @@ class Table:
         self.items[key] = item
         self._changed(key, before, item)
 
-    def _check(self, key: tuple[str, str], asked: Item) -> None:
-        if "ConditionExpression" not in asked:
+    def _check(self, key: tuple[str, str], request: Item) -> None:
+        if "ConditionExpression" not in request:
             return
         item = self.items.get(key, {})
-        names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
-        if not _condition(asked["ConditionExpression"])(item, names, values):
-            wanted = asked.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and item
-            fields = {"Item": dict(item)} if wanted else {}
+        names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+        if not _condition(request["ConditionExpression"])(item, names, values):
+            old_item = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and item
+            fields = {"Item": dict(item)} if old_item else {}
             raise ApiError("ConditionalCheckFailedException", "The conditional request failed", fields=fields)
 
 
@@ -230,11 +235,11 @@ class _Condition:
             operand = self._operand()
             self._take()
             return lambda item, names, values: (operand(item, names, values) is not None) is exists
-        left, sign, right = self._operand(), self._take(), self._operand()
+        first, sign, second = self._operand(), self._take(), self._operand()
         compared = _COMPARED[sign]
 
         def compare(item: Item, names: Names, values: Item) -> bool:
-            one, other = left(item, names, values), right(item, names, values)
+            one, other = first(item, names, values), second(item, names, values)
             if one is None or other is None or one.keys() != other.keys():
                 return sign == "<>"
             return compared(_value(one), _value(other))

@@ -21,21 +21,21 @@ class Ecs:
         self._sites = sites
         self._tell = tell
 
-    def call(self, region: str, operation: str, asked: Answer) -> Answer:
+    def call(self, region: str, operation: str, request: Answer) -> Answer:
         """Carry an operation out."""
         site = _SITE_OF[region]
         match operation:
             case "DescribeServices":
-                return {"services": [self._service(site, asked["services"][0])], "failures": []}
+                return {"services": [self._service(site, request["services"][0])], "failures": []}
             case "ListTasks":
-                running = asked.get("desiredStatus", "RUNNING") == "RUNNING"
+                running = request.get("desiredStatus", "RUNNING") == "RUNNING"
                 return {"taskArns": [each.name for each in self._instances(site) if running]}
             case "DescribeTasks":
                 return {"tasks": [self._task(site, number, each) for number, each in enumerate(self._instances(site))]}
             case "DescribeTaskDefinition":
-                return {"taskDefinition": {"taskDefinitionArn": asked["taskDefinition"], "status": "ACTIVE"}}
+                return {"taskDefinition": {"taskDefinitionArn": request["taskDefinition"], "status": "ACTIVE"}}
             case "UpdateService":
-                return self._update(site, asked)
+                return self._update(site, request)
         raise NotSimulated(f"ECS {operation}")
 
     def _instances(self, site: str) -> list[Instance]:
@@ -72,10 +72,10 @@ class Ecs:
             "containers": [{"networkInterfaces": [{"privateIpv4Address": f"10.0.{network}.{number}"}]}],
         }
 
-    def _update(self, site: str, asked: Answer) -> Answer:
+    def _update(self, site: str, request: Answer) -> Answer:
         fleet = self._sites.sites[site].fleet
-        fleet.definition = asked.get("taskDefinition", fleet.definition)
-        fleet.desired = asked.get("desiredCount", fleet.desired)
+        fleet.definition = request.get("taskDefinition", fleet.definition)
+        fleet.desired = request.get("desiredCount", fleet.desired)
         self._sites.deploy(fleet)
         self._tell(f"the fleet of {site} is routed to {route_of(fleet.definition)}, {fleet.desired} instances")
-        return {"service": self._service(site, asked["service"])}
+        return {"service": self._service(site, request["service"])}

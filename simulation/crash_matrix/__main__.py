@@ -23,27 +23,27 @@ ALL: Final = "all"
 
 def main() -> int:
     """Try the cases that are asked for."""
-    asked = _parser().parse_args()
+    options = _parser().parse_args()
     from simulation.crash_matrix.matrix import Matrix
     from simulation.crash_matrix.scenarios import SCENARIOS
     from simulation.life import Simulation
 
-    chosen = [each for each in SCENARIOS if asked.scenario in (None, each.name)]
+    chosen = [scenario for scenario in SCENARIOS if options.scenario in (None, scenario.name)]
     matrix = Matrix(Simulation(), chosen)
     tried: list[Tried] = []
-    for case in matrix.sample(asked.one_in):
+    for case in matrix.sample(options.one_in):
         tried.append(matrix.attempt(case))
         if tried[-1].differences:
             print(tried[-1], file=sys.stderr, flush=True)
-    functions = dict.fromkeys(each.case.call.function for each in tried)
-    counts = {name: _counts([each for each in tried if each.case.call.function == name]) for name in functions}
+    functions = dict.fromkeys(trial.case.call.function for trial in tried)
+    counts = {name: _counts([trial for trial in tried if trial.case.call.function == name]) for name in functions}
     counts[ALL] = _counts(tried)
-    if asked.json:
+    if options.json:
         print(json.dumps(counts))
     else:
         for name, count in counts.items():
             print(name.ljust(20), *(f"{number:6} {what}" for what, number in count.items()))
-    return 1 if any(each.differences for each in tried) else 0
+    return 1 if any(trial.differences for trial in tried) else 0
 
 
 def _counts(tried: Sequence[Tried]) -> dict[str, int]:

@@ -93,9 +93,9 @@ class _Admin(_Client):
 
         return self._brokers.ask(self._settings, "metadata", metadata, timeout)
 
-    def list_offsets(self, asked: Mapping[Any, Any], request_timeout: float, **_: Any) -> dict[Any, Future[Any]]:
+    def list_offsets(self, specs: Mapping[Any, Any], request_timeout: float, **_: Any) -> dict[Any, Future[Any]]:
         """Where each partition ends."""
-        answers: dict[Any, Future[Any]] = {partition: Future() for partition in asked}
+        answers: dict[Any, Future[Any]] = {partition: Future() for partition in specs}
 
         def answer() -> None:
             try:
@@ -110,7 +110,7 @@ class _Admin(_Client):
         self._brokers.clock.spawn(answer)
         return answers
 
-    def list_consumer_group_offsets(self, asked: list[Any], request_timeout: float) -> dict[str, Future[Any]]:
+    def list_consumer_group_offsets(self, groups: list[Any], request_timeout: float) -> dict[str, Future[Any]]:
         """The group has committed nothing."""
         future: Future[Any] = Future()
 
@@ -123,7 +123,7 @@ class _Admin(_Client):
                 future.set_result(SimpleNamespace(topic_partitions=[]))
 
         self._brokers.clock.spawn(answer)
-        return {asked[0].group_id: future}
+        return {groups[0].group_id: future}
 
 
 class _Producer(_Client):

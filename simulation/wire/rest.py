@@ -92,8 +92,8 @@ class Rest:
             return 200, _rows([])
         raise NotSimulated(f"{request.method} {request.url.path}")
 
-    def _fail_over(self, asked: Any, *, validate_only: bool) -> Answer:
-        topics = asked["mirror_topic_names"]
+    def _fail_over(self, body: Any, *, validate_only: bool) -> Answer:
+        topics = body["mirror_topic_names"]
         if not validate_only:
             self._tell(f"the mirrors {', '.join(topics)} are failed over")
             self._sites.stop_mirrors(topics)

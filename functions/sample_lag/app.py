@@ -55,20 +55,22 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     state = book.state(plan.name, plan.home)
     if state.holder is not None:
         return {"plan": plan.name, "sampled": False, "why": f"{state.holder} is at it"}
+    began = time.time()
     with ThreadPoolExecutor(max_workers=2) as pool:
         answers = pool.submit(_answers, plan, state.active)
         mirrors = _mirrors(plan, plan.other(state.active))
         source_answers = answers.result()
-    now = time.time()
     watch = SourceLiveness(**load_plan_table(book, plan.name, "watch").get(state.active, {}))
-    due = watch.is_due(len(mirrors), now)
+    due = watch.is_due(len(mirrors), began)
     if due:
         table = f"lag-{plan.other(state.active)}"
         before = load_plan_table(book, plan.name, table)
-        after = to_rows(update_samples(from_rows(before), mirrors, watch=watch, now=now, source_answers=source_answers))
+        after = to_rows(
+            update_samples(from_rows(before), mirrors, watch=watch, now=began, source_answers=source_answers)
+        )
         if after != before:
             save_plan_table(book, plan.name, table, after)
-    watch = watch.updated(source_answers, now, sampled=due)
+    watch = watch.updated(source_answers, began, over=time.time(), sampled=due)
     save_plan_table(book, plan.name, "watch", {state.active: asdict(watch)})
     lag = trailing(mirrors)
     metrics.add_dimension("plan", plan.name)

@@ -177,3 +177,8 @@ def test_a_source_that_can_not_be_asked_is_neither_answering_nor_lost() -> None:
         looked_at=100.0, answered_at=80.0, unanswered_since=85.0, sampled_at=100.0
     )
     assert gone.updated(False, 100.0).unanswered_since == 85.0
+
+
+def test_a_look_at_a_silent_source_is_of_its_begin_and_knows_the_silence_at_its_end() -> None:
+    watch = SourceLiveness().updated(True, 10.0, over=10.1).updated(False, 15.0, over=18.0)
+    assert (watch.looked_at, watch.sampled_at, watch.answered_at, watch.unanswered_since) == (15.0, 15.0, 10.0, 18.0)

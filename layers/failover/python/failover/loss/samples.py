@@ -56,15 +56,19 @@ class SourceLiveness:
     sampled_at: float | None = None
     """The look that the samples are of; of many mirrors not every look is kept."""
 
-    def updated(self, answers: bool | None, now: float, *, sampled: bool = True) -> SourceLiveness:
+    def updated(
+        self, answers: bool | None, now: float, *, over: float | None = None, sampled: bool = True
+    ) -> SourceLiveness:
         """The watch after another look. `answers` None: it is not known whether the source does; `sampled`: whether
-        the samples are of this look now."""
+        the samples are of this look now. A look at a silent source takes seconds: what it saw is no newer than `now`,
+        its begin, and that nobody answers is known when it is `over`."""
         looked = replace(self, looked_at=now, sampled_at=now if sampled else self.sampled_at)
         if answers is None:
             return looked
         if answers:
             return replace(looked, answered_at=now, unanswered_since=None)
-        return replace(looked, unanswered_since=now if self.unanswered_since is None else self.unanswered_since)
+        since = now if over is None else over
+        return replace(looked, unanswered_since=since if self.unanswered_since is None else self.unanswered_since)
 
     def is_due(self, mirrors: int, now: float) -> bool:
         """Whether the samples of so many mirrors are to be taken now."""

@@ -24,7 +24,9 @@ from bench.result import NotMeasured, Result
 ROOT: Final = Path(__file__).resolve().parent.parent
 LAYER: Final = ROOT / "layers" / "failover" / "python"
 REQUIREMENTS: Final = ROOT / "layers" / "dependencies" / "requirements.txt"
-SPEAK_KAFKA: Final = frozenset({"assess", "check_offsets", "check_readiness", "sample_lag", "verify", "watch_site"})
+SPEAK_KAFKA: Final = frozenset(
+    {"assess", "check_offsets", "check_readiness", "create_groups", "sample_lag", "verify", "watch_site"}
+)
 RUNS: Final = 5
 LIMIT_MS: Final = 350
 

@@ -17,6 +17,7 @@ STEPS = (
     "fence",
     "promote_mirrors",
     "check_offsets",
+    "create_groups",
     "switch_routes",
     "flip_dns",
     "verify",

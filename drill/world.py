@@ -47,6 +47,7 @@ ON_THE_WAY = (
     "Fence",
     "PromoteMirrors",
     "CheckOffsets",
+    "CreateGroups",
     "SwitchRoutes",
     "FlipDns",
     "Verify",

@@ -266,7 +266,13 @@ def _promote() -> States:
         EXECUTION.copy(),
         comment="Record where the standby's partitions end before a client is let in; look for offsets beyond that.",
     )
-    check["Catch"] = [catch("LeaseLost", to="CheckLostLease"), catch("States.ALL", to="CheckOffsetsEnd")]
+    check["Catch"] = [catch("LeaseLost", to="CheckLostLease"), catch("States.ALL", to="BeginCreateGroups")]
+    create = call(
+        "CreateGroups",
+        EXECUTION.copy(),
+        comment="Groups of the new protocol have to be there before their members come: else those end for good.",
+    )
+    create["Catch"] = [catch("LeaseLost", to="CheckLostLease"), catch("States.ALL", to="CheckOffsetsEnd")]
     unknown = "What could not be looked at is unknown in the report; the mirrors are writable, and clients are waiting."
     moved = "Once clients were let in, no mirror is left to promote, and log ends hold the clients' own records."
     return {
@@ -289,6 +295,13 @@ def _promote() -> States:
             "CheckOffsets",
             check,
             deadline="${CheckOffsetsDeadlineSeconds}",
+            then="BeginCreateGroups",
+            late={"Type": "Pass", "Next": "BeginCreateGroups"},
+        ),
+        **step(
+            "CreateGroups",
+            create,
+            deadline="${CreateGroupsDeadlineSeconds}",
             then="CheckOffsetsEnd",
             late={"Type": "Pass", "Next": "CheckOffsetsEnd"},
         ),

@@ -64,6 +64,7 @@ SAMPLES: Final = (
     Sample("Fence", "fence"),
     Sample("PromoteMirrors", "promote_mirrors"),
     Sample("CheckOffsets", "check_offsets"),
+    Sample("CreateGroups", "create_groups"),
     Sample("SwitchRoutes", "switch_routes"),
     Sample("FlipDns", "flip_dns"),
     Sample("Verify", "verify"),

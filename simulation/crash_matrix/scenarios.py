@@ -33,6 +33,7 @@ STEPS: Final = (
     "fence",
     "promote_mirrors",
     "check_offsets",
+    "create_groups",
     "switch_routes",
     "flip_dns",
     "verify",

@@ -92,6 +92,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "fence": {},
     "promote_mirrors": {},
     "check_offsets": {},
+    "create_groups": {},
     "switch_routes": {"site": "west", "fleet": "gateway-west"},
     "flip_dns": {},
     "verify": {},

@@ -16,6 +16,7 @@ FUNCTIONS = {
     "check_readiness",
     "claim",
     "conclude",
+    "create_groups",
     "fence",
     "flip_dns",
     "judge",

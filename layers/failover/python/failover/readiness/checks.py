@@ -44,6 +44,7 @@ from failover.readiness import (
 )
 from failover.readiness import credentials as logins
 from failover.readiness.dry_run import load_dry_run
+from failover.readiness.group_protocols import protocols
 from failover.readiness.offsets import group_offsets
 from failover.readiness.snapshot import PlanSnapshot
 
@@ -340,6 +341,7 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "mirror-health": _health,
     "mirror-lag": _lag,
     "group-offsets": group_offsets,
+    "group-protocols": protocols,
     "acls": _acls,
     "promotion": _promotion,
     "secrets": _secrets,

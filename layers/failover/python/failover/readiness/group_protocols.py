@@ -1,0 +1,38 @@
+"""By which protocol the protected groups work: kept, since it must be known once the active cluster is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from failover.errors import FailoverError
+from failover.execution.group_protocols import load_group_protocols, save_group_protocols
+from failover.kafka.factory import as_controller
+from failover.kafka.groups import group_protocols
+from failover.readiness import Finding, ok, unknown, unreadable
+from failover.readiness.snapshot import PlanSnapshot
+
+
+def protocols(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    """Whether it is known of each group; keeps it for the failover."""
+    plan, groups = snapshot.plan, snapshot.plan.protect.groups
+    if not groups:
+        yield ok("the plan protects no group")
+        return
+    try:
+        told = as_controller(plan, snapshot.active, lambda settings: group_protocols(settings, groups))
+    except FailoverError as error:
+        yield unreadable(error)
+        return
+    save_group_protocols(snapshot.book, plan.name, told)
+    known = load_group_protocols(snapshot.book, plan.name)
+    for group in groups:
+        if group not in known:
+            yield unknown(
+                f"{snapshot.active} does not tell by which protocol group {group} works",
+                "look whether the group is there, and the controller may describe it; members of the new protocol"
+                " (group.protocol=consumer) end for good on a standby that does not know their group",
+            )
+        elif known[group] == "consumer":
+            yield ok(f"group {group} works by the new protocol: a failover makes it on the standby before clients come")
+        else:
+            yield ok(f"group {group} works by the classic protocol")

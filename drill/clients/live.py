@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import floor
 from pathlib import Path
 
-from drill.clients.record_log import Acknowledged, LogTail, Notice, Received
+from drill.clients.record_log import Acknowledged, Key, LogTail, Notice, Received
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class LiveTraffic:
     notices: list[Notice] = field(default_factory=list)
     _acknowledged: Counter[tuple[int, bool]] = field(default_factory=Counter)
     _received: Counter[tuple[int, bool]] = field(default_factory=Counter)
+    _last_acknowledged: dict[Key, float] = field(default_factory=dict)
+    _last_received: dict[Key, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._tails = LogTail(self.producer_log), LogTail(self.consumer_log)
@@ -46,13 +48,15 @@ class LiveTraffic:
                     self.notices.append(event)
                 elif isinstance(event, Acknowledged | Received):
                     kind = self._acknowledged if isinstance(event, Acknowledged) else self._received
+                    last = self._last_acknowledged if isinstance(event, Acknowledged) else self._last_received
+                    last[event.topic, event.partition] = event.at
                     kind[floor(event.at), self.killed_at is not None and event.at > self.killed_at] += 1
 
     def has_resumed(self) -> bool:
-        """Whether records were acknowledged and received since a second after the kill, when no answer of the lost site
-        is left."""
-        since = floor((self.killed_at or 0.0) + 1)
-        return all(any(second > since for second, _ in counts) for counts in (self._acknowledged, self._received))
+        """Whether records of every partition were acknowledged and received since a second after the kill, when no
+        answer of the lost site is left. A client may wait for one broker's dead connection when the others are back."""
+        since = (self.killed_at or 0.0) + 1
+        return all(last and min(last.values()) > since for last in (self._last_acknowledged, self._last_received))
 
     def acknowledged(self, now: float) -> Traffic:
         """Records acknowledged a second, up to the last full second."""

@@ -145,10 +145,14 @@ def test_clients_have_resumed_once_both_saw_a_record_that_is_no_late_answer_of_t
     live = LiveTraffic(producer_log=tmp_path / "p", consumer_log=tmp_path / "c")
     live.killed_at = 101.0
     (tmp_path / "p").write_text("a 1 orders 0 0 101.1\na 2 orders 0 1 140.2\n")
-    (tmp_path / "c").write_text("r 1 orders 0 0 101.2\n")
+    (tmp_path / "c").write_text("r 1 orders 0 0 101.2\nr 3 orders 1 0 100.2\n")
     live.read()
     assert not live.has_resumed()
     with (tmp_path / "c").open("a") as log:
         log.write("r 2 orders 0 1 141.0\n")
+    live.read()
+    assert not live.has_resumed(), "partition 1 waits for a dead connection"
+    with (tmp_path / "c").open("a") as log:
+        log.write("r 4 orders 1 1 161.0\n")
     live.read()
     assert live.has_resumed()

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from command import act, plans, start, status
 from command.controller import STACK, Options
+from command.doctor import doctor
 from command.errors import remedy_of
 from command.output import complain
 from failover.errors import FailoverError
@@ -35,6 +36,7 @@ app.add_typer(start.app, name="start", rich_help_panel="Act")
 for acts in (start.supersede, act.approve, act.deny, act.abort, act.redrive, act.pause, act.resume):
     app.command(rich_help_panel="Act")(acts)
 app.add_typer(plans.app, name="plans", rich_help_panel="Prepare")
+app.command(rich_help_panel="Prepare")(doctor)
 
 
 @app.callback()

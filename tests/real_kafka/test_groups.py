@@ -1,0 +1,137 @@
+"""Consumer groups on Apache Kafka itself, where Java and its jars are there: name their folder in KAFKA_LIBS."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from failover.kafka.client import settings
+from failover.kafka.groups import create_group, group_protocols
+from failover.kafka.offsets import commit
+
+LIBS = os.environ.get("KAFKA_LIBS", "")
+UP_S = 60.0
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (shutil.which("java") and LIBS),
+        reason="needs Java 17 or later, and KAFKA_LIBS: a folder with the jars of org.apache.kafka:kafka_2.13 and"
+        " kafka-tools 4.x, with what they depend on (mvn dependency:copy-dependencies)",
+    ),
+]
+
+PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={directory}/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=2
+group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=16000000
+"""
+
+
+@pytest.fixture(scope="module")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One broker with topics orders and failover-canary."""
+    directory = tmp_path_factory.mktemp("kafka")
+    with ExitStack() as ports:
+        listeners = [ports.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+        port, controller = (listener.getsockname()[1] for listener in listeners)
+    properties = directory / "server.properties"
+    properties.write_text(PROPERTIES.format(port=port, controller=controller, directory=directory))
+    java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{LIBS}/*"]
+    log = (directory / "broker.log").open("wb")
+    with ExitStack() as stack:
+        stack.enter_context(log)
+        format_storage = [
+            *java,
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            "failoverfailoverfailov",
+            "-c",
+            str(properties),
+        ]
+        subprocess.run(format_storage, check=True, stdout=log, stderr=log, timeout=UP_S)
+        broker = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=log, stderr=log)
+        stack.callback(broker.wait)
+        stack.callback(broker.kill)
+        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
+        _wait_until_up(admin, broker, directory / "broker.log")
+        created = admin.create_topics([NewTopic("orders", 2, 1), NewTopic("failover-canary", 1, 1)])
+        for answer in created.values():
+            answer.result(20)
+        yield f"127.0.0.1:{port}"
+
+
+def _wait_until_up(admin: AdminClient, broker: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + UP_S
+    while time.monotonic() < deadline and broker.poll() is None:
+        try:
+            if admin.list_topics(timeout=1).brokers:
+                return
+        except KafkaException:
+            time.sleep(0.2)
+    pytest.fail(log.read_text(errors="replace")[-2000:])
+
+
+def _read_one(bootstrap: str, group: str, protocol: str) -> int:
+    """The offset of the first record that a member of the group gets of orders."""
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": group, "group.protocol": protocol, "auto.offset.reset": "earliest"}
+    )
+    try:
+        consumer.subscribe(["orders"])
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            message = consumer.poll(0.5)
+            if message is not None and message.error() is None:
+                offset = message.offset()
+                assert offset is not None
+                return offset
+        return -1
+    finally:
+        consumer.close()
+
+
+def test_a_group_with_synced_offsets_is_made_one_of_the_new_protocol_and_keeps_them(bootstrap: str) -> None:
+    chosen = settings(bootstrap, "PLAINTEXT", None)
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for _ in range(10):
+        producer.produce("orders", b"x", partition=0)
+    assert producer.flush(20) == 0
+    synced = commit(chosen, "fulfilment", {("orders", 0): 7})
+    assert (synced.refused, synced.retry) == ("", "")
+    create_group(chosen, "fulfilment", "failover-canary", timeout=20)
+    assert group_protocols(chosen, ["fulfilment", "nobodys"]) == {"fulfilment": "consumer"}
+    kept = Consumer({"bootstrap.servers": bootstrap, "group.id": "fulfilment"})
+    (position,) = kept.committed([TopicPartition("orders", 0)], timeout=10)
+    kept.close()
+    assert position.offset == 7
+    assert _read_one(bootstrap, "fulfilment", "consumer") == 7
+
+
+def test_a_classic_member_may_join_a_group_that_was_made_and_is_told_as_classic(bootstrap: str) -> None:
+    chosen = settings(bootstrap, "PLAINTEXT", None)
+    create_group(chosen, "billing", "failover-canary", timeout=20)
+    assert _read_one(bootstrap, "billing", "classic") == 0
+    assert _read_one(bootstrap, "archive", "classic") == 0
+    assert group_protocols(chosen, ["archive"]) == {"archive": "classic"}

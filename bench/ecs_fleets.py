@@ -121,7 +121,9 @@ def _until_all_run(ecs: Any, fleet: EcsFleet, target: str) -> float:
     deadline = time.perf_counter() + LIMIT_S
     while time.perf_counter() < deadline:
         (service,) = ecs.describe_services(cluster=fleet.cluster, services=[fleet.service])["services"]
-        deployments = [(each["taskDefinition"], each["runningCount"]) for each in service["deployments"]]
+        deployments = [
+            (deployment["taskDefinition"], deployment["runningCount"]) for deployment in service["deployments"]
+        ]
         if deployments == [(fleet.task_definitions[target], INSTANCES)]:
             return time.perf_counter()
         time.sleep(POLL_S)

@@ -115,7 +115,7 @@ def _times(bootstrap: str) -> list[float]:
     unanswered = sum(len(client.sent) for client in clients)
     if unanswered > due / 20:
         raise NotMeasured(f"{unanswered} of {due} writes were not answered: the load is more than this machine carries")
-    return [1000 * each for each in times]
+    return [1000 * seconds for seconds in times]
 
 
 def _clients(bootstrap: str) -> list[_Client]:

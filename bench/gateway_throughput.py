@@ -97,7 +97,9 @@ def _written(bootstrap: str) -> int:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "throughput", "log_level": 0})
     try:
         partitions = consumer.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
-        ends = (consumer.get_watermark_offsets(TopicPartition(TOPIC, each), timeout=10) for each in partitions)
+        ends = (
+            consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), timeout=10) for partition in partitions
+        )
         return sum(high for _, high in ends)
     finally:
         consumer.close()

@@ -79,7 +79,7 @@ def client(endpoint: str, service: str) -> Any:
 @contextmanager
 def stand_in(site: str, **config: Any) -> Iterator[Child]:
     """The REST API of a site's cluster; the link that ends there comes from the other one."""
-    other = next(each for each in fixture_plan.API_KEYS if each != site)
+    other = next(other_site for other_site in fixture_plan.API_KEYS if other_site != site)
     key, secret = fixture_plan.API_KEYS[site]
     whole = {
         "site": site,

@@ -77,7 +77,7 @@ def measure() -> list[Result]:
         results.append(
             Result(
                 name=f"import.{folder.name}",
-                value=statistics.median(each.ms for each in imports),
+                value=statistics.median(measured.ms for measured in imports),
                 unit="ms",
                 limit=LIMIT_MS,
             )

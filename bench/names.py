@@ -126,7 +126,7 @@ def _watch(server: str, target: str, answered: list[float], over: threading.Even
             while True:
                 question = dns.message.make_query(name, "CNAME")
                 answer = dns.query.udp(question, host, port=int(port), timeout=1.0)
-                targets = [str(each).rstrip(".") for rrset in answer.answer for each in rrset]
+                targets = [str(record).rstrip(".") for rrset in answer.answer for record in rrset]
                 if len(targets) != 1:
                     break
                 (name,) = targets

@@ -63,7 +63,7 @@ def measure() -> list[Result]:
     with aws() as endpoint:
         well = _promotion(endpoint, 1)
         ill = _promotion(endpoint, 2, failing=True)
-    each = _one_by_one()
+    single = _one_by_one()
     return [
         Result(name="promotion.seconds", value=well.seconds, unit="s", limit=15),
         Result(name="promotion.requests", value=well.requests, unit="requests", limit=150),
@@ -71,8 +71,8 @@ def measure() -> list[Result]:
         Result(name="promotion.state", value=well.payload / 1024, unit="KiB", limit=64),
         Result(name="promotion.one_in_ten_failing.seconds", value=ill.seconds, unit="s", limit=None),
         Result(name="promotion.one_in_ten_failing.requests", value=ill.requests / well.requests, unit="times", limit=3),
-        Result(name="promotion.one_by_one.seconds", value=each, unit=f"s for {ONE_BY_ONE}", limit=None),
-        Result(name="promotion.ratio", value=each / ONE_BY_ONE * MIRRORS / well.seconds, unit="times", limit=None),
+        Result(name="promotion.one_by_one.seconds", value=single, unit=f"s for {ONE_BY_ONE}", limit=None),
+        Result(name="promotion.ratio", value=single / ONE_BY_ONE * MIRRORS / well.seconds, unit="times", limit=None),
     ]
 
 
@@ -90,7 +90,7 @@ def _promotion(endpoint: str, epoch: int, *, failing: bool = False) -> Promotion
         states = set(httpx.get(f"{control}/link", timeout=30).json()["mirrors"].values())
         if figures["status"] != "done" or states != {"STOPPED"}:
             raise NotMeasured(f"the promotion ended {figures['status']}, mirrors are {sorted(states)}")
-        requests = sum(int(each["count"]) for each in counts.values())
+        requests = sum(int(count["count"]) for count in counts.values())
         return Promotion(
             seconds=figures["seconds"],
             calls=figures["calls"],

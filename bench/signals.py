@@ -58,7 +58,7 @@ def measure() -> list[Result]:
         NotMeasured: if a source's last word is not in the ledger, or a plan was started twice.
     """
     names = [f"orders-{number:02}" for number in range(PLANS)]
-    signals = [each for name in names for each in _signals(name)]
+    signals = [signal for name in names for signal in _signals(name)]
     random.Random(SEED).shuffle(signals)
     with aws() as endpoint, tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
         for name in names:
@@ -69,7 +69,7 @@ def measure() -> list[Result]:
             definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
             roleArn=f"arn:aws:iam::{fixture_plan.ACCOUNT}:role/states",
         )["stateMachineArn"]
-        file.writelines(json.dumps(each) + "\n" for each in signals)
+        file.writelines(json.dumps(signal) + "\n" for signal in signals)
         file.flush()
         figures, _ = run(endpoint, "judge", _DRIVE, {"signals": file.name}, STATE_MACHINE_ARN=machine)
         started = _check(endpoint, machine, names)
@@ -94,8 +94,8 @@ def _plan(name: str) -> dict[str, Any]:
     document = fixture_plan.plan_document(
         addresses, client_bootstrap=NOWHERE, nameserver=NOWHERE, zone_id="Z1", policy={"hold_seconds": 3}
     )
-    for site, each in document["sites"].items():
-        each["alarms"] = [_alarm_name(name, site, service) for service in ("kafka", "gateway")]
+    for site, fields in document["sites"].items():
+        fields["alarms"] = [_alarm_name(name, site, service) for service in ("kafka", "gateway")]
     return document | {"name": name, "hostname": f"kafka.{name}.example.com"}
 
 

@@ -25,9 +25,9 @@ CEILINGS: Final[Mapping[str, int]] = {
     "statemachines": 0,
     "command": 0,
     "gateway": 0,
-    "drill": 124,
+    "drill": 2,
     "simulation": 86,
-    "bench": 12,
+    "bench": 0,
 }
 """The most places a folder may have. They go down with every name that is mended, and never up."""
 

@@ -81,8 +81,8 @@ def scenarios() -> None:
         table.add_row(scenario.name, scenario.description)
     for row in TABLE:
         table.add_row(f"decide: {row.scenario}", row.happens)
-    for each in rerouting.TABLE:
-        table.add_row(f"reroute: {each.scenario} ({each.fleet})", each.happens)
+    for rerouted in rerouting.TABLE:
+        table.add_row(f"reroute: {rerouted.scenario} ({rerouted.fleet})", rerouted.happens)
     Console().print(table)
 
 
@@ -224,10 +224,12 @@ def samples(
     directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-samples").absolute()
     alike = True
     try:
-        for each in compare(directory, fresh=fresh):
-            alike &= each.alike
-            answer = "the same" if each.alike else f"{each.in_container}, not {each.here}"
-            console.print(f"{each.sample.function:<16} {each.sample.file:<28} {answer}", markup=False, highlight=False)
+        for compared in compare(directory, fresh=fresh):
+            alike &= compared.alike
+            answer = "the same" if compared.alike else f"{compared.in_container}, not {compared.here}"
+            console.print(
+                f"{compared.sample.function:<16} {compared.sample.file:<28} {answer}", markup=False, highlight=False
+            )
     except (NoEngine, NotBuilt, NotInvoked, WorldNotUp, ChildFailed) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None

@@ -31,13 +31,13 @@ def record(site: str, **more: Any) -> Document:
 
 def hold_by_records(aws: Aws, zone_id: str, records: Sequence[Document]) -> None:
     """Create the hostname's records."""
-    changes = [{"Action": "CREATE", "ResourceRecordSet": each} for each in records]
+    changes = [{"Action": "CREATE", "ResourceRecordSet": record} for record in records]
     aws("route53").change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
 
 
 def _hold_by_beacons(aws: Aws, zone_id: str, endpoint: str) -> Document:
     beacons = [_beacon(aws, endpoint, region) for region in BEACON_REGIONS]
-    checks = [_check(aws, each["bucket"], _asks_for(each["url"])) for each in beacons]
+    checks = [_check(aws, beacon["bucket"], _asks_for(beacon["url"])) for beacon in beacons]
     neither = {"Type": "CALCULATED", "ChildHealthChecks": checks, "HealthThreshold": len(checks)}
     primary = {"SetIdentifier": "home", "Failover": "PRIMARY", "HealthCheckId": _check(aws, "neither", neither)}
     secondary = {"SetIdentifier": "other", "Failover": "SECONDARY"}

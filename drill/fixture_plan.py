@@ -73,7 +73,7 @@ def ecs_fleet(site: str, balancer: str) -> dict[str, Any]:
 def ecs_blue_green_fleet(site: str, balancer: str) -> dict[str, Any]:
     """A site's fleet on ECS in two colours; its listeners have to be put in once they are there."""
     nobodys = f"arn:aws:elasticloadbalancing:{REGIONS[site]}:{ACCOUNT}:listener/net/nobodys/0/0"
-    services = {each: f"gateway-{site}-{_suffix(each)}" for each in (HOME, STANDBY)}
+    services = {to: f"gateway-{site}-{_suffix(to)}" for to in (HOME, STANDBY)}
     fleet = ecs_fleet(site, balancer) | {"kind": "ecs-blue-green", "services": services, "listeners": [nobodys]}
     del fleet["service"]
     return fleet
@@ -89,7 +89,7 @@ def cfk_fleet(site: str, balancer: str) -> dict[str, Any]:
         "gateway": f"gateway-{site}",
         "route": PLAN,
         "bootstrap": balancer,
-        "domains": {each: {"name": each, "bootstrap_server_id": f"{each}-kafka"} for each in (HOME, STANDBY)},
+        "domains": {name: {"name": name, "bootstrap_server_id": f"{name}-kafka"} for name in (HOME, STANDBY)},
     }
 
 

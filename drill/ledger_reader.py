@@ -36,7 +36,7 @@ class Execution:
 
     def done_at(self, step: str) -> float | None:
         """When a step reported done, or None."""
-        return next((each.ended for each in self.steps if each.name == step and each.status == "done"), None)
+        return next((record.ended for record in self.steps if record.name == step and record.status == "done"), None)
 
 
 class ControllerAccount:
@@ -85,10 +85,10 @@ class ControllerAccount:
         others = self.items(f"{key}#{head['slot']}#")
         parts = [head, *others[: int(head["parts"]) - 1]]
         return {
-            (each["topic"], int(each["partition"])): each
+            (row["topic"], int(row["partition"])): row
             for part in parts
             for of_topic in json.loads(gzip.decompress(part["rows"])).values()
-            for each in of_topic
+            for row in of_topic
         }
 
     def _steps(self, execution: str) -> tuple[Step, ...]:

@@ -100,13 +100,13 @@ def run_of(scenario: Scenario, kind: LossKind, findings: Findings, rate: float) 
         milestones=milestones(findings),
         steps=[
             Step(
-                name=each.name,
-                started=each.started,
-                ended=each.ended,
-                status=each.status,
-                detail=f"{each.calls} call(s)",
+                name=step.name,
+                started=step.started,
+                ended=step.ended,
+                status=step.status,
+                detail=f"{step.calls} call(s)",
             )
-            for each in steps
+            for step in steps
         ],
         controller=controller_figures(
             execution.document if execution else None, findings.loss_table if execution else None

@@ -47,7 +47,9 @@ class NameWatch:
 
     def first_led_to(self, target: str, after: float) -> float | None:
         """When, after a time, the name was first seen to lead to a target; seconds since 1970, or None."""
-        return next((each.at for each in list(self._changes) if each.target == target and each.at >= after), None)
+        return next(
+            (change.at for change in list(self._changes) if change.target == target and change.at >= after), None
+        )
 
     def _watch(self) -> None:
         while not self._over.wait(self._interval_s):

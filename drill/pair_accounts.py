@@ -55,8 +55,8 @@ def accounts(
             account=counted(pair.written, pair.read, log),
             stored_out_of_order=None if log is None else _stored_out_of_order(log),
             writer_errors=Counter(failed.error.split(" ")[0] for failed in pair.written.failed)
-            + _told(pair.written.notices),
-            reader_errors=_told(pair.read.notices),
+            + _error_counts(pair.written.notices),
+            reader_errors=_error_counts(pair.read.notices),
         )
 
     written = ProducerLog(
@@ -88,5 +88,5 @@ def _stored_out_of_order(log: ClusterLog) -> int:
     return sum(map(out_of_order, numbers.values()))
 
 
-def _told(notices: Iterable[Notice]) -> Counter[str]:
+def _error_counts(notices: Iterable[Notice]) -> Counter[str]:
     return Counter(notice.detail.split(" ")[0] for notice in notices if notice.kind in {"error", "fatal"})

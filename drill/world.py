@@ -146,7 +146,7 @@ class World:
         deploy_plan(self.aws, self.plan, self.settings.controllers)
         deploy_health_checks(self.aws, self.settings.host.listen, self._balancer_ports)
         other_eyes = self.resource("WatchSite", stacks.SIGNALS)
-        names = "&".join(f"function={each}" for each in (*map(self.resource, ON_THE_WAY), other_eyes))
+        names = "&".join(f"function={name}" for name in (*map(self.resource, ON_THE_WAY), other_eyes))
         self._post(f"/drill/warm?{names}")
         if self.settings.watch:
             self._post("/drill/schedules/start")

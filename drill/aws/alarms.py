@@ -163,7 +163,7 @@ class AlarmEvaluator:
         update(_reason(shown, rule, state), json.dumps(_reason_data(alarm, shown, now), separators=(",", ":")), state)
 
     def _point(self, alarm: Alarm, start: float, end: float) -> Value:
-        dimensions = {str(each.name): str(each.value) for each in alarm.dimensions}
+        dimensions = {str(dimension.name): str(dimension.value) for dimension in alarm.dimensions}
         values = [
             value
             for _, value in self._store.values(
@@ -211,7 +211,7 @@ def _configuration(alarm: Alarm) -> dict[str, Any]:
     metric = {
         "namespace": alarm.namespace,
         "name": alarm.metric_name,
-        "dimensions": {each.name: each.value for each in alarm.dimensions},
+        "dimensions": {dimension.name: dimension.value for dimension in alarm.dimensions},
     }
     stat = {"metric": metric, "period": int(alarm.period), "stat": alarm.statistic}
     metric_id = str(uuid.uuid5(uuid.NAMESPACE_URL, alarm.alarm_arn))

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drill.network.listeners import listen_on_each, port_of
+from drill.network.listeners import listen_on_all, port_of
 from drill.ports import LOOPBACK, Host
 from drill.process import announce, configuration, exit_with_parent
 
@@ -78,7 +78,7 @@ def main() -> None:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     # Listening from here on: between asking for a free port and using it, another process could take it.
-    listeners = listen_on_each((LOOPBACK, config.host.listen), config.port)
+    listeners = listen_on_all((LOOPBACK, config.host.listen), config.port)
     _prepare_environment(config, port_of(listeners[0]))
     # moto reads its settings from the environment when it is imported, so nothing of it is imported before this point.
     from drill.aws.machine import Machine

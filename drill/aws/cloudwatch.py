@@ -28,7 +28,7 @@ def feed(sink: MetricSink) -> None:
     def put_metric_data(self: Any, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         put(self, namespace, metric_data)
         for datum in metric_data:
-            dimensions = {each["Name"]: each["Value"] for each in datum.get("Dimensions") or []}
+            dimensions = {dimension["Name"]: dimension["Value"] for dimension in datum.get("Dimensions") or []}
             for value in _values(datum):
                 sink(
                     MetricDatum(

@@ -55,11 +55,11 @@ def _inner_machines(state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]
 
 def _jsonata_problems(node: Any) -> Iterator[tuple[str, str]]:
     if isinstance(node, dict):
-        for each in node.values():
-            yield from _jsonata_problems(each)
+        for child in node.values():
+            yield from _jsonata_problems(child)
     elif isinstance(node, list):
-        for each in node:
-            yield from _jsonata_problems(each)
+        for child in node:
+            yield from _jsonata_problems(child)
     elif isinstance(node, str) and node.startswith("{%") and node.endswith("%}"):
         expression = node[2:-2].strip()
         try:

@@ -270,10 +270,10 @@ class EcsBridge:
             return
         registration: dict[str, Any] = {"targets": fleet.targets}
         if target_groups(fleet.service):
-            sharing = {each.service.name: each for each in self._fleets.values() if each.balancer == admin}
-            owners = {group: name for name, each in sharing.items() for group in target_groups(each.service)}
+            sharing = {other.service.name: other for other in self._fleets.values() if other.balancer == admin}
+            owners = {group: name for name, other in sharing.items() for group in target_groups(other.service)}
             registration = {
-                "groups": {name: each.targets for name, each in sharing.items()},
+                "groups": {name: other.targets for name, other in sharing.items()},
                 "leads_to": leads_to(self._account, fleet.region, owners),
             }
         if registration != self._registered.get(admin):
@@ -304,18 +304,18 @@ class EcsBridge:
     def _tell(self, service: Service, fleet: Fleet) -> None:
         """Counts and deployments, as DescribeServices gives them."""
         self._redeploy(service)
-        running = [each.definition for each in fleet.tasks if each.child is not None]
+        running = [task.definition for task in fleet.tasks if task.child is not None]
         service.running_count = len(running)
         service.pending_count = len(fleet.tasks) - len(running)
         deployments: list[dict[str, Any]] = service.deployments
         for deployment in list(deployments):
             definition = deployment["taskDefinition"]
             deployment["runningCount"] = running.count(definition)
-            deployment["pendingCount"] = sum(each.definition == definition for each in fleet.tasks) - running.count(
+            deployment["pendingCount"] = sum(task.definition == definition for task in fleet.tasks) - running.count(
                 definition
             )
             deployment["desiredCount"] = service.desired_count if deployment["status"] == "PRIMARY" else 0
-            if deployment["status"] != "PRIMARY" and not any(each.definition == definition for each in fleet.tasks):
+            if deployment["status"] != "PRIMARY" and not any(task.definition == definition for task in fleet.tasks):
                 deployments.remove(deployment)
         primary = deployments[0]
         complete = len(deployments) == 1 and primary["runningCount"] >= service.desired_count
@@ -327,7 +327,7 @@ def _surplus(service: Service, of_now: list[Running], of_before: list[Running]) 
     scaled_in = of_now[service.desired_count :]
     settings = getattr(service, "deployment_configuration", None) or {}
     keep = -(-service.desired_count * int(settings.get("minimumHealthyPercent", 100)) // 100)
-    ready = sum(each.child is not None for each in of_now)
+    ready = sum(task.child is not None for task in of_now)
     may_go = len(of_before) if keep == 0 else max(0, len(of_before) + ready - keep)
     return scaled_in + of_before[: min(may_go, len(of_before))]
 

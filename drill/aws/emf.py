@@ -50,4 +50,4 @@ def _dimension_sets(directive: dict[str, Any], document: dict[str, Any]) -> Iter
 
 def _numbers(value: object) -> list[float]:
     values = value if isinstance(value, list) else [value]
-    return [float(each) for each in values if isinstance(each, int | float) and not isinstance(each, bool)]
+    return [float(number) for number in values if isinstance(number, int | float) and not isinstance(number, bool)]

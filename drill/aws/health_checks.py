@@ -106,7 +106,7 @@ class HealthChecks:
                 )
 
     def _described(self) -> dict[str, Any]:
-        return {each.id: each for region in route53_backends[self._account].values() for each in _all(region)}
+        return {check.id: check for region in route53_backends[self._account].values() for check in _all(region)}
 
     def _says(self, identity: str, described: dict[str, Any]) -> bool:
         """A check that no checker looked at yet is healthy, or if it is inverted, not."""

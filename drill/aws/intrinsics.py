@@ -81,8 +81,8 @@ class Intrinsics:
             "Fn::FindInMap": self._find_in_map,
             "Fn::Equals": lambda value: str(self.resolve(value[0])) == str(self.resolve(value[1])),
             "Fn::Not": lambda value: not self.resolve(value[0]),
-            "Fn::And": lambda value: all(self.resolve(each) for each in value),
-            "Fn::Or": lambda value: any(self.resolve(each) for each in value),
+            "Fn::And": lambda value: all(self.resolve(condition) for condition in value),
+            "Fn::Or": lambda value: any(self.resolve(condition) for condition in value),
         }
 
     def resolve(self, node: Any) -> Any:
@@ -92,7 +92,7 @@ class Intrinsics:
             TemplateError: for a function or a name that there is not.
         """
         if isinstance(node, list):
-            return [value for each in node if (value := self.resolve(each)) is not NO_VALUE]
+            return [value for item in node if (value := self.resolve(item)) is not NO_VALUE]
         if not isinstance(node, dict):
             return node
         if len(node) == 1:
@@ -101,7 +101,7 @@ class Intrinsics:
                 return self._functions[name](argument)
             if name.startswith("Fn::"):
                 raise TemplateError(f"the drill does not know {name}")
-        return {name: value for name, each in node.items() if (value := self.resolve(each)) is not NO_VALUE}
+        return {name: value for name, inner in node.items() if (value := self.resolve(inner)) is not NO_VALUE}
 
     def condition(self, name: str) -> bool:
         """Whether a named condition holds."""
@@ -137,10 +137,10 @@ class Intrinsics:
         return self.resolve(then if self.condition(name) else otherwise)
 
     def _join(self, separator: str, parts: Any) -> str:
-        return separator.join(str(each) for each in self.resolve(parts))
+        return separator.join(str(part) for part in self.resolve(parts))
 
     def _find_in_map(self, value: Any) -> Any:
-        names = [self.resolve(each) for each in value[:3]]
+        names = [self.resolve(part) for part in value[:3]]
         entry: Any = self._mappings
         for name in names:
             if name not in entry:
@@ -174,7 +174,7 @@ def _parameter(name: str, description: Mapping[str, Any], value: Any) -> Any:
     if pattern and not re.search(pattern, str(value)):
         raise TemplateError(f"parameter {name} is {value!r}, which does not match {pattern}")
     allowed = description.get("AllowedValues")
-    if allowed and str(value) not in [str(each) for each in allowed]:
+    if allowed and str(value) not in [str(choice) for choice in allowed]:
         raise TemplateError(f"parameter {name} is {value!r}, which is none of {allowed}")
     if kind == "Number":
         return float(value) if "." in str(value) else int(value)

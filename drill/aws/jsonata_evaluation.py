@@ -142,9 +142,9 @@ def _field(env: Environment) -> str:
 def _bound(value: Any) -> Any:
     """A value as JSONata sees it: a copy, with times as text."""
     if isinstance(value, dict):
-        return {name: _bound(each) for name, each in value.items()}
+        return {name: _bound(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_bound(each) for each in value]
+        return [_bound(item) for item in value]
     if isinstance(value, datetime.datetime):
         return value.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return value

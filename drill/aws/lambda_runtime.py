@@ -252,7 +252,7 @@ class LambdaRuntime:
             raise UnknownFunction(name_or_arn) from None
 
     def invocations(self) -> list[dict[str, Any]]:
-        return [asdict(each) for each in list(self._invocations)]
+        return [asdict(invocation) for invocation in list(self._invocations)]
 
     def invoke(self, name_or_arn: str, event: bytes, request_id: str | None = None) -> Invoked:
         """Invoke a function and wait for it.
@@ -291,7 +291,9 @@ class LambdaRuntime:
     def warm(self, names: Collection[str] = ()) -> None:
         """Start a worker for each of these functions (none named: for all) that has none idle, two at a time."""
         with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(self._warm, [each for each in self.functions() if not names or each.name in names]))
+            list(
+                pool.map(self._warm, [function for function in self.functions() if not names or function.name in names])
+            )
 
     def close(self) -> None:
         with self._lock:

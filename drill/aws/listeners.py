@@ -11,7 +11,7 @@ from moto.ecs.models import Service
 def target_groups(service: Service) -> list[str]:
     """The ARNs of the target groups that a service registers its tasks with."""
     balancers: list[dict[str, Any]] = service.load_balancers or []
-    return [each["targetGroupArn"] for each in balancers if "targetGroupArn" in each]
+    return [balancer["targetGroupArn"] for balancer in balancers if "targetGroupArn" in balancer]
 
 
 def leads_to(account: str, region: str, owners: Mapping[str, str]) -> list[str | None]:

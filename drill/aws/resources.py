@@ -112,7 +112,7 @@ def rule(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
         Name=name, EventBusName=bus, **pattern, **{key: properties[key] for key in names if key in properties}
     )["RuleArn"]
     if properties.get("Targets"):
-        events.put_targets(Rule=name, EventBusName=bus, Targets=[_target(each) for each in properties["Targets"]])
+        events.put_targets(Rule=name, EventBusName=bus, Targets=[_target(target) for target in properties["Targets"]])
     return Resource("AWS::Events::Rule", name, {"Arn": arn})
 
 

@@ -51,7 +51,7 @@ def function(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resou
             region=stack.region,
             handler=properties["Handler"],
             code=code,
-            layers=tuple(entry for each in properties.get("Layers", []) for entry in stack.layers[each]),
+            layers=tuple(entry for layer in properties.get("Layers", []) for entry in stack.layers[layer]),
             environment={key: str(value) for key, value in variables.items()},
             timeout_s=float(properties.get("Timeout", 3)),
             memory_mb=int(properties.get("MemorySize", 128)),

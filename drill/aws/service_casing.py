@@ -72,12 +72,12 @@ def _to_boto(value: Any, shape: Any) -> Any:
         return value
     if shape.type_name == "structure" and isinstance(value, dict):
         names = {name.lower(): name for name in shape.members}
-        own = {names.get(name.lower(), name): each for name, each in value.items()}
-        return {name: _to_boto(each, shape.members.get(name)) for name, each in own.items()}
+        own = {names.get(name.lower(), name): item for name, item in value.items()}
+        return {name: _to_boto(item, shape.members.get(name)) for name, item in own.items()}
     if shape.type_name == "list" and isinstance(value, list):
-        return [_to_boto(each, shape.member) for each in value]
+        return [_to_boto(item, shape.member) for item in value]
     if shape.type_name == "map" and isinstance(value, dict):
-        return {name: _to_boto(each, shape.value) for name, each in value.items()}
+        return {name: _to_boto(item, shape.value) for name, item in value.items()}
     return value
 
 
@@ -87,11 +87,11 @@ def _from_boto(value: Any, shape: Any) -> Any:
     if shape is None:
         return value
     if shape.type_name == "structure" and isinstance(value, dict):
-        return {_pascal(name): _from_boto(each, shape.members.get(name)) for name, each in value.items()}
+        return {_pascal(name): _from_boto(item, shape.members.get(name)) for name, item in value.items()}
     if shape.type_name == "list" and isinstance(value, list):
-        return [_from_boto(each, shape.member) for each in value]
+        return [_from_boto(item, shape.member) for item in value]
     if shape.type_name == "map" and isinstance(value, dict):
-        return {name: _from_boto(each, shape.value) for name, each in value.items()}
+        return {name: _from_boto(item, shape.value) for name, item in value.items()}
     return value
 
 

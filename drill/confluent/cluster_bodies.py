@@ -32,7 +32,7 @@ def cluster(shape: Shape) -> Body:
 
 def topics(shape: Shape, listed: Iterable[Topic]) -> Body:
     """listKafkaTopics"""
-    return shape.collection("KafkaTopicList", "topics", [topic(shape, each) for each in listed])
+    return shape.collection("KafkaTopicList", "topics", [topic(shape, row) for row in listed])
 
 
 def topic(shape: Shape, described: Topic) -> Body:
@@ -78,7 +78,7 @@ def _topic_config(shape: Shape, name: str, changed: Mapping[str, str], config: s
 
 def groups(shape: Shape, listed: Iterable[Group]) -> Body:
     """listKafkaConsumerGroups"""
-    return shape.collection("KafkaConsumerGroupList", "consumer-groups", [_group(shape, each) for each in listed])
+    return shape.collection("KafkaConsumerGroupList", "consumer-groups", [_group(shape, row) for row in listed])
 
 
 def _group(shape: Shape, group: Group) -> Body:
@@ -127,12 +127,12 @@ def _group_lag(shape: Shape, group: str, lag: GroupLag) -> Body:
 
 def acls(shape: Shape, listed: Iterable[Acl]) -> Body:
     """getKafkaAcls"""
-    return shape.collection("KafkaAclList", "acls", [_acl(shape, each) for each in listed])
+    return shape.collection("KafkaAclList", "acls", [_acl(shape, row) for row in listed])
 
 
 def deleted_acls(shape: Shape, deleted: Iterable[Acl]) -> Body:
     """deleteKafkaAcls: the rows alone, without a frame."""
-    return {"data": [_acl(shape, each) for each in deleted]}
+    return {"data": [_acl(shape, row) for row in deleted]}
 
 
 def _acl(shape: Shape, acl: Acl) -> Body:

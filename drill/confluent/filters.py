@@ -48,12 +48,12 @@ def _name_filter(row: dict[str, Any]) -> NameFilter:
 
 def selected(filters: Sequence[NameFilter], names: Iterable[str]) -> tuple[str, ...]:
     """The names that are included and not excluded, in their order."""
-    included = [each for each in filters if each.include]
-    excluded = [each for each in filters if not each.include]
+    included = [rule for rule in filters if rule.include]
+    excluded = [rule for rule in filters if not rule.include]
     return tuple(
         name
         for name in names
-        if any(each.selects(name) for each in included) and not any(each.selects(name) for each in excluded)
+        if any(rule.selects(name) for rule in included) and not any(rule.selects(name) for rule in excluded)
     )
 
 
@@ -86,6 +86,6 @@ def synced_acls(local: frozenset[Acl], source: Iterable[Acl], filters: Sequence[
     """
 
     def inside(acl: Acl) -> bool:
-        return any(each.selects(acl) for each in filters)
+        return any(rule.selects(acl) for rule in filters)
 
     return frozenset(acl for acl in local if not inside(acl)) | frozenset(filter(inside, source))

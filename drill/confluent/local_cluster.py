@@ -145,7 +145,7 @@ class LocalCluster:
         admin, ends_by_topic = self._brokers(), dict[str, list[int]]()
         on_wire: list[Topic] = []
         names = set(topics)
-        for topic in (each for each in self.topics() if each.name in names):
+        for topic in (present for present in self.topics() if present.name in names):
             if not self.is_made_up(topic.name):
                 on_wire.append(topic)
             elif topic.log_ends:

@@ -66,7 +66,11 @@ class Scene:
             list(pool.map(self._watch, eyes))
 
         def judged(judge: str) -> bool:
-            mine = [each for each in self._report("invocations") if each["function"] == judge and each["start"] > since]
+            mine = [
+                invocation
+                for invocation in self._report("invocations")
+                if invocation["function"] == judge and invocation["start"] > since
+            ]
             return len(mine) >= len(eyes)
 
         judges = [self.world.resource("Judge", stack) for stack in self._controllers.values()]
@@ -178,7 +182,9 @@ class Scene:
 
     def _runs(self) -> dict[str, str]:
         """Every execution that a state machine started, with its outcome, by region and name."""
-        claimed = {f"{each.controller}/{each.name}": each.status for each in self._account.executions()}
+        claimed = {
+            f"{execution.controller}/{execution.name}": execution.status for execution in self._account.executions()
+        }
         runs_by_key = {}
         for region, stack in self._controllers.items():
             with suppress(*GONE):
@@ -194,7 +200,9 @@ class Scene:
         return {run: outcome for run, outcome in self._runs().items() if run not in self._before}
 
     def _steps(self, name: str) -> set[str]:
-        return {step.name for each in self._account.executions() if each.name == name for step in each.steps}
+        return {
+            step.name for execution in self._account.executions() if execution.name == name for step in execution.steps
+        }
 
     def _holder(self) -> str | None:
         return next((item.get("holder") for item in self._account.items("state")), None)

@@ -47,8 +47,8 @@ class RoutingControls:
                 return self._get(command["RoutingControlArn"])
             case "UpdateRoutingControlStates":
                 changes = {
-                    each["RoutingControlArn"]: each["RoutingControlState"]
-                    for each in command["UpdateRoutingControlStateEntries"]
+                    entry["RoutingControlArn"]: entry["RoutingControlState"]
+                    for entry in command["UpdateRoutingControlStateEntries"]
                 }
                 return self._update(changes, command.get("SafetyRulesToOverride", []))
         return _error(400, "ValidationException", "no such operation")

@@ -96,16 +96,16 @@ class TrafficManagerStandIn:
         if refusal := self._refusal(request):
             return refusal
         path = f"{request.path_params['kind']}/{request.path_params['endpoint']}".lower()
-        matching = [each for each in self.endpoints if _path_of(each) == path]
+        matching = [endpoint for endpoint in self.endpoints if _path_of(endpoint) == path]
         if not matching:
             return _error(404, "NotFound", f"The endpoint {path} does not exist.")
         changed = {**matching[0], "properties": matching[0]["properties"] | (await request.json())["properties"]}
-        others = {each["properties"]["priority"] for each in self.endpoints if each is not matching[0]}
+        others = {endpoint["properties"]["priority"] for endpoint in self.endpoints if endpoint is not matching[0]}
         if changed["properties"]["priority"] in others or not 1 <= changed["properties"]["priority"] <= 1000:
             return _error(400, "BadRequest", "The priority is used by another endpoint of the profile, or is none.")
         fails, self.fails = self.fails, False
         if not fails:
-            self.endpoints = [changed if each is matching[0] else each for each in self.endpoints]
+            self.endpoints = [changed if endpoint is matching[0] else endpoint for endpoint in self.endpoints]
         if not self.operation_s:
             return JSONResponse(changed)
         operation = str(uuid4())
@@ -135,9 +135,9 @@ class TrafficManagerStandIn:
     async def _records(self, request: Request) -> Response:
         if all(time.monotonic() >= at for at in self._operations.values()):
             self._served = self.endpoints
-        enabled = [each for each in self._served if each["properties"]["endpointStatus"] == "Enabled"]
-        leading = sorted(enabled, key=lambda each: int(each["properties"]["priority"]))[:1]
-        targets = [each["properties"]["target"] for each in leading]
+        enabled = [endpoint for endpoint in self._served if endpoint["properties"]["endpointStatus"] == "Enabled"]
+        leading = sorted(enabled, key=lambda endpoint: int(endpoint["properties"]["priority"]))[:1]
+        targets = [endpoint["properties"]["target"] for endpoint in leading]
         return JSONResponse([_cname(self.hostname, [self.fqdn]), _cname(self.fqdn, targets)])
 
     def _shown(self) -> Document:
@@ -173,7 +173,7 @@ def _path_of(endpoint: Document) -> str:
 
 
 def _cname(name: str, targets: list[str]) -> Document:
-    return {"Name": name, "Type": "CNAME", "TTL": 1, "ResourceRecords": [{"Value": each} for each in targets]}
+    return {"Name": name, "Type": "CNAME", "TTL": 1, "ResourceRecords": [{"Value": target} for target in targets]}
 
 
 def _error(status: int, code: str, message: str) -> Response:

@@ -102,12 +102,12 @@ class CloudDnsStandIn:
     async def _test_permissions(self, request: Request) -> Response:
         permissions = (await request.json())["permissions"]
         return self._refusal(request) or JSONResponse(
-            {"permissions": [each for each in permissions if each not in self.lacking]}
+            {"permissions": [permission for permission in permissions if permission not in self.lacking]}
         )
 
     async def _list(self, request: Request) -> Response:
         name, kind = request.query_params.get("name"), request.query_params.get("type")
-        matching = [each for each in self.rrsets if (name, kind) == (each["name"], each["type"])]
+        matching = [rrset for rrset in self.rrsets if (name, kind) == (rrset["name"], rrset["type"])]
         return self._refusal(request) or JSONResponse(
             {"kind": "dns#resourceRecordSetsListResponse", "rrsets": matching}
         )
@@ -118,12 +118,12 @@ class CloudDnsStandIn:
         body = await request.json()
         rrsets = list(self.rrsets)
         for number, deletion in enumerate(body.get("deletions", ())):
-            same = [each for each in rrsets if _compared(each) == _compared(deletion)]
+            same = [rrset for rrset in rrsets if _compared(rrset) == _compared(deletion)]
             if not same:
                 return _error(412, f"Precondition not met for 'entity.change.deletions[{number}]'")
             rrsets.remove(same[0])
         for number, addition in enumerate(body.get("additions", ())):
-            if any((each["name"], each["type"]) == (addition["name"], addition["type"]) for each in rrsets):
+            if any((rrset["name"], rrset["type"]) == (addition["name"], addition["type"]) for rrset in rrsets):
                 return _error(
                     409, f"The resource 'entity.change.additions[{number}]' named '{addition['name']}' exists"
                 )
@@ -148,12 +148,12 @@ class CloudDnsStandIn:
         return JSONResponse(
             [
                 {
-                    "Name": each["name"],
-                    "Type": each["type"],
-                    "TTL": each["ttl"],
-                    "ResourceRecords": [{"Value": value} for value in each["rrdatas"]],
+                    "Name": rrset["name"],
+                    "Type": rrset["type"],
+                    "TTL": rrset["ttl"],
+                    "ResourceRecords": [{"Value": value} for value in rrset["rrdatas"]],
                 }
-                for each in self._served
+                for rrset in self._served
             ]
         )
 

@@ -40,7 +40,7 @@ class CfkFleets:
     def deploy(self, plan: Document, balancers: Mapping[str, str]) -> None:
         with ThreadPoolExecutor(max_workers=len(balancers)) as pool:
             started = {site: pool.submit(self._start, plan, site, admin) for site, admin in balancers.items()}
-        self._clusters = {site: each.result() for site, each in started.items()}
+        self._clusters = {site: cluster.result() for site, cluster in started.items()}
         for site, cluster in self._clusters.items():
             plan["sites"][site]["fleets"][0]["eks"] |= {
                 name: cluster.ready[name] for name in ("endpoint", "certificate_authority")

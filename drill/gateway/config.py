@@ -112,7 +112,7 @@ class KafkaCluster:
 
     def node_ids(self) -> list[int]:
         """Every node id of the ranges, in order."""
-        return sorted({node for each in self.node_id_ranges for node in range(each.start, each.end + 1)})
+        return sorted({node for span in self.node_id_ranges for node in range(span.start, span.end + 1)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,8 +312,8 @@ class Gateway:
         if self.config_id is not None and not _CONFIG_ID.fullmatch(self.config_id):
             raise ValueError(f"configId {self.config_id!r} must match {_CONFIG_ID.pattern}")
         for kind, names in (
-            ("streaming domain", [each.name for each in self.streaming_domains]),
-            ("route", [each.name for each in self.routes]),
+            ("streaming domain", [domain.name for domain in self.streaming_domains]),
+            ("route", [route.name for route in self.routes]),
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"more than one {kind} is called {', '.join(twice)}")

@@ -34,37 +34,37 @@ class _Exposition:
         yield from self._by_node("client_to_proxy_errors_total", "counter", lambda route: route.counts.refused)
         yield from self._by_node("proxy_to_server_errors_total", "counter", lambda route: route.counts.unreached)
         yield "# TYPE kroxylicious_client_to_proxy_disconnects_total counter"
-        for each in self.routes:
-            for cause, count in sorted(each.route.counts.disconnects.items()):
-                yield self._sample("client_to_proxy_disconnects_total", count, virtual_cluster=each.name, cause=cause)
+        for route in self.routes:
+            for cause, count in sorted(route.route.counts.disconnects.items()):
+                yield self._sample("client_to_proxy_disconnects_total", count, virtual_cluster=route.name, cause=cause)
         yield "# TYPE kroxylicious_virtual_cluster_state gauge"
-        for each in self.routes:
+        for route in self.routes:
             for state in STATES:
-                is_it = int(each.state == state)
-                yield self._sample("virtual_cluster_state", is_it, virtual_cluster=each.name, state=state)
+                is_it = int(route.state == state)
+                yield self._sample("virtual_cluster_state", is_it, virtual_cluster=route.name, state=state)
         yield "# TYPE kroxylicious_virtual_cluster_transitions_total counter"
-        for each in self.routes:
-            for (before, after), count in sorted(each.transitions.items()):
-                labels = {"virtual_cluster": each.name, "from": before, "to": after}
+        for route in self.routes:
+            for (before, after), count in sorted(route.transitions.items()):
+                labels = {"virtual_cluster": route.name, "from": before, "to": after}
                 yield self._sample("virtual_cluster_transitions_total", count, **labels)
         yield "# TYPE kroxylicious_reconfigure_total counter"
         for outcome, count in sorted(reconfigured.items()):
             yield self._sample("reconfigure_total", count, outcome=outcome)
-        if swaps := [each.swaps for each in self.routes if each.swaps_credentials]:
-            yield from self._swapped("client_auth_total", sum((each.clients for each in swaps), Counter()))
-            yield from self._swapped("cluster_auth_total", sum((each.cluster for each in swaps), Counter()))
+        if swaps := [route.swaps for route in self.routes if route.swaps_credentials]:
+            yield from self._swapped("client_auth_total", sum((swap.clients for swap in swaps), Counter()))
+            yield from self._swapped("cluster_auth_total", sum((swap.cluster for swap in swaps), Counter()))
             name = "gateway_authswap_secret_store_latency_seconds"
             yield f"# TYPE {name} summary"
-            yield self._line(f"{name}_count", sum(each.lookups for each in swaps), {})
-            yield self._line(f"{name}_sum", sum(each.lookup_seconds for each in swaps), {})
+            yield self._line(f"{name}_count", sum(swap.lookups for swap in swaps), {})
+            yield self._line(f"{name}_sum", sum(swap.lookup_seconds for swap in swaps), {})
 
     def _by_node(self, name: str, kind: str, counted: ByNode) -> Iterator[str]:
         yield f"# TYPE kroxylicious_{name} {kind}"
-        for each in self.routes:
-            counts = {None: 0} | counted(each.route)
+        for route in self.routes:
+            counts = {None: 0} | counted(route.route)
             for node, count in sorted(counts.items(), key=lambda item: -1 if item[0] is None else item[0]):
                 label = "bootstrap" if node is None else str(node)
-                yield self._sample(name, count, virtual_cluster=each.name, node_id=label)
+                yield self._sample(name, count, virtual_cluster=route.name, node_id=label)
 
     def _swapped(self, name: str, results: Counter[str]) -> Iterator[str]:
         yield f"# TYPE gateway_authswap_{name} counter"

@@ -92,7 +92,7 @@ class Served:
     @property
     def ports(self) -> list[int]:
         """The bootstrap's port, then one a node."""
-        return [port_of(each) for each in self._listeners]
+        return [port_of(listener) for listener in self._listeners]
 
     def start(self) -> None:
         """Take clients."""

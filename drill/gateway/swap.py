@@ -73,6 +73,6 @@ class Swap:
             return frame
         at = len(frame) - _INT64.size - (version >= sasl.FLEXIBLE)
         lifetime_ms = _INT64.unpack_from(frame, at)[0]
-        session_ms = min((each for each in (lifetime_ms, self._credentials.max_session_ms) if each), default=0)
+        session_ms = min((limit for limit in (lifetime_ms, self._credentials.max_session_ms) if limit), default=0)
         self._in_until = time.monotonic() + session_ms / 1000 if session_ms else float("inf")
         return b"".join((frame[:at], _INT64.pack(session_ms), frame[at + _INT64.size :]))

@@ -25,7 +25,7 @@ def with_apis(version: int, frame: Bytes, apis: Iterable[tuple[int, int, int]]) 
     if _refuses(frame):
         return frame
     flexible, count, begin = _entries(version, frame)
-    more = [_ENTRY.pack(*each) + b"\0" * flexible for each in apis]
+    more = [_ENTRY.pack(*entry) + b"\0" * flexible for entry in apis]
     count += len(more)
     length = as_varint(count + 1) if flexible else count.to_bytes(4, "big")
     return framed(b"".join((frame[4:_COUNT], length, *more, frame[begin:])))

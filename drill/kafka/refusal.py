@@ -57,7 +57,7 @@ def _parts(schema: Any, api_key: int, version: int, frame: Bytes, error: ErrorCo
                     error,
                     **_identity(topic, requested),
                     partition_responses=tuple(
-                        _filled(partition, error, index=each.index, base_offset=-1) for each in requested.partition_data
+                        _filled(partition, error, index=row.index, base_offset=-1) for row in requested.partition_data
                     ),
                 )
                 for requested in read_request(api_key, version, frame).topic_data
@@ -77,7 +77,7 @@ def _parts(schema: Any, api_key: int, version: int, frame: Bytes, error: ErrorCo
                     error,
                     **_identity(topic, requested),
                     partitions=tuple(
-                        _filled(partition, error, partition_index=each.partition_index) for each in requested.partitions
+                        _filled(partition, error, partition_index=row.partition_index) for row in requested.partitions
                     ),
                 )
                 for requested in read_request(api_key, version, frame).topics
@@ -126,5 +126,5 @@ def _item(schema: Any, name: str) -> Any:
     """The type of the items of an array."""
     array = typing.get_type_hints(schema)[name]
     if typing.get_origin(array) is not tuple:  # or null
-        array = next(each for each in typing.get_args(array) if typing.get_origin(each) is tuple)
+        array = next(kind for kind in typing.get_args(array) if typing.get_origin(kind) is tuple)
     return typing.get_args(array)[0]

@@ -147,7 +147,7 @@ class Operator:
         present = self._store.get("gateways", gateway["metadata"]["name"])
         status = present.setdefault("status", {"phase": "RUNNING", "conditions": []})
         for kind, (state, reason, message) in conditions.items():
-            condition = next((each for each in status["conditions"] if each["type"] == kind), None)
+            condition = next((row for row in status["conditions"] if row["type"] == kind), None)
             if condition is None:
                 status["conditions"].append(condition := {"type": kind, "status": "", "lastTransitionTime": ""})
             if condition["status"] != state:
@@ -203,8 +203,8 @@ def pod_template(gateway: Object, spec: Object) -> Object:
     routes = spec["routes"]
     nodes = {
         domain["name"]: sum(
-            each["end"] - each["start"] + 1
-            for each in domain["kafkaCluster"].get("nodeIdRanges", [{"start": 0, "end": 2}])
+            span["end"] - span["start"] + 1
+            for span in domain["kafkaCluster"].get("nodeIdRanges", [{"start": 0, "end": 2}])
         )
         for domain in spec["streamingDomains"]
     }

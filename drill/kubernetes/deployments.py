@@ -29,7 +29,7 @@ class Deployments:
         for deployment in self._store.find("deployments"):
             with self._store.lock:
                 self._reconcile(deployment)
-        names = {each["metadata"]["name"] for each in self._store.find("deployments")}
+        names = {deployment["metadata"]["name"] for deployment in self._store.find("deployments")}
         for pod in self._store.find("pods"):
             if pod["metadata"]["labels"].get("app.drill/deployment") not in names:
                 self._pods.terminate(pod["metadata"]["name"])

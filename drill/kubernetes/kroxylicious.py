@@ -40,7 +40,10 @@ class Kroxylicious:
                 for cluster in self._store.find("virtualkafkaclusters")
                 if cluster["spec"]["proxyRef"]["name"] == proxy["metadata"]["name"]
             ]
-            state = [each["metadata"]["generation"] for each in (proxy, *clusters, *self._store.find("kafkaservices"))]
+            state = [
+                resource["metadata"]["generation"]
+                for resource in (proxy, *clusters, *self._store.find("kafkaservices"))
+            ]
             generations, since = self._generations.get(proxy["metadata"]["name"], ([], 0.0))
             if state != generations:
                 self._generations[proxy["metadata"]["name"]] = state, time.monotonic() if generations else 0.0
@@ -49,17 +52,17 @@ class Kroxylicious:
                     self._reconcile(proxy, clusters)
 
     def _reconcile(self, proxy: Object, clusters: list[Object]) -> None:
-        services = {each["metadata"]["name"]: each for each in self._store.find("kafkaservices")}
-        resolved = [each for each in clusters if each["spec"]["targetKafkaServiceRef"]["name"] in services]
+        services = {service["metadata"]["name"]: service for service in self._store.find("kafkaservices")}
+        resolved = [cluster for cluster in clusters if cluster["spec"]["targetKafkaServiceRef"]["name"] in services]
         for cluster in clusters:
             self._tell(cluster, resolved=cluster in resolved)
         if len(resolved) < len(clusters):
             return
         name = proxy["metadata"]["name"]
         made_of = [
-            (each["metadata"]["uid"], each["metadata"]["generation"])
+            (resource["metadata"]["uid"], resource["metadata"]["generation"])
             for cluster in clusters
-            for each in (cluster, services[cluster["spec"]["targetKafkaServiceRef"]["name"]])
+            for resource in (cluster, services[cluster["spec"]["targetKafkaServiceRef"]["name"]])
         ]
         self._configure(name, {"gateway": _config(name, clusters, services)})
         template = _pod_template(name, clusters, hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12])
@@ -106,18 +109,18 @@ def _config(name: str, clusters: list[Object], services: dict[str, Object]) -> d
     """The proxy's configuration, in the words of the gateway stand-in."""
     domains = [
         {
-            "name": each,
+            "name": service,
             "type": "kafka",
             "kafkaCluster": {
-                "name": each,
-                "bootstrapServers": [{"id": "kafka", "endpoint": services[each]["spec"]["bootstrapServers"]}],
+                "name": service,
+                "bootstrapServers": [{"id": "kafka", "endpoint": services[service]["spec"]["bootstrapServers"]}],
                 "nodeIdRanges": [
                     {"name": f"{index}", "start": ids["start"], "end": ids["end"]}
-                    for index, ids in enumerate(services[each]["spec"].get("nodeIdRanges", [{"start": 0, "end": 2}]))
+                    for index, ids in enumerate(services[service]["spec"].get("nodeIdRanges", [{"start": 0, "end": 2}]))
                 ],
             },
         }
-        for each in sorted({cluster["spec"]["targetKafkaServiceRef"]["name"] for cluster in clusters})
+        for service in sorted({cluster["spec"]["targetKafkaServiceRef"]["name"] for cluster in clusters})
     ]
     routes = [
         {

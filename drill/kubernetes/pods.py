@@ -170,7 +170,7 @@ class Pods:
 
     def _spawn(self, name: str, file: Path, spec: dict[str, Any]) -> Child:
         (container,) = spec["containers"]
-        environment = {each["name"]: self._value(each) for each in container.get("env", [])}
+        environment = {variable["name"]: self._value(variable) for variable in container.get("env", [])}
         version = _VERSION.search(container["image"])
         config: dict[str, Any] = {
             "hot_reload": environment.get("GATEWAY_HOT_RELOAD") == "true",

@@ -73,9 +73,9 @@ class Store:
         """The objects that have these labels, by name."""
         with self.lock:
             return [
-                copy.deepcopy(each)
-                for (kind, _), each in sorted(self._objects.items())
-                if kind == resource and (labels or {}).items() <= each["metadata"].get("labels", {}).items()
+                copy.deepcopy(stored)
+                for (kind, _), stored in sorted(self._objects.items())
+                if kind == resource and (labels or {}).items() <= stored["metadata"].get("labels", {}).items()
             ]
 
     def update(self, resource: str, changed: Object, *, status: bool = False) -> Object:

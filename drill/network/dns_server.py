@@ -62,16 +62,19 @@ class Zone:
 
     def records(self, name: str) -> list[dict[str, Any]]:
         """The record sets of a name that are answered now, by their routing policy and its health checks."""
-        named = [each for each in self._answered if _plain(each["Name"]) == name]
-        by_weight = sorted((each for each in named if each.get("Weight")), key=lambda each: -int(each["Weight"]))
-        primary = [each for each in named if each.get("Failover") == "PRIMARY"]
-        secondary = [each for each in named if each.get("Failover") == "SECONDARY"]
-        simple = [each for each in named if "SetIdentifier" not in each]
+        named = [record_set for record_set in self._answered if _plain(record_set["Name"]) == name]
+        by_weight = sorted(
+            (record_set for record_set in named if record_set.get("Weight")),
+            key=lambda record_set: -int(record_set["Weight"]),
+        )
+        primary = [record_set for record_set in named if record_set.get("Failover") == "PRIMARY"]
+        secondary = [record_set for record_set in named if record_set.get("Failover") == "SECONDARY"]
+        simple = [record_set for record_set in named if "SetIdentifier" not in record_set]
         return simple + by_weight[:1] + (secondary if self._fails(primary) and not self._fails(secondary) else primary)
 
     def _fails(self, records: list[dict[str, Any]]) -> bool:
         """Whether there is none, or its health check says no."""
-        return not any(self._healthy.get(each.get("HealthCheckId", ""), True) for each in records)
+        return not any(self._healthy.get(record_set.get("HealthCheckId", ""), True) for record_set in records)
 
     def start(self) -> None:
         """Read once, then again and again."""
@@ -95,7 +98,7 @@ class Zone:
             self._records, self._changed_at = current, time.monotonic()
         if not self._answered or time.monotonic() - self._changed_at >= self._config.propagation_s:
             self._answered = self._records
-        self.origin = next((each["Name"] for each in current if each["Type"] == "SOA"), self.origin)
+        self.origin = next((record_set["Name"] for record_set in current if record_set["Type"] == "SOA"), self.origin)
 
     def _of_route53(self) -> list[dict[str, Any]]:
         answer: Any = self._route53.list_resource_record_sets(HostedZoneId=self._config.zone_id)
@@ -121,9 +124,9 @@ class Resolver(BaseResolver):  # type: ignore[misc]
         name = str(request.q.qname).lower().rstrip(".")
         kind = QTYPE[request.q.qtype]
         named = self._zone.records(name)
-        for each in named:
-            if each["Type"] in (kind, "CNAME") or kind == "ANY":
-                for records in self._leads_to(each):
+        for record_set in named:
+            if record_set["Type"] in (kind, "CNAME") or kind == "ANY":
+                for records in self._leads_to(record_set):
                     _answer(reply, request.q.qname, records)
         if not reply.rr:
             if not named:
@@ -137,7 +140,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]
         if "AliasTarget" not in records:
             return [records]
         targets = self._zone.records(_plain(records["AliasTarget"]["DNSName"]))
-        return [each for each in targets if each["Type"] == records["Type"]]
+        return [record_set for record_set in targets if record_set["Type"] == records["Type"]]
 
 
 def _answer(reply: DNSRecord, name: Any, records: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ def listen_on(count: int, host: str = LOOPBACK, first: int = 0) -> list[socket.s
     raise NoPortsFree(f"no {count} contiguous ports are free on {host}, in {TRIES} tries; end what holds so many")
 
 
-def listen_on_each(addresses: Iterable[str], port: int = 0) -> list[socket.socket]:
+def listen_on_all(addresses: Iterable[str], port: int = 0) -> list[socket.socket]:
     """A listening socket on each of these addresses, all on one port: this one, or any that is free on all if it is 0.
 
     Raises:
@@ -46,8 +46,8 @@ def listen_on_each(addresses: Iterable[str], port: int = 0) -> list[socket.socke
                 chosen = port_of(bound[0]) if bound else port
                 bound.append(socket.create_server((address, chosen), backlog=BACKLOG))
         except OSError:
-            for each in bound:
-                each.close()
+            for listener in bound:
+                listener.close()
         else:
             return bound
     raise NoPortsFree(f"no port is free on {' and '.join(different)}")
@@ -69,7 +69,7 @@ def _bound(count: int, host: str, first: int) -> list[socket.socket]:
             listener.listen(BACKLOG)
             listener.setblocking(False)
     except OSError as error:
-        for each in bound:
-            each.close()
+        for listener in bound:
+            listener.close()
         raise NoPortsFree(f"can't listen on {host}, ports {first} to {first + count - 1}: {error}") from None
     return bound

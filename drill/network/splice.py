@@ -155,8 +155,8 @@ class Splice:
 
     async def run(self) -> None:
         """Carry bytes until one end closes, then close the other."""
-        for each in self._sockets:
-            no_delay(each)
+        for side in self._sockets:
+            no_delay(side)
         self.requests.start()
         self.responses.start()
         try:
@@ -164,11 +164,11 @@ class Splice:
         finally:
             self.requests.stop()
             self.responses.stop()
-            for each in self._sockets:
-                if isinstance(each, ssl.SSLSocket):
+            for side in self._sockets:
+                if isinstance(side, ssl.SSLSocket):
                     with contextlib.suppress(OSError, ValueError):
-                        each.unwrap()  # tells the other side that this is no accident; its answer is not waited for
-                each.close()
+                        side.unwrap()  # tells the other side that this is no accident; its answer is not waited for
+                side.close()
 
 
 async def connect(address: Address) -> socket.socket:

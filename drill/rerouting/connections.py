@@ -26,26 +26,26 @@ class OpenConnections:
         host, _, port = bootstrap.rpartition(":")
         self._sockets = [socket.create_connection((host, int(port)), ANSWER_S) for _ in range(count)]
         self.ask()
-        for each in self._sockets:
-            if not each.recv(4096):
+        for connection in self._sockets:
+            if not connection.recv(4096):
                 raise ConnectionResetError(f"a connection to {bootstrap} was closed")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for each in self._sockets:
-            each.close()
+        for connection in self._sockets:
+            connection.close()
 
     def ask(self) -> None:
         """Send a request on each; whether it is answered is another matter."""
-        for each in self._sockets:
-            each.sendall(metadata_request(1))
+        for connection in self._sockets:
+            connection.sendall(metadata_request(1))
 
     def fate(self) -> str:
         """How many of them have ended, or do so soon."""
         deadline = time.monotonic() + ENDS_WITHIN_S
-        ended = sum(_ends(each, deadline) for each in self._sockets)
+        ended = sum(_ends(connection, deadline) for connection in self._sockets)
         return f"{ended} of {len(self._sockets)} stale connections ended"
 
 

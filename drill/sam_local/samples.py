@@ -103,7 +103,7 @@ def without_chance(answer: Any) -> Any:
     if isinstance(answer, dict):
         return {_CHANCE.sub("#", key): without_chance(value) for key, value in answer.items() if key != "stackTrace"}
     if isinstance(answer, list):
-        return [without_chance(each) for each in answer]
+        return [without_chance(item) for item in answer]
     if isinstance(answer, str):
         return _CHANCE.sub("#", answer)
     return "#" if isinstance(answer, int | float) and not isinstance(answer, bool) else answer

@@ -16,6 +16,24 @@ OTHER: Final = "failover-other"
 LEDGER: Final = "failover-ledger"
 SIGNALS: Final = "failover-signals"
 
+ON_THE_WAY: Final = (
+    "Judge",
+    "WatchSite",
+    "SampleLag",
+    "Claim",
+    "Assess",
+    "Fence",
+    "PromoteMirrors",
+    "CheckOffsets",
+    "CreateGroups",
+    "SwitchRoutes",
+    "FlipDns",
+    "Verify",
+    "Conclude",
+    "Announce",
+)
+"""The functions of a failover that asks nobody: what a deployed stack's schedules keep warm."""
+
 
 def with_plan(controllers: int) -> dict[str, str]:
     """The stacks that read the plan, with their regions."""

@@ -38,23 +38,6 @@ from drill.ports import HERE, Host, reserved_ports
 from drill.process import ROOT, Child, spawn
 
 PORTS = 1 + fixture_plan.BROKERS
-ON_THE_WAY = (
-    "Judge",
-    "WatchSite",
-    "SampleLag",
-    "Claim",
-    "Assess",
-    "Fence",
-    "PromoteMirrors",
-    "CheckOffsets",
-    "CreateGroups",
-    "SwitchRoutes",
-    "FlipDns",
-    "Verify",
-    "Conclude",
-    "Announce",
-)
-"""The functions of a failover that asks nobody: what a deployed stack's schedules keep warm."""
 SITES = (HOME, STANDBY)
 UP_TIMEOUT_S = 120.0
 
@@ -146,7 +129,7 @@ class World:
         deploy_plan(self.aws, self.plan, self.settings.controllers)
         deploy_health_checks(self.aws, self.settings.host.listen, self._balancer_ports)
         other_eyes = self.resource("WatchSite", stacks.SIGNALS)
-        names = "&".join(f"function={name}" for name in (*map(self.resource, ON_THE_WAY), other_eyes))
+        names = "&".join(f"function={name}" for name in (*map(self.resource, stacks.ON_THE_WAY), other_eyes))
         self._post(f"/drill/warm?{names}")
         if self.settings.watch:
             self._post("/drill/schedules/start")

@@ -215,8 +215,7 @@ class LambdaRuntime:
     """Every function, its pool of workers, and what was invoked. Safe to use from any thread."""
 
     def __init__(self, surroundings: Surroundings, metrics: MetricSink, *, concurrency: int = 2) -> None:
-        """`concurrency`: how many invocations of one function run at a time; further ones wait, as asynchronous ones do
-        on Lambda."""
+        """`concurrency`: how many invocations of one function run at a time; further ones wait, as on Lambda."""
         self._surroundings = surroundings
         self._metrics = metrics
         self._slots = defaultdict[str, threading.Semaphore](lambda: threading.Semaphore(concurrency))

@@ -40,8 +40,9 @@ sam-build: .venv/drill.done .venv-sam/done
 	PYTHON="$$PWD/.venv/bin/python" LAMBDA_MACHINE=$(if $(filter arm64 aarch64,$(MACHINE)),aarch64,x86_64) .venv-sam/bin/sam build \
 	  --no-cached --parameter-overrides Architecture=$(if $(filter arm64 aarch64,$(MACHINE)),arm64,x86_64)
 
+# All sections, or some: make bench SECTIONS="imports drills". Which there are: .venv/bin/python -m bench --list
 bench: .venv/test.done
-	.venv/bin/python -m bench
+	.venv/bin/python -m bench $(SECTIONS)
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with PYTHON=python3.12")'

@@ -1,11 +1,12 @@
-"""Run benchmarks, print a table, write `bench/results.json`: `python -m bench [NAME …]`.
+"""Run benchmarks, print a table, write `bench/results.json`: `python -m bench [SECTION …]`.
 
-The exit status is 1 if a limit is not kept, or a number could not be taken.
+`--list` says which sections there are. The exit status is 1 if a limit is not kept, or a number could not be taken.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
@@ -63,8 +64,12 @@ def main(
         list[str] | None, typer.Argument(help=f"Any of: {', '.join(BENCHMARKS)}. By default, all.")
     ] = None,
     out: Annotated[Path, typer.Option(help="The file for the results.")] = RESULTS,
+    list_sections: Annotated[bool, typer.Option("--list", help="List the sections, and measure nothing.")] = False,
 ) -> None:
     """Measure the project's numbers and hold them against their limits."""
+    if list_sections:
+        console.print(sections())
+        return
     if unknown := sorted(set(names or []) - BENCHMARKS.keys()):
         typer.echo(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", err=True)
         raise typer.Exit(2)
@@ -76,6 +81,15 @@ def main(
     out.write_text(json.dumps({result.name: result.as_json() for result in results}, indent=2) + "\n")
     if not all(result.ok for result in results):
         raise typer.Exit(1)
+
+
+def sections() -> Table:
+    """Every section, and what it measures."""
+    shown = Table("section", "what it measures", box=None)
+    for name, benchmark in BENCHMARKS.items():
+        about = (sys.modules[benchmark.__module__].__doc__ or "").partition("\n\n")[0]
+        shown.add_row(name, " ".join(about.split()))
+    return shown
 
 
 def measured(name: str, benchmark: Benchmark) -> list[Result]:

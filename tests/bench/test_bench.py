@@ -49,6 +49,12 @@ def test_results_are_written_and_a_broken_limit_fails(tmp_path: Path, monkeypatc
     }
 
 
+def test_every_section_says_what_it_measures() -> None:
+    rows = list(zip(*(column.cells for column in bench.sections().columns), strict=True))
+    assert [name for name, _ in rows] == list(bench.BENCHMARKS)
+    assert all(len(str(about)) > 20 for _, about in rows)
+
+
 def test_what_could_not_be_measured_is_not_ok_and_the_rest_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,9 +54,9 @@ def measure() -> list[Result]:
 
 
 def _of_kind(kind: str) -> Iterator[Result]:
-    with ExitStack() as scene:
-        endpoint = scene.enter_context(aws())
-        identity = scene.enter_context(served(web_identity_operations(), no_faults()))
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(aws())
+        identity = stack.enter_context(served(web_identity_operations(), no_faults()))
         environment = {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ENDPOINT_URL_STS": identity,
@@ -64,10 +64,10 @@ def _of_kind(kind: str) -> Iterator[Result]:
             "AWS_SECRET_ACCESS_KEY": "bench",
             "AWS_DEFAULT_REGION": fixture_plan.REGIONS[STANDBY],
         }
-        scene.enter_context(patch.dict(os.environ, environment))
+        stack.enter_context(patch.dict(os.environ, environment))
         client.cache_clear()
-        provider = scene.enter_context(_KINDS[kind](endpoint))
-        name, server = scene.enter_context(_answering(provider, endpoint))
+        provider = stack.enter_context(_KINDS[kind](endpoint))
+        name, server = stack.enter_context(_answering(provider, endpoint))
         rounds = [_round(kind, name, server, to) for to in (STANDBY, HOME) * (ROUNDS // 2)]
     added, propagation = zip(*rounds, strict=True)
     yield Result(name=f"names.{kind}.step", value=1000 * statistics.median(added), unit="ms", limit=LIMIT_MS)

@@ -19,8 +19,8 @@ from rich.table import Table
 
 from drill import fixture_plan
 from drill.decision.expected_outcomes import TABLE
-from drill.decision.scenario_world import SceneStuck
-from drill.decision.scenarios import STAGES, play
+from drill.decision.scenario_world import ScenarioStuck
+from drill.decision.scenarios import SETUPS, run_all
 from drill.loss import LossKind
 from drill.ports import HERE
 from drill.process import ROOT, ChildFailed
@@ -150,8 +150,8 @@ def decide(reports: Annotated[Path, typer.Option(help="where logs go")] = REPORT
     expected = {row.scenario: row.ending for row in TABLE}
     _hold_against(
         (name, expected[name], ending)
-        for number, stage in enumerate(STAGES.values())
-        for name, ending in play(stage, directory / str(number))
+        for number, setup in enumerate(SETUPS.values())
+        for name, ending in run_all(setup, directory / str(number))
     )
 
 
@@ -164,10 +164,10 @@ def reroute(
     directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-reroute").absolute()
     expected = {(row.scenario, row.fleet): row.ending for row in rerouting.TABLE}
     _hold_against(
-        (f"{name} ({stage.fleet})", expected[name, stage.fleet], ending)
-        for number, stage in enumerate(rerouting_scenarios.STAGES.values())
-        if fleet is None or stage.fleet == fleet.value
-        for name, ending in rerouting_scenarios.play(stage, directory / str(number))
+        (f"{name} ({setup.fleet})", expected[name, setup.fleet], ending)
+        for number, setup in enumerate(rerouting_scenarios.SETUPS.values())
+        if fleet is None or setup.fleet == fleet.value
+        for name, ending in rerouting_scenarios.run_all(setup, directory / str(number))
     )
 
 
@@ -180,7 +180,7 @@ def _hold_against(played: Iterable[tuple[str, Any, Any]]) -> NoReturn:
             wrong += ending != expected
             verdict = "as written" if ending == expected else f"not as written: {ending}"
             console.print(f"{name:<24} {verdict}", markup=False)
-    except (SceneStuck, WorldNotUp, ChildFailed) as error:
+    except (ScenarioStuck, WorldNotUp, ChildFailed) as error:
         console.print(f"the scenarios could not be played: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
     raise typer.Exit(1 if wrong else 0)

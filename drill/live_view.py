@@ -26,7 +26,7 @@ STEPS = (
 LEDGER_EVERY_S = 0.4
 
 
-class Stage:
+class LiveView:
     """Gathers what is going on, and shows it."""
 
     def __init__(self, scenario: str, view: View, traffic: LiveTraffic) -> None:

@@ -14,7 +14,7 @@ from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair
 from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount
-from drill.live_view import Stage
+from drill.live_view import LiveView
 from drill.loss import LossKind
 from drill.memory import PeakMemory
 from drill.milestones import Findings, run_of, words_of_loss
@@ -60,18 +60,18 @@ class Rehearsal:
         self._logs = settings.directory / "logs"
         self._pairs = [Pair(spec, self._logs) for spec in SPECS]
         headline = next(pair for pair in self._pairs if pair.spec is RECOMMENDED)
-        self._stage = Stage(scenario.name, view, headline.traffic)
+        self._live = LiveView(scenario.name, view, headline.traffic)
 
     def run(self) -> Report:
         """Rehearse, and report what was measured.
 
         Raises:
-            RehearsalFailed, ChildFailed, WorldNotUp: if the story did not get as far as the kill.
+            RehearsalFailed, ChildFailed, WorldNotUp: if it did not get as far as the kill.
         """
         started = time.time()
-        self._stage.show()
+        self._live.show()
         with PeakMemory() as memory, World(self._settings) as world, ExitStack() as clients:
-            self._stage.say(f"the world is up after {world.up_seconds:.1f} s")
+            self._live.say(f"the world is up after {world.up_seconds:.1f} s")
             watch = clients.enter_context(NameWatch(fixture_plan.HOSTNAME, world.nameserver))
             controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
             show = partial(self._show, world, controller, watch)
@@ -83,7 +83,7 @@ class Rehearsal:
             killed_at = self._lose(world)
             self._await_recovery(world, controller, show)
             self._go_on(self._scenario.traffic_after_s, "clients work on the standby", show)
-            self._stage.phase = "counting, record by record"
+            self._live.phase = "counting, record by record"
             show()
             self._end_clients()
             failover = controller.failover()
@@ -109,7 +109,7 @@ class Rehearsal:
     def _show(self, world: World, controller: ControllerAccount, watch: NameWatch) -> None:
         for pair in self._pairs:
             pair.traffic.read()
-        self._stage.show(world, controller, watch)
+        self._live.show(world, controller, watch)
 
     def _start_clients(self, world: World, show: Callable[[], None]) -> None:
         for pair in self._pairs:
@@ -121,7 +121,7 @@ class Rehearsal:
         self._until(all_read, FIRST_RECORDS_S, "clients begin", show)
         for pair in self._pairs:
             spec = pair.spec
-            self._stage.say(f"clients with {spec.settings} settings write and read {spec.rate:.0f} records a second")
+            self._live.say(f"clients with {spec.settings} settings write and read {spec.rate:.0f} records a second")
 
     def _end_clients(self) -> None:
         """Writers first; readers once they have nothing more to read."""
@@ -133,10 +133,10 @@ class Rehearsal:
 
     def _move_functions(self, world: World, clients: ExitStack) -> None:
         """Into containers, before anything is measured."""
-        self._stage.phase = "making containers of the functions"
-        self._stage.show(world)
+        self._live.phase = "making containers of the functions"
+        self._live.show(world)
         move(world, clients.enter_context(containers(world)))
-        self._stage.say(f"the functions run in containers of sam local, but for {' and '.join(STAY)}")
+        self._live.say(f"the functions run in containers of sam local, but for {' and '.join(STAY)}")
 
     def _walk_dry(self, world: World, show: Callable[[], None]) -> None:
         """Walk the failover dry, as the stack's schedule does every few minutes."""
@@ -154,41 +154,41 @@ class Rehearsal:
             return bool(execution["status"] == "SUCCEEDED")
 
         self._until(over, DRY_RUN_S * self._patience, "dry run of the failover", show)
-        self._stage.say("a dry run of the failover went through; nothing was changed")
+        self._live.say("a dry run of the failover went through; nothing was changed")
 
     def _lose(self, world: World) -> float:
         for service in self._scenario.without:
             world.lose_service(service)
-            self._stage.say(f"{service}'s API answers nobody any more")
+            self._live.say(f"{service}'s API answers nobody any more")
         killed_at = world.lose(HOME, self._loss)
         for pair in self._pairs:
             pair.traffic.killed_at = killed_at
-        self._stage.say(f"site {HOME} is lost: {self._loss.description}", killed_at)
+        self._live.say(f"site {HOME} is lost: {self._loss.description}", killed_at)
         return killed_at
 
     def _await_recovery(self, world: World, controller: ControllerAccount, show: Callable[[], None]) -> None:
         """Until the execution has ended and every client works on the standby, or the limit is reached."""
         limit_s = self._scenario.recovery_limit_s * self._patience
         deadline = time.time() + limit_s
-        killed_at = self._stage.killed_at or 0.0
+        killed_at = self._live.killed_at or 0.0
         while time.time() < deadline:
             for word in words_of_loss(world.events(), killed_at):
-                self._stage.say(f"{word.name}: {HOME} is lost", word.at)
+                self._live.say(f"{word.name}: {HOME} is lost", word.at)
             execution = controller.failover()
             over = execution is not None and execution.status != "running"
-            self._stage.phase = (
+            self._live.phase = (
                 "detecting the loss" if execution is None else "clients come back" if over else "failing over"
             )
             show()
             for pair in self._pairs:
                 if pair.traffic.has_resumed():
-                    self._stage.say(f"clients with {pair.spec.settings} settings work again")
+                    self._live.say(f"clients with {pair.spec.settings} settings work again")
             if execution is not None and over:
-                self._stage.say(f"{execution.name} {execution.status}")
+                self._live.say(f"{execution.name} {execution.status}")
                 if all(pair.traffic.has_resumed() for pair in self._pairs):
                     return
             time.sleep(FRAME_S)
-        self._stage.say(f"no recovery within {limit_s:.0f} s")
+        self._live.say(f"no recovery within {limit_s:.0f} s")
 
     def _await_consumption(self) -> None:
         """Until the readers have nothing more to read: no record for a second."""
@@ -212,14 +212,14 @@ class Rehearsal:
         )
 
     def _go_on(self, seconds: float, phase: str, show: Callable[[], None]) -> None:
-        self._stage.phase = phase
+        self._live.phase = phase
         until = time.time() + seconds
         while time.time() < until:
             show()
             time.sleep(FRAME_S)
 
     def _until(self, condition: Callable[[], bool], seconds: float, phase: str, show: Callable[[], None]) -> None:
-        self._stage.phase = phase
+        self._live.phase = phase
         deadline = time.time() + seconds
         while True:
             show()

@@ -1,4 +1,4 @@
 """Scenarios of the decision: who says what of which site, and what the controller makes of it.
 
-`expected_outcomes.py` is the table of them, with how each must end; `scenarios.py` plays them, without clients.
+`expected_outcomes.py` is the table of them, with how each must end; `scenarios.py` runs them, without clients.
 """

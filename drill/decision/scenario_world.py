@@ -1,4 +1,4 @@
-"""A scene: a world without clients, whose vantage points look when they are told to, and what can be seen of it."""
+"""A world without clients to run scenarios in: its vantage points look when told to; and what is seen of it."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ GONE: Final = (ConnectionClosedError, EndpointConnectionError)
 """How the AWS of a lost region answers."""
 
 
-class SceneStuck(AssertionError):
+class ScenarioStuck(AssertionError):
     """What had to come did not come in time."""
 
 
-class Scene:
-    """One world on which stories are played, one after the other."""
+class ScenarioRun:
+    """One world in which scenarios are run, one after the other."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -54,8 +54,8 @@ class Scene:
 
     # What happens.
 
-    def begins(self) -> None:
-        """A new story: what was started until now is not its doing, and it is about the site that is active now."""
+    def begin(self) -> None:
+        """A new scenario: what was started until now is not its doing, and it is about the site that is active now."""
         self._before = set(self._runs())
         self._judged_site = self._account.active_site() or HOME
 
@@ -78,7 +78,7 @@ class Scene:
 
     def alarm(self, name: str, value: str) -> None:
         """An alarm of the controller's region changes; back once the ledger knows."""
-        self.world.aws("cloudwatch").set_alarm_state(AlarmName=name, StateValue=value, StateReason="a story")
+        self.world.aws("cloudwatch").set_alarm_state(AlarmName=name, StateValue=value, StateReason="a scenario")
         says = {"ALARM": True}.get(value, False)
         signal_items = partial(self._account.items, f"signal#{HOME}#{name}#{HERE}")
         self.until(lambda: [item["says_lost"] for item in signal_items()] == [says], f"{name} in the ledger")
@@ -107,12 +107,12 @@ class Scene:
         self.until(self._new, "an execution")
         name = next(iter(self._new())).rpartition("/")[2]
         self.until(lambda: "request_approval" in self._steps(name), "the question")
-        payload = {"plan": PLAN, "execution": name, "answer": answer, "by": "Ada", "why": "a story"}
+        payload = {"plan": PLAN, "execution": name, "answer": answer, "by": "Ada", "why": "a scenario"}
         answered = self.world.aws("lambda").invoke(
             FunctionName=self.world.resource("AnswerApproval"), Payload=json.dumps(payload)
         )
         if "FunctionError" in answered:
-            raise SceneStuck(answered["Payload"].read().decode())
+            raise ScenarioStuck(answered["Payload"].read().decode())
 
     def resume(self) -> None:
         """A person resumes the plan, by the operator's command: what was denied may be asked again."""
@@ -127,7 +127,7 @@ class Scene:
         command = [sys.executable, "-m", "failover", "--table", self.world.ledger_table, "resume", PLAN]
         resumed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if resumed.returncode:
-            raise SceneStuck(f"the plan could not be resumed: {resumed.stderr}")
+            raise ScenarioStuck(f"the plan could not be resumed: {resumed.stderr}")
 
     def start(self, region: str, name: str, epoch: int) -> str:
         """Start an execution at the controller of a region, as its judge would; how it ended."""
@@ -147,12 +147,12 @@ class Scene:
         """Wait for something.
 
         Raises:
-            SceneStuck: if it does not come.
+            ScenarioStuck: if it does not come.
         """
         deadline = time.monotonic() + LIMIT_S
         while not condition():
             if time.monotonic() > deadline:
-                raise SceneStuck(f"{what} did not come; executions: {self._new()}; judged: {self._judged()}")
+                raise ScenarioStuck(f"{what} did not come; executions: {self._new()}; judged: {self._judged()}")
             time.sleep(0.05)
 
     def just_evaluated(self) -> None:
@@ -163,7 +163,7 @@ class Scene:
     # What there is to see.
 
     def ending(self) -> Ending:
-        """How the story ended."""
+        """How the scenario ended."""
         active = self._account.active_site() or HOME
         led_to = "" if self._name() == fixture_plan.dns_target(active) else f", the name leads to {self._name()}"
         lease = f", {self._holder()} holds the lease" if self._holder() else ""
@@ -178,7 +178,7 @@ class Scene:
         function = self.world.resource("WatchSite", self._eyes[region])
         answer = self.world.aws("lambda", region).invoke(FunctionName=function, Payload=json.dumps({"plan": PLAN}))
         if "FunctionError" in answer:
-            raise SceneStuck(f"{region} could not look: {answer['Payload'].read().decode()}")
+            raise ScenarioStuck(f"{region} could not look: {answer['Payload'].read().decode()}")
 
     def _runs(self) -> dict[str, str]:
         """Every execution that a state machine started, with its outcome, by region and name."""
@@ -208,9 +208,9 @@ class Scene:
         return next((item.get("holder") for item in self._account.items("state")), None)
 
     def _judged(self) -> str:
-        """The last word of each judge about the story's site; that an execution is at it already is none, nor is a wait
-        after a proceed: of two calls side by side the later one may have read less. An alarm may have a judge look at
-        the new active site before the story has ended."""
+        """The last word of each judge about the scenario's site. That an execution is at it already is none, nor is a
+        wait after a proceed: of two calls side by side the later one may have read less. An alarm may have a judge look
+        at the new active site before the scenario has ended."""
         last_words: dict[str, str] = {}
         for record in map(_record, self._account.items("decision#")):
             about_it = record["site"] == self._judged_site

@@ -1,4 +1,4 @@
-"""The stories, played. Each is told on the scene that the one before it left, so that a world serves several."""
+"""The scenarios, run. Each begins where the one before it ended, so that a world serves several."""
 
 from __future__ import annotations
 
@@ -10,122 +10,122 @@ from typing import Any, Final, Literal
 
 from drill.client_name import NameKind
 from drill.decision.expected_outcomes import Ending
-from drill.decision.scenario_world import HERE, THERE, THIRD, Scene
+from drill.decision.scenario_world import HERE, THERE, THIRD, ScenarioRun
 from drill.fixture_plan import HOME, PLAN, STANDBY
 from drill.world import Settings, World
 
 HOLD_S: Final = 1
 KAFKA_ALARM: Final = f"failover-{PLAN}-{HOME}-kafka"
 GATEWAY_ALARM: Final = f"failover-{PLAN}-{HOME}-gateway"
-Story = Callable[[Scene], None]
+Scenario = Callable[[ScenarioRun], None]
 
 
-def _false_alarm(scene: Scene) -> None:
-    scene.look()
-    scene.just_evaluated()
+def _false_alarm(run: ScenarioRun) -> None:
+    run.look()
+    run.just_evaluated()
     for alarm in (KAFKA_ALARM, GATEWAY_ALARM):
-        scene.alarm(alarm, "ALARM")
+        run.alarm(alarm, "ALARM")
     time.sleep(HOLD_S)
-    scene.look()
+    run.look()
 
 
-def _flapping_alarm(scene: Scene) -> None:
-    scene.alarm(GATEWAY_ALARM, "OK")
-    scene.just_evaluated()
+def _flapping_alarm(run: ScenarioRun) -> None:
+    run.alarm(GATEWAY_ALARM, "OK")
+    run.just_evaluated()
     for _ in range(3):
-        scene.alarm(KAFKA_ALARM, "OK")
-        scene.alarm(KAFKA_ALARM, "ALARM")
-    scene.world.freeze(HOME)
-    scene.look()
-    scene.world.thaw(HOME)
-    scene.look()
-    scene.alarm(KAFKA_ALARM, "OK")
+        run.alarm(KAFKA_ALARM, "OK")
+        run.alarm(KAFKA_ALARM, "ALARM")
+    run.world.freeze(HOME)
+    run.look()
+    run.world.thaw(HOME)
+    run.look()
+    run.alarm(KAFKA_ALARM, "OK")
 
 
-def _observer_cut_off(scene: Scene) -> None:
-    scene.cut_off()
-    _both_look_twice(scene)
-    scene.cut_off(anchors=True)
-    scene.look()
-    scene.cut_off(again=False)
+def _observer_cut_off(run: ScenarioRun) -> None:
+    run.cut_off()
+    _both_look_twice(run)
+    run.cut_off(anchors=True)
+    run.look()
+    run.cut_off(again=False)
 
 
-def _approval_denied(scene: Scene) -> None:
-    scene.world.freeze(HOME)
-    _both_look_twice(scene)
-    scene.answer("deny")
-    scene.ended()
-    _both_look_twice(scene)
+def _approval_denied(run: ScenarioRun) -> None:
+    run.world.freeze(HOME)
+    _both_look_twice(run)
+    run.answer("deny")
+    run.ended()
+    _both_look_twice(run)
 
 
-def _approval_expired(scene: Scene) -> None:
-    scene.resume()
-    _both_look_twice(scene)
-    scene.ended()
+def _approval_expired(run: ScenarioRun) -> None:
+    run.resume()
+    _both_look_twice(run)
+    run.ended()
 
 
-def _approval_granted(scene: Scene) -> None:
-    scene.resume()
-    _both_look_twice(scene)
-    scene.answer("approve")
-    scene.ended()
+def _approval_granted(run: ScenarioRun) -> None:
+    run.resume()
+    _both_look_twice(run)
+    run.answer("approve")
+    run.ended()
 
 
-def _second_outage(scene: Scene) -> None:
-    scene.world.thaw(HOME)
-    scene.world.lose_cluster(STANDBY)
-    _both_look_twice(scene)
+def _second_outage(run: ScenarioRun) -> None:
+    run.world.thaw(HOME)
+    run.world.lose_cluster(STANDBY)
+    _both_look_twice(run)
 
 
-def _cluster_lost(scene: Scene) -> None:
-    scene.world.lose_cluster(HOME)
-    _both_look_twice(scene)
-    scene.ended()
+def _cluster_lost(run: ScenarioRun) -> None:
+    run.world.lose_cluster(HOME)
+    _both_look_twice(run)
+    run.ended()
 
 
-def _region_lost(scene: Scene) -> None:
-    scene.world.lose(HOME)
-    _both_look_twice(scene)
-    scene.ended()
+def _region_lost(run: ScenarioRun) -> None:
+    run.world.lose(HOME)
+    _both_look_twice(run)
+    run.ended()
 
 
-def _route53_down(scene: Scene) -> None:
-    scene.world.lose_service("route53")
-    _region_lost(scene)
+def _route53_down(run: ScenarioRun) -> None:
+    run.world.lose_service("route53")
+    _region_lost(run)
 
 
-def _two_controllers(scene: Scene) -> None:
-    scene.world.lose_cluster(HOME)
+def _two_controllers(run: ScenarioRun) -> None:
+    run.world.lose_cluster(HOME)
     for _ in range(2):
-        scene.look(HERE, THERE, THIRD)
-    scene.ended()
+        run.look(HERE, THERE, THIRD)
+    run.ended()
 
 
-def _second_start(scene: Scene) -> None:
-    scene.start(THERE, f"{PLAN}-1-failover", 1)
-    scene.look(HERE, THERE, THIRD)
+def _second_start(run: ScenarioRun) -> None:
+    run.start(THERE, f"{PLAN}-1-failover", 1)
+    run.look(HERE, THERE, THIRD)
 
 
-def _both_look_twice(scene: Scene) -> None:
+def _both_look_twice(run: ScenarioRun) -> None:
     """A sight must have stood for a while to be a vote."""
-    scene.look()
+    run.look()
     time.sleep(HOLD_S)
-    scene.look()
+    run.look()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
-    """A world, and the stories that are played on it, by the names of their rows."""
+class Setup:
+    """A world, and the scenarios that are run in it, by the names of their rows."""
 
-    stories: Mapping[str, Story]
+    scenarios: Mapping[str, Scenario]
     policy: Mapping[str, Any] = field(default_factory=dict)
     controllers: Literal[1, 2] = 1
     name: NameKind = "route53-record"
 
 
-STAGES: Final = {
-    "one controller, which asks": Stage(
-        stories={
+SETUPS: Final = {
+    "one controller, which asks": Setup(
+        scenarios={
             "false-alarm": _false_alarm,
             "flapping-alarm": _flapping_alarm,
             "observer-cut-off": _observer_cut_off,
@@ -136,31 +136,31 @@ STAGES: Final = {
         },
         policy={"mode": "approve", "approval_timeout_seconds": 10},
     ),
-    "a cluster is lost": Stage(stories={"cluster-lost": _cluster_lost}),
-    "a region is lost": Stage(stories={"region-lost": _region_lost}),
-    "no control plane of Route 53": Stage(
-        stories={"route53-control-plane-down": _route53_down}, name="route53-health-check"
+    "a cluster is lost": Setup(scenarios={"cluster-lost": _cluster_lost}),
+    "a region is lost": Setup(scenarios={"region-lost": _region_lost}),
+    "no control plane of Route 53": Setup(
+        scenarios={"route53-control-plane-down": _route53_down}, name="route53-health-check"
     ),
-    "two controllers": Stage(
-        stories={"two-controllers": _two_controllers, "second-start": _second_start}, controllers=2
+    "two controllers": Setup(
+        scenarios={"two-controllers": _two_controllers, "second-start": _second_start}, controllers=2
     ),
 }
 
 
-def play(stage: Stage, directory: Path) -> Iterator[tuple[str, Ending]]:
-    """Play the stories of a stage, and see how each ends.
+def run_all(setup: Setup, directory: Path) -> Iterator[tuple[str, Ending]]:
+    """ReroutingRun the scenarios of a setup, and see how each ends.
 
     Raises:
-        SceneStuck: if one does not get to its end.
+        ScenarioStuck: if one does not get to its end.
         WorldNotUp, ChildFailed
     """
-    policy = {"hold_seconds": HOLD_S, **stage.policy}
+    policy = {"hold_seconds": HOLD_S, **setup.policy}
     settings = Settings(
-        directory=directory, instances=1, watch=False, policy=policy, controllers=stage.controllers, name=stage.name
+        directory=directory, instances=1, watch=False, policy=policy, controllers=setup.controllers, name=setup.name
     )
     with World(settings) as world:
-        scene = Scene(world)
-        for name, story in stage.stories.items():
-            scene.begins()
-            story(scene)
-            yield name, scene.ending()
+        run = ScenarioRun(world)
+        for name, scenario in setup.scenarios.items():
+            run.begin()
+            scenario(run)
+            yield name, run.ending()

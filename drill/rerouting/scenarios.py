@@ -1,4 +1,4 @@
-"""The stories, played. Each is told on the scene that the one before it left, so that a world serves several."""
+"""The scenarios, run. Each begins where the one before it ended, so that a world serves several."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from drill.decision.scenario_world import Scene
+from drill.decision.scenario_world import ScenarioRun
 from drill.fixture_plan import HOME, STANDBY
 from drill.fleets import FleetKind
 from drill.fleets.cfk import CfkFleets
@@ -25,26 +25,26 @@ BRISK: Final = {"lag_s": 0.3, "canary_s": 0.3, "drain_s": 4.0}
 """How long the operator and a gateway's drain take, in seconds; longer is slower, and ends no other way."""
 
 
-class Play:
-    """One world, on which the stories of a stage are played."""
+class ReroutingRun:
+    """One world, in which the scenarios of a setup are run."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.scene = Scene(world)
+        self.scenario_run = ScenarioRun(world)
         self._account = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
         self._before: dict[str, set[str]] = {}
         self._clusters = {site: str(world.cluster(site)["cluster_id"]) for site in SITES}
         self._connections: OpenConnections | None = None
         self._clients: list[str] = []
 
-    def begins(self) -> None:
-        """A new story."""
-        self.scene.begins()
+    def begin(self) -> None:
+        """A new scenario."""
+        self.scenario_run.begin()
         self._connections, self._clients = None, []
         self._before = {site: set(self.world.fleets.instances(site)) for site in SITES}
 
     def hold(self, stack: ExitStack) -> OpenConnections:
-        """Have clients hold connections until the story has ended."""
+        """Have clients hold connections until the scenario has ended."""
         self._connections = stack.enter_context(OpenConnections(self.world.client_bootstrap, CLIENTS))
         return self._connections
 
@@ -59,8 +59,8 @@ class Play:
         return self.world.fleets
 
     def ending(self) -> Ending:
-        """How the story ended."""
-        end = self.scene.ending()
+        """How the scenario ended."""
+        end = self.scenario_run.ending()
         if self._connections is not None:
             self._clients.append(self._connections.fate())
         if end.executions:
@@ -89,100 +89,100 @@ def _route_of(step: Step | None) -> str:
     )
 
 
-Story = Callable[[Play, ExitStack], None]
+Scenario = Callable[[ReroutingRun, ExitStack], None]
 
 
-def _zone_lost(play: Play, _: ExitStack) -> None:
-    play.world.fleets.lose_zone(HOME)
-    play.try_now()
-    _both_look_twice(play.scene)
-    count = play.world.settings.instances
-    play.scene.until(lambda: len(play.world.fleets.instances(HOME)) == count, "the instances in the other zones")
-    play.scene.look()
+def _zone_lost(run: ReroutingRun, _: ExitStack) -> None:
+    run.world.fleets.lose_zone(HOME)
+    run.try_now()
+    _both_look_twice(run.scenario_run)
+    count = run.world.settings.instances
+    run.scenario_run.until(lambda: len(run.world.fleets.instances(HOME)) == count, "the instances in the other zones")
+    run.scenario_run.look()
 
 
-def _stale_connections(play: Play, stack: ExitStack) -> None:
-    connections = play.hold(stack)
-    play.world.hang_cluster(HOME)
+def _stale_connections(run: ReroutingRun, stack: ExitStack) -> None:
+    connections = run.hold(stack)
+    run.world.hang_cluster(HOME)
     connections.ask()
-    _fails_over(play.scene)
+    _fails_over(run.scenario_run)
 
 
-def _cluster_lost(play: Play, _: ExitStack) -> None:
-    play.world.lose_cluster(HOME)
-    _fails_over(play.scene)
+def _cluster_lost(run: ReroutingRun, _: ExitStack) -> None:
+    run.world.lose_cluster(HOME)
+    _fails_over(run.scenario_run)
 
 
-def _one_never_reloads(play: Play, _: ExitStack) -> None:
-    fleets = play.kubernetes()
+def _one_never_reloads(run: ReroutingRun, _: ExitStack) -> None:
+    fleets = run.kubernetes()
     fleets.trouble(STANDBY, "stuck", fleets.instances(STANDBY)[:1])
-    play.world.lose_cluster(HOME)
-    _fails_over(play.scene)
+    run.world.lose_cluster(HOME)
+    _fails_over(run.scenario_run)
 
 
-def _region_lost(play: Play, _: ExitStack) -> None:
-    play.world.lose(HOME)
-    _fails_over(play.scene)
+def _region_lost(run: ReroutingRun, _: ExitStack) -> None:
+    run.world.lose(HOME)
+    _fails_over(run.scenario_run)
 
 
-def _fails_over(scene: Scene) -> None:
-    _both_look_twice(scene)
-    scene.ended()
+def _fails_over(run: ScenarioRun) -> None:
+    _both_look_twice(run)
+    run.ended()
 
 
-def _both_look_twice(scene: Scene) -> None:
+def _both_look_twice(run: ScenarioRun) -> None:
     """A sight must have stood for a while to be a vote."""
-    scene.look()
+    run.look()
     time.sleep(POLICY["hold_seconds"])
-    scene.look()
+    run.look()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
-    """A world, and the stories that are played on it, by the names of their rows."""
+class Setup:
+    """A world, and the scenarios that are run in it, by the names of their rows."""
 
     fleet: FleetKind
-    stories: Mapping[str, Story]
+    scenarios: Mapping[str, Scenario]
     instances: int = 2
     fleet_fields: Mapping[str, Any] = field(default_factory=dict)
     kubernetes: Mapping[str, Any] = field(default_factory=dict)
 
 
-CONNECTED: Final[Mapping[str, Story]] = {"zone-lost": _zone_lost, "stale-connections": _stale_connections}
+CONNECTED: Final[Mapping[str, Scenario]] = {"zone-lost": _zone_lost, "stale-connections": _stale_connections}
 IMPATIENT: Final = {"reload_within_seconds": RELOAD_WITHIN_S}
-STAGES: Final = {
-    "ecs": Stage(fleet="ecs", stories=CONNECTED, instances=3),
-    "ecs, out of reach": Stage(fleet="ecs", stories={"fleet-api-gone": _region_lost}),
-    "ecs-blue-green": Stage(fleet="ecs-blue-green", stories={"stale-connections": _stale_connections}, instances=1),
-    "cfk": Stage(fleet="cfk", stories=CONNECTED, instances=3),
-    "cfk, out of reach": Stage(fleet="cfk", stories={"fleet-api-gone": _region_lost}),
-    "cfk, one stuck": Stage(fleet="cfk", stories={"one-never-reloads": _one_never_reloads}, fleet_fields=IMPATIENT),
-    "cfk, unlicensed": Stage(
-        fleet="cfk", stories={"unlicensed": _cluster_lost}, fleet_fields=IMPATIENT, kubernetes={"licence": "trial"}
+SETUPS: Final = {
+    "ecs": Setup(fleet="ecs", scenarios=CONNECTED, instances=3),
+    "ecs, out of reach": Setup(fleet="ecs", scenarios={"fleet-api-gone": _region_lost}),
+    "ecs-blue-green": Setup(fleet="ecs-blue-green", scenarios={"stale-connections": _stale_connections}, instances=1),
+    "cfk": Setup(fleet="cfk", scenarios=CONNECTED, instances=3),
+    "cfk, out of reach": Setup(fleet="cfk", scenarios={"fleet-api-gone": _region_lost}),
+    "cfk, one stuck": Setup(fleet="cfk", scenarios={"one-never-reloads": _one_never_reloads}, fleet_fields=IMPATIENT),
+    "cfk, unlicensed": Setup(
+        fleet="cfk", scenarios={"unlicensed": _cluster_lost}, fleet_fields=IMPATIENT, kubernetes={"licence": "trial"}
     ),
 }
 
 
-def play(stage: Stage, directory: Path) -> Iterator[tuple[str, Ending]]:
-    """Play the stories of a stage, and see how each ends.
+def run_all(setup: Setup, directory: Path) -> Iterator[tuple[str, Ending]]:
+    """ReroutingRun the scenarios of a setup, and see how each ends.
 
     Raises:
-        SceneStuck: if one does not get to its end.
+        ScenarioStuck: if one does not get to its end.
         WorldNotUp, ChildFailed
     """
     settings = Settings(
         directory=directory,
-        instances=stage.instances,
-        fleet=stage.fleet,
+        instances=setup.instances,
+        fleet=setup.fleet,
         watch=False,
         policy=dict(POLICY),
-        fleet_fields=dict(stage.fleet_fields),
-        kubernetes={**BRISK, **stage.kubernetes},
+        fleet_fields=dict(setup.fleet_fields),
+        kubernetes={**BRISK, **setup.kubernetes},
     )
     with World(settings) as world:
-        played = Play(world)
-        for name, story in stage.stories.items():
+        run = ReroutingRun(world)
+        for name, scenario in setup.scenarios.items():
             with ExitStack() as stack:
-                played.begins()
-                story(played, stack)
-                yield name, played.ending()
+                run.begin()
+                scenario(run, stack)
+                yield name, run.ending()

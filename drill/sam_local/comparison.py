@@ -15,7 +15,7 @@ from drill.sam_local.command import environment_file
 from drill.sam_local.engine import host_for_containers
 from drill.sam_local.functions import containers
 from drill.sam_local.invocation import FreshContainers
-from drill.sam_local.samples import Invoke, Sample, play, without_chance
+from drill.sam_local.samples import Invoke, Sample, replay, without_chance
 from drill.world import Settings, World
 
 
@@ -42,9 +42,9 @@ def compare(directory: Path, build: Path | None = None, *, fresh: bool) -> Itera
     check_build(build)
     host, in_container = host_for_containers(), _in_fresh if fresh else _in_warm
     with _quiet_world(directory / "drill", HERE) as world, _in_workers(world) as invoke:
-        here = {sample: without_chance(answer) for sample, answer in play(invoke)}
+        here = {sample: without_chance(answer) for sample, answer in replay(invoke)}
     with _quiet_world(directory / "sam-local", host) as world, in_container(world, build) as invoke:
-        for sample, answer in play(invoke):
+        for sample, answer in replay(invoke):
             yield Compared(sample, here[sample], without_chance(answer))
 
 

@@ -75,7 +75,7 @@ SAMPLES: Final = (
 """All of them, in an order in which a fresh world can take them: plan `orders` at epoch 0, `east` active."""
 
 
-def play(invoke: Invoke) -> Iterator[tuple[Sample, Any]]:
+def replay(invoke: Invoke) -> Iterator[tuple[Sample, Any]]:
     """Each sample with its function's answer; a step that goes on by itself is called again until it does not."""
     for sample in SAMPLES:
         answer: Any = None

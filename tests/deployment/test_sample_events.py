@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from drill.sam_local.samples import EVENTS, SAMPLES, Sample, play, without_chance
+from drill.sam_local.samples import EVENTS, SAMPLES, Sample, replay, without_chance
 from tests.deployment.test_sam_local_guard import TEMPLATES
 
 FUNCTIONS = {
@@ -37,7 +37,7 @@ def test_a_step_that_waits_or_lacks_an_instance_is_called_again() -> None:
         missing = int(logical_id == "SwitchRoutes" and calls.count("SwitchRoutes") < 2)
         return {"status": "waiting" if waits else "done", "observed": {"missing": missing}, "retry_after": 0}
 
-    answers = {sample.file: answer for sample, answer in play(invoke)}
+    answers = {sample.file: answer for sample, answer in replay(invoke)}
     assert calls.count("Fence") == 3
     assert answers["fence"]["status"] == "done"
     assert answers["switch_routes"]["observed"]["missing"] == 0

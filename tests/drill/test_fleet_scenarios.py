@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drill.rerouting.expected_outcomes import TABLE, as_markdown
-from drill.rerouting.scenarios import STAGES, Stage, play
+from drill.rerouting.scenarios import SETUPS, Setup, run_all
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDINGS = {(row.scenario, row.fleet): row.ending for row in TABLE}
@@ -15,14 +15,14 @@ ENDINGS = {(row.scenario, row.fleet): row.ending for row in TABLE}
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
-def test_every_scenario_ends_as_it_is_written(stage: Stage, tmp_path: Path) -> None:
-    ended = dict(play(stage, tmp_path))
-    assert ended == {name: ENDINGS[name, stage.fleet] for name in stage.stories}
+@pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
+def test_every_scenario_ends_as_it_is_written(setup: Setup, tmp_path: Path) -> None:
+    ended = dict(run_all(setup, tmp_path))
+    assert ended == {name: ENDINGS[name, setup.fleet] for name in setup.scenarios}
 
 
 def test_every_row_of_the_table_is_played_and_no_story_is_without_a_row() -> None:
-    played = [(name, stage.fleet) for stage in STAGES.values() for name in stage.stories]
+    played = [(name, setup.fleet) for setup in SETUPS.values() for name in setup.scenarios]
     assert sorted(played) == sorted(ENDINGS)
     assert len(TABLE) == len(ENDINGS)
 

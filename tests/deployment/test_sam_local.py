@@ -14,9 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from drill.process import spawn
 from drill.sam_local.command import CREDENTIALS
 from drill.sam_local.comparison import compare
+from drill.sam_local.endpoint import DOWN_S, UP_S
 from drill.sam_local.engine import ARCHITECTURE, IMAGE, local_image
+from drill.sam_local.functions import WarmContainers
 from drill.sam_local.samples import SAMPLES
 from tests.deployment.test_sam import ROOT, SAM, build
 
@@ -73,6 +76,22 @@ def test_the_printed_line_works_on_the_world_and_without_its_variables_refuses(p
     assert (execution["plan"], execution["epoch"]) == ("orders", 1)
     refused = invoked(printed.replace("--env-vars events/local-env.json", ""), built)
     assert refused["errorType"] == "RealAwsRefused"
+
+
+@pytest.mark.exhaustive
+def test_every_function_refuses_in_its_container_where_there_is_no_world(built: Path, tmp_path: Path) -> None:
+    environment = tmp_path / "local-env.json"
+    environment.write_text("{}")
+    config = {"environment": str(environment), "build": str(built)}
+    endpoint = spawn("drill.sam_local.endpoint", config, log=tmp_path / "sam.log", timeout_s=UP_S)
+    try:
+        at = f"{endpoint.ready['url']}/2015-03-31/functions"
+        functions = sorted({sample.function for sample in SAMPLES})
+        containers = WarmContainers({name: f"{at}/{name}/invocations" for name in functions}, endpoint.log)
+        refused = {name: json.loads(containers.invoke(name, b"{}"))["errorType"] for name in functions}
+    finally:
+        endpoint.stop(DOWN_S)
+    assert refused == dict.fromkeys(functions, "RealAwsRefused")
 
 
 def test_every_sample_is_answered_in_a_container_as_in_the_drill(built: Path, tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from simulation.story import POLICIES, VANTAGE_POINTS, Story
 from simulation.world import PLAN, STARTED, World
 
 LOOKS_EVERY_S: Final = 3.0
-TOLD_WITHIN_S: Final = 60.0
+NOTIFIED_WITHIN_S: Final = 60.0
 STARTED_WITHIN_S: Final = 30.0
 SLACK_S: Final = 12.0
 """Of looks, judgements and the oracle's own steps."""
-HOUR_S: Final = 3600.0 + TOLD_WITHIN_S
+HOUR_S: Final = 3600.0 + NOTIFIED_WITHIN_S
 """For which a reason that was told need not be told again."""
 NOTHING_DONE: Final = ("nothing is done", "nothing was changed", "a person is needed")
 """What a message says that tells why nothing is being done."""
@@ -165,14 +165,14 @@ class Oracle:
             self._silent = 0.0
         else:
             self._silent += LOOKS_EVERY_S
-        if self._silent > TOLD_WITHIN_S + SLACK_S:
+        if self._silent > NOTIFIED_WITHIN_S + SLACK_S:
             ends = [(each.name, each.status, each.error) for each in self._world.executions]
             self._break(3, f"{active} looks lost for {now - since:.0f} s, nothing runs, nobody is told; {ends}")
         stands = len(seeing) == len(VANTAGE_POINTS) and self._story.mode != "observe"
         rules = POLICIES[self._story.policy]
         alarms = sum(self._world.account.alarms.get(name) == "ALARM" for name in ALARMS[active])
         stands = stands and len(seeing) + alarms >= rules.quorum and (rules.fast_path or alarms > 0)
-        cooling = now - float(state.get("changed_at", 0.0)) < COOLDOWN_S + TOLD_WITHIN_S
+        cooling = now - float(state.get("changed_at", 0.0)) < COOLDOWN_S + NOTIFIED_WITHIN_S
         standby = other(active)
         standby_lost = any(self._observers.seen_lost(vantage, standby) for vantage in VANTAGE_POINTS)
         kept = any(
@@ -265,7 +265,7 @@ class Oracle:
             return
         last_trouble = max((spell.ends for spell in self._world.calls.spells), default=0.0)
         for execution in self._world.executions:
-            in_peace = execution.redriven_at is not None and execution.redriven_at > last_trouble + TOLD_WITHIN_S
+            in_peace = execution.redriven_at is not None and execution.redriven_at > last_trouble + NOTIFIED_WITHIN_S
             superseded = execution.error == "LeaseLost"
             if in_peace and execution.status == "FAILED" and not superseded and not self._people.paused:
                 end = f"{execution.error} {execution.cause[:200]}"
@@ -326,7 +326,7 @@ class Oracle:
         """Whether one of them was in trouble lately."""
         until = since if until is None else until
         return any(
-            spell.service in services and spell.begins <= until and since < spell.ends + TOLD_WITHIN_S
+            spell.service in services and spell.begins <= until and since < spell.ends + NOTIFIED_WITHIN_S
             for spell in self._world.calls.spells
         )
 

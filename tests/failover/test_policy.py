@@ -15,6 +15,7 @@ from failover.decision.case import Case
 from failover.decision.rules import decide, judge
 from failover.ledger.records import PlanState
 from failover.plan.policy import DAYS, Once, Policy, Weekly
+from tests.claims import Claim
 
 from .test_decision import (
     ALARM,
@@ -27,6 +28,7 @@ from .test_decision import (
     WELL,
     before_start,
     cases,
+    likely,
     pressing,
     with_evidence,
     with_policy,
@@ -183,14 +185,21 @@ def test_every_unit_of_policy_has_its_property() -> None:
 
 
 @pytest.mark.parametrize("unit", STRICTER)
-@given(case=cases | pressing)
-def test_a_stricter_policy_never_lets_more_through(unit: str, case: Case) -> None:
-    tightened = case.policy.model_copy(update=STRICTER[unit](case.policy))
-    lax, strict = decide(case), decide(replace(case, policy=tightened))
-    # Fewer votes may count against the standby, too: that is no reason to go there.
-    if unit in ("signals", "probe_max_age_seconds") and lax.guard == "standby_lost_too":
-        return
-    assert PATIENCE[strict.verdict] >= PATIENCE[lax.verdict]
+def test_a_stricter_policy_never_lets_more_through(unit: str) -> None:
+    claim = Claim()
+
+    @given(case=likely | cases | pressing)
+    def holds(case: Case) -> None:
+        tightened = case.policy.model_copy(update=STRICTER[unit](case.policy))
+        lax, strict = decide(case), decide(replace(case, policy=tightened))
+        # Fewer votes may count against the standby, too: that is no reason to go there.
+        if unit in ("signals", "probe_max_age_seconds") and lax.guard == "standby_lost_too":
+            return
+        claim.reaches(PATIENCE[lax.verdict] < PATIENCE["stand-down"])
+        assert PATIENCE[strict.verdict] >= PATIENCE[lax.verdict]
+
+    holds()
+    claim.check(0.1)
 
 
 def test_one_alarm_more_decides_where_probes_alone_may_not() -> None:

@@ -14,7 +14,7 @@ import yaml
 from failover.aws.clients import client
 from failover.decision.log import DecisionRecord, decisions
 from failover.detection.signal_store import signals
-from failover.errors import BadPlan, MalformedEvent, UnknownPlan
+from failover.errors import BadPlan, MalformedEvent, ServiceRejected, UnknownPlan
 from failover.ledger.ledger import Ledger
 from tests.alarms import put_alarm
 from tests.conftest import Context
@@ -377,7 +377,7 @@ def test_an_event_whose_first_delivery_died_before_the_start_still_starts(
     alarm = event("alarm-metric")
     with monkeypatch.context() as crash:
         crash.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-west-2:123456789012:stateMachine:gone")
-        with pytest.raises(Exception):  # noqa: B017 - whatever ends the function
+        with pytest.raises(ServiceRejected, match="StateMachineDoesNotExist"):
             call("judge", alarm)
     assert call("judge", alarm)["judged"][0]["started"] == "orders-1-failover"
     assert executions(deployed) == ["orders-1-failover"]

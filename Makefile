@@ -22,6 +22,16 @@ test-all: .venv/test.done .venv-sam/done lint
 simulate: .venv/test.done
 	.venv/bin/python -m simulation --processes $$(getconf _NPROCESSORS_ONLN) $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
+# How many small changes of the product's core its tests notice: by hand, for it is long. EACH of every module, or ONLY some.
+.PHONY: mutants
+mutants: .venv/test.done .venv-mutants/done
+	.venv-mutants/bin/python -m mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only $(ONLY))
+
+.venv-mutants/done: requirements/mutants.txt
+	$(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/mutants.txt
+	touch $@
+
 lint: .venv/test.done
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -73,4 +83,4 @@ lock:
 	  --custom-compile-command "make lock" layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
 
 clean:
-	rm -rf .venv .venv-sam .aws-sam drill-reports
+	rm -rf .venv .venv-sam .venv-mutants .aws-sam drill-reports

@@ -28,6 +28,7 @@ from bench import (
     gateway_throughput,
     imports,
     lives,
+    mutants,
     names,
     promotion,
     readiness,
@@ -52,6 +53,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "names": names.measure,
     "crash-matrix": crash_matrix.measure,
     "lives": lives.measure,
+    "mutants": mutants.measure,
     "drills": drills.measure,
 }
 RESULTS: Final = Path(__file__).resolve().parent / "results.json"

@@ -1,0 +1,86 @@
+"""Which mutants there are of a module, and which of them are drawn."""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cosmic_ray.commands.init import _all_work_items
+from cosmic_ray.work_item import MutationSpec
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+OPERATORS: Final = re.compile(
+    r"ReplaceComparisonOperator_(Eq_NotEq|NotEq_Eq|Lt_LtE|Lt_GtE|LtE_Lt|LtE_Gt|Gt_GtE|Gt_LtE|GtE_Gt|GtE_Lt|Is_IsNot"
+    r"|IsNot_Is)|ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_Div|Div_Mul)|ReplaceAndWithOr|ReplaceOrWithAnd|AddNot"
+    r"|ReplaceUnaryOperator_Delete_Not|ReplaceTrueWithFalse|ReplaceFalseWithTrue|NumberReplacer|ExceptionReplacer"
+    r"|ZeroIterationForLoop|ReplaceContinueWithBreak|ReplaceBreakWithContinue"
+)
+"""Turned comparisons and conditions, constants by one, errors that are not caught, loops that do nothing. Others make
+what types or linters would see, or what no test could tell apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """One small change."""
+
+    module: str
+    """Its path in the tree."""
+    spec: MutationSpec
+    line: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.module}:{self.spec.start_pos[0]} {self.spec.operator_name.partition('/')[2]}: {self.line.strip()}"
+        )
+
+
+@functools.cache
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+def modules() -> list[str]:
+    """The product's core, by path."""
+    table = _read("modules.toml")
+    inside = [path for folder in table["folders"] for path in sorted((ROOT / folder).glob("*.py"))]
+    paths = [*(str(path.relative_to(ROOT)) for path in inside), *table["modules"]]
+    return [path for path in dict.fromkeys(paths) if (ROOT / path).stat().st_size > 0]
+
+
+def tests_of(module: str) -> list[str]:
+    """The tests that hold a module."""
+    table = _read("modules.toml")
+    tests: list[str] = table["modules"].get(module) or table["folders"][str(Path(module).parent)]
+    return tests
+
+
+def drawn(module: str, seed: int, count: int) -> list[Mutant]:
+    """So many mutants of a module; the same ones for the same seed and text."""
+    found = list(_mutants(module))
+    chance = random.Random(f"{seed} {module}")
+    return sorted(chance.sample(found, min(count, len(found))), key=lambda mutant: mutant.spec.start_pos)
+
+
+def _mutants(module: str) -> Iterator[Mutant]:
+    lines = (ROOT / module).read_text(encoding="utf-8").splitlines()
+    for item in _all_work_items([ROOT / module], {}):
+        (spec,) = item.mutations
+        if OPERATORS.search(spec.operator_name):
+            mutant = Mutant(module=module, spec=spec, line=lines[spec.start_pos[0] - 1])
+            if not _is_equivalent(mutant):
+                yield mutant
+
+
+def _is_equivalent(mutant: Mutant) -> bool:
+    return any(
+        re.search(kind.get("operator", ""), mutant.spec.operator_name)
+        and re.search(kind.get("line", ""), mutant.line)
+        and kind.get("module", mutant.module) == mutant.module
+        for kind in _read("equivalent.toml")["equivalent"]
+    )

@@ -25,6 +25,8 @@ from failover.plan.model import Plan
 from failover.plan.store import plan_document, plan_named
 from failover.validation import read
 
+NAME_LENGTH: Final = 2048
+"""Of an ARN at most (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 LONGEST_CALL_S: Final = 20
 """No function of a step is let run for longer (the template's `Timeout`)."""
 
@@ -47,7 +49,7 @@ class Start(BaseModel):
     force: bool = False
     """Leave the active site although it answers."""
     outage_started_at: float | None = None
-    by: str | None = Field(default=None, min_length=1, max_length=100)
+    by: str | None = Field(default=None, min_length=1, max_length=NAME_LENGTH)
     """Who starts it."""
     reason: str | None = Field(default=None, max_length=500)
 

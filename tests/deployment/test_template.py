@@ -366,7 +366,12 @@ def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can
                 assert template["Parameters"][parameter]["Default"] == "" and condition in template["Conditions"]
                 assert otherwise == {"Ref": "AWS::NoValue"}
                 reserved.setdefault(parameter, set()).add(each["CodeUri"].removeprefix("functions/"))
-    assert set(FUNCTIONS) - set().union(*reserved.values()) == {"sample_lag", "check_readiness", "sweep_ledger"}
+    assert set(FUNCTIONS) - set().union(*reserved.values()) == {
+        "sample_lag",
+        "check_readiness",
+        "sweep_ledger",
+        "serve_operators",
+    }
     assert reserved["WatchConcurrency"] == {"watch_site"} and reserved["JudgeConcurrency"] == {"judge"}
     assert reserved["ApprovalConcurrency"] == {"answer_approval"}
     assert all("ReservedConcurrentExecutions" in w for w in of_type("AWS::Serverless::Function", SIGNALS).values())
@@ -395,3 +400,14 @@ def test_a_second_stack_in_the_region_finds_no_name_taken() -> None:
                 for event in each.get("Events", {}).values():
                     if event["Type"] == "ScheduleV2":
                         assert event["Properties"].get("OmitName") is True, name
+
+
+def test_starts_and_answers_with_proven_identity_are_off_by_default_and_verified_by_iam() -> None:
+    operators = RESOURCES["ServeOperators"]
+    assert TEMPLATE["Parameters"]["OperatorUrlState"]["Default"] == "DISABLED"
+    assert operators["Condition"] == "OperatorUrls"
+    assert operators["Properties"]["FunctionUrlConfig"] == {"AuthType": "AWS_IAM"}
+    may = {action for statement in statements(operators["Properties"]) for action in statement["Action"]}
+    assert "states:StartExecution" in may
+    public = of_type("AWS::Serverless::Function")["AnswerApproval"]
+    assert not any("states:StartExecution" in statement["Action"] for statement in statements(public))

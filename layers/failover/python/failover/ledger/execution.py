@@ -37,8 +37,14 @@ class Execution(BaseModel):
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether two names that people gave are one person's, as far as names tell."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    """Whether two names that people gave, or that IAM knows them by, are one person's, as far as names tell."""
+    return _person(one) == _person(other)
+
+
+def _person(name: str) -> str:
+    """Of an ARN the user's name, or the session's: one person may take more roles than one."""
+    own = name.rpartition("/")[2] if name.startswith("arn:") else name
+    return " ".join(own.split()).casefold()
 
 
 def execution_name(plan: str, epoch: int, kind: Kind, attempt: int = 1) -> str:

@@ -1,0 +1,120 @@
+"""serve_operators: starts and answers of people whom IAM knows. Who calls is the caller's ARN, not what they write.
+
+The function's URL takes requests signed for the service `lambda` (`AuthType: AWS_IAM`), and Lambda hands over the ARN
+that IAM verified (https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html). `POST /start` has the input of an
+execution as its body, `POST /answer` an answer to a question; neither has a `by`. That proves something only where the
+same people may not start the state machine, or invoke the functions, past the URL.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel, ConfigDict, Field
+
+from failover.aws.clients import client
+from failover.errors import FailoverError, MalformedEvent, Refused, TransientError
+from failover.execution.approval import Answer, answer
+from failover.execution.runs import run_arn, start_run
+from failover.ledger.ledger import Ledger
+from failover.validation import read
+
+logger = Logger(service="failover")
+
+
+class StartRequest(BaseModel):
+    """The input of an execution by hand, and the name it is to have: again with the same name, it is the same start."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="forbid")
+
+    plan: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
+    to: str
+    from_site: str | None = Field(default=None, alias="from")
+    dry_run: bool = False
+    supersedes: str | None = None
+    force: bool = False
+    reason: str = Field(min_length=1, max_length=500)
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,80}$")
+
+
+class AnswerRequest(BaseModel):
+    """An answer to the question of an execution."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: str
+    execution: str
+    answer: Answer
+    why: str = Field(default="", max_length=500)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Carry out a request of the function's URL; whatever else the function is invoked with is refused."""
+    try:
+        caller, action, body = _request(event)
+        logger.append_keys(by=caller)
+        return _response(200, action(caller, body))
+    except TransientError as error:
+        logger.warning("not done", why=str(error))
+        return _response(503, {"error": type(error).__name__, "why": f"AWS did not answer; ask again: {error}"})
+    except FailoverError as error:
+        logger.warning("refused", why=str(error))
+        return _response(403 if isinstance(error, Refused) else 400, {"error": type(error).__name__, "why": str(error)})
+
+
+def _request(event: Mapping[str, Any]) -> tuple[str, Callable[[str, Any], dict[str, Any]], Any]:
+    """Who asks for what: the caller's ARN, the action, and its body.
+
+    Raises:
+        Refused: if IAM verified nobody, or there is no such action.
+        MalformedEvent: if the body is no JSON.
+    """
+    context = event.get("requestContext") or {}
+    caller = ((context.get("authorizer") or {}).get("iam") or {}).get("userArn")
+    if not caller:
+        raise Refused("IAM verified nobody: sign the request, and send it to the function's URL")
+    http = context.get("http") or {}
+    action = _ACTIONS.get((http.get("method", ""), event.get("rawPath", "")))
+    if action is None:
+        raise Refused(f"there is {', '.join(f'{method} {path}' for method, path in _ACTIONS)}, and nothing else")
+    text = event.get("body") or ""
+    try:
+        return str(caller), action, json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
+    except ValueError:
+        raise MalformedEvent("the body is no JSON") from None
+
+
+def _start(caller: str, body: Any) -> dict[str, Any]:
+    request = read(StartRequest, body)
+    name = request.name or f"{request.plan}-by-hand-{uuid.uuid4().hex[:12]}"
+    start = request.model_dump(by_alias=True, exclude={"name"}, exclude_none=True) | {"by": caller}
+    if not start_run(name, start):
+        raise Refused(f"there was another execution {name!r}: look at it, or give this one a name of its own")
+    logger.info("started", execution=name, start=start)
+    return {"execution": name, "arn": run_arn(name), "started_by": caller}
+
+
+def _answer(caller: str, body: Any) -> dict[str, Any]:
+    request = read(AnswerRequest, body)
+    book = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
+    answered = answer(book, request.plan, request.execution, request.answer, caller, request.why)
+    logger.info("answered", plan=request.plan, execution=request.execution, **asdict(answered))
+    return asdict(answered)
+
+
+_ACTIONS: Final = {("POST", "/start"): _start, ("POST", "/answer"): _answer}
+
+
+def _response(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
+        "body": json.dumps(body),
+    }

@@ -21,6 +21,9 @@ from drill.aws.lambda_runtime import Function, LambdaRuntime, UnknownFunction
 from drill.aws.regions import Regions
 
 _FUNCTIONS = "/2015-03-31/functions"
+_ACCOUNT_SETTINGS = "/2016-08-19/account-settings"
+_CONCURRENCY = 1000
+"""Of an account that asked for nothing, in a region."""
 _INVOKE = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)/invocations")
 _FUNCTION = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)(?P<configuration>/configuration)?")
 _REGION = re.compile(r"/drill/regions/(?P<region>[a-z0-9-]+)/(?P<act>lose|restore)")
@@ -77,6 +80,9 @@ class Door:
             except UnknownFunction as error:
                 body = {"Type": "User", "Message": str(error)}
                 return _answer(start_response, 404, body, [("x-amzn-ErrorType", "ResourceNotFoundException")])
+        if path.rstrip("/") == _ACCOUNT_SETTINGS:
+            limit = {"ConcurrentExecutions": _CONCURRENCY, "UnreservedConcurrentExecutions": _CONCURRENCY}
+            return _answer(start_response, 200, {"AccountLimit": limit})
         return self._moto(environ, start_response)
 
     def _control(self, method: str, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:

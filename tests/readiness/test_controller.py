@@ -83,3 +83,14 @@ def test_the_failover_was_walked_through_lately_and_to_its_end(
 def test_how_long_each_step_took_is_said(judged: Judged) -> None:
     made = judged(controller.last_dry_run(RUN, "west", 3600, NOW))
     assert "after 3.0 s (claim 0.1 s, assess 1.2 s)" in made.evidence[0]
+
+
+@pytest.mark.parametrize(
+    ("limit", "unreserved", "status"), [(10, 10, "warn"), (1000, 99, "warn"), (1000, 100, "pass"), (1000, 1000, "pass")]
+)
+def test_functions_that_could_be_throttled_by_a_neighbour_and_have_nothing_reserved_are_told_of(
+    judged: Judged, limit: int, unreserved: int, status: str
+) -> None:
+    made = judged(controller.concurrency(limit, unreserved))
+    assert made.status == status
+    assert f"{unreserved:,} of the account's {limit:,}" in made.evidence[0]

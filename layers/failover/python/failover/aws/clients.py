@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_route53_recovery_cluster import Route53RecoveryClusterClient
     from mypy_boto3_s3 import S3Client
@@ -54,6 +55,8 @@ class _Clients(Protocol):
     def __call__(
         self, service: Literal["events"], region: Region = ..., *, attempts: int = ...
     ) -> EventBridgeClient: ...
+    @overload
+    def __call__(self, service: Literal["lambda"], region: Region = ..., *, attempts: int = ...) -> LambdaClient: ...
     @overload
     def __call__(self, service: Literal["route53"], region: Region = ..., *, attempts: int = ...) -> Route53Client: ...
     @overload

@@ -323,6 +323,11 @@ def _lease(snapshot: PlanSnapshot) -> Iterator[Finding]:
     )
 
 
+def _concurrency(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    limit, unreserved = snapshot.concurrency()
+    yield from controller.concurrency(limit, unreserved)
+
+
 def _dry_run(snapshot: PlanSnapshot) -> Iterator[Finding]:
     limit = float(os.environ.get("DRY_RUN_MAX_AGE_SECONDS", DRY_RUN_MAX_AGE_S))
     yield from controller.last_dry_run(
@@ -353,4 +358,5 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "client-name": _client_name,
     controller.LEASE: _lease,
     "dry-run": _dry_run,
+    "concurrency": _concurrency,
 }

@@ -1,5 +1,5 @@
-"""The controller itself: its plan, whether its lease is free, and whether it has walked through a failover lately.
-Pure."""
+"""The controller itself: its plan, whether its lease is free, whether it has walked through a failover lately, and
+whether its functions would be let run. Pure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from failover.readiness.dry_run import DryRun
 
 LEASE: Final = "lease"
 """The check that says how the lease becomes free."""
+UNRESERVED_AT_LEAST: Final = 100
 LONGEST_RUN_S: Final = 3600.0
 """The deadlines of all steps together are below it; waiting for a person comes on top."""
 
@@ -85,3 +86,18 @@ def last_dry_run(last: DryRun | None, standby: str, max_age_s: float, now: float
         yield ok(summary)
     for remark in last.remarks:
         yield warn(remark, "look at it: on the day it costs time, or topics")
+
+
+def concurrency(limit: int, unreserved: int) -> Iterator[Finding]:
+    """Whether the functions share enough concurrent calls with all others of the account in this region, or have some
+    reserved; Lambda lets nobody reserve more than all but 100
+    (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html)."""
+    told = f"{unreserved:,} of the account's {limit:,} concurrent calls of functions in this region are not reserved"
+    if unreserved < UNRESERVED_AT_LEAST:
+        yield warn(
+            f"{told}: whoever floods any other function throttles a failover, and no more can be reserved below"
+            f" {UNRESERVED_AT_LEAST}",
+            "ask AWS for more concurrent executions, then reserve some for the controller (JudgeConcurrency, …)",
+        )
+    else:
+        yield ok(told)

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from failover.aws.errors import AWS_ERRORS
+from failover.aws.clients import client
+from failover.aws.errors import AWS_ERRORS, aws_errors
 from failover.detection.alarm_recheck import describe_alarms
 from failover.dns import NameState, client_name_of
-from failover.errors import Obstacle
+from failover.errors import Obstacle, ServiceRejected, ServiceUnavailable
 from failover.execution.runs import Ended, ended_holder
 from failover.fleets import Fleet, FleetState, Instance, fleet_of
 from failover.ledger.ledger import Ledger
@@ -123,6 +124,13 @@ class PlanSnapshot:
     def watch(self) -> SourceLiveness:
         """When lag was last sampled, and whether its source answered."""
         return SourceLiveness(**load_plan_table(self.book, self.plan.name, "watch").get(self.active, {}))
+
+    @_memoized
+    def concurrency(self) -> tuple[int, int]:
+        """How many calls of functions the account may have at a time in this region, and how many nobody reserved."""
+        with aws_errors("Lambda, for the account's concurrency", transient=ServiceUnavailable, final=ServiceRejected):
+            limit = client("lambda", attempts=1).get_account_settings()["AccountLimit"]
+        return limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
 
     @_memoized
     def alarms(self) -> CloudWatchAlarms:

@@ -40,6 +40,9 @@ PATIENCE_S = "${PatienceSeconds}"
 GROWTH = 50
 """A wait is no shorter than this part of the time since the step began: a day of polling by the second is 400 turns."""
 
+FEW_FLEETS = 3
+"""What more of them do side by side is waited for longer, in proportion: they share one history."""
+
 
 def jsonata(expression: str) -> str:
     """A value that Step Functions computes."""
@@ -114,15 +117,16 @@ def step(
     last_chance: bool = False,
     patience: str = "",
     assign: State | None = None,
+    side_by_side: str = "",
 ) -> States:
     """Call a step until it reports `done`, then go on; when it is too late, to a state of its own.
 
     A transient error is a turn like any other. `deadline`: JSONata, in seconds. `last_chance`: the step is told that it
     is called for the last time, once it has answered after the deadline. `patience`: seconds (JSONata) after the
     deadline in which its answer is still waited for. `late`: what becomes of a step that is not done by then.
-    `assign`: variables of the step, as it begins.
+    `assign`: variables of the step, as it begins. `side_by_side`: the fleets (JSONata) each of which does the same.
     """
-    turns = _Turns(name)
+    turns = _Turns(name, side_by_side)
     begin, wait, too_late = turns.begin(deadline), turns.wait(), turns.past
     begin["Assign"] |= assign or {}
     if last_chance:
@@ -151,8 +155,9 @@ def step(
 class _Turns:
     """A call that is made again and again, ever more slowly, until a deadline."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, side_by_side: str = "") -> None:
         self.name = name
+        self.growth = f" * $max([1, $count({side_by_side}) / {FEW_FLEETS}])" if side_by_side else ""
         self.prefix = name.lower()
         self.past = f"$millis() > ${self.prefix}_deadline"
 
@@ -172,7 +177,7 @@ class _Turns:
 
     def wait(self) -> State:
         """As long as the step asked for, or longer, but not beyond the deadline."""
-        elapsed_part = f"$floor(($millis() - ${self.prefix}_begun) / {1000 * GROWTH})"
+        elapsed_part = f"$floor(($millis() - ${self.prefix}_begun){self.growth} / {1000 * GROWTH})"
         grown = f"$max([$states.input.retry_after, {elapsed_part}])"
         remaining = f"$ceil((${self.prefix}_deadline - $millis()) / 1000)"
         seconds = f"{self.past} ? {grown} : $min([{grown}, {remaining}])"

@@ -320,6 +320,7 @@ def _prepare() -> States:
         late=too_late("switch_routes"),
         last_chance=True,
         assign={"fleet": jsonata("$states.input.fleet")},
+        side_by_side="$claimed.fleets_here",
     )
     return {"PrepareFleets": fleets("$claimed.fleets_here", "BeginPrepare", states | {"PrepareEnd": END})}
 
@@ -346,6 +347,7 @@ def _reroute() -> States:
         then="RerouteEnd",
         late={"Comment": "A lost fleet that can't be routed in time is in the report, and holds nothing up.", **END},
         assign={"fleet": jsonata("$states.input.fleet")},
+        side_by_side="$claimed.fleets_lost",
     )
     return {"RerouteFleets": fleets("$claimed.fleets_lost", "BeginReroute", states | {"RerouteEnd": END})}
 

@@ -85,9 +85,10 @@ def test_a_step_that_is_never_heard_stops_it(machine: Machine, step: str) -> Non
     assert "ServiceUnavailable" in run.of("Conclude")[0]["error"]["Cause"]
 
 
-def turns(seconds: int) -> tuple[int, list[int]]:
+def turns(seconds: int, fleets: int = 0) -> tuple[int, list[int]]:
     """How often a step that asks to be called again every second is called until its deadline, and its waits."""
-    states = step("Poll", {"Type": "Task"}, deadline=str(seconds), then="End", late={})
+    side_by_side = f"[1..{fleets}]" if fleets else ""
+    states = step("Poll", {"Type": "Task"}, deadline=str(seconds), then="End", late={}, side_by_side=side_by_side)
     expression = states["PollWait"]["Seconds"].removeprefix("{%").removesuffix("%}").replace("$millis()", "$now_ms")
     waits: list[int] = []
     while sum(waits) < seconds:
@@ -102,6 +103,14 @@ def test_a_promotion_of_a_day_fits_into_the_history_of_an_execution() -> None:
     assert waits[:50] == [1] * 50
     for number, wait in enumerate(waits):
         assert wait <= max(1, math.ceil(sum(waits[:number]) / 50))
+
+
+@pytest.mark.parametrize("fleets", [1, 5, 14, 40])
+def test_slow_fleets_leave_room_in_the_history_of_an_execution_however_many(fleets: int) -> None:
+    """Prepared, and then rerouted, until the deadlines; what else an execution does is a few thousand events."""
+    prepared, rerouted = turns(300, fleets), turns(30, fleets)
+    assert (prepared[0] + rerouted[0]) * EVENTS_A_TURN * fleets < 14_000
+    assert prepared[1][:3] == [1, 1, 1]
 
 
 def test_a_wait_does_not_go_beyond_the_deadline() -> None:

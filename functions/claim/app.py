@@ -29,6 +29,9 @@ NAME_LENGTH: Final = 2048
 """Of an ARN at most (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 LONGEST_CALL_S: Final = 20
 """No function of a step is let run for longer (the template's `Timeout`)."""
+LONGEST_START_S: Final = 10
+"""Of a container before its function runs, which is in no timeout
+(https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html)."""
 
 
 class Start(BaseModel):
@@ -143,7 +146,7 @@ def _predecessor_wait(state: PlanState, start: Start, name: str) -> int:
     ended = ended_holder(state) if state.holder != name else None
     if ended is None or ended.at is None:
         return LONGEST_CALL_S
-    return max(0, min(LONGEST_CALL_S, ceil(ended.at + LONGEST_CALL_S - time.time())))
+    return max(0, min(LONGEST_CALL_S, ceil(ended.at + LONGEST_START_S + LONGEST_CALL_S - time.time())))
 
 
 def _claim(book: Ledger, execution: Execution, home: str, supersedes: str | None) -> None:

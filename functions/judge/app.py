@@ -125,7 +125,8 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
     if (ended := ended_holder(case.state)) is not None:
         # It may have given the lease back since the state was read, as it ended.
         if ledger.state(plan.name, plan.home).holder == ended.name:
-            notify_ended_holder(plan.name, case.state.epoch, ended, now)
+            claim = ledger.step(plan.name, ended.name, "claim")
+            notify_ended_holder(plan.name, epoch=case.state.epoch, ended=ended, now=now, claim=claim)
     elif failover_withheld(case, decision):
         notify_withheld(record, case.state.epoch)
     return answer

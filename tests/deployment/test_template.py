@@ -203,13 +203,6 @@ def test_an_event_that_cannot_be_judged_is_not_lost() -> None:
     assert heard and all("DeadLetterConfig" in event["Properties"] for event in heard)
 
 
-def test_what_is_known_is_judged_again_every_minute_for_as_long_as_votes_may_be_too_young() -> None:
-    judge = of_type("AWS::Serverless::Function")["Judge"]
-    (again,) = [event["Properties"] for event in judge["Events"].values() if event["Type"] == "ScheduleV2"]
-    assert again["ScheduleExpression"] == "rate(1 minute)" and "Regular Look" in again["Input"]["Sub"]
-    assert judge["Timeout"] == 60
-
-
 @pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.name)
 def test_every_substitution_of_a_state_machine_is_given_and_used(path: Path) -> None:
     kind = "AWS::Serverless::StateMachine"
@@ -401,14 +394,3 @@ def test_a_second_stack_in_the_region_finds_no_name_taken() -> None:
                 for event in each.get("Events", {}).values():
                     if event["Type"] == "ScheduleV2":
                         assert event["Properties"].get("OmitName") is True, name
-
-
-def test_starts_and_answers_with_proven_identity_are_off_by_default_and_verified_by_iam() -> None:
-    operators = RESOURCES["ServeOperators"]
-    assert TEMPLATE["Parameters"]["OperatorUrlState"]["Default"] == "DISABLED"
-    assert operators["Condition"] == "OperatorUrls"
-    assert operators["Properties"]["FunctionUrlConfig"] == {"AuthType": "AWS_IAM"}
-    may = {action for statement in statements(operators["Properties"]) for action in statement["Action"]}
-    assert "states:StartExecution" in may
-    public = of_type("AWS::Serverless::Function")["AnswerApproval"]
-    assert not any("states:StartExecution" in statement["Action"] for statement in statements(public))

@@ -80,11 +80,12 @@ def test_a_claim_that_landed_after_its_execution_was_aborted_is_told_and_not_tak
 ) -> None:
     started(call)
     stop(deployed, "orders-1-failover")
-    claim(deployed, call, "orders-1-failover", epoch=1)
+    claim(deployed, call, "orders-1-failover", epoch=1, by="judge/us-west-2", reason="east is lost")
     for _ in range(3):
         why = call("judge", event("alarm-metric"))["judged"][0]["why"]
     assert "orders-1-failover has ended (ABORTED) and keeps the lease" in why
     (message,) = messages()
+    assert message.body["started_by"] == "judge/us-west-2" and "is lost" in message.body["reason"]
     assert "orders-1-failover" in message.subject and "a person is needed" in message.subject
     assert "supersedes='orders-1-failover'" in message.body["remedy"]
     assert executions(deployed) == ["orders-1-failover"]

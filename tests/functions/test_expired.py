@@ -12,7 +12,10 @@ import pytest
 from failover.aws.clients import client
 from failover.detection.evidence import Evidence, Signal
 from failover.detection.signal_store import save_signal, signals
+from failover.execution.claimed_plan import renew_plan
+from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import save_execution_table
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 LIMIT = 200_000
@@ -63,6 +66,25 @@ def test_an_advisory_that_has_expired_is_no_signal(book: Ledger) -> None:
             30,
         )
     assert [signal.source for signal in signals(book, "orders")] == ["aws-health/new"]
+
+
+def test_whatever_is_kept_of_an_execution_expires(deployed: Any, book: Ledger, call: Call) -> None:
+    starts: dict[str, dict[str, Any]] = {"by-hand": {"to": "west"}, "dry": {"to": "standby", "dry_run": True}}
+    for name, start in starts.items():
+        request = {"start": {"plan": "orders"} | start, "execution_name": name}
+        execution = Execution.model_validate(call("claim", request)["execution"])
+        book.record_step(execution, "assess", "done", {}, time.time())
+        book.keep_approval_token(execution, "the-task-token")
+        save_execution_table(book, execution, "loss", {f"topic-{number}": [] for number in range(1_500)})
+        renew_plan(book, execution)
+        days = 30 if execution.dry_run else 180
+        kinds = ("execution#", "step#", "approval#", "plan#", "table#")
+        items = [item for kind in kinds for item in book.list_items("orders", f"{kind}") if name in item["sk"]]
+        assert len(items) >= 7
+        for item in items:
+            assert item["expires"] == pytest.approx(time.time() + days * 86_400, abs=600), item["sk"]
+        if not execution.dry_run:
+            call("conclude", {"execution": execution.as_state(), "outcome": "stood-down", "why": "policy"})
 
 
 def test_the_sweep_deletes_what_has_expired_and_nothing_else(deployed: Any, book: Ledger, call: Call) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from failover.decision.log import DecisionRecord
 from failover.execution.runs import Ended
+from failover.ledger.records import StepRecord
 
 HOUR_S: Final = 3600
 
@@ -28,8 +29,9 @@ def notify_withheld(record: DecisionRecord, epoch: int, why: str = "", guard: st
     )
 
 
-def notify_ended_holder(plan: str, epoch: int, ended: Ended, now: float) -> None:
-    """An execution is over and keeps the plan's lease: nothing is started until a person sees to it.
+def notify_ended_holder(plan: str, *, epoch: int, ended: Ended, now: float, claim: StepRecord | None) -> None:
+    """An execution is over and keeps the plan's lease: nothing is started until a person sees to it. `claim`: its first
+    step, which knows who started it.
 
     Raises:
         LedgerUnavailable, ServiceUnavailable, LedgerRejected, ServiceRejected
@@ -42,6 +44,8 @@ def notify_ended_holder(plan: str, epoch: int, ended: Ended, now: float) -> None
             "plan": plan,
             "execution": ended.name,
             "status": ended.status,
+            "started_by": claim and claim.observed.get("by"),
+            "reason": claim and claim.observed.get("reason"),
             "ended_at": ended.at,
             "remedy": f"mend the cause and redrive it, or start another with supersedes={ended.name!r}; until then"
             " nothing is started for this plan",

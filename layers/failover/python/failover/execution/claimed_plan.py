@@ -6,13 +6,11 @@ plan of an execution that stopped, and redrives it, wants the mended one.
 
 from __future__ import annotations
 
-import time
-
 from aws_lambda_powertools import Logger
 
 from failover.errors import FailoverError
 from failover.ledger.execution import Execution
-from failover.ledger.ledger import DRY_RUN_RETENTION_S, Ledger
+from failover.ledger.ledger import Ledger, expiry
 from failover.plan.model import Plan, parse_cached
 from failover.plan.store import plan_document, plan_named
 
@@ -25,8 +23,7 @@ def save_plan(book: Ledger, execution: Execution, document: str) -> Plan:
     Raises:
         LedgerUnavailable
     """
-    expires = {"expires": int(time.time()) + DRY_RUN_RETENTION_S} if execution.dry_run else {}
-    if book.put_once(execution.plan, _sort(execution), {"document": document} | expires):
+    if book.put_once(execution.plan, _sort(execution), {"document": document, "expires": expiry(execution)}):
         return parse_cached(document, execution.plan)
     return claimed_plan(book, execution)
 

@@ -17,12 +17,28 @@ from failover.errors import AbortRefused, AbortRequested, DuplicateExecution, Le
 from failover.ledger.dynamodb import Item
 from failover.ledger.execution import Execution, Kind
 from failover.ledger.items import PlanItems
-from failover.ledger.records import AbortWish, Denial, ExecutionRecord, Outcome, PlanState, StepRecord
+from failover.ledger.records import (
+    AbortWish,
+    Denial,
+    ExecutionRecord,
+    Outcome,
+    PlanState,
+    StepRecord,
+    execution_record,
+    plan_state,
+    step_record,
+)
 
 DRY_RUN_RETENTION_S: Final = 30 * 86_400
+EXECUTION_RETENTION_S: Final = 180 * 86_400
 FAILOVERS_RETENTION_S: Final = 86_400
 ATTEMPT_RETENTION_S: Final = 120 * 86_400
 """Longer than the 90 days for which Step Functions blocks the name of an execution that is over."""
+
+
+def expiry(execution: Execution) -> int:
+    """When what is kept of an execution may be forgotten, in seconds since 1970."""
+    return int(time.time()) + (DRY_RUN_RETENTION_S if execution.dry_run else EXECUTION_RETENTION_S)
 
 
 class Ledger(PlanItems):
@@ -33,7 +49,7 @@ class Ledger(PlanItems):
 
     def state(self, plan: str, home: str) -> PlanState:
         """Where the plan stands; a plan never claimed is active at `home`, epoch 0."""
-        return _plan_state(self._items.get(plan, "state"), home)
+        return plan_state(self._items.get(plan, "state"), home)
 
     def claim(self, execution: Execution, home: str, supersedes: str | None = None) -> None:
         """Take the plan's lease and raise its epoch to the execution's; again for the same execution: nothing.
@@ -180,15 +196,15 @@ class Ledger(PlanItems):
             ":observed": json.dumps(observed, default=str),
             ":started": str(started),
             ":reported": str(time.time()),
+            ":expires": expiry(execution),
             ":one": 1,
         }
-        expires = ", expires = :expires" if execution.dry_run else ""
         self._items.update(
             execution.plan,
             f"step#{execution.name}#{step}",
             "SET step = :step, #status = :status, observed = :observed, reported_at = :reported,"
-            f" started_at = if_not_exists(started_at, :started){expires} ADD calls :one",
-            placeholders | ({":expires": int(time.time()) + DRY_RUN_RETENTION_S} if execution.dry_run else {}),
+            " started_at = if_not_exists(started_at, :started), expires = :expires ADD calls :one",
+            placeholders,
         )
 
     def steps(self, execution: Execution) -> list[StepRecord]:
@@ -197,13 +213,13 @@ class Ledger(PlanItems):
 
     def steps_of(self, plan: str, execution: str) -> list[StepRecord]:
         """The steps of the execution of that name, in the order they began."""
-        records = [_step_record(item) for item in self.list_items(plan, f"step#{execution}#")]
+        records = [step_record(item) for item in self.list_items(plan, f"step#{execution}#")]
         return sorted(records, key=lambda record: record.started_at)
 
     def step(self, plan: str, execution: str, step: str) -> StepRecord | None:
         """What a step of that execution last reported, or None."""
         item = self.item(plan, f"step#{execution}#{step}")
-        return _step_record(item) if item else None
+        return step_record(item) if item else None
 
     def put_fenced(self, execution: Execution, sort: str, values: Item) -> None:
         """Put an item beside the plan's others, if the lease is still held.
@@ -212,7 +228,7 @@ class Ledger(PlanItems):
             LeaseLost: if it is not.
         """
         self.hold(execution)
-        self._items.put(execution.plan, sort, values)
+        self._items.put(execution.plan, sort, values | {"expires": expiry(execution)})
 
     def save_approval_token(self, execution: Execution, token: str) -> None:
         """Keep the task token that an approval needs, in no message and no log, and the one person who can't give it:
@@ -262,11 +278,11 @@ class Ledger(PlanItems):
     def execution(self, plan: str, name: str) -> ExecutionRecord | None:
         """What the ledger keeps of an execution, or None."""
         item = self._items.get(plan, f"execution#{name}")
-        return _execution_record(item) if item is not None else None
+        return execution_record(item) if item is not None else None
 
     def executions(self, plan: str) -> list[ExecutionRecord]:
         """What the ledger keeps of a plan's executions, the last one that began first."""
-        records = [_execution_record(item) for item in self.list_items(plan, "execution#")]
+        records = [execution_record(item) for item in self.list_items(plan, "execution#")]
         return sorted(records, key=lambda record: -record.started_at)
 
     def keep_announced(self, plan: str, execution: str) -> None:
@@ -335,9 +351,8 @@ class Ledger(PlanItems):
             "from": execution.from_site,
             "to": execution.to_site,
             "started_at": str(execution.claimed_at),
+            "expires": expiry(execution),
         }
-        if execution.dry_run:
-            item["expires"] = int(time.time()) + DRY_RUN_RETENTION_S
         if superseded:
             item["supersedes"] = superseded
         self._items.put(execution.plan, f"execution#{execution.name}", item, "attribute_not_exists(pk)")
@@ -362,54 +377,6 @@ class Ledger(PlanItems):
             },
             condition="attribute_exists(pk)",
         )
-
-
-def _plan_state(item: Item | None, home: str) -> PlanState:
-    if item is None:
-        return PlanState(active=home, epoch=0)
-    changed, denial, wish = item.get("changed_at"), item.get("denial"), item.get("abort_wish")
-    return PlanState(
-        active=item.get("active", home),
-        epoch=int(item.get("epoch", 0)),
-        holder=item.get("holder"),
-        controller=item.get("controller", ""),
-        holder_arn=item.get("holder_arn", ""),
-        changed_at=float(changed) if changed else None,
-        paused=item.get("paused"),
-        failovers=tuple(json.loads(item.get("failovers", "[]"))),
-        denial=Denial(**json.loads(denial)) if denial else None,
-        superseded=item.get("superseded"),
-        abort_wish=AbortWish(**json.loads(wish)) if wish else None,
-        no_return=item.get("no_return"),
-        unannounced=item.get("unannounced", frozenset()),
-    )
-
-
-def _execution_record(item: Item) -> ExecutionRecord:
-    return ExecutionRecord(
-        name=item["name"],
-        epoch=int(item["epoch"]),
-        kind=item["kind"],
-        status=item["status"],
-        started_at=float(item["started_at"]),
-        from_site=item["from"],
-        to_site=item["to"],
-        document=json.loads(item.get("document", "{}")),
-        supersedes=item.get("supersedes"),
-        ended_at=float(item["ended_at"]) if "ended_at" in item else None,
-        superseded_by=item.get("superseded_by"),
-    )
-
-
-def _step_record(item: Item) -> StepRecord:
-    return StepRecord(
-        step=item["step"],
-        status=item["status"],
-        calls=int(item["calls"]),
-        started_at=float(item["started_at"]),
-        reported_at=float(item["reported_at"]),
-        observed=json.loads(item["observed"]),
-    )
 
 
 def _lease_lost(execution: Execution, state: PlanState | None = None) -> LeaseLost:

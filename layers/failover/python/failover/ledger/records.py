@@ -6,6 +6,7 @@ Times are seconds since 1970.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -116,3 +117,54 @@ class ExecutionRecord:
     ended_at: float | None = None
     superseded_by: str | None = None
     """Who took the lease from it, if somebody did; its report, if it had ended, stands."""
+
+
+def plan_state(item: Mapping[str, Any] | None, home: str) -> PlanState:
+    """Where a plan stands by its item; one that was never claimed is active at `home`."""
+    if item is None:
+        return PlanState(active=home, epoch=0)
+    changed, denial, wish = item.get("changed_at"), item.get("denial"), item.get("abort_wish")
+    return PlanState(
+        active=item.get("active", home),
+        epoch=int(item.get("epoch", 0)),
+        holder=item.get("holder"),
+        controller=item.get("controller", ""),
+        holder_arn=item.get("holder_arn", ""),
+        changed_at=float(changed) if changed else None,
+        paused=item.get("paused"),
+        failovers=tuple(json.loads(item.get("failovers", "[]"))),
+        denial=Denial(**json.loads(denial)) if denial else None,
+        superseded=item.get("superseded"),
+        abort_wish=AbortWish(**json.loads(wish)) if wish else None,
+        no_return=item.get("no_return"),
+        unannounced=item.get("unannounced", frozenset()),
+    )
+
+
+def step_record(item: Mapping[str, Any]) -> StepRecord:
+    """What a step reported, by its item."""
+    return StepRecord(
+        step=item["step"],
+        status=item["status"],
+        calls=int(item["calls"]),
+        started_at=float(item["started_at"]),
+        reported_at=float(item["reported_at"]),
+        observed=json.loads(item["observed"]),
+    )
+
+
+def execution_record(item: Mapping[str, Any]) -> ExecutionRecord:
+    """What is kept of an execution, by its item."""
+    return ExecutionRecord(
+        name=item["name"],
+        epoch=int(item["epoch"]),
+        kind=item["kind"],
+        status=item["status"],
+        started_at=float(item["started_at"]),
+        from_site=item["from"],
+        to_site=item["to"],
+        document=json.loads(item.get("document", "{}")),
+        supersedes=item.get("supersedes"),
+        ended_at=float(item["ended_at"]) if "ended_at" in item else None,
+        superseded_by=item.get("superseded_by"),
+    )

@@ -1,0 +1,23 @@
+"""What calls the controller beside events: the stack's schedule, and people whom IAM verified."""
+
+from __future__ import annotations
+
+from tests.deployment.test_template import RESOURCES, TEMPLATE, of_type, statements
+
+
+def test_what_is_known_is_judged_again_every_minute_for_as_long_as_votes_may_be_too_young() -> None:
+    judge = of_type("AWS::Serverless::Function")["Judge"]
+    (again,) = [event["Properties"] for event in judge["Events"].values() if event["Type"] == "ScheduleV2"]
+    assert again["ScheduleExpression"] == "rate(1 minute)" and "Regular Look" in again["Input"]["Sub"]
+    assert judge["Timeout"] == 60
+
+
+def test_starts_and_answers_with_proven_identity_are_off_by_default_and_verified_by_iam() -> None:
+    operators = RESOURCES["ServeOperators"]
+    assert TEMPLATE["Parameters"]["OperatorUrlState"]["Default"] == "DISABLED"
+    assert operators["Condition"] == "OperatorUrls"
+    assert operators["Properties"]["FunctionUrlConfig"] == {"AuthType": "AWS_IAM"}
+    may = {action for statement in statements(operators["Properties"]) for action in statement["Action"]}
+    assert "states:StartExecution" in may
+    public = of_type("AWS::Serverless::Function")["AnswerApproval"]
+    assert not any("states:StartExecution" in statement["Action"] for statement in statements(public))

@@ -15,6 +15,7 @@ from simulation.calls import Fault
 from simulation.deployment import Deployment, deployment
 from simulation.functions import ROOT, Handler, load_handlers
 from simulation.machine import expressions
+from simulation.machine.execution import Execution
 from simulation.observers import Observers
 from simulation.oracle import Broken, Oracle
 from simulation.people import People
@@ -42,6 +43,10 @@ class Outcome:
     """The longest time from where the active site looked lost to where people were told or something started, while
     ledger, bus and SNS answered."""
     decisions: Decisions
+    endings: tuple[str, ...]
+    """Of each execution by its record in the ledger; of one that claimed nothing, by Step Functions' word."""
+    active: str
+    """The active site at the end."""
     broken: tuple[Broken, ...]
     told: tuple[str, ...]
     """The life as a story, line by line."""
@@ -94,6 +99,8 @@ class Simulation:
             calls=life.calls.count,
             longest_s=oracle.longest_s,
             decisions=verdicts.conclude(),
+            endings=tuple(_ending(life, execution) for execution in life.executions),
+            active=str(life.kept("state").get("active", "east")),
             broken=tuple(oracle.broken),
             told=tuple(life.trace.story),
         )
@@ -129,6 +136,11 @@ def _plan_of(story: Story) -> dict[str, Any]:
 def _window(seconds: tuple[float, float]) -> dict[str, str]:
     begins, ends = (datetime.fromtimestamp(STARTED + each, UTC).isoformat() for each in seconds)
     return {"begins": begins, "ends": ends}
+
+
+def _ending(life: World, execution: Execution) -> str:
+    redriven = f" after {execution.redrives} redrive{'s' * (execution.redrives > 1)}" if execution.redrives else ""
+    return str(life.kept(f"execution#{execution.name}").get("status", execution.status.lower())) + redriven
 
 
 def _at(life: World, function: str, invocation: int, action: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ import httpx
 from simulation import keys, process, scheduler
 from simulation.aws import door
 from simulation.aws.account import Account
-from simulation.aws.dynamodb import Item, Table
+from simulation.aws.dynamodb import Item, Table, plain
 from simulation.calls import Calls, Door, Spell
 from simulation.deployment import STATE_MACHINE, Deployment
 from simulation.functions import Functions, Handler
@@ -98,6 +98,10 @@ class World:
     def executions(self) -> list[Execution]:
         """In the order they began."""
         return list(self.account.executions.values())
+
+    def kept(self, sort: str) -> dict[str, Any]:
+        """An item of the plan in the ledger; empty if there is none."""
+        return plain(self.table.items.get((f"plan#{PLAN}", sort), {}))
 
     def watch(self, seconds: float = ATTENTIVE_S) -> None:
         """Something happened: look at the sites all the time."""

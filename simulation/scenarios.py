@@ -1,0 +1,136 @@
+"""Scenarios that take hours, or a moment that only virtual time can hit: what happens, and how it must end.
+
+docs/scenarios.md shows the table; `python -m simulation.scenarios` plays it, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from simulation.story import VANTAGE_POINTS, Act, AnchoredFault, AnchoredSpell, Outage, Story
+
+_LOST: Final = Outage(site="east", part="site", begins=30.0, ends=86_400.0, silent=True, seen_by=VANTAGE_POINTS)
+_AGAIN: Final = Outage(site="east", part="site", begins=30.0, ends=1_200.0, silent=True, seen_by=VANTAGE_POINTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One row of the table."""
+
+    name: str
+    happens: str
+    story: Story
+    executions: tuple[str, ...]
+    """The outcome of each that was started; of one that claimed nothing, what Step Functions says."""
+    active: str
+    """The active site at the end; the client hostname leads to it, which the oracle sees to."""
+
+
+SCENARIOS: Final = (
+    Scenario(
+        name="denied-and-seen-lost",
+        happens="policy asks a person, who says no; east is seen lost for twenty minutes more, and nobody is asked",
+        story=Story(seed="1", seconds=1_500.0, outages=(_LOST,), mode="approve", approver="denies"),
+        executions=("stood-down",),
+        active="east",
+    ),
+    Scenario(
+        name="denied-and-lost-again",
+        happens="the same; east is seen well again, and a quarter of an hour later it is lost again: a person is asked",
+        story=Story(
+            seed="2",
+            seconds=3_600.0,
+            outages=(_AGAIN, replace(_AGAIN, begins=2_100.0, ends=86_400.0)),
+            mode="approve",
+            approver="denies",
+        ),
+        executions=("stood-down", "stood-down"),
+        active="east",
+    ),
+    Scenario(
+        name="standing-alarm-after-a-pause",
+        happens="an alarm must be among the votes; it comes, and is told once, while the plan is paused for minutes",
+        story=Story(
+            seed="3",
+            seconds=1_500.0,
+            outages=(_LOST,),
+            policy="alarms",
+            acts=(Act(deed="pause", function="judge", invocation=1, after=0.0),),
+        ),
+        executions=("succeeded",),
+        active="west",
+    ),
+    Scenario(
+        name="aborted-before-the-claim",
+        happens="an execution is stopped, and its container dies, before it claimed the plan; its name is used up",
+        story=Story(
+            seed="4",
+            seconds=1_500.0,
+            outages=(_LOST,),
+            acts=(Act(deed="abort", function="claim", invocation=1, after=0.01),),
+            faults=(AnchoredFault(function="claim", invocation=1, call=1, trouble="killed before"),),
+        ),
+        executions=("aborted", "succeeded"),
+        active="west",
+    ),
+    Scenario(
+        name="stopped-before-it-was-told",
+        happens="an execution is stopped, and its container dies, between its end in the ledger and its announcement",
+        story=Story(
+            seed="5",
+            seconds=1_500.0,
+            outages=(_LOST,),
+            acts=(Act(deed="abort", function="announce", invocation=1, after=0.01),),
+            faults=(AnchoredFault(function="announce", invocation=1, call=1, trouble="killed before"),),
+        ),
+        executions=("succeeded",),
+        active="west",
+    ),
+    Scenario(
+        name="redrive-after-ten-minutes",
+        happens="DynamoDB throttles for a quarter of an hour from the flip on: longer than an end is tried to be"
+        " recorded; a person redrives, once",
+        story=Story(
+            seed="6",
+            seconds=5_400.0,
+            outages=(_LOST,),
+            spells=(
+                AnchoredSpell(
+                    function="flip_dns", invocation=1, service="dynamodb", seconds=900.0, trouble="throttled"
+                ),
+            ),
+        ),
+        executions=("succeeded after 1 redrive",),
+        active="west",
+    ),
+)
+
+
+def as_markdown() -> str:
+    """The table as the documentation shows it."""
+    head = ["| scenario | what happens | executions | active site, name |", "|---|---|---|---|"]
+    rows = [f"| `{row.name}` | {row.happens} | {', '.join(row.executions)} | {row.active} |" for row in SCENARIOS]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def main() -> None:
+    """Play them all; print how each ended, and what promises it broke."""
+    from simulation.life import Simulation
+
+    simulation, played = Simulation(), dict[str, Any]()
+    for row in SCENARIOS:
+        outcome = simulation.live(row.story)
+        broken = [str(promise) for promise in outcome.broken]
+        played[row.name] = {"executions": outcome.endings, "active": outcome.active, "broken": broken}
+    print(json.dumps(played))
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # The order of a set of texts is drawn anew for each process, unless it is told not to.
+        os.execve(sys.executable, [sys.executable, "-m", "simulation.scenarios"], os.environ | {"PYTHONHASHSEED": "0"})
+    main()

@@ -27,6 +27,7 @@ def flip(request: FlipRequest, plan: Plan) -> Report:
     state = name.look(change)
     looking = request.look_only or request.execution.dry_run
     if not looking and state.record != canonical(target) and state.in_sync:
+        ledger().hold(request.execution)
         change = name.point_to(site)
         state = name.look(change)
     observed: NameFlip = {

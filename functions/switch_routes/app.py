@@ -47,6 +47,7 @@ def switch(request: SwitchRequest, fleet: Fleet) -> Report:
             return _progress(request, state, target)
         if request.execution.dry_run:
             return _would_route(state, target)
+        ledger().hold(request.execution)
         fleet.route(target)
     except FleetRejected as error:
         if not request.best_effort:

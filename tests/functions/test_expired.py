@@ -74,7 +74,7 @@ def test_whatever_is_kept_of_an_execution_expires(deployed: Any, book: Ledger, c
         request = {"start": {"plan": "orders"} | start, "execution_name": name}
         execution = Execution.model_validate(call("claim", request)["execution"])
         book.record_step(execution, "assess", "done", {}, time.time())
-        book.keep_approval_token(execution, "the-task-token")
+        book.save_approval_token(execution, "the-task-token")
         save_execution_table(book, execution, "loss", {f"topic-{number}": [] for number in range(1_500)})
         renew_plan(book, execution)
         days = 30 if execution.dry_run else 180

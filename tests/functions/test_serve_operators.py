@@ -106,7 +106,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> States:
 def test_the_second_person_is_another_caller_than_the_first(deployed: Any, call: Call, states: States) -> None:
     start = {"plan": "orders", "to": "west", "by": ADA}
     execution = Execution.model_validate(call("claim", {"start": start, "execution_name": "by-hand-1"})["execution"])
-    Ledger(deployed("dynamodb"), "ledger").keep_approval_token(execution, "the-task-token")
+    Ledger(deployed("dynamodb"), "ledger").save_approval_token(execution, "the-task-token")
     approval = {"plan": "orders", "execution": "by-hand-1", "answer": "approve"}
     status, answer = asked(call, "/answer", approval)
     assert (status, answer["error"], states.taken) == (403, "SamePerson", [])

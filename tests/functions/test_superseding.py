@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from failover.aws.clients import client
 from failover.errors import LeaseLost
 from failover.execution.predecessors import LOOK_AT_NAME
 from failover.execution.runs import Run
+from failover.fleets import FleetState
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.plan.model import parse
+from tests.conftest import Context
 from tests.functions.conftest import Message
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -130,3 +133,44 @@ def test_who_supersedes_nobody_moves_no_site_by_standing_down(deployed: Any, cal
     report(execution, LOOK_AT_NAME, record=parse(plan_text).site("west").dns_target)
     call("conclude", {"execution": execution, "outcome": "stood-down", "why": "refused"})
     assert book().state("orders", "east").active == "east"
+
+
+class LongLook:
+    """A fleet and a name that are looked at for so long that another execution takes the plan over meanwhile."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.changes: list[str] = []
+
+    def look(self, *_: object) -> Any:
+        claim(self._call, "new", supersedes="old")
+        fleet = FleetState(target="east", settled=True, instances=(), detail="1 of 1")
+        return SimpleNamespace(**vars(fleet), routed_to=fleet.routed_to, record="gw-east", in_sync=True)
+
+    def route(self, target: str) -> None:
+        self.changes.append(target)
+
+    def point_to(self, site: str) -> None:
+        self.changes.append(site)
+
+
+@pytest.mark.parametrize(
+    ("name", "found_by", "more"),
+    [
+        ("fence", "fleets_of", {}),
+        ("switch_routes", "fleet_of", {"site": "west", "fleet": "gateway-west"}),
+        ("flip_dns", "client_name_of", {}),
+    ],
+)
+def test_who_loses_the_lease_while_it_looks_changes_nothing(
+    deployed: Any, call: Call, function: Any, monkeypatch: pytest.MonkeyPatch, name: str, found_by: str, more: Any
+) -> None:
+    execution = claim(call, "old")["execution"]
+    looked_at = LongLook(call)
+    found = [("gateway-east", looked_at)] if found_by == "fleets_of" else looked_at
+    step = function(name)
+    monkeypatch.setattr(step, found_by, lambda *_: found)
+    monkeypatch.setattr(step, "look_in_time", lambda look: look(), raising=False)
+    with pytest.raises(LeaseLost):
+        step.handler({"execution": execution} | more, Context())
+    assert looked_at.changes == []

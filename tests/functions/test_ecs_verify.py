@@ -262,4 +262,4 @@ def test_a_count_that_can_not_be_compared_is_no_proof(
     then = FleetUnavailable("gone") if after == "unavailable" else fleet(*after)
     (found,) = function("verify")._swaps("gateway-west", fleet(5), then)
     assert found.holds is (said is None)
-    assert said is None or said in found.said
+    assert said is None or said in found.what

@@ -33,6 +33,8 @@ class Deployment:
 
     environments: dict[str, dict[str, str]]
     """Of each function, by the name of its folder."""
+    timeouts: dict[str, float]
+    """Of each function, in seconds."""
     machine: dict[str, Any]
     """The failover's definition, as it is deployed."""
 
@@ -62,15 +64,17 @@ def deployment() -> Deployment:
     }
     intrinsics = Intrinsics(template, values, ref, lambda name, attribute: ref(name))
     every = template["Globals"]["Function"]["Environment"]["Variables"]
-    environments = {}
+    environments, timeouts = {}, {}
+    timeout = template["Globals"]["Function"]["Timeout"]
     for name, folder in folders.items():
         own = resources[name]["Properties"].get("Environment", {}).get("Variables", {})
         variables: dict[str, Any] = intrinsics.resolve(every | own)
+        timeouts[folder] = float(resources[name]["Properties"].get("Timeout", timeout))
         environments[folder] = _of_lambda() | {key: str(value) for key, value in variables.items()}
     substitutions = intrinsics.resolve(resources["FailoverStateMachine"]["Properties"]["DefinitionSubstitutions"])
     text = (ROOT / "statemachines" / "failover.asl.yaml").read_text(encoding="utf-8")
     deployed = _PLACE.sub(lambda place: str(substitutions[place[1]]), text)
-    return Deployment(environments, yaml.load(deployed, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    return Deployment(environments, timeouts, yaml.load(deployed, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
 def _of_lambda() -> dict[str, str]:

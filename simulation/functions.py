@@ -21,7 +21,6 @@ from simulation.machine.expressions import StateError
 from simulation.scheduler import Event, Process, Scheduler
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-TIMEOUT_S: Final = 20.0
 RETRIES_S: Final = (60.0, 120.0)
 """Of an asynchronous invocation that failed."""
 _IDLE_S: Final = 600.0
@@ -33,17 +32,19 @@ Handler = Callable[[dict[str, Any], Any], Any]
 
 
 class LambdaContext:
-    """What Powertools looks at."""
+    """What Powertools looks at. `seconds`: the function's timeout."""
 
     function_name = "simulation"
     memory_limit_in_mb = 1769
     invoked_function_arn = "arn:aws:lambda:us-west-2:123456789012:function:simulation"
     aws_request_id = "00000000-0000-0000-0000-000000000000"
 
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
         """Lambda's own clock is not looked at."""
-        return int(TIMEOUT_S * 1000)
+        return int(self._seconds * 1000)
 
 
 def load_handlers() -> dict[str, Handler]:
@@ -82,7 +83,10 @@ class Functions:
         handlers: Mapping[str, Handler],
         environments: Mapping[str, dict[str, str]],
         note: Callable[..., None],
+        *,
+        timeouts: Mapping[str, float],
     ) -> None:
+        self._timeouts = timeouts
         self._clock = scheduler
         self._calls = calls
         self._handlers = handlers
@@ -102,7 +106,7 @@ class Functions:
         self.begun: dict[Process, tuple[str, float]] = {}
         """The execution that a container works for, and since when."""
 
-    def invoke(self, name: str, payload: Any, timeout: float = TIMEOUT_S, execution: str = "") -> Any:
+    def invoke(self, name: str, payload: Any, timeout: float | None = None, execution: str = "") -> Any:
         """Call a function and wait for its answer.
 
         Raises:
@@ -119,17 +123,21 @@ class Functions:
         self.begun[process] = execution, self._clock.now
         text = json.dumps(payload)
         seconds = self._clock.random.uniform(*(_COLD_START_S if cold else _WARM_START_S))
+        lambdas = self._timeouts[name]
+        waited_for = lambdas if timeout is None else min(timeout, lambdas)
         handler, crash = self._handlers[name], Event(self._clock)
         self._calls.crashes[process] = crash
-        task = self._clock.spawn(lambda: json.dumps(handler(json.loads(text), LambdaContext)), process, seconds)
-        ends = self._clock.now + TIMEOUT_S
+        task = self._clock.spawn(
+            lambda: json.dumps(handler(json.loads(text), LambdaContext(lambdas))), process, seconds
+        )
+        ends = self._clock.now + lambdas
         self._clock.call_at(ends, lambda: None if task.finished.happened else process.kill())
         task_or_crash = (task.finished, crash)
-        self._clock.wait(task_or_crash, min(timeout, TIMEOUT_S))
+        self._clock.wait(task_or_crash, waited_for)
         if crash.happened:
             raise StateError("Runtime.ExitError", f"{name} died")
         if not task.finished.happened:
-            raise StateError("States.Timeout" if timeout < TIMEOUT_S else "Sandbox.Timedout", name)
+            raise StateError("States.Timeout" if waited_for < lambdas else "Sandbox.Timedout", name)
         container.used_at = self._clock.now
         self._warm.setdefault(name, []).append(container)
         if task.error is not None:

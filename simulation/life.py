@@ -19,6 +19,7 @@ from simulation.machine.execution import Execution
 from simulation.observers import Observers
 from simulation.oracle import Broken, Oracle
 from simulation.people import People
+from simulation.schedules import Schedules
 from simulation.story import POLICIES, AnchoredFault, AnchoredSpell, Story
 from simulation.verdicts import Decisions, Verdicts
 from simulation.world import STARTED, World
@@ -87,7 +88,7 @@ class Simulation:
         for spell in story.spells:
             _at(life, spell.function, spell.invocation, _spell(life, spell))
         verdicts = Verdicts(life, story, observers)
-        for actor in (observers, people, oracle, verdicts):
+        for actor in (observers, people, oracle, verdicts, Schedules(life)):
             actor.begin()
         life.scheduler.run(STARTED + story.seconds)
         oracle.conclude()

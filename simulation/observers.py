@@ -15,9 +15,9 @@ from simulation.story import ACTIVE, VANTAGE_POINTS, Outage, Story
 from simulation.world import PLAN, STARTED, World
 
 LOOK_S: Final = 3.0
-SLOW_LOOK_S: Final = 9.0
+SLOW_LOOK_S: Final = 11.0
 """Between two looks where nothing has happened just now: below the age at which a vote is too old."""
-BURST_S: Final = 30.0
+BURST_S: Final = 18.0
 """Where nothing happens, the sites are looked at for so long,"""
 QUIET_S: Final = 1200.0
 """and then not for so long: a life jumps over quiet time."""
@@ -78,6 +78,7 @@ class Observers:
         around.scheduler.call_at(STARTED + outage.ends, partial(self._heal, outage))
         if outage.part != "rest" and len(outage.seen_by) == len(VANTAGE_POINTS):
             around.scheduler.spawn(partial(self._alarms, outage), Process("alarms"))
+        self._world.watch_closely()
         self._current.append(outage)
         self.past.append(outage)
         self._active.append(around.active)
@@ -85,6 +86,7 @@ class Observers:
         self._show(outage.site)
 
     def _heal(self, outage: Outage) -> None:
+        self._world.watch_closely()
         self._current.remove(outage)
         self._world.tell(f"{outage.part if outage.part != 'site' else 'all'} of {outage.site} answers again")
         self._show(outage.site)
@@ -103,7 +105,7 @@ class Observers:
         while True:
             if self._world.attentive:
                 pause = QUIET_S
-            self._world.watch(BURST_S)
+            self._world.watch_closely(BURST_S)
             self._world.scheduler.sleep(pause)
             pause = min(2 * pause, LONGEST_QUIET_S)
 
@@ -148,6 +150,7 @@ class Observers:
 
     def _change(self, name: str, region: str, value: str) -> None:
         self._world.account.alarms[name] = value
+        self._world.watch_closely()
         self._world.tell(f"the alarm {name} is {value}")
         moment = datetime.fromtimestamp(self._world.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": "simulated"}}

@@ -144,7 +144,7 @@ class Oracle:
             return
         began = self._unheard - LOOKS_EVERY_S
         answers = [each.started for each in self._world.executions] + [
-            message.at for message in self._world.account.messages
+            message.at for message in self._world.account.messages if not message.subject.startswith("Readiness")
         ]
         if any(at >= began for at in answers) or any(each.running for each in self._world.executions):
             first = min((at for at in answers if at >= began), default=now)
@@ -157,7 +157,8 @@ class Oracle:
         since = self._lost_since or now
         last_end = max((each.stopped or 0.0 for each in self._world.executions), default=0.0)
         told = any(
-            message.at >= now - HOUR_S
+            not message.subject.startswith("Readiness")
+            and message.at >= now - HOUR_S
             and (message.at >= since or any(each in message.subject for each in NOTHING_DONE))
             for message in self._world.account.messages
         )

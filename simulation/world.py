@@ -25,9 +25,9 @@ from simulation.wire import kafka, network, rest
 PLAN: Final = "orders"
 STARTED: Final = 1_795_426_000.0
 """Seconds since 1970: a Monday morning."""
-ATTENTIVE_S: Final = 180.0
+ATTENTIVE_S: Final = 120.0
 """For how long after something happened the sites are looked at all the time,"""
-EVENTFUL_S: Final = 24.0
+EVENTFUL_S: Final = 21.0
 """and for how long as often as they are in the field."""
 _CONNECT_S: Final = 2.0
 
@@ -60,7 +60,9 @@ class World:
         self.keys = Keys()
         self.account.secrets |= {f"failover/{PLAN}/{name}": json.dumps(fields) for name, fields in keys.FIRST.items()}
         self.account.secrets["ApprovalKey"] = "approval-key"
-        self.functions = Functions(self.scheduler, self.calls, handlers, deployed.environments, self.note)
+        self.functions = Functions(
+            self.scheduler, self.calls, handlers, deployed.environments, self.note, timeouts=deployed.timeouts
+        )
         self.rest = rest.Rest(self.scheduler, self.sites, self.keys, self._make, self.tell)
         self.http: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         """Who answers HTTP at a host, beside the clusters' REST API."""
@@ -80,7 +82,7 @@ class World:
 
     @property
     def eventful(self) -> bool:
-        """Whether something happened just now."""
+        """Whether something happened at the sites just now."""
         return self.now < self.eventful_until
 
     def await_attention(self) -> None:
@@ -109,6 +111,10 @@ class World:
             woken, self._woken = self._woken, Event(self.scheduler)
             woken.set()
         self.attentive_until = max(self.attentive_until, self.now + seconds)
+
+    def watch_closely(self, seconds: float = ATTENTIVE_S) -> None:
+        """Something happened at the sites themselves."""
+        self.watch(seconds)
         self.eventful_until = max(self.eventful_until, self.now + EVENTFUL_S)
 
     def note(self, *what: object) -> None:

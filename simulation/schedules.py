@@ -1,0 +1,61 @@
+"""What the stack's schedules call, whether anything was heard or not: each round, while the sites are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from simulation.deployment import ACCOUNT
+from simulation.scheduler import Process
+from simulation.world import PLAN, World
+
+_OF_PLAN: Final = {"plan": PLAN}
+_LOOK: Final = {
+    "source": "kafka.failover",
+    "detail-type": "Regular Look",
+    "account": ACCOUNT,
+    "detail": _OF_PLAN,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A function, what it is called with, and how often; seconds."""
+
+    function: str
+    request: dict[str, Any]
+    every: float
+    first: float
+
+
+SCHEDULES: Final = (
+    Schedule(function="judge", request=_LOOK, every=60.0, first=7.0),
+    Schedule(function="sample_lag", request=_OF_PLAN, every=120.0, first=11.0),
+    Schedule(function="watch_site", request=_OF_PLAN, every=600.0, first=13.0),
+    Schedule(function="check_readiness", request=_OF_PLAN, every=14_400.0, first=17.0),
+    Schedule(function="sweep_ledger", request={}, every=86_400.0, first=19.0),
+)
+"""More seldom than in the field, but for the judge's: what they see is in the world, and each look costs."""
+
+
+class Schedules:
+    """The schedules of a life."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def begin(self) -> None:
+        """From now on they call."""
+        for schedule in SCHEDULES:
+            process = Process(f"schedule of {schedule.function}")
+            self._world.scheduler.spawn(self._rounds(schedule), process, schedule.first)
+
+    def _rounds(self, schedule: Schedule) -> Callable[[], None]:
+        def rounds() -> None:
+            while True:
+                self._world.await_attention()
+                self._world.functions.invoke_later(schedule.function, dict(schedule.request))
+                self._world.scheduler.sleep(schedule.every)
+
+        return rounds

@@ -71,7 +71,10 @@ def drawn(seed: int) -> Story:
     likely = chance.random
     return Story(
         seed=str(seed),
-        seconds=max(chance.choice((20 * MINUTE, 40 * MINUTE, 3 * HOUR)), outages[-1].begins + 20 * MINUTE),
+        seconds=max(
+            chance.choice((20 * MINUTE, 40 * MINUTE, 40 * MINUTE, 90 * MINUTE, 3 * HOUR)),
+            outages[-1].begins + 20 * MINUTE,
+        ),
         outages=outages,
         faults=tuple(_fault(chance) for _ in range(chance.randint(1, 4))) if likely() < 0.5 else (),
         spells=tuple(_spell(chance) for _ in range(chance.randint(1, 2))) if likely() < 0.4 else (),

@@ -118,7 +118,9 @@ def test_a_group_with_synced_offsets_is_made_one_of_the_new_protocol_and_keeps_t
     for _ in range(10):
         producer.produce("orders", b"x", partition=0)
     assert producer.flush(20) == 0
-    synced = commit(chosen, "fulfilment", {("orders", 0): 7})
+    deadline = time.monotonic() + UP_S
+    while (synced := commit(chosen, "fulfilment", {("orders", 0): 7})).retry and time.monotonic() < deadline:
+        time.sleep(0.2)  # the coordinator of a cluster that has just come up
     assert (synced.refused, synced.retry) == ("", "")
     create_group(chosen, "fulfilment", "failover-canary", timeout=20)
     assert group_protocols(chosen, ["fulfilment", "nobodys"]) == {"fulfilment": "consumer"}

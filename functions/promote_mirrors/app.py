@@ -8,7 +8,7 @@ other back: at the last chance it is named with its errors, and policy decides.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,13 +17,11 @@ from failover.errors import LinkUnavailable, PromotionRejected, StandbyChanged
 from failover.execution.inventory import Inventory, inventory, listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.link import PENDING_STOPPED, STOPPED, Mirror, MirrorLink, Rejection, by_status
+from failover.link.batches import SIDE_BY_SIDE, Answers, ask_in_batches
 from failover.link.factory import links_at
 from failover.plan.model import Plan
 
-BATCH = 250
-SIDE_BY_SIDE = 4
 NAMED = 20
-ASKING_S = 6.0
 
 
 class PromoteRequest(Request):
@@ -62,18 +60,23 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
         return waiting(unreachable=[str(error)])
     mirrors = [mirror for of_link in by_link.values() for mirror in of_link]
     expected = {} if execution.dry_run else _expected(request, by_link)
-    unpromoted = _unpromoted(by_link, expected)
+    unpromoted = _unpromoted(by_link, expected, ours_alone=execution.kind == "failover")
     facts: Promotion = {"mirrors": len(mirrors), "by_status": by_status(mirrors)}
     if not mirrors:
         raise StandbyChanged(f"{execution.to_site} holds no mirror under {', '.join(link.name for link in links)}")
     if execution.dry_run:
-        rejected, trouble = _ask(unpromoted, validate_only=True)
-        return done(**facts, would_promote=len(unpromoted), rejected=_named(rejected), unreachable=trouble[:NAMED])
+        answers = _ask(unpromoted, validate_only=True)
+        return done(
+            **facts,
+            would_promote=len(unpromoted),
+            rejected=_named(answers.rejected),
+            unreachable=list(answers.unanswered[:NAMED]),
+        )
     if not unpromoted:
         return done(**facts, left_behind=[])
-    rejected, trouble = _ask(unpromoted, validate_only=False)
-    if request.last_chance or _hopeless(unpromoted, rejected):
-        stuck = _explained(unpromoted, rejected)
+    answers = _ask(unpromoted, validate_only=False)
+    if request.last_chance or _hopeless(unpromoted, answers.rejected):
+        stuck = _explained(unpromoted, answers.rejected)
         if plan.policy.on_stuck_mirrors == "go-on" and len(unpromoted) < len(mirrors):
             return done(**facts, left_behind=stuck, left_behind_count=len(unpromoted))
         raise PromotionRejected(
@@ -83,8 +86,8 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
     return waiting(
         **facts,
         left=[str(mirror) for mirror in unpromoted[:NAMED]],
-        rejected=_named(rejected),
-        unreachable=trouble[:NAMED],
+        rejected=_named(answers.rejected),
+        unreachable=list(answers.unanswered[:NAMED]),
     )
 
 
@@ -99,9 +102,11 @@ def _expected(request: PromoteRequest, by_link: dict[MirrorLink, list[Mirror]]) 
     return recorded | appeared
 
 
-def _unpromoted(by_link: dict[MirrorLink, list[Mirror]], expected: Inventory) -> list[Unpromoted]:
+def _unpromoted(by_link: dict[MirrorLink, list[Mirror]], expected: Inventory, *, ours_alone: bool) -> list[Unpromoted]:
+    """`ours_alone`: what is PENDING_STOPPED since the inventory was taken is so because it was failed over. A
+    switchover had it reversed, and found that this does not end."""
     here = {mirror.topic for mirrors in by_link.values() for mirror in mirrors}
-    pending = {topic for topic, entry in expected.items() if entry.status == PENDING_STOPPED}
+    pending = {topic for topic, entry in expected.items() if entry.status == PENDING_STOPPED or not ours_alone}
     unpromoted = [
         Unpromoted(topic=mirror.topic, link=link, mirror=mirror, was_pending=mirror.topic in pending)
         for link, mirrors in by_link.items()
@@ -111,34 +116,16 @@ def _unpromoted(by_link: dict[MirrorLink, list[Mirror]], expected: Inventory) ->
     return unpromoted + [Unpromoted(topic=topic, link=None, mirror=None) for topic in sorted(expected.keys() - here)]
 
 
-def _ask(unpromoted: list[Unpromoted], *, validate_only: bool) -> tuple[list[Rejection], list[str]]:
-    """Ask for the idle ones, batch by batch; what was rejected, and which batches got no answer."""
+def _ask(unpromoted: list[Unpromoted], *, validate_only: bool) -> Answers:
+    """Ask for the idle ones."""
     idle: dict[MirrorLink, list[str]] = {}
     for entry in unpromoted:
         if entry.link is not None and entry.idle:
             idle.setdefault(entry.link, []).append(entry.topic)
-    batches = [
-        (link, topics[first : first + BATCH]) for link, topics in idle.items() for first in range(0, len(topics), BATCH)
-    ]
-    deadline = time.monotonic() + ASKING_S
-
-    def ask(batch: tuple[MirrorLink, list[str]]) -> list[Rejection] | str:
-        # A REST API that crawls must not outlast this call: what is not asked for now is in the next one.
-        if time.monotonic() > deadline:
-            return "not asked in this call"
-        link, topics = batch
-        try:
-            return link.fail_over(topics, validate_only=validate_only)
-        except LinkUnavailable as error:
-            return str(error)
-
-    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
-        answers = list(pool.map(ask, batches))
-    rejected = [row for answer in answers if not isinstance(answer, str) for row in answer]
-    return rejected, [answer for answer in answers if isinstance(answer, str)]
+    return ask_in_batches(idle, lambda link, topics: link.fail_over(topics, validate_only=validate_only))
 
 
-def _hopeless(unpromoted: list[Unpromoted], rejected: list[Rejection]) -> bool:
+def _hopeless(unpromoted: list[Unpromoted], rejected: Sequence[Rejection]) -> bool:
     """Whether asking again is of no use for any of them: all gone, or refused and, looked at again, in a state that
     nothing leads out of by itself."""
     refused = {row.topic for row in rejected if not row.may_pass}
@@ -151,7 +138,7 @@ def _on_its_way(mirror: Mirror) -> bool:
     return mirror.status == STOPPED or mirror.status.startswith("PENDING_")
 
 
-def _explained(unpromoted: list[Unpromoted], rejected: list[Rejection]) -> list[str]:
+def _explained(unpromoted: list[Unpromoted], rejected: Sequence[Rejection]) -> list[str]:
     """The first of them, each with what keeps it."""
     refused = {row.topic: f"refused: {row.code} {row.message}" for row in rejected}
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
@@ -174,7 +161,7 @@ def _errors(unpromoted: Unpromoted) -> tuple[str, ...]:
     return (*filter(None, [mirror.error]), *mirror.transition_errors)
 
 
-def _named(rejected: list[Rejection]) -> list[str]:
+def _named(rejected: Sequence[Rejection]) -> list[str]:
     return [f"{row.topic}: {row.code} {row.message}" for row in rejected[:NAMED]]
 
 

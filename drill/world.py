@@ -25,6 +25,7 @@ import psutil
 from botocore.config import Config
 
 from drill import fixture_plan, stacks
+from drill.both_ways import introduce, link_config
 from drill.client_name import NameKind, hold_name
 from drill.deployment import deploy_health_checks, deploy_plan
 from drill.fixture_plan import HOME, REGIONS, STANDBY, TOPICS
@@ -116,6 +117,7 @@ class World:
             self._clusters = {site: started.result() for site, started in clusters.items()}
             rest = {site: pool.submit(self._start_rest, site) for site in SITES}
             self._rest = {site: started.result() for site, started in rest.items()}
+            introduce(self._clusters, self._rest)
             self.cloud = cloud.result()
         self.settings.say("AWS account and both clusters are up")
         self.zone_id = self._create_zone()
@@ -154,15 +156,8 @@ class World:
     def _start_rest(self, site: str) -> Child:
         cluster, remote = self._clusters[site].ready, self._clusters[HOME if site == STANDBY else STANDBY].ready
         key, secret = fixture_plan.API_KEYS[site]
-        link = {"name": fixture_plan.LINK, "remote_cluster_id": remote["cluster_id"]}
-        if site == STANDBY:
-            link |= {
-                "remote_bootstrap": remote["bootstrap"],
-                "remote_raw_bootstrap": remote["raw_bootstrap"],
-                "interval_s": self.settings.link_interval_s,
-                "offset_sync_s": self.settings.offset_sync_s,
-                "groups": list(self.settings.groups),
-            }
+        chosen = self.settings
+        pace = {"interval_s": chosen.link_interval_s, "offset_sync_s": chosen.offset_sync_s}
         config = {
             "site": site,
             "cluster_id": cluster["cluster_id"],
@@ -170,7 +165,7 @@ class World:
             "admin": cluster["admin"],
             "api_key": key,
             "api_secret": secret,
-            "link": link,
+            "link": link_config(remote, **pace, groups=chosen.groups),
             "topics": [fixture_plan.CANARY],
             "mirrors": [*self.settings.topics, *fixture_plan.more_topics(self.settings.more_topics)]
             if site == STANDBY

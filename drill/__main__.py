@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from drill import fixture_plan
+from drill import fixture_plan, switchover
 from drill.decision.expected_outcomes import TABLE
 from drill.decision.scenario_world import ScenarioStuck
 from drill.decision.scenarios import SETUPS, run_all
@@ -79,6 +79,7 @@ def scenarios() -> None:
     table = Table("scenario", "what happens", box=None)
     for scenario in SCENARIOS.values():
         table.add_row(scenario.name, scenario.description)
+    table.add_row(switchover.NAME, switchover.DESCRIPTION)
     for row in TABLE:
         table.add_row(f"decide: {row.scenario}", row.happens)
     for rerouted in rerouting.TABLE:
@@ -103,8 +104,11 @@ def run(
 ) -> None:
     """Rehearse a scenario, and write its report. Exits with 1 if a client never recovered or a figure is missing."""
     console = Console()
+    if scenario == switchover.NAME:
+        _rehearse_switchover(console, reports, instances, fleet, template)
     if scenario not in SCENARIOS:
-        console.print(f"there is no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}", style="red")
+        names = ", ".join([*SCENARIOS, switchover.NAME])
+        console.print(f"there is no scenario {scenario!r}; there are: {names}", style="red")
         raise typer.Exit(2)
     chosen = SCENARIOS[scenario]
     directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}").absolute()
@@ -140,6 +144,23 @@ def run(
     write_report(directory, report)
     _point_latest(reports, directory)
     print_summary(console, report, directory)
+    raise typer.Exit(0 if report.complete else 1)
+
+
+def _rehearse_switchover(console: Console, reports: Path, instances: int, fleet: FleetKind, template: Path) -> NoReturn:
+    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-{switchover.NAME}").absolute()
+    settings = Settings(directory=directory, instances=instances, fleet=fleet.value, template=template.absolute())
+    try:
+        report = switchover.rehearse(settings, console)
+    except (RehearsalFailed, WorldNotUp, ChildFailed) as error:
+        console.print(f"the drill could not be carried out: {error}", style="red", markup=False)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("interrupted; everything the drill had started is gone")
+        raise typer.Exit(130) from None
+    switchover.write(directory, report)
+    _point_latest(reports, directory)
+    switchover.print_report(console, report)
     raise typer.Exit(0 if report.complete else 1)
 
 

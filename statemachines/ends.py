@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from statemachines.blocks import (
     EXECUTION,
     PATIENCE_S,
@@ -24,8 +26,9 @@ def conclude() -> States:
     return _recorded("Conclude", {"outcome": "succeeded"}, comment)
 
 
-def stand_down() -> States:
-    why = {"outcome": "stood-down", "why": jsonata("$assessed.why")}
+def stand_down(**more: Any) -> States:
+    """`more`: what else is said of why."""
+    why = {"outcome": "stood-down", "why": jsonata("$assessed.why"), **more}
     return _recorded("StandDown", why, "Say why in the ledger, release the lease.")
 
 

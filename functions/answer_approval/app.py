@@ -66,7 +66,7 @@ def _by_link(event: dict[str, Any]) -> dict[str, Any]:
     try:
         question = verified_question(event.get("queryStringParameters") or {})
         if event["requestContext"]["http"]["method"] != "POST":
-            return _page(200, f"Fail {question.plan} over?", _evidence(question))
+            return _page(200, f"Move the clients of {question.plan}?", _evidence(question))
         form = _form(event)
         button, by = form.get("answer"), form.get("by", "").strip()
         if button not in get_args(Answer) or not by:
@@ -93,9 +93,10 @@ def _answered(plan: str, execution: str, reply: Answer, by: str, why: str) -> An
 
 
 def _evidence(question: Question) -> str:
-    """What the decision stands on, as `assess` recorded it, and the form."""
+    """What the decision stands on, as `assess` or `precheck` recorded it, and the form."""
     book = _ledger()
-    assessed = book.step(question.plan, question.execution, "assess")
+    looks = (book.step(question.plan, question.execution, step) for step in ("assess", "precheck"))
+    assessed = next(filter(None, looks), None)
     if assessed is None:
         raise NoQuestion(f"{question.execution} of plan {question.plan!r} asks nobody")
     claimed = book.step(question.plan, question.execution, "claim")
@@ -104,7 +105,7 @@ def _evidence(question: Question) -> str:
     probes = [f"{probe['site']} {probe['service']}: {_probe_result(probe)}" for probe in evidence.get("probes", ())]
     shown = {
         "Execution": [question.execution],
-        "From, to": [f"{evidence.get('lost_site')} to {evidence.get('standby_site')}"],
+        "From, to": [f"{start.get('from')} to {start.get('to')}"],
         "Started by": [f"{start.get('by') or 'not said'}: {start.get('reason') or 'no reason given'}"],
         "Why a person is asked": [observed.get("why", "")],
         "Votes that the site is lost": observed.get("votes") or ["none"],
@@ -119,7 +120,7 @@ def _evidence(question: Question) -> str:
     form = (
         '<form method="post"><label>Your name <input name="by" required maxlength="100"></label>'
         '<label>Reason <input name="why" maxlength="500"></label>'
-        '<button name="answer" value="approve">Approve the failover</button>'
+        '<button name="answer" value="approve">Approve it</button>'
         '<button name="answer" value="deny">Deny it</button></form>'
     )
     return f"<dl>{listed}</dl>{form}"

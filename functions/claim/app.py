@@ -135,6 +135,7 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         "approval_timeout_seconds": plan.policy.approval_timeout_seconds,
         "on_approval_timeout": plan.policy.on_approval_timeout,
         "promotion_timeout_seconds": plan.policy.promotion_timeout_seconds,
+        "drain_timeout_seconds": plan.policy.drain_timeout_seconds,
     }
 
 

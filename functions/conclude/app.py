@@ -16,7 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from failover.documents.execution import ExecutionReport, Loss
 from failover.documents.steps import Concluded
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
-from failover.execution.announcement import announce
+from failover.execution.announcement import announce, error_message
 from failover.execution.claimed_plan import claimed_plan, renew_plan
 from failover.execution.predecessors import predecessors, where_the_name_leads
 from failover.execution.report import Ending, execution_report
@@ -77,14 +77,15 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
     if record is None or record.status != request.outcome or request.outcome == "failed":
         book.hold(execution)
     steps = book.steps(execution)
-    promoting = any(record.step == "promote_mirrors" for record in steps) and not execution.dry_run
+    promoted = any(record.step == "promote_mirrors" for record in steps) and not execution.dry_run
+    promoting = promoted and execution.kind == "failover"
     loss = _loss(request, book) if promoting else None
     before = predecessors(book, execution)
     clients_at = where_the_name_leads(plan, steps) if before and request.outcome == "stood-down" else None
     moved = clients_at if clients_at == execution.to_site else None
     ending = Ending(
         outcome=request.outcome,
-        why=request.why,
+        why=_why(request),
         stopped_at=request.stopped_at,
         error=request.error,
         redrives=request.redrives,
@@ -93,15 +94,22 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
     )
     report = execution_report(plan, execution, ending, steps, loss=loss)
     book.conclude(execution, request.outcome, dict(report), _denial(execution, report, steps), active=moved)
-    if execution.dry_run:
+    if execution.dry_run and execution.kind == "failover":
         save_dry_run(book, report)
-    if report["recovery_seconds"] is not None:
+    if report["recovery_seconds"] is not None and execution.kind == "failover":
         metrics.add_metric("RecoverySeconds", MetricUnit.Seconds, report["recovery_seconds"])
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=report)
     if request.outcome == "failed":
         _announce_stop(report)
         raise FailoverStopped(f"{_in_words(request)}. {_how_to_go_on(execution)}")
     return {"version": 1, "outcome": request.outcome, "why": report["why"], "report": report}
+
+
+def _why(request: ConcludeRequest) -> str:
+    """A switchover that was given up says what was in doubt."""
+    if request.outcome != "stood-down" or not request.error:
+        return request.why
+    return f"given up, and put back: {request.error.get('Error')}: {error_message(str(request.error.get('Cause')))}"
 
 
 def _in_words(request: ConcludeRequest) -> str:

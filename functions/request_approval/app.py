@@ -34,7 +34,7 @@ def ask(request: ApprovalRequest, plan: Plan) -> Report:
     try:
         notify_at_least_once(
             key=f"{execution.name}:approval:{hashlib.sha256(request.task_token.encode()).hexdigest()[:16]}",
-            subject=f"Approve the failover of {plan.name} from {execution.from_site} to {execution.to_site}?",
+            subject=f"Approve the {execution.kind} of {plan.name} from {execution.from_site} to {execution.to_site}?",
             message={
                 "plan": plan.name,
                 "execution": execution.name,

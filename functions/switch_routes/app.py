@@ -4,36 +4,60 @@ an instance it must bear to lose may have clients; so may one that lacks more, r
 from __future__ import annotations
 
 from failover.documents.steps import RouteSwitch
-from failover.errors import FleetRejected, FleetUnavailable
+from failover.errors import FleetRejected, FleetUnavailable, PastNoReturn
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.fleets import Fleet, FleetState, at_once_again, fleet_of, is_busy, look_in_time
-from failover.plan.model import Plan
+from failover.plan.model import FENCED, Plan
 
 
 class SwitchRequest(Request):
     """`site` and `fleet` name the fleet. `best_effort`: one out of reach is reported and holds nothing up.
-    `last_chance`: the time for it is over. `look_only`: say how it is routed, before anything is changed."""
+    `last_chance`: the time for it is over. `look_only`: say how it is routed, before anything is changed. `back`: where
+    it is fenced, lead it back to the site that was to be left."""
 
     site: str
     fleet: str
     best_effort: bool = False
     last_chance: bool = False
     look_only: bool = False
+    back: bool = False
+
+    @property
+    def may_be_aborted(self) -> bool:
+        """Putting back is what an abort asks for."""
+        return not self.back
+
+    @property
+    def target(self) -> str:
+        """Where the fleet is to be routed."""
+        return self.execution.from_site if self.back else self.execution.to_site
 
 
 def look_or_switch(request: SwitchRequest, plan: Plan) -> Report:
-    """Only look at the fleet, or switch it, too."""
+    """Only look at the fleet, or switch it, too; or put it back where it was before a fence."""
     fleet = _fleet(request, plan)
-    return (
-        _would_route(at_once_again(fleet.look), request.execution.to_site)
-        if request.look_only
-        else switch(request, fleet)
-    )
+    if request.look_only:
+        return _would_route(at_once_again(fleet.look), request.target)
+    return put_back(request, plan, fleet) if request.back else switch(request, fleet)
+
+
+def put_back(request: SwitchRequest, plan: Plan, fleet: Fleet) -> Report:
+    """Lead a fleet that is fenced back to where it was; one that leads elsewhere was not fenced by this execution.
+
+    Raises:
+        PastNoReturn: nothing is put back any more.
+    """
+    if ledger().state(plan.name, plan.home).no_return == request.execution.name:
+        raise PastNoReturn(f"{request.execution.name} is past its point of no return: it goes forward only")
+    state = at_once_again(fleet.look)
+    if state.target not in (request.target, FENCED):
+        return done(routed_to=state.target, detail=state.detail)
+    return switch(request, fleet)
 
 
 def switch(request: SwitchRequest, fleet: Fleet) -> Report:
     """Look at the fleet; change its route if it is another; done when no instance of the previous revision is left."""
-    target = request.execution.to_site
+    target = request.target
     look = look_in_time if request.best_effort else at_once_again
     try:
         state = look(fleet.look)
@@ -91,7 +115,8 @@ def _progress(request: SwitchRequest, state: FleetState, target: str) -> Report:
 
 
 def _key(request: SwitchRequest) -> str:
-    return f"{'look_at_fleet' if request.look_only else 'switch_routes'}:{request.fleet}"
+    what = "look_at_fleet" if request.look_only else "put_back" if request.back else "switch_routes"
+    return f"{what}:{request.fleet}"
 
 
 handler = step(_key, SwitchRequest, look_or_switch)

@@ -115,6 +115,7 @@ def test_beacons_are_set_by_the_same_step_and_by_no_other() -> None:
     assert may == {
         "FlipDns": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
         "CheckReadiness": {"s3:GetObject"},
+        "Precheck": {"s3:GetObject"},
     }
 
 
@@ -133,6 +134,7 @@ def test_who_holds_the_name_is_toggled_by_the_step_that_flips_it_and_told_by_nob
     assert may == {
         "FlipDns": look | {"route53-recovery-cluster:UpdateRoutingControlStates"},
         "CheckReadiness": look,
+        "Precheck": look,
     }
 
 
@@ -259,11 +261,12 @@ def test_every_state_is_reached_and_leads_somewhere(path: Path) -> None:
     check(definition(path))
 
 
-def test_every_task_has_a_timeout_and_is_called_again_after_every_transient_error() -> None:
+@pytest.mark.parametrize("machine", ["failover", "switchover"])
+def test_every_task_has_a_timeout_and_is_called_again_after_every_transient_error(machine: str) -> None:
     for module in pkgutil.walk_packages(failover.__path__, "failover."):
         importlib.import_module(module.name)
     transient = {each.__name__ for each in below(TransientError)} - {"TransientError"}
-    for name, state in states(definition(ROOT / "statemachines" / "failover.asl.yaml")):
+    for name, state in states(definition(ROOT / "statemachines" / f"{machine}.asl.yaml")):
         if state["Type"] != "Task":
             continue
         assert "TimeoutSeconds" in state, name
@@ -345,9 +348,11 @@ def test_every_alarm_is_told_and_its_topic_takes_it() -> None:
 
 
 def test_every_way_in_which_an_execution_can_end_badly_is_an_alarm() -> None:
-    machine = [{"Name": "StateMachineArn", "Value": {"Ref": "FailoverStateMachine"}}]
-    alarms = [alarm for alarm in of_type("AWS::CloudWatch::Alarm").values() if alarm["Dimensions"] == machine]
-    assert {alarm["MetricName"] for alarm in alarms} == {"ExecutionsFailed", "ExecutionsAborted", "ExecutionsTimedOut"}
+    for logical_id in ("FailoverStateMachine", "SwitchoverStateMachine"):
+        machine = [{"Name": "StateMachineArn", "Value": {"Ref": logical_id}}]
+        alarms = [alarm for alarm in of_type("AWS::CloudWatch::Alarm").values() if alarm["Dimensions"] == machine]
+        metrics = {alarm["MetricName"] for alarm in alarms}
+        assert metrics == {"ExecutionsFailed", "ExecutionsAborted", "ExecutionsTimedOut"}
 
 
 def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can_have_some() -> None:

@@ -43,3 +43,19 @@ def test_the_subject_says_what_happened_and_what_it_may_have_cost(changes: dict[
 def test_the_subject_fits_a_notification_even_of_a_long_plan() -> None:
     long = report(plan="p" * 40, loss={"records": {"low": 10**9, "high": 10**9}, "unknown_partitions": 0})
     assert headline(long)[:100].startswith("p" * 40 + " east to west: failed over")
+
+
+@pytest.mark.parametrize(
+    ("changes", "switchover", "subject"),
+    [
+        ({}, {"drained_partitions": 8, "put_back": []}, "switched over in 24 s, nothing left behind"),
+        ({}, {"drained_partitions": None, "put_back": []}, "switched over in 24 s, what is left behind is not known"),
+        ({"outcome": "stood-down"}, {"put_back": ["gateway-east"]}, "switchover given up, and put back"),
+        ({"outcome": "stood-down"}, {"put_back": []}, "switchover stood down, nothing was changed"),
+        ({"outcome": "failed"}, {"put_back": []}, "SWITCHOVER STOPPED, a person is needed"),
+    ],
+)
+def test_the_subject_of_a_switchover_says_that_nothing_is_left_behind_only_if_that_is_known(
+    changes: dict[str, Any], switchover: dict[str, Any], subject: str
+) -> None:
+    assert headline(report(loss=None, switchover=switchover, **changes)) == f"orders east to west: {subject}"

@@ -10,18 +10,24 @@ from tests.statemachines.scripted import Machine, machines
 
 
 @pytest.fixture(scope="session")
-def both_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Machine]]:
-    with machines(tmp_path_factory.mktemp("machine")) as both:
-        yield both
+def all_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Machine, Machine]]:
+    with machines(tmp_path_factory.mktemp("machine")) as every:
+        yield every
 
 
 @pytest.fixture
-def machine(both_machines: tuple[Machine, Machine]) -> Machine:
+def machine(all_machines: tuple[Machine, Machine, Machine]) -> Machine:
     """With short deadlines."""
-    return both_machines[0]
+    return all_machines[0]
 
 
 @pytest.fixture
-def deployed(both_machines: tuple[Machine, Machine]) -> Machine:
+def deployed(all_machines: tuple[Machine, Machine, Machine]) -> Machine:
     """With the deadlines that it is deployed with."""
-    return both_machines[1]
+    return all_machines[1]
+
+
+@pytest.fixture
+def switchover(all_machines: tuple[Machine, Machine, Machine]) -> Machine:
+    """The switchover, with short deadlines."""
+    return all_machines[2]

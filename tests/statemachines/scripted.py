@@ -31,6 +31,7 @@ STEPS = (
     "Conclude",
     "Announce",
 )
+STEPS_OF_SWITCHOVER = ("Precheck", "DrainMirrors", "ReverseMirrors", "SyncOffsets")
 DEADLINES = {
     "CallTimeoutSeconds": 10,
     "AssessDeadlineSeconds": 3,
@@ -41,6 +42,18 @@ DEADLINES = {
     "DnsDeadlineSeconds": 3,
     "RerouteDeadlineSeconds": 2,
     "VerifyDeadlineSeconds": 3,
+    "SetRightAfterSeconds": 30,
+    "PatienceSeconds": 4,
+}
+DEADLINES_OF_SWITCHOVER = {
+    "CallTimeoutSeconds": 10,
+    "PrecheckDeadlineSeconds": 2,
+    "FenceDeadlineSeconds": 2,
+    "SyncOffsetsDeadlineSeconds": 2,
+    "RouteDeadlineSeconds": 3,
+    "DnsDeadlineSeconds": 3,
+    "VerifyDeadlineSeconds": 3,
+    "LookBackDeadlineSeconds": 2,
     "SetRightAfterSeconds": 30,
     "PatienceSeconds": 4,
 }
@@ -147,8 +160,10 @@ class Machine:
             "approval_timeout_seconds": 2,
             "on_approval_timeout": "stand-down",
             "promotion_timeout_seconds": 3,
+            "drain_timeout_seconds": 2,
         }
-        lines = {step: [done()] for step in STEPS} | {"Claim": [{"return": claimed}], "Assess": [verdict("proceed")]}
+        lines = {step: [done()] for step in (*STEPS, *STEPS_OF_SWITCHOVER)} | {"Precheck": [verdict("proceed")]}
+        lines |= {"Claim": [{"return": claimed}], "Assess": [verdict("proceed")]}
         lines |= {"Conclude": [concluded()]} | script
         lines["Claim"] = [line if "raise" in line else {"return": claimed | line["return"]} for line in lines["Claim"]]
         (self._scripts / f"{name}.json").write_text(json.dumps(lines))
@@ -184,25 +199,31 @@ class Machine:
 
 
 @contextmanager
-def machines(folder: Path) -> Iterator[tuple[Machine, Machine]]:
-    """The state machine with short deadlines, and the one with those that it is deployed with."""
+def machines(folder: Path) -> Iterator[tuple[Machine, Machine, Machine]]:
+    """The failover with short deadlines, the one with those that it is deployed with, and the switchover."""
     code, scripts = folder / "code", folder / "scripts"
     code.mkdir()
     scripts.mkdir()
     (code / "app.py").write_text(SCRIPTED)
     function = {"Handler": "app.handler", "Runtime": "python3.13", "CodeUri": "code", "Timeout": 10}
     function["Environment"] = {"Variables": {"SCRIPTS": str(scripts)}}
-    resources: dict[str, Any] = {step: {"Type": "AWS::Serverless::Function", "Properties": function} for step in STEPS}
-    functions = {f"{step}Function": {"Fn::GetAtt": [step, "Arn"]} for step in STEPS}
-    definition = {"DefinitionUri": str(ROOT / "statemachines" / "failover.asl.yaml"), "Type": "STANDARD"}
-    for name, deadlines in {"Failover": DEADLINES, "Deployed": deployed_deadlines()}.items():
-        properties = definition | {"DefinitionSubstitutions": functions | deadlines}
+    steps = (*STEPS, *STEPS_OF_SWITCHOVER)
+    resources: dict[str, Any] = {step: {"Type": "AWS::Serverless::Function", "Properties": function} for step in steps}
+    functions = {f"{step}Function": {"Fn::GetAtt": [step, "Arn"]} for step in steps}
+    for name, flow, deadlines in (
+        ("Failover", "failover", DEADLINES),
+        ("Deployed", "failover", deployed_deadlines()),
+        ("Switchover", "switchover", DEADLINES_OF_SWITCHOVER),
+    ):
+        path = ROOT / "statemachines" / f"{flow}.asl.yaml"
+        called = {each: arn for each, arn in functions.items() if f"${{{each}}}" in path.read_text()}
+        properties = {"DefinitionUri": str(path), "Type": "STANDARD", "DefinitionSubstitutions": called | deadlines}
         resources[name] = {"Type": "AWS::Serverless::StateMachine", "Properties": properties}
     (folder / "template.yaml").write_text(json.dumps({"Resources": resources}))
     config = {"region": "us-west-2", "log_dir": str(folder / "logs"), "template": str(folder / "template.yaml")}
     cloud = spawn("drill.aws.cloud", config, log=folder / "cloud.log")
     try:
-        yield Machine(cloud, scripts), Machine(cloud, scripts, "Deployed")
+        yield tuple(Machine(cloud, scripts, name) for name in ("Failover", "Deployed", "Switchover"))  # type: ignore[misc]
     finally:
         cloud.stop()
 

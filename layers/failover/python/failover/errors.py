@@ -138,6 +138,18 @@ class AbortRefused(Refused):
     """The plan has no execution that could still put back what it changed."""
 
 
+class PastNoReturn(FailoverError):
+    """A switchover that is past its point of no return was asked to put back what it changed: it goes forward only."""
+
+
+class FenceBypassed(FailoverError):
+    """Behind the fence of every gateway somebody goes on writing to the cluster itself."""
+
+
+class MirrorsNotReady(FailoverError):
+    """A mirror is not ACTIVE, or no link accepts to reverse one; nothing was changed by it."""
+
+
 class FailoverStopped(FailoverError):
     """The failover stopped in a step; the lease is kept."""
 

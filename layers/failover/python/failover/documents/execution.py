@@ -90,6 +90,30 @@ class Consumers(TypedDict):
     open_transactions: list[str]
 
 
+class OffsetsCarried(TypedDict):
+    """What became of the protected groups' offsets in a switchover."""
+
+    label: Literal["measured", "unknown"]
+    compared: int | None
+    """Partitions that a group has an offset for."""
+    committed: int | None
+    """Those that the standby had another offset for, or none."""
+    refused: list[str]
+    unknown: list[str]
+
+
+class Switchover(TypedDict):
+    """What makes it a switchover."""
+
+    drained_partitions: int | None
+    """Partitions whose logs ended alike on both clusters before a mirror was reversed; None: that is not known."""
+    offsets: OffsetsCarried
+    mirrors_back: int | None
+    """Topics that the site that was left mirrors by now; None: nobody looked."""
+    put_back: list[str]
+    """The fleets that were led back, since it was given up."""
+
+
 class StepTiming(TypedDict):
     """A step, and how long it took."""
 
@@ -139,6 +163,8 @@ class ExecutionReport(Direction):
     consumers: Consumers
     left_behind: list[str]
     """Mirrors that are not STOPPED."""
+    switchover: Switchover | None
+    """None: it was a failover."""
     steps: list[StepTiming]
     predecessors: list[Predecessor]
     clients_found_at: str | None
@@ -151,7 +177,7 @@ class ExecutionReport(Direction):
 
 
 class ExecutionEnded(ExecutionReport):
-    """The event `Failover succeeded`, `Failover stood-down` or `Failover failed`."""
+    """The event `Failover succeeded`, `Failover stood-down` or `Failover failed`; or `Switchover …`."""
 
     key: str
     """The same for an event that is put again."""

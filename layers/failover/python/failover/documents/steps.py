@@ -38,6 +38,7 @@ class Claimed(TypedDict):
     approval_timeout_seconds: int
     on_approval_timeout: str
     promotion_timeout_seconds: int
+    drain_timeout_seconds: int
 
 
 class Concluded(TypedDict, total=False):
@@ -92,6 +93,61 @@ class Promotion(TypedDict, total=False):
     unreachable: list[str]
     """What gave no answer."""
     would_promote: int
+
+
+class Prechecked(TypedDict, total=False):
+    """precheck: what is in doubt before a switchover changes anything."""
+
+    verdict: Verdict
+    why: str
+    doubts: list[str]
+    """The first of them."""
+    doubts_count: int
+    by_status: dict[str, int]
+    lag: int
+    """Records by which the mirrors trail, as the standby last saw it."""
+
+
+class Drained(TypedDict, total=False):
+    """drain_mirrors: where both logs of each partition end."""
+
+    partitions: int
+    behind: int
+    """Partitions whose mirror ends elsewhere than its source."""
+    behind_by: int
+    """Records, of all of them."""
+    not_drained: list[str]
+    growing: list[str]
+    """Those whose source moved between the two looks of a call."""
+    not_told: list[str]
+    would_drain: int
+
+
+class Reversal(TypedDict, total=False):
+    """reverse_mirrors: how many mirrors change places, and those that have not yet; or whether they lead back."""
+
+    mirrors: int
+    by_status: dict[str, int]
+    left: list[str]
+    left_count: int
+    rejected: list[str]
+    unreachable: list[str]
+    would_reverse: int
+    mirrors_back: int
+    not_back: list[str]
+    not_back_count: int
+    would_look_at: int
+
+
+class OffsetsSynced(TypedDict):
+    """sync_offsets: the protected groups' offsets on both sites."""
+
+    groups: int
+    compared: int
+    differing: list[str]
+    committed: int
+    refused: list[str]
+    unknown: list[str]
 
 
 class OffsetsChecked(TypedDict):

@@ -78,7 +78,9 @@ def _notify(report: Mapping[str, Any]) -> None:
 
 def _put_event(report: Mapping[str, Any]) -> None:
     put_event_at_least_once(
-        key=f"{_key(report)}:event", detail_type=f"Failover {report['outcome']}", detail=dict(report)
+        key=f"{_key(report)}:event",
+        detail_type=f"{report['kind'].capitalize()} {report['outcome']}",
+        detail=dict(report),
     )
 
 
@@ -89,7 +91,7 @@ def announce_refusal(execution: str, start: object, error: Mapping[str, Any]) ->
         LedgerUnavailable, ServiceUnavailable, LedgerRejected, ServiceRejected: as `announce`.
     """
     document = dict(start) if isinstance(start, Mapping) else {"input": start}
-    kind, why = str(error.get("Error", "")), _message(str(error.get("Cause", "")))
+    kind, why = str(error.get("Error", "")), error_message(str(error.get("Cause", "")))
     notify_at_least_once(
         key=f"{execution}:refused",
         subject=f"{document.get('plan', 'no plan')}: the start of {execution} was refused: {kind}",
@@ -119,7 +121,7 @@ def _people_key(report: Mapping[str, Any]) -> str:
     return f"stood-down:{report['plan']}:{report['from']}:{report['guard']}:{hour}"
 
 
-def _message(cause: str) -> str:
+def error_message(cause: str) -> str:
     """The words of a Lambda function's error, which Step Functions gives as JSON."""
     try:
         return str(json.loads(cause)["errorMessage"])

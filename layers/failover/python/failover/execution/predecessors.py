@@ -19,7 +19,7 @@ from failover.plan.model import Plan
 LOOK_AT_NAME: Final = "look_at_name"
 """The step that looked where the client hostname leads, before anything was changed."""
 AT_MOST: Final = 20
-_CHANGES: Final = ("fence", "promote_mirrors", "switch_routes", "flip_dns")
+_CHANGES: Final = ("fence", "promote_mirrors", "reverse_mirrors", "switch_routes", "put_back", "flip_dns")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, Literal
 
-from failover.documents.execution import Consumers, ExecutionReport, Loss, Predecessor, StepTiming
+from failover.documents.execution import Consumers, ExecutionReport, Loss, Predecessor, StepTiming, Switchover
 from failover.ledger.execution import Execution
 from failover.ledger.records import StepRecord
 from failover.plan.model import Plan
@@ -33,7 +33,7 @@ def execution_report(
     """The report that the ledger keeps and people are sent. `loss`: of an execution that promoted; None: it changed
     nothing."""
     observed = {record.step: record.observed for record in steps}
-    assessed = observed.get("assess", {})
+    assessed = observed.get("assess") or observed.get("precheck", {})
     recovered = ending.outcome == "succeeded" and not execution.dry_run
     ended = max((record.reported_at for record in steps), default=execution.claimed_at)
     return {
@@ -60,6 +60,7 @@ def execution_report(
         "loss": loss,
         "consumers": consumers(observed.get("check_offsets", {}), loss),
         "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),
+        "switchover": switchover(observed) if execution.kind == "switchover" else None,
         "steps": [_timing(record, dry_run=execution.dry_run) for record in steps],
         "predecessors": ending.predecessors,
         "clients_found_at": ending.clients_at,
@@ -81,6 +82,26 @@ def _timing(record: StepRecord, *, dry_run: bool) -> StepTiming:
     if dry_run:
         timing["observed"] = _would(record)
     return timing
+
+
+def switchover(observed: dict[str, dict[str, Any]]) -> Switchover:
+    """What makes it a switchover: that nothing was left behind, by both logs of every partition, before a mirror was
+    reversed; what became of offsets; whether the site that was left has a copy. `put_back`: the fleets that were led
+    back, since it was given up."""
+    drained, offsets = observed.get("drain_mirrors", {}), observed.get("sync_offsets", {})
+    is_drained = bool(drained) and not (drained["behind"] or drained["growing"] or drained["not_told"])
+    return {
+        "drained_partitions": drained["partitions"] if is_drained else None,
+        "offsets": {
+            "label": "measured" if offsets else "unknown",
+            "compared": offsets.get("compared"),
+            "committed": offsets.get("committed"),
+            "refused": offsets.get("refused", []),
+            "unknown": offsets.get("unknown", []),
+        },
+        "mirrors_back": observed.get("look_back", {}).get("mirrors_back"),
+        "put_back": sorted(step.partition(":")[2] for step in observed if step.startswith("put_back:")),
+    }
 
 
 def _would(record: StepRecord) -> dict[str, Any]:
@@ -116,6 +137,8 @@ def headline(report: dict[str, Any]) -> str:
     what = f"{report['plan']} {report['from']} to {report['to']}"
     if report["dry_run"]:
         return f"{what}: dry run {report['outcome']}, nothing was changed"
+    if report.get("switchover") is not None:
+        return f"{what}: {_switched(report)}"
     match report["outcome"]:
         case "succeeded":
             return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"
@@ -123,6 +146,22 @@ def headline(report: dict[str, Any]) -> str:
             return f"{what}: stood down, {_leftovers(report)}"
         case _:
             return f"{what}: FAILOVER STOPPED, a person is needed"
+
+
+def _switched(report: dict[str, Any]) -> str:
+    given_up = report["switchover"]["put_back"]
+    match report["outcome"]:
+        case "succeeded":
+            proof = (
+                "nothing left behind"
+                if report["switchover"]["drained_partitions"]
+                else "what is left behind is not known"
+            )
+            return f"switched over in {report['recovery_seconds']:.0f} s, {proof}"
+        case "stood-down":
+            return f"switchover {'given up, and put back' if given_up else 'stood down, nothing was changed'}"
+        case _:
+            return "SWITCHOVER STOPPED, a person is needed"
 
 
 def _leftovers(report: dict[str, Any]) -> str:

@@ -120,6 +120,8 @@ class Policy(PlanModel):
     """When a mirror that is not STOPPED is stuck."""
     on_stuck_mirrors: Literal["stop", "go-on"] = "stop"
     """`stop`: before DNS, naming them; `go-on`: move the clients without those topics."""
+    drain_timeout_seconds: int = Field(default=30, ge=5, le=3600)
+    """For how long a switchover keeps the clients fenced to let the mirrors catch up, before it is given up."""
     on_offsets_ahead: Literal["clamp", "report"] = "clamp"
     """What becomes of committed offsets beyond the data that arrived, with which a consumer would skip records."""
 

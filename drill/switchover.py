@@ -1,0 +1,240 @@
+"""The scenario `switchover`: both sites are up, a person starts it, and what the clients saw of it is measured."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.table import Table
+
+from drill import fixture_plan
+from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair
+from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
+from drill.fixture_plan import STANDBY
+from drill.ledger_reader import ControllerAccount, Execution
+from drill.rehearsal import RehearsalFailed
+from drill.switchover_account import ClientsAccount, Gaps, clients_account
+from drill.world import Settings, World
+
+NAME: Final = "switchover"
+DESCRIPTION: Final = "Both sites are up: clients are moved to the standby, by a person's word, and nothing is lost."
+BEFORE_S: Final = 6.0
+AFTER_S: Final = 5.0
+LIMIT_S: Final = 120.0
+CAUGHT_UP_S: Final = 10.0
+_FRAME_S: Final = 0.1
+
+
+class StepTimes(BaseModel):
+    """A step of the execution; seconds from its start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    started: float
+    ended: float
+    calls: int
+    status: str
+
+
+class SwitchoverReport(BaseModel):
+    """The drill, as `report.json` has it. But for those in `by_settings` figures are of clients as recommended."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scenario: str
+    fleet: str
+    outcome: str
+    why: str
+    switchover: Gaps
+    lost: int | None
+    out_of_order: int | None
+    twice: int | None
+    missing: int | None
+    """Acknowledged at any time, and not in the log of the active cluster; of all clients."""
+    active_site: str | None
+    mirrors_back: int | None
+    """How many topics the site that was left mirrors by now."""
+    steps: list[StepTimes]
+    by_settings: list[ClientsAccount]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the clients were moved, and nothing is missing or out of order."""
+        return self.outcome == "succeeded" and self.missing == 0 and self.out_of_order == 0
+
+
+def rehearse(settings: Settings, console: Console) -> SwitchoverReport:
+    """Play it in a world of its own.
+
+    Raises:
+        RehearsalFailed, ChildFailed, WorldNotUp
+    """
+    settings = replace(settings, topics=TOPICS, groups=GROUPS)
+    pairs = [Pair(spec, settings.directory / "logs") for spec in SPECS]
+    with World(settings) as world, ExitStack():
+        console.print(f"the world is up after {world.up_seconds:.1f} s")
+        controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
+        for pair in pairs:
+            pair.start(world)
+        _until(lambda: all(_reads(pair) for pair in pairs), 30.0, "clients begin")
+        time.sleep(BEFORE_S)
+        _walk_dry(world)
+        began = time.time()
+        execution = _switch(world, controller, console)
+        time.sleep(AFTER_S)
+        for pair in pairs:
+            pair.finish_writing()
+        _await_consumption(pairs)
+        for pair in pairs:
+            pair.finish_reading()
+        active = controller.active_site()
+        accounts = [
+            clients_account(
+                pair.spec.settings,
+                pair.written(),
+                pair.read(),
+                _log(world, active),
+                since=began,
+                topics=pair.spec.topics,
+            )
+            for pair in pairs
+        ]
+    return report_of(settings.fleet, execution, active, accounts)
+
+
+def report_of(fleet: str, execution: Execution, active: str | None, accounts: list[ClientsAccount]) -> SwitchoverReport:
+    """What there is to say."""
+    headline = next(account for account in accounts if account.settings == RECOMMENDED.settings)
+    lost = [account.lost for account in accounts]
+    looked_back = next((step.observed for step in execution.steps if step.name == "look_back"), {})
+    return SwitchoverReport(
+        scenario=NAME,
+        fleet=fleet,
+        outcome=execution.status,
+        why=str(execution.document.get("why", "")),
+        switchover=headline.switchover,
+        lost=headline.lost,
+        out_of_order=headline.out_of_order,
+        twice=headline.twice,
+        missing=None if None in lost else sum(count or 0 for count in lost),
+        active_site=active,
+        mirrors_back=looked_back.get("mirrors_back"),
+        steps=[
+            StepTimes(
+                name=step.name,
+                started=round(step.started - execution.started, 3),
+                ended=round(step.ended - execution.started, 3),
+                calls=step.calls,
+                status=step.status,
+            )
+            for step in execution.steps
+        ],
+        by_settings=accounts,
+    )
+
+
+def write(directory: Path, report: SwitchoverReport) -> None:
+    """Write `report.json`."""
+    (directory / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def print_report(console: Console, report: SwitchoverReport) -> None:
+    """The report in a few lines."""
+    table = Table("clients", "writers stood still", "readers stood still", "lost", "out of order", "twice", box=None)
+    for account in report.by_settings:
+        gaps = account.switchover
+        figures = (account.lost, account.out_of_order, account.twice)
+        table.add_row(
+            account.settings,
+            _seconds(gaps.gap_writers_s),
+            _seconds(gaps.gap_readers_s),
+            *(_count(each) for each in figures),
+        )
+    console.print(table)
+    console.print(f"{report.outcome}: {report.why}; {report.active_site} is active", markup=False)
+    for step in report.steps:
+        console.print(f"  {step.started:6.1f} to {step.ended:6.1f} s  {step.name} ({step.calls})", markup=False)
+
+
+def _switch(world: World, controller: ControllerAccount, console: Console) -> Execution:
+    """Start it as a person does, and wait for its end."""
+    start = {"plan": fixture_plan.PLAN, "to": STANDBY, "by": "drill", "reason": "a rehearsal"}
+    world.aws("stepfunctions").start_execution(
+        stateMachineArn=world.resource("SwitchoverStateMachine"),
+        name=f"{fixture_plan.PLAN}-1-switchover",
+        input=json.dumps(start),
+    )
+    ended: list[Execution] = []
+
+    def over() -> bool:
+        execution = controller.failover()
+        if execution is not None and execution.status != "running":
+            ended.append(execution)
+        return bool(ended)
+
+    _until(over, LIMIT_S, "the switchover ends")
+    console.print(f"{ended[0].name} {ended[0].status}", markup=False)
+    return ended[0]
+
+
+def _walk_dry(world: World) -> None:
+    """Walk it dry, as a person does before: it changes nothing, and the functions are warm."""
+    start = {"plan": fixture_plan.PLAN, "to": STANDBY, "dry_run": True}
+    states = world.aws("stepfunctions")
+    machine = world.resource("SwitchoverStateMachine")
+    run = states.start_execution(
+        stateMachineArn=machine, name=f"{fixture_plan.PLAN}-dry-run-switchover", input=json.dumps(start)
+    )
+
+    def over() -> bool:
+        execution = states.describe_execution(executionArn=run["executionArn"])
+        if execution["status"] not in ("RUNNING", "SUCCEEDED"):
+            raise RehearsalFailed(f"the dry run ended {execution['status']}: {execution.get('cause')}")
+        return bool(execution["status"] == "SUCCEEDED")
+
+    _until(over, LIMIT_S, "a dry run of the switchover")
+
+
+def _reads(pair: Pair) -> bool:
+    pair.traffic.read()
+    return pair.traffic.consumed(time.time()).now > 0
+
+
+def _log(world: World, site: str | None) -> ClusterLog | None:
+    if site is None:
+        return None
+    try:
+        return read_cluster(world.cluster(site)["raw_bootstrap"], TOPICS)
+    except ClusterUnreadable:
+        return None
+
+
+def _await_consumption(pairs: list[Pair]) -> None:
+    """Until the readers have nothing more to read: no record for a second."""
+    deadline = time.time() + CAUGHT_UP_S
+    size = -1
+    while time.time() < deadline and size != (size := sum(pair.received_bytes() for pair in pairs)):
+        time.sleep(1.0)
+
+
+def _until(condition: Any, seconds: float, what: str) -> None:
+    deadline = time.time() + seconds
+    while not condition():
+        if time.time() > deadline:
+            raise RehearsalFailed(f"not within {seconds:.0f} s: {what}")
+        time.sleep(_FRAME_S)
+
+
+def _seconds(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.2f} s"
+
+
+def _count(value: int | None) -> str:
+    return "not known" if value is None else f"{value:,}"

@@ -1,0 +1,174 @@
+"""precheck: before a switchover changes anything, look at everything that it needs, and say of each doubt what it is.
+
+Both sites must be up, every topic mirrored and every mirror ACTIVE, each link must say that it would reverse its
+mirrors, each gateway and the name must lead where they are expected to. What may pass is looked at again, until the
+last chance. Then the mirrors are kept as an inventory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from failover.decision.controllers import controller_regions, current_region, deferred_to
+from failover.detection.evidence import View
+from failover.detection.probes import probe_sites
+from failover.dns import canonical, client_name_of
+from failover.documents.steps import Prechecked
+from failover.errors import DnsRejected, DnsUnavailable, FleetRejected, FleetUnavailable
+from failover.execution.inventory import Inventory, listed, save_inventory
+from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.fleets import Fleet, FleetState, at_once_again, fleets_of
+from failover.ledger.execution import Execution
+from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, Rejection, Topic, by_status, trailing
+from failover.link.batches import Answers, ask_in_batches
+from failover.link.factory import cluster_at, links_at
+from failover.plan.model import Plan
+from failover.readiness.mirrors import required
+
+NAMED: Final = 20
+ASK_AGAIN_S: Final = 3
+
+
+class PrecheckRequest(Request):
+    """`last_chance`: waiting longer is no option, so what is in doubt by now stands down."""
+
+    last_chance: bool = False
+
+
+def precheck(request: PrecheckRequest, plan: Plan) -> Report:
+    """Look, and decide: `proceed`, `ask` a second person, or `stand-down`."""
+    execution = request.execution
+    if plan.policy.by_hand == "refuse" and not execution.dry_run:
+        return done(verdict="stand-down", why="the plan's policy refuses what is started by hand")
+    if turn := deferred_to(plan, execution.from_site, current_region(), controller_regions()):
+        return done(verdict="stand-down", why=turn)
+    with ThreadPoolExecutor(max_workers=5) as pool:
+        view = pool.submit(probe_sites, plan)
+        topics = pool.submit(lambda: cluster_at(plan, execution.from_site).topics())
+        name = pool.submit(_doubts_of_name, plan, execution)
+        fleets = pool.submit(_doubts_of_fleets, plan, execution)
+        mirrors = {link: link.mirrors() for link in links_at(plan, execution.to_site)}
+        answers = _validate(mirrors)
+        doubts = [
+            *_doubts_of_sites(view.result()),
+            *_doubts_of_mirrors(plan, topics.result(), mirrors),
+            *_doubts_of_links(answers),
+            *fleets.result(),
+            *name.result(),
+        ]
+    every = [mirror for of_link in mirrors.values() for mirror in of_link]
+    observed: Prechecked = {
+        "doubts": doubts[:NAMED],
+        "doubts_count": len(doubts),
+        "by_status": by_status(every),
+        "lag": trailing(mirror for mirror in every if mirror.status == ACTIVE).records,
+    }
+    if doubts:
+        if not request.last_chance:
+            return waiting(ASK_AGAIN_S, **observed)
+        return done(**observed, verdict="stand-down", why=f"nothing was changed: {'; '.join(doubts[:NAMED])}")
+    save_inventory(ledger(), execution, _inventory(mirrors))
+    if plan.policy.by_hand == "approve" and not execution.dry_run:
+        return done(**observed, verdict="ask", why="the plan's policy is to ask a second person")
+    return done(**observed, verdict="proceed", why="started by hand, and nothing is in doubt")
+
+
+def _inventory(mirrors: Mapping[MirrorLink, Sequence[Mirror]]) -> Inventory:
+    """The mirrors that change places; one that is STOPPED is a mirror no more."""
+    return {
+        topic: entry
+        for link, of_link in mirrors.items()
+        for topic, entry in listed(link.name, [each for each in of_link if each.status != STOPPED]).items()
+    }
+
+
+def _validate(mirrors: Mapping[MirrorLink, Sequence[Mirror]]) -> Answers:
+    """Whether each link says that it would take the verb; nothing is changed by asking."""
+
+    def ask(link: MirrorLink, topics: Sequence[str]) -> list[Rejection]:
+        if link.configs().get("link.mode") == "BIDIRECTIONAL":
+            return link.reverse_and_start(topics, validate_only=True)
+        return link.promote(topics, validate_only=True)
+
+    active = {link: [each.topic for each in of_link if each.status == ACTIVE] for link, of_link in mirrors.items()}
+    return ask_in_batches(active, ask)
+
+
+def _doubts_of_sites(view: View) -> Iterator[str]:
+    if view.isolated_because:
+        yield f"the controller is {view.isolated_because}"
+    for probe in view.probes:
+        if not probe.answers:
+            yield f"{probe.site} {probe.service} does not answer: {probe.why}"
+
+
+def _doubts_of_mirrors(
+    plan: Plan, topics: Sequence[Topic], mirrors: Mapping[MirrorLink, Sequence[Mirror]]
+) -> Iterator[str]:
+    """Also of topics without a mirror: their clients would be led to a cluster that does not have them."""
+    here = {topic.name for topic in topics}
+    every = [each for of_link in mirrors.values() for each in of_link]
+    covered = {each.topic for each in every if each.status == ACTIVE and each.source_topic in (None, each.topic)}
+    for name, partitions in sorted(required(plan, topics).items()):
+        if partitions is not None and name not in covered:
+            yield f"topic {name} has no ACTIVE mirror of its name"
+    for mirror in every:
+        idle = mirror.status not in (ACTIVE, STOPPED) or (mirror.status == STOPPED and mirror.topic in here - covered)
+        if idle:
+            yield f"mirror {mirror.topic} is {mirror.status}{f' ({mirror.error})' if mirror.error else ''}"
+        elif mirror.status == ACTIVE and mirror.source_topic not in (None, mirror.topic):
+            yield f"mirror {mirror.topic} has another name than its source {mirror.source_topic}"
+    if not covered:
+        yield "there is no ACTIVE mirror under the plan's links"
+
+
+def _doubts_of_links(answers: Answers) -> Iterator[str]:
+    yield from answers.unanswered
+    for row in answers.rejected:
+        yield f"mirror {row.topic} would not be reversed: {row.code} {row.message}"
+
+
+def _doubts_of_fleets(plan: Plan, execution: Execution) -> list[str]:
+    """A gateway leads to the site that is left, or, of the other site, to that one; one that is fenced was not fenced
+    by us."""
+    of_sites = [(site, *named) for site, described in plan.sites.items() for named in fleets_of(described)]
+    with ThreadPoolExecutor(max_workers=len(of_sites)) as pool:
+        states = pool.map(lambda each: _state(each[2]), of_sites)
+        doubts = [
+            _doubt_of_fleet(name, state, {execution.from_site, site})
+            for (site, name, _), state in zip(of_sites, states, strict=True)
+        ]
+    return [each for each in doubts if each]
+
+
+def _state(fleet: Fleet) -> FleetState | str:
+    try:
+        return at_once_again(fleet.look)
+    except (FleetUnavailable, FleetRejected) as error:
+        return str(error)
+
+
+def _doubt_of_fleet(name: str, state: FleetState | str, expected: set[str]) -> str:
+    if isinstance(state, str):
+        return f"fleet {name} is out of reach: {state}"
+    if state.target not in expected:
+        return f"fleet {name} leads to {state.target or 'what the plan does not name'}: {state.detail}"
+    return "" if state.accepts_clients else f"fleet {name} is not settled: {state.detail}"
+
+
+def _doubts_of_name(plan: Plan, execution: Execution) -> list[str]:
+    name, target = client_name_of(plan), canonical(plan.site(execution.from_site).dns_target)
+    if name is None:
+        return []
+    try:
+        state = name.look(None)
+    except (DnsUnavailable, DnsRejected) as error:
+        return [f"the client hostname can't be looked at: {error}"]
+    if state.record == target and state.in_sync:
+        return []
+    return [f"the client hostname leads to {state.record or 'no site of the plan'}, not to {target}"]
+
+
+handler = step("precheck", PrecheckRequest, precheck)

@@ -1,0 +1,134 @@
+"""reverse_mirrors: source and mirror change places, without loss, until every mirror is STOPPED, that is writable.
+
+The first reverse that a link accepts is the point of no return: before it is asked for, the ledger is told, and from
+then on nothing can be aborted. A link that is not bidirectional can't be reversed: its mirrors are promoted, and the
+site that is left has no copy from then on. Accepted is not done; each call lists the mirrors and asks by name, in
+batches, for those that are not on their way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from failover.documents.steps import Reversal
+from failover.errors import LinkRejected, LinkUnavailable, MirrorsNotReady
+from failover.execution.inventory import Inventory, inventory
+from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, Rejection, by_status
+from failover.link.batches import Answers, ask_in_batches
+from failover.link.factory import links_at
+from failover.plan.model import Plan
+
+NAMED: Final = 20
+_UNDER_WAY: Final = "PENDING_"
+
+
+class ReverseRequest(Request):
+    """`look_back`: only look whether the site that is left mirrors the other one by now."""
+
+    look_back: bool = False
+
+    @property
+    def may_be_aborted(self) -> bool:
+        """Looking back changes nothing, and comes after the point of no return."""
+        return not self.look_back
+
+
+def reverse(request: ReverseRequest, plan: Plan) -> Report:
+    """Look at the mirrors; ask for those that are not on their way; done when all are STOPPED.
+
+    Raises:
+        MirrorsNotReady: no link accepted anything, or a mirror is in a state that is not reversed, and nothing is
+            under way: it can still be given up.
+        AbortRequested: a person wants that, and is not too late.
+    """
+    execution = request.execution
+    if request.look_back:
+        return _look_back(request, plan)
+    links, expected = links_at(plan, execution.to_site), inventory(ledger(), execution)
+    try:
+        mirrors = {link: [mirror for mirror in link.mirrors() if mirror.topic in expected] for link in links}
+    except LinkUnavailable as error:
+        return waiting(unreachable=str(error))
+    listed = [mirror for of_link in mirrors.values() for mirror in of_link]
+    left = {link: [mirror for mirror in of_link if mirror.status != STOPPED] for link, of_link in mirrors.items()}
+    idle = {
+        link: [mirror.topic for mirror in of_link if not mirror.status.startswith(_UNDER_WAY)]
+        for link, of_link in left.items()
+    }
+    facts: Reversal = {"mirrors": len(expected), "by_status": by_status(listed)}
+    if execution.dry_run:
+        return done(**facts, would_reverse=sum(map(len, idle.values())))
+    begun = any(mirror.status == STOPPED or mirror.status.startswith(_UNDER_WAY) for mirror in listed)
+    if not begun:
+        _refuse_what_is_not_active(execution.to_site, listed, expected)
+    if not any(left.values()) and len(listed) == len(expected):
+        return done(**facts, left=[])
+    ledger().pass_no_return(execution)
+    answers = ask_in_batches(idle, _ask)
+    if answers.all_refused and not begun and not _anything_moved(mirrors):
+        ledger().take_back_no_return(execution)
+        raise MirrorsNotReady(
+            f"no link of {execution.to_site} accepted to reverse a mirror: {'; '.join(_named(answers.rejected))}"
+        )
+    facts.update(_still(left, expected, listed))
+    facts.update(_of(answers))
+    return waiting(**facts)
+
+
+def _ask(link: MirrorLink, topics: Sequence[str]) -> list[Rejection]:
+    if _is_bidirectional(link):
+        return link.reverse_and_start(topics)
+    return link.promote(topics)
+
+
+def _is_bidirectional(link: MirrorLink) -> bool:
+    return link.configs().get("link.mode") == "BIDIRECTIONAL"
+
+
+def _refuse_what_is_not_active(site: str, listed: Sequence[Mirror], expected: Inventory) -> None:
+    gone = sorted(expected.keys() - {mirror.topic for mirror in listed})
+    idle = [f"{mirror.topic} {mirror.status}" for mirror in listed if mirror.status != ACTIVE]
+    if doubts := [*idle, *(f"{topic} is not listed any more" for topic in gone)]:
+        raise MirrorsNotReady(f"{len(doubts)} mirrors on {site} are not ACTIVE: {'; '.join(doubts[:NAMED])}")
+
+
+def _anything_moved(before: dict[MirrorLink, list[Mirror]]) -> bool:
+    """Whether a mirror is in another state than before; so also where nobody can tell."""
+    try:
+        now = {mirror.topic: mirror.status for link in before for mirror in link.mirrors()}
+    except (LinkUnavailable, LinkRejected):
+        return True
+    return any(now.get(mirror.topic) != mirror.status for of_link in before.values() for mirror in of_link)
+
+
+def _look_back(request: ReverseRequest, plan: Plan) -> Report:
+    execution, expected = request.execution, inventory(ledger(), request.execution)
+    both_ways = {link.name for link in links_at(plan, execution.to_site) if _is_bidirectional(link)}
+    wanted = {topic for topic, entry in expected.items() if entry.link in both_ways}
+    if execution.dry_run:
+        return done(mirrors_back=0, would_look_at=len(wanted))
+    there = [mirror for link in links_at(plan, execution.from_site) for mirror in link.mirrors()]
+    back = {mirror.topic for mirror in there if mirror.status == ACTIVE} & wanted
+    missing = sorted(wanted - back)
+    observed: Reversal = {"mirrors_back": len(back), "not_back": missing[:NAMED], "not_back_count": len(missing)}
+    return waiting(**observed) if missing else done(**observed)
+
+
+def _still(left: dict[MirrorLink, list[Mirror]], expected: Inventory, listed: Sequence[Mirror]) -> Reversal:
+    gone = sorted(expected.keys() - {mirror.topic for mirror in listed})
+    named = [f"{mirror.topic} {mirror.status}" for of_link in left.values() for mirror in of_link]
+    named += [f"{topic} is not listed any more" for topic in gone]
+    return {"left": named[:NAMED], "left_count": len(named)}
+
+
+def _of(answers: Answers) -> Reversal:
+    return {"rejected": _named(answers.rejected), "unreachable": list(answers.unanswered[:NAMED])}
+
+
+def _named(rejected: Sequence[Rejection]) -> list[str]:
+    return [f"{row.topic}: {row.code} {row.message}" for row in rejected[:NAMED]]
+
+
+handler = step(lambda request: "look_back" if request.look_back else "reverse_mirrors", ReverseRequest, reverse)

@@ -1,0 +1,110 @@
+"""sync_offsets: give the protected groups, on the standby, the very offsets that they have on the site that is left.
+
+Behind the fence nobody commits any more, so both are compared and what differs is committed: nobody waits for the next
+tick of the link's own sync. A group that has members on the standby commits for itself, and is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from failover.documents.steps import OffsetsSynced
+from failover.errors import FailoverError, KafkaUnauthorized
+from failover.execution.committed_offsets import committed_offsets
+from failover.execution.inventory import inventory
+from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.kafka.factory import as_controller
+from failover.kafka.offsets import Commit, Spot, commit
+from failover.plan.model import Plan
+
+NAMED: Final = 20
+SIDE_BY_SIDE: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A group's offsets on both sites."""
+
+    group: str
+    compared: int = 0
+    """Partitions that the group has an offset for on the site that is left."""
+    differing: dict[Spot, int] = field(default_factory=dict)
+    """Where the standby has another offset, or none: the one of the site that is left."""
+    unknown: str = ""
+    """Why it is not known, now."""
+    refused: str = ""
+    """Why the controller may not know it, or may not commit."""
+
+
+def sync(request: Request, plan: Plan) -> Report:
+    """Compare, and commit what differs; done when nothing does that can be committed."""
+    execution = request.execution
+    spots = {(topic, partition) for topic, each in inventory(ledger(), execution).items() for partition in each.lags}
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        compared = list(pool.map(lambda group: _compare(request, plan, group, spots), plan.protect.groups))
+        differing = [each for each in compared if each.differing]
+        commits: list[Commit] = []
+        if not execution.dry_run:
+            commits = list(pool.map(lambda each: _commit(plan, execution.to_site, each), differing))
+    refused = [*(each.refused for each in compared), *(each.refused for each in commits)]
+    pending = [*(each.unknown for each in compared), *(each.retry for each in commits)]
+    observed: OffsetsSynced = {
+        "groups": len(compared),
+        "compared": sum(each.compared for each in compared),
+        "differing": [
+            f"{each.group} {topic}[{partition}] {offset}"
+            for each in differing
+            for (topic, partition), offset in sorted(each.differing.items())
+        ][:NAMED],
+        "committed": _committed_before(request) + sum(len(each.differing) for each in differing if commits),
+        "refused": list(filter(None, refused))[:NAMED],
+        "unknown": list(filter(None, pending))[:NAMED],
+    }
+    to_look_at_again = any(not answer.refused for answer in commits) or any(pending)
+    return waiting(**observed) if to_look_at_again and not execution.dry_run else done(**observed)
+
+
+def _compare(request: Request, plan: Plan, group: str, spots: Collection[Spot]) -> Comparison:
+    execution = request.execution
+    try:
+        there = committed_offsets(plan, execution.from_site, group, spots)
+        here = committed_offsets(plan, execution.to_site, group, spots)
+    except KafkaUnauthorized as error:
+        return Comparison(group=group, refused=f"group {group}: {error}")
+    except FailoverError as error:
+        return Comparison(group=group, unknown=f"group {group}: {error}")
+    wanted = {spot: offset for spot, offset in there.by_partition.items() if spot in spots}
+    return Comparison(
+        group=group,
+        compared=len(wanted),
+        differing={spot: offset for spot, offset in wanted.items() if here.by_partition.get(spot) != offset},
+        unknown=_in_words(group, there.unknown | here.unknown),
+        refused=_in_words(group, there.refused | here.refused),
+    )
+
+
+def _commit(plan: Plan, site: str, compared: Comparison) -> Commit:
+    group, offsets = compared.group, compared.differing
+    try:
+        return as_controller(plan, site, lambda settings: commit(settings, group, offsets))
+    except KafkaUnauthorized as error:
+        return Commit(refused=f"group {group}: {error}")
+    except FailoverError as error:
+        return Commit(retry=f"group {group}: {error}")
+
+
+def _committed_before(request: Request) -> int:
+    """What earlier calls committed; for the report only."""
+    last = ledger().step(request.execution.plan, request.execution.name, "sync_offsets")
+    return int(last.observed.get("committed", 0)) if last else 0
+
+
+def _in_words(group: str, reasons: dict[Spot, str]) -> str:
+    named = [f"{topic}[{partition}] {why}" for (topic, partition), why in sorted(reasons.items())]
+    return f"group {group}: {'; '.join(named[:NAMED])}" if named else ""
+
+
+handler = step("sync_offsets", Request, sync)

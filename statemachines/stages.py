@@ -1,0 +1,200 @@
+"""The stages that flows share: claim, ask a person, route the fleets, flip the name, prove that clients can work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from statemachines.blocks import (
+    END,
+    EXECUTION,
+    PATIENCE_S,
+    State,
+    States,
+    attempt,
+    branch,
+    call,
+    catch,
+    choice,
+    fleets,
+    jsonata,
+    step,
+    stop,
+    stops_at,
+    too_late,
+)
+
+AGAIN_AT = {"set_right_at": jsonata("$millis() + 1000 * ${SetRightAfterSeconds}")}
+"""When what is not proven yet is set right once more: not at every turn, which would fill the history."""
+
+
+def claim(kind: str, then: str) -> States:
+    """Take the lease for an execution of this kind, or tell that the start was refused."""
+    context = "$states.context.Execution"
+    start = {
+        "kind": kind,
+        "start": jsonata(f"{context}.Input"),
+        "execution_name": jsonata(f"{context}.Name"),
+        "execution_arn": jsonata(f"{context}.Id"),
+    }
+    assign = {
+        "execution": jsonata("$states.result.Payload.execution"),
+        "claimed": jsonata("$states.result.Payload"),
+        "stopped_at": "",
+        "stopped_after": 0,
+        "moved": False,
+        "failure": {},
+    }
+    ends = [catch("States.ALL", to="BeginRefused", assign={"refusal": jsonata("$states.errorOutput")})]
+    task = call("Claim", start, comment="Take the lease, raise the epoch.", Assign=assign, Catch=ends)
+    refusal = {"refusal": jsonata("$states.input.observed")}
+    unanswered = {"Type": "Pass", "Assign": refusal, "Next": "BeginRefused"}
+    states = attempt("Claim", task, within=PATIENCE_S, then=then, late=unanswered)
+    return states | _refused(start)
+
+
+def _refused(start: State) -> States:
+    """Nothing was claimed. People are told: who started it may not be there to see."""
+    refusal = {"execution_name": start["execution_name"], "start": start["start"], "error": jsonata("$refusal")}
+    task = call("Announce", refusal, comment="Tell people.", Catch=[catch("States.ALL", to="NotClaimed")])
+    untold = {"Type": "Pass", "Next": "NotClaimed"}
+    return attempt("Refused", task, within=PATIENCE_S, then="NotClaimed", late=untold) | {
+        "NotClaimed": {
+            "Type": "Choice",
+            "Choices": [choice("$refusal.Error = 'DuplicateExecution'", "Duplicate")],
+            "Default": "NotStarted",
+        },
+        "Duplicate": {
+            "Comment": "Another execution is at it, or this epoch was used. Nothing was changed.",
+            "Type": "Succeed",
+        },
+        "NotStarted": {
+            "Comment": "The start can't be carried out as it was written. Nothing was changed.",
+            "Type": "Fail",
+            "Error": jsonata("$refusal.Error"),
+            "Cause": jsonata("$refusal.Cause"),
+        },
+    }
+
+
+def approve(then: str) -> States:
+    """Ask a person; a denial stands down, and so does silence, unless policy takes it for a yes."""
+    denied = jsonata("$merge([$assessed, {'why': 'a person denied it: ' & $states.errorOutput.Cause}])")
+    unanswered = jsonata("$merge([$assessed, {'why': 'nobody answered in time; ' & $assessed.why}])")
+    task = call(
+        "RequestApproval",
+        EXECUTION | {"task_token": jsonata("$states.context.Task.Token"), "assessed": jsonata("$assessed")},
+        comment="Ask a person, and wait for the answer to the task token.",
+        Resource="arn:aws:states:::lambda:invoke.waitForTaskToken",
+        TimeoutSeconds=jsonata("$claimed.approval_timeout_seconds"),
+        Catch=[
+            {"ErrorEquals": ["States.Timeout", "States.HeartbeatTimeout"], "Next": "ApprovalTimedOut"},
+            catch("ApprovalDenied", to="BeginStandDown", assign={"assessed": denied}),
+            *stops_at("BeginRequestApproval"),
+        ],
+    )
+    del task["Output"]
+    unasked = stop("BeginRequestApproval", "request_approval")
+    return attempt("RequestApproval", task, within=PATIENCE_S, then=then, late=unasked) | {
+        "ApprovalTimedOut": {
+            "Type": "Choice",
+            "Choices": [choice("$claimed.on_approval_timeout = 'proceed'", then)],
+            "Default": "NobodyAnswered",
+        },
+        "NobodyAnswered": {"Type": "Pass", "Assign": {"assessed": unanswered}, "Next": "BeginStandDown"},
+    }
+
+
+def side_by_side(name: str, comment: str, branches: list[State], then: str, **fields: Any) -> State:
+    """Do several things at once; whatever goes wrong stops the execution here."""
+    both: State = {"Comment": comment, "Type": "Parallel", "Catch": stops_at(name), "Next": then, "Branches": branches}
+    return both | fields
+
+
+def prepare() -> States:
+    """Route the fleets of the site that takes over to it."""
+    prepare = call("SwitchRoutes", EXECUTION | {"site": jsonata("$execution.to"), "fleet": jsonata("$fleet")})
+    states = step(
+        "Prepare",
+        prepare,
+        deadline="${RouteDeadlineSeconds}",
+        then="PrepareEnd",
+        late=too_late("switch_routes"),
+        last_chance=True,
+        assign={"fleet": jsonata("$states.input.fleet")},
+        side_by_side="$claimed.fleets_here",
+    )
+    return {"PrepareFleets": fleets("$claimed.fleets_here", "BeginPrepare", states | {"PrepareEnd": END})}
+
+
+def flip() -> States:
+    """Point the client hostname at the site that takes over."""
+    return {
+        **step(
+            "Flip",
+            call("FlipDns", EXECUTION.copy()),
+            deadline="${DnsDeadlineSeconds}",
+            then="FlipEnd",
+            late=too_late("flip_dns"),
+        ),
+        "FlipEnd": END,
+    }
+
+
+def reroute(deadline: str) -> States:
+    """Route the fleets of the other site there, too, as far as they can be reached."""
+    payload = EXECUTION | {"site": jsonata("$execution.from"), "fleet": jsonata("$fleet"), "best_effort": True}
+    states = step(
+        "Reroute",
+        call("SwitchRoutes", payload),
+        deadline=deadline,
+        then="RerouteEnd",
+        late={"Comment": "A lost fleet that can't be routed in time is in the report, and holds nothing up.", **END},
+        assign={"fleet": jsonata("$states.input.fleet")},
+        side_by_side="$claimed.fleets_lost",
+    )
+    return {"RerouteFleets": fleets("$claimed.fleets_lost", "BeginReroute", states | {"RerouteEnd": END})}
+
+
+def verify(then: str) -> States:
+    """Prove that clients can work; what is not proven is set right once in a while."""
+    states = step(
+        "Verify",
+        call(
+            "Verify",
+            EXECUTION.copy(),
+            comment="Prove with real records that clients can work.",
+            Catch=stops_at("BeginVerify"),
+        ),
+        deadline="${VerifyDeadlineSeconds}",
+        then=then,
+        late=stop("BeginVerify", "verify"),
+        assign=AGAIN_AT,
+    )
+    states["VerifyDone"]["Choices"].append(choice("$millis() > $set_right_at", "SetRight"))
+    return states | {"SetRight": _set_right(then="VerifyWait")}
+
+
+def _set_right(then: str) -> State:
+    """What is not proven for longer than clients' caches explain may have been changed by another writer."""
+    flip = call("FlipDns", EXECUTION.copy(), End=True)
+    routed = {"site": jsonata("$execution.to"), "fleet": jsonata("$states.input.fleet")}
+    route = call("SwitchRoutes", EXECUTION | routed, End=True)
+    answer = jsonata("$states.input")
+    return {
+        "Comment": "Look again at the name and at the standby's fleets, and lead back what another writer led away.",
+        "Type": "Parallel",
+        "Branches": [
+            branch("FlipAgain", {"FlipAgain": flip}),
+            branch(
+                "PrepareAgain",
+                {"PrepareAgain": fleets("$claimed.fleets_here", "RouteAgain", {"RouteAgain": route})},
+            ),
+        ],
+        "Catch": [
+            catch("LeaseLost", to="LeaseLost"),
+            {"ErrorEquals": ["States.ALL"], "Output": answer, "Assign": AGAIN_AT, "Next": then},
+        ],
+        "Output": answer,
+        "Assign": AGAIN_AT,
+        "Next": then,
+    }

@@ -1,0 +1,244 @@
+"""Switchover: both sites are up, the standby takes over, and nothing is lost.
+
+Until the first reverse that a link accepts any doubt, an error or a person's wish gives it up: what was fenced is put
+back, and the execution stands down. From then on it goes forward only. Where that point is the ledger knows, not this
+machine: putting back is refused once it is passed.
+"""
+
+from __future__ import annotations
+
+from statemachines.blocks import (
+    DEADLINE_EXCEEDED,
+    END,
+    EXECUTION,
+    PATIENCE_S,
+    State,
+    States,
+    branch,
+    call,
+    catch,
+    choice,
+    fleets,
+    jsonata,
+    machine,
+    step,
+    stop,
+    stops_at,
+    too_late,
+)
+from statemachines.ends import announce, conclude, stand_down, stop_and_resume
+from statemachines.stages import approve, claim, flip, prepare, reroute, side_by_side, verify
+
+RESUMED_AT = {
+    "BeginRequestApproval": "BeginRequestApproval",
+    "PutBack": "PutBack",
+    "BeginPromote": "BeginPromote",
+    "LeadOver": "LeadOver",
+    "BeginVerify": "LeadOver",
+    "BeginConclude": "LeadOver",
+}
+"""Where a redrive goes on that stopped at a state. A stand-down that could not be recorded is stood down."""
+
+
+def switchover() -> State:
+    """The whole machine."""
+    return machine(
+        "Switchover: both sites are up, the standby takes over, nothing is lost.",
+        "BeginClaim",
+        {
+            **claim("switchover", then="BeginPrecheck"),
+            **_precheck(proceed="BeginFence", ask="BeginRequestApproval"),
+            **approve(then="BeginFence"),
+            **_fence(then="BeginDrain"),
+            **_drain(then="ReverseAndSync"),
+            "ReverseAndSync": {
+                "Comment": "The first reverse that a link accepts is the point of no return. Side by side the offsets"
+                " of protected groups are made the same.",
+                "Type": "Parallel",
+                "Branches": [branch("BeginReverse", _reverse()), branch("BeginSyncOffsets", _sync("SyncOffsets"))],
+                "Catch": _gives_up(to="PutBack"),
+                "Next": "LeadOver",
+            },
+            "PutBack": _put_back(then="BeginStandDown", past_no_return="BeginPromote"),
+            **_promote(then="CarryOffsets"),
+            "CarryOffsets": side_by_side(
+                "BeginPromote",
+                "What was not made the same beside the reverse.",
+                [branch("BeginSyncAgain", _sync("SyncAgain"))],
+                then="LeadOver",
+            ),
+            "LeadOver": side_by_side(
+                "LeadOver",
+                "The standby is writable. Route its fleets to it, and then point the client hostname at them; side by"
+                " side lead the gateways over that clients still come through.",
+                [
+                    branch("PrepareFleets", _prepare_and_flip()),
+                    branch("RerouteFleets", reroute("${RouteDeadlineSeconds}")),
+                ],
+                then="BeginVerify",
+            ),
+            **verify(then="BeginLookBack"),
+            **_look_back(then="BeginConclude"),
+            **conclude(),
+            **stand_down(error=jsonata("$doubt")),
+            **announce(),
+            **stop_and_resume(RESUMED_AT),
+        },
+    )
+
+
+def _gives_up(to: str) -> list[State]:
+    """Any error is a doubt: go there, and say why in the end; who lost the lease touches nothing."""
+    doubt = {"doubt": jsonata("$states.errorOutput")}
+    return [catch("LeaseLost", to="LeaseLost"), catch("States.ALL", to=to, assign=doubt)]
+
+
+def _too_slow(function: str, to: str) -> State:
+    cause = f"'{function} was not done in time: ' & $string($states.input.observed)"
+    doubt = jsonata(f"{{'Error': '{DEADLINE_EXCEEDED}', 'Cause': {cause}}}")
+    return {"Type": "Pass", "Assign": {"doubt": doubt}, "Next": to}
+
+
+def _precheck(proceed: str, ask: str) -> States:
+    states = step(
+        "Precheck",
+        call(
+            "Precheck",
+            EXECUTION.copy(),
+            comment="Look at everything that is needed, before anything is changed.",
+            Assign={"assessed": jsonata("$states.result.Payload.observed")},
+            Catch=_gives_up(to="BeginStandDown"),
+        ),
+        deadline="${PrecheckDeadlineSeconds}",
+        then="Prechecked",
+        late=_too_slow("precheck", to="BeginStandDown"),
+        last_chance=True,
+        assign={"assessed": {"why": ""}, "doubt": {}},
+    )
+    verdicts = [choice("$assessed.verdict = 'proceed'", proceed), choice("$assessed.verdict = 'ask'", ask)]
+    return states | {"Prechecked": {"Type": "Choice", "Choices": verdicts, "Default": "BeginStandDown"}}
+
+
+def _fence(then: str) -> States:
+    return step(
+        "Fence",
+        call(
+            "Fence",
+            EXECUTION | {"everywhere": True},
+            comment="Stop reads and writes at every gateway that leads to the site that is left.",
+            Catch=_gives_up(to="PutBack"),
+        ),
+        deadline="${FenceDeadlineSeconds}",
+        then=then,
+        late=_too_slow("fence", to="PutBack"),
+    )
+
+
+def _drain(then: str) -> States:
+    return step(
+        "Drain",
+        call(
+            "DrainMirrors",
+            EXECUTION.copy(),
+            comment="Wait until both logs of every partition end alike.",
+            Catch=_gives_up(to="PutBack"),
+        ),
+        deadline="$claimed.drain_timeout_seconds",
+        then=then,
+        late=_too_slow("drain_mirrors", to="PutBack"),
+    )
+
+
+def _reverse() -> States:
+    return {
+        **step(
+            "Reverse",
+            call("ReverseMirrors", EXECUTION.copy(), comment="Source and mirror change places, until all are STOPPED."),
+            deadline="$claimed.promotion_timeout_seconds",
+            then="ReverseEnd",
+            late=too_late("reverse_mirrors"),
+        ),
+        "ReverseEnd": END,
+    }
+
+
+def _sync(name: str) -> States:
+    """What could not be made the same is in the report, and holds nothing up: a group then reads some records again."""
+    task = call("SyncOffsets", EXECUTION.copy(), Catch=[catch("States.ALL", to=f"{name}End")])
+    return {
+        **step(
+            name,
+            task,
+            deadline="${SyncOffsetsDeadlineSeconds}",
+            then=f"{name}End",
+            late={"Type": "Pass", "Next": f"{name}End"},
+        ),
+        f"{name}End": END.copy(),
+    }
+
+
+def _put_back(then: str, past_no_return: str) -> State:
+    return {
+        "Comment": "Given up: lead every fleet that is fenced back to the site that was to be left.",
+        "Type": "Parallel",
+        "Branches": [
+            _fleets_back("Here", "$claimed.fleets_here", "$execution.to"),
+            _fleets_back("There", "$claimed.fleets_lost", "$execution.from"),
+        ],
+        "Catch": [catch("PastNoReturn", to=past_no_return), *stops_at("PutBack")],
+        "Next": then,
+    }
+
+
+def _fleets_back(which: str, items: str, site: str) -> State:
+    name = f"PutBack{which}"
+    states = step(
+        name,
+        call("SwitchRoutes", EXECUTION | {"site": jsonata(site), "fleet": jsonata("$fleet"), "back": True}),
+        deadline="${RouteDeadlineSeconds}",
+        then=f"{name}End",
+        late=too_late("switch_routes"),
+        last_chance=True,
+        assign={"fleet": jsonata("$states.input.fleet")},
+        side_by_side=items,
+    )
+    return branch(
+        f"{name}Fleets", {f"{name}Fleets": fleets(items, f"Begin{name}", states | {f"{name}End": END.copy()})}
+    )
+
+
+def _promote(then: str) -> States:
+    """Past the point of no return a reverse that does not end, or whose source has died, is failed over: nothing is
+    lost by it, since both logs ended alike behind the fence."""
+    return step(
+        "Promote",
+        call("PromoteMirrors", EXECUTION.copy(), Catch=stops_at("BeginPromote")),
+        deadline="$claimed.promotion_timeout_seconds",
+        then=then,
+        late=stop("BeginPromote", "promote_mirrors"),
+        last_chance=True,
+        patience=PATIENCE_S,
+    )
+
+
+def _prepare_and_flip() -> States:
+    states = prepare()
+    del states["PrepareFleets"]["End"]
+    states["PrepareFleets"]["Next"] = "BeginFlip"
+    return states | flip()
+
+
+def _look_back(then: str) -> States:
+    """Clients work; that the site that was left has no copy yet is in the report, and a matter of readiness."""
+    return step(
+        "LookBack",
+        call(
+            "ReverseMirrors",
+            EXECUTION | {"look_back": True},
+            comment="Whether the site that was left mirrors the other one by now.",
+            Catch=[catch("LeaseLost", to="LeaseLost"), catch("States.ALL", to=then)],
+        ),
+        deadline="${LookBackDeadlineSeconds}",
+        then=then,
+        late={"Type": "Pass", "Next": then},
+    )

@@ -1,0 +1,117 @@
+"""The deployed switchover machine under every turn of events: what is in doubt before the point of no return is put
+back, and from then on it goes forward only."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.statemachines.scripted import Machine, done, fails, verdict, waiting
+
+pytestmark = [pytest.mark.slow]
+
+
+def test_all_goes_well_and_clients_are_led_over_once_the_mirrors_are_reversed(switchover: Machine) -> None:
+    run = switchover.run(DrainMirrors=[waiting(), done()], ReverseMirrors=[waiting(), done()])
+    assert run.status == "SUCCEEDED"
+    steps = run.steps()
+    assert steps[:5] == ["Claim", "Precheck", "Fence", "DrainMirrors", "DrainMirrors"]
+    assert run.of("Claim")[0]["kind"] == "switchover" and run.of("Fence")[0]["everywhere"] is True
+    reversed_at = [n for n, call in enumerate(run.calls) if call["step"] == "ReverseMirrors"][1]
+    moved = [n for n, call in enumerate(run.calls) if call["step"] in ("SwitchRoutes", "FlipDns")]
+    assert min(moved) > reversed_at
+    assert not any(event.get("back") for event in run.of("SwitchRoutes"))
+    assert {event["fleet"] for event in run.of("SwitchRoutes")} == {"west-1", "west-2", "east-1"}
+    flipped = steps.index("FlipDns")
+    routed_here = [n for n, call in enumerate(run.calls) if call["event"].get("fleet") in ("west-1", "west-2")]
+    assert max(routed_here) < flipped, "the name leads to gateways that lead to a cluster"
+    assert run.of("ReverseMirrors")[-1]["look_back"] is True
+    assert run.of("Conclude")[0]["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("step", "script", "why"),
+    [
+        ("Fence", [waiting()], "StepDeadlineExceeded"),
+        ("Fence", [fails("FleetRejected")], "FleetRejected"),
+        ("DrainMirrors", [waiting()], "StepDeadlineExceeded"),
+        ("DrainMirrors", [fails("FenceBypassed")], "FenceBypassed"),
+        ("DrainMirrors", [fails("AbortRequested")], "AbortRequested"),
+        ("ReverseMirrors", [fails("MirrorsNotReady")], "MirrorsNotReady"),
+        ("ReverseMirrors", [fails("AbortRequested")], "AbortRequested"),
+    ],
+)
+def test_a_doubt_before_the_point_of_no_return_puts_back_what_was_fenced(
+    switchover: Machine, step: str, script: list[dict[str, object]], why: str
+) -> None:
+    run = switchover.run(**{step: script})
+    assert run.status == "SUCCEEDED"
+    assert all(event["back"] for event in run.of("SwitchRoutes"))
+    assert {(event["site"], event["fleet"]) for event in run.of("SwitchRoutes")} == {
+        ("west", "west-1"),
+        ("west", "west-2"),
+        ("east", "east-1"),
+    }
+    assert not {"FlipDns", "PromoteMirrors", "Verify"} & set(run.steps())
+    (concluded,) = run.of("Conclude")
+    assert (concluded["outcome"], concluded["error"]["Error"]) == ("stood-down", why)
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ([verdict("stand-down")], None),
+        ([fails("AbortRequested")], "AbortRequested"),
+        ([fails("LinkRejected")], "LinkRejected"),
+    ],
+)
+def test_before_the_fence_there_is_nothing_to_put_back(
+    switchover: Machine, script: list[dict[str, object]], error: str | None
+) -> None:
+    run = switchover.run(Precheck=script)
+    assert (run.status, run.steps()) == ("SUCCEEDED", ["Claim", "Precheck", "Conclude", "Announce"])
+    (concluded,) = run.of("Conclude")
+    assert concluded["outcome"] == "stood-down" and concluded["error"].get("Error") == error
+
+
+def test_past_the_point_of_no_return_a_reverse_that_does_not_end_is_failed_over(switchover: Machine) -> None:
+    run = switchover.run(ReverseMirrors=[waiting()], SwitchRoutes=[*[fails("PastNoReturn")] * 2, done()])
+    steps = run.steps()
+    assert run.status == "SUCCEEDED" and run.of("Conclude")[0]["outcome"] == "succeeded"
+    promoted = steps.index("PromoteMirrors")
+    assert steps.index("SyncOffsets", promoted) < steps.index("FlipDns")
+    assert all(event.get("back") for event in run.of("SwitchRoutes")[:2])
+
+
+def test_what_can_not_be_put_back_stops_and_a_redrive_puts_it_back(switchover: Machine) -> None:
+    stopped = {"Conclude:failed": [fails("FailoverStopped")]}
+    name, arn = switchover.start(
+        DrainMirrors=[fails("FenceBypassed")], SwitchRoutes=[fails("FleetRejected")], **stopped
+    )
+    run = switchover.ended(name, arn)
+    assert (run.status, run.of("Conclude")[0]["stopped_at"]) == ("FAILED", "PutBack")
+    again = switchover.go_on(name, arn, SwitchRoutes=[done()], **{"Conclude:failed": [done()]})
+    assert again.status == "SUCCEEDED"
+    assert again.of("Conclude")[-1]["outcome"] == "stood-down"
+    assert again.of("Conclude")[-1]["error"]["Error"] == "FenceBypassed", "why it was given up is not forgotten"
+
+
+def test_a_stop_after_the_point_of_no_return_goes_on_forward(switchover: Machine) -> None:
+    name, arn = switchover.start(Verify=[fails("DnsRejected")], **{"Conclude:failed": [fails("FailoverStopped")]})
+    before = switchover.ended(name, arn)
+    assert before.status == "FAILED"
+    again = switchover.go_on(name, arn, Verify=[done()], **{"Conclude:failed": [done()]})
+    late = again.steps()[len(before.calls) :]
+    assert again.status == "SUCCEEDED" and "Fence" not in late and "SwitchRoutes" in late
+
+
+def test_offsets_that_can_not_be_made_the_same_hold_nothing_up(switchover: Machine) -> None:
+    for script in ([waiting()], [fails("LinkRejected")], [fails("KafkaUnavailable")]):
+        run = switchover.run(SyncOffsets=script)
+        assert (run.status, run.of("Conclude")[0]["outcome"]) == ("SUCCEEDED", "succeeded")
+
+
+@pytest.mark.parametrize("step", ["Precheck", "Fence", "DrainMirrors", "ReverseMirrors", "Verify", "Conclude"])
+def test_who_lost_the_lease_touches_nothing_any_more(switchover: Machine, step: str) -> None:
+    run = switchover.run(**{step: [fails("LeaseLost")]})
+    assert (run.status, run.error) == ("FAILED", "LeaseLost")
+    assert not any(event.get("back") for event in run.of("SwitchRoutes"))

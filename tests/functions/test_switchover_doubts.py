@@ -1,0 +1,215 @@
+"""What a switchover refuses before it changes anything, whom it fences, and what it puts back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import yaml
+
+from failover.aws.clients import client
+from failover.detection.evidence import Probe, View
+from failover.dns import NameState
+from failover.errors import AbortRequested, DnsUnavailable, FleetRejected, FleetUnavailable, PastNoReturn
+from failover.execution.inventory import inventory
+from failover.fleets import FleetState
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.link import Mirror, PartitionLag, Rejection, Topic
+from tests.functions.test_fleets_out_of_reach import Fleet, state
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+MIRRORS = ("orders", "payments")
+
+
+def mirror(topic: str, status: str = "ACTIVE", **more: Any) -> Mirror:
+    return Mirror(topic=topic, status=status, lags=(PartitionLag(0, 0),), **more)
+
+
+@dataclass
+class Site:
+    """Everything that a precheck looks at, as it has to be; a test changes what it is about."""
+
+    probes: tuple[Probe, ...] = tuple(
+        Probe(site=site, service=service, healthy=True, took_seconds=0.0)
+        for site in ("east", "west")
+        for service in ("kafka", "gateway", "rest")
+    )
+    isolated: str | None = None
+    topics: list[Topic] = field(default_factory=lambda: [Topic(name, 1) for name in MIRRORS])
+    mirrors: list[Mirror] = field(default_factory=lambda: [mirror(name) for name in MIRRORS])
+    rejected: list[Rejection] = field(default_factory=list)
+    fleets: dict[str, Any] = field(default_factory=lambda: {"east": state("east"), "west": state("west")})
+    name: Any = None
+
+
+class Link:
+    """A link that holds the site's mirrors."""
+
+    name = "orders-link"
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.validated: list[str] = []
+
+    def mirrors(self) -> list[Mirror]:
+        return self._site.mirrors
+
+    def configs(self) -> dict[str, str | None]:
+        return {"link.mode": "BIDIRECTIONAL"}
+
+    def reverse_and_start(self, topics: list[str], *, validate_only: bool = False) -> list[Rejection]:
+        assert validate_only, "a precheck changes nothing"
+        self.validated += topics
+        return self._site.rejected
+
+
+@pytest.fixture
+def plan_text(plan_text: str) -> str:
+    document = yaml.safe_load(plan_text)
+    document["protect"] = {"topics": list(MIRRORS)}
+    return yaml.safe_dump(document)
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Site:
+    site = Site(name=NameState(record="gw-east.orders.example.com", answers={}, in_sync=True))
+
+    class Name:
+        def look(self, _: str | None) -> NameState:
+            if isinstance(site.name, Exception):
+                raise site.name
+            return site.name  # type: ignore[no-any-return]
+
+    class Cluster:
+        def topics(self) -> list[Topic]:
+            return site.topics
+
+    def view(*_: Any) -> View:
+        return View(vantage="us-west-2", at=0.0, probes=site.probes, isolated_because=site.isolated)
+
+    monkeypatch.setattr("failover.detection.probes.probe_sites", view)
+    monkeypatch.setattr("failover.link.factory.links_at", lambda *_: (Link(site),))
+    monkeypatch.setattr("failover.link.factory.cluster_at", lambda *_: Cluster())
+    monkeypatch.setattr("failover.dns.client_name_of", lambda *_: Name())
+    monkeypatch.setattr("failover.dns.canonical", lambda _: "gw-east.orders.example.com")
+    monkeypatch.setattr("failover.fleets.fleets_of", lambda described: [_named(site, described)])
+    return site
+
+
+def _named(site: Site, described: Any) -> tuple[str, Fleet]:
+    which = "east" if described.region == "us-east-2" else "west"
+    return f"gateway-{which}", Fleet(site.fleets[which])
+
+
+def book() -> Ledger:
+    return Ledger(client("dynamodb"), "ledger")
+
+
+@pytest.fixture
+def execution(deployed: Any, call: Call) -> dict[str, Any]:
+    started = {"start": {"plan": "orders", "to": "west", "by": "anna"}, "execution_name": "orders-1-switchover"}
+    return dict(call("claim", started | {"kind": "switchover"})["execution"])
+
+
+def test_where_nothing_is_in_doubt_it_proceeds_and_takes_the_mirrors_down(
+    call: Call, execution: dict[str, Any], site: Site
+) -> None:
+    site.mirrors.append(mirror("deleted-long-ago", "STOPPED"))
+    report = call("precheck", {"execution": execution})
+    assert (report["status"], report["observed"]["verdict"]) == ("done", "proceed")
+    assert set(inventory(book(), Execution.model_validate(execution))) == set(MIRRORS)
+
+
+DOUBTS: dict[str, tuple[dict[str, Any], str]] = {
+    "a site is down": (
+        {"probes": (Probe(site="east", service="kafka", healthy=False, took_seconds=1.0, why="refused"),)},
+        "east kafka does not answer: refused",
+    ),
+    "cut off": ({"isolated": "cut off itself"}, "the controller is cut off itself"),
+    "no mirror": ({"mirrors": [mirror("orders")]}, "topic payments has no ACTIVE mirror"),
+    "idle": ({"mirrors": [mirror("orders"), mirror("payments", "PAUSED")]}, "mirror payments is PAUSED"),
+    "stopped": ({"mirrors": [mirror("orders"), mirror("payments", "STOPPED")]}, "mirror payments is STOPPED"),
+    "renamed": (
+        {"mirrors": [mirror("orders"), mirror("payments"), mirror("b.x", source_topic="x")]},
+        "mirror b.x has another name than its source x",
+    ),
+    "the link refuses": ({"rejected": [Rejection("orders", 400, "no")]}, "orders would not be reversed: 400 no"),
+    "fenced by others": ({"fleets": {"east": state("fenced"), "west": state("west")}}, "gateway-east leads to fenced"),
+    "led away": ({"fleets": {"east": state("west"), "west": state("west")}}, "gateway-east leads to west"),
+    "out of reach": (
+        {"fleets": {"east": FleetUnavailable("503", answered=True), "west": state("west")}},
+        "gateway-east is out of reach: 503",
+    ),
+    "not settled": (
+        {
+            "fleets": {
+                "east": FleetState(target="east", settled=False, instances=(), detail="1 of 2"),
+                "west": state("west"),
+            }
+        },
+        "gateway-east is not settled: 1 of 2",
+    ),
+    "the name": ({"name": NameState(record="gw-west", answers={}, in_sync=True)}, "leads to gw-west, not to gw-east"),
+    "the name is silent": ({"name": DnsUnavailable("busy")}, "the client hostname can't be looked at: busy"),
+}
+
+
+@pytest.mark.parametrize(("changes", "doubt"), DOUBTS.values(), ids=list(DOUBTS))
+def test_what_is_in_doubt_is_waited_for_and_at_the_last_chance_it_stands_down_by_name(
+    call: Call, execution: dict[str, Any], site: Site, changes: dict[str, Any], doubt: str
+) -> None:
+    for name, value in changes.items():
+        setattr(site, name, value)
+    assert call("precheck", {"execution": execution})["status"] == "waiting"
+    report = call("precheck", {"execution": execution, "last_chance": True})
+    assert (report["status"], report["observed"]["verdict"]) == ("done", "stand-down")
+    assert doubt in report["observed"]["why"]
+    assert not inventory(book(), Execution.model_validate(execution))
+
+
+def test_every_gateway_that_leads_to_the_site_that_is_left_is_fenced_and_none_is_best_effort(
+    call: Call, execution: dict[str, Any], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleets = {"us-east-2": Fleet(state("east"), state("fenced")), "us-west-2": Fleet(state("west"))}
+    monkeypatch.setattr("failover.fleets.fleets_of", lambda of: [(f"gateway-{of.region}", fleets[of.region])])
+    fence = {"execution": execution, "everywhere": True}
+    assert [call("fence", fence)["status"] for _ in range(2)][-1] == "done"
+    assert (fleets["us-east-2"].routed, fleets["us-west-2"].routed) == (["fenced"], [])
+    fleets["us-west-2"] = Fleet(state("east"), state("fenced"))
+    fleets["us-east-2"] = Fleet(FleetUnavailable("silent"))
+    assert call("fence", fence)["status"] == "waiting", "who can't be reached is not fenced"
+    assert fleets["us-west-2"].routed == ["fenced"]
+    fleets["us-east-2"] = Fleet(FleetRejected("no such route"))
+    with pytest.raises(FleetRejected):
+        call("fence", fence)
+
+
+def test_what_was_fenced_is_led_back_also_when_aborted_and_never_past_the_point_of_no_return(
+    call: Call, execution: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(state("fenced"), state("fenced"), state("east"))
+    monkeypatch.setattr("failover.fleets.fleet_of", lambda *_: fleet)
+    back = {"execution": execution, "site": "east", "fleet": "gateway-east", "back": True}
+    book().request_abort("orders", "orders-1-switchover", "anna", "the wrong day")
+    with pytest.raises(AbortRequested):
+        call("fence", {"execution": execution, "everywhere": True})
+    while call("switch_routes", back)["status"] != "done":
+        assert fleet.looks < 20
+    assert fleet.routed == ["east"]
+    fleet.answers = [state("west")]
+    assert call("switch_routes", back)["status"] == "done", "what leads elsewhere was not fenced by this execution"
+    assert fleet.routed == ["east"]
+
+
+def test_nothing_is_put_back_past_the_point_of_no_return(
+    call: Call, execution: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(state("fenced"))
+    monkeypatch.setattr("failover.fleets.fleet_of", lambda *_: fleet)
+    book().pass_no_return(Execution.model_validate(execution))
+    with pytest.raises(PastNoReturn):
+        call("switch_routes", {"execution": execution, "site": "east", "fleet": "gateway-east", "back": True})
+    assert fleet.routed == []

@@ -41,8 +41,8 @@ Rule = Callable[[ClientSettings], Iterator[Advice]]
 def advice(client: ClientSettings) -> list[Advice]:
     """All that will hurt, the worst first."""
     order: tuple[Severity, ...] = ("ends", "loses", "slow", "note")
-    found = [each for rule in RULES for each in rule(client)]
-    return sorted(found, key=lambda each: order.index(each.severity))
+    advices = [advice for rule in RULES for advice in rule(client)]
+    return sorted(advices, key=lambda advice: order.index(advice.severity))
 
 
 def _bootstrap(client: ClientSettings) -> Iterator[Advice]:

@@ -135,7 +135,7 @@ def _flat(where: str, document: Any) -> list[tuple[str, dict[str, str]]]:
     parts = [(where, plain)] if _is_client(plain) else []
     for name, value in document.items():
         if isinstance(value, dict):
-            inner = {str(key): _text(each) for key, each in value.items() if not isinstance(each, dict | list)}
+            inner = {str(key): _text(item) for key, item in value.items() if not isinstance(item, dict | list)}
             if _is_client(inner):
                 parts.append((f"{where}: {name}", inner))
     return parts
@@ -204,8 +204,8 @@ def _of_spring(where: str, spring: Mapping[str, str]) -> list[tuple[str, dict[st
         roles["consumer"].setdefault("auto.offset.reset", "latest")
     if roles["producer"]:
         roles["producer"].setdefault("acks", "all")
-    found = [(f"{where}: {role}", common | own) for role, own in roles.items() if own]
-    return found or [(where, common)]
+    clients = [(f"{where}: {role}", common | own) for role, own in roles.items() if own]
+    return clients or [(where, common)]
 
 
 def _of_python(where: str, text: str) -> Iterator[tuple[str, dict[str, str]]]:

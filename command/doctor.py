@@ -36,7 +36,7 @@ def doctor(
 
     Exits with 0 if nothing ends a client or costs records, 1 if something does, 2 if a file holds no client's settings.
     """
-    named = next((each for each in LIBRARIES if each == library), None)
+    named = next((candidate for candidate in LIBRARIES if candidate == library), None)
     if library is not None and named is None:
         raise typer.BadParameter(f"there is no library {library!r}; there are {', '.join(LIBRARIES)}")
     clients: list[ClientSettings] = []
@@ -47,28 +47,28 @@ def doctor(
         except (NoClientSettings, OSError, UnicodeDecodeError) as error:
             complain(str(error))
             unreadable = True
-    found = [(client, advice(client)) for client in clients]
+    diagnoses = [(client, advice(client)) for client in clients]
     if as_json:
         show_json(
             {
                 "clients": [
-                    {"where": client.where, "library": client.library, "advice": [asdict(each) for each in advices]}
-                    for client, advices in found
+                    {"where": client.where, "library": client.library, "advice": [asdict(remark) for remark in advices]}
+                    for client, advices in diagnoses
                 ]
             }
         )
     else:
-        show(line for client, advices in found for line in _lines(client, advices))
-    hurts = any(each.severity in ("ends", "loses") for _, advices in found for each in advices)
+        show(line for client, advices in diagnoses for line in _lines(client, advices))
+    hurts = any(remark.severity in ("ends", "loses") for _, advices in diagnoses for remark in advices)
     raise typer.Exit(2 if unreadable else int(hurts))
 
 
 def _lines(client: ClientSettings, advices: list[Advice]) -> Iterator[Line]:
     yield f"{client.where} ({client.library}): {len(advices) or 'nothing'} to say"
-    for each in advices:
-        yield f"  {_WORDS[each.severity]}: {each.setting} = {each.value}", _STYLES[each.severity]
-        yield f"    {each.why}"
-        if each.measured:
-            yield f"    measured: {each.measured}"
-        if each.better:
-            yield f"    better: {each.better}"
+    for remark in advices:
+        yield f"  {_WORDS[remark.severity]}: {remark.setting} = {remark.value}", _STYLES[remark.severity]
+        yield f"    {remark.why}"
+        if remark.measured:
+            yield f"    measured: {remark.measured}"
+        if remark.better:
+            yield f"    better: {remark.better}"

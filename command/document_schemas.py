@@ -36,6 +36,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
         "step-assess": steps.StepReport[steps.Assessed],
         "step-check_offsets": steps.StepReport[steps.OffsetsChecked],
         "step-drain_mirrors": steps.StepReport[steps.Drained],
+        "step-create_groups": steps.StepReport[steps.GroupsCreated],
         "step-fence": steps.StepReport[steps.Fenced],
         "step-flip_dns": steps.StepReport[steps.NameFlip],
         "step-precheck": steps.StepReport[steps.Prechecked],

@@ -8,8 +8,9 @@ is; one that can't be made is named, and holds nothing up beyond the step's dead
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
+from failover.documents.steps import GroupsCreated
 from failover.errors import FailoverError, KafkaUnauthorized
 from failover.execution.group_protocols import load_group_protocols
 from failover.execution.step import Report, Request, done, ledger, step, waiting
@@ -24,13 +25,13 @@ NAMED: Final = 20
 def create(request: Request, plan: Plan) -> Report:
     """Done when each group of the new protocol is there, or can't be made."""
     site, protocols = request.execution.to_site, load_group_protocols(ledger(), plan.name)
-    wanted = [group for group in plan.protect.groups if protocols.get(group) == "consumer"]
+    consumer_groups = [group for group in plan.protect.groups if protocols.get(group) == "consumer"]
     untold = [group for group in plan.protect.groups if group not in protocols]
-    observed: dict[str, Any] = {"groups": len(wanted), "protocol_unknown": untold[:NAMED]}
-    if not wanted:
+    observed: GroupsCreated = {"groups": len(consumer_groups), "protocol_unknown": untold[:NAMED]}
+    if not consumer_groups:
         return done(**observed)
-    there = _there(plan, site, wanted)
-    missing = [group for group in wanted if group not in there]
+    there = _there(plan, site, consumer_groups)
+    missing = [group for group in consumer_groups if group not in there]
     if request.execution.dry_run:
         return done(**observed, would_create=missing[:NAMED])
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:

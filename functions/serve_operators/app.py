@@ -104,7 +104,7 @@ def _start(caller: str, body: Any) -> dict[str, Any]:
 def _answer(caller: str, body: Any) -> dict[str, Any]:
     request = read(AnswerRequest, body)
     book = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
-    answered = answer(book, request.plan, request.execution, request.answer, caller, request.why)
+    answered = answer(book, request.plan, request.execution, reply=request.answer, by=caller, why=request.why)
     logger.info("answered", plan=request.plan, execution=request.execution, **asdict(answered))
     return asdict(answered)
 

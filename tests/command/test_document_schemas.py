@@ -48,6 +48,12 @@ def test_a_document_says_of_which_version_it_is(name: str) -> None:
     assert name in part_of_another or "version" in json.loads(path(name).read_text())["properties"]
 
 
+def test_every_step_has_the_schema_of_its_report() -> None:
+    functions = Path(__file__).resolve().parents[2] / "functions"
+    steps = {f"step-{app.parent.name}" for app in functions.glob("*/app.py") if "handler = step(" in app.read_text()}
+    assert steps == {name for name in DOCUMENTS if name.startswith("step-")}
+
+
 def test_operators_are_told_of_every_event_and_where_its_schema_is() -> None:
     rows = [line for line in OPERATE.read_text().splitlines() if line.startswith("| `")]
     told = {

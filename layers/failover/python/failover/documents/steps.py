@@ -150,6 +150,18 @@ class OffsetsSynced(TypedDict):
     unknown: list[str]
 
 
+class GroupsCreated(TypedDict, total=False):
+    """create_groups: protected groups of the new protocol on the standby."""
+
+    groups: int
+    protocol_unknown: list[str]
+    """Groups of which nobody has told their protocol."""
+    created: list[str]
+    failed: list[str]
+    failed_count: int
+    would_create: list[str]
+
+
 class OffsetsChecked(TypedDict):
     """check_offsets: committed offsets against the ends of the promoted topics."""
 

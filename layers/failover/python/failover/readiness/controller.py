@@ -92,12 +92,12 @@ def concurrency(limit: int, unreserved: int) -> Iterator[Finding]:
     """Whether the functions share enough concurrent calls with all others of the account in this region, or have some
     reserved; Lambda lets nobody reserve more than all but 100
     (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html)."""
-    told = f"{unreserved:,} of the account's {limit:,} concurrent calls of functions in this region are not reserved"
+    fact = f"{unreserved:,} of the account's {limit:,} concurrent calls of functions in this region are not reserved"
     if unreserved < UNRESERVED_AT_LEAST:
         yield warn(
-            f"{told}: whoever floods any other function throttles a failover, and no more can be reserved below"
+            f"{fact}: whoever floods any other function throttles a failover, and no more can be reserved below"
             f" {UNRESERVED_AT_LEAST}",
             "ask AWS for more concurrent executions, then reserve some for the controller (JudgeConcurrency, …)",
         )
     else:
-        yield ok(told)
+        yield ok(fact)

@@ -19,20 +19,20 @@ def protocols(snapshot: PlanSnapshot) -> Iterator[Finding]:
         yield ok("the plan protects no group")
         return
     try:
-        told = as_controller(plan, snapshot.active, lambda settings: group_protocols(settings, groups))
+        observed = as_controller(plan, snapshot.active, lambda settings: group_protocols(settings, groups))
     except FailoverError as error:
         yield unreadable(error)
         return
-    save_group_protocols(snapshot.book, plan.name, told)
-    known = load_group_protocols(snapshot.book, plan.name)
+    save_group_protocols(snapshot.book, plan.name, observed)
+    protocols = load_group_protocols(snapshot.book, plan.name)
     for group in groups:
-        if group not in known:
+        if group not in protocols:
             yield unknown(
                 f"{snapshot.active} does not tell by which protocol group {group} works",
                 "look whether the group is there, and the controller may describe it; members of the new protocol"
                 " (group.protocol=consumer) end for good on a standby that does not know their group",
             )
-        elif known[group] == "consumer":
+        elif protocols[group] == "consumer":
             yield ok(f"group {group} works by the new protocol: a failover makes it on the standby before clients come")
         else:
             yield ok(f"group {group} works by the classic protocol")

@@ -105,7 +105,7 @@ def run(
     """Rehearse a scenario, and write its report. Exits with 1 if a client never recovered or a figure is missing."""
     console = Console()
     if scenario == switchover.NAME:
-        _rehearse_switchover(console, reports, instances, fleet, template)
+        _rehearse_switchover(console, reports, instances=instances, fleet=fleet, template=template)
     if scenario not in SCENARIOS:
         names = ", ".join([*SCENARIOS, switchover.NAME])
         console.print(f"there is no scenario {scenario!r}; there are: {names}", style="red")

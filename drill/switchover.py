@@ -155,7 +155,7 @@ def print_report(console: Console, report: SwitchoverReport) -> None:
             account.settings,
             _seconds(gaps.gap_writers_s),
             _seconds(gaps.gap_readers_s),
-            *(_count(each) for each in figures),
+            *(_count(figure) for figure in figures),
         )
     console.print(table)
     console.print(f"{report.outcome}: {report.why}; {report.active_site} is active", markup=False)

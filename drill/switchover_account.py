@@ -96,11 +96,11 @@ def _out_of_order(by_partition: Mapping[Key, Sequence[int]]) -> int:
     """Records whose first copy is behind one that was sent later."""
     count = 0
     for numbers in by_partition.values():
-        seen: set[int] = set()
+        earlier: set[int] = set()
         latest = -1
         for n in numbers:
-            if n not in seen and n < latest:
+            if n not in earlier and n < latest:
                 count += 1
-            seen.add(n)
+            earlier.add(n)
             latest = max(latest, n)
     return count

@@ -37,7 +37,9 @@ def drain(request: Request, plan: Plan) -> Report:
         FenceBypassed: topics go on growing.
     """
     execution = request.execution
-    spots = [(topic, partition) for topic, each in inventory(ledger(), execution).items() for partition in each.lags]
+    spots = [
+        (topic, partition) for topic, mirror in inventory(ledger(), execution).items() for partition in mirror.lags
+    ]
     if execution.dry_run:
         return done(would_drain=len(spots))
     earlier, began = _ends(plan, execution.from_site, spots), time.monotonic()
@@ -59,16 +61,16 @@ def drain(request: Request, plan: Plan) -> Report:
         for spot, end in later.by_partition.items()
         if end != here.by_partition.get(spot)
     }
-    not_told = [*_reasons(execution.from_site, later), *_reasons(execution.to_site, here)]
+    unknown = [*_reasons(execution.from_site, later), *_reasons(execution.to_site, here)]
     observed: Drained = {
         "partitions": len(spots),
         "behind": len(behind),
         "behind_by": sum(behind.values()),
         "not_drained": [f"{_in_words(spot)} by {count:,}" for spot, count in sorted(behind.items())[:NAMED]],
         "growing": [_in_words(spot) for spot in sorted(growing)[:NAMED]],
-        "not_told": not_told[:NAMED],
+        "not_told": unknown[:NAMED],
     }
-    drained = bool(spots) and not (behind or growing or not_told)
+    drained = bool(spots) and not (behind or growing or unknown)
     return done(**observed) if drained else waiting(**observed)
 
 
@@ -79,9 +81,9 @@ def _ends(plan: Plan, site: str, spots: Iterable[Spot]) -> Offsets:
 def _count_growths(request: Request, earlier: Offsets, later: Offsets) -> dict[str, int]:
     """How often each topic was seen to grow, in this call and in those before."""
     rows = load_execution_table(ledger(), request.execution, TABLE)
-    seen = {(topic, partition): end for topic, row in rows.items() for partition, end in row["ends"]}
+    recorded = {(topic, partition): end for topic, row in rows.items() for partition, end in row["ends"]}
     growths = {topic: int(row["growths"]) for topic, row in rows.items()}
-    for before, after in ((seen, earlier.by_partition), (earlier.by_partition, later.by_partition)):
+    for before, after in ((recorded, earlier.by_partition), (earlier.by_partition, later.by_partition)):
         grown = {spot[0] for spot, end in after.items() if end > before.get(spot, end)}
         growths |= {topic: growths.get(topic, 0) + 1 for topic in grown}
     ends: dict[str, list[tuple[int, int]]] = {}

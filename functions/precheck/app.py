@@ -80,7 +80,7 @@ def _inventory(mirrors: Mapping[MirrorLink, Sequence[Mirror]]) -> Inventory:
     return {
         topic: entry
         for link, of_link in mirrors.items()
-        for topic, entry in listed(link.name, [each for each in of_link if each.status != STOPPED]).items()
+        for topic, entry in listed(link.name, [mirror for mirror in of_link if mirror.status != STOPPED]).items()
     }
 
 
@@ -92,7 +92,9 @@ def _validate(mirrors: Mapping[MirrorLink, Sequence[Mirror]]) -> Answers:
             return link.reverse_and_start(topics, validate_only=True)
         return link.promote(topics, validate_only=True)
 
-    active = {link: [each.topic for each in of_link if each.status == ACTIVE] for link, of_link in mirrors.items()}
+    active = {
+        link: [mirror.topic for mirror in of_link if mirror.status == ACTIVE] for link, of_link in mirrors.items()
+    }
     return ask_in_batches(active, ask)
 
 
@@ -109,8 +111,10 @@ def _doubts_of_mirrors(
 ) -> Iterator[str]:
     """Also of topics without a mirror: their clients would be led to a cluster that does not have them."""
     here = {topic.name for topic in topics}
-    every = [each for of_link in mirrors.values() for each in of_link]
-    covered = {each.topic for each in every if each.status == ACTIVE and each.source_topic in (None, each.topic)}
+    every = [mirror for of_link in mirrors.values() for mirror in of_link]
+    covered = {
+        mirror.topic for mirror in every if mirror.status == ACTIVE and mirror.source_topic in (None, mirror.topic)
+    }
     for name, partitions in sorted(required(plan, topics).items()):
         if partitions is not None and name not in covered:
             yield f"topic {name} has no ACTIVE mirror of its name"
@@ -135,12 +139,12 @@ def _doubts_of_fleets(plan: Plan, execution: Execution) -> list[str]:
     by us."""
     of_sites = [(site, *named) for site, described in plan.sites.items() for named in fleets_of(described)]
     with ThreadPoolExecutor(max_workers=len(of_sites)) as pool:
-        states = pool.map(lambda each: _state(each[2]), of_sites)
+        states = pool.map(lambda entry: _state(entry[2]), of_sites)
         doubts = [
             _doubt_of_fleet(name, state, {execution.from_site, site})
             for (site, name, _), state in zip(of_sites, states, strict=True)
         ]
-    return [each for each in doubts if each]
+    return [doubt for doubt in doubts if doubt]
 
 
 def _state(fleet: Fleet) -> FleetState | str:

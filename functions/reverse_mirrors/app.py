@@ -50,12 +50,12 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
     try:
         mirrors = {link: [mirror for mirror in link.mirrors() if mirror.topic in expected] for link in links}
     except LinkUnavailable as error:
-        return waiting(unreachable=str(error))
+        return waiting(unreachable=[str(error)])
     listed = [mirror for of_link in mirrors.values() for mirror in of_link]
-    left = {link: [mirror for mirror in of_link if mirror.status != STOPPED] for link, of_link in mirrors.items()}
+    unstopped = {link: [mirror for mirror in of_link if mirror.status != STOPPED] for link, of_link in mirrors.items()}
     idle = {
         link: [mirror.topic for mirror in of_link if not mirror.status.startswith(_UNDER_WAY)]
-        for link, of_link in left.items()
+        for link, of_link in unstopped.items()
     }
     facts: Reversal = {"mirrors": len(expected), "by_status": by_status(listed)}
     if execution.dry_run:
@@ -63,7 +63,7 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
     begun = any(mirror.status == STOPPED or mirror.status.startswith(_UNDER_WAY) for mirror in listed)
     if not begun:
         _refuse_what_is_not_active(execution.to_site, listed, expected)
-    if not any(left.values()) and len(listed) == len(expected):
+    if not any(unstopped.values()) and len(listed) == len(expected):
         return done(**facts, left=[])
     ledger().pass_no_return(execution)
     answers = ask_in_batches(idle, _ask)
@@ -72,7 +72,7 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
         raise MirrorsNotReady(
             f"no link of {execution.to_site} accepted to reverse a mirror: {'; '.join(_named(answers.rejected))}"
         )
-    facts.update(_still(left, expected, listed))
+    facts.update(_still(unstopped, expected, listed))
     facts.update(_of(answers))
     return waiting(**facts)
 
@@ -106,19 +106,19 @@ def _anything_moved(before: dict[MirrorLink, list[Mirror]]) -> bool:
 def _look_back(request: ReverseRequest, plan: Plan) -> Report:
     execution, expected = request.execution, inventory(ledger(), request.execution)
     both_ways = {link.name for link in links_at(plan, execution.to_site) if _is_bidirectional(link)}
-    wanted = {topic for topic, entry in expected.items() if entry.link in both_ways}
+    reversible = {topic for topic, entry in expected.items() if entry.link in both_ways}
     if execution.dry_run:
-        return done(mirrors_back=0, would_look_at=len(wanted))
+        return done(mirrors_back=0, would_look_at=len(reversible))
     there = [mirror for link in links_at(plan, execution.from_site) for mirror in link.mirrors()]
-    back = {mirror.topic for mirror in there if mirror.status == ACTIVE} & wanted
-    missing = sorted(wanted - back)
+    back = {mirror.topic for mirror in there if mirror.status == ACTIVE} & reversible
+    missing = sorted(reversible - back)
     observed: Reversal = {"mirrors_back": len(back), "not_back": missing[:NAMED], "not_back_count": len(missing)}
     return waiting(**observed) if missing else done(**observed)
 
 
-def _still(left: dict[MirrorLink, list[Mirror]], expected: Inventory, listed: Sequence[Mirror]) -> Reversal:
+def _still(unstopped: dict[MirrorLink, list[Mirror]], expected: Inventory, listed: Sequence[Mirror]) -> Reversal:
     gone = sorted(expected.keys() - {mirror.topic for mirror in listed})
-    named = [f"{mirror.topic} {mirror.status}" for of_link in left.values() for mirror in of_link]
+    named = [f"{mirror.topic} {mirror.status}" for of_link in unstopped.values() for mirror in of_link]
     named += [f"{topic} is not listed any more" for topic in gone]
     return {"left": named[:NAMED], "left_count": len(named)}
 

@@ -42,24 +42,26 @@ class Comparison:
 def sync(request: Request, plan: Plan) -> Report:
     """Compare, and commit what differs; done when nothing does that can be committed."""
     execution = request.execution
-    spots = {(topic, partition) for topic, each in inventory(ledger(), execution).items() for partition in each.lags}
+    spots = {
+        (topic, partition) for topic, mirror in inventory(ledger(), execution).items() for partition in mirror.lags
+    }
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
         compared = list(pool.map(lambda group: _compare(request, plan, group, spots), plan.protect.groups))
-        differing = [each for each in compared if each.differing]
+        differing = [entry for entry in compared if entry.differing]
         commits: list[Commit] = []
         if not execution.dry_run:
-            commits = list(pool.map(lambda each: _commit(plan, execution.to_site, each), differing))
-    refused = [*(each.refused for each in compared), *(each.refused for each in commits)]
-    pending = [*(each.unknown for each in compared), *(each.retry for each in commits)]
+            commits = list(pool.map(lambda entry: _commit(plan, execution.to_site, entry), differing))
+    refused = [*(entry.refused for entry in compared), *(entry.refused for entry in commits)]
+    pending = [*(entry.unknown for entry in compared), *(entry.retry for entry in commits)]
     observed: OffsetsSynced = {
         "groups": len(compared),
-        "compared": sum(each.compared for each in compared),
+        "compared": sum(entry.compared for entry in compared),
         "differing": [
-            f"{each.group} {topic}[{partition}] {offset}"
-            for each in differing
-            for (topic, partition), offset in sorted(each.differing.items())
+            f"{entry.group} {topic}[{partition}] {offset}"
+            for entry in differing
+            for (topic, partition), offset in sorted(entry.differing.items())
         ][:NAMED],
-        "committed": _committed_before(request) + sum(len(each.differing) for each in differing if commits),
+        "committed": _committed_before(request) + sum(len(entry.differing) for entry in differing if commits),
         "refused": list(filter(None, refused))[:NAMED],
         "unknown": list(filter(None, pending))[:NAMED],
     }
@@ -76,11 +78,11 @@ def _compare(request: Request, plan: Plan, group: str, spots: Collection[Spot]) 
         return Comparison(group=group, refused=f"group {group}: {error}")
     except FailoverError as error:
         return Comparison(group=group, unknown=f"group {group}: {error}")
-    wanted = {spot: offset for spot, offset in there.by_partition.items() if spot in spots}
+    active_offsets = {spot: offset for spot, offset in there.by_partition.items() if spot in spots}
     return Comparison(
         group=group,
-        compared=len(wanted),
-        differing={spot: offset for spot, offset in wanted.items() if here.by_partition.get(spot) != offset},
+        compared=len(active_offsets),
+        differing={spot: offset for spot, offset in active_offsets.items() if here.by_partition.get(spot) != offset},
         unknown=_in_words(group, there.unknown | here.unknown),
         refused=_in_words(group, there.refused | here.refused),
     )

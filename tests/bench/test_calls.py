@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("layers", "functions", "statemachines", "command", "gateway", "drill", "bench")
-VARIADIC = {"pack", "pack_into", "submit", "partial", "warning", "Group", "_subset", "_docker"}
+VARIADIC = {"pack", "pack_into", "submit", "partial", "warning", "Group", "Table", "_subset", "_docker"}
 """Callables that take any number of values of one kind, or pass them on."""
 OF_OTHERS = {"ServiceTask", "start"}
 """Of libraries, without names that would be theirs to keep."""

@@ -149,7 +149,7 @@ def headline(report: dict[str, Any]) -> str:
 
 
 def _switched(report: dict[str, Any]) -> str:
-    given_up = report["switchover"]["put_back"]
+    put_back = report["switchover"]["put_back"]
     match report["outcome"]:
         case "succeeded":
             proof = (
@@ -159,7 +159,7 @@ def _switched(report: dict[str, Any]) -> str:
             )
             return f"switched over in {report['recovery_seconds']:.0f} s, {proof}"
         case "stood-down":
-            return f"switchover {'given up, and put back' if given_up else 'stood down, nothing was changed'}"
+            return f"switchover {'given up, and put back' if put_back else 'stood down, nothing was changed'}"
         case _:
             return "SWITCHOVER STOPPED, a person is needed"
 

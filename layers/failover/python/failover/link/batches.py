@@ -23,7 +23,7 @@ Verb = Callable[[MirrorLink, Sequence[str]], list[Rejection]]
 class Answers:
     """What became of a verb that was asked for of many mirrors; accepted is not done."""
 
-    asked: int
+    requested: int
     """How many mirrors it was asked for of, now or in a later call."""
     rejected: tuple[Rejection, ...]
     unanswered: tuple[str, ...]
@@ -33,7 +33,7 @@ class Answers:
     def all_refused(self) -> bool:
         """Whether it is known that nothing was accepted, and that asking again is of no use."""
         refused = [row for row in self.rejected if not row.may_pass]
-        return bool(self.asked) and not self.unanswered and len(refused) == self.asked
+        return bool(self.requested) and not self.unanswered and len(refused) == self.requested
 
 
 def ask_in_batches(topics: Mapping[MirrorLink, Sequence[str]], verb: Verb) -> Answers:
@@ -60,7 +60,7 @@ def ask_in_batches(topics: Mapping[MirrorLink, Sequence[str]], verb: Verb) -> An
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
         answers = list(pool.map(ask, batches))
     return Answers(
-        asked=sum(len(of_link) for _, of_link in batches),
+        requested=sum(len(of_link) for _, of_link in batches),
         rejected=tuple(row for answer in answers if not isinstance(answer, str) for row in answer),
         unanswered=tuple(answer for answer in answers if isinstance(answer, str)),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.config import default_user_config
 
-from drill.aws import dynamodb, ec2_tables, step_functions  # noqa: F401  (tables: before what imports moto's EC2)
+from drill.aws import dynamodb, ec2_tables, sdk_data, step_functions  # noqa: F401  (its tables: before moto)
 from drill.aws.clients import Clients
 from drill.aws.cloudwatch import QUEUES_EVERY_S, feed, measure_queues, repeat
 from drill.aws.events import EventBus, put_service_event
@@ -40,12 +40,13 @@ class Machine:
         self.metrics = MetricStore()
         self.regions = Regions()
         self.clients = Clients(self.endpoint)
+        endpoints = sdk_data.lead_to(config.log_dir / "sdk")
         surroundings = Surroundings(
             python=str(config.python),
             endpoint=self.endpoint,
             log_dir=config.log_dir,
             runtime_path=tuple(config.runtime_path),
-            environment=config.function_environment,
+            environment=endpoints | config.function_environment,
         )
         self.runtime = LambdaRuntime(surroundings, self.metrics.add, concurrency=config.concurrency)
         self.targets = Targets(self.clients, self.regions)

@@ -29,7 +29,11 @@ ASSESSED = {
     "evidence": {
         "lost_site": "east",
         "standby_site": "west",
-        "probes": [{"site": "east", "service": "kafka", "healthy": False, "why": "refused <script>"}],
+        "probes": [
+            {"site": "east", "service": "kafka", "healthy": False, "why": "refused <script>"},
+            {"site": "west", "service": "kafka", "healthy": True, "why": ""},
+            {"site": "west", "service": "rest", "healthy": None},
+        ],
     },
     "known_unready": ["capacity:east fail 40 s ago: 1 instance"],
     "expected_loss": {"label": "estimated", "records": {"low": 900, "high": 1500}, "unknown_partitions": 2},
@@ -124,6 +128,8 @@ def test_opening_the_link_shows_the_evidence_and_changes_nothing(asked: Any, cal
         "east to west",
         "capacity:east",
         "judge/us-west-2: both say so",
+        "<dd>east kafka: does not answer (refused &lt;script&gt;)</dd>",
+        "<dd>west kafka: healthy</dd><dd>west rest: not known</dd>",
         "Approve",
     ):
         assert shown in page["body"]

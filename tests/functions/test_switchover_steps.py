@@ -24,7 +24,7 @@ from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.link.factory import links_at
 from failover.plan.model import parse
-from tests.functions.test_steps_converge import crash_before_the_answer, until_done
+from tests.functions.wire.conftest import crash_before_the_answer, until_done
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow

@@ -5,152 +5,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Producer
 
 from drill import fixture_plan
-from drill.process import Child, spawn
 from failover.errors import LeaseLost, LinkUnavailable
-from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
-from failover.ledger.topic_tables import load_execution_table, load_plan_table
+from failover.ledger.topic_tables import load_plan_table
+from tests.functions.wire.conftest import Call, Sites, crash_before_the_answer, until_done
 
-Call = Callable[[str, dict[str, Any]], dict[str, Any]]
-EVENTS = Path(__file__).resolve().parents[2] / "events"
+EVENTS = Path(__file__).resolve().parents[3] / "events"
 pytestmark = pytest.mark.slow
-KEY, SECRET = fixture_plan.API_KEYS["west"]
-
-
-@dataclass(frozen=True)
-class Sites:
-    """Both clusters, and the REST API and link of the standby."""
-
-    east: Child
-    west: Child
-    rest: Child
-
-    def mirrors(self) -> dict[str, str]:
-        """Each mirror's status, as an operator would ask for it."""
-        cluster = f"{self.rest.ready['url']}/kafka/v3/clusters/{self.west.ready['cluster_id']}"
-        url = f"{cluster}/links/{fixture_plan.LINK}/mirrors"
-        rows = httpx.get(url, auth=(KEY, SECRET)).json()["data"]
-        return {row["mirror_topic_name"]: row["mirror_status"] for row in rows}
-
-    def asked(self, operation: str) -> int:
-        """How often an operation was called."""
-        counts = httpx.get(f"{self.rest.ready['control']}/requests").json()
-        return int(counts.get(operation, {}).get("count", 0))
-
-    def no_faults(self) -> None:
-        """Let the REST API be well again."""
-        httpx.delete(f"{self.rest.ready['control']}/faults").raise_for_status()
-
-    def fault(self, **fault: Any) -> None:
-        """Let the REST API fail."""
-        httpx.post(f"{self.rest.ready['control']}/faults", json=fault).raise_for_status()
-
-
-@pytest.fixture
-def sites(tmp_path: Path) -> Iterator[Sites]:
-    with ExitStack() as stack:
-
-        def start(module: str, config: dict[str, Any], name: str) -> Child:
-            child = spawn(module, config, log=tmp_path / f"{name}.log")
-            stack.callback(child.stop)
-            return child
-
-        east = start("drill.kafka.cluster", {"site": "east"}, "east")
-        west = start("drill.kafka.cluster", {"site": "west"}, "west")
-        link = {
-            "name": fixture_plan.LINK,
-            "remote_cluster_id": east.ready["cluster_id"],
-            "remote_bootstrap": east.ready["bootstrap"],
-            "remote_raw_bootstrap": east.ready["raw_bootstrap"],
-            "interval_s": 0.2,
-            "offset_sync_s": 30,
-            "groups": [],
-        }
-        config = {
-            "site": "west",
-            "cluster_id": west.ready["cluster_id"],
-            "raw_bootstrap": west.ready["raw_bootstrap"],
-            "admin": west.ready["admin"],
-            "api_key": KEY,
-            "api_secret": SECRET,
-            "link": link,
-            "mirrors": list(fixture_plan.TOPICS),
-            "stop_delay_s": 0.2,
-        }
-        yield Sites(east, west, start("drill.confluent.cluster_rest", config, "rest"))
-
-
-@pytest.fixture
-def policy() -> dict[str, Any]:
-    """The plan's policy, where a test wants one."""
-    return {}
-
-
-@pytest.fixture
-def plan_text(sites: Sites, policy: dict[str, Any]) -> str:
-    """The drill's plan, with what of it these tests have running."""
-    addresses = {
-        "east": fixture_plan.SiteAddresses(
-            cluster_id=sites.east.ready["cluster_id"],
-            bootstrap="127.0.0.1:9",
-            rest="http://127.0.0.1:9",
-            balancer="127.0.0.1:9",
-        ),
-        "west": fixture_plan.SiteAddresses(
-            cluster_id=sites.west.ready["cluster_id"],
-            bootstrap=sites.west.ready["bootstrap"],
-            rest=sites.rest.ready["url"],
-            # A gateway that takes connections; nobody goes through it.
-            balancer=sites.west.ready["bootstrap"].split(",")[0],
-        ),
-    }
-    document = fixture_plan.plan_document(
-        addresses, client_bootstrap=sites.west.ready["bootstrap"], nameserver="127.0.0.1:9", zone_id="Z1", policy=policy
-    )
-    return yaml.safe_dump(document)
-
-
-@pytest.fixture
-def execution(deployed: Callable[..., Any], call: Call) -> dict[str, Any]:
-    """A claimed failover to west."""
-    for site, (key, secret) in fixture_plan.API_KEYS.items():
-        document = f'{{"key": "{key}", "secret": "{secret}"}}'
-        deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
-    started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
-    return dict(call("claim", started)["execution"])
-
-
-def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 15) -> dict[str, Any]:
-    """Call a step as the state machine does, until it reports done."""
-    deadline = time.monotonic() + limit_s
-    while True:
-        report = call(step, request)
-        if report["status"] == "done":
-            return report
-        assert time.monotonic() < deadline, report
-        time.sleep(0.1)
-
-
-def crash_before_the_answer(patch: pytest.MonkeyPatch) -> None:
-    """From now on a function dies between its effect and its answer."""
-
-    def die(*_: Any, **__: Any) -> None:
-        raise MemoryError("the container is gone")
-
-    patch.setattr(Ledger, "record_step", die)
 
 
 def test_mirrors_are_asked_for_once_and_are_all_stopped_in_the_end(
@@ -209,8 +79,19 @@ def test_a_dry_run_that_would_stand_down_stands_down(sites: Sites, execution: di
     dry = call("claim", {"start": {"plan": "orders", "to": "standby", "dry_run": True}, "execution_name": "dry"})
     from_the_standby = dry["execution"] | {"from": "west", "to": "east"}
     observed = call("assess", {"execution": from_the_standby})["observed"]
-    assert observed["verdict"] == "stand-down" and "is the standby" in observed["why"]
-    assert call("assess", {"execution": dry["execution"]})["observed"]["verdict"] == "proceed"
+    assert observed["verdict"] == observed["would"] == "stand-down" and "is the standby" in observed["why"]
+    observed = call("assess", {"execution": dry["execution"]})["observed"]
+    assert observed["verdict"] == observed["would"] == "proceed"
+
+
+@pytest.mark.parametrize("policy", [{"by_hand": "refuse"}])
+def test_who_may_start_by_hand_is_asked_of_a_failover_and_of_no_dry_run(
+    sites: Sites, execution: dict[str, Any], call: Call
+) -> None:
+    dry = call("claim", {"start": {"plan": "orders", "to": "standby", "dry_run": True}, "execution_name": "dry"})
+    assert call("assess", {"execution": dry["execution"]})["observed"]["would"] == "proceed"
+    by_hand = call("assess", {"execution": execution | {"manual": True}})["observed"]
+    assert by_hand["verdict"] == "stand-down" and "would" not in by_hand
 
 
 def test_a_dry_run_promotes_nothing(sites: Sites, execution: dict[str, Any], call: Call) -> None:
@@ -231,72 +112,6 @@ def test_no_write_reaches_a_mirror_before_it_is_stopped(sites: Sites, execution:
     producer.produce("orders", b"in time", on_delivery=lambda error, _: errors.append(error))
     producer.flush(10)
     assert errors[1] is None
-
-
-def commit_beyond_the_end(sites: Sites) -> None:
-    """What an offset sync that ran ahead of the data leaves on the standby: the link stops before the records came."""
-    admin = AdminClient({"bootstrap.servers": sites.west.ready["raw_bootstrap"]})
-    rows = [TopicPartition("orders", 0, 500), TopicPartition("orders", 1, 0)]
-    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(fixture_plan.GROUP, rows)])
-    asked[fixture_plan.GROUP].result(10)
-
-
-def committed_on_the_standby(sites: Sites) -> dict[int, int]:
-    """The protected group's offsets of topic orders."""
-    admin = AdminClient({"bootstrap.servers": sites.west.ready["raw_bootstrap"]})
-    rows = [TopicPartition("orders", partition) for partition in range(2)]
-    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(fixture_plan.GROUP, rows)])
-    return {row.partition: row.offset for row in asked[fixture_plan.GROUP].result(10).topic_partitions}
-
-
-@pytest.mark.parametrize("policy", [{"on_offsets_ahead": "report"}])
-def test_offsets_beyond_the_data_are_reported_and_left_as_they_are(
-    sites: Sites, execution: dict[str, Any], call: Call
-) -> None:
-    until_done(call, "promote_mirrors", {"execution": execution})
-    commit_beyond_the_end(sites)
-    observed = call("check_offsets", {"execution": execution})["observed"]
-    assert observed["ahead"] == ["fulfilment orders[0] 500 > 0"]
-    assert (observed["ahead_count"], observed["partitions"], observed["offset_sync_seconds"]) == (1, 12, 30)
-    assert committed_on_the_standby(sites) == {0: 500, 1: 0}
-
-
-@pytest.mark.parametrize("dedicated", [True, False])
-def test_offsets_beyond_the_data_are_clamped_so_that_nothing_is_skipped(
-    sites: Sites, execution: dict[str, Any], call: Call, dedicated: bool
-) -> None:
-    until_done(call, "promote_mirrors", {"execution": execution})
-    commit_beyond_the_end(sites)
-    httpx.put(f"{sites.rest.ready['control']}/cluster", json={"dedicated": dedicated}).raise_for_status()
-    observed = until_done(call, "check_offsets", {"execution": execution})["observed"]
-    assert (sites.asked("listKafkaConsumerLags") > 0, observed["refused"]) == (True, [])
-    assert (observed["ahead"], observed["clamped"]) == ([], ["fulfilment orders[0] 500 > 0"])
-    assert committed_on_the_standby(sites) == {0: 0, 1: 0}
-
-
-def test_log_ends_are_those_before_the_first_client_however_often_they_are_asked_for(
-    sites: Sites, execution: dict[str, Any], call: Call, deployed: Any
-) -> None:
-    until_done(call, "promote_mirrors", {"execution": execution})
-    until_done(call, "check_offsets", {"execution": execution})
-    producer = Producer({"bootstrap.servers": sites.west.ready["bootstrap"]})
-    producer.produce("orders", b"of a client", partition=0)
-    assert producer.flush(10) == 0
-    until_done(call, "check_offsets", {"execution": execution})
-    kept = load_execution_table(Ledger(deployed("dynamodb"), "ledger"), Execution.model_validate(execution), "log-ends")
-    assert kept == {topic: [[partition, 0] for partition in range(4)] for topic in fixture_plan.TOPICS}
-    assert (
-        call("conclude", {"execution": execution, "outcome": "succeeded"})["report"]["loss"]["unknown_partitions"] == 12
-    )
-
-
-def test_a_standby_without_kafka_is_waited_for_and_each_of_its_partitions_is_named(
-    sites: Sites, execution: dict[str, Any], call: Call
-) -> None:
-    until_done(call, "promote_mirrors", {"execution": execution})
-    sites.west.kill()
-    report = call("check_offsets", {"execution": execution})
-    assert (report["status"], report["observed"]["unknown_count"]) == ("waiting", 12)
 
 
 def test_assessing_keeps_the_inventory_and_decides_the_same_twice(

@@ -1,0 +1,94 @@
+"""What alarms and the board read goes out under the very names and dimensions that they read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drill.aws.emf import metrics_of
+from drill.aws.intrinsics import read_yaml
+from failover.detection.evidence import Probe, View
+from failover.errors import LeaseLost
+from failover.readiness import Check
+from failover.readiness.checks import Readiness
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+Metric = tuple[str, Mapping[str, str], float]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def sent(text: str) -> list[Metric]:
+    """The metrics among a function's log lines."""
+    return [(each.name, each.dimensions, each.value) for line in text.splitlines() for each in metrics_of(line)]
+
+
+def dimensions_read(metric: str) -> set[frozenset[str]]:
+    """By which dimensions the stack's alarms read a metric."""
+    resources = read_yaml((ROOT / "template.yaml").read_text())["Resources"].values()
+    alarms = [each["Properties"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
+    read = [each for each in alarms if each.get("MetricName") == metric and each["Namespace"] == "Failover"]
+    return {frozenset(dimension["Name"] for dimension in each["Dimensions"]) for each in read}
+
+
+def test_what_a_vantage_point_saw_of_a_service_is_1_or_0_and_nothing_if_it_is_not_known(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = {"kafka": True, "gateway": None, "rest": False}
+    probes = tuple(
+        Probe(site="east", service=service, healthy=healthy, took_seconds=0.1, why="")
+        for service, healthy in seen.items()
+    )
+    view = View(vantage="us-west-2", at=1.0, probes=probes)
+    monkeypatch.setattr("failover.detection.probes.probe_sites", lambda *_: view)
+    call("watch_site", {"plan": "orders"})
+    metrics = [metric for metric in sent(capsys.readouterr().out) if metric[0] == "SiteHealthy"]
+    assert [(dimensions["service"], value) for _, dimensions, value in metrics] == [("kafka", 1.0), ("rest", 0.0)]
+    assert {frozenset(dimensions) for _, dimensions, _ in metrics} == dimensions_read("SiteHealthy")
+    assert metrics[0][1] == {"plan": "orders", "site": "east", "service": "kafka", "vantage": "us-west-2"}
+
+
+def test_an_isolated_vantage_point_sends_nothing(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    probe = Probe(site="east", service="kafka", healthy=False, took_seconds=0.1, why="no answer")
+    view = View(vantage="us-west-2", at=1.0, probes=(probe,), isolated_because="it reaches no anchor")
+    monkeypatch.setattr("failover.detection.probes.probe_sites", lambda *_: view)
+    call("watch_site", {"plan": "orders"})
+    assert not any(name == "SiteHealthy" for name, _, _ in sent(capsys.readouterr().out))
+
+
+def test_the_checks_that_are_not_ready_are_counted_and_each_check_is_1_or_0(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = (
+        Check(name="plan", status="pass", evidence=(), remedy=""),
+        Check(name="links", status="fail", evidence=(), remedy=""),
+    )
+    readiness = Readiness(plan="orders", active="east", at=1.0, took_seconds=0.1, checks=checks)
+    monkeypatch.setattr("failover.readiness.checks.run_checks", lambda *_: readiness)
+    call("check_readiness", {"plan": "orders"})
+    metrics = sent(capsys.readouterr().out)
+    failures = [metric for metric in metrics if metric[0] == "ReadinessFailures"]
+    assert failures == [("ReadinessFailures", {"plan": "orders", "service": "failover"}, 1.0)]
+    assert {frozenset(dimensions) for _, dimensions, _ in failures} == dimensions_read("ReadinessFailures")
+    ready = {dimensions["check"]: value for name, dimensions, value in metrics if name == "CheckReady"}
+    assert ready == {"plan": 1.0, "links": 0.0}
+
+
+def test_a_step_tells_how_long_it_took_and_that_it_failed(
+    deployed: Any, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    execution = call("claim", started)["execution"]
+    request = {"execution": execution, "task_token": "t", "assessed": {"why": "policy"}}
+    call("request_approval", request)
+    metrics = sent(capsys.readouterr().out)
+    ((_, dimensions, took),) = [metric for metric in metrics if metric[0] == "StepMilliseconds"]
+    assert dimensions == {"plan": "orders", "service": "failover", "step": "request_approval"}
+    assert took > 0 and not any(name == "StepFailed" for name, _, _ in metrics)
+    with pytest.raises(LeaseLost):
+        call("request_approval", request | {"execution": execution | {"epoch": 7}})
+    assert [value for name, _, value in sent(capsys.readouterr().out) if name == "StepFailed"] == [1.0]

@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 .PHONY: drill check test test-all simulate lint bench sam-build sam-local lock clean
 
 drill: .venv/drill.done
-	.venv/bin/python -m drill run region-loss
+	.venv/bin/python -m drill run region-loss --loss silent
 
 check: .venv/test.done lint
 	.venv/bin/python -m pytest -n 4 -m "not slow"

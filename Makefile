@@ -4,7 +4,7 @@ SHELL := /bin/sh
 MACHINE := $(shell uname -m)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: drill check test test-all simulate lint bench sam-build sam-local lock clean
+.PHONY: drill check test test-all simulate mutants lint bench sam-build sam-local lock clean
 
 drill: .venv/drill.done
 	.venv/bin/python -m drill run region-loss --loss silent
@@ -23,7 +23,6 @@ simulate: .venv/test.done
 	.venv/bin/python -m simulation --processes $$(getconf _NPROCESSORS_ONLN) $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 # How many small changes of the product's core its tests notice: by hand, for it is long. EACH of every module, or ONLY some.
-.PHONY: mutants
 mutants: .venv/test.done .venv-mutants/done
 	.venv-mutants/bin/python -m mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only $(ONLY))
 
@@ -77,8 +76,9 @@ lock:
 	for set in drill test; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; done
-	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" requirements/sam.in -o requirements/sam.txt
+	for set in sam mutants; do \
+	  uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; done
 	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links -c requirements/drill.txt \
 	  --custom-compile-command "make lock" layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+from typing import get_args
+
+from failover.ledger.execution import Kind
 from tests.deployment.test_template import RESOURCES, TEMPLATE, of_type, statements
 
 
@@ -21,3 +25,12 @@ def test_starts_and_answers_with_proven_identity_are_off_by_default_and_verified
     assert "states:StartExecution" in may
     public = of_type("AWS::Serverless::Function")["AnswerApproval"]
     assert not any("states:StartExecution" in statement["Action"] for statement in statements(public))
+
+
+def test_judge_may_announce_every_end_that_an_execution_left_untold() -> None:
+    judge = of_type("AWS::Serverless::Function")["Judge"]
+    (puts,) = [each for each in statements(judge) if each["Action"] == ["events:PutEvents"]]
+    patterns = puts["Condition"]["StringLike"]["events:detail-type"]
+    for kind in get_args(Kind):
+        for outcome in ("succeeded", "stood-down"):
+            assert any(fnmatch(f"{kind.capitalize()} {outcome}", pattern) for pattern in patterns)

@@ -65,8 +65,11 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
         _refuse_what_is_not_active(execution.to_site, listed, expected)
     if not any(unstopped.values()) and len(listed) == len(expected):
         return done(**facts, left=[])
+    both_ways = {link for link, topics in idle.items() if topics and _is_bidirectional(link)}
     ledger().pass_no_return(execution)
-    answers = ask_in_batches(idle, _ask)
+    answers = ask_in_batches(
+        idle, lambda link, topics: link.reverse_and_start(topics) if link in both_ways else link.promote(topics)
+    )
     if answers.all_refused and not begun and not _anything_moved(mirrors):
         ledger().take_back_no_return(execution)
         raise MirrorsNotReady(
@@ -75,12 +78,6 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
     facts.update(_still(unstopped, expected, listed))
     facts.update(_of(answers))
     return waiting(**facts)
-
-
-def _ask(link: MirrorLink, topics: Sequence[str]) -> list[Rejection]:
-    if _is_bidirectional(link):
-        return link.reverse_and_start(topics)
-    return link.promote(topics)
 
 
 def _is_bidirectional(link: MirrorLink) -> bool:

@@ -275,7 +275,8 @@ class Oracle:
     def _known_loss(self) -> None:
         """What nobody knows is not said to be nothing."""
         for message in self._world.account.messages:
-            if " 0 stranded" in message.subject or " 0 lost" in message.subject:
+            sent = message.subject + message.text
+            if " 0 stranded" in sent or " 0 lost" in sent:
                 self._break(7, f"people are told {message.subject!r}")
         if self._story.lag_known:
             return

@@ -16,8 +16,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from failover.documents.execution import ExecutionReport, Loss
 from failover.documents.steps import Concluded
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
-from failover.execution.announcement import announce, error_message
+from failover.execution.announcement import announce
 from failover.execution.claimed_plan import claimed_plan, renew_plan
+from failover.execution.ending import error_message
 from failover.execution.predecessors import predecessors, where_the_name_leads
 from failover.execution.report import Ending, execution_report
 from failover.execution.step import Request, ledger, logger, metrics

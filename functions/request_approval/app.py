@@ -15,6 +15,7 @@ from failover.aws.notify import notify_at_least_once
 from failover.errors import CredentialsMissing, LedgerRejected, ServiceRejected
 from failover.execution.approval import Question, link
 from failover.execution.step import Report, Request, done, ledger, logger, step
+from failover.message import Message
 from failover.plan.model import Plan
 
 
@@ -30,35 +31,67 @@ def ask(request: ApprovalRequest, plan: Plan) -> Report:
     execution = request.execution
     ledger().save_approval_token(execution, request.task_token)
     expires = int(time.time()) + plan.policy.approval_timeout_seconds
-    loss = request.assessed.get("expected_loss") or {}
     try:
+        question = Question(plan.name, execution.name, expires)
+        document = _document(plan, request, _link(question))
         notify_at_least_once(
             key=f"{execution.name}:approval:{hashlib.sha256(request.task_token.encode()).hexdigest()[:16]}",
-            subject=f"Approve the {execution.kind} of {plan.name} from {execution.from_site} to {execution.to_site}?",
-            message={
-                "plan": plan.name,
-                "execution": execution.name,
-                "from": execution.from_site,
-                "to": execution.to_site,
-                "started_by": execution.started_by,
-                "reason": execution.reason,
-                "why": request.assessed.get("why"),
-                "votes": request.assessed.get("votes"),
-                "expected_to_be_stranded": {
-                    name: loss.get(name) for name in ("label", "records", "at_least", "unknown_partitions", "observed")
-                },
-                "known_to_be_unready": request.assessed.get("known_unready", []),
-                "answer_at": _link(Question(plan.name, execution.name, expires)),
-                "or_from_the_command_line": _command(plan.name, execution.name),
-                "answer_within_seconds": plan.policy.approval_timeout_seconds,
-                "without_an_answer": plan.policy.on_approval_timeout,
-            },
+            message=_message(plan, request, document["answer_at"]),
+            document=document,
         )
     except (LedgerRejected, ServiceRejected) as error:
         # The question stands all the same, and whoever looks at the ledger can answer it.
         logger.error("a person is asked, and not told", why=str(error))
         return done(asked=True, untold=str(error))
     return done(asked=True)
+
+
+def _message(plan: Plan, request: ApprovalRequest, link: str | None) -> Message:
+    execution, policy = request.execution, plan.policy
+    loss = request.assessed.get("expected_loss") or {}
+    records = loss.get("records")
+    stranded = f"{records['low']:,} to {records['high']:,} records (estimated)" if records else "not known"
+    unknown = f", {loss['unknown_partitions']} partitions unknown" if loss.get("unknown_partitions") else ""
+    votes = [f"says that {execution.from_site} is lost: {vote}" for vote in request.assessed.get("votes") or ()]
+    return Message(
+        subject=f"Approve the {execution.kind} of {plan.name} to {execution.to_site}?",
+        what_happened=f"A {execution.kind} of {plan.name} from {execution.from_site} to {execution.to_site} waits for a"
+        f" person: {request.assessed.get('why')}",
+        clients=f"if {execution.from_site} is lost, they can't work until somebody answers",
+        done=f"nothing yet; expected to be stranded if you approve: {stranded}{unknown}",
+        wanted_of_you=f"approve or deny within {policy.approval_timeout_seconds} s; without an answer it will"
+        f" {policy.on_approval_timeout}",
+        commands=(f"approve {plan.name}", f'deny {plan.name} --why "..."'),
+        evidence=[
+            f"started by {execution.started_by or '(not said)'}: {execution.reason or 'no reason given'}",
+            *votes,
+            *(f"not ready: {line}" for line in request.assessed.get("known_unready", ())),
+        ],
+        links=(("Evidence, and two buttons", link),) if link else (),
+    )
+
+
+def _document(plan: Plan, request: ApprovalRequest, link: str | None) -> dict[str, Any]:
+    """The same for machines."""
+    execution, loss = request.execution, request.assessed.get("expected_loss") or {}
+    return {
+        "plan": plan.name,
+        "execution": execution.name,
+        "from": execution.from_site,
+        "to": execution.to_site,
+        "started_by": execution.started_by,
+        "reason": execution.reason,
+        "why": request.assessed.get("why"),
+        "votes": request.assessed.get("votes"),
+        "expected_to_be_stranded": {
+            name: loss.get(name) for name in ("label", "records", "at_least", "unknown_partitions", "observed")
+        },
+        "known_to_be_unready": request.assessed.get("known_unready", []),
+        "answer_at": link,
+        "or_from_the_command_line": _command(plan.name, execution.name),
+        "answer_within_seconds": plan.policy.approval_timeout_seconds,
+        "without_an_answer": plan.policy.on_approval_timeout,
+    }
 
 
 def _link(question: Question) -> str | None:

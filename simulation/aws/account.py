@@ -138,7 +138,7 @@ class Account:
     # SNS, EventBridge, CloudWatch
 
     def _sns_publish(self, request: Answer) -> Answer:
-        self.messages.append(Message(self._clock.now, request["Subject"], request["Message"]))
+        self.messages.append(Message(self._clock.now, request["Subject"], json.loads(request["Message"])["sqs"]))
         self._tell(f"people are told: {request['Subject']}")
         return {"MessageId": "00000000-0000-0000-0000-000000000000"}
 

@@ -16,6 +16,7 @@ from failover.aws.clients import client
 from failover.aws.events import SIZE_LIMIT, put_event_at_most_once, sized_json
 from failover.aws.notify import notify_at_least_once, put_event_at_least_once, subject_line
 from failover.errors import ServiceRejected, ServiceUnavailable, TransientError
+from failover.message import Message
 
 URL = "https://sns.us-west-2.amazonaws.com"
 
@@ -65,7 +66,7 @@ def teller(deployed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Tel
 
 
 def tell() -> None:
-    notify_at_least_once(key="k", subject="S", message={"a": 1})
+    notify_at_least_once(key="k", message=Message(subject="S", what_happened="H"), document={"a": 1})
 
 
 def put() -> None:
@@ -144,7 +145,8 @@ def test_a_killed_call_costs_a_few_seconds() -> None:
 
 def test_another_key_tells_again(teller: Teller) -> None:
     for attempt in (0, 0, 1):
-        notify_at_least_once(key=f"orders-1-failover:approval:{attempt}", subject=f"S{attempt}", message={})
+        message = Message(subject=f"S{attempt}", what_happened="H")
+        notify_at_least_once(key=f"orders-1-failover:approval:{attempt}", message=message, document={})
     assert teller.taken == ["S0", "S1"]
 
 
@@ -178,8 +180,8 @@ def test_a_refusal_of_sns_is_no_foreign_error(teller: Teller, monkeypatch: pytes
         ("CHG-4711\nnetwork work\r\n\tuntil 14:00\x00\x7f", "CHG-4711 network work until 14:00"),
         ("a\u2028b\u0085c", "a b c"),
         ("  \n", "Failover controller"),
-        ("x" * 100, "x" * 96 + "..."),
-        ("x" * 99, "x" * 99),
+        ("x" * 61, "x" * 57 + "..."),
+        ("x" * 60, "x" * 60),
     ],
 )
 def test_a_subject_is_one_line_that_sns_takes(text: str, subject: str) -> None:

@@ -215,7 +215,7 @@ def test_a_start_that_was_refused_is_told_once_with_who_started_it_and_why(
     for _ in range(2):
         assert call("announce", refusal("WrongDirection", cause, by="Ada")) == {"announced": True}
     (message,) = messages()
-    assert message.subject == "orders: the start of by-hand was refused: WrongDirection"
+    assert message.subject == "orders: start refused, WrongDirection"
     assert (message.body["why"], message.body["started_by"]) == ("east is the active site already", "Ada")
 
 

@@ -50,7 +50,7 @@ def test_one_vantage_point_that_insists_is_heard_though_it_starts_nothing(
     policy(fast_path=True)
     sees_lost(call, 60, BOTH[:1], well=BOTH[1:])
     (message,) = messages()
-    assert message.subject.startswith("east of orders looks lost, and nothing is done")
+    assert message.subject.startswith("orders: east looks lost, nothing is done")
     assert (message.body["guard"], message.body["site"]) == ("quorum_not_met", "east")
     assert executions(deployed) == []
 

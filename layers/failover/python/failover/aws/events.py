@@ -49,12 +49,12 @@ def put_event(detail_type: str, detail: dict[str, Any], region: str | None = Non
         raise ServiceUnavailable(f"{of}: not taken ({entry.get('ErrorCode')}: {entry.get('ErrorMessage')})")
 
 
-def sized_json(document: dict[str, Any], indent: int | None = None) -> str:
-    """The document as JSON of at most `SIZE_LIMIT` bytes: what is too long goes, the longest first, and its name is
+def sized_json(document: dict[str, Any], indent: int | None = None, limit: int = SIZE_LIMIT) -> str:
+    """The document as JSON of at most `limit` bytes: what is too long goes, the longest first, and its name is
     kept in `left_out`. The ledger has the whole."""
     text = json.dumps(document, indent=indent, default=str)
     rest, omitted = dict(document), list[str]()
-    while len(text.encode()) > SIZE_LIMIT and rest:
+    while len(text.encode()) > limit and rest:
         longest = max(rest, key=lambda name: len(json.dumps(rest[name], indent=indent, default=str)))
         del rest[longest]
         omitted.append(longest)

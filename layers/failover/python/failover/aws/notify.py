@@ -5,6 +5,7 @@ between the telling and its record has it told again.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -24,35 +25,41 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from failover.aws.clients import CONNECT_S, READ_S, client
 from failover.aws.errors import AWS_ERRORS, aws_errors, cause_of
-from failover.aws.events import put_event, sized_json
+from failover.aws.events import SIZE_LIMIT, put_event, sized_json
 from failover.container import remembered
 from failover.errors import LedgerRejected, LedgerUnavailable, ServiceRejected, ServiceUnavailable
+from failover.message import SUBJECT_LIMIT, Message, one_line
 
 REMEMBERED_S: Final = 14 * 86_400
 """The redrive window of Step Functions."""
 ATTEMPT_MS: Final = (CONNECT_S + READ_S) * 1000
 """The longest that one attempt to tell takes. A call that was killed meanwhile holds the next up for so long."""
+DEFAULT_STACK: Final = "failover"
+"""Of which the command line speaks if it is told no other."""
 LOOK_AGAIN_S: Final = (0.2, 0.3, 0.5)
-SUBJECT_LIMIT: Final = 99
-"""SNS takes less than 100 characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
+FOR_MACHINES: Final = ("sqs", "lambda", "firehose")
+"""Protocols of a topic's subscribers that nobody reads
+(https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html)."""
 
-Message = dict[str, Any]
+Document = dict[str, Any]
 
 
-def notify_at_least_once(*, key: str, subject: str, message: Message) -> None:
+def notify_at_least_once(*, key: str, message: Message, document: Document) -> None:
     """Publish to the notification topic, unless a message with this key was in the last 14 days. What has to be told
     again, as by the redrive of an execution, needs another key: name the attempt in it.
 
-    The subject becomes one line of at most 99 characters, the message at most 256 KB.
+    People get the message as text, and queues and functions that are subscribed the document as JSON, with that text.
 
     Raises:
         LedgerUnavailable, ServiceUnavailable: it is not known to be told; call again.
         LedgerRejected, ServiceRejected: this stack may not tell.
     """
-    _tell(_publish, {"key": key, "subject": subject_line(subject), "message": message})
+    text = message.text(_where())
+    notification = {"key": key, "subject": subject_line(message.subject), "text": text}
+    _tell(_publish, notification | {"document": {"text": text, **document}})
 
 
-def put_event_at_least_once(*, key: str, detail_type: str, detail: Message) -> None:
+def put_event_at_least_once(*, key: str, detail_type: str, detail: Document) -> None:
     """Put an event on the bus, unless one with this key was in the last 14 days; the key is in its detail.
 
     Raises:
@@ -63,12 +70,18 @@ def put_event_at_least_once(*, key: str, detail_type: str, detail: Message) -> N
 
 
 def subject_line(text: str) -> str:
-    """A subject that SNS takes: one line, no control character, at most 99 characters."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split()) or "Failover controller"
-    return line if len(line) <= SUBJECT_LIMIT else f"{line[: SUBJECT_LIMIT - 3]}..."
+    """A subject that SNS takes, and that a phone shows whole: one line without a control character
+    (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
+    return one_line(text, SUBJECT_LIMIT).strip() or "Failover controller"
 
 
-def _tell(effect: Callable[..., bool], notification: Message) -> None:
+def _where() -> str:
+    """What a command of `failover` needs to find this controller."""
+    region, stack = os.environ.get("AWS_REGION"), os.environ.get("PLANS_PATH", "").strip("/").partition("/")[0]
+    return (f" --stack {stack}" if stack not in ("", DEFAULT_STACK) else "") + (f" --region {region}" if region else "")
+
+
+def _tell(effect: Callable[..., bool], notification: Document) -> None:
     for pause in (*LOOK_AGAIN_S, None):
         try:
             _tell_once(effect, notification)
@@ -82,7 +95,7 @@ def _tell(effect: Callable[..., bool], notification: Message) -> None:
             return
 
 
-def _tell_once(effect: Callable[..., bool], notification: Message) -> None:
+def _tell_once(effect: Callable[..., bool], notification: Document) -> None:
     of = f"the ledger, for whether {notification['key']!r} was told"
     delivered: list[str] = []
     with aws_errors(of, transient=LedgerUnavailable, final=LedgerRejected):
@@ -127,19 +140,26 @@ def _guarded(effect: Callable[..., bool]) -> Callable[..., bool]:
     return guarded
 
 
-def _publish(notification: Message, delivered: list[str]) -> bool:
+def _publish(notification: Document, delivered: list[str]) -> bool:
     of = f"SNS, for the notification {notification['key']!r}"
     with aws_errors(of, transient=ServiceUnavailable, final=ServiceRejected):
         client("sns", attempts=1).publish(
             TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"],
             Subject=notification["subject"],
-            Message=sized_json(notification["message"], indent=2),
+            MessageStructure="json",
+            Message=_by_protocol(notification["text"], notification["document"]),
         )
     delivered.append(notification["key"])
     return True
 
 
-def _put_event(notification: Message, delivered: list[str]) -> bool:
+def _by_protocol(text: str, document: Document) -> str:
+    # A text within JSON is at most twice as long: its quotes are escaped.
+    for_machines = sized_json(document, limit=(SIZE_LIMIT - 2 * len(text.encode())) // (2 * len(FOR_MACHINES)))
+    return json.dumps({"default": text, **dict.fromkeys(FOR_MACHINES, for_machines)})
+
+
+def _put_event(notification: Document, delivered: list[str]) -> bool:
     put_event(notification["detail_type"], notification["detail"])
     delivered.append(notification["key"])
     return True

@@ -10,6 +10,7 @@ from typing import Any, Final
 from failover.decision.log import DecisionRecord
 from failover.execution.runs import Ended
 from failover.ledger.records import StepRecord
+from failover.message import Message
 
 HOUR_S: Final = 3600
 
@@ -24,7 +25,15 @@ def notify_withheld(record: DecisionRecord, epoch: int, why: str = "", guard: st
     _notify_hourly(
         f"held-back:{record.plan}:{epoch}:{guard}",
         record.at,
-        f"{record.site} of {record.plan} looks lost, and nothing is done: {why}",
+        Message(
+            subject=f"{record.plan}: {record.site} looks lost, nothing is done: {why}",
+            what_happened=f"{record.site} of {record.plan} looks lost, and nothing is done: {why}",
+            clients=f"if {record.site} is lost, they can't work until somebody acts",
+            done="nothing was changed",
+            wanted_of_you=f"look whether {record.site} is lost; if so, have the standby take over",
+            commands=(f"status {record.plan}", f'start failover {record.plan} --why "{record.site} is lost"'),
+            evidence=[f"says that it is lost: {vote}" for vote in record.decision.votes] or ["no vote stands"],
+        ),
         {**record.as_document(), "why": why, "guard": guard},
     )
 
@@ -36,16 +45,24 @@ def notify_ended_holder(plan: str, *, epoch: int, ended: Ended, now: float, clai
     Raises:
         LedgerUnavailable, ServiceUnavailable, LedgerRejected, ServiceRejected
     """
+    by, reason = (claim.observed.get("by"), claim.observed.get("reason")) if claim else (None, None)
     _notify_hourly(
         f"ended-holder:{plan}:{epoch}:{ended.name}:{ended.at}",
         now,
-        f"{plan}: {ended}: a person is needed",
+        Message(
+            subject=f"{plan}: STOPPED, a person is needed: {ended.name}",
+            what_happened=f"{plan}: {ended}: nothing is started for this plan until a person sees to it.",
+            clients="where it left them: the status says which site is active, and which step was the last",
+            wanted_of_you="mend the cause and redrive it; if it can't go on, start another in its place",
+            commands=(f"status {plan}", f"redrive {plan}", f"supersede {plan}"),
+            evidence=[f"started by {by or '(not said)'}: {reason or 'no reason given'}"],
+        ),
         {
             "plan": plan,
             "execution": ended.name,
             "status": ended.status,
-            "started_by": claim and claim.observed.get("by"),
-            "reason": claim and claim.observed.get("reason"),
+            "started_by": by,
+            "reason": reason,
             "ended_at": ended.at,
             "remedy": f"mend the cause and redrive it, or start another with supersedes={ended.name!r}; until then"
             " nothing is started for this plan",
@@ -53,8 +70,8 @@ def notify_ended_holder(plan: str, *, epoch: int, ended: Ended, now: float, clai
     )
 
 
-def _notify_hourly(key: str, now: float, subject: str, message: dict[str, Any]) -> None:
+def _notify_hourly(key: str, now: float, message: Message, document: dict[str, Any]) -> None:
     # Rarely needed, and slow to import: a judgement does not wait for it.
     from failover.aws.notify import notify_at_least_once
 
-    notify_at_least_once(key=f"{key}:{int(now // HOUR_S)}", subject=subject, message=message)
+    notify_at_least_once(key=f"{key}:{int(now // HOUR_S)}", message=message, document=document)

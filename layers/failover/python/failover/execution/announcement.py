@@ -6,7 +6,6 @@ finds it in the ledger.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -16,8 +15,9 @@ from aws_lambda_powertools import Logger
 from failover.aws.notify import notify_at_least_once, put_event_at_least_once
 from failover.container import remembered
 from failover.errors import FailoverError, TransientError
-from failover.execution.report import headline
+from failover.execution.ending import error_message, message_of
 from failover.ledger.ledger import Ledger
+from failover.message import Message
 
 HOUR_S: Final = 3600
 OWN_ANNOUNCEMENT_S: Final = 20.0
@@ -73,7 +73,7 @@ def _last_tries() -> dict[str, float]:
 
 def _notify(report: Mapping[str, Any]) -> None:
     document = dict(report)
-    notify_at_least_once(key=_people_key(report), subject=headline(document), message=document)
+    notify_at_least_once(key=_people_key(report), message=message_of(document), document=document)
 
 
 def _put_event(report: Mapping[str, Any]) -> None:
@@ -94,8 +94,19 @@ def announce_refusal(execution: str, start: object, error: Mapping[str, Any]) ->
     kind, why = str(error.get("Error", "")), error_message(str(error.get("Cause", "")))
     notify_at_least_once(
         key=f"{execution}:refused",
-        subject=f"{document.get('plan', 'no plan')}: the start of {execution} was refused: {kind}",
-        message={
+        message=Message(
+            subject=f"{document.get('plan', 'no plan')}: start refused, {kind}",
+            what_happened=f"The start of {execution} was refused: {kind}: {why}",
+            clients="nothing",
+            done="nothing was changed",
+            wanted_of_you="mend what it says, and start again",
+            commands=("status",),
+            evidence=[
+                f"started by {document.get('by') or '(not said)'}",
+                f"reason: {document.get('reason') or 'none'}",
+            ],
+        ),
+        document={
             "execution": execution,
             "start": document,
             "started_by": document.get("by") or "not said",
@@ -119,11 +130,3 @@ def _people_key(report: Mapping[str, Any]) -> str:
         return _key(report)
     hour = int(report["ended_at"] // HOUR_S)
     return f"stood-down:{report['plan']}:{report['from']}:{report['guard']}:{hour}"
-
-
-def error_message(cause: str) -> str:
-    """The words of a Lambda function's error, which Step Functions gives as JSON."""
-    try:
-        return str(json.loads(cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return cause

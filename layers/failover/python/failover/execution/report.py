@@ -143,7 +143,7 @@ def headline(report: dict[str, Any]) -> str:
         case "succeeded":
             return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"
         case "stood-down":
-            return f"{what}: stood down, {_leftovers(report)}"
+            return f"{what}: stood down, {leftovers(report)}"
         case _:
             return f"{what}: FAILOVER STOPPED, a person is needed"
 
@@ -164,7 +164,7 @@ def _switched(report: dict[str, Any]) -> str:
             return "SWITCHOVER STOPPED, a person is needed"
 
 
-def _leftovers(report: dict[str, Any]) -> str:
+def leftovers(report: dict[str, Any]) -> str:
     """What an execution that changed nothing leaves behind; one that it superseded may have changed something."""
     before = [predecessor["execution"] for predecessor in report.get("predecessors", ()) if predecessor["reached"]]
     if not before:

@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from failover.aws.notify import notify_at_least_once, put_event_at_least_once
+from failover.message import Message
 from failover.readiness.store import Change
 
 
@@ -28,6 +29,13 @@ def _tell_round(plan: str, revision: int, changes: list[Change]) -> None:
         named = ", ".join(f"{change.check} {change.after}" for change in worse)
         notify_at_least_once(
             key=f"readiness:{plan}:{revision}",
-            subject=f"Readiness of {plan}: {named}",
-            message={"plan": plan, "worse": [change.as_detail() for change in worse]},
+            message=Message(
+                subject=f"Readiness of {plan}: {named}",
+                what_happened=f"A failover of {plan} can count on less than before: {named}.",
+                clients="nothing; they would, on the day of a failover",
+                wanted_of_you="do what each line says, and look anew",
+                commands=(f"check {plan} --now",),
+                evidence=[f"{change.check}: {'; '.join(change.evidence)}. Do: {change.remedy}" for change in worse],
+            ),
+            document={"plan": plan, "worse": [change.as_detail() for change in worse]},
         )

@@ -1,0 +1,80 @@
+"""How an execution ended, for people: what happened, what clients feel, and what is wanted of whom is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from failover.execution.report import headline, leftovers
+from failover.message import Message
+
+
+def message_of(report: dict[str, Any]) -> Message:
+    """How an execution ended, for people."""
+    plan, to, lost = report["plan"], report["to"], report["from"]
+    way = f"{report['kind']} of {plan} from {lost} to {to}"
+    evidence = [f"started by {report['started_by'] or '(not said)'}: {report['reason'] or 'no reason given'}"]
+    details = f"report {report['execution']} --plan {plan}"
+    words = headline(report).partition(": ")[2]
+    match report["outcome"]:
+        case "succeeded" | "stood-down" if report["kind"] == "switchover":
+            moved = report["outcome"] == "succeeded"
+            return Message(
+                subject=f"{plan}: {words}",
+                what_happened=f"The {way} has ended: {words}. {report['why']}",
+                clients=f"they work on {to}: a record went their way, and was read back" if moved else "as before",
+                done=f"{to} is active, and {lost} stands by" if moved else f"{lost} is active still",
+                commands=(details, f"status {plan}"),
+                evidence=evidence,
+            )
+        case "succeeded":
+            return Message(
+                subject=f"{plan}: failed over in {report['recovery_seconds']:.0f} s, to {to}",
+                what_happened=f"{headline(report)}.",
+                clients=f"they work on {to}: a record went their way, and was read back",
+                done=f"the mirrors at {to} are writable for good; {lost} is no mirror of it",
+                wanted_of_you=f"keep writers off {lost} when it comes back, and look what was stranded",
+                commands=(details, f"status {plan}"),
+                evidence=evidence,
+            )
+        case "stood-down":
+            return Message(
+                subject=f"{plan}: stood down, {leftovers(report)}",
+                what_happened=f"The {way} stood down: {report['why']}",
+                clients="as before",
+                done=leftovers(report),
+                wanted_of_you=f"if clients can't work on {lost}, look why it stood down",
+                commands=(details, f"status {plan}"),
+                evidence=evidence,
+            )
+    error = report.get("error") or {}
+    return Message(
+        subject=f"{plan}: {report['kind']} STOPPED, a person is needed",
+        what_happened=f"The {way} stopped at {report.get('stopped_at') or 'its end'}: {error.get('Error', '')}"
+        f" {error_message(str(error.get('Cause', '')))}",
+        clients=_clients_after_stop(report),
+        done=", ".join(f"{step['step']} {step['status']}" for step in report["steps"]) or "nothing",
+        wanted_of_you=f"mend the cause, then redrive it; until then nothing else is started for {plan}",
+        commands=(f"redrive {plan}", f"supersede {plan}", details),
+        evidence=evidence,
+    )
+
+
+def error_message(cause: str) -> str:
+    """The words of a Lambda function's error, which Step Functions gives as JSON, without its trace."""
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return cause
+
+
+def _clients_after_stop(report: dict[str, Any]) -> str:
+    """Where they are led, as far as the steps tell."""
+    statuses = {step["step"].partition(":")[0]: step["status"] for step in report["steps"]}
+    if statuses.get("flip_dns") == "done":
+        return f"they are led to {report['to']}; it is not proven that all of them can work"
+    if "flip_dns" in statuses:
+        return f"they are on their way to {report['to']}: the name was about to be led there"
+    if "promote_mirrors" in statuses:
+        return f"they are led to {report['from']} still; {report['to']} is becoming writable, or is"
+    return f"they are led to {report['from']} still, where nothing was changed but for a fence, if any"

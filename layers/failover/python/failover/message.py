@@ -1,0 +1,54 @@
+"""What people are sent: a subject that a phone shows whole, and some ten lines that a tired person understands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+SUBJECT_LIMIT: Final = 60
+"""Characters that a phone shows of a subject, more or less."""
+LINE_LIMIT: Final = 300
+"""Characters of a line: the rest is in the ledger."""
+EVIDENCE_LIMIT: Final = 4
+"""Lines of evidence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A message to people; what is empty is left out."""
+
+    subject: str
+    what_happened: str
+    clients: str = ""
+    """What clients feel now."""
+    done: str = ""
+    """What was done, and can't be undone."""
+    wanted_of_you: str = ""
+    commands: Sequence[str] = ()
+    """Of `failover`, to be pasted."""
+    evidence: Sequence[str] = ()
+    links: Sequence[tuple[str, str]] = ()
+    """What each leads to, and where it does."""
+
+    def text(self, where: str = "") -> str:
+        """The lines. `where`: what a command needs to find the controller."""
+        return "\n".join(one_line(line) for line in self._lines(where)) + "\n"
+
+    def _lines(self, where: str) -> Iterator[str]:
+        yield self.what_happened
+        for name, line in (("Clients", self.clients), ("Done", self.done), ("You", self.wanted_of_you)):
+            if line:
+                yield f"{name}: {line}"
+        yield from (f"  failover {command}{where}" for command in self.commands)
+        yield from (f"- {line}" for line in self.evidence[:EVIDENCE_LIMIT])
+        if more := len(self.evidence) - EVIDENCE_LIMIT:
+            yield from [f"- and {more} more"] if more > 0 else []
+        yield from (f"{name}: {where}" for name, where in self.links)
+
+
+def one_line(text: str, limit: int = LINE_LIMIT) -> str:
+    """A text in one line, its indent kept, without control characters, and no longer than it may be."""
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return indent + (line if len(line) <= limit else f"{line[: limit - 3]}...")

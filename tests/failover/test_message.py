@@ -1,0 +1,130 @@
+"""What people are sent is understood by who was just woken: what happened, what clients feel, what to paste."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from failover.aws.events import SIZE_LIMIT
+from failover.aws.notify import FOR_MACHINES, _by_protocol
+from failover.decision.case import Decision
+from failover.decision.log import DecisionRecord
+from failover.decision.notices import notify_ended_holder, notify_withheld
+from failover.execution.ending import message_of
+from failover.execution.runs import Ended
+from failover.ledger.records import StepRecord
+from failover.message import LINE_LIMIT, SUBJECT_LIMIT, Message
+
+REPORT: dict[str, Any] = {
+    "plan": "orders",
+    "execution": "orders-7-failover",
+    "kind": "failover",
+    "from": "east",
+    "to": "west",
+    "dry_run": False,
+    "outcome": "succeeded",
+    "recovery_seconds": 24.4,
+    "why": "east is lost",
+    "started_by": "Ada",
+    "reason": "it burns",
+    "loss": {"records": {"low": 200, "high": 1775}, "unknown_partitions": 0},
+    "steps": [],
+}
+STARTED = StepRecord(
+    step="claim", status="done", calls=1, started_at=0.0, reported_at=0.0, observed={"by": "Ada", "reason": "it burns"}
+)
+TRACE = json.dumps({"errorMessage": "403: give the key the rights", "stackTrace": ["x"] * 90})
+
+
+def stopped(*steps: str) -> dict[str, Any]:
+    done = [{"step": step, "status": "done"} for step in steps]
+    error = {"Error": "LinkRejected", "Cause": TRACE}
+    return REPORT | {"outcome": "failed", "stopped_at": "PromoteAndPrepare", "error": error, "steps": done}
+
+
+@pytest.mark.parametrize("report", [REPORT, REPORT | {"outcome": "stood-down"}, stopped("claim", "promote_mirrors")])
+def test_a_message_is_ten_lines_of_text_with_a_subject_that_a_phone_shows_whole(report: dict[str, Any]) -> None:
+    message = message_of(report)
+    lines = message.text(" --region us-west-2").splitlines()
+    assert len(message.subject) <= SUBJECT_LIMIT and len(lines) <= 10 and max(map(len, lines)) <= LINE_LIMIT
+    assert not {"{", "}", "stackTrace"} & set("".join(lines).split())
+    assert "  failover report orders-7-failover --plan orders --region us-west-2" in lines
+
+
+def test_a_failover_that_stopped_is_understood_from_its_message_alone() -> None:
+    text = message_of(stopped("claim", "assess", "promote_mirrors")).text()
+    assert text.splitlines()[:6] == [
+        "The failover of orders from east to west stopped at PromoteAndPrepare: LinkRejected 403: give the key the"
+        " rights",
+        "Clients: they are led to east still; west is becoming writable, or is",
+        "Done: claim done, assess done, promote_mirrors done",
+        "You: mend the cause, then redrive it; until then nothing else is started for orders",
+        "  failover redrive orders",
+        "  failover supersede orders",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "put_back", "subject"),
+    [
+        ("succeeded", False, "orders: switched over in 24 s, nothing left behind"),
+        ("stood-down", True, "orders: switchover given up, and put back"),
+        ("failed", False, "orders: switchover STOPPED, a person is needed"),
+    ],
+)
+def test_a_switchover_is_told_by_its_own_name(outcome: str, put_back: bool, subject: str) -> None:
+    switchover = {"put_back": put_back, "drained_partitions": [1]}
+    message = message_of(REPORT | {"kind": "switchover", "outcome": outcome, "switchover": switchover})
+    assert message.subject == subject and "failover of" not in message.text()
+
+
+@pytest.mark.parametrize(
+    ("steps", "clients"),
+    [
+        (("claim",), "led to east still, where nothing was changed"),
+        (("promote_mirrors", "flip_dns"), "led to west; it is not proven"),
+    ],
+)
+def test_where_clients_are_follows_from_what_was_done(steps: tuple[str, ...], clients: str) -> None:
+    assert clients in message_of(stopped(*steps)).text()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    messages: list[Message] = []
+    monkeypatch.setattr(
+        "failover.aws.notify.notify_at_least_once", lambda *, key, message, document: messages.append(message)
+    )
+    return messages
+
+
+def test_who_is_told_that_nothing_is_done_knows_why_and_what_to_say(sent: list[Message]) -> None:
+    decision = Decision(verdict="wait", why="the plan is paused: anna", guard="paused", votes=("probe/us-west-2",))
+    notify_withheld(DecisionRecord(plan="orders", at=1.0, by="judge", site="east", decision=decision), 7)
+    ended = Ended("orders-7-failover", "ABORTED")
+    notify_ended_holder("orders", epoch=7, ended=ended, now=1.0, claim=STARTED)
+    paused, stopped_one = sent
+    assert paused.subject.startswith("orders: east looks lost, nothing is done")
+    assert '  failover start failover orders --why "east is lost"' in paused.text().splitlines()
+    assert "- says that it is lost: probe/us-west-2" in paused.text()
+    assert "- started by Ada: it burns" in stopped_one.text()
+    assert "orders-7-failover has ended (ABORTED) and keeps the lease" in stopped_one.text()
+    assert "  failover redrive orders" in stopped_one.text().splitlines()
+
+
+def test_rubbish_in_a_reason_stays_in_its_line_and_evidence_has_an_end() -> None:
+    message = Message(subject="s", what_happened="a\nb\x00c" * 200, evidence=[f"vote {n}" for n in range(9)])
+    lines = message.text().splitlines()
+    assert len(lines[0]) == LINE_LIMIT and lines[-1] == "- and 5 more" and "\x00" not in lines[0]
+
+
+def test_people_get_text_and_machines_json_and_both_fit_a_topic() -> None:
+    document = {"plan": "orders", "partitions": ['"quoted"' * 20] * 3_000}
+    whole = _by_protocol("ten lines\n", document)
+    by_protocol = json.loads(whole)
+    assert len(whole.encode()) <= SIZE_LIMIT and by_protocol["default"] == "ten lines\n"
+    assert [json.loads(by_protocol[name])["left_out"] for name in FOR_MACHINES] == [["partitions"]] * len(FOR_MACHINES)
+    small = json.loads(json.loads(_by_protocol("x", {"plan": "orders"}))["sqs"])
+    assert small == {"plan": "orders"}

@@ -95,6 +95,7 @@ class Account:
         return {
             "executionArn": execution.arn,
             "name": execution.name,
+            "stateMachineArn": execution.arn.replace(":execution:", ":stateMachine:").rpartition(":")[0],
             "status": execution.status,
             "startDate": self._moment(execution.started),
             "input": execution.input_text,

@@ -4,6 +4,7 @@ pauses and its reading of errors are above, and real."""
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final
@@ -17,9 +18,12 @@ from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from simulation.aws.errors import ApiError
+from simulation.aws.shapes import check_answer, check_request
 from simulation.calls import Door
 from simulation.deployment import REGION
 
+_CHECKED: Final = "SIMULATION_CHECKS_SHAPES" in os.environ
+"""Whether every request and every answer is held to botocore's shapes. A container has an environment of its own."""
 _REQUEST: Final = SimpleNamespace(reset_stream=lambda: None)
 _RESPONSE: Final = 3
 """The argument of `Endpoint._needs_retry` that the response is."""
@@ -82,9 +86,13 @@ def _make_api_call(self: Any, operation_name: str, api_params: Mapping[str, Any]
         "retries": {"invocation-id": "simulation"},
         _PARAMETERS: api_params,
     }
+    if _CHECKED:
+        check_request(operation, api_params)
     http, parsed = self._endpoint.make_request(operation, {"context": context})
     if http.status_code >= 300:
         raise self.exceptions.from_code(parsed["Error"]["Code"])(parsed, operation_name)
+    if _CHECKED:
+        check_answer(operation, parsed)
     return parsed
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from failover.execution.report import headline
+from failover.execution.report import switchover as account_of_switchover
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -59,3 +60,11 @@ def test_the_subject_of_a_switchover_says_that_nothing_is_left_behind_only_if_th
     changes: dict[str, Any], switchover: dict[str, Any], subject: str
 ) -> None:
     assert headline(report(loss=None, switchover=switchover, **changes)) == f"orders east to west: {subject}"
+
+
+def test_a_dry_run_of_a_switchover_that_drained_nothing_has_its_account_too() -> None:
+    account = account_of_switchover({"drain_mirrors": {"would_drain": 8}})
+    assert (account["drained_partitions"], account["mirrors_back"], account["put_back"]) == (None, None, [])
+    drained = {"partitions": 8, "behind": 0, "growing": [], "not_told": []}
+    assert account_of_switchover({"drain_mirrors": drained})["drained_partitions"] == 8
+    assert account_of_switchover({"drain_mirrors": drained | {"behind": 1}})["drained_partitions"] is None

@@ -89,7 +89,7 @@ def switchover(observed: dict[str, dict[str, Any]]) -> Switchover:
     reversed; what became of offsets; whether the site that was left has a copy. `put_back`: the fleets that were led
     back, since it was given up."""
     drained, offsets = observed.get("drain_mirrors", {}), observed.get("sync_offsets", {})
-    is_drained = bool(drained) and not (drained["behind"] or drained["growing"] or drained["not_told"])
+    is_drained = "behind" in drained and not (drained["behind"] or drained["growing"] or drained["not_told"])
     return {
         "drained_partitions": drained["partitions"] if is_drained else None,
         "offsets": {

@@ -56,7 +56,7 @@ class Verdicts:
     def conclude(self) -> Decisions:
         """What came of it all."""
         failovers = sorted((at, name) for name, at in self._decided.items() if "-failover" in name)
-        outages = [each for each in self.observers.past if each.is_of_clients]
+        outages = [outage for outage in self.observers.past if outage.is_of_clients]
         causes: dict[str, Outage | None] = {}
         for at, name in failovers:
             lost = other(self._to(name))
@@ -107,7 +107,7 @@ class Verdicts:
         return str(json.loads(self._text(name))["to"])
 
     def _text(self, name: str) -> str:
-        return next(each.input_text for each in self.world.executions if each.name == name)
+        return next(run.input_text for run in self.world.executions if run.name == name)
 
     def _started(self, name: str) -> float:
-        return next(each.started for each in self.world.executions if each.name == name)
+        return next(run.started for run in self.world.executions if run.name == name)

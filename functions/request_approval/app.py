@@ -59,7 +59,7 @@ def _message(plan: Plan, request: ApprovalRequest, link: str | None) -> Message:
         f" person: {request.assessed.get('why')}",
         clients=f"if {execution.from_site} is lost, they can't work until somebody answers",
         done=f"nothing yet; expected to be stranded if you approve: {stranded}{unknown}",
-        wanted_of_you=f"approve or deny within {policy.approval_timeout_seconds} s; without an answer it will"
+        to_do=f"approve or deny within {policy.approval_timeout_seconds} s; without an answer it will"
         f" {policy.on_approval_timeout}",
         commands=(f"approve {plan.name}", f'deny {plan.name} --why "..."'),
         evidence=[

@@ -24,7 +24,7 @@ class Message:
     """What clients feel now."""
     done: str = ""
     """What was done, and can't be undone."""
-    wanted_of_you: str = ""
+    to_do: str = ""
     commands: Sequence[str] = ()
     """Of `failover`, to be pasted."""
     evidence: Sequence[str] = ()
@@ -37,7 +37,7 @@ class Message:
 
     def _lines(self, where: str) -> Iterator[str]:
         yield self.what_happened
-        for name, line in (("Clients", self.clients), ("Done", self.done), ("You", self.wanted_of_you)):
+        for name, line in (("Clients", self.clients), ("Done", self.done), ("You", self.to_do)):
             if line:
                 yield f"{name}: {line}"
         yield from (f"  failover {command}{where}" for command in self.commands)

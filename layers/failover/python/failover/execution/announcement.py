@@ -99,7 +99,7 @@ def announce_refusal(execution: str, start: object, error: Mapping[str, Any]) ->
             what_happened=f"The start of {execution} was refused: {kind}: {why}",
             clients="nothing",
             done="nothing was changed",
-            wanted_of_you="mend what it says, and start again",
+            to_do="mend what it says, and start again",
             commands=("status",),
             evidence=[
                 f"started by {document.get('by') or '(not said)'}",

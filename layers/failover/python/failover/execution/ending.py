@@ -33,7 +33,7 @@ def message_of(report: dict[str, Any]) -> Message:
                 what_happened=f"{headline(report)}.",
                 clients=f"they work on {to}: a record went their way, and was read back",
                 done=f"the mirrors at {to} are writable for good; {lost} is no mirror of it",
-                wanted_of_you=f"keep writers off {lost} when it comes back, and look what was stranded",
+                to_do=f"keep writers off {lost} when it comes back, and look what was stranded",
                 commands=(details, f"status {plan}"),
                 evidence=evidence,
             )
@@ -43,7 +43,7 @@ def message_of(report: dict[str, Any]) -> Message:
                 what_happened=f"The {way} stood down: {report['why']}",
                 clients="as before",
                 done=leftovers(report),
-                wanted_of_you=f"if clients can't work on {lost}, look why it stood down",
+                to_do=f"if clients can't work on {lost}, look why it stood down",
                 commands=(details, f"status {plan}"),
                 evidence=evidence,
             )
@@ -54,7 +54,7 @@ def message_of(report: dict[str, Any]) -> Message:
         f" {error_message(str(error.get('Cause', '')))}",
         clients=_clients_after_stop(report),
         done=", ".join(f"{step['step']} {step['status']}" for step in report["steps"]) or "nothing",
-        wanted_of_you=f"mend the cause, then redrive it; until then nothing else is started for {plan}",
+        to_do=f"mend the cause, then redrive it; until then nothing else is started for {plan}",
         commands=(f"redrive {plan}", f"supersede {plan}", details),
         evidence=evidence,
     )

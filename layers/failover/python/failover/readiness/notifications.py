@@ -33,7 +33,7 @@ def _tell_round(plan: str, revision: int, changes: list[Change]) -> None:
                 subject=f"Readiness of {plan}: {named}",
                 what_happened=f"A failover of {plan} can count on less than before: {named}.",
                 clients="nothing; they would, on the day of a failover",
-                wanted_of_you="do what each line says, and look anew",
+                to_do="do what each line says, and look anew",
                 commands=(f"check {plan} --now",),
                 evidence=[f"{change.check}: {'; '.join(change.evidence)}. Do: {change.remedy}" for change in worse],
             ),

@@ -132,6 +132,9 @@ def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_REGION", REGION)
     # A call is one look, so that a test can say what comes of each.
     monkeypatch.setattr("failover.execution.step.AGAIN_FOR_S", 0.0)
+    # A busy machine is slow, and no region is silent for it.
+    monkeypatch.setattr("failover.fleets.LOOK_S", 15.0)
+    monkeypatch.setattr("failover.detection.alarm_recheck.READ_S", 15.0)
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     monkeypatch.setenv("PLANS_PATH", "/failover/plans")
     monkeypatch.setenv("CONTROLLER_REGIONS", REGION)

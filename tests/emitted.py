@@ -14,25 +14,37 @@ from jsonschema import Draft202012Validator
 
 from command.document_schemas import DOCUMENTS, EVENTS, path
 
+_open_checks: list[list[str]] = []
+"""What was wrong so far, for each check that is under way; handlers may run side by side."""
+
 
 @contextmanager
 def held_to_schemas() -> Iterator[None]:
     """Fails if a call of AWS within holds a document that is not as its schema says."""
+    _watch_calls()
     problems: list[str] = []
+    _open_checks.append(problems)
+    try:
+        yield
+    finally:
+        _open_checks[:] = [check for check in _open_checks if check is not problems]
+    assert problems == []
+
+
+@functools.cache
+def _watch_calls() -> None:
+    """For good: who puts back what others have wrapped meanwhile leaves their wrapping behind."""
     clients: Any = BaseClient
     send = clients._make_api_call
 
     def checked(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
-        for name, document in _documents(operation, parameters):
-            problems.extend(mismatches(name, document))
+        if checks := list(_open_checks):
+            for name, document in _documents(operation, parameters):
+                for problems in checks:
+                    problems.extend(mismatches(name, document))
         return send(client, operation, parameters)
 
     clients._make_api_call = checked
-    try:
-        yield
-    finally:
-        clients._make_api_call = send
-        assert problems == []
 
 
 def mismatches(name: str, document: Any) -> list[str]:

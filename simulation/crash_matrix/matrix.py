@@ -85,10 +85,14 @@ class Matrix:
                         yield Case(scenario=scenario, call=made, fault=fault)
 
     def sample(self, one_in: int) -> list[Case]:
-        """One of so many cases, drawn from each function and fault in turn; always the same ones."""
+        """One of so many cases, drawn from each function and fault in turn, and one at least of a function; always the
+        same ones."""
         cases = sorted(self.cases(), key=_order)
         first = random.Random(one_in).randrange(one_in)
-        return cases[first::one_in]
+        sampled = cases[first::one_in]
+        drawn = {case.call.function for case in sampled}
+        of_the_rest = {case.call.function: case for case in cases if case.call.function not in drawn}
+        return [*sampled, *of_the_rest.values()]
 
     def attempt(self, case: Case) -> Tried:
         """Live through a case."""

@@ -173,6 +173,7 @@ LATER = (
     "promotion_timeout_seconds",
     "on_stuck_mirrors",
     "on_offsets_ahead",
+    "drain_timeout_seconds",
 )
 """What of policy is asked only once a failover was decided."""
 BEFORE = ("signal_max_age_seconds",)

@@ -90,7 +90,7 @@ def test_ecs_parameters_are_those_of_the_template(tmp_path: Path) -> None:
         "ClientCidr": "10.0.0.0/8",
         "MinimumTasks": 6,
     }
-    options = {"auth": "swap", "node_ids": [0, 3], "ecs": {"east": place, "west": place}}
+    options = {"auth": "swap", "node_ids": [0, 3], "ecs": {"east": place, "west": dict(place)}}
     settings.write_text(yaml.safe_dump({"gateway": options}))
     assert rendered(PLAN, "--out", tmp_path, "--settings", settings).returncode == 0
     declared = _template()["Parameters"]

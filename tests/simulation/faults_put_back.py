@@ -111,7 +111,7 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
     )
     conclude, verify = handlers["conclude"], handlers["verify"]
     return {
-        "accepted is taken for done": lambda: _put("simulated_promote_mirrors", "_unpromoted", lambda *_: []),
+        "accepted is taken for done": lambda: _put("simulated_promote_mirrors", "_unpromoted", lambda *_, **__: []),
         "a denial is forgotten": lambda: _put("simulated_conclude", "_denial", nothing),
         "what is held back is not told": lambda: _put("simulated_judge", "notify_withheld", nothing),
         "an end is not told": lambda: _put("simulated_announce", "announce", nothing),

@@ -31,6 +31,8 @@ LIMIT_S: Final = 240.0
 NOWHERE: Final = "127.0.0.1:9"
 HERE, THERE, THIRD = REGIONS[STANDBY], REGIONS[HOME], THIRD_REGION
 BUSY: Final = "execution_in_progress"
+ENVIRONMENT_ENDED: Final = "Runtime.ExitError"
+"""How Lambda answers for an environment that was ended just then; whoever calls, calls again."""
 GONE: Final = (ConnectionClosedError, EndpointConnectionError)
 """How the AWS of a lost region answers."""
 
@@ -116,16 +118,17 @@ class ScenarioRun:
 
     def resume(self) -> None:
         """A person resumes the plan, by the operator's command: what was denied may be asked again."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
-            "AWS_ENDPOINT_URL": self.world.endpoint,
-            "AWS_REGION": HERE,
-            "AWS_DEFAULT_REGION": HERE,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "PYTHONPATH": str(ROOT / "layers" / "failover" / "python"),
-        }
-        command = [sys.executable, "-m", "failover", "--table", self.world.ledger_table, "resume", PLAN]
-        resumed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        drills = self.world.settings.directory / "operator" / "drill-reports"
+        if not drills.exists():
+            drills.mkdir(parents=True)
+            (drills / "latest").symlink_to(self.world.settings.directory.resolve())
+        modules = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "failover" / "python")))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment["PYTHONPATH"] = modules
+        command = [sys.executable, "-m", "command", "--drill", "resume", PLAN]
+        resumed = subprocess.run(
+            command, cwd=drills.parent, env=environment, capture_output=True, text=True, check=False
+        )
         if resumed.returncode:
             raise ScenarioStuck(f"the plan could not be resumed: {resumed.stderr}")
 
@@ -176,9 +179,14 @@ class ScenarioRun:
 
     def _watch(self, region: str) -> None:
         function = self.world.resource("WatchSite", self._eyes[region])
-        answer = self.world.aws("lambda", region).invoke(FunctionName=function, Payload=json.dumps({"plan": PLAN}))
+        aws, payload = self.world.aws("lambda", region), json.dumps({"plan": PLAN})
+        answer = aws.invoke(FunctionName=function, Payload=payload)
+        document = answer["Payload"].read().decode()
+        if ENVIRONMENT_ENDED in document:
+            answer = aws.invoke(FunctionName=function, Payload=payload)
+            document = answer["Payload"].read().decode()
         if "FunctionError" in answer:
-            raise ScenarioStuck(f"{region} could not look: {answer['Payload'].read().decode()}")
+            raise ScenarioStuck(f"{region} could not look: {document}")
 
     def _runs(self) -> dict[str, str]:
         """Every execution that a state machine started, with its outcome, by region and name."""

@@ -23,7 +23,7 @@ from drill.ledger_reader import ControllerAccount
 from drill.world import Settings, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-LIMIT_S = 90.0
+LIMIT_S = 180.0
 
 
 class Failover:

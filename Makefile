@@ -10,7 +10,7 @@ drill: .venv/drill.done
 	.venv/bin/python -m drill run region-loss --loss silent
 
 check: .venv/test.done lint
-	.venv/bin/python -m pytest -n 4 -m "not slow"
+	.venv/bin/python -m pytest -n 4 -m "not slow and not exhaustive"
 
 test: .venv/test.done .venv-sam/done lint
 	.venv/bin/python -m pytest -n 3 -rs -m "not exhaustive"

@@ -44,11 +44,11 @@ class Drill:
 RUNS = {
     "ecs": ("region-loss", "--fleet", "ecs"),
     "cfk": ("region-loss", "--fleet", "cfk"),
-    "without-route53": ("route53-control-plane-down",),
 }
+WITHOUT_ROUTE53 = pytest.param(("route53-control-plane-down",), id="without-route53", marks=pytest.mark.exhaustive)
 
 
-@pytest.fixture(scope="module", params=list(RUNS.values()), ids=list(RUNS))
+@pytest.fixture(scope="module", params=[*(pytest.param(run, id=name) for name, run in RUNS.items()), WITHOUT_ROUTE53])
 def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drill:
     """The drill, with the gateways on ECS and on Kubernetes, and with nobody to ask for another record."""
     reports = tmp_path_factory.mktemp("drill")

@@ -25,7 +25,18 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LAYER: Final = ROOT / "layers" / "failover" / "python"
 REQUIREMENTS: Final = ROOT / "layers" / "dependencies" / "requirements.txt"
 SPEAK_KAFKA: Final = frozenset(
-    {"assess", "check_offsets", "check_readiness", "create_groups", "sample_lag", "verify", "watch_site"}
+    {
+        "assess",
+        "check_offsets",
+        "check_readiness",
+        "create_groups",
+        "drain_mirrors",
+        "precheck",
+        "sample_lag",
+        "sync_offsets",
+        "verify",
+        "watch_site",
+    }
 )
 RUNS: Final = 5
 LIMIT_MS: Final = 350

@@ -8,7 +8,7 @@ from typing import Final
 
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.execution.step import Report, Request, done, ledger, step, waiting
-from failover.fleets import Fleet, at_once_again, fleets_of, is_busy, look_in_time
+from failover.fleets import Fleet, FleetState, at_once_again, fleets_of, is_busy, look_in_time
 from failover.ledger.execution import Execution
 from failover.plan.model import FENCED, Plan
 
@@ -22,16 +22,17 @@ class FenceRequest(Request):
 
 
 def fence(request: FenceRequest, plan: Plan) -> Report:
-    """Fence every fleet of the lost site; done when each is fenced, out of reach, or not to be fenced at all.
+    """Fence every fleet of the lost site; done when each is fenced, out of reach, or not to be fenced at all. With
+    `everywhere` done when no gateway leads to the site any more, and each that did is proven to be fenced.
 
     Raises:
         FleetRejected: one can't be fenced, of `everywhere`.
     """
-    if request.everywhere:
-        return _fence_everywhere(request, plan)
-    fleets = fleets_of(plan.site(request.execution.from_site))
+    sites = plan.sites.values() if request.everywhere else [plan.site(request.execution.from_site)]
+    fleets = [named for site in sites for named in fleets_of(site)]
+    fence_one = _fence_surely if request.everywhere else _fence
     with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
-        states = list(pool.map(lambda named: _fence(request.execution, named[1]), fleets))
+        states = list(pool.map(lambda named: fence_one(request.execution, named[1]), fleets))
     reached = {name: state for (name, _), (state, _) in zip(fleets, states, strict=True)}
     return (done if all(finished for _, finished in states) else waiting)(fleets=reached)
 
@@ -45,42 +46,32 @@ def _fence(execution: Execution, fleet: Fleet) -> tuple[str, bool]:
     except FleetRejected as error:
         return f"out of reach: {error}", True
     try:
-        if state.routed_to(FENCED):
-            how = "" if state.fence_kind in (None, "route") else f": {state.fence_kind}"
-            return (f"fenced{how}", True) if state.settled else (FENCING, False)
-        if execution.dry_run:
-            return f"would be fenced: {state.detail}", True
-        ledger().hold(execution)
-        fleet.route(FENCED)
+        return _route_to_fence(execution, fleet, state)
     except FleetUnavailable as error:
         return f"{FENCING}, not known to be under way: {error}", False
     except FleetRejected as error:
         return f"out of reach: {error}", True
-    return FENCING, False
 
 
-def _fence_everywhere(request: FenceRequest, plan: Plan) -> Report:
-    """Done when no gateway leads to the site any more, and each that did is proven to be fenced."""
-    fleets = [named for site in plan.sites.values() for named in fleets_of(site)]
-    execution = request.execution
-    with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
-        states = list(pool.map(lambda named: _fence_surely(named[1], execution), fleets))
-    reached = {name: state for (name, _), (state, _) in zip(fleets, states, strict=True)}
-    return (done if all(finished for _, finished in states) else waiting)(fleets=reached)
-
-
-def _fence_surely(fleet: Fleet, execution: Execution) -> tuple[str, bool]:
+def _fence_surely(execution: Execution, fleet: Fleet) -> tuple[str, bool]:
+    """As `_fence` has it, of a fleet that must be fenced: one that can't be raises, one out of reach is waited for."""
     try:
         state = at_once_again(fleet.look)
         if state.target == execution.to_site:
             return f"leads to {execution.to_site}", True
-        if state.routed_to(FENCED):
-            return ("fenced", True) if state.settled else (FENCING, False)
-        if execution.dry_run:
-            return f"would be fenced: {state.detail}", True
-        fleet.route(FENCED)
+        return _route_to_fence(execution, fleet, state)
     except FleetUnavailable as error:
         return f"out of reach: {error}", False
+
+
+def _route_to_fence(execution: Execution, fleet: Fleet, state: FleetState) -> tuple[str, bool]:
+    if state.routed_to(FENCED):
+        how = "" if state.fence_kind in (None, "route") else f": {state.fence_kind}"
+        return (f"fenced{how}", True) if state.settled else (FENCING, False)
+    if execution.dry_run:
+        return f"would be fenced: {state.detail}", True
+    ledger().hold(execution)
+    fleet.route(FENCED)
     return FENCING, False
 
 

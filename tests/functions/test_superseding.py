@@ -158,6 +158,7 @@ class LongLook:
     ("name", "found_by", "more"),
     [
         ("fence", "fleets_of", {}),
+        ("fence", "fleets_of", {"everywhere": True}),
         ("switch_routes", "fleet_of", {"site": "west", "fleet": "gateway-west"}),
         ("flip_dns", "client_name_of", {}),
     ],

@@ -12,11 +12,11 @@ from typing import Final
 
 from failover.documents.steps import OffsetsChecked
 from failover.errors import FailoverError, KafkaUnauthorized, LinkRejected, LinkUnavailable
-from failover.execution.committed_offsets import committed_offsets
+from failover.execution.committed_offsets import commit_offsets, committed_offsets
 from failover.execution.inventory import inventory, listed
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka.factory import as_controller
-from failover.kafka.offsets import Commit, Offsets, Spot, commit, log_ends
+from failover.kafka.offsets import Commit, Offsets, Spot, in_words, log_ends
 from failover.ledger.topic_tables import load_execution_table, save_execution_table
 from failover.link.factory import links_at
 from failover.plan.model import Plan
@@ -34,7 +34,7 @@ class Ahead:
     log_end: int
 
     def __str__(self) -> str:
-        return f"{self.group} {_in_words(self.spot)} {self.committed} > {self.log_end}"
+        return f"{self.group} {in_words(self.spot)} {self.committed} > {self.log_end}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _open_transactions(plan: Plan, site: str, ends: Offsets) -> list[str]:
     except FailoverError as error:
         return [f"not known: {error}"] if ends.by_partition else []
     below = [
-        f"{_in_words(spot)} {offset} < {ends.by_partition[spot]}"
+        f"{in_words(spot)} {offset} < {ends.by_partition[spot]}"
         for spot, offset in sorted(stable.by_partition.items())
         if offset < ends.by_partition[spot]
     ]
@@ -162,16 +162,7 @@ def _clamp(plan: Plan, site: str, ahead: list[Ahead]) -> dict[str, Commit]:
     ends: dict[str, dict[Spot, int]] = {}
     for offset in ahead:
         ends.setdefault(offset.group, {})[offset.spot] = offset.log_end
-    return {group: _set_back(plan, site, group, offsets) for group, offsets in ends.items()}
-
-
-def _set_back(plan: Plan, site: str, group: str, offsets: Mapping[Spot, int]) -> Commit:
-    try:
-        return as_controller(plan, site, lambda settings: commit(settings, group, offsets))
-    except KafkaUnauthorized as error:
-        return Commit(refused=f"group {group}: {error}")
-    except FailoverError as error:
-        return Commit(retry=f"group {group}: {error}")
+    return {group: commit_offsets(plan, site, group, offsets) for group, offsets in ends.items()}
 
 
 def _offset_sync_seconds(plan: Plan, site: str) -> float | None:
@@ -190,11 +181,7 @@ def _clamped_before(request: Request) -> list[str]:
 
 
 def _in_lines(reasons: Mapping[Spot, str]) -> list[str]:
-    return [f"{_in_words(spot)}: {why}" for spot, why in sorted(reasons.items())]
-
-
-def _in_words(spot: Spot) -> str:
-    return f"{spot[0]}[{spot[1]}]"
+    return [f"{in_words(spot)}: {why}" for spot, why in sorted(reasons.items())]
 
 
 handler = step("check_offsets", Request, check)

@@ -17,7 +17,7 @@ from failover.errors import FenceBypassed
 from failover.execution.inventory import inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka.factory import as_controller
-from failover.kafka.offsets import Offsets, Spot, log_ends
+from failover.kafka.offsets import Offsets, Spot, in_words, log_ends
 from failover.ledger.topic_tables import load_execution_table, save_execution_table
 from failover.plan.model import Plan
 
@@ -42,8 +42,8 @@ def drain(request: Request, plan: Plan) -> Report:
     ]
     if execution.dry_run:
         return done(would_drain=len(spots))
-    earlier, began = _ends(plan, execution.from_site, spots), time.monotonic()
-    time.sleep(max(0.0, began + QUIET_S - time.monotonic()))
+    earlier = _ends(plan, execution.from_site, spots)
+    time.sleep(QUIET_S)
     with ThreadPoolExecutor(max_workers=2) as pool:
         source = pool.submit(_ends, plan, execution.from_site, spots)
         mirrors = pool.submit(_ends, plan, execution.to_site, spots)
@@ -66,8 +66,8 @@ def drain(request: Request, plan: Plan) -> Report:
         "partitions": len(spots),
         "behind": len(behind),
         "behind_by": sum(behind.values()),
-        "not_drained": [f"{_in_words(spot)} by {count:,}" for spot, count in sorted(behind.items())[:NAMED]],
-        "growing": [_in_words(spot) for spot in sorted(growing)[:NAMED]],
+        "not_drained": [f"{in_words(spot)} by {count:,}" for spot, count in sorted(behind.items())[:NAMED]],
+        "growing": [in_words(spot) for spot in sorted(growing)[:NAMED]],
         "not_told": unknown[:NAMED],
     }
     drained = bool(spots) and not (behind or growing or unknown)
@@ -95,11 +95,7 @@ def _count_growths(request: Request, earlier: Offsets, later: Offsets) -> dict[s
 
 
 def _reasons(site: str, offsets: Offsets) -> list[str]:
-    return [f"{site} {_in_words(spot)}: {why}" for spot, why in sorted((offsets.unknown | offsets.refused).items())]
-
-
-def _in_words(spot: Spot) -> str:
-    return f"{spot[0]}[{spot[1]}]"
+    return [f"{site} {in_words(spot)}: {why}" for spot, why in sorted((offsets.unknown | offsets.refused).items())]
 
 
 handler = step("drain_mirrors", Request, drain)

@@ -13,11 +13,10 @@ from typing import Final
 
 from failover.documents.steps import OffsetsSynced
 from failover.errors import FailoverError, KafkaUnauthorized
-from failover.execution.committed_offsets import committed_offsets
+from failover.execution.committed_offsets import commit_offsets, committed_offsets
 from failover.execution.inventory import inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
-from failover.kafka.factory import as_controller
-from failover.kafka.offsets import Commit, Spot, commit
+from failover.kafka.offsets import Commit, Spot, in_words
 from failover.plan.model import Plan
 
 NAMED: Final = 20
@@ -50,16 +49,18 @@ def sync(request: Request, plan: Plan) -> Report:
         differing = [entry for entry in compared if entry.differing]
         commits: list[Commit] = []
         if not execution.dry_run:
-            commits = list(pool.map(lambda entry: _commit(plan, execution.to_site, entry), differing))
+            commits = list(
+                pool.map(lambda entry: commit_offsets(plan, execution.to_site, entry.group, entry.differing), differing)
+            )
     refused = [*(entry.refused for entry in compared), *(entry.refused for entry in commits)]
     pending = [*(entry.unknown for entry in compared), *(entry.retry for entry in commits)]
     observed: OffsetsSynced = {
         "groups": len(compared),
         "compared": sum(entry.compared for entry in compared),
         "differing": [
-            f"{entry.group} {topic}[{partition}] {offset}"
+            f"{entry.group} {in_words(spot)} {offset}"
             for entry in differing
-            for (topic, partition), offset in sorted(entry.differing.items())
+            for spot, offset in sorted(entry.differing.items())
         ][:NAMED],
         "committed": _committed_before(request) + sum(len(entry.differing) for entry in differing if commits),
         "refused": list(filter(None, refused))[:NAMED],
@@ -83,19 +84,9 @@ def _compare(request: Request, plan: Plan, group: str, spots: Collection[Spot]) 
         group=group,
         compared=len(active_offsets),
         differing={spot: offset for spot, offset in active_offsets.items() if here.by_partition.get(spot) != offset},
-        unknown=_in_words(group, there.unknown | here.unknown),
-        refused=_in_words(group, there.refused | here.refused),
+        unknown=_of_group(group, there.unknown | here.unknown),
+        refused=_of_group(group, there.refused | here.refused),
     )
-
-
-def _commit(plan: Plan, site: str, compared: Comparison) -> Commit:
-    group, offsets = compared.group, compared.differing
-    try:
-        return as_controller(plan, site, lambda settings: commit(settings, group, offsets))
-    except KafkaUnauthorized as error:
-        return Commit(refused=f"group {group}: {error}")
-    except FailoverError as error:
-        return Commit(retry=f"group {group}: {error}")
 
 
 def _committed_before(request: Request) -> int:
@@ -104,8 +95,8 @@ def _committed_before(request: Request) -> int:
     return int(last.observed.get("committed", 0)) if last else 0
 
 
-def _in_words(group: str, reasons: dict[Spot, str]) -> str:
-    named = [f"{topic}[{partition}] {why}" for (topic, partition), why in sorted(reasons.items())]
+def _of_group(group: str, reasons: dict[Spot, str]) -> str:
+    named = [f"{in_words(spot)} {why}" for spot, why in sorted(reasons.items())]
     return f"group {group}: {'; '.join(named[:NAMED])}" if named else ""
 
 

@@ -50,6 +50,11 @@ class Offsets:
     """Of partitions that the asker may not look at: why not."""
 
 
+def in_words(spot: Spot) -> str:
+    """A partition, as Kafka's own tools write it in prose."""
+    return f"{spot[0]}[{spot[1]}]"
+
+
 def log_ends(chosen: Settings, spots: Iterable[Spot], *, stable: bool = False) -> Offsets:
     """The end of each partition's log; if `stable` the last stable offset, where readers of committed records stand:
     below the end while a transaction is open.

@@ -21,7 +21,7 @@ from failover.execution.inventory import Inventory, listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.fleets import Fleet, FleetState, at_once_again, fleets_of
 from failover.ledger.execution import Execution
-from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, Rejection, Topic, by_status, trailing
+from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, Rejection, Topic, by_status, is_bidirectional, trailing
 from failover.link.batches import Answers, ask_in_batches
 from failover.link.factory import cluster_at, links_at
 from failover.plan.model import Plan
@@ -86,9 +86,12 @@ def _inventory(mirrors: Mapping[MirrorLink, Sequence[Mirror]]) -> Inventory:
 
 def _validate(mirrors: Mapping[MirrorLink, Sequence[Mirror]]) -> Answers:
     """Whether each link says that it would take the verb; nothing is changed by asking."""
+    both_ways: dict[MirrorLink, bool] = {}
 
     def ask(link: MirrorLink, topics: Sequence[str]) -> list[Rejection]:
-        if link.configs().get("link.mode") == "BIDIRECTIONAL":
+        if link not in both_ways:
+            both_ways[link] = is_bidirectional(link)
+        if both_ways[link]:
             return link.reverse_and_start(topics, validate_only=True)
         return link.promote(topics, validate_only=True)
 

@@ -69,7 +69,7 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
         return done(
             **facts,
             would_promote=len(unpromoted),
-            rejected=_named(answers.rejected),
+            rejected=list(map(str, answers.rejected[:NAMED])),
             unreachable=list(answers.unanswered[:NAMED]),
         )
     if not unpromoted:
@@ -86,7 +86,7 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
     return waiting(
         **facts,
         left=[str(mirror) for mirror in unpromoted[:NAMED]],
-        rejected=_named(answers.rejected),
+        rejected=list(map(str, answers.rejected[:NAMED])),
         unreachable=list(answers.unanswered[:NAMED]),
     )
 
@@ -159,10 +159,6 @@ def _errors(unpromoted: Unpromoted) -> tuple[str, ...]:
     except LinkUnavailable as error:
         return (str(error),)
     return (*filter(None, [mirror.error]), *mirror.transition_errors)
-
-
-def _named(rejected: Sequence[Rejection]) -> list[str]:
-    return [f"{row.topic}: {row.code} {row.message}" for row in rejected[:NAMED]]
 
 
 handler = step("promote_mirrors", PromoteRequest, promote)

@@ -15,7 +15,7 @@ from failover.documents.steps import Reversal
 from failover.errors import LinkRejected, LinkUnavailable, MirrorsNotReady
 from failover.execution.inventory import Inventory, inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
-from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, Rejection, by_status
+from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, by_status, is_bidirectional
 from failover.link.batches import Answers, ask_in_batches
 from failover.link.factory import links_at
 from failover.plan.model import Plan
@@ -65,7 +65,7 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
         _refuse_what_is_not_active(execution.to_site, listed, expected)
     if not any(unstopped.values()) and len(listed) == len(expected):
         return done(**facts, left=[])
-    both_ways = {link for link, topics in idle.items() if topics and _is_bidirectional(link)}
+    both_ways = {link for link, topics in idle.items() if topics and is_bidirectional(link)}
     ledger().pass_no_return(execution)
     answers = ask_in_batches(
         idle, lambda link, topics: link.reverse_and_start(topics) if link in both_ways else link.promote(topics)
@@ -73,15 +73,12 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
     if answers.all_refused and not begun and not _anything_moved(mirrors):
         ledger().take_back_no_return(execution)
         raise MirrorsNotReady(
-            f"no link of {execution.to_site} accepted to reverse a mirror: {'; '.join(_named(answers.rejected))}"
+            f"no link of {execution.to_site} accepted to reverse a mirror:"
+            f" {'; '.join(map(str, answers.rejected[:NAMED]))}"
         )
     facts.update(_still(unstopped, expected, listed))
     facts.update(_of(answers))
     return waiting(**facts)
-
-
-def _is_bidirectional(link: MirrorLink) -> bool:
-    return link.configs().get("link.mode") == "BIDIRECTIONAL"
 
 
 def _refuse_what_is_not_active(site: str, listed: Sequence[Mirror], expected: Inventory) -> None:
@@ -102,7 +99,7 @@ def _anything_moved(before: dict[MirrorLink, list[Mirror]]) -> bool:
 
 def _look_back(request: ReverseRequest, plan: Plan) -> Report:
     execution, expected = request.execution, inventory(ledger(), request.execution)
-    both_ways = {link.name for link in links_at(plan, execution.to_site) if _is_bidirectional(link)}
+    both_ways = {link.name for link in links_at(plan, execution.to_site) if is_bidirectional(link)}
     reversible = {topic for topic, entry in expected.items() if entry.link in both_ways}
     if execution.dry_run:
         return done(mirrors_back=0, would_look_at=len(reversible))
@@ -121,11 +118,7 @@ def _still(unstopped: dict[MirrorLink, list[Mirror]], expected: Inventory, liste
 
 
 def _of(answers: Answers) -> Reversal:
-    return {"rejected": _named(answers.rejected), "unreachable": list(answers.unanswered[:NAMED])}
-
-
-def _named(rejected: Sequence[Rejection]) -> list[str]:
-    return [f"{row.topic}: {row.code} {row.message}" for row in rejected[:NAMED]]
+    return {"rejected": list(map(str, answers.rejected[:NAMED])), "unreachable": list(answers.unanswered[:NAMED])}
 
 
 handler = step(lambda request: "look_back" if request.look_back else "reverse_mirrors", ReverseRequest, reverse)

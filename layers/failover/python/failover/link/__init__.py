@@ -64,6 +64,9 @@ class Rejection:
     code: int
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.code} {self.message}"
+
     @property
     def may_pass(self) -> bool:
         """Whether asking again may be answered otherwise."""
@@ -245,6 +248,12 @@ def trailing(mirrors: Iterable[Mirror]) -> Lag:
         records=sum(records),
         largest=max(records, default=0),
     )
+
+
+def is_bidirectional(link: MirrorLink) -> bool:
+    """Whether its mirrors can be reversed
+    (https://docs.confluent.io/cloud/current/multi-cloud/cluster-linking/cluster-links-cc.html)."""
+    return link.configs().get("link.mode") == "BIDIRECTIONAL"
 
 
 def by_status(mirrors: Iterable[Mirror]) -> dict[str, int]:

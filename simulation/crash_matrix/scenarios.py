@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from simulation import story
 from simulation.aws.dynamodb import plain
 from simulation.crash_matrix.fleets import KUBERNETES, STARTS_S, deploy, on_kubernetes
 from simulation.crash_matrix.names import DESCRIBED, held_by, hold
@@ -27,19 +28,7 @@ PRESSED_AT_MOST: Final = 12
 SCHEDULE_S: Final = 300.0
 SUPERSEDED_S: Final = 3.0
 LOOKS_ON_S: Final = 15.0
-STEPS: Final = (
-    "claim",
-    "assess",
-    "fence",
-    "promote_mirrors",
-    "check_offsets",
-    "create_groups",
-    "switch_routes",
-    "flip_dns",
-    "verify",
-    "conclude",
-    "announce",
-)
+STEPS: Final = (*story.STEPS, "announce")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,9 +42,9 @@ class Message:
                 yield f"{name}: {line}"
         yield from (f"  failover {command}{where}" for command in self.commands)
         yield from (f"- {line}" for line in self.evidence[:EVIDENCE_LIMIT])
-        if more := len(self.evidence) - EVIDENCE_LIMIT:
-            yield from [f"- and {more} more"] if more > 0 else []
-        yield from (f"{name}: {where}" for name, where in self.links)
+        if (more := len(self.evidence) - EVIDENCE_LIMIT) > 0:
+            yield f"- and {more} more"
+        yield from (f"{name}: {address}" for name, address in self.links)
 
 
 def one_line(text: str, limit: int = LINE_LIMIT) -> str:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 
 from drill import fixture_plan
-from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair
-from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
+from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair, await_consumption, read_topics
+from drill.clients.read_log import ClusterLog
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount
 from drill.live_view import LiveView
@@ -30,7 +30,6 @@ from drill.world import Settings, World
 FRAME_S = 0.15
 FIRST_RECORDS_S = 60.0
 DRY_RUN_S = 120.0
-CAUGHT_UP_S = 10.0
 IN_CONTAINERS = 6.0
 """How much longer everything may take where functions run in containers."""
 
@@ -103,7 +102,7 @@ class Rehearsal:
                 },
                 ran_in=ran_in(world, killed_at) if self._in_containers else {},
             )
-            counted, of_pairs = self._count(findings, _read(world), world.promoted())
+            counted, of_pairs = self._count(findings, read_topics(world, STANDBY), world.promoted())
         return report_of(run_of(self._scenario, self._loss, findings, RECOMMENDED.rate), counted, of_pairs)
 
     def _show(self, world: World, controller: ControllerAccount, watch: NameWatch) -> None:
@@ -127,7 +126,7 @@ class Rehearsal:
         """Writers first; readers once they have nothing more to read."""
         for pair in self._pairs:
             pair.finish_writing()
-        self._await_consumption()
+        await_consumption(self._pairs)
         for pair in self._pairs:
             pair.finish_reading()
 
@@ -190,13 +189,6 @@ class Rehearsal:
             time.sleep(FRAME_S)
         self._live.say(f"no recovery within {limit_s:.0f} s")
 
-    def _await_consumption(self) -> None:
-        """Until the readers have nothing more to read: no record for a second."""
-        deadline = time.time() + CAUGHT_UP_S
-        size = -1
-        while time.time() < deadline and size != (size := sum(pair.received_bytes() for pair in self._pairs)):
-            time.sleep(1.0)
-
     def _count(
         self, findings: Findings, standby: ClusterLog | None, promoted: dict[str, dict[str, int]]
     ) -> tuple[Account, list[PairAccount]]:
@@ -228,10 +220,3 @@ class Rehearsal:
             if time.time() > deadline:
                 raise RehearsalFailed(f"not within {seconds:.0f} s: {phase}; see {self._logs}")
             time.sleep(FRAME_S)
-
-
-def _read(world: World) -> ClusterLog | None:
-    try:
-        return read_cluster(world.cluster(STANDBY)["raw_bootstrap"], TOPICS)
-    except ClusterUnreadable:
-        return None

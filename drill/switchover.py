@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from drill import fixture_plan
-from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair
-from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
+from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair, await_consumption, read_topics
 from drill.fixture_plan import STANDBY
 from drill.ledger_reader import ControllerAccount, Execution
 from drill.rehearsal import RehearsalFailed
@@ -27,7 +25,6 @@ DESCRIPTION: Final = "Both sites are up: clients are moved to the standby, by a 
 BEFORE_S: Final = 6.0
 AFTER_S: Final = 5.0
 LIMIT_S: Final = 120.0
-CAUGHT_UP_S: Final = 10.0
 _FRAME_S: Final = 0.1
 
 
@@ -78,7 +75,7 @@ def rehearse(settings: Settings, console: Console) -> SwitchoverReport:
     """
     settings = replace(settings, topics=TOPICS, groups=GROUPS)
     pairs = [Pair(spec, settings.directory / "logs") for spec in SPECS]
-    with World(settings) as world, ExitStack():
+    with World(settings) as world:
         console.print(f"the world is up after {world.up_seconds:.1f} s")
         controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
         for pair in pairs:
@@ -91,16 +88,17 @@ def rehearse(settings: Settings, console: Console) -> SwitchoverReport:
         time.sleep(AFTER_S)
         for pair in pairs:
             pair.finish_writing()
-        _await_consumption(pairs)
+        await_consumption(pairs)
         for pair in pairs:
             pair.finish_reading()
         active = controller.active_site()
+        log = None if active is None else read_topics(world, active)
         accounts = [
             clients_account(
                 pair.spec.settings,
                 pair.written(),
                 pair.read(),
-                _log(world, active),
+                log,
                 since=began,
                 topics=pair.spec.topics,
             )
@@ -205,23 +203,6 @@ def _walk_dry(world: World) -> None:
 def _reads(pair: Pair) -> bool:
     pair.traffic.read()
     return pair.traffic.consumed(time.time()).now > 0
-
-
-def _log(world: World, site: str | None) -> ClusterLog | None:
-    if site is None:
-        return None
-    try:
-        return read_cluster(world.cluster(site)["raw_bootstrap"], TOPICS)
-    except ClusterUnreadable:
-        return None
-
-
-def _await_consumption(pairs: list[Pair]) -> None:
-    """Until the readers have nothing more to read: no record for a second."""
-    deadline = time.time() + CAUGHT_UP_S
-    size = -1
-    while time.time() < deadline and size != (size := sum(pair.received_bytes() for pair in pairs)):
-        time.sleep(1.0)
 
 
 def _until(condition: Any, seconds: float, what: str) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from drill.clients.read_log import ClusterLog
 from drill.clients.record_log import ConsumerLog, Key, ProducerLog
+from drill.record_accounting import out_of_order
 
 
 class _Part(BaseModel):
@@ -94,13 +95,4 @@ def _by_partition(records: Iterable[tuple[Key, int]]) -> Mapping[Key, list[int]]
 
 def _out_of_order(by_partition: Mapping[Key, Sequence[int]]) -> int:
     """Records whose first copy is behind one that was sent later."""
-    count = 0
-    for numbers in by_partition.values():
-        earlier: set[int] = set()
-        latest = -1
-        for n in numbers:
-            if n not in earlier and n < latest:
-                count += 1
-            earlier.add(n)
-            latest = max(latest, n)
-    return count
+    return sum(out_of_order(list(dict.fromkeys(numbers))) for numbers in by_partition.values())

@@ -3,6 +3,8 @@ for a failover, and with the library's defaults. Each has topics and a group of 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,11 +12,13 @@ from typing import Any, Final, Literal
 from drill import fixture_plan
 from drill.clients.live import LiveTraffic
 from drill.clients.producer import Settings
+from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
 from drill.clients.record_log import ConsumerLog, ProducerLog, consumer_log, producer_log
 from drill.clients.stop import finish
 from drill.process import Child
 from drill.world import World
 
+CAUGHT_UP_S: Final = 10.0
 SettingsName = Literal["recommended", "default"]
 
 
@@ -122,3 +126,19 @@ class Pair:
     def read(self) -> ConsumerLog:
         """The reader's whole log."""
         return consumer_log(self._consumer_log)
+
+
+def await_consumption(pairs: Sequence[Pair]) -> None:
+    """Until the readers have nothing more to read: no record for a second."""
+    deadline = time.time() + CAUGHT_UP_S
+    size = -1
+    while time.time() < deadline and size != (size := sum(pair.received_bytes() for pair in pairs)):
+        time.sleep(1.0)
+
+
+def read_topics(world: World, site: str) -> ClusterLog | None:
+    """All that the pairs' topics hold at a site; None if it can't be read."""
+    try:
+        return read_cluster(world.cluster(site)["raw_bootstrap"], TOPICS)
+    except ClusterUnreadable:
+        return None

@@ -23,10 +23,9 @@ from drill.kubernetes.kroxylicious import Kroxylicious
 from drill.kubernetes.pods import CONFIG_MAP
 from drill.kubernetes.store import Conflict, NotFound, Object, Store, timestamp
 from simulation.aws.errors import NotSimulated
-from simulation.calls import Door
 from simulation.scheduler import Process
 from simulation.sites import Instance, Site, definition_of
-from simulation.wire.rest import Answer, TooMany
+from simulation.wire.rest import Answer, TooMany, door_of
 from simulation.world import World
 
 LOOK_EVERY_S: Final = 0.25
@@ -163,11 +162,7 @@ class Cluster:
         Raises:
             httpx.TransportError: there is none.
         """
-        door = Door(
-            throttled=TooMany,
-            unreached=lambda: httpx.ConnectTimeout("simulated", request=request),
-            unanswered=lambda: httpx.ReadTimeout("simulated", request=request),
-        )
+        door = door_of(request)
         operation = f"{request.method} {request.url.path.rpartition('/namespaces/')[2]}"
         try:
             status, body = self._life.calls.make("kubernetes", operation, lambda: self._answer(request), door)

@@ -15,10 +15,9 @@ from starlette.routing import Match, Route
 
 from drill.dns_providers.server import Operation
 from simulation.aws.errors import ApiError, NotSimulated
-from simulation.calls import Door
 from simulation.scheduler import Process
 from simulation.sites import HOSTNAME
-from simulation.wire.rest import TooMany
+from simulation.wire.rest import TooMany, door_of
 from simulation.world import World
 
 FOLLOWED_EVERY_S: Final = 0.3
@@ -46,11 +45,7 @@ def serve(life: World, hosts: Iterable[str], service: str, operations: Iterable[
     routes = [Route(path, handler, methods=[method]) for _, method, path, handler in operations]
 
     def send(request: httpx.Request) -> httpx.Response:
-        door = Door(
-            throttled=TooMany,
-            unreached=lambda: httpx.ConnectTimeout("simulated", request=request),
-            unanswered=lambda: httpx.ReadTimeout("simulated", request=request),
-        )
+        door = door_of(request)
         operation = f"{request.method} {request.url.path.rpartition('/')[2]}"
         try:
             answer = life.calls.make(service, operation, lambda: _answered(routes, request), door)

@@ -26,6 +26,15 @@ class TooMany(Exception):
     """Throttled: the gateway in front of the API answers 429."""
 
 
+def door_of(request: httpx.Request) -> Door:
+    """How an HTTP server is not reached, or does not answer a request."""
+    return Door(
+        throttled=TooMany,
+        unreached=lambda: httpx.ConnectTimeout("simulated", request=request),
+        unanswered=lambda: httpx.ReadTimeout("simulated", request=request),
+    )
+
+
 def install(send: Send) -> None:
     """Have `send` answer for every HTTP server."""
     transport: Any = httpx.HTTPTransport
@@ -55,11 +64,7 @@ class Rest:
             self._clock.sleep(_CONNECT_S if site.silent else _REFUSED_S)
             kind = httpx.ConnectTimeout if site.silent else httpx.ConnectError
             raise kind("simulated", request=request)
-        door = Door(
-            throttled=TooMany,
-            unreached=lambda: httpx.ConnectTimeout("simulated", request=request),
-            unanswered=lambda: httpx.ReadTimeout("simulated", request=request),
-        )
+        door = door_of(request)
         operation = f"{request.method} {request.url.path.rpartition('/')[2]}"
         try:
             changes = operation.endswith("mirrors:failover") and request.url.params.get("validate_only") != "true"

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,9 @@ os.environ["AWS_DEFAULT_REGION"] = REGION
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Failover"
 os.environ["POWERTOOLS_SERVICE_NAME"] = "failover"
 
+
+LOADING = threading.Lock()
+"""Models look their neighbours up by the name of their module: one load of a function at a time."""
 
 WORLDS = tuple(
     ROOT / "tests" / place
@@ -169,8 +173,9 @@ def function() -> Callable[[str], ModuleType]:
         spec = importlib.util.spec_from_file_location(f"function_{name}", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        with LOADING:
+            sys.modules[spec.name] = module
+            spec.loader.exec_module(module)
         return module
 
     return load

@@ -162,6 +162,10 @@ class PromotionRejected(FailoverError):
     """A mirror can't be made writable by repeating the call: a person has to look at it."""
 
 
+class RescueIncomplete(FailoverError):
+    """Stranded records are not all saved, or can't be: nothing is truncated."""
+
+
 class LinkRejected(_OfCall, FailoverError):
     """The REST API refused the call: wrong credentials, missing permission, no such link."""
 

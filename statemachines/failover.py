@@ -50,13 +50,18 @@ def failover() -> State:
             **_superseding(then="BeginAssess"),
             **_assess(proceed="Decided", ask="BeginRequestApproval"),
             **approve(then="Decided"),
-            **_look_ahead(then="BeginFence"),
+            **_look_ahead(fence="BeginFence", then="PromoteAndPrepare"),
             **_fence(then="PromoteAndPrepare"),
             "PromoteAndPrepare": side_by_side(
                 "PromoteAndPrepare",
                 "Make the standby writable, and side by side route its own fleet to it; no client is there yet. Nothing"
-                " that carries clients is moved before this state is done.",
-                [branch("WasMoved", _promote()), branch("PrepareFleets", prepare())],
+                " that carries clients is moved before this state is done. The fence of a site that was seen lost goes"
+                " side by side with both.",
+                [
+                    branch("WasMoved", _promote()),
+                    branch("PrepareFleets", prepare()),
+                    branch("IsToBeFenced", _fence_beside()),
+                ],
                 then="FlipAndReroute",
                 Assign={"moved": True},
             ),
@@ -97,15 +102,19 @@ def _superseding(then: str) -> States:
     }
 
 
-def _look_ahead(then: str) -> States:
+def _look_ahead(fence: str, then: str) -> States:
     """What is started by hand looks at the name and the standby's fleets before it fences: it would stop there later,
-    with the mirrors promoted. What does not answer is no refusal."""
+    with the mirrors promoted. What does not answer is no refusal. It fences before it promotes: the site that it leaves
+    may be well, and what is written there meanwhile would be stranded."""
     why = "'refused before anything was changed: ' & $states.errorOutput.Cause"
-    by_hand = choice("$execution.manual = true and $execution.dry_run = false", "LookAhead")
+    by_hand = [
+        choice("$execution.manual = true and $execution.dry_run = false", "LookAhead"),
+        choice("$execution.manual = true", fence),
+    ]
     fleet = {"site": jsonata("$execution.to"), "fleet": jsonata("$states.input.fleet")}
     of_fleets = fleets("$claimed.fleets_here", "LookAtFleet", _look("LookAtFleet", "SwitchRoutes", fleet))
     return {
-        "Decided": {"Type": "Choice", "Choices": [by_hand], "Default": then},
+        "Decided": {"Type": "Choice", "Choices": by_hand, "Default": then},
         "LookAhead": {
             "Comment": "Name and fleets, before anything is changed.",
             "Type": "Parallel",
@@ -121,9 +130,9 @@ def _look_ahead(then: str) -> States:
                     to="BeginStandDown",
                     assign={"assessed": jsonata(f"$merge([$assessed, {{'why': {why}}}])")},
                 ),
-                catch("States.ALL", to=then),
+                catch("States.ALL", to=fence),
             ],
-            "Next": then,
+            "Next": fence,
         },
     }
 
@@ -170,6 +179,25 @@ def _fence(then: str) -> States:
         then=then,
         late={"Type": "Pass", "Next": then},
     )
+
+
+def _fence_beside() -> States:
+    """The fence of a failover that began by itself. It is asked for once: what can't be fenced in the time that the
+    standby takes to be writable holds nothing up, and is routed there a moment later."""
+    fence = call("Fence", EXECUTION | {"beside": True}, comment="Ask what can be reached of the lost site.")
+    fence["Catch"] = [catch("LeaseLost", to="FenceLostLease"), catch("States.ALL", to="FenceEnd")]
+    by_hand_or_moved = choice("$moved or $execution.manual", "FenceEnd")
+    return {
+        "IsToBeFenced": {
+            "Comment": "What a person started is fenced already; once clients were moved, a fence would cut them off.",
+            "Type": "Choice",
+            "Choices": [by_hand_or_moved],
+            "Default": "FenceBeside",
+        },
+        "FenceBeside": fence | {"Next": "FenceEnd"},
+        "FenceLostLease": {"Type": "Fail", "Error": "LeaseLost", "Cause": jsonata("$states.input.Cause")},
+        "FenceEnd": END,
+    }
 
 
 def _promote() -> States:

@@ -1,5 +1,9 @@
 """fence: stop writes to the site that is left. Of a lost one through every gateway of it that can be reached: best
-effort, and reported as such. Of one that is well through every gateway that leads to it, on both sites: all of them."""
+effort, and reported as such. Of one that is well through every gateway that leads to it, on both sites: all of them.
+
+A failover that began by itself has seen that the active site is lost. Its clients wait for the standby, and not for a
+fence: it is asked for beside the promotion (`beside`), and not waited for.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +20,18 @@ FENCING: Final = "fencing"
 
 
 class FenceRequest(Request):
-    """`everywhere`: every gateway of both sites that leads to the site that is left, none of them best effort."""
+    """What to fence, and how long to see to it."""
 
     everywhere: bool = False
+    """Every gateway of both sites that leads to the site that is left, none of them best effort."""
+    beside: bool = False
+    """Other steps go on meanwhile: each gateway is asked once, and no fence is waited for."""
 
 
 def fence(request: FenceRequest, plan: Plan) -> Report:
-    """Fence every fleet of the lost site; done when each is fenced, out of reach, or not to be fenced at all. With
-    `everywhere` done when no gateway leads to the site any more, and each that did is proven to be fenced.
+    """Fence every fleet of the lost site; done when each is fenced, out of reach, or not to be fenced at all; with
+    `beside` as soon as each was asked. With `everywhere` done when no gateway leads to the site any more, and each that
+    did is proven to be fenced.
 
     Raises:
         FleetRejected: one can't be fenced, of `everywhere`.
@@ -34,7 +42,8 @@ def fence(request: FenceRequest, plan: Plan) -> Report:
     with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
         states = list(pool.map(lambda named: fence_one(request.execution, named[1]), fleets))
     reached = {name: state for (name, _), (state, _) in zip(fleets, states, strict=True)}
-    return (done if all(finished for _, finished in states) else waiting)(fleets=reached)
+    finished = request.beside or all(finished for _, finished in states)
+    return (done if finished else waiting)(fleets=reached)
 
 
 def _fence(execution: Execution, fleet: Fleet) -> tuple[str, bool]:

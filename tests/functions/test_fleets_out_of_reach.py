@@ -107,6 +107,15 @@ def test_one_refused_connection_gives_no_fleet_up(step: Any, name: str, target: 
     assert fleet.routed == [target]
 
 
+def test_a_fence_beside_other_steps_asks_once_and_waits_for_nothing(step: Any) -> None:
+    fleet = Fleet(state("east"))
+    report = step("fence", fleet, beside=True)
+    assert (report["status"], report["observed"]) == ("done", {"fleets": {"gateway-east": "fencing"}})
+    assert (fleet.routed, fleet.looks) == (["fenced"], 1)
+    busy = step("fence", Fleet(throttled()), beside=True)
+    assert busy["status"] == "done" and "Rate exceeded" in busy["observed"]["fleets"]["gateway-east"]
+
+
 @pytest.mark.parametrize("name", ["fence", "switch_routes"])
 def test_a_region_that_is_gone_holds_nothing_up_and_a_silent_one_is_waited_for_once(step: Any, name: str) -> None:
     gone = Fleet(refused_connection())

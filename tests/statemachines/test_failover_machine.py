@@ -26,7 +26,7 @@ def test_all_goes_well_and_nothing_that_carries_clients_moves_before_the_standby
     run = machine.run(PromoteMirrors=[waiting(), waiting(), done()], Verify=[waiting(), done()])
     assert run.status == "SUCCEEDED"
     steps = run.steps()
-    assert steps[:3] == ["Claim", "Assess", "Fence"]
+    assert steps[:2] == ["Claim", "Assess"] and [event["beside"] for event in run.of("Fence")] == [True]
     last_promotion = max(n for n, step in enumerate(steps) if step == "PromoteMirrors")
     moved = [n for n, call in enumerate(run.calls) if call["step"] == "FlipDns" or call["event"].get("best_effort")]
     assert min(moved) > last_promotion
@@ -89,7 +89,8 @@ def test_an_error_that_means_never_is_raised_once(machine: Machine, step: str) -
     run = machine.run(**{"Assess": [asks], step: [fails("SomethingElse")], "Conclude:failed": [STOPPED]})
     fleets_side_by_side = 2 if step == "SwitchRoutes" else 1
     assert len([event for event in run.of(step) if event.get("outcome") != "failed"]) <= fleets_side_by_side
-    assert run.status == ("SUCCEEDED" if step in ("CheckOffsets", "CreateGroups", "Announce") else "FAILED")
+    best_effort = step in ("Fence", "CheckOffsets", "CreateGroups", "Announce")
+    assert run.status == ("SUCCEEDED" if best_effort else "FAILED")
 
 
 def test_transient_errors_are_retried_by_name(machine: Machine) -> None:
@@ -102,9 +103,31 @@ def test_transient_errors_are_retried_by_name(machine: Machine) -> None:
     assert run.status == "SUCCEEDED"
 
 
-def test_a_fence_that_takes_too_long_holds_nothing_up(machine: Machine) -> None:
-    run = machine.run(Fence=[waiting()])
+@pytest.mark.parametrize("script", [[waiting()], [fails("FleetUnavailable")], [fails("SomethingElse")]])
+def test_a_fence_is_asked_for_once_beside_the_promotion_and_holds_nothing_up(
+    machine: Machine, script: list[dict[str, Any]]
+) -> None:
+    run = machine.run(Fence=script)
     assert run.status == "SUCCEEDED" and "FlipDns" in run.steps()
+    assert run.steps().count("Fence") == 1
+
+
+def test_what_is_started_by_hand_is_fenced_before_it_is_promoted(machine: Machine) -> None:
+    run = machine.run(Claim=[by_hand(machine, machine.next_name)], Fence=[waiting(), done()])
+    steps = run.steps()
+    assert run.status == "SUCCEEDED" and steps.count("Fence") == 2
+    assert max(n for n, step in enumerate(steps) if step == "Fence") < steps.index("PromoteMirrors")
+    late = machine.run(Claim=[by_hand(machine, machine.next_name)], Fence=[waiting()])
+    assert late.status == "SUCCEEDED", "one that takes too long holds nothing up"
+
+
+def test_once_clients_were_moved_a_redrive_fences_nothing(machine: Machine) -> None:
+    name, arn = machine.start(**{"FlipDns": [fails("DnsRejected")], "Conclude:failed": [STOPPED]})
+    machine.ended(name, arn)
+    again = machine.go_on(
+        name, arn, **{"FlipDns": [done()], "Conclude:failed": [{"return": {"resume": "FlipAndReroute"}}]}
+    )
+    assert again.status == "SUCCEEDED" and again.steps().count("Fence") == 1
 
 
 def test_promotion_is_told_its_last_chance_and_what_it_raises_stops_it_before_anything_moves(machine: Machine) -> None:
@@ -143,7 +166,7 @@ def test_a_lost_fleet_that_never_settles_holds_nothing_up(machine: Machine) -> N
 def test_a_lost_lease_ends_it_at_once_and_tells_nobody(machine: Machine, step: str) -> None:
     run = machine.run(**{step: [fails("LeaseLost")]})
     assert (run.status, run.error) == ("FAILED", "LeaseLost")
-    assert run.steps()[-1] == step or step in ("PromoteMirrors", "CheckOffsets", "FlipDns")
+    assert run.steps()[-1] == step or step in ("Fence", "PromoteMirrors", "CheckOffsets", "FlipDns")
     assert len(run.of("Conclude")) == (1 if step == "Conclude" else 0)
 
 
@@ -151,7 +174,6 @@ def test_a_lost_lease_ends_it_at_once_and_tells_nobody(machine: Machine, step: s
     ("step", "stopped_at"),
     [
         ("Assess", "BeginAssess"),
-        ("Fence", "BeginFence"),
         ("PromoteMirrors", "PromoteAndPrepare"),
         ("FlipDns", "FlipAndReroute"),
         ("Verify", "BeginVerify"),
@@ -171,6 +193,12 @@ def test_any_other_error_is_recorded_with_where_it_stopped_and_a_redrive_goes_on
     assert again.status == "SUCCEEDED"
     assert (again.of("Conclude")[1]["redrives"], again.of("Conclude")[1]["redriven"]) == (1, True)
     assert again.steps().count("Claim") == 1
+
+
+def test_a_fence_by_hand_that_fails_is_recorded_with_where_it_stopped(machine: Machine) -> None:
+    claim = by_hand(machine, machine.next_name)
+    run = machine.run(**{"Claim": [claim], "Fence": [fails("SomethingElse")], "Conclude:failed": [STOPPED]})
+    assert run.of("Conclude")[0]["stopped_at"] == "BeginFence" and "PromoteMirrors" not in run.steps()
 
 
 def test_what_stops_again_after_a_redrive_is_recorded_again(machine: Machine) -> None:

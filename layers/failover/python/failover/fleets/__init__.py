@@ -22,7 +22,7 @@ SPARE_INSTANCES: Final = 1
 """How many instances a fleet has beyond what a peak needs."""
 QUICK_S: Final = 1.0
 """Within this time a failure is no silence; a step looks again within its call for no longer."""
-LOOK_S: Final = 1.5
+LOOK_S: Final = 1.0
 """Of a fleet that holds nothing up: a region that says nothing for so long is silent."""
 FenceKind = Literal["route", "leads nowhere", "scaled to zero"]
 """Every request is answered with an error that clients retry; or no broker answers; or no instance is left."""

@@ -21,8 +21,7 @@ from statemachines.blocks import (
 REDRIVES = "($exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0)"
 
 
-def conclude() -> States:
-    comment = "The standby is the active site now; report, release the lease."
+def conclude(comment: str = "The standby is the active site now; report, release the lease.") -> States:
     return _recorded("Conclude", {"outcome": "succeeded"}, comment)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from statemachines.blocks import (
+    DEADLINE_EXCEEDED,
     END,
     EXECUTION,
     PATIENCE_S,
@@ -102,6 +103,40 @@ def approve(then: str) -> States:
         },
         "NobodyAnswered": {"Type": "Pass", "Assign": {"assessed": unanswered}, "Next": "BeginStandDown"},
     }
+
+
+def doubtful(to: str) -> list[State]:
+    """Any error is a doubt: go there, and say why in the end; who lost the lease touches nothing."""
+    doubt = {"doubt": jsonata("$states.errorOutput")}
+    return [catch("LeaseLost", to="LeaseLost"), catch("States.ALL", to=to, assign=doubt)]
+
+
+def too_slow(function: str, to: str) -> State:
+    """What is not done in time is a doubt, too."""
+    cause = f"'{function} was not done in time: ' & $string($states.input.observed)"
+    doubt = jsonata(f"{{'Error': '{DEADLINE_EXCEEDED}', 'Cause': {cause}}}")
+    return {"Type": "Pass", "Assign": {"doubt": doubt}, "Next": to}
+
+
+def look_for_doubts(function: str, proceed: str, ask: str) -> States:
+    """Look at everything that is needed, before anything is changed; what is in doubt stands down."""
+    states = step(
+        "Precheck",
+        call(
+            function,
+            EXECUTION.copy(),
+            comment="Look at everything that is needed, before anything is changed.",
+            Assign={"assessed": jsonata("$states.result.Payload.observed")},
+            Catch=doubtful(to="BeginStandDown"),
+        ),
+        deadline="${PrecheckDeadlineSeconds}",
+        then="Prechecked",
+        late=too_slow("precheck", to="BeginStandDown"),
+        last_chance=True,
+        assign={"assessed": {"why": ""}, "doubt": {}},
+    )
+    verdicts = [choice("$assessed.verdict = 'proceed'", proceed), choice("$assessed.verdict = 'ask'", ask)]
+    return states | {"Prechecked": {"Type": "Choice", "Choices": verdicts, "Default": "BeginStandDown"}}
 
 
 def side_by_side(name: str, comment: str, branches: list[State], then: str, **fields: Any) -> State:

@@ -8,7 +8,6 @@ machine: putting back is refused once it is passed.
 from __future__ import annotations
 
 from statemachines.blocks import (
-    DEADLINE_EXCEEDED,
     END,
     EXECUTION,
     PATIENCE_S,
@@ -17,7 +16,6 @@ from statemachines.blocks import (
     branch,
     call,
     catch,
-    choice,
     fleets,
     jsonata,
     machine,
@@ -27,7 +25,18 @@ from statemachines.blocks import (
     too_late,
 )
 from statemachines.ends import announce, conclude, stand_down, stop_and_resume
-from statemachines.stages import approve, claim, flip, prepare, reroute, side_by_side, verify
+from statemachines.stages import (
+    approve,
+    claim,
+    doubtful,
+    flip,
+    look_for_doubts,
+    prepare,
+    reroute,
+    side_by_side,
+    too_slow,
+    verify,
+)
 
 RESUMED_AT = {
     "BeginRequestApproval": "BeginRequestApproval",
@@ -47,7 +56,7 @@ def switchover() -> State:
         "BeginClaim",
         {
             **claim("switchover", then="BeginPrecheck"),
-            **_precheck(proceed="BeginFence", ask="BeginRequestApproval"),
+            **look_for_doubts("Precheck", proceed="BeginFence", ask="BeginRequestApproval"),
             **approve(then="BeginFence"),
             **_fence(then="BeginDrain"),
             **_drain(then="ReverseAndSync"),
@@ -56,7 +65,7 @@ def switchover() -> State:
                 " of protected groups are made the same.",
                 "Type": "Parallel",
                 "Branches": [branch("BeginReverse", _reverse()), branch("BeginSyncOffsets", _sync("SyncOffsets"))],
-                "Catch": _gives_up(to="PutBack"),
+                "Catch": doubtful(to="PutBack"),
                 "Next": "LeadOver",
             },
             "PutBack": _put_back(then="BeginStandDown", past_no_return="BeginPromote"),
@@ -87,38 +96,6 @@ def switchover() -> State:
     )
 
 
-def _gives_up(to: str) -> list[State]:
-    """Any error is a doubt: go there, and say why in the end; who lost the lease touches nothing."""
-    doubt = {"doubt": jsonata("$states.errorOutput")}
-    return [catch("LeaseLost", to="LeaseLost"), catch("States.ALL", to=to, assign=doubt)]
-
-
-def _too_slow(function: str, to: str) -> State:
-    cause = f"'{function} was not done in time: ' & $string($states.input.observed)"
-    doubt = jsonata(f"{{'Error': '{DEADLINE_EXCEEDED}', 'Cause': {cause}}}")
-    return {"Type": "Pass", "Assign": {"doubt": doubt}, "Next": to}
-
-
-def _precheck(proceed: str, ask: str) -> States:
-    states = step(
-        "Precheck",
-        call(
-            "Precheck",
-            EXECUTION.copy(),
-            comment="Look at everything that is needed, before anything is changed.",
-            Assign={"assessed": jsonata("$states.result.Payload.observed")},
-            Catch=_gives_up(to="BeginStandDown"),
-        ),
-        deadline="${PrecheckDeadlineSeconds}",
-        then="Prechecked",
-        late=_too_slow("precheck", to="BeginStandDown"),
-        last_chance=True,
-        assign={"assessed": {"why": ""}, "doubt": {}},
-    )
-    verdicts = [choice("$assessed.verdict = 'proceed'", proceed), choice("$assessed.verdict = 'ask'", ask)]
-    return states | {"Prechecked": {"Type": "Choice", "Choices": verdicts, "Default": "BeginStandDown"}}
-
-
 def _fence(then: str) -> States:
     return step(
         "Fence",
@@ -126,11 +103,11 @@ def _fence(then: str) -> States:
             "Fence",
             EXECUTION | {"everywhere": True},
             comment="Stop reads and writes at every gateway that leads to the site that is left.",
-            Catch=_gives_up(to="PutBack"),
+            Catch=doubtful(to="PutBack"),
         ),
         deadline="${FenceDeadlineSeconds}",
         then=then,
-        late=_too_slow("fence", to="PutBack"),
+        late=too_slow("fence", to="PutBack"),
     )
 
 
@@ -141,11 +118,11 @@ def _drain(then: str) -> States:
             "DrainMirrors",
             EXECUTION.copy(),
             comment="Wait until both logs of every partition end alike.",
-            Catch=_gives_up(to="PutBack"),
+            Catch=doubtful(to="PutBack"),
         ),
         deadline="$claimed.drain_timeout_seconds",
         then=then,
-        late=_too_slow("drain_mirrors", to="PutBack"),
+        late=too_slow("drain_mirrors", to="PutBack"),
     )
 
 

@@ -41,7 +41,8 @@ class Start(BaseModel):
 
     plan: str
     to: str
-    """The site that shall become active; a dry run may say `standby`, whichever site that is."""
+    """The site that shall become active, or, of a restore, that is; a dry run may say `standby`, whichever site that
+    is."""
     from_site: str | None = Field(default=None, alias="from")
     kind: Kind | None = None
     """What the state machine does that is started; another kind is another state machine's."""
@@ -55,6 +56,8 @@ class Start(BaseModel):
     by: str | None = Field(default=None, min_length=1, max_length=NAME_LENGTH)
     """Who starts it."""
     reason: str | None = Field(default=None, max_length=500)
+    discard: bool = False
+    """Of a restore: truncate what is stranded, though nothing saves it."""
 
 
 class ClaimRequest(BaseModel):
@@ -91,7 +94,7 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         start = start.model_copy(update={"to": plan.other(state.active)})
     if start.epoch is not None and start.epoch <= state.epoch and state.holder != name:
         raise DuplicateExecution(f"epoch {start.epoch} of plan {plan.name!r} was used: the ledger is at {state.epoch}")
-    _check_direction(plan, start, state, claimed=state.holder == name)
+    _check_direction(plan, request.kind, start=start, state=state, claimed=state.holder == name)
     _check_starter(plan, start)
     execution = Execution(
         plan=plan.name,
@@ -136,6 +139,7 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         "on_approval_timeout": plan.policy.on_approval_timeout,
         "promotion_timeout_seconds": plan.policy.promotion_timeout_seconds,
         "drain_timeout_seconds": plan.policy.drain_timeout_seconds,
+        "discard": start.discard,
     }
 
 
@@ -164,6 +168,8 @@ def _check_kind(request: ClaimRequest) -> None:
     start = request.start
     if start.kind not in (None, request.kind):
         raise MalformedEvent(f"this state machine does a {request.kind}: a {start.kind} is started on another one")
+    if start.discard and request.kind != "restore":
+        raise MalformedEvent(f"a {request.kind} truncates nothing: leave out discard")
     if request.kind == "failover":
         return
     if misplaced := sorted({"epoch", "force", "supersedes", "outage_started_at"} & start.model_fields_set):
@@ -173,12 +179,19 @@ def _check_kind(request: ClaimRequest) -> None:
         )
 
 
-def _check_direction(plan: Plan, start: Start, state: PlanState, *, claimed: bool) -> None:
+def _check_direction(plan: Plan, kind: Kind, *, start: Start, state: PlanState, claimed: bool) -> None:
     lost = plan.other(start.to)
     if start.from_site is not None and plan.other(start.from_site) != start.to:
         raise WrongDirection(
             f"from={start.from_site!r} and to={start.to!r} are one site; write from={lost!r}, or leave it out"
         )
+    if kind == "restore":
+        if start.to != state.active:
+            raise WrongDirection(
+                f"{start.to} is not the active site of plan {plan.name!r}: a restore makes {lost}, once it is back, a"
+                f" mirror of the active site; if that is {state.active}, write to={state.active!r}"
+            )
+        return
     if start.to == state.active and not claimed:
         raise WrongDirection(
             f"{start.to} is the active site of plan {plan.name!r} already (epoch {state.epoch}); to leave it, write"

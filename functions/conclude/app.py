@@ -25,7 +25,7 @@ from failover.execution.step import Request, ledger, logger, metrics
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import Denial, StepRecord
-from failover.loss.record import final_loss
+from failover.loss.record import final_loss, keep_measured_loss
 from failover.readiness.dry_run import save_dry_run
 from failover.validation import read
 
@@ -94,6 +94,8 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
         clients_at=clients_at,
     )
     report = execution_report(plan, execution, ending, steps, loss=loss)
+    if execution.kind == "restore" and request.outcome == "succeeded" and not execution.dry_run:
+        _amend_failover(book, execution)
     book.conclude(execution, request.outcome, dict(report), _denial(execution, report, steps), active=moved)
     if execution.dry_run and execution.kind == "failover":
         save_dry_run(book, report)
@@ -107,10 +109,11 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
 
 
 def _why(request: ConcludeRequest) -> str:
-    """A switchover that was given up says what was in doubt."""
+    """What was given up says what was in doubt."""
     if request.outcome != "stood-down" or not request.error:
         return request.why
-    return f"given up, and put back: {request.error.get('Error')}: {error_message(str(request.error.get('Cause')))}"
+    given_up = "given up, and put back" if request.execution.kind == "switchover" else "given up"
+    return f"{given_up}: {request.error.get('Error')}: {error_message(str(request.error.get('Cause')))}"
 
 
 def _in_words(request: ConcludeRequest) -> str:
@@ -146,6 +149,16 @@ def _loss(request: ConcludeRequest, book: Ledger) -> Loss:
         if record is None or record.status != request.outcome:
             raise
         return cast("Loss", record.document["loss"])
+
+
+def _amend_failover(book: Ledger, execution: Execution) -> None:
+    """The failover's report gets what the restore measured. Called again, after the lease was released, it has it."""
+    try:
+        keep_measured_loss(book, execution)
+    except LeaseLost:
+        record = book.execution(execution.plan, execution.name)
+        if record is None or record.status != "succeeded":
+            raise
 
 
 def _how_to_go_on(execution: Execution) -> str:

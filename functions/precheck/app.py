@@ -12,14 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from failover.decision.controllers import controller_regions, current_region, deferred_to
-from failover.detection.evidence import View
+from failover.decision.doubts import doubts_of_fleets, doubts_of_name, doubts_of_sites
 from failover.detection.probes import probe_sites
-from failover.dns import canonical, client_name_of
 from failover.documents.steps import Prechecked
-from failover.errors import DnsRejected, DnsUnavailable, FleetRejected, FleetUnavailable
 from failover.execution.inventory import Inventory, listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
-from failover.fleets import Fleet, FleetState, at_once_again, fleets_of
 from failover.ledger.execution import Execution
 from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, Rejection, Topic, by_status, is_bidirectional, trailing
 from failover.link.batches import Answers, ask_in_batches
@@ -47,12 +44,12 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
     with ThreadPoolExecutor(max_workers=5) as pool:
         view = pool.submit(probe_sites, plan)
         topics = pool.submit(lambda: cluster_at(plan, execution.from_site).topics())
-        name = pool.submit(_doubts_of_name, plan, execution)
-        fleets = pool.submit(_doubts_of_fleets, plan, execution)
+        name = pool.submit(doubts_of_name, plan, execution.from_site)
+        fleets = pool.submit(doubts_of_fleets, plan, _expected_targets(plan, execution))
         mirrors = {link: link.mirrors() for link in links_at(plan, execution.to_site)}
         answers = _validate(mirrors)
         doubts = [
-            *_doubts_of_sites(view.result()),
+            *doubts_of_sites(view.result()),
             *_doubts_of_mirrors(plan, topics.result(), mirrors),
             *_doubts_of_links(answers),
             *fleets.result(),
@@ -73,6 +70,11 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
     if plan.policy.by_hand == "approve" and not execution.dry_run:
         return done(**observed, verdict="ask", why="the plan's policy is to ask a second person")
     return done(**observed, verdict="proceed", why="started by hand, and nothing is in doubt")
+
+
+def _expected_targets(plan: Plan, execution: Execution) -> dict[str, set[str]]:
+    """By site, where its fleets may lead: to the site that is left, or, of the other site, to that one."""
+    return {site: {execution.from_site, site} for site in plan.sites}
 
 
 def _inventory(mirrors: Mapping[MirrorLink, Sequence[Mirror]]) -> Inventory:
@@ -101,14 +103,6 @@ def _validate(mirrors: Mapping[MirrorLink, Sequence[Mirror]]) -> Answers:
     return ask_in_batches(active, ask)
 
 
-def _doubts_of_sites(view: View) -> Iterator[str]:
-    if view.isolated_because:
-        yield f"the controller is {view.isolated_because}"
-    for probe in view.probes:
-        if not probe.answers:
-            yield f"{probe.site} {probe.service} does not answer: {probe.why}"
-
-
 def _doubts_of_mirrors(
     plan: Plan, topics: Sequence[Topic], mirrors: Mapping[MirrorLink, Sequence[Mirror]]
 ) -> Iterator[str]:
@@ -135,47 +129,6 @@ def _doubts_of_links(answers: Answers) -> Iterator[str]:
     yield from answers.unanswered
     for row in answers.rejected:
         yield f"mirror {row.topic} would not be reversed: {row.code} {row.message}"
-
-
-def _doubts_of_fleets(plan: Plan, execution: Execution) -> list[str]:
-    """A gateway leads to the site that is left, or, of the other site, to that one; one that is fenced was not fenced
-    by us."""
-    of_sites = [(site, *named) for site, described in plan.sites.items() for named in fleets_of(described)]
-    with ThreadPoolExecutor(max_workers=len(of_sites)) as pool:
-        states = pool.map(lambda entry: _state(entry[2]), of_sites)
-        doubts = [
-            _doubt_of_fleet(name, state, {execution.from_site, site})
-            for (site, name, _), state in zip(of_sites, states, strict=True)
-        ]
-    return [doubt for doubt in doubts if doubt]
-
-
-def _state(fleet: Fleet) -> FleetState | str:
-    try:
-        return at_once_again(fleet.look)
-    except (FleetUnavailable, FleetRejected) as error:
-        return str(error)
-
-
-def _doubt_of_fleet(name: str, state: FleetState | str, expected: set[str]) -> str:
-    if isinstance(state, str):
-        return f"fleet {name} is out of reach: {state}"
-    if state.target not in expected:
-        return f"fleet {name} leads to {state.target or 'what the plan does not name'}: {state.detail}"
-    return "" if state.accepts_clients else f"fleet {name} is not settled: {state.detail}"
-
-
-def _doubts_of_name(plan: Plan, execution: Execution) -> list[str]:
-    name, target = client_name_of(plan), canonical(plan.site(execution.from_site).dns_target)
-    if name is None:
-        return []
-    try:
-        state = name.look(None)
-    except (DnsUnavailable, DnsRejected) as error:
-        return [f"the client hostname can't be looked at: {error}"]
-    if state.record == target and state.in_sync:
-        return []
-    return [f"the client hostname leads to {state.record or 'no site of the plan'}, not to {target}"]
 
 
 handler = step("precheck", PrecheckRequest, precheck)

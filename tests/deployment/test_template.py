@@ -99,6 +99,7 @@ def test_beacons_are_set_by_the_same_step_and_by_no_other() -> None:
         "FlipDns": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
         "CheckReadiness": {"s3:GetObject"},
         "Precheck": {"s3:GetObject"},
+        "PrecheckRestore": {"s3:GetObject"},
     }
 
 
@@ -118,6 +119,7 @@ def test_who_holds_the_name_is_toggled_by_the_step_that_flips_it_and_told_by_nob
         "FlipDns": look | {"route53-recovery-cluster:UpdateRoutingControlStates"},
         "CheckReadiness": look,
         "Precheck": look,
+        "PrecheckRestore": look,
     }
 
 
@@ -266,7 +268,7 @@ def test_every_alarm_is_told_and_its_topic_takes_it() -> None:
 
 
 def test_every_way_in_which_an_execution_can_end_badly_is_an_alarm() -> None:
-    for logical_id in ("FailoverStateMachine", "SwitchoverStateMachine"):
+    for logical_id in ("FailoverStateMachine", "SwitchoverStateMachine", "RestoreStateMachine"):
         machine = [{"Name": "StateMachineArn", "Value": {"Ref": logical_id}}]
         alarms = [alarm for alarm in of_type("AWS::CloudWatch::Alarm").values() if alarm["Dimensions"] == machine]
         metrics = {alarm["MetricName"] for alarm in alarms}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from failover.execution.report import headline
+from failover.execution.report import restore as account_of_restore
 from failover.execution.report import switchover as account_of_switchover
 
 
@@ -33,6 +34,10 @@ def report(**changes: Any) -> dict[str, Any]:
             "orders east to west: failed over in 24 s, none expected to be stranded (estimate)",
         ),
         ({"loss": None}, "orders east to west: failed over in 24 s, loss unknown"),
+        (
+            {"loss": {"label": "measured", "measured": {"records": 1234}, "records": {"low": 0, "high": 0}}},
+            "orders east to west: failed over in 24 s, 1,234 stranded (measured)",
+        ),
         ({"outcome": "stood-down"}, "orders east to west: stood down, nothing was changed"),
         ({"outcome": "failed"}, "orders east to west: FAILOVER STOPPED, a person is needed"),
     ],
@@ -68,3 +73,37 @@ def test_a_dry_run_of_a_switchover_that_drained_nothing_has_its_account_too() ->
     drained = {"partitions": 8, "behind": 0, "growing": [], "not_told": []}
     assert account_of_switchover({"drain_mirrors": drained})["drained_partitions"] == 8
     assert account_of_switchover({"drain_mirrors": drained | {"behind": 1}})["drained_partitions"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "restore", "subject"),
+    [
+        (
+            {},
+            {"diverged": 1234, "saved": 1234},
+            "east mirrors west again, 1,234 stranded (measured), 1,234 of them saved",
+        ),
+        ({}, {"diverged": 0, "saved": None}, "east mirrors west again, nothing was stranded there"),
+        ({}, {"diverged": None, "saved": None}, "east mirrors west again, what was stranded there is not known"),
+        (
+            {},
+            {"diverged": 7, "saved": None, "discarded": True},
+            "east mirrors west again, 7 stranded (measured), truncated unsaved",
+        ),
+        ({"outcome": "stood-down"}, {}, "restore stood down, nothing more is truncated"),
+        ({"outcome": "failed"}, {}, "RESTORE STOPPED, a person is needed"),
+    ],
+)
+def test_the_subject_of_a_restore_says_what_was_stranded_and_what_became_of_it(
+    changes: dict[str, Any], restore: dict[str, Any], subject: str
+) -> None:
+    told = report(loss=None, restore={"discarded": False} | restore, recovery_seconds=None, **changes)
+    assert headline(told) == f"orders east to west: {subject}"
+
+
+def test_a_divergence_that_still_grew_is_not_known() -> None:
+    measured = {"diverged": 5, "unknown_count": 0, "growing": []}
+    assert account_of_restore({"measure_divergence": measured})["diverged"] == 5
+    assert account_of_restore({"measure_divergence": measured | {"growing": ["orders[0]"]}})["diverged"] is None
+    assert account_of_restore({"measure_divergence": measured | {"unknown_count": 1}})["diverged"] is None
+    assert account_of_restore({})["diverged"] is None

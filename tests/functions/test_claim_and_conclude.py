@@ -225,6 +225,22 @@ def test_rubbish_is_refused_by_name(deployed: Any, call: Call, step: str, rubbis
         call(step, rubbish)
 
 
+def test_a_restore_is_of_the_site_that_is_not_active_and_makes_no_other_one_active(deployed: Any, call: Call) -> None:
+    with pytest.raises(WrongDirection, match="west is not the active site"):
+        call("claim", start("orders-1-restore") | {"kind": "restore"})
+    with pytest.raises(MalformedEvent, match="a failover truncates nothing"):
+        call("claim", start(discard=True))
+    for wanted in ({"epoch": 1}, {"force": True}, {"supersedes": "orders-0-failover"}):
+        with pytest.raises(MalformedEvent, match="a restore is started by hand"):
+            call("claim", start("orders-1-restore", to="east", **wanted) | {"kind": "restore"})
+    assert untouched()
+    answer = call("claim", start("orders-1-restore", to="east", discard=True) | {"kind": "restore"})
+    assert (answer["execution"]["from"], answer["execution"]["to"], answer["discard"]) == ("west", "east", True)
+    assert call("claim", start("orders-1-restore", to="east") | {"kind": "restore"})["execution"]["epoch"] == 1
+    call("conclude", {"execution": answer["execution"], "outcome": "succeeded"})
+    assert (ledger().state("orders", "east").active, ledger().state("orders", "east").failovers) == ("east", ())
+
+
 def test_a_switchover_is_a_persons_and_takes_over_from_nobody(deployed: Any, call: Call) -> None:
     for wanted in ({"epoch": 1}, {"force": True}, {"supersedes": "orders-1-failover"}, {"kind": "failover"}):
         with pytest.raises(MalformedEvent):

@@ -10,24 +10,30 @@ from tests.statemachines.scripted import Machine, machines
 
 
 @pytest.fixture(scope="session")
-def all_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Machine, Machine]]:
+def all_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Machine]]:
     with machines(tmp_path_factory.mktemp("machine")) as every:
         yield every
 
 
 @pytest.fixture
-def machine(all_machines: tuple[Machine, Machine, Machine]) -> Machine:
+def machine(all_machines: dict[str, Machine]) -> Machine:
     """With short deadlines."""
-    return all_machines[0]
+    return all_machines["Failover"]
 
 
 @pytest.fixture
-def deployed(all_machines: tuple[Machine, Machine, Machine]) -> Machine:
+def deployed(all_machines: dict[str, Machine]) -> Machine:
     """With the deadlines that it is deployed with."""
-    return all_machines[1]
+    return all_machines["Deployed"]
 
 
 @pytest.fixture
-def switchover(all_machines: tuple[Machine, Machine, Machine]) -> Machine:
+def switchover(all_machines: dict[str, Machine]) -> Machine:
     """The switchover, with short deadlines."""
-    return all_machines[2]
+    return all_machines["Switchover"]
+
+
+@pytest.fixture
+def restore(all_machines: dict[str, Machine]) -> Machine:
+    """The restore, with short deadlines."""
+    return all_machines["Restore"]

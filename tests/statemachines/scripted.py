@@ -32,6 +32,7 @@ STEPS = (
     "Announce",
 )
 STEPS_OF_SWITCHOVER = ("Precheck", "DrainMirrors", "ReverseMirrors", "SyncOffsets")
+STEPS_OF_RESTORE = ("PrecheckRestore", "MeasureDivergence", "RestoreMirrors")
 DEADLINES = {
     "CallTimeoutSeconds": 10,
     "AssessDeadlineSeconds": 3,
@@ -55,6 +56,14 @@ DEADLINES_OF_SWITCHOVER = {
     "VerifyDeadlineSeconds": 3,
     "LookBackDeadlineSeconds": 2,
     "SetRightAfterSeconds": 30,
+    "PatienceSeconds": 4,
+}
+DEADLINES_OF_RESTORE = {
+    "CallTimeoutSeconds": 10,
+    "PrecheckDeadlineSeconds": 2,
+    "RouteDeadlineSeconds": 3,
+    "MeasureDeadlineSeconds": 2,
+    "RestoreDeadlineSeconds": 3,
     "PatienceSeconds": 4,
 }
 SCRIPTED = '''
@@ -161,8 +170,10 @@ class Machine:
             "on_approval_timeout": "stand-down",
             "promotion_timeout_seconds": 3,
             "drain_timeout_seconds": 2,
+            "discard": False,
         }
-        lines = {step: [done()] for step in (*STEPS, *STEPS_OF_SWITCHOVER)} | {"Precheck": [verdict("proceed")]}
+        lines = {step: [done()] for step in (*STEPS, *STEPS_OF_SWITCHOVER, *STEPS_OF_RESTORE)}
+        lines |= {"Precheck": [verdict("proceed")], "PrecheckRestore": [verdict("proceed")]}
         lines |= {"Claim": [{"return": claimed}], "Assess": [verdict("proceed")]}
         lines |= {"Conclude": [concluded()]} | script
         lines["Claim"] = [line if "raise" in line else {"return": claimed | line["return"]} for line in lines["Claim"]]
@@ -199,21 +210,22 @@ class Machine:
 
 
 @contextmanager
-def machines(folder: Path) -> Iterator[tuple[Machine, Machine, Machine]]:
-    """The failover with short deadlines, the one with those that it is deployed with, and the switchover."""
+def machines(folder: Path) -> Iterator[dict[str, Machine]]:
+    """By name: the failover with short deadlines, the one with those that it is deployed with, the other flows."""
     code, scripts = folder / "code", folder / "scripts"
     code.mkdir()
     scripts.mkdir()
     (code / "app.py").write_text(SCRIPTED)
     function = {"Handler": "app.handler", "Runtime": "python3.13", "CodeUri": "code", "Timeout": 10}
     function["Environment"] = {"Variables": {"SCRIPTS": str(scripts)}}
-    steps = (*STEPS, *STEPS_OF_SWITCHOVER)
+    steps = (*STEPS, *STEPS_OF_SWITCHOVER, *STEPS_OF_RESTORE)
     resources: dict[str, Any] = {step: {"Type": "AWS::Serverless::Function", "Properties": function} for step in steps}
     functions = {f"{step}Function": {"Fn::GetAtt": [step, "Arn"]} for step in steps}
     for name, flow, deadlines in (
         ("Failover", "failover", DEADLINES),
         ("Deployed", "failover", deployed_deadlines()),
         ("Switchover", "switchover", DEADLINES_OF_SWITCHOVER),
+        ("Restore", "restore", DEADLINES_OF_RESTORE),
     ):
         path = ROOT / "statemachines" / f"{flow}.asl.yaml"
         called = {each: arn for each, arn in functions.items() if f"${{{each}}}" in path.read_text()}
@@ -223,7 +235,7 @@ def machines(folder: Path) -> Iterator[tuple[Machine, Machine, Machine]]:
     config = {"region": "us-west-2", "log_dir": str(folder / "logs"), "template": str(folder / "template.yaml")}
     cloud = spawn("drill.aws.cloud", config, log=folder / "cloud.log")
     try:
-        yield tuple(Machine(cloud, scripts, name) for name in ("Failover", "Deployed", "Switchover"))  # type: ignore[misc]
+        yield {name: Machine(cloud, scripts, name) for name in ("Failover", "Deployed", "Switchover", "Restore")}
     finally:
         cloud.stop()
 

@@ -150,6 +150,18 @@ class MirrorsNotReady(FailoverError):
     """A mirror is not ACTIVE, or no link accepts to reverse one; nothing was changed by it."""
 
 
+class DivergenceUnknown(FailoverError):
+    """What a returned site holds beyond the active one can't be told exactly: nothing of it is truncated."""
+
+
+class ReturnedSiteInUse(FailoverError):
+    """Somebody wrote to a returned site after it was measured what is stranded there: nothing more is truncated."""
+
+
+class RestoreRejected(FailoverError):
+    """No link accepts to truncate and restore what is left to be restored: a person has to look at it."""
+
+
 class FailoverStopped(FailoverError):
     """The failover stopped in a step; the lease is kept."""
 

@@ -27,6 +27,20 @@ class FreshSample(TypedDict):
     proof: str
 
 
+class MeasuredLoss(TypedDict):
+    """What was really stranded, counted on the returned site by a restore."""
+
+    records: int
+    """By their offsets: control records, and offsets that compaction left empty, are among them."""
+    partitions: int
+    """Of which it was measured."""
+    unmeasured_partitions: int
+    """Those that the failover knew of, and that could not be measured any more: they are in no total."""
+    at: float
+    execution: str
+    """The restore."""
+
+
 class PartitionLoss(TypedDict):
     """What is known of one partition."""
 
@@ -41,7 +55,7 @@ class PartitionLoss(TypedDict):
 class Loss(TypedDict):
     """What was stranded, as far as it is known; a partition of which nothing is known is in no total."""
 
-    label: Literal["estimated", "unknown"]
+    label: Literal["measured", "estimated", "unknown"]
     partitions: int
     unknown_partitions: int
     unknown: list[str]
@@ -52,8 +66,10 @@ class Loss(TypedDict):
     observed: Period | None
     lost_by: float
     """When the lost site is first known not to have answered."""
-    measured: None
+    measured: MeasuredLoss | None
+    """None until the lost site is restored."""
     not_measured_because: str
+    """Empty: it was."""
     worst: list[PartitionLoss]
     basis: str
     table: NotRequired[str]
@@ -114,6 +130,23 @@ class Switchover(TypedDict):
     """The fleets that were led back, since it was given up."""
 
 
+class Restore(TypedDict):
+    """What makes it a restore."""
+
+    diverged: int | None
+    """Records, by their offsets, that the returned site held beyond the active one; None: that is not known."""
+    saved: int | None
+    """Of those, how many are saved; None: nothing tells."""
+    discarded: bool
+    """The rest was truncated all the same, since the start said so."""
+    topics: int | None
+    """To be mirrors again."""
+    by_status: dict[str, int]
+    """The returned site's mirrors, when it was last looked."""
+    deleted: list[str]
+    """What was a mirror, and one of the sites has no more: it is left alone."""
+
+
 class StepTiming(TypedDict):
     """A step, and how long it took."""
 
@@ -143,7 +176,7 @@ class ExecutionReport(Direction):
     plan: str
     execution: str
     epoch: int
-    kind: Literal["failover", "switchover"]
+    kind: Literal["failover", "switchover", "restore"]
     dry_run: bool
     manual: bool
     started_by: str
@@ -164,7 +197,9 @@ class ExecutionReport(Direction):
     left_behind: list[str]
     """Mirrors that are not STOPPED."""
     switchover: Switchover | None
-    """None: it was a failover."""
+    """None: it was none."""
+    restore: Restore | None
+    """None: it was none."""
     steps: list[StepTiming]
     predecessors: list[Predecessor]
     clients_found_at: str | None
@@ -177,7 +212,7 @@ class ExecutionReport(Direction):
 
 
 class ExecutionEnded(ExecutionReport):
-    """The event `Failover succeeded`, `Failover stood-down` or `Failover failed`; or `Switchover …`."""
+    """The event `Failover succeeded`, `Failover stood-down` or `Failover failed`; or `Switchover …`, `Restore …`."""
 
     key: str
     """The same for an event that is put again."""

@@ -39,6 +39,8 @@ class Claimed(TypedDict):
     on_approval_timeout: str
     promotion_timeout_seconds: int
     drain_timeout_seconds: int
+    discard: bool
+    """Of a restore: what is stranded is truncated, though nothing saves it."""
 
 
 class Concluded(TypedDict, total=False):
@@ -137,6 +139,58 @@ class Reversal(TypedDict, total=False):
     not_back: list[str]
     not_back_count: int
     would_look_at: int
+
+
+class RestorePrechecked(TypedDict, total=False):
+    """precheck of a restore: what is in doubt before anything is changed."""
+
+    verdict: Verdict
+    why: str
+    doubts: list[str]
+    """The first of them."""
+    doubts_count: int
+    by_status: dict[str, int]
+    """The mirrors that the returned site has already."""
+    topics: int
+    """To be mirrors again."""
+    deleted: list[str]
+    """What was a mirror, and one of the sites has no more: it is left alone."""
+    deleted_count: int
+
+
+class Divergence(TypedDict, total=False):
+    """measure_divergence: what the returned site holds beyond the one that took over, exactly."""
+
+    partitions: int
+    diverged_partitions: int
+    diverged: int
+    """Records, by their offsets: control records, and offsets that compaction left empty, are among them."""
+    worst: list[str]
+    """The first of the partitions that diverged most."""
+    growing: list[str]
+    """Those that somebody wrote to between two looks."""
+    unknown: list[str]
+    unknown_count: int
+    by_recorded_ends: int
+    """Partitions that the link does not tell of: their end at STOPPED, as the failover recorded it, is the measure."""
+
+
+class Restored(TypedDict, total=False):
+    """restore_mirrors: the returned site's topics, on their way to be mirrors of the active site's."""
+
+    topics: int
+    by_status: dict[str, int]
+    left: list[str]
+    """Not ACTIVE yet, or of unknown lag; the first of them."""
+    left_count: int
+    rejected: list[str]
+    unreachable: list[str]
+    """What gave no answer."""
+    lag: int
+    """Records by which the new mirrors trail."""
+    discarded: bool
+    """What was stranded was truncated, though nothing saved it."""
+    would_restore: int
 
 
 class OffsetsSynced(TypedDict):

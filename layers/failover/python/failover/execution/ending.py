@@ -27,6 +27,17 @@ def message_of(report: dict[str, Any]) -> Message:
                 commands=(details, f"status {plan}"),
                 evidence=evidence,
             )
+        case "succeeded" | "stood-down" if report["kind"] == "restore":
+            mirrors = report["outcome"] == "succeeded"
+            return Message(
+                subject=f"{plan}: {words}",
+                what_happened=f"The restore of {lost}, as a mirror of {to}, has ended: {words}. {report['why']}",
+                clients=f"they work on {to}, as before",
+                done=f"{lost} stands by, and mirrors {to}" if mirrors else f"{lost} is no mirror of {to}, or not whole",
+                to_do="nothing" if mirrors else f"mend what it says of {lost}, and start again; keep writers off it",
+                commands=(details, f"status {plan}"),
+                evidence=evidence,
+            )
         case "succeeded":
             return Message(
                 subject=f"{plan}: failed over in {report['recovery_seconds']:.0f} s, to {to}",
@@ -70,6 +81,8 @@ def error_message(cause: str) -> str:
 
 def _clients_after_stop(report: dict[str, Any]) -> str:
     """Where they are led, as far as the steps tell."""
+    if report["kind"] == "restore":
+        return f"they work on {report['to']}, as before"
     statuses = {step["step"].partition(":")[0]: step["status"] for step in report["steps"]}
     if statuses.get("flip_dns") == "done":
         return f"they are led to {report['to']}; it is not proven that all of them can work"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, Literal
 
-from failover.documents.execution import Consumers, ExecutionReport, Loss, Predecessor, StepTiming, Switchover
+from failover.documents.execution import Consumers, ExecutionReport, Loss, Predecessor, Restore, StepTiming, Switchover
 from failover.ledger.execution import Execution
 from failover.ledger.records import StepRecord
 from failover.plan.model import Plan
@@ -34,7 +34,7 @@ def execution_report(
     nothing."""
     observed = {record.step: record.observed for record in steps}
     assessed = observed.get("assess") or observed.get("precheck", {})
-    recovered = ending.outcome == "succeeded" and not execution.dry_run
+    recovered = ending.outcome == "succeeded" and not execution.dry_run and execution.kind != "restore"
     ended = max((record.reported_at for record in steps), default=execution.claimed_at)
     return {
         "version": 1,
@@ -61,6 +61,7 @@ def execution_report(
         "consumers": consumers(observed.get("check_offsets", {}), loss),
         "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),
         "switchover": switchover(observed) if execution.kind == "switchover" else None,
+        "restore": restore(observed) if execution.kind == "restore" else None,
         "steps": [_timing(record, dry_run=execution.dry_run) for record in steps],
         "predecessors": ending.predecessors,
         "clients_found_at": ending.clients_at,
@@ -104,6 +105,20 @@ def switchover(observed: dict[str, dict[str, Any]]) -> Switchover:
     }
 
 
+def restore(observed: dict[str, dict[str, Any]]) -> Restore:
+    """What makes it a restore: what the returned site held beyond the active one, and what became of it."""
+    measured, mirrors = observed.get("measure_divergence", {}), observed.get("restore_mirrors", {})
+    exact = bool(measured) and not (measured["unknown_count"] or measured["growing"])
+    return {
+        "diverged": measured["diverged"] if exact else None,
+        "saved": observed.get("rescue_records", {}).get("saved"),
+        "discarded": bool(mirrors.get("discarded")),
+        "topics": mirrors.get("topics"),
+        "by_status": mirrors.get("by_status", {}),
+        "deleted": observed.get("precheck", {}).get("deleted", []),
+    }
+
+
 def _would(record: StepRecord) -> dict[str, Any]:
     """What a step of a dry run found, and would have done; without the evidence, which is kept with the step."""
     return {key: value for key, value in record.observed.items() if key != "evidence"}
@@ -139,6 +154,8 @@ def headline(report: dict[str, Any]) -> str:
         return f"{what}: dry run {report['outcome']}, nothing was changed"
     if report.get("switchover") is not None:
         return f"{what}: {_switched(report)}"
+    if report.get("restore") is not None:
+        return f"{what}: {_restored(report)}"
     match report["outcome"]:
         case "succeeded":
             return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"
@@ -164,6 +181,27 @@ def _switched(report: dict[str, Any]) -> str:
             return "SWITCHOVER STOPPED, a person is needed"
 
 
+def _restored(report: dict[str, Any]) -> str:
+    match report["outcome"]:
+        case "succeeded":
+            return f"{report['from']} mirrors {report['to']} again, {_diverged(report['restore'])}"
+        case "stood-down":
+            return "restore stood down, nothing more is truncated"
+        case _:
+            return "RESTORE STOPPED, a person is needed"
+
+
+def _diverged(restore: dict[str, Any]) -> str:
+    """What was stranded and what became of it; unknown is never none."""
+    diverged, saved = restore["diverged"], restore["saved"]
+    if diverged is None:
+        return "what was stranded there is not known"
+    if not diverged:
+        return "nothing was stranded there"
+    kept = "what is saved of them is not known" if saved is None else f"{saved:,} of them saved"
+    return f"{diverged:,} stranded (measured), {'truncated unsaved' if restore['discarded'] and not saved else kept}"
+
+
 def leftovers(report: dict[str, Any]) -> str:
     """What an execution that changed nothing leaves behind; one that it superseded may have changed something."""
     before = [predecessor["execution"] for predecessor in report.get("predecessors", ()) if predecessor["reached"]]
@@ -176,6 +214,8 @@ def leftovers(report: dict[str, Any]) -> str:
 
 def _stranded(loss: dict[str, Any] | None) -> str:
     """The loss in a few words, which are never "0": nobody but the lost site knows it."""
+    if loss is not None and loss.get("label") == "measured":
+        return f"{loss['measured']['records']:,} stranded (measured)"
     records = (loss or {}).get("records")
     if loss is None or records is None:
         return "loss unknown"

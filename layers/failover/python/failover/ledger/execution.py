@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["failover", "switchover"]
+Kind = Literal["failover", "switchover", "restore"]
+"""A restore goes from the site that returned to the one that is active, as the failover before it did."""
 
 
 class Execution(BaseModel):

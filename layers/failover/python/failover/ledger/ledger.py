@@ -285,6 +285,16 @@ class Ledger(PlanItems):
         records = [execution_record(item) for item in self.list_items(plan, "execution#")]
         return sorted(records, key=lambda record: -record.started_at)
 
+    def amend_report(self, plan: str, execution: str, document: dict[str, Any]) -> None:
+        """Keep another report of an execution that has ended; how and when it ended stays."""
+        self._items.update(
+            plan,
+            f"execution#{execution}",
+            expression="SET document = :document",
+            placeholders={":document": json.dumps(document, default=str)},
+            condition="attribute_exists(ended_at)",
+        )
+
     def keep_announced(self, plan: str, execution: str) -> None:
         """The end of an execution is told."""
         self._items.update(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
-from failover.documents.execution import Loss, PartitionLoss
+from failover.documents.execution import Loss, MeasuredLoss, PartitionLoss
 from failover.execution.inventory import Inventory, inventory
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_execution_table, load_plan_table, save_execution_table
+from failover.loss.divergence import divergence, failovers_before
 from failover.loss.estimate import Offsets, losses, peak_rate, summary
 from failover.loss.samples import Samples, SourceLiveness, from_rows
 
@@ -39,6 +41,32 @@ def final_loss(book: Ledger, execution: Execution) -> Loss:
         "table": f"table#{execution.name}#loss",
         "peak_rate": peak_rate(by_partition),
     }
+
+
+def keep_measured_loss(book: Ledger, execution: Execution) -> None:
+    """Turn the estimate of the failover that a restore follows into what the restore measured; again: the same. Of
+    partitions that could not be measured any more it stays an estimate.
+
+    Raises:
+        LeaseLost, LedgerUnavailable
+    """
+    by_spot = {stranded.spot: stranded.offsets for stranded in divergence(book, execution)}
+    failovers = failovers_before(book, execution)
+    if not by_spot or not failovers or not (loss := failovers[0].document.get("loss")):
+        return
+    unmeasured = max(0, loss["partitions"] - len(by_spot))
+    measured: MeasuredLoss = {
+        "records": sum(by_spot.values()),
+        "partitions": len(by_spot),
+        "unmeasured_partitions": unmeasured,
+        "at": time.time(),
+        "execution": execution.name,
+    }
+    because = f"{unmeasured} partitions could not be measured any more" if unmeasured else ""
+    amended = loss | {"measured": measured, "not_measured_because": because}
+    amended |= {} if unmeasured else {"label": "measured"}
+    book.hold(execution)
+    book.amend_report(execution.plan, failovers[0].name, failovers[0].document | {"loss": amended})
 
 
 def _samples(book: Ledger, execution: Execution) -> Samples:

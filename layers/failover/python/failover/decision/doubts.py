@@ -1,0 +1,64 @@
+"""What is in doubt before a person's execution changes anything: sites that do not answer, gateways and a name that
+lead elsewhere. Each doubt is a line for people; none is good news, and what could not be looked at is one, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
+
+from failover.detection.evidence import View
+from failover.dns import canonical, client_name_of
+from failover.errors import DnsRejected, DnsUnavailable, FleetRejected, FleetUnavailable
+from failover.fleets import Fleet, FleetState, at_once_again, fleets_of
+from failover.plan.model import Plan
+
+
+def doubts_of_sites(view: View) -> Iterator[str]:
+    """Of services of the sites that do not answer; of the controller that can't tell."""
+    if view.isolated_because:
+        yield f"the controller is {view.isolated_because}"
+    for probe in view.probes:
+        if not probe.answers:
+            yield f"{probe.site} {probe.service} does not answer: {probe.why}"
+
+
+def doubts_of_fleets(plan: Plan, expected: Mapping[str, Set[str]]) -> list[str]:
+    """Of gateways that lead elsewhere than `expected`, by their site; also of one that is fenced, since this execution
+    did not fence it."""
+    of_sites = [(site, *named) for site in expected for named in fleets_of(plan.site(site))]
+    with ThreadPoolExecutor(max_workers=max(1, len(of_sites))) as pool:
+        states = pool.map(lambda entry: _state(entry[2]), of_sites)
+        doubts = [
+            _doubt_of_fleet(name, state, expected[site])
+            for (site, name, _), state in zip(of_sites, states, strict=True)
+        ]
+    return [doubt for doubt in doubts if doubt]
+
+
+def _state(fleet: Fleet) -> FleetState | str:
+    try:
+        return at_once_again(fleet.look)
+    except (FleetUnavailable, FleetRejected) as error:
+        return str(error)
+
+
+def _doubt_of_fleet(name: str, state: FleetState | str, expected: Set[str]) -> str:
+    if isinstance(state, str):
+        return f"fleet {name} is out of reach: {state}"
+    if state.target not in expected:
+        return f"fleet {name} leads to {state.target or 'what the plan does not name'}: {state.detail}"
+    return "" if state.accepts_clients else f"fleet {name} is not settled: {state.detail}"
+
+
+def doubts_of_name(plan: Plan, site: str) -> list[str]:
+    """Of a client hostname that does not lead to the site."""
+    name, target = client_name_of(plan), canonical(plan.site(site).dns_target)
+    if name is None:
+        return []
+    try:
+        state = name.look(None)
+    except (DnsUnavailable, DnsRejected) as error:
+        return [f"the client hostname can't be looked at: {error}"]
+    if state.record == target and state.in_sync:
+        return []
+    return [f"the client hostname leads to {state.record or 'no site of the plan'}, not to {target}"]

@@ -3,68 +3,110 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Final
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
 from command.controller import Controller
 from command.output import console, show
+from command.progress import steps_table
 from command.situation import Situation, situation
-from command.words import moment
-from failover.errors import TransientError
+from command.words import moment, span
+from failover.errors import ServiceRejected, TransientError
+from failover.execution.runs import Run, describe_run, run_arn
 from failover.plan.model import Plan
 
-EVERY_S: Final = 2.0
+EVERY_S: Final = 1.0
+Fact = tuple[float, str]
+"""What is so, and since when, in seconds since 1970."""
 
 
 def follow(controller: Controller, plan: Plan, execution: str | None = None, every_s: float = EVERY_S) -> Situation:
-    """Show a plan until Ctrl-C; with an execution, until it holds the lease no more, or ends. Gives what was last seen.
+    """Show a plan until Ctrl-C; with an execution, until it has ended or asks a person. Gives what was last seen.
 
     What passes by itself does not end it: it is said, and looked at again.
     """
     screen = console()
-    facts: list[str] = []
-    began, now = False, situation(controller, plan)
-    with Live(console=screen, auto_refresh=False, transient=False) if screen.is_terminal else _NoScreen() as live:
+    changes = _Changes()
+    now = situation(controller, plan, execution)
+    with Live(console=screen, auto_refresh=False) if screen.is_terminal else nullcontext() as live:
         while True:
             if isinstance(live, Live):
-                live.update(_picture(now, controller), refresh=True)
+                live.update(_picture(now, controller, screen), refresh=True)
             else:
-                facts = _show_changes(now, facts)
-            began = began or now.state.holder == execution
-            if execution is not None and began and _is_over(now, execution):
+                changes.show(now)
+            if execution is not None and _is_over(now, execution):
                 return now
             time.sleep(every_s)
             try:
-                now = situation(controller, plan)
+                now = situation(controller, plan, execution)
             except TransientError as error:
                 show([(f"{moment(time.time())}  {error}", "yellow")])
 
 
-class _NoScreen:
-    def __enter__(self) -> None:
-        return None
+class _Changes:
+    """Prints what was not printed before, in the order of its time."""
 
-    def __exit__(self, *_: object) -> None:
-        return None
+    def __init__(self) -> None:
+        self._printed: set[str] = set()
+        self._last = 0.0
+
+    def show(self, now: Situation) -> None:
+        """Print what is new."""
+        for at, fact in sorted(_facts(now)):
+            if fact not in self._printed:
+                self._printed.add(fact)
+                # Functions have clocks of their own: no line says a time before that of the line above it.
+                self._last = max(self._last, at)
+                show([f"{moment(self._last)}  {fact}"])
+
+
+def _facts(now: Situation) -> Iterator[Fact]:
+    began = now.record.started_at if now.record else now.now
+    yield now.state.changed_at or began, f"{now.state.active} is active, epoch {now.state.epoch}"
+    if now.record is not None:
+        yield began, f"{now.record.name} began"
+    for step in now.steps:
+        took = step.reported_at - step.started_at
+        progress = now.progress_of(step)
+        if step.status == "done":
+            yield step.reported_at, f"{step.step}: done after {took:.1f} s"
+        else:
+            yield step.started_at, f"{step.step}: awaits {progress.awaits or 'what it asked for'}"
+    for signal in now.lost:
+        yield signal.since, f"{signal.source} says that {signal.site} is lost"
+    if now.holder == "asks":
+        yield now.now, f"{now.state.holder} asks a person"
+    if now.holder == "ended":
+        yield now.now, f"{now.state.holder} has stopped ({now.holder_status}), and keeps the lease"
+    if now.record is not None and now.record.status != "running":
+        yield now.record.ended_at or now.now, f"{now.record.name} {now.record.status}"
 
 
 def _is_over(now: Situation, execution: str) -> bool:
-    return now.state.holder != execution or now.holder in ("ended", "asks")
+    if now.state.holder == execution:
+        return now.holder in ("ended", "asks")
+    if now.record is not None:
+        return now.record.status != "running"
+    run = _run(execution)
+    return run is not None and run.status in ("FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED")
 
 
-def _picture(now: Situation, controller: Controller) -> Group:
-    lines = [Text(line) if isinstance(line, str) else Text(*line) for line in now.lines()]
-    return Group(*lines, Text(f"\nnext: {controller.command(now.next_command)}"), Text("Ctrl-C ends this"))
+def _run(execution: str) -> Run | None:
+    """An execution that may have ended before it claimed the plan, and is in no ledger."""
+    try:
+        return describe_run(run_arn(execution))
+    except (TransientError, ServiceRejected):
+        return None
 
 
-def _show_changes(now: Situation, before: list[str]) -> list[str]:
-    """Say what was not so before, with its time; gives what is so now."""
-    facts = [f"{now.state.active} is active, epoch {now.state.epoch}"]
-    facts += [f"{now.state.holder}: {now.holder_status.lower()}"] if now.state.holder else ["no execution"]
-    facts += [f"{step.step}: {step.status}" for step in now.steps]
-    facts += [f"{signal.source} says {signal.site} is lost" for signal in now.lost]
-    show(f"{moment(now.now)}  {fact}" for fact in facts if fact not in before)
-    return facts
+def _picture(now: Situation, controller: Controller, screen: Console) -> Group:
+    lines = [Text(line) if isinstance(line, str) else Text(*line) for line in now.summary()]
+    steps = Group(Text(), steps_table(now.progress(), plain=screen.options.ascii_only)) if now.steps else Group()
+    since = f"; looked at {span(max(0.0, time.time() - now.now))} ago" if time.time() - now.now > 5 else ""
+    last = Text(f"\nnext: {controller.command(now.next_command)}\nCtrl-C ends this{since}", "dim")
+    return Group(*lines, steps, last)

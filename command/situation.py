@@ -9,20 +9,24 @@ from typing import Any, Final, Literal
 
 from command.controller import Controller
 from command.output import Line
+from command.progress import StepProgress, awaited, with_those_to_come
 from command.words import ago, moment, table
 from failover.decision.log import DecisionRecord, decisions
 from failover.detection.evidence import Signal
 from failover.detection.signal_store import signals
 from failover.errors import ServiceRejected, ServiceUnavailable
 from failover.execution.runs import describe_run
-from failover.ledger.records import PlanState, StepRecord
+from failover.ledger.records import ExecutionRecord, PlanState, StepRecord
 from failover.ledger.topic_tables import load_plan_table
 from failover.loss.samples import SourceLiveness, from_rows
+from failover.message import one_line
 from failover.plan.model import Plan
 from failover.readiness.store import load
 
 FRESH_S: Final = 120.0
 """What a source said longer ago says nothing of now."""
+WHY_LIMIT: Final = 120
+_VERDICTS: Final = (("lost", True), ("well", False))
 Holder = Literal["none", "runs", "asks", "ended", "unknown"]
 
 
@@ -49,8 +53,10 @@ class Situation:
     holder: Holder
     holder_status: str
     """In Step Functions' words."""
+    record: ExecutionRecord | None
+    """Of the holder of the lease, or of the execution that is looked at; None: none, or it did not claim yet."""
     steps: tuple[StepRecord, ...]
-    """Of the holder."""
+    """Of that one."""
     readiness: dict[str, Any] | None
     """The last that was kept."""
     lag: Lag | None
@@ -105,8 +111,32 @@ class Situation:
             "steps": [asdict(step) for step in self.steps],
         }
 
+    def progress(self) -> list[StepProgress]:
+        """How far the execution is that holds the lease, or is looked at."""
+        ended = self.record is None or self.record.status != "running"
+        begun = [self.progress_of(step) for step in self.steps]
+        return begun if ended else with_those_to_come(self.record.kind if self.record else "", begun)
+
+    def progress_of(self, step: StepRecord) -> StepProgress:
+        """How far one of its steps is."""
+        asks = self.holder == "asks" and step.step == "request_approval"
+        if step.status == "done" and not asks:
+            return StepProgress(name=step.step, state="done", seconds=step.reported_at - step.started_at)
+        stopped = self.holder == "ended" and self.record is not None and self.record.name == self.state.holder
+        return StepProgress(
+            name=step.step,
+            state="failed" if stopped else "running",
+            seconds=(step.reported_at if stopped else self.now) - step.started_at,
+            awaits="a person: approve or deny" if asks else awaited(step.observed),
+        )
+
     def lines(self) -> Iterator[Line]:
         """For people: 20 lines or so, the worst first."""
+        yield from self.summary()
+        yield from self._steps()
+
+    def summary(self) -> Iterator[Line]:
+        """The same without the steps."""
         standing = f"{self.plan}: clients are led to {self.state.active}, {self.standby} stands by"
         yield f"{standing} (epoch {self.state.epoch})", "bold"
         yield from self._trouble()
@@ -116,11 +146,11 @@ class Situation:
                 ("readiness", self._readiness()),
                 ("lag", self._lag()),
                 ("decision", self._decision()),
+                ("seen", self._seen()),
                 ("changed", moment(self.state.changed_at) if self.state.changed_at else "never"),
             ]
         )
-        yield from self._steps()
-        yield from self._sources()
+        yield from self._reasons()
 
     def _trouble(self) -> Iterator[Line]:
         if self.lost:
@@ -173,23 +203,33 @@ class Situation:
         if not self.steps or self.state.holder is None:
             return
         yield ""
-        for step in self.steps:
-            took = f"{step.reported_at - step.started_at:6.1f} s"
-            waits = f", looked {ago(step.reported_at, self.now)}" if step.status != "done" else ""
-            yield f"  {step.status:<8} {step.step:<28} {took}{waits}", "" if step.status == "done" else "cyan"
+        for step in self.progress():
+            took = "" if step.seconds is None else f"{step.seconds:6.1f} s"
+            waits = f"  awaits {step.awaits}" if step.awaits else ""
+            style = {"done": "", "to come": "dim", "failed": "red"}.get(step.state, "cyan")
+            yield f"  {step.state:<8} {step.name:<28} {took}{waits}".rstrip(), style
 
-    def _sources(self) -> Iterator[Line]:
-        recent = [signal for signal in self.signals if self.now - signal.at < FRESH_S or signal.says_lost]
-        if recent:
-            yield ""
+    def _seen(self) -> str:
+        """How many sources say what of each site, of those that said it lately."""
+        recent = [signal for signal in self.signals if self.now - signal.at < FRESH_S]
+        votes: dict[str, list[bool]] = {}
         for signal in recent:
-            verdict = "lost" if signal.says_lost else "well"
-            line = f"  {verdict} {signal.site:<8} {signal.source}, {ago(signal.at, self.now)}"
-            yield f"{line}{f': {signal.why}' if signal.why else ''}", "red" if signal.says_lost else ""
+            votes.setdefault(signal.site, []).append(signal.says_lost)
+        sites = (
+            f"{site} " + ", ".join(f"{word} by {says.count(lost)}" for word, lost in _VERDICTS if lost in says)
+            for site, says in sorted(votes.items())
+        )
+        return "; ".join(sites) or f"nobody said anything in the last {FRESH_S:.0f} s"
+
+    def _reasons(self) -> Iterator[Line]:
+        """Why sources say that a site is lost."""
+        for signal in (signal for signal in self.signals if signal.says_lost):
+            why = f": {one_line(signal.why, WHY_LIMIT)}" if signal.why else ""
+            yield f"  {signal.site} lost: {signal.source}, {ago(signal.at, self.now)}{why}", "red"
 
 
-def situation(controller: Controller, plan: Plan) -> Situation:
-    """Look at a plan.
+def situation(controller: Controller, plan: Plan, execution: str | None = None) -> Situation:
+    """Look at a plan, and at the steps of that execution; without one, at those of the holder of the lease.
 
     Raises:
         LedgerUnavailable
@@ -197,6 +237,7 @@ def situation(controller: Controller, plan: Plan) -> Situation:
     book = controller.book
     state = book.state(plan.name, plan.home)
     holder, status = _holder(controller, plan.name, state)
+    shown = execution or state.holder
     last = load(book, plan.name)
     return Situation(
         plan=plan.name,
@@ -205,7 +246,8 @@ def situation(controller: Controller, plan: Plan) -> Situation:
         state=state,
         holder=holder,
         holder_status=status,
-        steps=tuple(book.steps_of(plan.name, state.holder)) if state.holder else (),
+        record=book.execution(plan.name, shown) if shown else None,
+        steps=tuple(book.steps_of(plan.name, shown)) if shown else (),
         readiness=last.document if last else None,
         lag=_lag(controller, plan, state),
         signals=tuple(sorted(signals(book, plan.name), key=_worst_first)),

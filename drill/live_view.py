@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import time
 
+from command.progress import STEPS, StepProgress, awaited
 from drill import fixture_plan
 from drill.clients.live import LiveTraffic
 from drill.ledger_reader import ControllerAccount, Execution
 from drill.name_watch import NameWatch
-from drill.terminal import Event, SiteStatus, Snapshot, StepState, StepStatus, View
+from drill.terminal import Event, SiteStatus, Snapshot, View
 from drill.world import SITES, World
 
-STEPS = (
-    "claim",
-    "assess",
-    "fence",
-    "promote_mirrors",
-    "check_offsets",
-    "create_groups",
-    "switch_routes",
-    "flip_dns",
-    "verify",
-    "conclude",
-)
 LEDGER_EVERY_S = 0.4
 
 
@@ -93,17 +82,23 @@ def _sites(
     return tuple(sites)
 
 
-def _steps(execution: Execution | None, now: float) -> tuple[StepStatus, ...]:
+def _steps(execution: Execution | None, now: float) -> tuple[StepProgress, ...]:
     shown = []
-    for name in STEPS:
+    for name in STEPS["failover"]:
         parts = [step for step in (execution.steps if execution else ()) if step.name.split(":")[0] == name]
         if name == "conclude" and execution is not None and execution.status != "running":
-            state: StepState = "failed" if execution.status == "failed" else "done"
-            shown.append(StepStatus(name, state))
+            shown.append(StepProgress(name=name, state="failed" if execution.status == "failed" else "done"))
         elif not parts:
-            shown.append(StepStatus(name))
+            shown.append(StepProgress(name=name))
         else:
-            over = all(step.status == "done" for step in parts)
-            ended = max(step.ended for step in parts) if over else now
-            shown.append(StepStatus(name, "done" if over else "running", ended - min(step.started for step in parts)))
+            waiting = [step for step in parts if step.status != "done"]
+            ended = now if waiting else max(step.ended for step in parts)
+            shown.append(
+                StepProgress(
+                    name=name,
+                    state="running" if waiting else "done",
+                    seconds=ended - min(step.started for step in parts),
+                    awaits=awaited(waiting[0].observed) if waiting else "",
+                )
+            )
     return tuple(shown)

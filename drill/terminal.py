@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -15,6 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from command.progress import StepProgress, awaits_line, steps_table
 from drill.clients.live import Traffic
 from drill.report import wording
 from drill.report.model import Report
@@ -26,7 +27,6 @@ LOST, STANDBY = "dark_orange", "dodger_blue1"
 PART_STYLES = dict(
     zip(PARTS, ("grey58", "medium_purple", "dodger_blue1", "cyan", "green3", "dark_orange"), strict=True)
 )
-StepState = Literal["waiting", "running", "done", "failed", "skipped"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +38,6 @@ class SiteStatus:
     kafka: bool | None = None
     rest: bool | None = None
     gateway: bool | None = None
-
-
-@dataclass(frozen=True)
-class StepStatus:
-    """A step, its state, and how many seconds it took or has taken so far."""
-
-    name: str
-    state: StepState = "waiting"
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ class Snapshot:
     sites: tuple[SiteStatus, ...] = ()
     hostname: str = ""
     dns_answer: str | None = None
-    steps: tuple[StepStatus, ...] = ()
+    steps: tuple[StepProgress, ...] = ()
     acknowledged: Traffic = field(default_factory=Traffic)
     consumed: Traffic = field(default_factory=Traffic)
     events: tuple[Event, ...] = ()
@@ -110,34 +101,38 @@ class LineView:
         self._console = console
         self._printed: set[str] = set()
         self._last: dict[str, str] = {}
+        self._time = 0.0
 
     def update(self, snapshot: Snapshot) -> None:
-        """Say what changed."""
+        """Say what changed, in the order of its time."""
+        for at, text in sorted(self._news(snapshot), key=lambda news: news[0]):
+            self._time = max(self._time, at)
+            self._console.print(f"{self._time:7.2f} s  {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def _news(self, snapshot: Snapshot) -> Iterator[tuple[float, str]]:
         at = snapshot.elapsed
-        self._changed(at, "phase", snapshot.phase)
+        yield from self._changed(at, "phase", snapshot.phase)
         for event in snapshot.events:
             if (key := f"{event.at:.3f} {event.text}") not in self._printed:
                 self._printed.add(key)
-                self._line(event.at, event.text)
+                yield event.at, event.text
         for site in snapshot.sites:
             parts = {"kafka": site.kafka, "rest": site.rest, "gateway": site.gateway}
             answers = ", ".join(f"{name} {_up(up)}" for name, up in parts.items())
-            self._changed(at, f"site {site.name}", answers)
+            yield from self._changed(at, f"site {site.name}", answers)
         if snapshot.dns_answer is not None:
-            self._changed(at, snapshot.hostname, snapshot.dns_answer)
+            yield from self._changed(at, snapshot.hostname, snapshot.dns_answer)
         for step in snapshot.steps:
-            if step.state != "waiting" and self._last.get(step.name) != step.state:
+            if step.state != "to come" and self._last.get(step.name) != step.state:
                 self._last[step.name] = step.state
                 took = f" after {step.seconds:.2f} s" if step.seconds is not None and step.state != "running" else ""
-                self._line(at, f"{step.name}: {step.state}{took}")
+                waits = f", awaits {step.awaits}" if step.awaits else ""
+                yield at, f"{step.name}: {step.state}{took}{waits}"
 
-    def _changed(self, at: float, what: str, now: str) -> None:
+    def _changed(self, at: float, what: str, now: str) -> Iterator[tuple[float, str]]:
         if self._last.get(what) != now:
             self._last[what] = now
-            self._line(at, f"{what}: {now}")
-
-    def _line(self, at: float, text: str) -> None:
-        self._console.print(f"{at:7.2f} s  {text}", markup=False, highlight=False, soft_wrap=True)
+            yield at, f"{what}: {now}"
 
 
 def picture(snapshot: Snapshot, width: int, *, plain: bool = False) -> RenderableType:
@@ -153,12 +148,12 @@ def picture(snapshot: Snapshot, width: int, *, plain: bool = False) -> Renderabl
     middle = Table.grid(expand=True, padding=(0, 2))
     middle.add_column(ratio=1)
     middle.add_column(ratio=1)
-    middle.add_row(_sites(snapshot, plain), _steps(snapshot, plain))
+    middle.add_row(_sites(snapshot, plain), steps_table(snapshot.steps, plain=plain, narrow=True))
     body = Group(
         head,
         Text(),
         middle,
-        Text(),
+        awaits_line(snapshot.steps, plain=plain),
         _traffic("acknowledged/s", snapshot.acknowledged, width - 30, plain),
         _traffic("consumed/s", snapshot.consumed, width - 30, plain),
         Text(),
@@ -227,26 +222,6 @@ def _light(up: bool | None, plain: bool) -> Text:
 
 def _up(up: bool | None) -> str:
     return "unknown" if up is None else "up" if up else "down"
-
-
-def _steps(snapshot: Snapshot, plain: bool) -> RenderableType:
-    marks = {"waiting": ".", "running": ">", "done": "x", "failed": "!", "skipped": "-"}
-    if not plain:
-        marks = {"waiting": "\u00b7", "running": "\u25b6", "done": "\u2714", "failed": "\u2718", "skipped": "-"}
-    styles = {"waiting": "grey42", "running": "bold cyan", "done": "green3", "failed": "bold red", "skipped": "grey62"}
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=1)
-    table.add_column(no_wrap=True, overflow="crop" if plain else "ellipsis")
-    table.add_column(justify="right", no_wrap=True)
-    for step in snapshot.steps:
-        took = "" if step.seconds is None else f"{step.seconds:.2f} s"
-        style = styles[step.state]
-        table.add_row(
-            Text(marks[step.state], style=style),
-            Text(step.name, style="" if step.state == "done" else style),
-            Text(took, style="grey62"),
-        )
-    return table
 
 
 def _traffic(name: str, traffic: Traffic, width: int, plain: bool) -> Text:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from command.progress import StepProgress
 from drill.clients.live import Traffic
 from drill.report import Report
-from drill.terminal import Event, SiteStatus, Snapshot, StepStatus, picture, print_summary, view
+from drill.terminal import Event, SiteStatus, Snapshot, picture, print_summary, view
 
 LONG = "alarm failover-orders-east-kafka went to ALARM, and this text is far too long for eighty columns"
 BEFORE = Snapshot(
@@ -23,7 +24,7 @@ BEFORE = Snapshot(
     ),
     hostname="kafka.orders.example.com",
     dns_answer="gw-east.orders.example.com",
-    steps=(StepStatus("claim"), StepStatus("promote_mirrors")),
+    steps=(StepProgress(name="claim"), StepProgress(name="promote_mirrors")),
     acknowledged=Traffic((500,) * 48, (0,) * 48),
     consumed=Traffic((500,) * 48, (0,) * 48),
     events=(Event(1.0, "both sites are up"),),
@@ -39,7 +40,10 @@ AFTER = Snapshot(
     ),
     hostname="kafka.orders.example.com",
     dns_answer="gw-west.orders.example.com",
-    steps=(StepStatus("claim", "done", 0.21), StepStatus("promote_mirrors", "running", 0.4)),
+    steps=(
+        StepProgress(name="claim", state="done", seconds=0.21),
+        StepProgress(name="promote_mirrors", state="running", seconds=0.4, awaits="to be STOPPED: payments"),
+    ),
     acknowledged=Traffic((500,) * 20 + (0,) * 28, (0,) * 40 + (13_000,) + (500,) * 7),
     consumed=Traffic((500,) * 20 + (0,) * 28, (0,) * 40 + (13_000,) + (500,) * 7),
     events=(Event(1.0, "both sites are up"), Event(29.0, LONG)),
@@ -66,7 +70,7 @@ def test_the_view_does_not_change_its_height_while_events_come_in() -> None:
 
 def test_the_view_shows_clock_sites_steps_rates_and_events() -> None:
     text = "\n".join(drawn(AFTER))
-    for shown in ("22.5 s since the kill", "gw-west", "promote_mirrors", "0.40 s", "500/s", "29.0 s", "down"):
+    for shown in ("22.5 s since the kill", "gw-west", "promote_mirrors", "0.4 s", "awaits", "500/s", "29.0 s", "down"):
         assert shown in text
 
 
@@ -85,7 +89,10 @@ def test_without_a_terminal_every_change_is_one_line_and_nothing_is_said_twice()
     assert f"  29.00 s  {LONG}" in lines
     assert "  30.00 s  site east: kafka down, rest down, gateway down" in lines
     assert "  30.00 s  claim: done after 0.21 s" in lines
+    assert "  30.00 s  promote_mirrors: running, awaits to be STOPPED: payments" in lines
     assert sum("kafka.orders.example.com" in line for line in lines) == 2
+    times = [float(line.split()[0]) for line in lines]
+    assert times == sorted(times)
 
 
 def test_the_live_view_leaves_nothing_behind_but_what_is_printed_after() -> None:

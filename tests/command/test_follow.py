@@ -1,0 +1,102 @@
+"""Looking on until an execution has ended: what is awaited, and how it ended, also where nobody sits at a terminal."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from command import follow as looking
+from command.controller import Controller, Options
+from command.follow import follow
+from command.progress import awaited
+from command.situation import situation
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.plan.model import Plan
+from failover.plan.store import plan_named
+
+
+@pytest.fixture
+def controller(book: Ledger) -> Controller:
+    return Controller(options=Options(), answer_function="", readiness_function="", book=book)
+
+
+@pytest.fixture
+def plan(stack: object, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.setenv("PLANS_PATH", "/failover/plans")
+    return plan_named("orders")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking again is a failure here: all has happened already."""
+
+    def asleep(seconds: float) -> None:
+        raise AssertionError("it looks on, though there is nothing more to see")
+
+    monkeypatch.setattr("command.follow.time.sleep", asleep)
+
+
+def test_an_execution_that_ended_before_the_first_look_is_told_to_its_end(
+    controller: Controller, plan: Plan, claimed: Execution, capsys: pytest.CaptureFixture[str]
+) -> None:
+    controller.book.conclude(claimed, "stood-down", {})
+    last = follow(controller, plan, claimed.name)
+    assert last.record is not None and last.record.status == "stood-down"
+    lines = capsys.readouterr().out.splitlines()
+    facts = [line.split("Z  ", 1)[1] for line in lines]
+    assert facts[-1] == f"{claimed.name} stood-down" and any(fact.startswith("assess: done after") for fact in facts)
+    assert [line[:20] for line in lines] == sorted(line[:20] for line in lines)
+
+
+def test_an_execution_that_stopped_is_not_waited_for(
+    controller: Controller, plan: Plan, claimed: Execution, stack: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack("stepfunctions").stop_execution(executionArn=claimed.arn)  # type: ignore[operator]
+    assert follow(controller, plan, claimed.name).holder == "ended"
+    assert "has stopped (ABORTED), and keeps the lease" in capsys.readouterr().out
+
+
+def test_one_that_ended_before_it_claimed_the_plan_is_not_waited_for(
+    controller: Controller, plan: Plan, stack: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = stack("stepfunctions")  # type: ignore[operator]
+    machine = states.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    monkeypatch.setenv("STATE_MACHINE_ARN", machine)
+    arn = states.start_execution(stateMachineArn=machine, name="refused")["executionArn"]
+    states.stop_execution(executionArn=arn)
+    assert follow(controller, plan, "refused").record is None
+
+
+def test_the_picture_has_what_is_awaited_and_what_is_to_come_and_fits_a_small_terminal(
+    controller: Controller, plan: Plan, claimed: Execution
+) -> None:
+    stuck = {"left": ["orders", "payments"], "rejected": []}
+    controller.book.record_step(claimed, "promote_mirrors", "waiting", stuck, claimed.claimed_at + 2)
+    now = situation(controller, plan)
+    screen = Console(file=io.StringIO(), width=80, height=24, force_terminal=True, color_system=None)
+    with screen.capture() as capture:
+        screen.print(looking._picture(now, controller, screen))
+    lines = capture.get().splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    (step,) = (line for line in lines if "promote_mirrors" in line)
+    assert "awaits to be STOPPED: orders, payments" in step
+    assert any("verify" in line for line in lines)
+    facts = [fact for _, fact in looking._facts(replace(now, lag=None))]
+    assert "promote_mirrors: awaits to be STOPPED: orders, payments" in facts
+
+
+@pytest.mark.parametrize(
+    ("observed", "words"),
+    [
+        ({"unproven": ["a record through the name"]}, "a proof: a record through the name"),
+        ({"fleets": {"gateway-east": "being fenced"}}, "gateway-east: being fenced"),
+        ({"left": []}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_a_step_awaits_is_what_it_reported_last(observed: dict[str, object], words: str) -> None:
+    assert awaited(observed) == words

@@ -28,9 +28,10 @@ def measure() -> list[Result]:
                 name=f"{name}: ended as without",
                 value=count["ended as without"],
                 unit="",
-                limit=count["tried"],
+                limit=count["tried"] - count["given up"],
                 at_least=True,
             ),
+            Result(name=f"{name}: given up before anything was reversed", value=count["given up"], unit="", limit=None),
             Result(name=f"{name}: stopped", value=count["stopped"], unit="", limit=0),
         ]
     return results

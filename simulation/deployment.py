@@ -1,4 +1,4 @@
-"""What is deployed, read from the template: each function's environment, and the state machine."""
+"""What is deployed, read from the template: each function's environment, and the state machines."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ ACCOUNT: Final = "123456789012"
 REGION: Final = "us-west-2"
 STACK: Final = "failover"
 STATE_MACHINE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:failover"
+SWITCHOVER: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:switchover"
+_MACHINES: Final = {"FailoverStateMachine": STATE_MACHINE, "SwitchoverStateMachine": SWITCHOVER}
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:notifications"
 PARAMETERS: Final = {
     "PlanName": "orders",
@@ -35,8 +37,8 @@ class Deployment:
     """Of each function, by the name of its folder."""
     timeouts: dict[str, float]
     """Of each function, in seconds."""
-    machine: dict[str, Any]
-    """The failover's definition, as it is deployed."""
+    machines: dict[str, dict[str, Any]]
+    """The definition of each state machine, as it is deployed, by ARN."""
 
 
 def deployment() -> Deployment:
@@ -50,7 +52,7 @@ def deployment() -> Deployment:
     }
 
     def ref(name: str) -> str:
-        named = {"FailoverStateMachine": STATE_MACHINE, "Notifications": TOPIC, "Ledger": "ledger"}
+        named = _MACHINES | {"Notifications": TOPIC, "Ledger": "ledger"}
         return named.get(name) or folders.get(name, name)
 
     declared = template["Parameters"]
@@ -71,10 +73,15 @@ def deployment() -> Deployment:
         variables: dict[str, Any] = intrinsics.resolve(every | own)
         timeouts[folder] = float(resources[name]["Properties"].get("Timeout", timeout))
         environments[folder] = _of_lambda() | {key: str(value) for key, value in variables.items()}
-    substitutions = intrinsics.resolve(resources["FailoverStateMachine"]["Properties"]["DefinitionSubstitutions"])
-    text = (ROOT / "statemachines" / "failover.asl.yaml").read_text(encoding="utf-8")
+    machines = {arn: _definition(resources[name]["Properties"], intrinsics) for name, arn in _MACHINES.items()}
+    return Deployment(environments, timeouts, machines)
+
+
+def _definition(properties: dict[str, Any], intrinsics: Intrinsics) -> Any:
+    substitutions = intrinsics.resolve(properties["DefinitionSubstitutions"])
+    text = (ROOT / properties["DefinitionUri"]).read_text(encoding="utf-8")
     deployed = _PLACE.sub(lambda place: str(substitutions[place[1]]), text)
-    return Deployment(environments, timeouts, yaml.load(deployed, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    return yaml.load(deployed, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def _of_lambda() -> dict[str, str]:

@@ -93,7 +93,7 @@ class Oracle:
     def _clients_moved(self) -> None:
         at = self._world.sites.clients_at()
         if at is not None and not self._world.sites.is_writable(at):
-            self._break(1, f"clients are led to {at}, and its mirrors are {self._world.sites.mirrors}")
+            self._break(1, f"clients are led to {at}, and its mirrors are {self._world.sites.mirrors[at]}")
 
     def _item_changed(self, key: tuple[str, str], before: Item, after: Item) -> None:
         if key == _STATE:

@@ -16,6 +16,7 @@ SITES: Final = {"east": "us-east-2", "west": "us-west-2"}
 SERVICES: Final = ("kafka", "gateway", "rest")
 HOSTNAME: Final = "kafka.orders.example.com"
 TOPICS: Final = ("orders", "payments", "audit")
+LOG_END: Final = 100
 _ROUTE: Final = re.compile(r"/gateway-\w+?-(?:to-)?(\w+):\d+$")
 _TASK_STARTS_S: Final = (5.0, 40.0)
 _IN_SYNC_S: Final = (2.0, 30.0)
@@ -43,6 +44,8 @@ class Fleet:
     site: str
     definition: str
     desired: int = 2
+    colour: str = ""
+    """The site that it leads to for good, of a fleet in two colours."""
     deployments: int = 0
     instances: list[Instance] = field(default_factory=list)
 
@@ -76,6 +79,22 @@ def definition_of(fleet: str, route: str) -> str:
     return f"arn:aws:ecs:{SITES[fleet]}:123456789012:task-definition/gateway-{fleet}-to-{route}:1"
 
 
+class Logs:
+    """Where the topics' logs end, and what keeps a mirror's from ending where its source's does."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._clock = scheduler
+        self.behind = 0
+        """Records of each topic that never come to the mirror."""
+        self.written_since: float | None = None
+        """Since when somebody writes to the source itself, past every gateway; seconds since 1970."""
+
+    def end(self, *, is_mirror: bool) -> int:
+        """Where a topic's log ends now."""
+        written = 0 if self.written_since is None else int(self._clock.now - self.written_since)
+        return LOG_END + written - (self.behind if is_mirror else 0)
+
+
 class Sites:
     """The world at one moment. `moved()` is called after clients may have been led elsewhere."""
 
@@ -85,11 +104,13 @@ class Sites:
         self.sites = {site: Site(site, Fleet(site, definition_of(site, site))) for site in SITES}
         for site in self.sites.values():
             self.deploy(site.fleet, 0.0)
-        self.mirrored_at = "west"
-        """The site that follows the other one, or followed it last."""
-        self.mirrors = dict.fromkeys(TOPICS, "ACTIVE")
-        """The status of each mirror there."""
+        self.mirrors: dict[str, dict[str, str]] = {"west": dict.fromkeys(TOPICS, "ACTIVE"), "east": {}}
+        """The status of each mirror, by the site that has it."""
         self.lag_known = True
+        self.link_mode = "BIDIRECTIONAL"
+        self.logs = Logs(scheduler)
+        self.committed: dict[str, dict[str, int]] = {site: {} for site in SITES}
+        """By site and topic, the offsets of the one group."""
         self.record = self.answer = "gw-east.orders.example.com"
         """What the name's record leads to; what name servers answer."""
         self.changes: dict[str, float] = {}
@@ -103,18 +124,19 @@ class Sites:
 
     def is_writable(self, site: str) -> bool:
         """Whether clients can write there, whatever they write."""
-        return site != self.mirrored_at or set(self.mirrors.values()) == {"STOPPED"}
+        return all(status == "STOPPED" for status in self.mirrors[site].values())
 
     def mirror_to(self, site: str) -> None:
         """People make a site the mirror of the other one."""
-        self.mirrored_at = site
-        self.mirrors = dict.fromkeys(TOPICS, "ACTIVE")
+        self.mirrors = {site: dict.fromkeys(TOPICS, "ACTIVE"), other(site): {}}
 
     def deploy(self, fleet: Fleet, starts_in: float | None = None) -> None:
         """Replace every instance of a fleet by one of its definition of now."""
         fleet.deployments += 1
         fleet.instances = [
-            Instance(f"{fleet.site}-{fleet.deployments}-{number}", fleet.definition, self._clock.now + seconds)
+            Instance(
+                f"{fleet.site}{fleet.colour}-{fleet.deployments}-{number}", fleet.definition, self._clock.now + seconds
+            )
             for number in range(fleet.desired)
             for seconds in [self._clock.random.uniform(*self._task_starts_s) if starts_in is None else starts_in]
         ]
@@ -140,13 +162,22 @@ class Sites:
         self._clock.call_at(at, answer)
         return change
 
-    def stop_mirrors(self, topics: list[str]) -> None:
-        """Fail them over; each is writable in its own time."""
+    def stop_mirrors(self, site: str, topics: list[str], *, reverse: bool = False) -> None:
+        """Have mirrors of a site be topics of their own; each is writable in its own time. With `reverse` the other
+        site's topic follows it from then on, if both are up then; else it is on its way until it is failed over."""
         for topic in topics:
-            if self.mirrors[topic] == "ACTIVE":
-                self.mirrors[topic] = "PENDING_STOPPED"
+            status = self.mirrors[site][topic]
+            if status == "ACTIVE" or (status == "PENDING_STOPPED" and not reverse):
+                self.mirrors[site][topic] = "PENDING_STOPPED"
                 seconds = self._clock.random.uniform(*self._stops_s)
-                self._clock.call_later(seconds, partial(self.mirrors.__setitem__, topic, "STOPPED"))
+                self._clock.call_later(seconds, partial(self._stopped, site, topic, reverse=reverse))
+
+    def _stopped(self, site: str, topic: str, *, reverse: bool) -> None:
+        if reverse and not self.sites[other(site)].up["kafka"]:
+            return
+        if reverse:
+            self.mirrors[other(site)][topic] = "ACTIVE"
+        self.mirrors[site][topic] = "STOPPED"
 
     def door(self, host: str) -> str | None:
         """The site that an address is at; None for one that is outside of both."""

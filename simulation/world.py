@@ -30,6 +30,9 @@ ATTENTIVE_S: Final = 120.0
 EVENTFUL_S: Final = 21.0
 """and for how long as often as they are in the field."""
 _CONNECT_S: Final = 2.0
+_OF_SITES: Final = ("ecs", "elbv2")
+"""Services whose control plane is lost with its region."""
+_CHANGES: Final = ("UpdateService", "ModifyListener", "ChangeResourceRecordSets")
 
 
 class World:
@@ -55,7 +58,7 @@ class World:
         self.calls = Calls(self.scheduler, self.note, self.tell)
         self.table = Table(self._item_changed)
         self.account = Account(self.scheduler, self.sites, self.table, self.tell)
-        self.account.around, self.account.machine = self, deployed.machine
+        self.account.around, self.account.machines = self, deployed.machines
         self.account.plans[PLAN] = plan
         self.keys = Keys()
         self.account.secrets |= {f"failover/{PLAN}/{name}": json.dumps(fields) for name, fields in keys.FIRST.items()}
@@ -136,17 +139,17 @@ class World:
         self.calls.spells.append(Spell(service=service, begins=self.now, ends=self.now + seconds, trouble=trouble))
         self.watch(seconds + ATTENTIVE_S)
 
-    def start(self, request: dict[str, Any], name: str) -> str:
+    def start(self, request: dict[str, Any], name: str, machine: str = STATE_MACHINE) -> str:
         """A person starts an execution; its ARN."""
-        return self.account.start(name, json.dumps(request), STATE_MACHINE)
+        return self.account.start(name, json.dumps(request), machine)
 
     def send(self, service: str, region: str, operation: str, asked: Mapping[str, Any], how: Door) -> dict[str, Any]:
         """A call to AWS."""
         lost = [site for site, of in SITES.items() if of == region and not self.sites.sites[site].up["control"]]
-        if service == "ecs" and lost:
+        if service in _OF_SITES and lost:
             self.scheduler.sleep(_CONNECT_S)
             raise how.unreached()
-        changes = operation in ("UpdateService", "ChangeResourceRecordSets")
+        changes = operation in _CHANGES
 
         def effect() -> dict[str, Any]:
             return self.account.call(service, region, operation, dict(asked))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -37,7 +37,7 @@ class Account:
         self._sites = sites
         self._table = table
         self._tell = tell
-        self._ecs = Ecs(scheduler, sites, tell)
+        self.ecs = Ecs(scheduler, sites, tell)
         self.operations: dict[str, Callable[[Answer], Answer]] = {}
         """Those that only some plans need, by service and operation."""
         self.plans: dict[str, str] = {}
@@ -48,7 +48,8 @@ class Account:
         """When, detail type and detail of each event on the bus."""
         self.executions: dict[str, Execution] = {}
         """By ARN."""
-        self.machine: State = {}
+        self.machines: Mapping[str, State] = {}
+        """The definition of each state machine, by ARN."""
         self.around: Surroundings
 
     def call(self, service: str, region: str, operation: str, request: Answer) -> Answer:
@@ -60,7 +61,7 @@ class Account:
         if service == "dynamodb":
             return self._table.call(operation, request)
         if service == "ecs":
-            return self._ecs.call(region, operation, request)
+            return self.ecs.call(region, operation, request)
         named: Callable[[Answer], Answer] | None = getattr(self, f"_{service}_{operation}".lower(), None)
         method = self.operations.get(f"{service} {operation}", named)
         if method is None:
@@ -73,7 +74,7 @@ class Account:
         before = self.executions.get(arn)
         if before is None:
             self._tell(f"execution {name} starts: {text}")
-            self.executions[arn] = Execution(self.around, self.machine, arn=arn, input_text=text)
+            self.executions[arn] = Execution(self.around, self.machines[machine], arn=arn, input_text=text)
         elif not before.running or before.input_text != text:
             raise ApiError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
         return arn

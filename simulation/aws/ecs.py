@@ -1,4 +1,5 @@
-"""ECS: one service a site, whose instances are all replaced when its task definition is another."""
+"""ECS: services whose instances are all replaced when their task definition is another. A site has one, or one of each
+colour behind the listener of a load balancer."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 
 from simulation.aws.errors import NotSimulated
 from simulation.scheduler import Scheduler
-from simulation.sites import SITES, Instance, Sites, route_of
+from simulation.sites import SITES, Fleet, Instance, Sites, route_of
 
 Answer = dict[str, Any]
 _SITE_OF = {region: site for site, region in SITES.items()}
@@ -20,32 +21,43 @@ class Ecs:
         self._clock = scheduler
         self._sites = sites
         self._tell = tell
+        self.colours: dict[str, Fleet] = {}
+        """By name, the services of fleets in two colours."""
+        self.balancers: dict[str, list[Answer]] = {}
+        """The target groups of each of them."""
+        self.tags: dict[str, list[Answer]] = {}
 
     def call(self, region: str, operation: str, request: Answer) -> Answer:
         """Carry an operation out."""
         site = _SITE_OF[region]
         match operation:
             case "DescribeServices":
-                return {"services": [self._service(site, request["services"][0])], "failures": []}
+                return {"services": [self._service(site, name) for name in request["services"]], "failures": []}
             case "ListTasks":
                 running = request.get("desiredStatus", "RUNNING") == "RUNNING"
-                return {"taskArns": [each.name for each in self._instances(site) if running]}
+                instances = self._fleet(site, request["serviceName"]).instances
+                return {"taskArns": [each.name for each in instances if running]}
             case "DescribeTasks":
-                return {"tasks": [self._task(site, number, each) for number, each in enumerate(self._instances(site))]}
+                fleets = [self._sites.sites[site].fleet, *self.colours.values()]
+                of_name = {each.name: (number, each) for of in fleets for number, each in enumerate(of.instances)}
+                return {"tasks": [self._task(site, *of_name[name]) for name in request["tasks"] if name in of_name]}
+            case "TagResource":
+                self.tags[request["resourceArn"]] = request["tags"]
+                return {}
             case "DescribeTaskDefinition":
                 return {"taskDefinition": {"taskDefinitionArn": request["taskDefinition"], "status": "ACTIVE"}}
             case "UpdateService":
                 return self._update(site, request)
         raise NotSimulated(f"ECS {operation}")
 
-    def _instances(self, site: str) -> list[Instance]:
-        return self._sites.sites[site].fleet.instances
+    def _fleet(self, site: str, service: str) -> Fleet:
+        return self.colours.get(service, self._sites.sites[site].fleet)
 
     def _ready(self, instance: Instance) -> bool:
         return instance.ready_at <= self._clock.now
 
     def _service(self, site: str, name: str) -> Answer:
-        fleet = self._sites.sites[site].fleet
+        fleet = self._fleet(site, name)
         complete = sum(map(self._ready, fleet.instances)) == fleet.desired
         deployment = {
             "status": "PRIMARY",
@@ -54,11 +66,13 @@ class Ecs:
         }
         return {
             "serviceName": name,
+            "serviceArn": name,
             "status": "ACTIVE",
             "desiredCount": fleet.desired,
             "taskDefinition": fleet.definition,
             "deployments": [deployment],
-            "loadBalancers": [],
+            "loadBalancers": self.balancers.get(name, []),
+            "tags": self.tags.get(name, []),
         }
 
     def _task(self, site: str, number: int, instance: Instance) -> Answer:
@@ -73,9 +87,10 @@ class Ecs:
         }
 
     def _update(self, site: str, request: Answer) -> Answer:
-        fleet = self._sites.sites[site].fleet
+        fleet = self._fleet(site, request["service"])
         fleet.definition = request.get("taskDefinition", fleet.definition)
         fleet.desired = request.get("desiredCount", fleet.desired)
         self._sites.deploy(fleet)
-        self._tell(f"the fleet of {site} is routed to {route_of(fleet.definition)}, {fleet.desired} instances")
+        colour = f", {fleet.colour}," if fleet.colour else ""
+        self._tell(f"the fleet of {site}{colour} is routed to {route_of(fleet.definition)}, {fleet.desired} instances")
         return {"service": self._service(site, request["service"])}

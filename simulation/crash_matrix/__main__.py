@@ -49,7 +49,8 @@ def main() -> int:
 def _counts(tried: Sequence[Tried]) -> dict[str, int]:
     return {
         "tried": len(tried),
-        "ended as without": sum(not each.differences for each in tried),
+        "ended as without": sum(not each.differences and not each.gave_up for each in tried),
+        "given up": sum(each.gave_up for each in tried),
         "stopped": sum(bool(each.stopped) for each in tried),
     }
 

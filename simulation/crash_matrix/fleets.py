@@ -9,6 +9,7 @@ from typing import Any, Final
 import certifi
 import yaml
 
+from simulation.aws import load_balancers
 from simulation.functions import ROOT
 from simulation.sites import SITES
 from simulation.wire.kubernetes import add_cluster
@@ -38,9 +39,20 @@ _KINDS: Final[Mapping[str, dict[str, Any]]] = {
 KUBERNETES: Final = tuple(_KINDS)
 
 
+def in_two_colours() -> dict[str, Any]:
+    """What the plan says of its sites, where each fleet is two services of ECS."""
+    plan = _example()
+    for site, described in plan["sites"].items():
+        (fleet,) = described["fleets"]
+        del fleet["service"]
+        services = {colour: load_balancers.service(site, colour) for colour in SITES}
+        fleet |= {"kind": "ecs-blue-green", "services": services, "listeners": [load_balancers.listener(site)]}
+    return {"sites": plan["sites"]}
+
+
 def on_kubernetes(kind: str) -> dict[str, Any]:
     """What the plan says of its sites, where their fleets are of a kind."""
-    plan = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8"))
+    plan = _example()
     authority = certifi.contents().partition("-----BEGIN")[1:]
     for site, described in plan["sites"].items():
         fleet = {
@@ -71,6 +83,10 @@ def deploy(life: World) -> None:
     for site in SITES:
         (fleet,) = plan.site(site).fleets
         add_cluster(life, site, f"eks-{site}", rendered[fleet.kind](plan, site, fleet, settings))
+
+
+def _example() -> Any:
+    return yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8"))
 
 
 def _eks(site: str, authority: str) -> dict[str, str]:

@@ -50,6 +50,8 @@ class Tried:
     """Whether there was such a call."""
     differences: tuple[str, ...]
     """How it ended otherwise than without the fault."""
+    gave_up: bool
+    """Whether it was given up, as its scenario allows."""
     stopped: tuple[str, ...]
     """The executions that did not end well, and the calls that nobody makes again."""
 
@@ -97,11 +99,13 @@ class Matrix:
     def attempt(self, case: Case) -> Tried:
         """Live through a case."""
         without, lived = self._without[case.scenario.name], self._live(case.scenario, case)
-        life = lived.world
+        life, given_up = lived.world, case.scenario.given_up
+        gave_up = given_up is not None and not _differences(given_up, lived.end)
         return Tried(
             case=case,
             hit=life.calls.hits > 0,
-            differences=_differences(without.end, lived.end),
+            differences=() if gave_up else _differences(without.end, lived.end),
+            gave_up=gave_up,
             stopped=(
                 *(f"{each.name} {each.status} {each.error}" for each in life.executions if each.status == "FAILED"),
                 *(f"{name} is a dead letter" for _, name in life.functions.dead_letters),
@@ -121,7 +125,8 @@ class Matrix:
         while life.now < STARTED + scenario.seconds and not _settled(life):
             life.scheduler.run(life.now + LOOKED_AT_EVERY_S)
         life.scheduler.close()
-        return Lived(life, scenario.end(life) | {"promotions": len(promotions)})
+        counted = {"promotions": len(promotions)} if scenario.promotes_once else {}
+        return Lived(life, scenario.end(life) | counted)
 
 
 def _settled(life: World) -> bool:

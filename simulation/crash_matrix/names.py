@@ -105,7 +105,7 @@ def _by_traffic_manager(life: World) -> names.Leads:
 
 def _by_somebody_else(life: World) -> names.Leads:
     """Their own switch leads clients to whatever is writable."""
-    return lambda: _TARGETS["west" if set(life.sites.mirrors.values()) == {"STOPPED"} else "east"]
+    return lambda: _TARGETS["west" if life.sites.is_writable("west") else "east"]
 
 
 _PROVIDERS: Final[Mapping[str, Callable[[World], names.Leads]]] = {

@@ -13,12 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from simulation import story
 from simulation.aws.dynamodb import plain
-from simulation.crash_matrix.fleets import KUBERNETES, STARTS_S, deploy, on_kubernetes
+from simulation.aws.load_balancers import add_colours
+from simulation.crash_matrix.fleets import KUBERNETES, STARTS_S, deploy, in_two_colours, on_kubernetes
 from simulation.crash_matrix.names import DESCRIBED, held_by, hold
+from simulation.deployment import SWITCHOVER
 from simulation.machine.expressions import StateError
 from simulation.observers import sighting
 from simulation.scheduler import Process
-from simulation.sites import SERVICES
+from simulation.sites import SERVICES, SITES, TOPICS, definition_of
 from simulation.world import PLAN, World
 
 End = dict[str, Any]
@@ -29,6 +31,21 @@ SCHEDULE_S: Final = 300.0
 SUPERSEDED_S: Final = 3.0
 LOOKS_ON_S: Final = 15.0
 STEPS: Final = (*story.STEPS, "announce")
+SWITCHOVER_STEPS: Final = (
+    "claim",
+    "precheck",
+    "fence",
+    "drain_mirrors",
+    "reverse_mirrors",
+    "sync_offsets",
+    "promote_mirrors",
+    "switch_routes",
+    "flip_dns",
+    "verify",
+    "conclude",
+    "announce",
+)
+COMMITTED: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +58,12 @@ class Scenario:
     begin: Callable[[World], None]
     end: Callable[[World], End]
     """What must be as without the fault; nothing in it depends on the time."""
+    given_up: End | None = None
+    """What it may come to as well: nothing is changed, or all is put back, and people are told."""
     plan: Mapping[str, Any] = field(default_factory=dict)
     """What the plan says beside the example's."""
+    promotes_once: bool = True
+    """Whether mirrors must be failed over as often as without the fault."""
     faults: tuple[float, float] = (0.0, 900.0)
     """Between when calls go wrong, in seconds after the beginning."""
     seconds: float = 1500.0
@@ -62,12 +83,37 @@ def failover_end(life: World) -> End:
         "executions": {each.name: each.status for each in life.executions},
         "ledger": {key: state.get(key) for key in ("active", "epoch", "holder")} | {"denied": "denial" in state},
         "outcomes": {name: document.get("outcome") for name, document in documents.items()},
-        "mirrors": dict(life.sites.mirrors),
+        "mirrors": {site: dict(mirrors) for site, mirrors in life.sites.mirrors.items()},
         "name": (life.sites.record, life.sites.answer),
         "fleets": {name: (site.fleet.definition, site.fleet.desired) for name, site in life.sites.sites.items()},
         "told": _told(life),
         "dead letters": [name for _, name in life.functions.dead_letters],
     }
+
+
+def switchover_end(life: World) -> End:
+    """As of a failover; and that the group's offsets are the same on both sites, or people can read that they may not
+    be."""
+    offsets = (
+        json.loads(_item(life, "execution#by-hand").get("document", "{}")).get("switchover", {}).get("offsets", {})
+    )
+    reported = offsets.get("label") == "unknown" or offsets.get("unknown") or offsets.get("refused")
+    is_carried = life.sites.committed["west"] == life.sites.committed["east"]
+    messages = len(life.account.messages)
+    return failover_end(life) | {"offsets": is_carried or bool(reported), "heard": messages in (1, 2)}
+
+
+_GIVEN_UP: Final[End] = {
+    "executions": {"by-hand": "SUCCEEDED"},
+    "ledger": {"active": "east", "epoch": 1.0, "holder": None, "denied": False},
+    "outcomes": {"by-hand": "stood-down"},
+    "mirrors": {"west": dict.fromkeys(TOPICS, "ACTIVE"), "east": {}},
+    "name": ("gw-east.orders.example.com", "gw-east.orders.example.com"),
+    "fleets": {site: (definition_of(site, site), 2) for site in SITES},
+    "dead letters": [],
+    "heard": True,
+}
+"""A switchover in doubt before the point of no return."""
 
 
 def _told(life: World) -> dict[str, str]:
@@ -81,6 +127,49 @@ def _told(life: World) -> dict[str, str]:
 def _begin_by_hand(life: World) -> None:
     _lose_east(life)
     life.start(BY_HAND, "by-hand")
+
+
+def _begin_in_two_colours(life: World) -> None:
+    add_colours(life)
+    _begin_by_hand(life)
+
+
+def _begin_served(life: World) -> None:
+    """People whom IAM knows start an execution, and answer its question, through the function's URL."""
+
+    def start_and_answer() -> None:
+        start = {name: value for name, value in BY_HAND.items() if name != "by"} | {"name": "by-hand"}
+        _ask(life, "alice", "/start", start)
+        while not any(message.subject.startswith("Approve") for message in life.account.messages):
+            life.scheduler.sleep(1.0)
+        _ask(life, "bob", "/answer", {"plan": PLAN, "execution": "by-hand", "answer": "approve"})
+
+    _lose_east(life)
+    life.scheduler.spawn(start_and_answer, Process("people"))
+
+
+def _ask(life: World, who: str, path: str, body: Mapping[str, Any]) -> None:
+    arn = f"arn:aws:sts::123456789012:assumed-role/operators/{who}"
+    context = _method("POST") | {"authorizer": {"iam": {"userArn": arn}}}
+    _press(life, {"requestContext": context, "rawPath": path, "body": json.dumps(body)}, "serve_operators")
+
+
+def _begin_switchover(life: World, link_mode: str = "BIDIRECTIONAL") -> None:
+    life.sites.link_mode = link_mode
+    life.sites.committed["east"] = dict.fromkeys(TOPICS, COMMITTED)
+    life.start(BY_HAND | {"reason": "a planned change of sites"}, "by-hand", SWITCHOVER)
+
+
+def _begin_switchover_that_never_drains(life: World) -> None:
+    """It is given up, and what was fenced is put back."""
+    life.sites.logs.behind = 7
+    _begin_switchover(life)
+
+
+def _begin_switchover_whose_source_dies(life: World) -> None:
+    """Past the point of no return: what was to be reversed is failed over."""
+    _begin_switchover(life)
+    life.on_change.append(lambda _, __, what: _lose_east(life) if "reverse-and-start" in what else None)
 
 
 def _begin_on_kubernetes(life: World) -> None:
@@ -130,10 +219,10 @@ def _answer(life: World, button: str) -> None:
         life.scheduler.sleep(1.0)
 
 
-def _press(life: World, event: dict[str, Any]) -> None:
+def _press(life: World, event: dict[str, Any], function: str = "answer_approval") -> None:
     for _ in range(PRESSED_AT_MOST):
         try:
-            if life.functions.invoke("answer_approval", event)["statusCode"] < 500:
+            if life.functions.invoke(function, event)["statusCode"] < 500:
                 return
         except StateError:
             pass
@@ -215,6 +304,35 @@ SCENARIOS: Final = (
         end=failover_end,
         faults=(SUPERSEDED_S, 900.0),
     ),
+    Scenario(
+        name="switchover",
+        functions=SWITCHOVER_STEPS,
+        begin=_begin_switchover,
+        end=switchover_end,
+        given_up=_GIVEN_UP,
+    ),
+    Scenario(
+        name="switchover over a link of one way",
+        functions=("precheck", "reverse_mirrors"),
+        begin=partial(_begin_switchover, link_mode="DESTINATION"),
+        end=switchover_end,
+        given_up=_GIVEN_UP,
+    ),
+    Scenario(
+        name="switchover that never drains",
+        functions=("drain_mirrors", "switch_routes", "conclude", "announce"),
+        begin=_begin_switchover_that_never_drains,
+        end=switchover_end,
+        plan={"policy": {"drain_timeout_seconds": 5}},
+    ),
+    Scenario(
+        name="switchover whose source dies",
+        functions=("promote_mirrors", "switch_routes"),
+        begin=_begin_switchover_whose_source_dies,
+        end=switchover_end,
+        plan={"policy": {"promotion_timeout_seconds": 70}},
+        promotes_once=False,
+    ),
     Scenario(name="judged", functions=("judge", "claim", "assess"), begin=_begin_judged, end=failover_end),
     Scenario(
         name="approved",
@@ -222,6 +340,13 @@ SCENARIOS: Final = (
         begin=partial(_begin_asking, button="approve"),
         end=failover_end,
         plan={"policy": {"mode": "approve"}},
+    ),
+    Scenario(
+        name="served",
+        functions=("serve_operators",),
+        begin=_begin_served,
+        end=failover_end,
+        plan={"policy": {"by_hand": "approve"}},
     ),
     Scenario(
         name="denied",
@@ -249,6 +374,13 @@ SCENARIOS: Final = (
             plan=on_kubernetes(kind),
         )
         for kind in KUBERNETES
+    ),
+    Scenario(
+        name="failover of ecs-blue-green",
+        functions=("fence", "switch_routes", "verify"),
+        begin=_begin_in_two_colours,
+        end=failover_end,
+        plan=in_two_colours(),
     ),
     *(
         Scenario(

@@ -16,8 +16,6 @@ from simulation.scheduler import Scheduler
 from simulation.sites import Sites
 from simulation.threads import Future
 
-LOG_END: Final = 100
-
 
 def _transport_error() -> KafkaException:
     return KafkaException(KafkaError(KafkaError._TRANSPORT, "simulated: the broker went away"))
@@ -97,33 +95,64 @@ class _Admin(_Client):
         """Where each partition ends."""
         answers: dict[Any, Future[Any]] = {partition: Future() for partition in specs}
 
+        sites = self._brokers.sites
+
+        def ends(site: str) -> dict[Any, int]:
+            mirrors = sites.mirrors[site]
+            return {each: sites.logs.end(is_mirror=mirrors.get(each.topic) == "ACTIVE") for each in answers}
+
         def answer() -> None:
             try:
-                self._brokers.ask(self._settings, "log ends", lambda site: None, request_timeout)
+                told = self._brokers.ask(self._settings, "log ends", ends, request_timeout)
             except KafkaException as error:
                 for future in answers.values():
                     future.set_exception(error)
                 return
-            for future in answers.values():
-                future.set_result(SimpleNamespace(offset=LOG_END))
+            for partition, future in answers.items():
+                future.set_result(SimpleNamespace(offset=told[partition]))
 
         self._brokers.clock.spawn(answer)
         return answers
 
     def list_consumer_group_offsets(self, groups: list[Any], request_timeout: float) -> dict[str, Future[Any]]:
-        """The group has committed nothing."""
+        """What the group has committed there."""
+
+        def committed(site: str) -> list[Any]:
+            offsets = self._brokers.sites.committed[site]
+            return [
+                SimpleNamespace(
+                    topic=row.topic, partition=row.partition, offset=offsets.get(row.topic, -1001), error=None
+                )
+                for row in groups[0].topic_partitions
+            ]
+
+        return self._of_group(groups[0].group_id, "committed offsets", committed, request_timeout)
+
+    def alter_consumer_group_offsets(self, groups: list[Any], request_timeout: float) -> dict[str, Future[Any]]:
+        """Commit for the group."""
+
+        def commit(site: str) -> list[Any]:
+            rows = groups[0].topic_partitions
+            self._brokers.sites.committed[site] |= {row.topic: row.offset for row in rows}
+            return [SimpleNamespace(topic=row.topic, partition=row.partition, error=None) for row in rows]
+
+        return self._of_group(groups[0].group_id, "commit", commit, request_timeout)
+
+    def _of_group(
+        self, group: str, operation: str, effect: Callable[[str], list[Any]], within: float
+    ) -> dict[str, Future[Any]]:
         future: Future[Any] = Future()
 
         def answer() -> None:
             try:
-                self._brokers.ask(self._settings, "committed offsets", lambda site: None, request_timeout)
+                rows = self._brokers.ask(self._settings, operation, effect, within)
             except KafkaException as error:
                 future.set_exception(error)
             else:
-                future.set_result(SimpleNamespace(topic_partitions=[]))
+                future.set_result(SimpleNamespace(topic_partitions=rows))
 
         self._brokers.clock.spawn(answer)
-        return {groups[0].group_id: future}
+        return {group: future}
 
 
 class _Producer(_Client):

@@ -13,11 +13,14 @@ from simulation.aws.errors import NotSimulated
 from simulation.calls import Door
 from simulation.keys import Keys
 from simulation.scheduler import Scheduler
-from simulation.sites import Sites
+from simulation.sites import LOG_END, TOPICS, Sites
 
 Answer = tuple[int, Any]
 Send = Callable[[httpx.Request], httpx.Response]
 _CLUSTER: Final = re.compile(r"/kafka/v3/clusters/lkc-(east|west)01(.*)")
+_VERB: Final = re.compile(r".*/mirrors:(failover|promote|reverse-and-start-mirror)")
+_DONE: Final = {"failover": "failed over", "promote": "promoted", "reverse-and-start-mirror": "reversed"}
+_NO_ERROR: Final = {"error_code": None, "error_message": None}
 _CONNECT_S: Final = 2.0
 _REFUSED_S: Final = 0.01
 
@@ -67,7 +70,7 @@ class Rest:
         door = door_of(request)
         operation = f"{request.method} {request.url.path.rpartition('/')[2]}"
         try:
-            changes = operation.endswith("mirrors:failover") and request.url.params.get("validate_only") != "true"
+            changes = _VERB.fullmatch(request.url.path) is not None and not _is_trial(request)
             status, body = self._make(
                 "rest", operation, lambda: self._answer(site.name, request), door, changes=changes
             )
@@ -81,31 +84,34 @@ class Rest:
             raise NotSimulated(f"{request.method} {request.url.path}")
         if not self._keys.takes_header(site, request.headers.get("Authorization", "")):
             return 401, {"error_code": 401, "message": "Unauthorized"}
-        path, here = match[2], site == self._sites.mirrored_at
+        path = match[2]
         if path == "":
             return 200, {"cluster_id": f"lkc-{site}01"}
-        if path.endswith("/mirrors:failover"):
-            validate_only = request.url.params.get("validate_only") == "true"
-            return self._fail_over(json.loads(request.content), validate_only=validate_only)
+        if (verb := _VERB.fullmatch(path)) is not None:
+            return self._alter(site, verb[1], json.loads(request.content), trial=_is_trial(request))
         if path.endswith("/mirrors"):
-            return 200, _rows([self._mirror(topic) for topic in self._sites.mirrors] if here else [])
+            return 200, _rows([self._mirror(site, topic) for topic in self._sites.mirrors[site]])
         if "/mirrors/" in path:
-            return 200, self._mirror(path.rpartition("/")[2])
+            return 200, self._mirror(site, path.rpartition("/")[2])
+        if path == "/topics":
+            return 200, _rows([{"topic_name": topic, "partitions_count": 1} for topic in TOPICS])
         if path.endswith("/configs"):
-            return 200, _rows([{"name": "consumer.offset.sync.ms", "value": "5000"}])
+            mode = {"name": "link.mode", "value": self._sites.link_mode}
+            return 200, _rows([{"name": "consumer.offset.sync.ms", "value": "5000"}, mode])
         if path.endswith("/lags"):
-            return 200, _rows([])
+            return 200, _rows([_committed(topic, offset) for topic, offset in self._sites.committed[site].items()])
         raise NotSimulated(f"{request.method} {request.url.path}")
 
-    def _fail_over(self, body: Any, *, validate_only: bool) -> Answer:
+    def _alter(self, site: str, verb: str, body: Any, *, trial: bool) -> Answer:
         topics = body["mirror_topic_names"]
-        if not validate_only:
-            self._tell(f"the mirrors {', '.join(topics)} are failed over")
-            self._sites.stop_mirrors(topics)
-        rows = [{"mirror_topic_name": topic, "error_code": None, "error_message": None} for topic in topics]
-        return 200, _rows(rows)
+        refused = verb == "reverse-and-start-mirror" and self._sites.link_mode != "BIDIRECTIONAL"
+        if not trial and not refused:
+            self._tell(f"the mirrors {', '.join(topics)} of {site} are {_DONE[verb]}")
+            self._sites.stop_mirrors(site, topics, reverse=verb == "reverse-and-start-mirror")
+        error = {"error_code": 40002, "error_message": "the link is not bidirectional"} if refused else _NO_ERROR
+        return 200, _rows([{"mirror_topic_name": topic} | error for topic in topics])
 
-    def _mirror(self, topic: str) -> dict[str, Any]:
+    def _mirror(self, site: str, topic: str) -> dict[str, Any]:
         lag = (
             {"lag": 3, "last_source_fetch_offset": 97}
             if self._sites.lag_known
@@ -114,7 +120,7 @@ class Rest:
         return {
             "mirror_topic_name": topic,
             "source_topic_name": topic,
-            "mirror_status": self._sites.mirrors[topic],
+            "mirror_status": self._sites.mirrors[site][topic],
             "mirror_topic_error": "NO_ERROR",
             "num_partitions": 1,
             "mirror_lags": [{"partition": 0} | lag],
@@ -123,3 +129,11 @@ class Rest:
 
 def _rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"data": rows, "metadata": {"next": None}}
+
+
+def _is_trial(request: httpx.Request) -> bool:
+    return bool(request.url.params.get("validate_only") == "true")
+
+
+def _committed(topic: str, offset: int) -> dict[str, Any]:
+    return {"topic_name": topic, "partition_id": 0, "current_offset": offset, "log_end_offset": LOG_END}

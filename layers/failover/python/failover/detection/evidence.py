@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
 from failover.documents import decision as documents
@@ -140,7 +140,12 @@ class Evidence:
         votes = tuple(signal for signal in self.signals if signal.kind != "advisory")
         brief = (replace(signal, why=signal.why[:WHY_LENGTH]) for signal in (*votes, *advisories[:ADVISORIES_AT_MOST]))
         omitted = max(0, len(advisories) - ADVISORIES_AT_MOST)
-        document = asdict(replace(self, signals=tuple(brief))) | {"advisories_left_out": omitted}
+        document = vars(self) | {
+            "signals": [dict(vars(signal)) for signal in brief],
+            "probes": [dict(vars(probe)) for probe in self.probes],
+            "lag": None if self.lag is None else dict(vars(self.lag)),
+            "advisories_left_out": omitted,
+        }
         return cast("documents.Evidence", document)
 
 

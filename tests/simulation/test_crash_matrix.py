@@ -40,6 +40,7 @@ SAMPLED = 60
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_single_fault_changes_no_end(lives: Lives) -> None:
     tried = lives.run("--json", "--one-in", str(SAMPLED), module="simulation.crash_matrix")
     assert tried.returncode == 0, tried.stderr

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from hypothesis import given
-from hypothesis import strategies as st
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 
-class Claim:
-    """How many examples there were, and how many came to what is claimed."""
+@dataclass
+class _Count:
+    """Of the test that runs: how many examples there were, and how many came to what it claims."""
 
-    def __init__(self) -> None:
-        self.examples = 0
-        self.reached = 0
-
-    def reaches(self, condition: object) -> bool:
-        """Count an example, and say whether the claim is to be asked of it."""
-        self.examples += 1
-        self.reached += bool(condition)
-        return bool(condition)
-
-    def check(self, floor: float) -> None:
-        """Fail if less than this part of the examples reached it."""
-        assert self.reached >= floor * self.examples > 0, f"{self.reached} of {self.examples} reach the claim"
+    examples: int = 0
+    reached: int = 0
+    floor: float = 0.0
 
 
-def claimed(*strategies: Any, floor: float) -> Callable[[Callable[..., None]], Callable[[], None]]:
-    """A property test that is given a `Claim` and the examples; it fails if less than this part of them reaches it."""
+_count = _Count()
 
-    def property_test(holds: Callable[..., None]) -> Callable[[], None]:
-        def test() -> None:
-            claim = Claim()
 
-            @given(st.tuples(*strategies))
-            def examples(drawn: tuple[Any, ...]) -> None:
-                holds(claim, *drawn)
+def reaches(condition: object, floor: float = 0.2) -> bool:
+    """Count an example, and say whether the claim is to be asked of it; the test fails if less than this part of its
+    examples reaches the claim. Where it holds of each, tell which examples could break it."""
+    _count.examples += 1
+    _count.reached += bool(condition)
+    _count.floor = floor
+    return bool(condition)
 
-            examples()
-            claim.check(floor)
 
-        test.__name__, test.__doc__, test.__module__ = holds.__name__, holds.__doc__, holds.__module__
-        return test
-
-    return property_test
+@contextmanager
+def claims_counted(*, is_property: bool) -> Iterator[None]:
+    """Run a test; a property that counted no example, or too few that reach its claim, fails."""
+    global _count
+    _count = _Count()
+    yield
+    assert _count.examples or not is_property, "this property does not count how often its claim is reached"
+    assert _count.reached >= _count.floor * _count.examples, f"{_count.reached} of {_count.examples} reach the claim"

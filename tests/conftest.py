@@ -16,6 +16,7 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.claims import claims_counted
 from tests.emitted import answer_mismatches, held_to_schemas
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,6 +63,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "whole drills" if file.startswith("tests/drill/test_") else file
 
     return WorldsTogether(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A property fails unless enough of its examples reach what it claims."""
+    with claims_counted(is_property=getattr(getattr(item, "obj", None), "is_hypothesis_test", False)):
+        return (yield)
 
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

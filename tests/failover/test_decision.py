@@ -16,7 +16,7 @@ from failover.detection.evidence import Evidence, Probe, Signal, View, unbroken
 from failover.ledger.records import PlanState
 from failover.link import Lag
 from failover.plan.policy import Policy
-from tests.claims import Claim, claimed
+from tests.claims import reaches
 
 NOW = 1_000_000.0
 ALARM = Signal(site="east", source="east-kafka", says_lost=True, at=NOW - 5, since=NOW - 25, vantage="us-west-2")
@@ -339,24 +339,24 @@ likely = st.builds(
 """Cases in which most of all is there that a failover needs."""
 
 
-@claimed(likely | cases, floor=0.2)
-def test_it_never_proceeds_to_an_unproven_standby(claim: Claim, case: Case) -> None:
-    if claim.reaches(decide(case).verdict in ("proceed", "ask")):
+@given(likely | cases)
+def test_it_never_proceeds_to_an_unproven_standby(case: Case) -> None:
+    if reaches(decide(case).verdict in ("proceed", "ask"), floor=0.2):
         assert all(probe.healthy for probe in case.evidence.probes_of("west"))
         assert case.evidence.mirrors_by_status
 
 
 @given(cases | likely)
 def test_it_always_says_why(case: Case) -> None:
-    assert decide(case).why
-
-
-@claimed(likely | pressing, floor=0.1)
-def test_without_a_person_it_proceeds_only_on_held_votes_of_a_quorum_in_automatic_mode(
-    claim: Claim, case: Case
-) -> None:
     decision = decide(case)
-    if claim.reaches(decision.verdict == "proceed" and not case.manual):
+    reaches(decision.verdict != "proceed")
+    assert decision.why
+
+
+@given(likely | pressing)
+def test_without_a_person_it_proceeds_only_on_held_votes_of_a_quorum_in_automatic_mode(case: Case) -> None:
+    decision = decide(case)
+    if reaches(decision.verdict == "proceed" and not case.manual, floor=0.1):
         policy = case.policy
         assert policy.mode == "automatic"
         votes = [s for s in case.evidence.signals if s.source in decision.votes and s.site == "east"]
@@ -368,22 +368,22 @@ def test_without_a_person_it_proceeds_only_on_held_votes_of_a_quorum_in_automati
         assert any(p.healthy is not True for p in case.evidence.probes_of("east") if p.service != "rest")
 
 
-@claimed(likely | cases | pressing, st.randoms(), floor=0.2)
-def test_the_order_of_the_evidence_does_not_matter(claim: Claim, case: Case, random: Any) -> None:
+@given(likely | cases | pressing, st.randoms())
+def test_the_order_of_the_evidence_does_not_matter(case: Case, random: Any) -> None:
     shuffled = list(case.evidence.signals)
     random.shuffle(shuffled)
-    claim.reaches(tuple(shuffled) != case.evidence.signals)
+    reaches(tuple(shuffled) != case.evidence.signals, floor=0.2)
     again = replace(case, evidence=replace(case.evidence, signals=tuple(shuffled)))
     assert decide(again).verdict == decide(case).verdict
 
 
-@claimed(likely, floor=0.3)
-def test_one_more_vote_never_turns_a_yes_into_a_no(claim: Claim, case: Case) -> None:
+@given(likely)
+def test_one_more_vote_never_turns_a_yes_into_a_no(case: Case) -> None:
     more = Signal(
         site="east", source="one-more", says_lost=True, at=NOW, since=NOW - 500, kind="alarm", vantage="another"
     )
     again = replace(case, evidence=replace(case.evidence, signals=(*case.evidence.signals, more)))
-    if claim.reaches(decide(case).verdict in ("proceed", "ask")):
+    if reaches(decide(case).verdict in ("proceed", "ask")):
         assert decide(again).verdict == decide(case).verdict
 
 

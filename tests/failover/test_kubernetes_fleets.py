@@ -21,6 +21,7 @@ from failover.fleets.change_annotation import ANNOTATION, Change, change_of, dig
 from failover.fleets.pods import bootstrap_of, carries_clients, rolled_out, short_of
 from failover.plan.fleets import CfkFleet, Domain, Eks
 from failover.plan.gateway_route import certifies, config_id, hot_reload
+from tests.claims import reaches
 
 NOW = 1_800_000_000.0
 READY = [{"type": "Ready", "status": "True"}]
@@ -125,6 +126,7 @@ def test_a_deployment_has_not_rolled_out_while_a_count_is_missing(missing: str) 
 
 @given(st.binary(max_size=60))
 def test_no_rubbish_on_config_or_metrics_is_an_id(body: bytes) -> None:
+    reaches(body)
     answer = parse_answer((200, body), (200, body), "orders")
     assert answer.config_id is None
     assert parse_answer((500, body), (0, b""), "orders") == PodAnswer()
@@ -132,6 +134,7 @@ def test_no_rubbish_on_config_or_metrics_is_an_id(body: bytes) -> None:
 
 @given(st.one_of(st.none(), st.integers(), st.lists(st.text()), st.dictionaries(st.text(), st.integers())))
 def test_an_id_is_a_text(value: Any) -> None:
+    reaches(value is not None)
     assert parse_answer((200, json.dumps({"configId": value}).encode()), (0, b""), "orders").config_id is None
 
 
@@ -272,6 +275,7 @@ def test_no_pod_at_all_is_not_settled() -> None:
 
 @given(st.text(max_size=80))
 def test_an_annotation_that_is_no_change_is_none(text: str) -> None:
+    reaches(text)
     assert change_of({"metadata": {"annotations": {ANNOTATION: text}}}) is None
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from failover.link import Mirror, PartitionLag
 from failover.loss.estimate import losses, peak_rate, summary
 from failover.loss.samples import Sample, SourceLiveness, from_rows, to_rows, update_samples
+from tests.claims import reaches
 
 NEVER = SourceLiveness()
 
@@ -159,6 +160,7 @@ def test_with_a_steady_source_the_true_loss_is_within_the_range(
     came = rate * seconds_to_loss
     replicated = min(fetched, came)
     stranded = came - replicated
+    reaches(stranded > 0, floor=0.1)
     loss = losses({"orders": {0: 0}}, samples, {"orders": {0: ends[-1] + replicated}}, last + 10)[0]
     assert loss.low is not None and loss.high is not None
     assert loss.low <= stranded <= loss.high

@@ -23,6 +23,7 @@ from failover.ledger.topic_tables import (
     save_execution_table,
     save_plan_table,
 )
+from tests.claims import reaches
 
 
 def execution(epoch: int = 1, name: str | None = None, *, dry_run: bool = False) -> Execution:
@@ -309,6 +310,7 @@ def test_the_table_of_20000_partitions_stays_far_below_what_an_item_may_hold(led
 def test_signals_end_in_the_same_state_in_any_order(
     ledger: Ledger, events: list[tuple[float, bool]], source: int
 ) -> None:
+    reaches([at for at, _ in events] != sorted(at for at, _ in events))
     for at, says_lost in events:
         save_signal(
             ledger,
@@ -325,6 +327,7 @@ def test_signals_end_in_the_same_state_in_any_order(
 def test_sights_in_any_order_never_seem_to_have_lasted_longer_than_they_did(
     ledger: Ledger, sights: list[tuple[float, bool]], vantage: int
 ) -> None:
+    reaches([at for at, _ in sights] != sorted(at for at, _ in sights))
     for at, says_lost in sights:
         save_signal(
             ledger,

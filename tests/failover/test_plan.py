@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from failover.errors import BadPlan, UnknownSite
 from failover.plan.model import load_plan, parse
+from tests.claims import reaches
 
 ORDERS = Path(__file__).resolve().parents[2] / "plans" / "orders.yaml"
 
@@ -93,6 +94,7 @@ def test_what_is_no_plan_is_refused(text: str) -> None:
     )
 )
 def test_rubbish_is_refused_and_never_crashes(rubbish: object) -> None:
+    reaches(isinstance(rubbish, list | dict), floor=0.2)
     for text in (json.dumps(rubbish), yaml.safe_dump(rubbish)):
         with pytest.raises(BadPlan):
             parse(text)
@@ -214,5 +216,7 @@ def test_whatever_stands_anywhere_a_plan_is_taken_or_refused_in_its_own_words(
         part[place[-1] if how == "instead" or isinstance(part, list) else f"{place[-1]}x"] = value
     try:
         parse(json.dumps(plan))
+        reaches(False)
     except BadPlan as refused:
+        reaches(True)
         assert refused.problems and not [word for word in JARGON if word in str(refused)]

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from failover.errors import LinkRejected, LinkUnavailable
 from failover.link import trailing
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
+from tests.claims import reaches
 from tests.link.conftest import CLUSTER, LINK, Reply, Scripted
 
 Ask = Callable[[KafkaRestCluster, KafkaRestLink], Any]
@@ -139,7 +140,9 @@ def test_no_answer_brings_the_client_down(
     rest.says(Reply(status, body))
     try:
         ask(cluster, link)
+        reaches(False)
     except (LinkUnavailable, LinkRejected) as error:
+        reaches(True)
         assert CLUSTER in str(error) and error.cluster == CLUSTER
 
 
@@ -153,6 +156,7 @@ def test_no_rubbish_brings_the_client_down(
     rest: Scripted, link: KafkaRestLink, quick: None, body: bytes, kind: str, status: int
 ) -> None:
     rest.says(Reply(status if status not in (204, 304) else 200, body, kind))
+    reaches(body)
     with pytest.raises((LinkUnavailable, LinkRejected)):
         link.mirrors()
 
@@ -165,6 +169,7 @@ def test_no_partition_is_ever_lost_from_the_lag(
     lags = [LAG | {"partition": number} for number in rows[:told]]
     rest.says(Reply(body={"data": [MIRROR | {"num_partitions": 6, "mirror_lags": lags}]}))
     found = link.mirrors()
+    reaches(0 < told < 6)
     assert [lag.partition for lag in found[0].lags] == list(range(6))
     assert (trailing(found).unknown_partitions, trailing(found).records) == (6 - told, 7 * told)
 

@@ -15,6 +15,7 @@ from failover.link import Mirror, PartitionLag
 from failover.plan.model import Plan
 from failover.readiness import check, offsets
 from failover.readiness.groups import GroupOffsets, Sample, Sampled, of_mirrored, offset_age
+from tests.claims import reaches
 
 Judged = Callable[..., Any]
 NOW, LIMIT = 1_000_000.0, 60.0
@@ -81,6 +82,7 @@ def test_there_is_a_sample_to_judge_by_from_the_limit_on_and_it_is_never_younger
         after = sampled.after({"fulfilment": {A: int(now)}}, now, LIMIT)
         first = now if first is None else first
         sampled, now = after, now + pause
+    reaches(sampled.to_judge_by(now, LIMIT))
 
 
 @given(
@@ -91,6 +93,7 @@ def test_it_passes_without_a_sample_only_if_nothing_is_behind(active: Offsets, s
     status = check(
         "it", offset_age(GroupOffsets(group="fulfilment", active=active, standby=standby), None, LIMIT, NOW)
     ).status
+    reaches(active.keys() <= standby.keys(), floor=0.2)
     assert (status == "pass") == all(standby.get(spot, -1) >= offset for spot, offset in active.items())
 
 

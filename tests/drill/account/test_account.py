@@ -14,6 +14,7 @@ from drill.clients.read_log import ClusterLog, StoredRecord
 from drill.clients.record_log import Acknowledged, ConsumerLog, Failed, Notice, ProducerLog, Received, Sent
 from drill.pair_accounts import PairLogs, accounts
 from drill.record_accounting import Account, account, out_of_order, ranges
+from tests.claims import reaches
 
 KILL, WRITABLE, BACK = 1000.0, 1010.0, 1012.0
 KEYS = [("orders", 0), ("orders", 1), ("payments", 0)]
@@ -104,6 +105,7 @@ SIMPLE = [Partition(before=5, lost=2, after=3, read_before=5, rewind=1, unread=0
 @given(runs)
 def test_losses_are_found_exactly(run: list[Partition]) -> None:
     found = accounted(run)
+    reaches(found.lost)
     assert found.lost == sum(p.lost for p in run)
     for p, partition_account in zip(run, found.partitions, strict=True):
         assert partition_account.lost == p.lost
@@ -114,6 +116,7 @@ def test_losses_are_found_exactly(run: list[Partition]) -> None:
 @given(runs)
 def test_every_acknowledgement_is_given_to_the_cluster_that_made_it(run: list[Partition]) -> None:
     found = accounted(run)
+    reaches(found.acknowledged_by_standby)
     assert found.acknowledged_by_lost_site == sum(p.before for p in run)
     assert found.acknowledged_by_standby == sum(p.after for p in run)
     assert found.first_acknowledged_by_standby == BACK
@@ -123,6 +126,7 @@ def test_every_acknowledgement_is_given_to_the_cluster_that_made_it(run: list[Pa
 @given(runs)
 def test_duplicates_and_what_was_never_consumed_are_found_exactly(run: list[Partition]) -> None:
     found = accounted(run)
+    reaches(found.duplicates and found.never_consumed)
     assert found.duplicates == sum(min(p.read_before, p.mirrored) - p.restart for p in run)
     assert found.never_consumed == sum(p.unread for p in run)
     assert found.out_of_order == 0
@@ -133,6 +137,7 @@ def test_duplicates_and_what_was_never_consumed_are_found_exactly(run: list[Part
 @given(runs)
 def test_rates_add_up_to_the_totals(run: list[Partition]) -> None:
     found = accounted(run)
+    reaches(len(found.rates) > 1)
     assert sum(s.acknowledged_by_lost_site for s in found.rates) == found.acknowledged_by_lost_site
     assert sum(s.acknowledged_by_standby for s in found.rates) == found.acknowledged_by_standby
     assert sum(s.consumed_from_lost_site + s.consumed_from_standby for s in found.rates) == (found.consumed or 0)
@@ -143,12 +148,14 @@ def test_rates_add_up_to_the_totals(run: list[Partition]) -> None:
 @given(st.permutations(range(7)))
 def test_a_record_is_out_of_order_if_a_later_one_came_first(numbers: list[int]) -> None:
     late = sum(any(earlier > n for earlier in numbers[:i]) for i, n in enumerate(numbers))
+    reaches(late)
     assert out_of_order(numbers) == late
 
 
 @given(st.sets(st.integers(0, 30)))
 def test_ranges_hold_the_offsets_and_do_not_touch(offsets: set[int]) -> None:
     found = ranges(offsets)
+    reaches(len(found) > 1)
     assert {o for first, last in found for o in range(first, last + 1)} == offsets
     assert all(later[0] > earlier[1] + 1 for earlier, later in pairwise(found))
 
@@ -288,6 +295,7 @@ def test_what_was_on_its_way_at_the_kill_is_what_the_lost_site_had_not_acknowled
         writable_at=WRITABLE,
     )
     by_lost_site = {a.n for a in producer.acknowledged if a.at < KILL}
+    reaches(found.in_flight)
     assert found.in_flight == sum(each.at <= KILL and each.n not in by_lost_site for each in on_their_way)
     assert accounted(run).in_flight == 0
 
@@ -313,6 +321,7 @@ def test_each_pair_of_clients_has_the_account_of_its_own_topics(run: list[Partit
         for name, topic in names
     ]
     whole, (orders, payments) = accounts(pairs, standby, killed_at=KILL, promoted=promoted, writable_at=WRITABLE)
+    reaches(whole.lost)
     assert whole.lost == accounted(run).lost
     assert (orders.account.lost, payments.account.lost) == (run[0].lost + run[1].lost, run[2].lost)
     assert (orders.account.never_consumed, orders.account.stored_twice) == (run[0].unread + run[1].unread, 0)

@@ -25,6 +25,7 @@ from drill.clients.record_log import (
     producer_log,
 )
 from drill.clients.record_number import headers_of, number_of
+from tests.claims import reaches
 
 LINES: list[tuple[str, Event]] = [
     ("s 7 orders 1 1000.250000", Sent(n=7, topic="orders", partition=1, at=1000.25)),
@@ -56,6 +57,7 @@ def test_a_line_of_something_else_is_refused_and_quoted(line: str) -> None:
 def test_a_tail_reads_every_event_once_wherever_the_writing_pauses(
     cuts: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    reaches(len(cuts) > 1)
     path = tmp_path_factory.mktemp("tail") / "log"
     tail = LogTail(path)
     assert tail.read() == []
@@ -95,6 +97,7 @@ def test_a_log_is_in_its_file_after_a_tick_without_being_closed(tmp_path: Path) 
 
 @given(st.integers(0, 10**12))
 def test_a_records_number_is_in_its_headers(n: int) -> None:
+    reaches(n)
     assert number_of(headers_of(n)) == n
 
 
@@ -119,6 +122,7 @@ def test_the_pace_is_even() -> None:
 
 @given(stall=st.floats(min_value=0.05, max_value=60))
 def test_a_stall_is_not_made_up_for_in_a_burst(stall: float) -> None:
+    reaches(stall > LONGEST_BURST_S)
     pace = Pace(rate=500, now=0.0)
     due(pace, 0.0)
     assert due(pace, stall) <= 500 * LONGEST_BURST_S + 2

@@ -23,6 +23,7 @@ from drill.confluent.mirrors import (
     Unverified,
     Verb,
 )
+from tests.claims import reaches
 
 TIMINGS = Timings(
     stop_delay=2.0, stop_delay_of={"payments": 5.0}, source_unavailable_after=60, link_unavailable_after=300
@@ -270,6 +271,7 @@ class LinkMachine(RuleBasedStateMachine):
         self.link = a_link()
         self.due: dict[str, float] = {}
         self.final: dict[str, Mirror] = {}
+        self.stopped = False
 
     @rule(seconds=st.floats(0.1, 400))
     def wait(self, seconds: float) -> None:
@@ -348,6 +350,7 @@ class LinkMachine(RuleBasedStateMachine):
             self.link = transitions.stopped(self.link, {topic: [p.log_end for p in mirror.partitions]}, self.now)
             assert self.link.mirrors[topic].writable
             self.final[topic] = self.link.mirrors[topic]
+            self.stopped = True
 
     @rule(topic=topics)
     def stop_what_is_not(self, topic: str) -> None:
@@ -361,6 +364,7 @@ class LinkMachine(RuleBasedStateMachine):
     def let_failovers_finish(self) -> None:
         self.now = max(self.now, *self.due.values(), self.now)
         assert set(self.due) - set(self.final) <= set(transitions.ready_to_stop(self.link, self.now))
+        self.stop_what_is_ready()
 
     @invariant()
     def writable_only_after_stopped(self) -> None:
@@ -385,6 +389,10 @@ class LinkMachine(RuleBasedStateMachine):
             assert under_way == mirror.status.startswith("PENDING_") == (topic in self.link.pending)
             assert mirror.stopping is None or not mirror.ahead
 
+    def teardown(self) -> None:
+        """At the end of an example."""
+        reaches(self.stopped, floor=0.05)
+
 
 TestLinkMachine = LinkMachine.TestCase
 TestLinkMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
@@ -392,5 +400,6 @@ TestLinkMachine.settings = settings(max_examples=150, stateful_step_count=30, de
 
 @given(names=st.lists(st.sampled_from([*TOPICS, "nope"]), max_size=4), verb=st.sampled_from(ALTERING))
 def test_rows_come_in_the_order_asked(names: list[str], verb: Verb) -> None:
+    reaches(len(names) > 1)
     _, rows = mirror_operations.alter(a_link(), verb, names, 1.0)
     assert [row.topic for row in rows] == list(dict.fromkeys(names))

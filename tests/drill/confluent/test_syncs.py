@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from drill.confluent.acls import Acl
 from drill.confluent.filters import acl_filters, synced_acls
+from tests.claims import reaches
 from tests.drill.confluent.conftest import Pair
 
 L = "/links/orders-link"
@@ -125,6 +126,7 @@ def test_inside_the_filters_is_the_source_outside_is_what_was_here(
     def acls(of: Collection[str]) -> frozenset[Acl]:
         return frozenset(Acl.model_validate(acl(name)) for name in of)
 
+    reaches(set(synced) & (set(ours) ^ set(theirs)), floor=0.1)
     rows = [{**ANY, "resourceFilter": {"resourceType": "topic", "name": name}} for name in synced]
     after = synced_acls(acls(ours), acls(theirs), acl_filters(json.dumps({"aclFilters": rows})))
     assert {each.resource_name for each in after} == (set(ours) - set(synced)) | (set(theirs) & set(synced))

@@ -23,12 +23,11 @@ simulate: .venv/test.done
 	.venv/bin/python -m simulation --processes $$(getconf _NPROCESSORS_ONLN) $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 # How many small changes of the product's core its tests notice: by hand, for it is long. EACH of every module, or ONLY some.
-mutants: .venv/test.done .venv-mutants/done
-	.venv-mutants/bin/python -m mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only $(ONLY))
+mutants: .venv/mutants.done
+	.venv/bin/python -m mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only $(ONLY))
 
-.venv-mutants/done: requirements/mutants.txt
-	$(PYTHON) -m venv .venv-mutants
-	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/mutants.txt
+.venv/mutants.done: requirements/mutants.txt .venv/test.done
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/mutants.txt
 	touch $@
 
 lint: .venv/test.done
@@ -76,11 +75,12 @@ lock:
 	for set in drill test; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; done
-	for set in sam mutants; do \
-	  uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
-	    --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; done
+	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" requirements/sam.in -o requirements/sam.txt
+	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links -c requirements/test.txt \
+	  --custom-compile-command "make lock" requirements/mutants.in -o requirements/mutants.txt
 	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links -c requirements/drill.txt \
 	  --custom-compile-command "make lock" layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
 
 clean:
-	rm -rf .venv .venv-sam .venv-mutants .aws-sam drill-reports
+	rm -rf .venv .venv-sam .mutants .aws-sam drill-reports

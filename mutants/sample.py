@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import random
 import re
 import tomllib
@@ -33,6 +34,13 @@ class Mutant:
     """Its path in the tree."""
     spec: MutationSpec
     line: str
+    text_mark: str
+    """Which text of the module it is a change of."""
+
+    @property
+    def key(self) -> str:
+        """What it is called where outcomes are noted."""
+        return f"{self.module} {self.text_mark} {self.spec.operator_name} {self.spec.occurrence}"
 
     def __str__(self) -> str:
         return (
@@ -45,19 +53,19 @@ def _read(name: str) -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-def modules() -> list[str]:
-    """The product's core, by path."""
-    table = _read("modules.toml")
-    inside = [path for folder in table["folders"] for path in sorted((ROOT / folder).glob("*.py"))]
-    paths = [*(str(path.relative_to(ROOT)) for path in inside), *table["modules"]]
-    return [path for path in dict.fromkeys(paths) if (ROOT / path).stat().st_size > 0]
+def core() -> list[str]:
+    """The modules of the product's core, by path."""
+    return [path for path in _matching("core") if (ROOT / path).stat().st_size > 0]
 
 
-def tests_of(module: str) -> list[str]:
-    """The tests that hold a module."""
-    table = _read("modules.toml")
-    tests: list[str] = table["modules"].get(module) or table["folders"][str(Path(module).parent)]
-    return tests
+def test_files() -> list[str]:
+    """The files of the tests that hold it, by path; those that take long are the last."""
+    long = _matching("long")
+    return [name for name in _matching("tests") if name not in long] + long
+
+
+def _matching(key: str) -> list[str]:
+    return [str(path.relative_to(ROOT)) for pattern in _read("core.toml")[key] for path in sorted(ROOT.glob(pattern))]
 
 
 def drawn(module: str, seed: int, count: int) -> list[Mutant]:
@@ -68,11 +76,12 @@ def drawn(module: str, seed: int, count: int) -> list[Mutant]:
 
 
 def _mutants(module: str) -> Iterator[Mutant]:
-    lines = (ROOT / module).read_text(encoding="utf-8").splitlines()
+    text = (ROOT / module).read_text(encoding="utf-8")
+    lines, mark = text.splitlines(), hashlib.sha256(text.encode()).hexdigest()[:12]
     for item in _all_work_items([ROOT / module], {}):
         (spec,) = item.mutations
         if OPERATORS.search(spec.operator_name):
-            mutant = Mutant(module=module, spec=spec, line=lines[spec.start_pos[0] - 1])
+            mutant = Mutant(module=module, spec=spec, line=lines[spec.start_pos[0] - 1], text_mark=mark)
             if not _is_equivalent(mutant):
                 yield mutant
 

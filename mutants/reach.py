@@ -1,0 +1,157 @@
+"""Which tests reach which line of the core, and how long each takes: found by running them once, and kept until a test
+or the core changes."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import coverage
+import pytest
+
+from mutants.sample import ROOT, Mutant, core, test_files
+from mutants.trial import in_tree, load_packages
+
+KEPT: Final = ROOT / ".mutants" / "reach.json"
+AT_MOST_S: Final = 40.0
+"""A mutant is given the quickest of its tests, up to so many seconds in all."""
+
+
+@dataclass
+class Reach:
+    """What the tests reach."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long a test takes."""
+    lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)
+    """By module and line, the tests that come there."""
+    packages: list[str] = field(default_factory=list)
+    """What they import that is no part of the tree."""
+    failures: list[str] = field(default_factory=list)
+    """The tests that fail without any mutant; they are not used."""
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """The tests that reach a mutant, the quickest first; of what runs at import alone, all of its module."""
+        lines = self.lines.get(mutant.module, {})
+        reached = {test for line in _statement(mutant) for test in lines.get(line, ())}
+        reached = reached or {test for tests in lines.values() for test in tests}
+        tests: list[str] = []
+        total = 0.0
+        for test in sorted(reached - set(self.failures), key=lambda test: self.seconds[test]):
+            total += self.seconds[test]
+            if tests and total > AT_MOST_S:
+                break
+            tests.append(test)
+        return tests
+
+
+class Tracer:
+    """A pytest plugin that notes what each test reaches."""
+
+    def __init__(self, tree: Path, modules: Sequence[str]) -> None:
+        self.tree, self.modules, self.reach = tree, modules, Reach()
+        self.coverage = coverage.Coverage(
+            data_file=None, include=[str(tree / name) for name in modules], config_file=False
+        )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Whatever runs now is of this test."""
+        self.coverage.switch_context(item.nodeid)
+        return (yield)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add up what a test takes; note that it failed."""
+        self.reach.seconds[report.nodeid] = self.reach.seconds.get(report.nodeid, 0.0) + report.duration
+        if report.failed and report.nodeid not in self.reach.failures:
+            self.reach.failures.append(report.nodeid)
+
+    def result(self) -> Reach:
+        """What was noted."""
+        data = self.coverage.get_data()
+        for module in self.modules:
+            by_line = data.contexts_by_lineno(str(self.tree / module))
+            self.reach.lines[module] = {line: [test for test in tests if test] for line, tests in by_line.items()}
+        own = tuple(f"{self.tree}/")
+        self.reach.packages = [
+            name
+            for name, module in list(sys.modules.items())
+            if "site-packages" in (getattr(module, "__file__", None) or "") and not str(module.__file__).startswith(own)
+        ]
+        return self.reach
+
+
+def load_reach(tree: Path, *, as_it_is: bool) -> Reach:
+    """What the tests of a copy of the tree reach: as it was noted, and what new and changed test files reach, unless it
+    is wanted as it is."""
+    kept: dict[str, dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+    marks = {name: _mark(name) for name in test_files()}
+    stale = [name for name, mark in marks.items() if kept.get(name, {}).get("mark") != mark]
+    for name in () if as_it_is else stale:
+        print(f"which lines {name} reaches", flush=True)
+        kept[name] = {"mark": marks[name], **_traced(tree, name)}
+        load_packages(kept[name]["packages"])
+        KEPT.parent.mkdir(exist_ok=True)
+        KEPT.write_text(json.dumps(kept))
+    reach = Reach()
+    for name in marks.keys() & kept.keys():
+        _add(reach, kept[name])
+    if reach.failures:
+        print("not used, since they fail without any mutant:", *reach.failures, sep="\n    ", flush=True)
+    return reach
+
+
+def _traced(tree: Path, test_file: str) -> dict[str, Any]:
+    out = KEPT.with_suffix(".part")
+    out.parent.mkdir(exist_ok=True)
+
+    def trace() -> int:
+        tracer = Tracer(tree, core())
+        tracer.coverage.start()
+        status = pytest.main(["-q", "-p", "no:xdist", "-m", "not exhaustive", test_file], plugins=[tracer])
+        tracer.coverage.stop()
+        out.write_text(json.dumps(vars(tracer.result())))
+        return int(status)
+
+    status = in_tree(tree, trace, 600.0)
+    if status not in (0, 1, 5):
+        raise SystemExit(f"{test_file} can't be run: pytest ends with {status}")
+    traced: dict[str, Any] = json.loads(out.read_text())
+    return traced
+
+
+def _add(reach: Reach, part: dict[str, Any]) -> None:
+    reach.seconds |= part["seconds"]
+    reach.failures += part["failures"]
+    reach.packages = list(dict.fromkeys([*reach.packages, *part["packages"]]))
+    for module, lines in part["lines"].items():
+        for line, tests in lines.items():
+            reach.lines.setdefault(module, {}).setdefault(int(line), []).extend(tests)
+
+
+@functools.cache
+def _core_mark() -> str:
+    return hashlib.sha256("\0".join((ROOT / module).read_text() for module in core()).encode()).hexdigest()
+
+
+def _mark(test_file: str) -> str:
+    return hashlib.sha256((_core_mark() + (ROOT / test_file).read_text()).encode()).hexdigest()[:16]
+
+
+def _statement(mutant: Mutant) -> range:
+    """The lines of the innermost statement around a mutant; of one that holds others, those before the first."""
+    line = mutant.spec.start_pos[0]
+    spans = [
+        range(node.lineno, (node.body[0].lineno if hasattr(node, "body") else (node.end_lineno or node.lineno) + 1))
+        for node in ast.walk(ast.parse((ROOT / mutant.module).read_text()))
+        if isinstance(node, ast.stmt)
+    ]
+    around = [span for span in spans if line in span]
+    return max(around, key=lambda span: (span.start, -len(span))) if around else range(line, line + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -390,16 +390,8 @@ class LinkMachine(RuleBasedStateMachine):
             assert mirror.stopping is None or not mirror.ahead
 
     def teardown(self) -> None:
-        """At the end of an example."""
         reaches(self.stopped, floor=0.05)
 
 
 TestLinkMachine = LinkMachine.TestCase
 TestLinkMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
-
-
-@given(names=st.lists(st.sampled_from([*TOPICS, "nope"]), max_size=4), verb=st.sampled_from(ALTERING))
-def test_rows_come_in_the_order_asked(names: list[str], verb: Verb) -> None:
-    reaches(len(names) > 1)
-    _, rows = mirror_operations.alter(a_link(), verb, names, 1.0)
-    assert [row.topic for row in rows] == list(dict.fromkeys(names))

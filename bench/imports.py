@@ -32,6 +32,7 @@ SPEAK_KAFKA: Final = frozenset(
         "create_groups",
         "drain_mirrors",
         "measure_divergence",
+        "rescue_records",
         "precheck",
         "precheck_restore",
         "restore_mirrors",

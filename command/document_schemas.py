@@ -45,6 +45,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
         "step-precheck": steps.StepReport[steps.Prechecked],
         "step-promote_mirrors": steps.StepReport[steps.Promotion],
         "step-request_approval": steps.StepReport[steps.ApprovalRequested],
+        "step-rescue_records": steps.StepReport[steps.RecordsRescued],
         "step-reverse_mirrors": steps.StepReport[steps.Reversal],
         "step-switch_routes": steps.StepReport[steps.RouteSwitch],
         "step-sync_offsets": steps.StepReport[steps.OffsetsSynced],

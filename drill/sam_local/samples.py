@@ -64,6 +64,7 @@ SAMPLES: Final = (
     Sample("Claim", "claim-restore"),
     Sample("PrecheckRestore", "precheck_restore"),
     Sample("MeasureDivergence", "measure_divergence"),
+    Sample("RescueRecords", "rescue_records"),
     Sample("RestoreMirrors", "restore_mirrors"),
     Sample("Claim", "claim"),
     Sample("Assess", "assess"),

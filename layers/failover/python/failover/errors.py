@@ -178,6 +178,10 @@ class RescueIncomplete(FailoverError):
     """Stranded records are not all saved, or can't be: nothing is truncated."""
 
 
+class RescueDamaged(FailoverError):
+    """A rescued object in S3 is not what was saved."""
+
+
 class LinkRejected(_OfCall, FailoverError):
     """The REST API refused the call: wrong credentials, missing permission, no such link."""
 

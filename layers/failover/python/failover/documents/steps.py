@@ -272,3 +272,25 @@ class Verified(TypedDict, total=False):
     would_still_have_to_prove: list[str]
     left_behind: dict[str, str]
     """The fleets of the lost site."""
+
+
+class RecordsRescued(TypedDict, total=False):
+    """rescue_records: what was stranded on the returned site, and what of it is in S3."""
+
+    site: str
+    partitions: int
+    diverged: int
+    """Offsets that were stranded."""
+    saved: int
+    """Records in S3."""
+    without_record: int
+    """Offsets that hold none: a transaction's marker, or compacted away."""
+    gone: int
+    """Offsets that the site did not have any more."""
+    bytes: int
+    objects: int
+    unsaved: list[str]
+    """The first partitions that are not saved, and why."""
+    unsaved_count: int
+    would_rescue: int | None
+    """By a dry run: stranded offsets; None where nothing was measured."""

@@ -21,6 +21,7 @@ from failover.plan.document import read_document
 from failover.plan.fleets import FleetConfig
 from failover.plan.policy import Policy
 from failover.plan.renamed import with_new_names
+from failover.plan.rescue import Rescue
 from failover.wording import problems_of
 
 FENCED: Final = "fenced"
@@ -148,6 +149,9 @@ class Plan(PlanModel):
     """How the client hostname is held."""
     clients: Clients = Clients()
     """How `verify` goes the way a client goes."""
+    rescue: Rescue | None = None
+    """Where stranded records are kept before they are truncated. Without it nothing is restored that would truncate
+    any."""
     policy: Policy = Policy()
     """When the controller may act by itself, and whose word counts."""
 

@@ -43,10 +43,12 @@ from failover.readiness import (
     unreadable,
 )
 from failover.readiness import credentials as logins
+from failover.readiness import rescue as rescues
 from failover.readiness.dry_run import load_dry_run
 from failover.readiness.group_protocols import protocols
 from failover.readiness.offsets import group_offsets
 from failover.readiness.snapshot import PlanSnapshot
+from failover.rescue.bucket import look_at_bucket
 
 logger = Logger(service="failover")
 Answer = TypeVar("Answer")
@@ -335,6 +337,14 @@ def _dry_run(snapshot: PlanSnapshot) -> Iterator[Finding]:
     )
 
 
+def _rescue(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    rescue = snapshot.plan.rescue
+    if rescue is None:
+        yield ok("the plan rescues nothing: a site with stranded records will not be restored")
+        return
+    yield from rescues.bucket(rescue, look_at_bucket(rescue, snapshot.plan.name))
+
+
 CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "plan": _plan,
     "detection": _detection,
@@ -359,4 +369,5 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     controller.LEASE: _lease,
     "dry-run": _dry_run,
     "concurrency": _concurrency,
+    "rescue": _rescue,
 }

@@ -1,0 +1,73 @@
+"""rescue_records: read what is stranded on the returned site into S3, before anything of it is truncated.
+
+Every call goes on from what S3 has; it reads for some seconds, writes whole segments, and keeps in the ledger how far
+each partition is. It is done when every stranded offset is accounted for, as S3 tells it: read as a record, or proven
+to hold none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from failover.documents.steps import RecordsRescued
+from failover.errors import RescueIncomplete
+from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.kafka.factory import as_controller
+from failover.plan.model import Plan
+from failover.rescue.archive import Archive
+from failover.rescue.record import load_progress, load_stranded, save_progress
+from failover.rescue.save import save_ranges
+from failover.rescue.stranded import NAMED, Saved, Spot, Stranded, unsaved
+
+
+def rescue(request: Request, plan: Plan) -> Report:
+    """Save for some seconds; done when nothing is unsaved.
+
+    Raises:
+        RescueIncomplete: nothing was measured; the plan has no `rescue`; or records are not on the site any more, and
+            the plan does not want to go on without them.
+    """
+    execution = request.execution
+    stranded = load_stranded(ledger(), execution)
+    if execution.dry_run:
+        return done(would_rescue=None if stranded is None else sum(entry.offsets for entry in stranded.ranges))
+    if stranded is None:
+        raise RescueIncomplete("what is stranded was not measured: nothing is known to be saved, or to be truncated")
+    if not stranded.ranges:
+        return done(**_observed(stranded, {}, []))
+    if plan.rescue is None:
+        raise RescueIncomplete(
+            f"{len(stranded.ranges)} partitions of {stranded.site} hold stranded records, and the plan has no rescue:"
+            " nothing was truncated. Say in the plan where they are to be kept, and redrive"
+        )
+    without_gone = plan.rescue.on_gone == "go-on"
+    archive, recorded = Archive(plan.rescue, plan.name, execution.name), load_progress(ledger(), execution)
+    progress = as_controller(
+        plan,
+        stranded.site,
+        lambda settings: save_ranges(settings, archive, stranded.ranges, recorded, without_gone=without_gone),
+    )
+    if progress != recorded:
+        save_progress(ledger(), execution, progress)
+    reasons = unsaved(stranded, progress, without_gone=without_gone)
+    observed = _observed(stranded, progress, reasons)
+    return waiting(**observed) if reasons else done(**observed)
+
+
+def _observed(stranded: Stranded, progress: Mapping[Spot, Saved], reasons: list[str]) -> RecordsRescued:
+    saved = [progress[entry.spot] for entry in stranded.ranges if entry.spot in progress]
+    return {
+        "site": stranded.site,
+        "partitions": len(stranded.ranges),
+        "diverged": sum(entry.offsets for entry in stranded.ranges),
+        "saved": sum(entry.records for entry in saved),
+        "without_record": sum(entry.without_record for entry in saved),
+        "gone": sum(entry.gone for entry in saved),
+        "bytes": sum(entry.size for entry in saved),
+        "objects": sum(entry.objects for entry in saved),
+        "unsaved": reasons[:NAMED],
+        "unsaved_count": len(reasons),
+    }
+
+
+handler = step("rescue_records", Request, rescue)

@@ -35,6 +35,7 @@ from drill.sam_local.engine import NoEngine, host_for_containers
 from drill.sam_local.invocation import NotInvoked
 from drill.scenarios import SCENARIOS
 from drill.terminal import print_summary, view
+from drill.timing import TimingName
 from drill.world import SITES, Settings, World, WorldNotUp
 
 REPORTS = Path("drill-reports")
@@ -46,6 +47,13 @@ class FleetKind(enum.Enum):
     ECS = "ecs"
     ECS_BLUE_GREEN = "ecs-blue-green"
     CFK = "cfk"
+
+
+class Resolver(enum.Enum):
+    """Whose cache of names clients have."""
+
+    HOST = "host"
+    JVM = "jvm"
 
 
 class Functions(enum.Enum):
@@ -98,6 +106,12 @@ def run(
     loss: Annotated[
         LossKind, typer.Option(help="how the site is lost: killed, stopped, only its cluster, cut off")
     ] = LossKind.LOUD,
+    timing: Annotated[
+        TimingName, typer.Option(help="`aws`: tasks, names, events, functions and promotion take their time as on AWS")
+    ] = TimingName.DRILL,
+    resolver: Annotated[
+        Resolver, typer.Option(help="whose cache of names clients have: their host's, by TTL, or a JVM's, 30 s")
+    ] = Resolver.HOST,
     functions: Annotated[
         Functions, typer.Option(help="where they run; `sam-local`: in containers, of what `sam build` built")
     ] = Functions.DRILL,
@@ -131,10 +145,11 @@ def run(
         policy=chosen.policy,
         watch=chosen.watch,
         name=chosen.name_kind,
+        resolver=resolver.value,
     )
     try:
         with view(console) as shown:
-            report = Rehearsal(chosen, settings, shown, loss=loss, in_containers=in_containers).run()
+            report = Rehearsal(chosen, settings, shown, loss=loss, timing=timing, in_containers=in_containers).run()
     except (RehearsalFailed, WorldNotUp, ChildFailed, NotInvoked) as error:
         console.print(f"the drill could not be carried out: {error}", style="red", markup=False)
         raise typer.Exit(1) from None

@@ -25,6 +25,7 @@ OTHER_GROUP: Final = "returns-desk"
 LINK: Final = "orders-link"
 BROKERS: Final = 3
 TTL_S: Final = 1
+"""The product's default."""
 FleetInPlan = Callable[[str, str], dict[str, Any]]
 API_KEYS: Final = {HOME: ("DRILLEAST", "east-secret"), STANDBY: ("DRILLWEST", "west-secret")}
 

@@ -14,6 +14,7 @@ from drill.loss import LossKind
 from drill.report import Milestones, Moment, Run, Step, controller_figures
 from drill.report.build import Settings
 from drill.scenarios import Scenario
+from drill.timing import TimingName, described
 
 STANDBY_FLEET = f"switch_routes:gateway-{STANDBY}"
 
@@ -39,6 +40,8 @@ class Findings:
     execution: Execution | None
     loss_table: Mapping[tuple[str, int], Mapping[str, Any]]
     settings: Mapping[str, Settings]
+    timing: TimingName = TimingName.DRILL
+    resolver: str = "host"
     ran_in: Mapping[str, str] = field(default_factory=dict)
     """Which functions ran where after the kill, if not all of them ran in the drill's own runtime."""
 
@@ -93,6 +96,7 @@ def run_of(scenario: Scenario, kind: LossKind, findings: Findings, rate: float) 
         scenario=scenario.name,
         description=f"{kind.description} {scenario.description}",
         loss_kind=kind.value,
+        timing=findings.timing.value,
         plan=PLAN,
         lost_site=HOME,
         standby=STANDBY,
@@ -120,6 +124,8 @@ def run_of(scenario: Scenario, kind: LossKind, findings: Findings, rate: float) 
             "system": f"{platform.system()} {platform.machine()}",
             "confluent-kafka": version("confluent-kafka"),
             "moto": version("moto"),
+            "names are cached as by": findings.resolver,
+            **described(findings.timing),
             **findings.ran_in,
         },
         settings=findings.settings,

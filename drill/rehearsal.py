@@ -25,6 +25,7 @@ from drill.report import Report, report_of
 from drill.sam_local.functions import STAY, containers, move, ran_in
 from drill.scenarios import Scenario
 from drill.terminal import View
+from drill.timing import TIMINGS, TimingName
 from drill.world import Settings, World
 
 FRAME_S = 0.15
@@ -32,6 +33,8 @@ FIRST_RECORDS_S = 60.0
 DRY_RUN_S = 120.0
 IN_CONTAINERS = 6.0
 """How much longer everything may take where functions run in containers."""
+AS_ON_AWS = 3.0
+"""How much longer where all takes its time as on AWS."""
 
 
 class RehearsalFailed(RuntimeError):
@@ -48,14 +51,16 @@ class Rehearsal:
         view: View,
         *,
         loss: LossKind = LossKind.LOUD,
+        timing: TimingName = TimingName.DRILL,
         in_containers: bool = False,
     ) -> None:
         """`in_containers`: the functions run in the SAM CLI's containers, and every limit is that much longer."""
         self._scenario = scenario
         self._loss = loss
+        self._timing = timing
         self._in_containers = in_containers
-        self._patience = IN_CONTAINERS if in_containers else 1.0
-        self._settings = replace(settings, topics=TOPICS, groups=GROUPS)
+        self._patience = IN_CONTAINERS if in_containers else AS_ON_AWS if timing is TimingName.AWS else 1.0
+        self._settings = replace(settings, topics=TOPICS, groups=GROUPS, timing=TIMINGS[timing])
         self._logs = settings.directory / "logs"
         self._pairs = [Pair(spec, self._logs) for spec in SPECS]
         headline = next(pair for pair in self._pairs if pair.spec is RECOMMENDED)
@@ -100,6 +105,8 @@ class Rehearsal:
                     for pair in self._pairs
                     for role, settings in pair.settings.items()
                 },
+                timing=self._timing,
+                resolver=self._settings.resolver,
                 ran_in=ran_in(world, killed_at) if self._in_containers else {},
             )
             counted, of_pairs = self._count(findings, read_topics(world, STANDBY), world.promoted())

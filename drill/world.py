@@ -34,9 +34,11 @@ from drill.fleets.cfk import CfkFleets
 from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
 from drill.loss import LossKind, SiteParts, lose
 from drill.name_watch import NameWatch
+from drill.network.edge import ResolverKind
 from drill.operator_access import controller_file
 from drill.ports import HERE, Host, reserved_ports
 from drill.process import ROOT, Child, spawn
+from drill.timing import Timing
 
 PORTS = 1 + fixture_plan.BROKERS
 SITES = (HOME, STANDBY)
@@ -63,7 +65,9 @@ class Settings:
     template: Path = ROOT / "template.yaml"
     link_interval_s: float = 0.4
     offset_sync_s: float = 3.0
-    stop_delay_s: float = 0.3
+    timing: Timing = field(default_factory=Timing)
+    resolver: ResolverKind = "host"
+    """Whose cache of names clients have: their host's, or a JVM's."""
     policy: dict[str, Any] = field(default_factory=dict)
     topics: Sequence[str] = TOPICS
     """What clients use, mirrored on the standby."""
@@ -122,7 +126,8 @@ class World:
         self.settings.say("AWS account and both clusters are up")
         self.zone_id = self._create_zone()
         dns_fields = hold_name(self.settings.name, self.aws, self.zone_id, self.endpoint)
-        zone = {"aws_endpoint": self.endpoint, "zone_id": self.zone_id}
+        in_sync_s = self.settings.timing.name_in_sync_s
+        zone = {"aws_endpoint": self.endpoint, "zone_id": self.zone_id, "propagation_s": in_sync_s}
         self.dns = self._spawn("drill.network.dns_server", zone | self._host, "dns")
         self.nameserver = f"{self.settings.host.listen}:{self.dns.ready['port']}"
         self.edge = self._spawn("drill.network.edge", self._edge_config() | self._host, "edge")
@@ -171,14 +176,19 @@ class World:
             if site == STANDBY
             else [],
             "rest_only_mirrors": {"count": self.settings.rest_only_mirrors if site == STANDBY else 0},
-            "stop_delay_s": self.settings.stop_delay_s,
+            "stop_delay_s": self.settings.timing.promotion_s,
         }
         return self._spawn("drill.confluent.cluster_rest", config | self._host, f"rest-{site}")
 
     def _cloud_config(self) -> dict[str, Any]:
+        timing = self.settings.timing
         return {
             "region": REGIONS[STANDBY],
             "account": fixture_plan.ACCOUNT,
+            "ecs_start_delay_s": timing.task_start_s,
+            "name_in_sync_s": timing.name_in_sync_s,
+            "event_delivery_s": timing.event_delivery_s,
+            "cold_start_s": timing.cold_start_s,
             "template": str(self.settings.template),
             "parameters": stacks.parameters(self.settings.controllers),
             "more_stacks": stacks.more(self.settings.template, self.settings.controllers),
@@ -198,6 +208,7 @@ class World:
             "listen_ports": PORTS,
             "targets": {f"{fixture_plan.dns_target(site)}.": port for site, port in self._balancer_ports.items()},
             "fixed_port": self.edge_port,
+            "resolver": self.settings.resolver,
         }
 
     def _create_zone(self) -> str:

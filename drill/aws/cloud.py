@@ -66,6 +66,12 @@ class CloudConfig(BaseModel):
     ecs: bool = False
     ecs_start_delay_s: float = 0.0
     """How long a task takes beyond its process's own start, as pulling an image does."""
+    name_in_sync_s: float = 0.0
+    """How long a change of Route 53's records is PENDING."""
+    event_delivery_s: float = 0.0
+    """How long an event is on its way to its target."""
+    cold_start_s: float = 0.0
+    """How long an environment of a function takes beyond its process's own start."""
     verbose: bool = False
 
 

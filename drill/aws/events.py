@@ -31,13 +31,15 @@ Event = dict[str, Any]
 class EventBus:
     """The event buses of all regions: takes events, matches rules, delivers.
 
-    `copies` is how often each event is delivered: AWS says at least once, so a drill may ask for two.
+    `copies` is how often each event is delivered: AWS says at least once, so a drill may ask for two. `delivery_s`: how
+    long an event is on its way to each target.
     """
 
-    def __init__(self, targets: Targets, regions: Regions, *, copies: int = 1) -> None:
+    def __init__(self, targets: Targets, regions: Regions, *, copies: int = 1, delivery_s: float = 0.0) -> None:
         self._targets = targets
         self._regions = regions
         self._copies = copies
+        self._delivery_s = delivery_s
         self._recorded: deque[dict[str, Any]] = deque(maxlen=10_000)
 
     def install(self) -> None:
@@ -106,7 +108,9 @@ class EventBus:
         """Deliver an event to every target of a rule."""
         for target in list(rule.targets):
             for _ in range(self._copies):
-                threading.Thread(target=self.deliver, args=(rule.arn, target, event), daemon=True).start()
+                on_its_way = threading.Timer(self._delivery_s, self.deliver, (rule.arn, target, event))
+                on_its_way.daemon = True
+                on_its_way.start()
 
     def deliver(self, rule_arn: str, target: dict[str, Any], event: Event) -> None:
         """Deliver an event to a target until it takes it, its retry policy is used up, or trying again can't help."""

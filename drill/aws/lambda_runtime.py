@@ -1,8 +1,7 @@
 """Lambda on one machine: handlers in processes of their own, one invocation at a time each, as Lambda runs them.
 
-A worker sees what a function sees on Lambda and nothing of the drill: its own code first, then its layers' `python`
-directories, then the standard library; the template's environment and Lambda's own variables. The pool of a function
-grows with its concurrency, up to a limit.
+A worker sees what a function sees on Lambda and nothing of the drill: its own code first, its layers' `python`
+directories, the standard library; the template's and Lambda's own variables. A pool grows up to a limit.
 """
 
 from __future__ import annotations
@@ -102,6 +101,7 @@ class Surroundings:
     log_dir: Path
     runtime_path: tuple[Path, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    cold_start_s: float = 0.0  # beyond a worker's own start
 
 
 class Worker:
@@ -289,10 +289,9 @@ class LambdaRuntime:
 
     def warm(self, names: Collection[str] = ()) -> None:
         """Start a worker for each of these functions (none named: for all) that has none idle, two at a time."""
+        wanted = [function for function in self.functions() if not names or function.name in names]
         with ThreadPoolExecutor(max_workers=2) as pool:
-            list(
-                pool.map(self._warm, [function for function in self.functions() if not names or function.name in names])
-            )
+            list(pool.map(self._warm, wanted))
 
     def close(self) -> None:
         with self._lock:
@@ -333,6 +332,7 @@ class LambdaRuntime:
                 if worker.alive:
                     self._busy.add(worker)
                     return worker, False, None
+        time.sleep(self._surroundings.cold_start_s)
         worker = Worker(function, self._surroundings, lambda line: self._on_line(function.name, line))
         failed = worker.wait_ready()
         if failed is None:

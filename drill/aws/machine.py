@@ -47,12 +47,13 @@ class Machine:
             log_dir=config.log_dir,
             runtime_path=tuple(config.runtime_path),
             environment=endpoints | config.function_environment,
+            cold_start_s=config.cold_start_s,
         )
         self.runtime = LambdaRuntime(surroundings, self.metrics.add, concurrency=config.concurrency)
         self.targets = Targets(self.clients, self.regions)
         self.invoker = AsyncInvoker(self.runtime, self.targets.send, config.async_retry_delays_s)
         self.targets.invoke_async = self.invoker.accept
-        self.bus = EventBus(self.targets, self.regions, copies=config.event_copies)
+        self.bus = EventBus(self.targets, self.regions, copies=config.event_copies, delivery_s=config.event_delivery_s)
         self.schedules = Schedules(self.bus, self.regions)
         self._health: Callable[[], dict[str, bool]] = dict
 
@@ -135,6 +136,9 @@ class Machine:
             checks = health_checks.HealthChecks(config.account, self.metrics.add)
             self._health = checks.statuses
             yield checks
+        if config.name_in_sync_s:
+            name_changes: Any = importlib.import_module("drill.aws.name_changes")
+            yield name_changes.NameChanges(config.name_in_sync_s)
         if config.ecs:
             ecs: Any = importlib.import_module("drill.aws.ecs")
             delay_s = config.ecs_start_delay_s

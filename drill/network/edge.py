@@ -1,6 +1,7 @@
 """The edge: what a client's resolver and network do together. Clients bootstrap to its port; for each new
-connection it resolves the client hostname anew and goes to the load balancer the answer names. A connection that is
-there already stays where it is, as it does with real DNS."""
+connection it resolves the client hostname and goes to the load balancer the answer names. An answer is kept for its
+TTL, as a host's resolver keeps it, or for as long as a JVM does. A connection that is there already stays where it is,
+as it does with real DNS."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import logging
 import socket
 import sys
 import time
-from typing import Final
+from typing import Final, Literal
 
 import dns.asyncquery
 import dns.exception
@@ -25,8 +26,14 @@ from drill.process import announce, configuration, exit_with_parent
 
 LOG = logging.getLogger(__name__)
 COALESCED_S: Final = 0.05
+JVM_S: Final = 30.0
+"""A JVM's default, whatever the TTL: networkaddress.cache.ttl
+(https://docs.oracle.com/en/java/javase/21/core/java-networking.html)."""
 TRY_S: Final = 0.5
 TRIES: Final = 3
+
+
+ResolverKind = Literal["host", "jvm"]
 
 
 class EdgeConfig(BaseModel):
@@ -36,30 +43,33 @@ class EdgeConfig(BaseModel):
     dns: str
     listen_ports: int = Field(ge=1)
     targets: dict[str, int]
+    resolver: ResolverKind = "host"
     fixed_port: int = 0
     host: Host = Host()
 
 
 class Resolver:
-    """Asks the DNS server where a name leads; connections within 50 ms share an answer."""
+    """Asks the DNS server where a name leads, and keeps the answer; connections within 50 ms share one in any case."""
 
-    def __init__(self, hostname: str, server: str) -> None:
+    def __init__(self, hostname: str, server: str, kind: ResolverKind = "host") -> None:
         self._hostname = dns.name.from_text(hostname)
         host, _, port = server.rpartition(":")
         self._host, self._port = host, int(port)
         self._answer: str | None = None
-        self._answered_at = -COALESCED_S
+        self._expires = 0.0
+        self._kind = kind
         self._asking = asyncio.Lock()
 
     async def target(self) -> str | None:
         """The name at the end of the hostname's CNAME chain, lower case without its last dot; None if no answer."""
         async with self._asking:
-            if time.monotonic() - self._answered_at >= COALESCED_S:
-                self._answer = await self._ask()
-                self._answered_at = time.monotonic()
+            if time.monotonic() >= self._expires:
+                self._answer, keep_s = await self._ask()
+                self._expires = time.monotonic() + max(COALESCED_S, keep_s)
             return self._answer
 
-    async def _ask(self) -> str | None:
+    async def _ask(self) -> tuple[str | None, float]:
+        """The answer, and for how many seconds it may be kept; no answer is not kept."""
         question = dns.message.make_query(self._hostname, dns.rdatatype.A)
         for _ in range(TRIES):
             try:
@@ -69,8 +79,9 @@ class Resolver:
             except (dns.exception.DNSException, OSError) as error:
                 LOG.warning("no answer for %s: %s: %s", self._hostname, type(error).__name__, error)
             else:
-                return plain(str(end_of_chain(answer, self._hostname)))
-        return None
+                keep_s = JVM_S if self._kind == "jvm" else min((records.ttl for records in answer.answer), default=0)
+                return plain(str(end_of_chain(answer, self._hostname))), keep_s
+        return None, 0.0
 
 
 def end_of_chain(answer: dns.message.Message, name: dns.name.Name) -> dns.name.Name:
@@ -90,7 +101,7 @@ def plain(name: str) -> str:
 
 async def run(config: EdgeConfig) -> None:
     """Listen and serve."""
-    resolver = Resolver(config.hostname, config.dns)
+    resolver = Resolver(config.hostname, config.dns, config.resolver)
     targets = {plain(name): port for name, port in config.targets.items()}
     listeners = listen_on(config.listen_ports, config.host.listen, first=config.fixed_port)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from drill.loss import LossKind
 from drill.pair_accounts import PairAccount
@@ -56,6 +56,7 @@ class Run:
     controller: ControllerFigures
     target_rate: float
     loss_kind: str = LossKind.LOUD
+    timing: Literal["drill", "aws"] = "drill"
     moments: Sequence[Moment] = ()
     world: Mapping[str, str | float] = field(default_factory=dict)
     settings: Mapping[str, Settings] = field(default_factory=dict)
@@ -93,7 +94,7 @@ def report_of(run: Run, account: Account, pairs: Sequence[PairAccount]) -> Repor
         scenario=run.scenario,
         description=run.description,
         loss_kind=run.loss_kind,
-        timing="drill",
+        timing=run.timing,
         recovered=account.recovered,
         rto=rto,
         alarm_to_dns=alarm_to_dns,

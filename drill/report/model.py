@@ -161,8 +161,8 @@ class Report(_Part):
     scenario: str
     description: str
     loss_kind: str
-    timing: Literal["drill"]
-    """Whose delays it ran with: this machine's own."""
+    timing: Literal["drill", "aws"]
+    """Whose delays it ran with: this machine's own, or also those that things take on AWS."""
     recovered: bool
     rto: Rto
     alarm_to_dns: float | None

@@ -60,14 +60,15 @@ class Names(BaseResolver):  # type: ignore[misc]
 
     def __init__(self, target: str) -> None:
         self.target = target
+        self.ttl = 0
         self.asked = 0
 
     def resolve(self, request: Any, handler: Any) -> Any:
         self.asked += 1
         reply = request.reply()
-        reply.add_answer(RR(HOSTNAME, QTYPE.CNAME, rdata=CNAME("alias.example.com"), ttl=60))
-        reply.add_answer(RR("alias.example.com", QTYPE.CNAME, rdata=CNAME(self.target), ttl=60))
-        reply.add_answer(RR(self.target, QTYPE.A, rdata=A("127.0.0.1"), ttl=60))
+        reply.add_answer(RR(HOSTNAME, QTYPE.CNAME, rdata=CNAME("alias.example.com"), ttl=self.ttl))
+        reply.add_answer(RR("alias.example.com", QTYPE.CNAME, rdata=CNAME(self.target), ttl=self.ttl))
+        reply.add_answer(RR(self.target, QTYPE.A, rdata=A("127.0.0.1"), ttl=self.ttl))
         return reply
 
 
@@ -232,7 +233,27 @@ def test_new_connections_follow_the_name_and_old_ones_stay(process: Any, echo: A
         asked = resolver.asked
         time.sleep(0.1)
         who(port)
-        assert resolver.asked == asked + 1  # whatever TTL an answer had
+        assert resolver.asked == asked + 1  # its answers may not be kept
+
+
+@pytest.mark.parametrize(("kind", "ttl", "follows"), [("host", 60, False), ("jvm", 0, False), ("host", 0, True)])
+def test_an_answer_is_kept_for_its_ttl_or_as_a_jvm_keeps_it(
+    process: Any, echo: Any, names: Any, kind: str, ttl: int, follows: bool
+) -> None:
+    resolver, dns_port = names
+    resolver.ttl = ttl
+    config = {
+        "hostname": HOSTNAME,
+        "dns": f"127.0.0.1:{dns_port}",
+        "listen_ports": 1,
+        "targets": {"gw-east.example.com": echo(b"east").port, "gw-west.example.com": echo(b"west").port},
+        "resolver": kind,
+    }
+    port = process("drill.network.edge", config).ready["port"]
+    assert who(port) == b"east"
+    resolver.target = "gw-west.example.com"
+    time.sleep(0.1)
+    assert who(port) == (b"west" if follows else b"east")
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ class Route53Record(DnsVerification):
     """`CNAME`, or `alias`: an A record of the load balancers."""
     routing: Literal["simple", "weighted", "failover"] = "simple"
     """`simple`: one record; `weighted` and `failover`: one for each site, of any set identifier."""
-    ttl: Seconds = 5
+    ttl: Seconds = 1
     """For how long, in seconds, a resolver may keep an answer."""
     alias_zones: dict[Name, ZoneId] = Field(default_factory=dict)
     """The load balancers' zones by site, for `type: alias`."""
@@ -82,7 +82,7 @@ class Route53HealthCheck(DnsVerification):
     """Of the client hostname."""
     beacons: tuple[Beacon, ...] = Field(min_length=1, max_length=4)
     """One a region; any one that can be written is enough."""
-    ttl: Seconds = 5
+    ttl: Seconds = 1
     """For how long, in seconds, a resolver may keep an answer."""
 
 
@@ -120,7 +120,7 @@ class CloudDns(DnsVerification):
     """That of the workload identity provider which knows the controller's role."""
     service_account: str | None = form(r"^[^@/\s]+@[^@/\s]+$", "the address of a service account", default=None)
     """Whom the controller acts as, if its own identity has no permissions."""
-    ttl: Seconds = 5
+    ttl: Seconds = 1
     """For how long, in seconds, a resolver may keep an answer."""
     api: Url = "https://dns.googleapis.com"
     """Where Cloud DNS answers."""
@@ -149,7 +149,7 @@ class TrafficManager(DnsVerification):
     """The tenant of the application."""
     client_id: Label
     """The application that knows the controller's role by a federated credential."""
-    ttl: Seconds = 5
+    ttl: Seconds = 1
     """For how long, in seconds, a resolver may keep an answer."""
     api: Url = "https://management.azure.com"
     """Where Azure Resource Manager answers."""

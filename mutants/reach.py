@@ -92,11 +92,12 @@ def load_reach(tree: Path, *, as_it_is: bool) -> Reach:
     """What the tests of a copy of the tree reach: as it was noted, and what new and changed test files reach, unless it
     is wanted as it is."""
     kept: dict[str, dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
-    marks = {name: _mark(name) for name in test_files()}
+    files = test_files()
+    marks = {name: _mark(name) for name in files}
     stale = [name for name, mark in marks.items() if kept.get(name, {}).get("mark") != mark]
     for name in () if as_it_is else stale:
         print(f"which lines {name} reaches", flush=True)
-        kept[name] = {"mark": marks[name], **_traced(tree, name)}
+        kept[name] = {"mark": marks[name], **_traced(tree, name, files[name])}
         load_packages(kept[name]["packages"])
         KEPT.parent.mkdir(exist_ok=True)
         KEPT.write_text(json.dumps(kept))
@@ -108,14 +109,14 @@ def load_reach(tree: Path, *, as_it_is: bool) -> Reach:
     return reach
 
 
-def _traced(tree: Path, test_file: str) -> dict[str, Any]:
+def _traced(tree: Path, test_file: str, chosen: str) -> dict[str, Any]:
     out = KEPT.with_suffix(".part")
     out.parent.mkdir(exist_ok=True)
 
     def trace() -> int:
         tracer = Tracer(tree, core())
         tracer.coverage.start()
-        status = pytest.main(["-q", "-p", "no:xdist", "-m", "not exhaustive", test_file], plugins=[tracer])
+        status = pytest.main(["-q", "-p", "no:xdist", "-m", chosen, test_file], plugins=[tracer])
         tracer.coverage.stop()
         out.write_text(json.dumps(vars(tracer.result())))
         return int(status)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.decision.case import Case
-from failover.decision.rules import RULES, decide, judge
-from failover.decision.votes import votes_against
+from failover.decision.rules import RULES, decide, failover_withheld, judge
+from failover.decision.votes import is_sustained, votes_against
 from failover.detection.evidence import Evidence, Probe, Signal, View, unbroken
 from failover.ledger.records import PlanState
 from failover.link import Lag
@@ -160,6 +160,19 @@ def test_since_when_a_source_says_so_is_told_from_what_it_said_before(at: float,
         ).since
         == since
     )
+
+
+def test_a_source_that_was_silent_for_a_moment_is_a_new_vote_and_people_hear_of_it_all_the_same() -> None:
+    before = replace(HERE, at=NOW - 20, since=NOW - 40)
+    now, later = (unbroken(replace(HERE, at=at, since=at), before, gap=15) for at in (NOW, NOW + 41))
+    free = replace(REGION_LOSS, state=PlanState(active="east", epoch=4))
+
+    heard = replace(free, evidence=replace(EVIDENCE, signals=(now,)))
+    assert not is_sustained(now, heard)
+    assert failover_withheld(heard, judge(heard))
+
+    begun_anew = replace(free, evidence=replace(EVIDENCE, signals=(later,)), now=NOW + 41)
+    assert not failover_withheld(begun_anew, judge(begun_anew))
 
 
 def test_a_probe_ages_out_and_an_alarm_stands_until_it_changes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -338,6 +339,15 @@ def test_sights_in_any_order_never_seem_to_have_lasted_longer_than_they_did(
     kept = next(s for s in signals(ledger, "orders") if s.source == f"probe/{vantage}")
     assert (kept.at, kept.says_lost) == (44.0, True)
     assert 40.0 <= kept.since <= 44.0
+
+
+def test_a_source_that_was_silent_for_a_moment_is_a_new_vote_that_looked_lost_before(ledger: Ledger) -> None:
+    first = Signal(site="east", source="probe/silent", says_lost=True, at=50.0, since=50.0, kind="probe")
+    for at in (50.0, 70.0, 75.0):
+        assert save_signal(ledger, "orders", replace(first, at=at, since=at), gap=15)
+
+    kept = next(signal for signal in signals(ledger, "orders") if signal.source == "probe/silent")
+    assert (kept.at, kept.since, kept.lost_since) == (75.0, 70.0, 50.0)
 
 
 def test_a_signal_is_read_as_it_was_kept(ledger: Ledger) -> None:

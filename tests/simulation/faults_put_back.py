@@ -56,6 +56,13 @@ STORIES: Final = {
         acts=(Act(deed="rotate a secret", function="promote_mirrors", invocation=1, after=0.0),),
         seconds=2400.0,
     ),
+    "a silent moment is a new beginning": replace(
+        PLAIN,
+        seed="7",
+        seconds=400.0,
+        untidy_bus=True,
+        outages=(replace(LOST, part="kafka", seen_by=VANTAGE_POINTS[1:]),),
+    ),
     "nothing is started": PLAIN,
     "one voice is enough": replace(PLAIN, outages=(replace(LOST, seen_by=VANTAGE_POINTS[:1]),)),
 }
@@ -130,6 +137,7 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
         "an answer is the whole world": lambda: _put_handler(handlers, "verify", long_winded),
         "what is decided is kept for ever": lambda: _put("failover.decision.log", "RETENTION_S", 10**9),
         "a secret is read once": lambda: _put("failover.aws.secrets", "_fetched", fetched_once),
+        "a silent moment is a new beginning": lambda: _put("failover.detection.signal_store", "LAPSE_S", 0.0),
         "nothing is started": lambda: _put("simulated_judge", "_start", nothing),
         "one voice is enough": lambda: _put("failover.decision.rules", "RULES", without_quorum),
         "a secret is told": lambda: _put("failover.execution.report", "_stranded", lambda loss: "east-s3cr3t"),

@@ -22,6 +22,7 @@ BREAKS = {
     "an alarm that stands ages out": 4,
     "a name is used up": 4,
     "an end that its execution did not tell is told by nobody": 3,
+    "a silent moment is a new beginning": 3,
     "a denial is forgotten": 5,
     "a redrive stops where it stopped": 6,
     "a secret is read once": 6,

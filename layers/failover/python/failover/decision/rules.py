@@ -14,7 +14,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Final, Literal
 
 from failover.decision.case import Case, Decision
-from failover.decision.votes import is_sustained, stood_for, votes_against, watched
+from failover.decision.votes import is_sustained, looked_lost_for, stood_for, votes_against, watched
 from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES
 from failover.documents.decision import Verdict
 
@@ -66,7 +66,7 @@ def failover_withheld(case: Case, decision: Decision) -> bool:
     if decision.verdict == "proceed" or (case.state.holder and case.ended_holder is None):
         return False
     patience = LOOKS_LOST_S * (2 if case.deferred_to else 1)
-    if any(stood_for(vote, case) >= patience for vote in votes_against(case.lost_site, case)):
+    if any(looked_lost_for(vote, case) >= patience for vote in votes_against(case.lost_site, case)):
         return True
     return (
         decision.verdict == "stand-down"

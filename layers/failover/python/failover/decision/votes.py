@@ -57,3 +57,8 @@ def stood_for(vote: Signal, case: Case) -> float:
     """For how long a vote has stood: an alarm stands until it changes, a probe as long as it was seen."""
     until = vote.at if vote.kind == "probe" else case.now
     return until - vote.since
+
+
+def looked_lost_for(vote: Signal, case: Case) -> float:
+    """As `stood_for`, whether or not its source was silent for a moment."""
+    return stood_for(vote, case) + max(0.0, vote.since - (vote.lost_since or vote.since))

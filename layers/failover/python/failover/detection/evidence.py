@@ -18,6 +18,9 @@ CARRY_CLIENTS = frozenset({"kafka", "gateway", CANARY})
 ADVISORIES_AT_MOST: Final = 20
 """In a document. A region of AWS has hundreds in a month, and Step Functions takes 256 KB."""
 WHY_LENGTH: Final = 1_000
+LAPSE_S: Final = 60.0
+"""A source that was silent for less, and says lost as before, is not taken to have seen the site well in between: by
+such a vote nothing is done, but people hear of it."""
 
 SignalKind = Literal["alarm", "probe", "advisory"]
 
@@ -33,6 +36,8 @@ class Signal:
     """When it said so, by its own clock, in seconds since 1970."""
     since: float
     """From when on it says so without a break, in seconds since 1970."""
+    lost_since: float | None = None
+    """Of one that says lost: since when it has not said otherwise, though it was silent for a moment; None: `since`."""
     why: str = ""
     kind: SignalKind = "alarm"
     """An advisory tells people something, and is no vote."""
@@ -152,9 +157,12 @@ class Evidence:
 def unbroken(signal: Signal, before: Signal | None, gap: float) -> Signal:
     """The signal, since when it says so without a break: a source that was silent for more than `gap` seconds, or said
     otherwise in between, begins anew."""
-    if before is None or before.says_lost != signal.says_lost or not 0 <= signal.at - before.at <= gap:
+    if before is None or before.says_lost != signal.says_lost or not 0 <= signal.at - before.at <= max(gap, LAPSE_S):
         return signal
-    return replace(signal, since=min(before.since, signal.since))
+    lost_since = before.lost_since or before.since if signal.says_lost else None
+    if signal.at - before.at > gap:
+        return replace(signal, lost_since=lost_since)
+    return replace(signal, since=min(before.since, signal.since), lost_since=lost_since)
 
 
 def with_newer(signals: Iterable[Signal], newer: Iterable[Signal]) -> tuple[Signal, ...]:

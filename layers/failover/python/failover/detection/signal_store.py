@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from failover.detection.evidence import Signal, View, unbroken, with_newer
+from failover.detection.evidence import LAPSE_S, Signal, View, unbroken, with_newer
 from failover.ledger.dynamodb import sortable
 from failover.ledger.ledger import Ledger
 
@@ -20,16 +20,13 @@ def save_signal(book: Ledger, plan: str, signal: Signal, gap: float) -> bool:
     Raises:
         LedgerUnavailable
     """
-    still = signal.kind == "probe" and signal.says_lost
-    if still and book.extend_if_unchanged(
-        plan,
-        _sort(signal),
-        same={"says_lost": True},
-        values={"why": signal.why, "clock_ahead": signal.clock_ahead},
-        at=signal.at,
-        gap=gap,
-    ):
-        return True
+    if signal.kind == "probe" and signal.says_lost:
+        values = {"why": signal.why, "clock_ahead": signal.clock_ahead}
+        for silence, renewed in ((gap, values), (LAPSE_S, values | {"since": sortable(signal.since)})):
+            if book.extend_if_unchanged(
+                plan, _sort(signal), same={"says_lost": True}, values=renewed, at=signal.at, gap=silence
+            ):
+                return True
     return _keep(book, plan, signal)
 
 
@@ -43,6 +40,7 @@ def _keep(book: Ledger, plan: str, signal: Signal) -> bool:
         "source": signal.source,
         "says_lost": signal.says_lost,
         "since": sortable(signal.since),
+        "lost_since": sortable(signal.lost_since or signal.since),
         "why": signal.why,
         "kind": signal.kind,
         "vantage": signal.vantage,
@@ -66,6 +64,7 @@ def signals(book: Ledger, plan: str, prefix: str = "signal#") -> list[Signal]:
             says_lost=item["says_lost"],
             at=float(item["at"]),
             since=float(item["since"]),
+            lost_since=_other(item.get("lost_since"), item["since"]),
             why=item["why"],
             kind=item.get("kind", "alarm"),
             vantage=item.get("vantage", ""),
@@ -76,6 +75,10 @@ def signals(book: Ledger, plan: str, prefix: str = "signal#") -> list[Signal]:
         )
         for item in book.list_items(plan, prefix)
     ]
+
+
+def _other(lost_since: str | None, since: str) -> float | None:
+    return None if lost_since in (None, since) else float(lost_since)
 
 
 def save_reading(book: Ledger, plan: str, signal: Signal) -> bool:

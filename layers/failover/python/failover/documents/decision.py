@@ -42,6 +42,7 @@ class Signal(TypedDict):
     says_lost: bool
     at: float
     since: float
+    lost_since: float | None
     why: str
     kind: Literal["alarm", "probe", "advisory"]
     vantage: str

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _SIDE_BY_SIDE: Final = 16
 _REMEDY: Final = "See what readiness says of the rescue's bucket and key"
 _TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+_FACTS: Final = frozenset({"end", "records", "gone", "sha256"})
 _NOT_THERE: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -60,6 +61,8 @@ class Archive:
 
     def __init__(self, rescue: Rescue, plan: str, execution: str) -> None:
         self._rescue = rescue
+        self.plan = plan
+        self.execution = execution
         self.prefix = f"{rescue.prefix}/{plan}/{execution}/"
 
     def put(self, spot: Spot, body: bytes, *, begin: int, end: int, records: int, gone: int) -> Segment:
@@ -75,7 +78,11 @@ class Archive:
         return segment
 
     def segment(self, spot: Spot, begin: int) -> Segment | None:
-        """The segment that begins there, or None."""
+        """The segment that begins there, or None.
+
+        Raises:
+            RescueDamaged: somebody else put an object there.
+        """
         try:
             with _s3_errors():
                 answer = self._s3.head_object(Bucket=self._rescue.bucket, Key=self._key(spot, begin))
@@ -84,6 +91,8 @@ class Archive:
                 return None
             raise
         facts = answer["Metadata"]
+        if not facts.keys() >= _FACTS:
+            raise RescueDamaged(f"s3://{self._rescue.bucket}/{self._key(spot, begin)} was not saved by a rescue")
         return Segment(
             begin=begin,
             end=int(facts["end"]),
@@ -125,6 +134,29 @@ class Archive:
         for key in self._list(self.prefix):
             if key.endswith("/index.json"):
                 yield json.loads(self.read(key))
+
+    def unfinished(self) -> list[str]:
+        """The folders of partitions that are not saved to their end, or were not when their rescue stopped."""
+        folders: dict[str, bool] = {}
+        for folder, _, name in (key.rpartition("/") for key in self._list(self.prefix)):
+            folders[folder] = folders.get(folder, False) or name == "index.json"
+        return [folder for folder, indexed in folders.items() if not indexed]
+
+    def damaged(self, index: Mapping[str, Any]) -> list[str]:
+        """The objects of an index that are not there any more, or are others."""
+        spot = index["range"]["topic"], index["range"]["partition"]
+
+        def problem(row: Mapping[str, Any]) -> str:
+            try:
+                found = self.segment(spot, row["begin"])
+            except RescueDamaged as error:
+                return str(error)
+            if found is None:
+                return f"{row['key']} is not there any more"
+            return "" if {"key": row["key"]} | asdict(found) == row else f"{row['key']} is another object"
+
+        with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+            return list(filter(None, pool.map(problem, index["segments"])))
 
     def read(self, key: str, sha256: str = "") -> bytes:
         """An object's bytes. `sha256`: what they have to hash to, in base64.
@@ -175,6 +207,22 @@ class Archive:
 
     def _key(self, spot: Spot, begin: int) -> str:
         return f"{self._folder(spot)}{begin:020}.ndjson"
+
+
+def rescues_of(rescue: Rescue, plan: str) -> list[str]:
+    """The executions that saved records of a plan.
+
+    Raises:
+        ServiceUnavailable, ServiceRejected
+    """
+    prefix = f"{rescue.prefix}/{plan}/"
+    pages = client("s3", rescue.region, attempts=3).get_paginator("list_objects_v2")
+    with _s3_errors():
+        return [
+            row["Prefix"].removeprefix(prefix).rstrip("/")
+            for page in pages.paginate(Bucket=rescue.bucket, Prefix=prefix, Delimiter="/")
+            for row in page.get("CommonPrefixes", [])
+        ]
 
 
 def with_segment(progress: Saved, segment: Segment) -> Saved:

@@ -26,6 +26,7 @@ from bench.imports import LAYER, ROOT, install_dependencies
 from bench.result import NotMeasured
 from drill import fixture_plan
 from drill.aws import dynamodb
+from drill.deployment import plan_item
 from drill.process import Child, spawn
 
 REGION: Final = fixture_plan.REGIONS[fixture_plan.STANDBY]
@@ -112,9 +113,8 @@ def deploy_plan(endpoint: str, rest: Mapping[str, Child], **changed: Any) -> Non
     plan = fixture_plan.plan_document(
         addresses, client_bootstrap="127.0.0.1:9", nameserver="127.0.0.1:9", zone_id="Z1", policy={}
     )
-    client(endpoint, "ssm").put_parameter(
-        Name=f"/failover/plans/{fixture_plan.PLAN}", Value=yaml.safe_dump(plan | changed), Type="String", Overwrite=True
-    )
+    item = plan_item(fixture_plan.PLAN, yaml.safe_dump(plan | changed))
+    client(endpoint, "dynamodb").put_item(TableName="ledger", Item=item)
 
 
 def run(
@@ -155,7 +155,7 @@ def _environment(endpoint: str, folder: Path) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "bench",
         "LEDGER_TABLE": "ledger",
         "NOTIFICATION_TOPIC_ARN": client(endpoint, "sns").create_topic(Name="notifications")["TopicArn"],
-        "PLANS_PATH": "/failover/plans",
+        "STACK_NAME": "failover",
         "POWERTOOLS_METRICS_NAMESPACE": "Failover",
         "POWERTOOLS_SERVICE_NAME": "failover",
     }

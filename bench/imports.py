@@ -59,7 +59,7 @@ _ENVIRONMENT: Final = {
     "AWS_DEFAULT_REGION": "us-west-2",
     "AWS_REGION": "us-west-2",
     "LEDGER_TABLE": "ledger",
-    "PLANS_PATH": "/failover/plans",
+    "STACK_NAME": "failover",
     "STATE_MACHINE_ARN": "arn:aws:states:us-west-2:123456789012:stateMachine:failover",
     "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:123456789012:notifications",
     "POWERTOOLS_METRICS_NAMESPACE": "Failover",

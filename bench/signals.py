@@ -20,6 +20,7 @@ import yaml
 from bench.handlers import aws, client, run
 from bench.result import NotMeasured, Result
 from drill import fixture_plan
+from drill.deployment import plan_item
 
 PLANS: Final = 100
 SEED: Final = 7
@@ -63,7 +64,7 @@ def measure() -> list[Result]:
     with aws() as endpoint, tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
         for name in names:
             document = yaml.safe_dump(_plan(name))
-            client(endpoint, "ssm").put_parameter(Name=f"/failover/plans/{name}", Value=document, Type="String")
+            client(endpoint, "dynamodb").put_item(TableName="ledger", Item=plan_item(name, document))
         machine = client(endpoint, "stepfunctions").create_state_machine(
             name="failover",
             definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),

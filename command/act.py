@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from command.choice import By, Yes, chosen_plan, confirm, existing_name, person
+from command.choice import By, Yes, chosen_plan, confirm, person
 from command.controller import Controller, connected
 from command.errors import NotDone
 from command.output import show, show_next
@@ -100,7 +100,7 @@ def pause(
 ) -> None:
     """Have nothing start by itself until the plan is resumed. What runs goes on, and people may start by hand."""
     controller = connected(context)
-    name = existing_name(controller, plan)
+    name = chosen_plan(plan).name
     controller.book.pause(name, f"{person(by)}: {why}")
     show([f"{name} is paused: nothing is started by itself until it is resumed"])
     show_next(controller.command(f"resume {name}"))
@@ -109,7 +109,7 @@ def pause(
 def resume(context: typer.Context, plan: PlanName = None) -> None:
     """End a pause, and take a denial back."""
     controller = connected(context)
-    name = existing_name(controller, plan)
+    name = chosen_plan(plan).name
     controller.book.resume(name)
     show([f"{name} goes on: it is neither paused nor denied"])
     show_next(controller.command(f"status {name}"))

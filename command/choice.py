@@ -9,9 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from command.controller import Controller
 from command.errors import NotDone
-from failover.errors import ServiceUnavailable
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans
 
@@ -27,11 +25,11 @@ def chosen_plan(name: str | None) -> Plan:
     Raises:
         NotDone: there is none of that name, or more than one.
         BadPlan: it is refused.
-        ServiceUnavailable: Parameter Store does not answer.
+        LedgerUnavailable: the ledger does not answer.
     """
     plans = deployed_plans()
     if not plans:
-        raise NotDone("no plan is deployed", "put one where the stack's output PlanParameter says; see docs/deploy.md")
+        raise NotDone("no plan is deployed", "put one with `failover plans put FILE`; see docs/deploy.md")
     if name is None and len(plans) > 1:
         raise NotDone(f"there are {len(plans)} plans: {', '.join(sorted(plans))}", "name one of them")
     plan = plans.get(name or next(iter(plans)))
@@ -42,17 +40,6 @@ def chosen_plan(name: str | None) -> Plan:
     if not isinstance(plan, Plan):
         raise plan
     return plan
-
-
-def existing_name(controller: Controller, name: str | None) -> str:
-    """The name of a plan that is deployed; where Parameter Store is silent, of one that the ledger knows: a plan must
-    be paused on the day on which nothing answers, and never under a name that is none."""
-    try:
-        return chosen_plan(name).name
-    except ServiceUnavailable:
-        if name is None or controller.book.item(name, "state") is None:
-            raise
-        return name
 
 
 def confirm(plan: str, *, yes: bool) -> None:

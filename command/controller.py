@@ -23,7 +23,7 @@ from failover.ledger.ledger import Ledger
 STACK: Final = "failover"
 """The stack's name where none is given, as in samconfig.toml."""
 RUNNING_DRILLS: Final = "drill-reports/*/controller.json"
-_OUTPUTS: Final = ("LedgerTable", "StateMachineArn", "AnswerFunction", "CheckReadinessFunction", "PlanParameter")
+_OUTPUTS: Final = ("LedgerTable", "StateMachineArn", "AnswerFunction", "CheckReadinessFunction")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,9 @@ class Controller:
     options: Options
     answer_function: str
     readiness_function: str
+    operator_function: str = ""
+    operator_url: str = ""
+    """Where operators ask; empty if this controller has no such URL."""
     book: Ledger
 
     def command(self, words: str) -> str:
@@ -84,11 +87,12 @@ def connected(context: typer.Context) -> Controller:
     outputs = _drill() if options.drill else _stack(options)
     os.environ["LEDGER_TABLE"] = outputs["LedgerTable"]
     os.environ["STATE_MACHINE_ARN"] = outputs["StateMachineArn"]
-    os.environ["PLANS_PATH"] = outputs["PlanParameter"].rpartition("/")[0]
     return Controller(
         options=options,
         answer_function=outputs["AnswerFunction"],
         readiness_function=outputs["CheckReadinessFunction"],
+        operator_function=outputs.get("OperatorFunction", ""),
+        operator_url=outputs.get("OperatorUrl", ""),
         book=Ledger(client("dynamodb"), outputs["LedgerTable"]),
     )
 

@@ -16,7 +16,7 @@ _REMEDIES: Final[dict[type[FailoverError], str]] = {
     errors.ServiceUnavailable: "wait a little, then say it again; see whether --region and --profile are right",
     errors.ServiceRejected: "see whether these credentials may do it, and whether --stack and --region are right",
     errors.UnknownPlan: "failover status lists the plans",
-    errors.BadPlan: "failover plans check FILE says of each field what to write; then deploy it",
+    errors.BadPlan: "failover plans check FILE says of each field what to write; then put it",
     NoQuestion: "failover status says where the plan stands",
     SamePerson: "let another person answer",
 }

@@ -1,16 +1,16 @@
-"""`failover plans`: what becomes of a plan's document before it is deployed."""
+"""`failover plans`: whether a plan's document is good, and the plans that are deployed."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from command import deployed_plans
 from command.output import Line, show, show_json
+from command.plan_files import text_of
 from failover.errors import BadPlan
 from failover.plan.consistency import warnings
 from failover.plan.document import read_document
@@ -18,17 +18,16 @@ from failover.plan.model import parse
 from failover.plan.renamed import old_names
 from failover.wording import Problem
 
-STANDARD_INPUT = "-"
 Status = Literal["good", "refused", "unreadable"]
 
 app = typer.Typer(
     help="Plans: two sites, the links between them, the name clients know, and the policy.", no_args_is_help=True
 )
-
-
-@app.callback()
-def plans() -> None:
-    """Keeps `check` a command of a group, also while it is the only one."""
+app.command("put")(deployed_plans.put)
+app.command("list")(deployed_plans.list_plans)
+app.command("show")(deployed_plans.show_plan)
+app.command("diff")(deployed_plans.diff)
+app.command("remove")(deployed_plans.remove)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +71,7 @@ def check(
 
 def _checked(file: str) -> Checked:
     try:
-        text = _text(file)
+        text = text_of(file)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "is not text in UTF-8"
         return Checked(file=file, plan=None, status="unreadable", problems=(("(file)", str(why)),))
@@ -83,12 +82,6 @@ def _checked(file: str) -> Checked:
     return Checked(
         file=file, plan=plan.name, status="good", warnings=(*old_names(read_document(text).content), *warnings(plan))
     )
-
-
-def _text(file: str) -> str:
-    if file == STANDARD_INPUT:
-        return sys.stdin.buffer.read().decode()
-    return Path(file).read_text(encoding="utf-8")
 
 
 def _lines(checked: Checked) -> Iterator[Line]:

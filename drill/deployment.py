@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,17 +13,35 @@ from drill import fixture_plan, stacks
 from drill.fixture_plan import PLAN, THIRD_REGION
 
 
-def deploy_plan(aws: Callable[..., Any], plan: Mapping[str, Any], controllers: int) -> None:
-    """Plan and secrets, where the controllers are and where the other vantage point is."""
-    document = yaml.safe_dump(dict(plan), sort_keys=False)
-    for stack, region in stacks.with_plan(controllers).items():
+def plan_item(name: str, text: str) -> dict[str, Any]:
+    """A plan's item in the ledger, past the door that checks it."""
+    return {
+        "pk": {"S": "plans"},
+        "sk": {"S": f"deployed#{name}"},
+        "revision": {"N": "1"},
+        "document": {"B": gzip.compress(text.encode(), mtime=0)},
+    }
+
+
+def deploy_plan(
+    aws: Callable[..., Any], plan: Mapping[str, Any], controllers: int, *, own_plans_at_third: bool
+) -> None:
+    """The plan, and its secrets where the controllers are and where the other vantage point is."""
+    item = plan_item(PLAN, yaml.safe_dump(dict(plan), sort_keys=False))
+    aws("dynamodb").put_item(TableName=stacks.ledger(controllers), Item=item)
+    if own_plans_at_third:
+        aws("dynamodb").create_table(
+            TableName=stacks.THIRD_LEDGER,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        )
+        aws("dynamodb").put_item(TableName=stacks.THIRD_LEDGER, Item=item)
+    for region in stacks.vantage_regions(controllers):
         for site, (key, secret) in fixture_plan.API_KEYS.items():
             aws("secretsmanager", region).create_secret(
                 Name=f"failover/{PLAN}/{site}", SecretString=json.dumps({"key": key, "secret": secret})
             )
-        aws("ssm", region).put_parameter(
-            Name=f"/{stack}/plans/{PLAN}", Value=document, Type="String", Tier="Intelligent-Tiering"
-        )
 
 
 def deploy_health_checks(aws: Callable[..., Any], address: str, ports: Mapping[str, int]) -> None:

@@ -15,6 +15,8 @@ CONTROLLER: Final = "failover"
 OTHER: Final = "failover-other"
 LEDGER: Final = "failover-ledger"
 SIGNALS: Final = "failover-signals"
+THIRD_LEDGER: Final = "failover-third"
+"""Where the third region's vantage point reads a plan of its own, in a world that leads it astray."""
 
 ON_THE_WAY: Final = (
     "Judge",
@@ -35,13 +37,17 @@ ON_THE_WAY: Final = (
 """The functions of a failover that asks nobody: what a deployed stack's schedules keep warm."""
 
 
-def with_plan(controllers: int) -> dict[str, str]:
-    """The stacks that read the plan, with their regions."""
-    stacks = {CONTROLLER: REGIONS[STANDBY], SIGNALS: THIRD_REGION}
-    return stacks | ({OTHER: REGIONS[HOME]} if controllers == 2 else {})
+def vantage_regions(controllers: int) -> list[str]:
+    """Where the sites are looked at from."""
+    return sorted({REGIONS[STANDBY], THIRD_REGION, *([REGIONS[HOME]] if controllers == 2 else [])})
 
 
-def more(template: Path, controllers: int) -> list[dict[str, Any]]:
+def ledger(controllers: int) -> str:
+    """The name of the controller's table, or of both controllers'."""
+    return LEDGER if controllers == 2 else f"{CONTROLLER}-Ledger"
+
+
+def more(template: Path, controllers: int, *, own_plans_at_third: bool = False) -> list[dict[str, Any]]:
     """The stacks beside the controller's, in the order they are deployed."""
 
     def stack(name: str, region: str, path: Path, parameters: dict[str, str]) -> dict[str, Any]:
@@ -49,7 +55,11 @@ def more(template: Path, controllers: int) -> list[dict[str, Any]]:
 
     shared = ("PlanName", "SecretArns", "HealthCheckAlarmNames", "Runtime", "OtherControllerRegion")
     values = {key: value for key, value in parameters(controllers).items() if key in shared}
-    signals = stack(SIGNALS, THIRD_REGION, ROOT / "signals.yaml", values | {"ControllerRegion": REGIONS[STANDBY]})
+    values |= {
+        "ControllerRegion": REGIONS[STANDBY],
+        "LedgerTable": THIRD_LEDGER if own_plans_at_third else ledger(controllers),
+    }
+    signals = stack(SIGNALS, THIRD_REGION, ROOT / "signals.yaml", values)
     if controllers == 1:
         return [signals]
     regions = {"OtherRegion": REGIONS[HOME], "WitnessRegion": THIRD_REGION, "TableName": LEDGER}

@@ -78,6 +78,8 @@ class Settings:
     more_topics: int = 0
     rest_only_mirrors: int = 0
     controllers: Literal[1, 2] = 1
+    own_plans_at_third: bool = False
+    """Whether the third region's vantage point reads a plan of its own, which may lead it elsewhere."""
     host: Host = HERE
     """Where the world listens, but for what only its own processes call, which is on loopback."""
     say: Callable[[str], None] = lambda _: None
@@ -133,7 +135,12 @@ class World:
         self.edge = self._spawn("drill.network.edge", self._edge_config() | self._host, "edge")
         self.plan = self._plan() | {"dns": dns_fields | {"nameservers": [self._advertised(self.dns.ready["port"])]}}
         self.fleets.deploy(self.plan, {site: self._balancers[site].ready["admin"] for site in SITES})
-        deploy_plan(self.aws, self.plan, self.settings.controllers)
+        deploy_plan(
+            self.aws,
+            self.plan,
+            self.settings.controllers,
+            own_plans_at_third=self.settings.own_plans_at_third,
+        )
         deploy_health_checks(self.aws, self.settings.host.listen, self._balancer_ports)
         other_eyes = self.resource("WatchSite", stacks.SIGNALS)
         names = "&".join(f"function={name}" for name in (*map(self.resource, stacks.ON_THE_WAY), other_eyes))
@@ -191,7 +198,11 @@ class World:
             "cold_start_s": timing.cold_start_s,
             "template": str(self.settings.template),
             "parameters": stacks.parameters(self.settings.controllers),
-            "more_stacks": stacks.more(self.settings.template, self.settings.controllers),
+            "more_stacks": stacks.more(
+                self.settings.template,
+                self.settings.controllers,
+                own_plans_at_third=self.settings.own_plans_at_third,
+            ),
             "python": sys.executable,
             "dependencies_path": [sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]],
             "log_dir": str(self.logs / "functions"),
@@ -219,7 +230,7 @@ class World:
         return fixture_plan.plan_document(
             {site: self.addresses(site) for site in SITES},
             client_bootstrap=self.client_bootstrap,
-            vantage_points=sorted(stacks.with_plan(self.settings.controllers).values()),
+            vantage_points=stacks.vantage_regions(self.settings.controllers),
             anchors=[self.endpoint.removeprefix("http://")],
             nameserver=self._advertised(self.dns.ready["port"]),
             zone_id=self.zone_id,

@@ -42,10 +42,10 @@ class Others:
 
     def _change_plan(self) -> None:
         """Something that changes nothing of what is promised."""
-        document: Any = yaml.safe_load(self._world.account.plans[PLAN])
+        document: Any = yaml.safe_load(self._world.account.plan_text(PLAN))
         document["policy"]["promotion_timeout_seconds"] += 10
         document["policy"]["hold_seconds"] = self._chance.choice((2, 3, 4))
-        self._world.account.plans[PLAN] = yaml.safe_dump(document, sort_keys=False)
+        self._world.account.put_plan(PLAN, yaml.safe_dump(document, sort_keys=False))
         self._world.tell("the plan is changed in its store")
 
     def _rotate(self) -> None:

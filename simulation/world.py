@@ -59,7 +59,7 @@ class World:
         self.table = Table(self._item_changed)
         self.account = Account(self.scheduler, self.sites, self.table, self.tell)
         self.account.around, self.account.machines = self, deployed.machines
-        self.account.plans[PLAN] = plan
+        self.account.put_plan(PLAN, plan)
         self.keys = Keys()
         self.account.secrets |= {f"failover/{PLAN}/{name}": json.dumps(fields) for name, fields in keys.FIRST.items()}
         self.account.secrets["ApprovalKey"] = "approval-key"

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.claims import claims_counted
 from tests.emitted import answer_mismatches, held_to_schemas
+from tests.plans import put_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-west-2"
@@ -135,7 +136,7 @@ def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.Monkey
         AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
-    aws("ssm").put_parameter(Name="/failover/plans/orders", Value=plan_text, Type="String")
+    put_plan(aws, plan_text)
     machine = aws("stepfunctions").create_state_machine(
         name="failover",
         definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
@@ -148,7 +149,7 @@ def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr("failover.fleets.LOOK_S", 15.0)
     monkeypatch.setattr("failover.detection.alarm_recheck.READ_S", 15.0)
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
-    monkeypatch.setenv("PLANS_PATH", "/failover/plans")
+    monkeypatch.setenv("STACK_NAME", "failover")
     monkeypatch.setenv("CONTROLLER_REGIONS", REGION)
     monkeypatch.setenv("STATE_MACHINE_ARN", machine["stateMachineArn"])
     monkeypatch.setenv("NOTIFICATION_TOPIC_ARN", aws("sns").create_topic(Name="notifications")["TopicArn"])
@@ -162,7 +163,7 @@ def replan(deployed: Callable[..., Any]) -> Callable[[str], None]:
     def replan(text: str) -> None:
         from failover.container import forget
 
-        deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+        put_plan(deployed, text)
         ledger = deployed("dynamodb")
         for item in ledger.scan(TableName="ledger")["Items"]:
             if item["sk"]["S"].startswith("plan#"):

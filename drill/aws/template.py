@@ -26,6 +26,7 @@ IGNORED = {
     "AWS::KMS::Alias": "kms",
     "AWS::KMS::Key": "kms",
     "AWS::Lambda::Permission": "lambda",
+    "AWS::Lambda::Url": "lambda",
     "AWS::Logs::LogGroup": "logs",
     "AWS::Logs::MetricFilter": "logs",
     "AWS::ResourceGroups::Group": "resource-groups",
@@ -142,9 +143,12 @@ class Stack:
         return self.resources[logical_id]
 
     def _generated(self, logical_id: str) -> dict[str, Any] | None:
-        """The role that SAM makes for a function, which a template may refer to: `<function>Role`."""
-        function = self._template["Resources"].get(logical_id.removesuffix("Role"), {})
-        return {"Type": "AWS::IAM::Role"} if function.get("Type") == "AWS::Serverless::Function" else None
+        """What SAM makes for a function, and a template may refer to: `<function>Role` and `<function>Url`."""
+        for ending, kind in (("Role", "AWS::IAM::Role"), ("Url", "AWS::Lambda::Url")):
+            function = self._template["Resources"].get(logical_id.removesuffix(ending), {})
+            if logical_id.endswith(ending) and function.get("Type") == "AWS::Serverless::Function":
+                return {"Type": kind}
+        return None
 
     def client(self, service: str) -> Any:
         return self.clients.of(service, self.region)
@@ -214,4 +218,5 @@ def _ignore(stack: Stack, kind: str, logical_id: str, properties: dict[str, Any]
     name = own or stack.physical_name(logical_id)
     resource = {"LogGroup": f"log-group:{name}:*", "Role": f"role/{name}", "Key": f"key/{name}"}.get(short, name)
     arn = stack.arn(IGNORED[kind], resource)
-    return Resource(kind, name, {"Arn": arn, "KeyId": name, "RoleId": name})
+    url = f"https://{name.lower()}.lambda-url.{stack.region}.on.aws/"
+    return Resource(kind, name, {"Arn": arn, "KeyId": name, "RoleId": name, "FunctionUrl": url})

@@ -21,6 +21,7 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
 from drill import fixture_plan, stacks
 from drill.decision.expected_outcomes import Ending
+from drill.deployment import plan_item
 from drill.fixture_plan import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION
 from drill.ledger_reader import ControllerAccount
 from drill.name_watch import NameWatch
@@ -96,9 +97,8 @@ class ScenarioRun:
                 site["fleets"][0]["bootstrap"] = NOWHERE
         if anchors:
             plan["anchors"] = [NOWHERE]
-        self.world.aws("ssm", THIRD).put_parameter(
-            Name=f"/{stacks.SIGNALS}/plans/{PLAN}", Value=yaml.safe_dump(plan), Overwrite=True
-        )
+        item = plan_item(PLAN, yaml.safe_dump(plan))
+        self.world.aws("dynamodb").put_item(TableName=stacks.THIRD_LEDGER, Item=item)
         # A function keeps its plan for half a minute; Lambda may end its environments at any time.
         for pid in self._report("workers")[self.world.resource("WatchSite", stacks.SIGNALS)]:
             with suppress(ProcessLookupError):

@@ -161,7 +161,13 @@ def run_all(setup: Setup, directory: Path) -> Iterator[tuple[str, Ending]]:
     """
     policy = {"hold_seconds": HOLD_S, **setup.policy}
     settings = Settings(
-        directory=directory, instances=1, watch=False, policy=policy, controllers=setup.controllers, name=setup.name
+        directory=directory,
+        instances=1,
+        watch=False,
+        policy=policy,
+        controllers=setup.controllers,
+        own_plans_at_third=True,
+        name=setup.name,
     )
     with World(settings) as world:
         run = ScenarioRun(world)

@@ -1,9 +1,11 @@
-"""serve_operators: starts and answers of people whom IAM knows. Who calls is the caller's ARN, not what they write.
+"""serve_operators: what people ask for whom IAM knows. Who calls is the caller's ARN, not what they write, and it must
+be one of the plan's operators.
 
 The function's URL takes requests signed for the service `lambda` (`AuthType: AWS_IAM`), and Lambda hands over the ARN
-that IAM verified (https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html). `POST /start` has the input of an
-execution as its body, `POST /answer` an answer to a question; neither has a `by`. That proves something only where the
-same people may not start the state machine, or invoke the functions, past the URL.
+that IAM verified (https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html). `POST /plans/put` has a plan's
+document in its body, `POST /plans/remove` its name, `POST /start` the input of an execution, `POST /answer` an answer
+to a question, `POST /pause` a plan and why, `POST /resume` a plan; none has a `by`. That proves something only where
+the same people may not start the state machine, or invoke the functions, past the URL.
 """
 
 from __future__ import annotations
@@ -22,8 +24,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from failover.aws.clients import client
 from failover.errors import FailoverError, MalformedEvent, Refused, TransientError
 from failover.execution.approval import Answer, answer
+from failover.execution.plan_changes import put_plan, remove_plan
 from failover.execution.runs import run_arn, start_run
 from failover.ledger.ledger import Ledger
+from failover.plan.operators import check_operator
+from failover.plan.store import Revision, plan_named
 from failover.validation import read
 
 logger = Logger(service="failover")
@@ -42,6 +47,28 @@ class StartRequest(BaseModel):
     force: bool = False
     reason: str = Field(min_length=1, max_length=500)
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,80}$")
+
+
+class PutRequest(BaseModel):
+    """A plan's document, in YAML."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    document: str = Field(min_length=1)
+
+
+class PlanRequest(BaseModel):
+    """A deployed plan."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
+
+
+class PauseRequest(PlanRequest):
+    """A plan that is to start nothing by itself, and why."""
+
+    why: str = Field(min_length=1, max_length=500)
 
 
 class AnswerRequest(BaseModel):
@@ -93,6 +120,7 @@ def _request(event: Mapping[str, Any]) -> tuple[str, Callable[[str, Any], dict[s
 
 def _start(caller: str, body: Any) -> dict[str, Any]:
     request = read(StartRequest, body)
+    check_operator(plan_named(request.plan), caller)
     name = request.name or f"{request.plan}-by-hand-{uuid.uuid4().hex[:12]}"
     start = request.model_dump(by_alias=True, exclude={"name"}, exclude_none=True) | {"by": caller}
     if not start_run(name, start):
@@ -103,13 +131,51 @@ def _start(caller: str, body: Any) -> dict[str, Any]:
 
 def _answer(caller: str, body: Any) -> dict[str, Any]:
     request = read(AnswerRequest, body)
-    book = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
-    answered = answer(book, request.plan, request.execution, reply=request.answer, by=caller, why=request.why)
+    check_operator(plan_named(request.plan), caller)
+    answered = answer(_ledger(), request.plan, request.execution, reply=request.answer, by=caller, why=request.why)
     logger.info("answered", plan=request.plan, execution=request.execution, **asdict(answered))
     return asdict(answered)
 
 
-_ACTIONS: Final = {("POST", "/start"): _start, ("POST", "/answer"): _answer}
+def _put(caller: str, body: Any) -> dict[str, Any]:
+    return _in_force(put_plan(_ledger(), read(PutRequest, body).document, by=caller))
+
+
+def _remove(caller: str, body: Any) -> dict[str, Any]:
+    return _in_force(remove_plan(_ledger(), read(PlanRequest, body).plan, by=caller))
+
+
+def _in_force(revision: Revision) -> dict[str, Any]:
+    logger.info("plan changed", plan=revision.plan, revision=revision.number, removed=revision.document is None)
+    return {"plan": revision.plan, "revision": revision.number, "by": revision.by, "at": revision.at}
+
+
+def _pause(caller: str, body: Any) -> dict[str, Any]:
+    request = read(PauseRequest, body)
+    check_operator(plan_named(request.plan), caller)
+    _ledger().pause(request.plan, f"{caller}: {request.why}")
+    return {"plan": request.plan, "paused": True}
+
+
+def _resume(caller: str, body: Any) -> dict[str, Any]:
+    request = read(PlanRequest, body)
+    check_operator(plan_named(request.plan), caller)
+    _ledger().resume(request.plan)
+    return {"plan": request.plan, "paused": False}
+
+
+def _ledger() -> Ledger:
+    return Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
+
+
+_ACTIONS: Final = {
+    ("POST", "/plans/put"): _put,
+    ("POST", "/plans/remove"): _remove,
+    ("POST", "/start"): _start,
+    ("POST", "/answer"): _answer,
+    ("POST", "/pause"): _pause,
+    ("POST", "/resume"): _resume,
+}
 
 
 def _response(status: int, body: Mapping[str, Any]) -> dict[str, Any]:

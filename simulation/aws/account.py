@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
+from drill.deployment import plan_item
 from simulation.aws.dynamodb import Table
 from simulation.aws.ecs import Ecs
 from simulation.aws.errors import ApiError, NotSimulated
@@ -17,7 +19,6 @@ from simulation.scheduler import Scheduler
 from simulation.sites import HOSTNAME, Sites
 
 Answer = dict[str, Any]
-PLANS: Final = "/failover/plans/"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Message:
 
 
 class Account:
-    """AWS as the controller sees it. `plans`: the documents by name."""
+    """AWS as the controller sees it."""
 
     def __init__(self, scheduler: Scheduler, sites: Sites, table: Table, tell: Callable[[str], None]) -> None:
         self._clock = scheduler
@@ -40,7 +41,6 @@ class Account:
         self.ecs = Ecs(scheduler, sites, tell)
         self.operations: dict[str, Callable[[Answer], Answer]] = {}
         """Those that only some plans need, by service and operation."""
-        self.plans: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
         self.alarms: dict[str, str] = {}
         self.messages: list[Message] = []
@@ -67,6 +67,16 @@ class Account:
         if method is None:
             raise NotSimulated(f"{service} {operation}")
         return method(request)
+
+    def put_plan(self, name: str, text: str) -> None:
+        """Deploy a plan, in place of the one of that name."""
+        self._table.call("PutItem", {"Item": plan_item(name, text)})
+
+    def plan_text(self, name: str) -> str:
+        """The deployed plan of that name."""
+        item = plan_item(name, "")
+        kept = self._table.call("GetItem", {"Key": {key: item[key] for key in ("pk", "sk")}})["Item"]
+        return gzip.decompress(kept["document"]["B"]).decode()
 
     def start(self, name: str, text: str, machine: str) -> str:
         """Start an execution, or find the same one running; its ARN."""
@@ -119,18 +129,7 @@ class Account:
             raise ApiError("TaskTimedOut", "Task Timed Out: the task is over")
         return token
 
-    # Parameter Store, Secrets Manager
-
-    def _ssm_getparameter(self, request: Answer) -> Answer:
-        name = request["Name"]
-        document = self.plans.get(name.removeprefix(PLANS))
-        if document is None:
-            raise ApiError("ParameterNotFound", name)
-        return {"Parameter": {"Name": name, "Value": document, "Type": "String", "Version": 1}}
-
-    def _ssm_getparametersbypath(self, request: Answer) -> Answer:
-        rows = [{"Name": PLANS + name, "Value": text, "Type": "String"} for name, text in self.plans.items()]
-        return {"Parameters": rows if request["Path"].rstrip("/") + "/" == PLANS else []}
+    # Secrets Manager
 
     def _secretsmanager_getsecretvalue(self, request: Answer) -> Answer:
         if (text := self.secrets.get(request["SecretId"])) is None:

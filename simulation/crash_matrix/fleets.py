@@ -72,7 +72,7 @@ def deploy(life: World) -> None:
     from gateway import cfk, kroxylicious
     from gateway.settings import OnKubernetes, Settings
 
-    plan = parse(life.account.plans[PLAN])
+    plan = parse(life.account.plan_text(PLAN))
     kubernetes = {site: OnKubernetes(replicas=INSTANCES) for site in SITES}
     settings = Settings(node_ids=(1, 3), kubernetes=kubernetes, hot_reload=True)
     rendered: dict[str, Callable[..., Any]] = {

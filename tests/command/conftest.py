@@ -42,7 +42,6 @@ def stack(deployed: Callable[..., Any], call: Any, monkeypatch: pytest.MonkeyPat
         "StateMachineArn": deployed("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"],
         "AnswerFunction": "answer_approval",
         "CheckReadinessFunction": "check_readiness",
-        "PlanParameter": "/failover/plans/orders",
     }
     described: dict[str, Any] = {
         "StackName": "failover",

@@ -25,7 +25,6 @@ OUTPUTS = {
     "StateMachineArn": "arn:aws:states:us-west-2:123456789012:stateMachine:failover",
     "AnswerFunction": "answer",
     "CheckReadinessFunction": "check",
-    "PlanParameter": "/failover/plans/orders",
 }
 
 
@@ -60,7 +59,7 @@ def test_where_the_controller_is_may_be_said_anywhere(line: str, first: str) -> 
 def test_a_running_drill_is_spoken_to_with_all_it_needs_and_no_more_once_it_is_over(here: Path) -> None:
     with controller_file(here, "http://127.0.0.1:4566", OUTPUTS):
         controller = connected(context(drill=True))
-        assert (controller.answer_function, os.environ["PLANS_PATH"]) == ("answer", "/failover/plans")
+        assert (controller.answer_function, os.environ["LEDGER_TABLE"]) == ("answer", "ledger")
         assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
         assert controller.command("status orders") == "failover status orders --drill"
     with pytest.raises(NotDone, match="no drill runs here") as error:

@@ -26,7 +26,6 @@ def controller(book: Ledger) -> Controller:
 
 @pytest.fixture
 def plan(stack: object, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    monkeypatch.setenv("PLANS_PATH", "/failover/plans")
     return plan_named("orders")
 
 

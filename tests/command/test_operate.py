@@ -18,6 +18,7 @@ from failover.ledger.records import Denial, PlanState
 from failover.plan.policy import Policy
 from failover.readiness.store import save
 from tests.command.conftest import Failover
+from tests.plans import put_plan
 
 CASE = Case(
     evidence=Evidence(lost_site="east", standby_site="west"),
@@ -51,8 +52,8 @@ def test_status_needs_no_name_where_there_is_one_plan_and_lists_them_where_there
 ) -> None:
     assert "orders: clients are led to east" in failover("status").out
     text = plan_text.replace("name: orders\n", "name: payments\n")
-    stack("ssm").put_parameter(Name="/failover/plans/payments", Value=text, Type="String")
-    stack("ssm").put_parameter(Name="/failover/plans/broken", Value="name: broken", Type="String")
+    put_plan(stack, text, "payments")
+    put_plan(stack, "name: broken", "broken")
     shown = failover("status")
     assert [line.split()[0] for line in shown.out.splitlines()[:3]] == ["orders", "payments", "broken"]
     assert "broken    is refused" in shown.out and shown.code == 1
@@ -191,19 +192,6 @@ def test_a_wrong_name_is_refused_with_the_nearest_and_nothing_is_done(
     ended = failover(*command, "ordres")
     assert ended.code == 2 and "no plan 'ordres' is deployed: did you mean orders?" in ended.err
     assert book.item("ordres", "state") is None and inputs(stack) == {}
-
-
-def test_a_plan_that_the_ledger_knows_can_be_paused_while_parameter_store_is_silent(
-    failover: Failover, book: Ledger, claimed: Execution, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from failover.errors import ServiceUnavailable
-
-    def silent() -> Any:
-        raise ServiceUnavailable("Parameter Store does not answer")
-
-    monkeypatch.setattr("command.choice.deployed_plans", silent)
-    assert failover("pause", "orders", "--why", "x").code == 0
-    assert failover("pause", "ordres", "--why", "x").code == 2
 
 
 def test_readiness_is_shown_with_what_to_do(failover: Failover, book: Ledger) -> None:

@@ -222,7 +222,7 @@ def test_the_other_vantage_point_looks_with_the_same_eyes_and_may_do_nothing_but
     assert watch["CodeUri"] == own["CodeUri"]
     assert set(own["Environment"]["Variables"]) <= set(watch["Environment"]["Variables"])
     actions = {action for statement in statements(watch) for action in statement["Action"]}
-    assert actions == {"ssm:GetParameter", "secretsmanager:GetSecretValue", "events:PutEvents"}
+    assert actions == {"dynamodb:GetItem", "secretsmanager:GetSecretValue", "events:PutEvents"}
 
 
 def test_every_sighting_and_every_alarm_of_the_plan_reaches_the_judge() -> None:
@@ -240,7 +240,6 @@ def test_every_sighting_and_every_alarm_of_the_plan_reaches_the_judge() -> None:
 
 def test_the_readiness_check_may_change_nothing_but_its_own_records() -> None:
     reads = {
-        "ssm:GetParameter",
         "secretsmanager:GetSecretValue",
         "dynamodb:GetItem",
         "dynamodb:Query",

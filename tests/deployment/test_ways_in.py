@@ -16,9 +16,9 @@ def test_what_is_known_is_judged_again_every_minute_for_as_long_as_votes_may_be_
     assert judge["Timeout"] == 60
 
 
-def test_starts_and_answers_with_proven_identity_are_off_by_default_and_verified_by_iam() -> None:
+def test_what_operators_ask_for_is_verified_by_iam() -> None:
     operators = RESOURCES["ServeOperators"]
-    assert TEMPLATE["Parameters"]["OperatorUrlState"]["Default"] == "DISABLED"
+    assert TEMPLATE["Parameters"]["OperatorUrlState"]["Default"] == "ENABLED"
     assert operators["Condition"] == "OperatorUrls"
     assert operators["Properties"]["FunctionUrlConfig"] == {"AuthType": "AWS_IAM"}
     may = {action for statement in statements(operators["Properties"]) for action in statement["Action"]}

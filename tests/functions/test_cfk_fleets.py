@@ -17,6 +17,7 @@ from failover.fleets.cfk import CfkGateway
 from failover.ledger.ledger import Ledger
 from failover.plan.fleets import CfkFleet
 from failover.plan.model import parse
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 Make = Callable[..., Any]
@@ -39,8 +40,7 @@ def plan_text() -> str:
 
 def claimed(deployed: Callable[..., Any], call: Call, plan: str) -> Any:
     """An execution that fails a plan over from east to west."""
-    parameter = {"Name": "/failover/plans/orders", "Value": plan, "Type": "String", "Tier": "Advanced"}
-    deployed("ssm").put_parameter(**parameter, Overwrite=True)
+    put_plan(deployed, plan)
     begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
     return call("claim", begun)["execution"]
 

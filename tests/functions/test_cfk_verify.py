@@ -15,6 +15,7 @@ import yaml
 
 from drill import fixture_plan
 from drill.process import Child, spawn
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
@@ -71,8 +72,7 @@ def begin(deployed: Callable[..., Any], call: Call) -> Callable[[str], dict[str,
     """Begins a failover of a plan."""
 
     def claim(text: str) -> dict[str, Any]:
-        parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
-        deployed("ssm").put_parameter(**parameter, Overwrite=True)
+        put_plan(deployed, text)
         begun = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
         return dict(call("claim", begun)["execution"])
 

@@ -20,6 +20,7 @@ from failover.errors import (
     WrongDirection,
 )
 from failover.ledger.ledger import Ledger
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -79,7 +80,7 @@ def test_the_epoch_in_an_executions_name_counts(deployed: Any, call: Call) -> No
         ({"from": "west", "to": "west"}, WrongDirection, "write from='east'"),
         ({"to": "north"}, UnknownSite, "its sites are east and west"),
         ({"from": "north"}, UnknownSite, "its sites are east and west"),
-        ({"plan": "payments"}, UnknownPlan, "/failover/plans/payments"),
+        ({"plan": "payments"}, UnknownPlan, "failover plans put"),
         ({"too": "west"}, MalformedEvent, "too"),
         ({"to": None}, MalformedEvent, "to"),
         ({"to": "standby"}, UnknownSite, "no site 'standby'"),
@@ -102,7 +103,7 @@ def test_a_start_by_hand_that_a_second_person_must_approve_names_the_first(
     document = yaml.safe_load(plan_text)
     document["policy"]["by_hand"] = "approve"
     text = yaml.safe_dump(document)
-    deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+    put_plan(deployed, text)
     with pytest.raises(MalformedEvent, match='write "by"'):
         call("claim", start("by-hand"))
     assert untouched()
@@ -114,9 +115,7 @@ def test_a_start_by_hand_that_a_second_person_must_approve_names_the_first(
 def test_a_plan_with_wrong_fields_changes_nothing(deployed: Any, call: Call, plan_text: str) -> None:
     broken = yaml.safe_load(plan_text)
     broken["home"] = "north"
-    deployed("ssm").put_parameter(
-        Name="/failover/plans/orders", Value=yaml.safe_dump(broken), Type="String", Overwrite=True
-    )
+    put_plan(deployed, yaml.safe_dump(broken))
     with pytest.raises(BadPlan, match="home: names no site of the plan"):
         call("claim", start())
     assert untouched()

@@ -1,22 +1,23 @@
-"""An execution goes by the plan it claimed, and nobody who knows a plan needs Parameter Store to answer."""
+"""An execution goes by the plan it claimed, and nobody who knows a plan needs the ledger to answer."""
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import yaml
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from failover.container import forget
-from failover.errors import ServiceUnavailable, UnknownPlan
+from failover.errors import LedgerUnavailable, UnknownPlan
 from failover.plan import store
 from failover.plan.store import deployed_plans, plan_named
+from tests.plans import put_plan
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -24,20 +25,20 @@ Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The calls to Parameter Store; while it throttles, there is "throttled" among them."""
+    """The calls to DynamoDB; while it throttles, there is "throttled" among them."""
     calls: list[str] = []
     make = boto3.session.Session.client
 
     def client(self: Any, service: str, *args: Any, **kwargs: Any) -> Any:
         made = make(self, service, *args, **kwargs)  # type: ignore[call-overload]
-        if service == "ssm":
-            made.meta.events.register("before-send.ssm.*", lambda **_: calls.append("ssm"))
-            made.meta.events.register("before-call.ssm.*", refuse)
+        if service == "dynamodb":
+            made.meta.events.register("before-send.dynamodb.*", lambda **_: calls.append("dynamodb"))
+            made.meta.events.register("before-call.dynamodb.*", refuse)
         return made
 
     def refuse(model: Any, **_: Any) -> None:
         if "throttled" in calls:
-            calls.append("ssm")
+            calls.append("dynamodb")
             error = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
             raise ClientError(error, model.name)  # type: ignore[arg-type]
 
@@ -56,16 +57,15 @@ def changed(plan_text: str, **policy: Any) -> str:
 
 
 def deploy(deployed: Any, text: str) -> None:
-    deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+    put_plan(deployed, text)
 
 
-def test_a_cold_step_asks_the_ledger_for_its_plan_and_nobody_else(deployed: Any, call: Call, asked: list[str]) -> None:
+def test_a_cold_step_needs_no_plan_but_the_one_that_was_claimed(deployed: Any, call: Call) -> None:
     execution = call("claim", start())["execution"]
+    put_plan(deployed, "name: broken")
     forget()
-    asked[:] = ["throttled"]
     answer = call("conclude", {"execution": execution, "outcome": "stood-down", "why": "no vote stands"})
     assert answer["outcome"] == "stood-down"
-    assert asked == ["throttled"]
 
 
 def test_an_execution_goes_on_with_the_plan_it_claimed(
@@ -114,27 +114,23 @@ def test_the_plan_of_a_dry_run_expires_with_it(deployed: Any, call: Call) -> Non
     assert int(kept["expires"]["N"]) > 0
 
 
-def test_the_judge_goes_on_with_the_plan_it_last_read_and_says_so(
-    deployed: Any, call: Call, asked: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_who_knows_a_plan_goes_on_with_it_while_the_ledger_is_silent_and_says_so(
+    deployed: Any, asked: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sighting = json.loads((EVENTS / "sighting.json").read_text())
-    alarm = json.loads((EVENTS / "alarm-metric.json").read_text())
-    for event in (sighting, alarm):
-        assert call("judge", event)["judged"]
     monkeypatch.setattr(store, "PLAN_CACHED_S", 0)
-    store._store.cache_clear()
+    one, all_plans = plan_named("orders"), deployed_plans()
     asked[:] = ["throttled"]
     with caplog.at_level(logging.WARNING):
-        for event in (sighting, alarm):
-            assert call("judge", event)["judged"]
+        assert (plan_named("orders"), deployed_plans()) == (one, all_plans)
     assert "going on with the plan last read" in caplog.text
     assert len(asked) > 1
 
 
-def test_a_silent_store_is_not_asked_at_every_call(deployed: Any, asked: list[str]) -> None:
+def test_a_silent_ledger_is_not_asked_at_every_call(deployed: Any, asked: list[str]) -> None:
     plan_named("orders")
     deployed_plans()
-    store._store.cache_clear()
+    for last in store._last_reads().values():
+        last.again_at = 0.0
     asked[:] = ["throttled"]
     assert plan_named("orders").name == "orders" and list(deployed_plans()) == ["orders"]
     refused = len(asked)
@@ -142,15 +138,47 @@ def test_a_silent_store_is_not_asked_at_every_call(deployed: Any, asked: list[st
     assert len(asked) == refused > 1
 
 
-def test_a_container_that_never_read_a_plan_has_none_while_the_store_is_silent(deployed: Any, asked: list[str]) -> None:
+def test_a_container_that_never_read_a_plan_has_none_while_the_ledger_is_silent(
+    deployed: Any, asked: list[str]
+) -> None:
     asked[:] = ["throttled"]
-    with pytest.raises(ServiceUnavailable):
+    with pytest.raises(LedgerUnavailable):
         plan_named("orders")
+
+
+def test_a_vantage_point_reads_its_plan_in_another_controllers_region_where_the_first_is_silent(
+    deployed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("CONTROLLER_REGIONS", "us-east-2,us-west-2")
+    make = boto3.session.Session.client
+
+    def client(self: Any, service: str, *args: Any, **kwargs: Any) -> Any:
+        made = make(self, service, *args, **kwargs)  # type: ignore[call-overload]
+        if made.meta.region_name == "us-east-2":
+            made.meta.events.register("before-call.dynamodb.*", silent)
+        return made
+
+    def silent(model: Any, **_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb.us-east-2.amazonaws.com")
+
+    monkeypatch.setattr(boto3.session.Session, "client", client)
+    forget()
+    assert plan_named("orders").name == "orders"
+
+
+def test_a_plan_of_1000_topics_is_deployed(deployed: Any, plan_text: str) -> None:
+    topics = [f"orders.region-{number:04}.events" for number in range(1_000)]
+    document = yaml.safe_load(plan_text)
+    put_plan(deployed, yaml.safe_dump(document | {"protect": {"topics": topics}}))
+    assert plan_named("orders").protect.topics == tuple(topics)
 
 
 def test_a_plan_that_was_deleted_is_not_remembered(deployed: Any) -> None:
     plan_named("orders")
-    deployed("ssm").delete_parameter(Name="/failover/plans/orders")
-    store._store.cache_clear()
+    revision = store.current_revision("orders")
+    assert revision is not None
+    removal = replace(revision, number=2, document=None)
+    assert store.replace_revision(removal, revision) and not store.replace_revision(removal, revision)
     with pytest.raises(UnknownPlan):
         plan_named("orders")

@@ -17,6 +17,7 @@ from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from tests.functions.conftest import Message
 from tests.functions.heard_events import event, executions, sighting
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 VANTAGES = ("us-west-2", "us-east-1")
@@ -33,7 +34,7 @@ def votes_decide_alone(deployed: Callable[..., Any], plan_text: str) -> None:
         "cooldown_seconds": 0,
     }
     text = yaml.safe_dump(document)
-    deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+    put_plan(deployed, text)
 
 
 def book() -> Ledger:

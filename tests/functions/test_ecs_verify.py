@@ -21,6 +21,7 @@ from failover.fleets import FleetState, Instance
 from failover.fleets.metrics import with_metrics
 from failover.kafka.client import settings
 from gateway.config import CLUSTER_LOGIN_TEMPLATE
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
@@ -91,8 +92,7 @@ def world(
             addresses, client_bootstrap=address, nameserver="127.0.0.1:9", zone_id="Z", policy={}
         )
         document["clients"] |= {"security_protocol": "SASL_SSL", "credentials": "failover/clients"}
-        parameter = {"Name": "/failover/plans/orders", "Value": yaml.safe_dump(document), "Type": "String"}
-        deployed("ssm").put_parameter(**parameter, Overwrite=True)
+        put_plan(deployed, yaml.safe_dump(document))
         secrets = deployed("secretsmanager", "us-west-2")
         secrets.create_secret(Name="failover/clients", SecretString=json.dumps({"key": "alice", "secret": "hers"}))
         secrets.create_secret(Name=STORED, SecretString=":".join(KEY))

@@ -19,6 +19,7 @@ from failover.ledger.ledger import Ledger
 from tests.alarms import put_alarm
 from tests.conftest import Context
 from tests.functions.heard_events import EVENTS, event, executions, sighting
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -84,9 +85,7 @@ def test_a_vantage_point_that_is_ill_takes_its_vote_back(deployed: Any, call: Ca
 def test_probes_alone_start_nothing_where_policy_wants_an_alarm_too(deployed: Any, call: Call, plan_text: str) -> None:
     slow = yaml.safe_load(plan_text)
     slow["policy"]["fast_path"] = False
-    deployed("ssm").put_parameter(
-        Name="/failover/plans/orders", Value=yaml.safe_dump(slow), Type="String", Overwrite=True
-    )
+    put_plan(deployed, yaml.safe_dump(slow))
     for ago in (6.0, 3.0, 0.0):
         for vantage in ("us-west-2", "us-east-1"):
             call("judge", sighting(vantage, ago=ago))
@@ -305,16 +304,14 @@ def test_a_sighting_of_an_unheard_of_plan_is_refused(deployed: Any, call: Call) 
 
 
 def test_a_bad_plan_does_not_hide_a_good_one(deployed: Any, call: Call) -> None:
-    deployed("ssm").put_parameter(Name="/failover/plans/broken", Value="name: broken", Type="String")
+    put_plan(deployed, "name: broken", "broken")
     assert call("judge", event("alarm-metric"))["judged"][0]["started"] == "orders-1-failover"
 
 
 def test_an_alarm_only_a_bad_plan_could_name_is_not_swallowed(deployed: Any, call: Call, plan_text: str) -> None:
     broken = yaml.safe_load(plan_text)
     del broken["home"]
-    deployed("ssm").put_parameter(
-        Name="/failover/plans/orders", Value=yaml.safe_dump(broken), Type="String", Overwrite=True
-    )
+    put_plan(deployed, yaml.safe_dump(broken))
     with pytest.raises(BadPlan, match="home: is missing"):
         call("judge", event("alarm-metric"))
 
@@ -347,9 +344,7 @@ def test_an_alarm_is_a_vote_while_it_stands_though_it_was_told_only_once(
 ) -> None:
     plan = yaml.safe_load(plan_text)
     plan["policy"] |= {"fast_path": False, "hold_seconds": 0}
-    deployed("ssm").put_parameter(
-        Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True
-    )
+    put_plan(deployed, yaml.safe_dump(plan))
     ledger = Ledger(client("dynamodb"), "ledger")
     ledger.pause("orders", "network maintenance")
     assert call("judge", in_alarm(deployed, "alarm-metric", state))["judged"][0]["started"] is None

@@ -18,6 +18,7 @@ from failover.errors import DuplicateExecution, WrongDirection
 from failover.ledger.ledger import Ledger
 from tests.claims import reaches
 from tests.functions.heard_events import event, executions, sighting
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 VANTAGE_POINTS = ("us-west-2", "us-east-1")
@@ -86,8 +87,7 @@ def test_no_order_of_events_leads_to_two_failovers_of_one_epoch(
 ) -> None:
     plan = yaml.safe_load(plan_text)
     plan["policy"] |= {"hold_seconds": 0, "cooldown_seconds": cooldown, "max_failovers_a_day": 2}
-    ssm = deployed("ssm")
-    ssm.put_parameter(Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True)
+    put_plan(deployed, yaml.safe_dump(plan))
     examples = 25 if most > 1 else 10
 
     @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

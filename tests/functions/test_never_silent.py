@@ -12,6 +12,7 @@ from failover.aws.clients import client
 from failover.ledger.ledger import Ledger
 from tests.functions.conftest import Message
 from tests.functions.heard_events import event, executions, sighting
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 Messages = Callable[[], list[Message]]
@@ -26,7 +27,7 @@ def policy(deployed: Callable[..., Any], plan_text: str) -> Callable[..., None]:
         document = yaml.safe_load(plan_text)
         document["policy"] |= changes
         text = yaml.safe_dump(document)
-        deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+        put_plan(deployed, text)
 
     return deploy
 

@@ -22,6 +22,7 @@ from failover.plan.model import parse
 from gateway.cfk import blue_green_rules, gateway_resource
 from gateway.kroxylicious import controller_rules, kroxylicious_resources
 from gateway.settings import OnKubernetes, Settings
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
@@ -71,8 +72,7 @@ def begin(deployed: Callable[..., Any], call: Call) -> Callable[..., dict[str, A
 
     def claim(document: dict[str, Any], to: str = "west") -> dict[str, Any]:
         text = yaml.safe_dump(document)
-        parameter = {"Name": "/failover/plans/orders", "Value": text, "Type": "String", "Tier": "Advanced"}
-        deployed("ssm").put_parameter(**parameter, Overwrite=True)
+        put_plan(deployed, text)
         begun = {"start": {"plan": "orders", "to": to, "epoch": 1}, "execution_name": "orders-1-failover"}
         return dict(call("claim", begun)["execution"])
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.plans import put_plan
+
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 NO_TRUNCATION = "Topic is being restored"
 
@@ -74,9 +76,7 @@ def standby(deployed: Any, plan_text: str) -> Iterator[Standby]:
         site["kafka"]["rest_endpoint"] = f"http://127.0.0.1:{rest.server.server_port}"
         del site["kafka"]["credentials"]
     document["policy"]["mode"] = "automatic"
-    deployed("ssm").put_parameter(
-        Name="/failover/plans/orders", Value=json.dumps(document), Type="String", Overwrite=True
-    )
+    put_plan(deployed, json.dumps(document))
     yield rest
     rest.server.shutdown()
 

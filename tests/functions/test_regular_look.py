@@ -17,6 +17,7 @@ from failover.ledger.ledger import Ledger
 from tests.conftest import Context
 from tests.functions.conftest import Message
 from tests.functions.heard_events import EVENTS, event, executions, sighting
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 LOOK: dict[str, Any] = json.loads((EVENTS / "regular-look.json").read_text())
@@ -39,9 +40,7 @@ def patient(deployed: Callable[..., Any], plan_text: str) -> None:
     """One vote is enough, once it has stood for a minute."""
     plan = yaml.safe_load(plan_text)
     plan["policy"] |= {"quorum": 1, "min_vantage_points": 1, "fast_path": True, "hold_seconds": 60}
-    deployed("ssm").put_parameter(
-        Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True
-    )
+    put_plan(deployed, yaml.safe_dump(plan))
 
 
 def test_an_alarm_that_was_too_young_is_judged_again_though_no_probe_looks_any_more(

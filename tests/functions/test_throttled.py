@@ -17,7 +17,7 @@ from failover.ledger.ledger import Ledger
 from statemachines.blocks import TRANSIENT
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
-SERVICES: tuple[str, ...] = ("dynamodb", "ssm", "sns", "events", "secretsmanager", "stepfunctions")
+SERVICES: tuple[str, ...] = ("dynamodb", "sns", "events", "secretsmanager", "stepfunctions")
 
 
 class Throttle:

@@ -16,6 +16,7 @@ from failover.detection.signal_store import signals
 from failover.errors import MalformedEvent
 from failover.ledger.ledger import Ledger
 from tests.functions.heard_events import EVENTS, event, executions, sighting
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -26,7 +27,7 @@ def known() -> list[Signal]:
 
 def deploy(deployed: Any, plan: dict[str, Any]) -> None:
     text = yaml.safe_dump(plan)
-    deployed("ssm").put_parameter(Name="/failover/plans/orders", Value=text, Type="String", Overwrite=True)
+    put_plan(deployed, text)
 
 
 def test_an_event_of_another_account_is_nobodys(deployed: Any, call: Call) -> None:
@@ -162,7 +163,7 @@ def test_an_alarm_that_can_not_be_read_is_a_dead_letter_only_if_a_plan_may_mean_
 
 
 def test_an_alarm_that_no_plan_names_is_no_dead_letter_though_a_plan_can_not_be_read(deployed: Any, call: Call) -> None:
-    deployed("ssm").put_parameter(Name="/failover/plans/broken", Value="name: broken", Type="String")
+    put_plan(deployed, "name: broken", "broken")
     told = event("alarm-metric")
     told["detail"]["alarmName"] = "of-somebody-else"
     assert call("judge", told)["judged"] == []

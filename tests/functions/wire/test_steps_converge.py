@@ -18,6 +18,7 @@ from failover.errors import LeaseLost, LinkUnavailable
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table
 from tests.functions.wire.conftest import Call, Sites, crash_before_the_answer, until_done
+from tests.plans import plan_text_of, put_plan
 
 EVENTS = Path(__file__).resolve().parents[3] / "events"
 pytestmark = pytest.mark.slow
@@ -161,7 +162,7 @@ def test_the_proof_fails_on_the_wrong_cluster_and_holds_on_the_right_one(
     assert [each.split(":")[0] for each in report["observed"]["unproven"]] == ["fleet gateway-west has no instance"]
     ways = ("through fleet gateway-west", "through the client hostname")
     assert all(any(f"read back {way}" in each for each in report["observed"]["proven"]) for way in ways)
-    wrong = yaml.safe_load(deployed("ssm").get_parameter(Name="/failover/plans/orders")["Parameter"]["Value"])
+    wrong = yaml.safe_load(plan_text_of(deployed))
     wrong["bootstrap"] = sites.east.ready["bootstrap"]
     replan(yaml.safe_dump(wrong))
     report = call("verify", {"execution": execution})
@@ -214,9 +215,7 @@ def test_lag_is_sampled_while_the_source_answers_and_is_not_overwritten_once_it_
 ) -> None:
     plan = yaml.safe_load(plan_text)
     plan["sites"]["east"]["kafka"]["bootstrap"] = sites.east.ready["bootstrap"]
-    deployed("ssm").put_parameter(
-        Name="/failover/plans/orders", Value=yaml.safe_dump(plan), Type="String", Overwrite=True
-    )
+    put_plan(deployed, yaml.safe_dump(plan))
     for site, (key, secret) in fixture_plan.API_KEYS.items():
         document = f'{{"key": "{key}", "secret": "{secret}"}}'
         deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)

@@ -83,7 +83,7 @@ class KafkaUnauthorized(KafkaUnavailable):
 
 
 class ServiceUnavailable(TransientError):
-    """Another AWS service (Parameter Store, Secrets Manager, Step Functions, SNS, EventBridge) did not answer."""
+    """Another AWS service (Secrets Manager, Step Functions, SNS, EventBridge) did not answer."""
 
 
 class Refused(FailoverError):
@@ -111,6 +111,14 @@ class BadPlan(Refused):
 
 class UnknownPlan(Refused):
     """No plan of that name is deployed."""
+
+
+class PlanChangeRefused(Refused):
+    """A plan can't be put, changed or removed now: an execution works on it, or it would contradict what is."""
+
+
+class NotAnOperator(Refused):
+    """The caller is none of the plan's operators."""
 
 
 class UnknownSite(Refused):
@@ -211,7 +219,7 @@ class LedgerRejected(FailoverError):
 
 
 class ServiceRejected(FailoverError):
-    """Another AWS service (Parameter Store, Step Functions, SNS, EventBridge) refused a call: a right is missing, or
+    """Another AWS service (Step Functions, SNS, EventBridge) refused a call: a right is missing, or
     what it was asked for does not exist."""
 
 

@@ -77,7 +77,7 @@ def subject_line(text: str) -> str:
 
 def _where() -> str:
     """What a command of `failover` needs to find this controller."""
-    region, stack = os.environ.get("AWS_REGION"), os.environ.get("PLANS_PATH", "").strip("/").partition("/")[0]
+    region, stack = os.environ.get("AWS_REGION"), os.environ.get("STACK_NAME", "")
     return (f" --stack {stack}" if stack not in ("", DEFAULT_STACK) else "") + (f" --region {region}" if region else "")
 
 

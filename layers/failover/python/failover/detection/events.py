@@ -68,7 +68,7 @@ def parse_event(event: dict[str, Any], account: str) -> ParsedEvent:
     Raises:
         MalformedEvent: if it is none of the events that speak of a site.
         UnknownPlan, BadPlan: if no good plan is meant, but one that can't be read might be.
-        ServiceUnavailable: if Parameter Store does not answer.
+        LedgerUnavailable: if no plan can be read.
     """
     try:
         envelope = _Envelope.model_validate(event)

@@ -1,6 +1,6 @@
 """The plan that an execution goes by: the one it claimed, kept in the ledger, whatever is deployed meanwhile.
 
-An execution that began with one plan must not end with another, and no step of it needs Parameter Store. Who mends the
+An execution that began with one plan must not end with another, and no step of it reads another. Who mends the
 plan of an execution that stopped, and redrives it, wants the mended one.
 """
 

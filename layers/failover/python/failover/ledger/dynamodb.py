@@ -24,12 +24,13 @@ class ItemTable:
     has one.
 
     Every method raises `LedgerUnavailable` when DynamoDB does not answer, throttles, or is at the same item in another
-    region.
+    region. `prefix`: what stands before a plan's name in the partition key.
     """
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, table: str, *, prefix: str = "plan#") -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._prefix = prefix
 
     def get(self, plan: str, sort: str) -> Item | None:
         """One item, or None."""
@@ -52,7 +53,7 @@ class ItemTable:
                 self._dynamodb.query,
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=_values({":pk": f"plan#{plan}", ":prefix": prefix}),
+                ExpressionAttributeValues=_values({":pk": f"{self._prefix}{plan}", ":prefix": prefix}),
                 ConsistentRead=True,
                 **how,
                 **start,
@@ -66,7 +67,7 @@ class ItemTable:
         self, plan: str, sort: str, values: Item, condition: str | None = None, placeholders: Item | None = None
     ) -> bool:
         """Put an item, if the condition holds; says whether it did. `given`: the values of the condition, by name."""
-        item = _values({"pk": f"plan#{plan}", "sk": sort} | values)
+        item = _values({"pk": f"{self._prefix}{plan}", "sk": sort} | values)
         return _conditional_write(
             self._dynamodb.put_item, TableName=self._table, Item=item, **_conditional(condition, placeholders)
         )
@@ -112,7 +113,7 @@ class ItemTable:
                 start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def _on(self, plan: str, sort: str) -> Item:
-        return {"TableName": self._table, "Key": _values({"pk": f"plan#{plan}", "sk": sort})}
+        return {"TableName": self._table, "Key": _values({"pk": f"{self._prefix}{plan}", "sk": sort})}
 
 
 def _lasts(item: Item) -> bool:

@@ -16,9 +16,9 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from failover.wording import Problem, join
 
-SIZE_LIMIT: Final = 8_192
-"""What an advanced parameter of Parameter Store keeps, in bytes
-(https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html)."""
+SIZE_LIMIT: Final = 262_144
+"""Of a plan, in bytes: an execution keeps the text it claimed in one item of the ledger, which may have 400 KB
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html). 1,000 topics take 30 KB."""
 DEPTH_LIMIT: Final = 20
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -46,7 +46,7 @@ def read_document(text: str, limit: int | None = SIZE_LIMIT) -> Document:
     """
     size = len(text.encode(errors="surrogatepass"))
     too_large = (
-        [("(document)", f"is {size:,} bytes, and Parameter Store keeps {limit:,}: leave out comments, or topics")]
+        [("(document)", f"is {size:,} bytes, and the ledger keeps {limit:,}: leave out comments, or topics")]
         if limit is not None and size > limit
         else []
     )

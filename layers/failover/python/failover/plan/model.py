@@ -123,6 +123,11 @@ class Clients(PlanModel):
     answers and takes no records counts as lost."""
 
 
+Operator = Annotated[
+    str, form(r"^(\*|arn:[^\s]+)$", "the ARN of a caller, or a pattern of it: * stands for any text, ? for a character")
+]
+
+
 class Plan(PlanModel):
     """A whole plan."""
 
@@ -152,6 +157,9 @@ class Plan(PlanModel):
     rescue: Rescue | None = None
     """Where stranded records are kept before they are truncated. Without it nothing is restored that would truncate
     any."""
+    operators: tuple[Operator, ...] = ()
+    """Who may put, start, answer and pause at the controller's URL, as IAM verifies the caller: ARNs, or patterns of
+    them; a role's are `arn:aws:sts::<account>:assumed-role/<role>/*`. None named: everybody whom IAM lets ask."""
     policy: Policy = Policy()
     """When the controller may act by itself, and whose word counts."""
 
@@ -238,7 +246,7 @@ def load_plan(path: Path) -> Plan:
     return parse(path.read_text(), path.stem)
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=1024)
 def parse_cached(text: str, name: str) -> Plan:
     """As `parse`, once for each text: a warm function reads its plan for nothing."""
     return parse(text, name)

@@ -1,0 +1,35 @@
+"""The text of a plan, from a file or from the standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from command.errors import NotDone
+
+STANDARD_INPUT: Final = "-"
+
+
+def text_of(file: str) -> str:
+    """What is in a file.
+
+    Raises:
+        OSError, UnicodeDecodeError
+    """
+    if file == STANDARD_INPUT:
+        return sys.stdin.buffer.read().decode()
+    return Path(file).read_text(encoding="utf-8")
+
+
+def readable_text(file: str) -> str:
+    """What is in a file.
+
+    Raises:
+        NotDone: it can't be read.
+    """
+    try:
+        return text_of(file)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not text in UTF-8"
+        raise NotDone(f"{file}: {why}", "see whether the file is there, and is a plan") from None

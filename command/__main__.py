@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from command import act, plans, rescue, start, status
+from command import act, plans, report, rescue, start, status
 from command.controller import STACK, Options
 from command.doctor import doctor
 from command.errors import remedy_of
@@ -30,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for looks in (status.status, status.check, status.decisions, status.history, status.report):
+for looks in (status.status, status.check, status.decisions, status.history, report.report):
     app.command(rich_help_panel="Look")(looks)
 app.add_typer(rescue.app, name="rescue", rich_help_panel="Look")
 app.add_typer(start.app, name="start", rich_help_panel="Act")

@@ -1,4 +1,4 @@
-"""`failover status`, `check`, `decisions`, `history`, `report`: what is and what was. None of them changes anything."""
+"""`failover status`, `check`, `decisions`, `history`: what is and what was. None of them changes anything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from command.words import ago, columns, moment, span
 from failover.decision.log import DecisionRecord
 from failover.decision.log import decisions as latest_decisions
 from failover.errors import BadPlan
-from failover.execution.report import headline
 from failover.ledger.records import ExecutionRecord
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans
@@ -106,31 +105,11 @@ def history(context: typer.Context, plan: PlanName = None, as_json: Json = False
     name = chosen_plan(plan).name
     records = controller.book.executions(name)
     if as_json:
-        show_json([_execution_document(record) for record in records])
+        show_json([execution_document(record) for record in records])
         return
     show(columns([_execution_row(record) for record in records]) if records else [f"{name} had no execution yet"])
     if records:
         show_next(controller.command(f"report {records[0].name}"))
-
-
-def report(
-    context: typer.Context,
-    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="Its name, as `failover history` has it.")],
-    plan: Annotated[str | None, typer.Option("--plan", help="Its plan; not needed where there is one.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Say what became of an execution: its end, its steps, and what was lost."""
-    controller = connected(context)
-    of = chosen_plan(plan)
-    record = controller.book.execution(of.name, execution)
-    if record is None:
-        raise NotDone(f"{of.name} had no execution {execution!r}", controller.command(f"history {of.name}"))
-    if as_json:
-        show_json(_execution_document(record) | {"report": record.document})
-        return
-    show(_report_lines(record))
-    if not record.document:
-        show_next(controller.command(f"status {of.name} --watch"))
 
 
 def _plans(name: str | None) -> tuple[list[Plan], dict[str, BadPlan]]:
@@ -194,7 +173,8 @@ def _execution_row(record: ExecutionRecord) -> tuple[str, ...]:
     )
 
 
-def _execution_document(record: ExecutionRecord) -> dict[str, Any]:
+def execution_document(record: ExecutionRecord) -> dict[str, Any]:
+    """An execution, for machines."""
     return {
         "execution": record.name,
         "epoch": record.epoch,
@@ -207,26 +187,3 @@ def _execution_document(record: ExecutionRecord) -> dict[str, Any]:
         "superseded_by": record.superseded_by,
         "recovery_seconds": record.document.get("recovery_seconds"),
     }
-
-
-def _report_lines(record: ExecutionRecord) -> Iterator[Line]:
-    document = record.document
-    if not document:
-        yield f"{record.name}: {record.status} since {moment(record.started_at)}; it has no report yet", "yellow"
-        return
-    good = document["outcome"] == "succeeded"
-    yield headline(document), "bold green" if good else "bold red" if document["outcome"] == "failed" else "bold"
-    starter = document.get("started_by") or "the controller"
-    yield f"  {record.name}, started by {starter} at {moment(record.started_at)}"
-    for name in ("reason", "why"):
-        if document.get(name):
-            yield f"  {name}: {document[name]}"
-    if document.get("stopped_at"):
-        error = document.get("error") or {}
-        yield (
-            f"  stopped at {document['stopped_at']}: {error.get('Error', '')} {error.get('Cause', '')}".rstrip(),
-            "red",
-        )
-    yield ""
-    for step in document.get("steps", ()):
-        yield f"  {step['status']:<8} {step['step']:<28} {step['took_seconds']:6.1f} s, {step['calls']} call(s)"

@@ -67,7 +67,7 @@ def timeline(report: Report, size: Size) -> str:
     figure, axes = _figure(size, heights, top=44, bottom=44, gap=30)
     for axis in axes:
         axis.set_xlim(first, last)
-    _gantt(axes[0], steps, size, figure, durations=False)
+    _gantt(axes[0], steps, size, figure)
     rates = report.rates
     x = [rate.second + 0.5 for rate in rates]
     steady = max(report.target_rate, 1.0)
@@ -93,21 +93,6 @@ def timeline(report: Report, size: Size) -> str:
     for axis in axes[:2]:
         axis.tick_params(labelbottom=False)
     return _svg(figure, f"timeline-{size.name}")
-
-
-def controller_seconds(report: Report, size: Size) -> str:
-    """The steps again, with only the seconds in which the controller was at work on the axis."""
-    steps = report.timeline
-    size = size.fitted(steps)
-    figure, axes = _figure(size, [26 * max(len(steps), 1) + 8], top=10, bottom=44, gap=0)
-    ends = [step.ended if step.ended is not None else step.started for step in steps] or [1.0]
-    starts = [step.started for step in steps] or [0.0]
-    room = max(max(ends) - min(starts), 0.5)
-    last = max(ends) + room * (0.14 if size.name == WIDE.name else 0.3)
-    axes[0].set_xlim(min(starts) - room * 0.02, last)
-    _gantt(axes[0], steps, size, figure, durations=True)
-    axes[0].set_xlabel("seconds from the kill", color=QUIET, fontsize=size.font)
-    return _svg(figure, f"controller-{size.name}")
 
 
 def _span(report: Report) -> tuple[float, float]:
@@ -142,7 +127,7 @@ def _figure(size: Size, heights: list[int], *, top: int, bottom: int, gap: int) 
     return figure, axes
 
 
-def _gantt(axis: Axes, steps: list[Step], size: Size, figure: Figure, *, durations: bool) -> None:
+def _gantt(axis: Axes, steps: list[Step], size: Size, figure: Figure) -> None:
     first, last = axis.get_xlim()
     pixel = (last - first) / (figure.get_figwidth() * PIXELS - size.margin - 14)
     for row, step in enumerate(steps):
@@ -150,12 +135,6 @@ def _gantt(axis: Axes, steps: list[Step], size: Size, figure: Figure, *, duratio
         width = max(ended - step.started, SHORTEST_BAR_PX * pixel)
         done = step.ended is not None and step.status not in {"failed", "timed-out", "aborted"}
         axis.barh(row, width, left=step.started, height=0.62, color=STEP if done else STOPPED, linewidth=0)
-        if not durations:
-            continue
-        label = seconds(step.ended - step.started) if step.ended is not None else "never ended"
-        inside = step.started + width + 70 * pixel > last
-        x, align = (step.started - 5 * pixel, "right") if inside else (step.started + width + 5 * pixel, "left")
-        axis.text(x, row, label, va="center", ha=align, fontsize=size.font - 1, color=INK)
     axis.set_yticks(range(len(steps)), [step.name for step in steps])
     axis.tick_params(axis="y", labelcolor=INK)
     axis.set_ylim(max(len(steps), 1) - 0.4, -0.6)

@@ -1,15 +1,15 @@
-"""The report as one HTML page that needs no network and no script."""
+"""The report as one HTML page that needs no network and no script: its own figures in the markup of every report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from drill.report import charts, wording
 from drill.report.model import Report, Step
+from report.page import Bar, bar, render
 
 FOLDER = Path(__file__).resolve().parent
 EXPLAINED = {
@@ -46,38 +46,34 @@ def parts(report: Report) -> list[Part]:
     ]
 
 
-def happened(report: Report) -> list[Step]:
-    """Steps and events in the order they began; an event has the status `event` and no end."""
+def happened(report: Report) -> list[tuple[Step, Bar | None]]:
+    """Steps and events in the order they began; an event has the status `event`, no end and no bar."""
     events = [Step(name=m.name, started=m.at, ended=None, status="event", detail=m.detail) for m in report.moments]
-    return sorted([*report.timeline, *events], key=lambda row: row.started)
+    steps = report.timeline
+    starts, ends = [step.started for step in steps], [step.ended for step in steps if step.ended is not None]
+    axis = (min(starts, default=0.0), max([*starts, *ends], default=1.0))
+    rows = sorted([*steps, *events], key=lambda row: row.started)
+    return [(row, None if row.ended is None else bar(row.started, row.ended, axis)) for row in rows]
 
 
 def page(report: Report) -> str:
     """The whole page."""
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        count=wording.count,
-        between=wording.between,
-        seconds=wording.seconds,
-        utc=wording.utc,
-        offsets=wording.offsets,
-        records=wording.records,
-    )
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
+        FOLDER,
+        filters={
+            "count": wording.count,
+            "between": wording.between,
+            "seconds": wording.seconds,
+            "offsets": wording.offsets,
+            "figure": wording.compared,
+        },
         report=report,
-        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
         headline=wording.headline(report),
         cost=wording.cost(report),
         parts=parts(report),
         happened=happened(report),
         timeline=[_chart(charts.timeline(report, size), size) for size in (charts.WIDE, charts.NARROW)],
-        controller=[_chart(charts.controller_seconds(report, size), size) for size in (charts.WIDE, charts.NARROW)],
         peak=max((rate.acknowledged_by_standby for rate in report.rates), default=0),
     )
 

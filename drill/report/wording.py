@@ -2,57 +2,61 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import Literal
 
-from drill.report.model import Range, Report
+from drill.report.model import Comparison, Range, Report
+from report import wording as words
+from report.wording import records
 
 UNMEASURED = "not measured"
 
 
 def count(figure: float | None) -> str:
     """A number of records."""
-    return UNMEASURED if figure is None else f"{figure:,.0f}"
+    return UNMEASURED if figure is None else words.count(figure)
 
 
 def between(figure: Range | None) -> str:
     """A number of records, from and to."""
-    return "unknown" if figure is None else f"{figure.low:,} to {figure.high:,}"
+    return "unknown" if figure is None else words.between(figure.low, figure.high)
 
 
 def seconds(figure: float | None) -> str:
     """A duration in seconds; below ten seconds to the hundredth."""
-    if figure is None:
-        return UNMEASURED
-    return f"{figure:.1f} s" if abs(figure) >= 10 else f"{figure:.2f} s"
+    return UNMEASURED if figure is None else words.seconds(figure)
 
 
-def records(figure: int) -> str:
-    """A number of records, with the noun."""
-    return f"{figure:,} record{'' if figure == 1 else 's'}"
+def compared(of: Comparison, which: Literal["controller", "measured", "difference"]) -> str:
+    """A figure of a comparison; a difference with its sign, where there is one."""
+    figure = of.controller if which == "controller" else of.measured if which == "measured" else of.difference
+    match figure:
+        case None:
+            return "unknown" if which != "difference" or of.controller is None else ""
+        case Range():
+            return between(figure)
+    signed = which == "difference"
+    if of.unit == "s":
+        return f"{figure:+.2f} s" if signed else seconds(figure)
+    return f"{figure:+,.0f}" if signed else count(figure)
 
 
-def utc(at: float) -> str:
-    """A time of day, with the date."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def headline(report: Report) -> str:
+def headline(of: Report) -> str:
     """Whether the clients recovered, and how fast."""
-    if not report.recovered:
+    if not of.recovered:
         return "Not recovered"
-    return f"Recovered in {seconds(report.rto.total)}" if report.rto.total is not None else "Recovered"
+    return f"Recovered in {seconds(of.rto.total)}" if of.rto.total is not None else "Recovered"
 
 
-def cost(report: Report) -> str:
+def cost(of: Report) -> str:
     """What the outage cost, in one line."""
-    stranded, acknowledged = report.loss.measured, report.acknowledged
+    stranded, acknowledged = of.loss.measured, of.acknowledged
     if stranded is None or acknowledged is None:
         lost = "stranded records not measured"
     else:
         lost = f"{records(stranded)} stranded of {acknowledged:,} acknowledged"
-    duplicates = "duplicates not measured" if report.duplicates is None else f"{report.duplicates:,} consumed twice"
-    order = "order not measured" if report.out_of_order is None else f"{report.out_of_order:,} out of order"
-    skipped = f", {report.never_consumed:,} never consumed" if report.never_consumed else ""
+    duplicates = "duplicates not measured" if of.duplicates is None else f"{of.duplicates:,} consumed twice"
+    order = "order not measured" if of.out_of_order is None else f"{of.out_of_order:,} out of order"
+    skipped = f", {of.never_consumed:,} never consumed" if of.never_consumed else ""
     return f"{lost}, {duplicates}, {order}{skipped}"
 
 

@@ -91,6 +91,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
         error=request.error,
         redrives=request.redrives,
         predecessors=[predecessor.as_document() for predecessor in before],
+        approval=book.approval(execution.plan, execution.name),
         clients_at=clients_at,
     )
     report = execution_report(plan, execution, ending, steps, loss=loss)

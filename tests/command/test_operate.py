@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,3 +243,25 @@ def test_what_became_of_an_execution_is_in_its_history_and_its_report(
     assert "stopped at PromoteAndPrepare: LinkRejected 403: give the key the rights" in shown
     missing = failover("report", "orders-2-failover")
     assert missing.code == 2 and "next: failover history orders" in missing.err
+
+
+def test_a_report_can_be_had_as_a_page_and_as_a_document_of_all_that_is_kept(
+    failover: Failover, claimed: Execution, call: Any, tmp_path: Path
+) -> None:
+    started = claimed.as_state()
+    assert "has no report yet" in failover("report", claimed.name, "--save", str(tmp_path)).err
+    call("conclude", {"execution": started, "outcome": "succeeded"})
+    shown = failover("report", claimed.name, "--save", str(tmp_path / "kept"))
+    assert (shown.code, shown.out.splitlines()[-1]) == (0, str(tmp_path / "kept" / "report.html"))
+    assert "What to do next" in (tmp_path / "kept" / "report.html").read_text()
+    assert json.loads((tmp_path / "kept" / "report.json").read_text())["report"]["execution"] == claimed.name
+
+
+def test_where_no_browser_prints_the_page_is_kept_and_named(
+    failover: Failover, claimed: Execution, call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("conclude", {"execution": claimed.as_state(), "outcome": "succeeded"})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    refused = failover("report", claimed.name, "--pdf", "--save", str(tmp_path))
+    assert refused.code == 2 and "no browser here prints to PDF" in refused.err
+    assert (tmp_path / "report.html").exists()

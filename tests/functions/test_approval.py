@@ -335,3 +335,16 @@ def test_the_answer_to_one_execution_is_none_to_another_whose_name_begins_alike(
     with pytest.raises(NoQuestion):
         call("answer_approval", other)
     assert states.taken == []
+
+
+def test_who_approved_and_why_is_in_the_report_and_the_token_is_not(asked: Any, call: Call, states: States) -> None:
+    call("answer_approval", pressed(asked, "approve", why="seen on the status page"))
+    execution = json.loads((EVENTS / "conclude.json").read_text())
+    report = call("conclude", execution)["report"]
+    assert report["approval"] | {"at": 0} == {
+        "answer": "approve",
+        "by": "Ada",
+        "at": 0,
+        "why": "seen on the status page",
+    }
+    assert TOKEN not in json.dumps(report)

@@ -16,6 +16,8 @@ from drill.pair_accounts import PairLogs, accounts
 from drill.report import Report, Run, controller_figures, report_of, write_report
 from drill.report.model import Range
 from drill.report.rto import Milestones
+from tests.browser import browser, look
+from tests.markup import mistakes
 
 PROMISED = {
     "scenario",
@@ -144,6 +146,20 @@ def test_the_page_is_well_formed_and_its_charts_refer_to_themselves(written: Pat
     assert set(re.findall(r"url\(#([^)]+)\)", html(written))) <= set(page.ids)
 
 
+def test_the_page_is_for_keyboard_and_ear_and_says_under_its_headline_what_it_ran_on(written: Path) -> None:
+    assert mistakes(html(written)) == []
+    assert re.search(r"</h1>\s*<p[^>]*>One machine, stand-ins", html(written))
+
+
+@pytest.mark.slow
+def test_nothing_of_the_page_overlaps_is_cut_or_hidden_at_any_width(written: Path, tmp_path: Path) -> None:
+    executable = browser()
+    if executable is None:
+        pytest.skip("no headless browser is here: overlap and clipping are not looked at")
+    found = look(executable, {"drill": html(written)}, tmp_path)
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
 def test_charts_take_every_colour_from_the_page(written: Path) -> None:
     text = html(written)
     charts = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
@@ -152,7 +168,7 @@ def test_charts_take_every_colour_from_the_page(written: Path) -> None:
     assert {"--lost", "--standby", "--ink", "--step"} <= used
     defined = set(re.findall(r"^\s*(--[a-z-]+):|; (--[a-z-]+):", text, re.MULTILINE))
     assert used <= {name for pair in defined for name in pair}
-    assert text.count("<svg") == 4
+    assert text.count("<svg") == 2
 
 
 def test_the_page_gives_the_verdict_and_every_partition(written: Path, report: Report) -> None:

@@ -147,6 +147,23 @@ class Restore(TypedDict):
     """What was a mirror, and one of the sites has no more: it is left alone."""
 
 
+class Objectives(TypedDict):
+    """What the plan aims at; None: it sets no such aim."""
+
+    rto_seconds: int | None
+    rpo_records: int | None
+
+
+class Approval(TypedDict):
+    """What a person answered to the question of an execution."""
+
+    answer: Literal["approve", "deny"]
+    by: str
+    """In their own words, or as IAM knows them."""
+    at: float
+    why: str
+
+
 class StepTiming(TypedDict):
     """A step, and how long it took."""
 
@@ -191,6 +208,9 @@ class ExecutionReport(Direction):
     ended_at: float
     recovery_seconds: float | None
     """None: nothing was recovered."""
+    objectives: Objectives
+    approval: Approval | None
+    """None: nobody was asked, or nobody answered in time."""
     loss: Loss | None
     """None: nothing was promoted."""
     consumers: Consumers

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, Literal
 
-from failover.documents.execution import Consumers, ExecutionReport, Loss, Predecessor, Restore, StepTiming, Switchover
+from failover.documents.execution import (
+    Approval,
+    Consumers,
+    ExecutionReport,
+    Loss,
+    Predecessor,
+    Restore,
+    StepTiming,
+    Switchover,
+)
 from failover.ledger.execution import Execution
 from failover.ledger.records import StepRecord
 from failover.plan.model import Plan
@@ -23,6 +32,8 @@ class Ending:
     error: dict[str, Any] | None = None
     redrives: int = 0
     predecessors: list[Predecessor] = field(default_factory=list)
+    approval: Approval | None = None
+    """What a person answered, if one was asked."""
     clients_at: str | None = None
     """Where it saw the client hostname lead, if it took over from another and stood down."""
 
@@ -57,6 +68,11 @@ def execution_report(
         "claimed_at": execution.claimed_at,
         "ended_at": ended,
         "recovery_seconds": ended - (execution.outage_started_at or execution.claimed_at) if recovered else None,
+        "objectives": {
+            "rto_seconds": plan.objectives.rto_seconds,
+            "rpo_records": plan.objectives.rpo_records,
+        },
+        "approval": ending.approval,
         "loss": loss,
         "consumers": consumers(observed.get("check_offsets", {}), loss),
         "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),

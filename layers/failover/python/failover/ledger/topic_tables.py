@@ -45,6 +45,15 @@ def load_execution_table(book: Ledger, execution: Execution, name: str) -> dict[
     return _load(book, execution.plan, f"table#{execution.name}#{name}")
 
 
+def load_table(book: Ledger, plan: str, key: str) -> dict[str, Any]:
+    """A table by its key, as a report names it; empty if none was kept.
+
+    Raises:
+        LedgerUnavailable
+    """
+    return _load(book, plan, key)
+
+
 def save_plan_table(book: Ledger, plan: str, name: str, rows: Mapping[str, Any]) -> None:
     """Keep a table of a plan, that no lease guards; the last writer wins.
 

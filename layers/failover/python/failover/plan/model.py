@@ -128,6 +128,15 @@ Operator = Annotated[
 ]
 
 
+class Objectives(PlanModel):
+    """What the plan aims at: every report is held to it."""
+
+    rto_seconds: int | None = Field(default=None, ge=1)
+    """How long clients may be without a cluster that they can work on."""
+    rpo_records: int | None = Field(default=None, ge=0)
+    """How many records may be stranded on the lost site."""
+
+
 class Plan(PlanModel):
     """A whole plan."""
 
@@ -160,6 +169,8 @@ class Plan(PlanModel):
     operators: tuple[Operator, ...] = ()
     """Who may put, start, answer and pause at the controller's URL, as IAM verifies the caller: ARNs, or patterns of
     them; a role's are `arn:aws:sts::<account>:assumed-role/<role>/*`. None named: everybody whom IAM lets ask."""
+    objectives: Objectives = Objectives()
+    """What every failover is measured by; nothing is decided by it."""
     policy: Policy = Policy()
     """When the controller may act by itself, and whose word counts."""
 

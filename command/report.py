@@ -1,0 +1,120 @@
+"""`failover report`: what became of an execution, in lines, as a page, on paper."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from command.choice import chosen_plan
+from command.controller import connected
+from command.errors import NotDone
+from command.output import Line, show, show_json, show_next
+from command.status import Json, execution_document
+from command.words import moment
+from failover.documents.whole_report import WholeReport
+from failover.execution.ending import error_message
+from failover.execution.report import headline
+from failover.execution.whole_report import whole_report
+from failover.ledger.records import ExecutionRecord
+from report import execution_page
+
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+"""Those that print a page to PDF without a window."""
+PRINTING_S: Final = 60
+
+
+def report(
+    context: typer.Context,
+    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="Its name, as `failover history` has it.")],
+    plan: Annotated[str | None, typer.Option("--plan", help="Its plan; not needed where there is one.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write report.html and report.json into this directory.")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf, too; needs Chromium or Chrome.")] = False,
+    open_it: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what became of an execution: its end, its steps, and what was lost; or make its page."""
+    controller = connected(context)
+    of = chosen_plan(plan)
+    record = controller.book.execution(of.name, execution)
+    if record is None:
+        raise NotDone(f"{of.name} had no execution {execution!r}", controller.command(f"history {of.name}"))
+    whole = whole_report(controller.book, of.name, execution)
+    watch = controller.command(f"status {of.name} --watch")
+    if save is not None or pdf or open_it:
+        if whole is None:
+            raise NotDone(f"{execution} has no report yet", watch)
+        page = _written(whole, save or Path(tempfile.mkdtemp(prefix=f"{execution}-")))
+        show([str(page), *([str(_printed(page))] if pdf else [])])
+        if open_it:
+            webbrowser.open(page.resolve().as_uri())
+        return
+    if as_json:
+        show_json(execution_document(record) | {"report": record.document})
+        return
+    show(_report_lines(record))
+    if whole is None:
+        show_next(watch)
+
+
+def _written(whole: WholeReport, folder: Path) -> Path:
+    """The page, beside the same for machines."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    page = folder / "report.html"
+    page.write_text(execution_page(whole), encoding="utf-8")
+    return page
+
+
+def _printed(page: Path) -> Path:
+    """The page on paper, beside it.
+
+    Raises:
+        NotDone: there is no browser that prints, or it did not.
+    """
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        raise NotDone(
+            f"no browser here prints to PDF; the page is {page}", f"install one of {', '.join(BROWSERS)}, or print it"
+        )
+    paper = page.with_suffix(".pdf")
+    options = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--print-to-pdf={paper}")
+    try:
+        subprocess.run(
+            [browser, *options, page.resolve().as_uri()], capture_output=True, check=True, timeout=PRINTING_S
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise NotDone(f"{browser} did not print the page {page}: {error}", "open it, and print it by hand") from None
+    return paper
+
+
+def _report_lines(record: ExecutionRecord) -> Iterator[Line]:
+    document = record.document
+    if not document:
+        yield f"{record.name}: {record.status} since {moment(record.started_at)}; it has no report yet", "yellow"
+        return
+    good = document["outcome"] == "succeeded"
+    yield headline(document), "bold green" if good else "bold red" if document["outcome"] == "failed" else "bold"
+    starter = document.get("started_by") or "the controller"
+    yield f"  {record.name}, started by {starter} at {moment(record.started_at)}"
+    for name in ("reason", "why"):
+        if document.get(name):
+            yield f"  {name}: {document[name]}"
+    if answer := document.get("approval"):
+        yield f"  {answer['answer']} by {answer['by']} at {moment(answer['at'])}: {answer['why'] or 'no reason given'}"
+    if document.get("stopped_at"):
+        error = document.get("error") or {}
+        words = f"{error.get('Error', '')} {error_message(str(error.get('Cause', '')))}".rstrip()
+        yield f"  stopped at {document['stopped_at']}: {words}", "red"
+    yield ""
+    for step in document.get("steps", ()):
+        yield f"  {step['status']:<8} {step['step']:<28} {step['took_seconds']:6.1f} s, {step['calls']} call(s)"

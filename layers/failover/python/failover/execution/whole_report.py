@@ -1,0 +1,27 @@
+"""All that the ledger has of an execution that has ended, in one document."""
+
+from __future__ import annotations
+
+from failover.documents.whole_report import WholeReport
+from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import load_table
+
+
+def whole_report(book: Ledger, plan: str, execution: str) -> WholeReport | None:
+    """The report of an execution with its steps' evidence and its loss by partition; None: it has no report (yet).
+
+    Raises:
+        LedgerUnavailable
+    """
+    record = book.execution(plan, execution)
+    if record is None or not record.document:
+        return None
+    table = (record.document.get("loss") or {}).get("table")
+    rows = load_table(book, plan, table) if table else {}
+    document: WholeReport = {
+        "version": 1,
+        "report": record.document,  # type: ignore[typeddict-item]
+        "observed": {step.step: step.observed for step in book.steps_of(plan, execution)},
+        "partitions": [partition for partitions in rows.values() for partition in partitions],
+    }
+    return document

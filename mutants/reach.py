@@ -1,14 +1,13 @@
-"""Which tests reach which line of the core, and how long each takes: found by running them once, and kept until a test
-or the core changes."""
+"""Which tests reach which line of the core, and how long each takes: found by running them once, and kept until a file
+of tests changes. Of a module that changed since, all that reached it are taken to reach each of its lines."""
 
 from __future__ import annotations
 
 import ast
-import functools
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +31,8 @@ class Reach:
     """How long a test takes."""
     lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)
     """By module and line, the tests that come there."""
+    anywhere: dict[str, set[str]] = field(default_factory=dict)
+    """By module, the tests that reached it before it was changed, wherever."""
     packages: list[str] = field(default_factory=list)
     """What they import that is no part of the tree."""
     failures: list[str] = field(default_factory=list)
@@ -41,7 +42,9 @@ class Reach:
         """The tests that reach a mutant, the quickest first; of what runs at import alone, all of its module."""
         lines = self.lines.get(mutant.module, {})
         reached = {test for line in _statement(mutant) for test in lines.get(line, ())}
-        reached = reached or {test for tests in lines.values() for test in tests}
+        reached = (reached or {test for tests in lines.values() for test in tests}) | self.anywhere.get(
+            mutant.module, set()
+        )
         tests: list[str] = []
         total = 0.0
         for test in sorted(reached - set(self.failures), key=lambda test: self.seconds[test]):
@@ -93,17 +96,17 @@ def load_reach(tree: Path, *, as_it_is: bool) -> Reach:
     is wanted as it is."""
     kept: dict[str, dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
     files = test_files()
-    marks = {name: _mark(name) for name in files}
+    marks, texts = {name: _mark(name) for name in files}, {name: _mark(name) for name in core()}
     stale = [name for name, mark in marks.items() if kept.get(name, {}).get("mark") != mark]
     for name in () if as_it_is else stale:
         print(f"which lines {name} reaches", flush=True)
-        kept[name] = {"mark": marks[name], **_traced(tree, name, files[name])}
+        kept[name] = {"mark": marks[name], "texts": texts, **_traced(tree, name, files[name])}
         load_packages(kept[name]["packages"])
         KEPT.parent.mkdir(exist_ok=True)
         KEPT.write_text(json.dumps(kept))
     reach = Reach()
     for name in marks.keys() & kept.keys():
-        _add(reach, kept[name])
+        _add(reach, kept[name], texts)
     if reach.failures:
         print("not used, since they fail without any mutant:", *reach.failures, sep="\n    ", flush=True)
     return reach
@@ -128,22 +131,20 @@ def _traced(tree: Path, test_file: str, chosen: str) -> dict[str, Any]:
     return traced
 
 
-def _add(reach: Reach, part: dict[str, Any]) -> None:
+def _add(reach: Reach, part: dict[str, Any], texts: Mapping[str, str]) -> None:
     reach.seconds |= part["seconds"]
     reach.failures += part["failures"]
     reach.packages = list(dict.fromkeys([*reach.packages, *part["packages"]]))
     for module, lines in part["lines"].items():
         for line, tests in lines.items():
-            reach.lines.setdefault(module, {}).setdefault(int(line), []).extend(tests)
+            if part["texts"].get(module) == texts.get(module):
+                reach.lines.setdefault(module, {}).setdefault(int(line), []).extend(tests)
+            else:
+                reach.anywhere.setdefault(module, set()).update(tests)
 
 
-@functools.cache
-def _core_mark() -> str:
-    return hashlib.sha256("\0".join((ROOT / module).read_text() for module in core()).encode()).hexdigest()
-
-
-def _mark(test_file: str) -> str:
-    return hashlib.sha256((_core_mark() + (ROOT / test_file).read_text()).encode()).hexdigest()[:16]
+def _mark(path: str) -> str:
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()[:16]
 
 
 def _statement(mutant: Mutant) -> range:

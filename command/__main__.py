@@ -17,10 +17,11 @@ from command import act, plans, report, rescue, start, status
 from command.controller import STACK, Options
 from command.doctor import doctor
 from command.errors import remedy_of
-from command.output import complain
+from command.output import complain, print_to_nobody
 from failover.errors import FailoverError
 
 DEBUG: Final = "--debug"
+JSON: Final = "--json"
 _FLAGS: Final = (DEBUG, "--drill")
 _WITH_VALUE: Final = ("--stack", "--region", "--profile")
 
@@ -58,19 +59,29 @@ def main(arguments: list[str] | None = None) -> None:
     line = sys.argv[1:] if arguments is None else arguments
     try:
         app(args=options_first(line), prog_name="failover")
-    except FailoverError as error:
-        if DEBUG in line:
-            raise
-        complain(str(error), f"next: {remedy_of(error)}")
-    except (ClientError, BotoCoreError) as error:
-        if DEBUG in line:
-            raise
-        complain(f"AWS: {error}", "next: see whether --profile and --region are right, and you are logged in")
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # The help's reader has gone.
+            print_to_nobody()
+            sys.exit(0)
+        raise
     except Exception as error:
         if DEBUG in line:
             raise
-        complain(f"{type(error).__name__}: {error}", f"this is an error of the command itself: {DEBUG} shows where")
+        what, remedy = explained(error)
+        complain(what, remedy, as_json=JSON in line)
     sys.exit(2)
+
+
+def explained(error: Exception) -> tuple[str, str]:
+    """What is to be said of an error, and what to do next."""
+    if isinstance(error, FailoverError):
+        return str(error), f"next: {remedy_of(error)}"
+    if isinstance(error, ClientError | BotoCoreError):
+        return f"AWS: {error}", "next: see whether --profile and --region are right, and you are logged in"
+    return (
+        f"{type(error).__name__}: {error}",
+        f"next: {DEBUG} shows where; this is an error of the command itself",
+    )
 
 
 def options_first(line: Sequence[str]) -> list[str]:

@@ -126,8 +126,10 @@ def _region() -> str:
 
 
 def _drill() -> dict[str, str]:
-    """The outputs of the stack in the drill that was brought up last and runs."""
-    drills = sorted(Path().glob(RUNNING_DRILLS), key=lambda path: path.stat().st_mtime, reverse=True)
+    """The outputs of the stack in the drill that runs here and was brought up last, or in that of DRILL_DIRECTORY."""
+    named = os.environ.get("DRILL_DIRECTORY")
+    files = Path(named).glob("controller.json") if named else Path().glob(RUNNING_DRILLS)
+    drills = sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
     for path in drills:
         described = json.loads(path.read_text())
         if _runs(described["pid"]):

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from command.controller import Controller
-from command.output import console, show
+from command.output import console, is_read, show
 from command.progress import steps_table
 from command.situation import Situation, situation
 from command.words import moment, span
@@ -26,7 +26,8 @@ Fact = tuple[float, str]
 
 
 def follow(controller: Controller, plan: Plan, execution: str | None = None, every_s: float = EVERY_S) -> Situation:
-    """Show a plan until Ctrl-C; with an execution, until it has ended or asks a person. Gives what was last seen.
+    """Show a plan until Ctrl-C; with an execution, until it has ended or asks a person. Gives what was
+    last seen. Who reads no more of it ends it, too.
 
     What passes by itself does not end it: it is said, and looked at again.
     """
@@ -39,7 +40,7 @@ def follow(controller: Controller, plan: Plan, execution: str | None = None, eve
                 live.update(_picture(now, controller, screen), refresh=True)
             else:
                 changes.show(now)
-            if execution is not None and _is_over(now, execution):
+            if not is_read() or (execution is not None and _is_over(now, execution)):
                 return now
             time.sleep(every_s)
             try:
@@ -83,7 +84,9 @@ def _facts(now: Situation) -> Iterator[Fact]:
         yield now.now, f"{now.state.holder} asks a person"
     if now.holder == "ended":
         yield now.now, f"{now.state.holder} has stopped ({now.holder_status}), and keeps the lease"
-    if now.record is not None and now.record.status != "running":
+        for line, _ in now.cause():
+            yield now.now, line.strip()
+    if now.record is not None and now.record.status != "running" and now.holder not in ("runs", "asks"):
         yield now.record.ended_at or now.now, f"{now.record.name} {now.record.status}"
 
 

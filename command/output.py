@@ -17,8 +17,8 @@ Line = str | tuple[str, str]
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Who reads no more of it is no error."""
-        _nobody_reads()
+        """Who reads no more of it is no error, and keeps nothing from being done."""
+        print_to_nobody()
 
 
 def console() -> Console:
@@ -45,18 +45,31 @@ def show_json(document: Any) -> None:
     try:
         print(json.dumps(document, indent=2, ensure_ascii=False), flush=True)
     except BrokenPipeError:
-        _nobody_reads()
+        print_to_nobody()
 
 
-def complain(what: str, remedy: str = "") -> None:
-    """Print to standard error why a command could not do what it was asked, and what to do next."""
+def complain(what: str, remedy: str = "", *, as_json: bool = False) -> None:
+    """Print to standard error why a command could not do what it was asked, and what to do next; for machines to
+    standard output, too."""
+    if as_json:
+        show_json({"error": what, "next": remedy.removeprefix("next: ")})
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     console.print(Text(what, "red"), soft_wrap=True)
     if remedy:
         console.print(remedy, soft_wrap=True)
 
 
-def _nobody_reads() -> None:
+class _Reader:
+    gone = False
+
+
+def is_read() -> bool:
+    """Whether somebody still reads what is printed."""
+    return not _Reader.gone
+
+
+def print_to_nobody() -> None:
+    """Let what is printed from now on go nowhere: who read it has gone."""
+    _Reader.gone = True
     # Python flushes once more when it ends, and would complain then.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(0)

@@ -26,6 +26,7 @@ from failover.readiness.store import load
 FRESH_S: Final = 120.0
 """What a source said longer ago says nothing of now."""
 WHY_LIMIT: Final = 120
+CAUSE_LIMIT: Final = 600
 _VERDICTS: Final = (("lost", True), ("well", False))
 Holder = Literal["none", "runs", "asks", "ended", "unknown"]
 
@@ -164,12 +165,21 @@ class Situation:
                 " or superseded",
                 "bold red",
             )
+            yield from self.cause()
         if wish := self.state.abort_wish:
             yield f"  {self.state.holder} is to be aborted by {wish.by}: it puts back what it changed", "yellow"
         if self.state.paused:
             yield f"  paused by {self.state.paused}: nothing starts by itself", "yellow"
         if denial := self.state.denial:
             yield f"  denied to leave {denial.site}, {ago(denial.at, self.now)}: {denial.why}", "yellow"
+
+    def cause(self) -> Iterator[tuple[str, str]]:
+        """Why what stopped has stopped, by its report."""
+        document = self.record.document if self.record else {}
+        error = document.get("error") or {}
+        if error:
+            cause = f"{error.get('Error', '')}: {one_line(str(error.get('Cause', '')), CAUSE_LIMIT)}"
+            yield f"  in {document.get('stopped_at')}: {cause}", "red"
 
     def _ended(self) -> str:
         return f"has ended ({self.holder_status})" if self.holder == "ended" else "may have ended (nobody can tell)"

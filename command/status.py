@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -39,8 +40,11 @@ def status(
     Exits with 0 if all is well, 1 if a site looks lost, an execution waits for a person, or a plan is not ready.
     """
     controller = connected(context)
+    if watch and as_json:
+        raise NotDone("--watch is for people", controller.command("status --json, as often as you like"))
     if watch:
-        follow(controller, chosen_plan(plan))
+        with suppress(KeyboardInterrupt):
+            follow(controller, chosen_plan(plan))
         return
     good, refused = _plans(plan)
     situations = [situation(controller, of) for of in good]
@@ -79,7 +83,10 @@ def check(
         show_json(document)
     else:
         show(_readiness_lines(of.name, document))
-        show_next(controller.command(f"check {of.name} --now" if unready else f"start failover {of.name} --dry-run"))
+        only_dry_run = all(check["name"] == "dry-run" for check in unready)
+        show_next(
+            controller.command(f"start failover {of.name} --dry-run" if only_dry_run else f"check {of.name} --now")
+        )
     raise typer.Exit(int(bool(unready)))
 
 
@@ -97,6 +104,8 @@ def decisions(
         show_json([record.as_document() | {"evidence": record.evidence} for record in records])
         return
     show(map(_decision_line, records) if records else [f"nothing was decided of {name} yet"])
+    if not records:
+        show_next(controller.command(f"status {name}"))
 
 
 def history(context: typer.Context, plan: PlanName = None, as_json: Json = False) -> None:
@@ -108,8 +117,7 @@ def history(context: typer.Context, plan: PlanName = None, as_json: Json = False
         show_json([execution_document(record) for record in records])
         return
     show(columns([_execution_row(record) for record in records]) if records else [f"{name} had no execution yet"])
-    if records:
-        show_next(controller.command(f"report {records[0].name}"))
+    show_next(controller.command(f"report {records[0].name}" if records else f"start failover {name} --dry-run"))
 
 
 def _plans(name: str | None) -> tuple[list[Plan], dict[str, BadPlan]]:

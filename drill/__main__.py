@@ -5,10 +5,9 @@ from __future__ import annotations
 import enum
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -17,7 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from drill import fixture_plan, switchover
+from drill import switchover
+from drill import tour as guide
+from drill import up as kept_world
 from drill.decision.expected_outcomes import TABLE
 from drill.decision.scenario_world import ScenarioStuck
 from drill.decision.scenarios import SETUPS, run_all
@@ -36,7 +37,8 @@ from drill.sam_local.invocation import NotInvoked
 from drill.scenarios import SCENARIOS
 from drill.terminal import print_summary, view
 from drill.timing import TimingName
-from drill.world import SITES, Settings, World, WorldNotUp
+from drill.up import KeptWorld, NoWorld, Outage
+from drill.world import Settings, World, WorldNotUp
 
 REPORTS = Path("drill-reports")
 
@@ -68,6 +70,14 @@ class Callers(enum.Enum):
 
     THIS_MACHINE = "this-machine"
     SAM_LOCAL = "sam-local"
+
+
+class Mode(enum.Enum):
+    """What a plan's policy does when the active site is lost."""
+
+    APPROVE = "approve"
+    AUTOMATIC = "automatic"
+    OBSERVE = "observe"
 
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -125,7 +135,7 @@ def run(
         console.print(f"there is no scenario {scenario!r}; there are: {names}", style="red")
         raise typer.Exit(2)
     chosen = SCENARIOS[scenario]
-    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}").absolute()
+    directory = _directory(reports, chosen.name)
     in_containers = functions is Functions.SAM_LOCAL
     if in_containers and fleet is FleetKind.CFK:
         raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
@@ -163,7 +173,7 @@ def run(
 
 
 def _rehearse_switchover(console: Console, reports: Path, instances: int, fleet: FleetKind, template: Path) -> NoReturn:
-    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-{switchover.NAME}").absolute()
+    directory = _directory(reports, switchover.NAME)
     settings = Settings(directory=directory, instances=instances, fleet=fleet.value, template=template.absolute())
     try:
         report = switchover.rehearse(settings, console)
@@ -182,7 +192,7 @@ def _rehearse_switchover(console: Console, reports: Path, instances: int, fleet:
 @app.command()
 def decide(reports: Annotated[Path, typer.Option(help="where logs go")] = REPORTS) -> None:
     """Play the scenarios of the decision, and hold each against its row of the table. Exits with 1 if one differs."""
-    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-decide").absolute()
+    directory = _directory(reports, "decide")
     expected = {row.scenario: row.ending for row in TABLE}
     _hold_against(
         (name, expected[name], ending)
@@ -197,7 +207,7 @@ def reroute(
     reports: Annotated[Path, typer.Option(help="where logs go")] = REPORTS,
 ) -> None:
     """Play the scenarios of the fleets, and hold each against its row of the table. Exits with 1 if one differs."""
-    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-reroute").absolute()
+    directory = _directory(reports, "reroute")
     expected = {(row.scenario, row.fleet): row.ending for row in rerouting.TABLE}
     _hold_against(
         (f"{name} ({setup.fleet})", expected[name, setup.fleet], ending)
@@ -227,24 +237,69 @@ def up(
     callers: Annotated[
         Callers, typer.Option("--for", help="whose calls it takes: `sam-local` has it listen on Docker's bridge, too")
     ] = Callers.THIS_MACHINE,
+    mode: Annotated[Mode, typer.Option(help="what the plan's policy does when the active site is lost")] = Mode.APPROVE,
+    clients: Annotated[bool, typer.Option(help="whether a writer and a reader work in it")] = True,
 ) -> None:
-    """Keep a world running, and print where it can be reached, until Ctrl-C."""
+    """Keep a world running until Ctrl-C: say where all of it is, show what people are sent and how clients fare."""
     console = Console(soft_wrap=True)
-    directory = (REPORTS / f"{datetime.now():%Y%m%d-%H%M%S}-up").absolute()
+    another_is_up = kept_world.others(REPORTS)
+    directory = _directory(REPORTS, "up")
+    for_sam = callers is Callers.SAM_LOCAL
     try:
-        host = HERE if callers is Callers.THIS_MACHINE else host_for_containers()
-        if callers is Callers.SAM_LOCAL:
+        host = host_for_containers() if for_sam else HERE
+        if for_sam:
             refuse_second_world()
-        with World(Settings(directory=directory, host=host, say=console.print)) as world, ExitStack() as files:
-            _print_endpoints(console, world)
-            if callers is Callers.SAM_LOCAL:
+        settings = kept_world.settings(directory, mode.value, host=host, say=console.print)
+        with World(settings) as world, ExitStack() as files:
+            for text in kept_world.where(world, another_is_up=another_is_up):
+                console.print(text, markup=False, highlight=False)
+            if for_sam:
                 files.enter_context(environment_file(world))
                 _print_lines(console)
-            console.print("Ctrl-C ends it all.")
-            threading.Event().wait()
+            kept = KeptWorld(world, console)
+            if clients:
+                kept.start_clients()
+            console.print("\nWhat people are sent is shown here. Ctrl-C ends it all.")
+            kept_world.keep(kept, directory)
     except KeyboardInterrupt:
         console.print("the world is gone")
     except (WorldNotUp, ChildFailed, NoEngine, WorldIsUp) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def outage(
+    what: Annotated[
+        Outage, typer.Argument(help="the active site, or the right of the standby's key to make mirrors writable")
+    ] = Outage.SITE,
+    over: Annotated[bool, typer.Option("--over", help="it is over: what was lost is back")] = False,
+) -> None:
+    """Have something fail in the world that is up, or have it work again."""
+    console = Console(soft_wrap=True)
+    try:
+        console.print(kept_world.ask(REPORTS, what, over=over), markup=False)
+    except NoWorld as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def tour(
+    alone: Annotated[bool, typer.Option("--alone", help="go on by itself, as it does without a terminal")] = False,
+) -> None:
+    """Five minutes, guided: an outage, a question, its answer, the report, the way back; by the commands of AWS."""
+    console = Console()
+    directory = _directory(REPORTS, "tour")
+    try:
+        with World(kept_world.settings(directory, Mode.APPROVE.value, say=console.print)) as world:
+            kept = KeptWorld(world, console)
+            kept.start_clients()
+            guide.directory_for_commands(directory)
+            guide.take(kept, console, alone=alone or not console.is_terminal)
+    except KeyboardInterrupt:
+        console.print("the world is gone")
+    except (WorldNotUp, ChildFailed, guide.TourStuck) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
 
@@ -257,7 +312,7 @@ def samples(
     """Play the sample events in `sam local`'s containers, of what `sam build` built, and hold each answer against that
     of the drill's own runtime. Exits with 1 if one differs."""
     console = Console(soft_wrap=True)
-    directory = (reports / f"{datetime.now():%Y%m%d-%H%M%S}-samples").absolute()
+    directory = _directory(reports, "samples")
     alike = True
     try:
         for compared in compare(directory, fresh=fresh):
@@ -284,18 +339,14 @@ def _print_lines(console: Console) -> None:
     console.print(line("start-lambda", "--warm-containers", "LAZY") + "\n", markup=False, highlight=False)
 
 
-def _print_endpoints(console: Console, world: World) -> None:
-    table = Table("what", "where", box=None)
-    table.add_row("clients bootstrap to", world.client_bootstrap)
-    table.add_row("AWS_ENDPOINT_URL", world.endpoint)
-    table.add_row("DNS server", world.nameserver)
-    for site in SITES:
-        addresses = world.addresses(site)
-        table.add_row(f"Kafka of {site}", addresses.bootstrap)
-        table.add_row(f"REST of {site}", f"{addresses.rest} (key {':'.join(fixture_plan.API_KEYS[site])})")
-        table.add_row(f"load balancer of {site}", addresses.balancer)
-    table.add_row("failover state machine", world.resource("FailoverStateMachine"))
-    console.print(table)
+def _directory(reports: Path, name: str) -> Path:
+    """A new directory, of this drill alone."""
+    began = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        with suppress(FileExistsError):
+            (directory := (reports / f"{began}{suffix}").absolute()).mkdir(parents=True)
+            return directory
+    raise typer.BadParameter(f"{reports} has no room for {began}")
 
 
 def _point_latest(reports: Path, directory: Path) -> None:

@@ -337,15 +337,20 @@ class World:
 
     def freeze(self, site: str) -> None:
         """Stop everything of a site in its tracks, and lose its region's AWS: a loss that it can come back from."""
-        for child in (self._clusters[site], self._rest[site], *self.fleets.processes(site), self._balancers[site]):
+        processes = self._processes(site)
+        self._spawn("drill.stopped_processes", {"pids": [child.pid for child in processes]}, "stopped-processes")
+        for child in processes:
             child.process.send_signal(signal.SIGSTOP)
         self._post(f"/drill/regions/{REGIONS[site]}/lose")
 
     def thaw(self, site: str) -> None:
         """Let a frozen site go on where it was."""
         self._post(f"/drill/regions/{REGIONS[site]}/restore")
-        for child in (self._clusters[site], self._rest[site], *self.fleets.processes(site), self._balancers[site]):
+        for child in self._processes(site):
             child.process.send_signal(signal.SIGCONT)
+
+    def _processes(self, site: str) -> tuple[Child, ...]:
+        return self._clusters[site], self._rest[site], *self.fleets.processes(site), self._balancers[site]
 
     def rest_control(self, site: str) -> str:
         """Where the drill reaches the REST API's stand-in of a site, to trouble it."""

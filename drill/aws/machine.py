@@ -17,6 +17,7 @@ from drill.aws.cloudwatch import QUEUES_EVERY_S, feed, measure_queues, repeat
 from drill.aws.events import EventBus, put_service_event
 from drill.aws.lambda_async import AsyncInvoker
 from drill.aws.lambda_runtime import LambdaRuntime, Surroundings
+from drill.aws.messages import sent_messages
 from drill.aws.metrics import MetricStore
 from drill.aws.regions import Regions
 from drill.aws.schedules import Schedules
@@ -67,6 +68,7 @@ class Machine:
             "events": self.bus.recorded,
             "health-checks": lambda: self._health(),
             "invocations": self.runtime.invocations,
+            "messages": lambda: sent_messages(self.config.account),
             "metrics": self.metrics.report,
             "regions": self.regions.lost,
             "workers": self.runtime.pids,

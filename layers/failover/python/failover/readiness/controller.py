@@ -69,7 +69,7 @@ def after_stop(check: Check, holder: str) -> Check:
 
 def last_dry_run(last: DryRun | None, standby: str, max_age_s: float, now: float) -> Iterator[Finding]:
     """Whether the state machine was walked through lately, towards this standby, to its end."""
-    how = "start a dry run: see docs/operate.md"
+    how = "start a dry run: failover start failover PLAN --dry-run"
     if last is None:
         yield fail("the failover was never walked through", how)
         return

@@ -1,0 +1,151 @@
+"""A guided tour: an outage, a question, its answer, the report, and the way back, by the commands that serve on AWS.
+
+Each stop says what it shows, and runs one command as an operator would type it, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.rule import Rule
+
+from drill.fixture_plan import PLAN
+from drill.process import ROOT
+from drill.up import KeptWorld, Outage
+
+PATIENCE_S: Final = 90.0
+LOOK_EVERY_S: Final = 0.5
+SETTLE_S: Final = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """One stop: what it shows, then what befalls the world, then what is typed."""
+
+    title: str
+    text: str
+    befalls: Callable[[KeptWorld], str] | None = None
+    commands: Sequence[Sequence[str]] = ()
+    until: Callable[[KeptWorld], bool] | None = None
+    """What is waited for before anything is typed."""
+
+
+class TourStuck(RuntimeError):
+    """What a stop waits for did not come."""
+
+
+def stops() -> Iterator[Stop]:
+    """The way."""
+    yield Stop(
+        title="Where a plan stands",
+        text="Clients write and read by one name, which leads to east. Any command ends with what to say next.",
+        commands=[["status"]],
+    )
+    yield Stop(
+        title="Whether a failover would work",
+        text="Everything that it will need is looked at, every five minutes on AWS, and now. `do:` says what to mend.",
+        commands=[["check", "--now"]],
+    )
+    yield Stop(
+        title="What it would do",
+        text="A dry run walks the whole way with the real functions, and changes nothing.",
+        commands=[["start", "failover", PLAN, "--dry-run"]],
+    )
+    yield Stop(
+        title="The active site is lost",
+        text="Probes from two regions agree. The policy's mode is `approve`, so a person is asked, by a message.",
+        befalls=lambda kept: kept.begin(Outage.SITE),
+        until=_asks,
+        commands=[["status"]],
+    )
+    yield Stop(
+        title="You say yes",
+        text="The evidence is shown again, and the plan's name is typed. `failover deny` is a no, until you resume.",
+        commands=[["approve", PLAN, "--watch"]],
+    )
+    yield Stop(
+        title="What became of it",
+        text="Who is active now, how long it took, and what is expected to be lost, with labels that say how well it is"
+        " known.",
+        until=_is_free,
+        commands=[["status"], ["history"], ["report"]],
+    )
+    yield Stop(
+        title="The lost site comes back",
+        text="It still believes to be what it was. Nobody is led to it.",
+        befalls=lambda kept: kept.end(Outage.SITE),
+        commands=[["status"]],
+    )
+
+
+def take(kept: KeptWorld, console: Console, *, alone: bool) -> None:
+    """Take the tour. `alone`: nobody is there to press Enter or type a name.
+
+    Raises:
+        TourStuck: what a stop waits for did not come.
+    """
+    way = list(stops())
+    began, typed = time.monotonic(), 0
+    for number, stop in enumerate(way, 1):
+        console.print(Rule(f"{number} of {len(way)}: {stop.title}", characters="-"))
+        console.print(stop.text, highlight=False, markup=False)
+        if stop.befalls is not None:
+            console.print(f"-> {stop.befalls(kept)}", style="bold red", markup=False, highlight=False)
+        _until(kept, stop)
+        for words in stop.commands:
+            typed += 1
+            _run(console, _whole(kept, words, alone=alone), alone=alone)
+            kept.tell()
+    minutes = (time.monotonic() - began) / 60
+    console.print(Rule(characters="-"))
+    console.print(f"{typed} commands in {minutes:.1f} minutes; on AWS they are the same, without --drill.")
+    console.print("next: docs/deploy.md", highlight=False)
+
+
+def _whole(kept: KeptWorld, words: Sequence[str], *, alone: bool) -> list[str]:
+    """What is typed: with the last execution where one is meant, and --yes where nobody is there."""
+    last = kept.controller.failover()
+    name = [last.name] if words == ["report"] and last is not None else []
+    yes = ["--yes"] if alone and words[0] in ("approve", "start") and "--dry-run" not in words else []
+    return [*words, *name, *yes, "--drill"]
+
+
+def _run(console: Console, words: Sequence[str], *, alone: bool) -> None:
+    console.print(f"\n$ failover {' '.join(words)}", style="bold", markup=False, highlight=False, soft_wrap=True)
+    if not alone:
+        console.input("[dim](Enter runs it)[/dim]")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers/failover/python")])}
+    subprocess.run([sys.executable, "-m", "command", *words], env=environment, check=False)
+
+
+def _until(kept: KeptWorld, stop: Stop) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while stop.until is not None and not stop.until(kept):
+        if time.monotonic() > deadline:
+            raise TourStuck(f"{stop.title}: nothing came of it within {PATIENCE_S:.0f} s; see {kept.world.logs}")
+        kept.tell()
+        time.sleep(LOOK_EVERY_S)
+    kept.tell()
+
+
+def _asks(kept: KeptWorld) -> bool:
+    last = kept.controller.failover()
+    return last is not None and any(step.name == "request_approval" for step in last.steps)
+
+
+def _is_free(kept: KeptWorld) -> bool:
+    last = kept.controller.failover()
+    return last is not None and last.status != "running"
+
+
+def directory_for_commands(directory: Path) -> None:
+    """Lead the commands to this drill, also where another one runs."""
+    os.environ["DRILL_DIRECTORY"] = str(directory)

@@ -30,6 +30,7 @@ from bench import (
     lives,
     mutants,
     names,
+    policies,
     promotion,
     readiness,
     signals,
@@ -53,6 +54,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "names": names.measure,
     "crash-matrix": crash_matrix.measure,
     "lives": lives.measure,
+    "policies": policies.measure,
     "mutants": mutants.measure,
     "drills": drills.measure,
 }

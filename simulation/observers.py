@@ -17,6 +17,9 @@ from simulation.world import PLAN, STARTED, World
 LOOK_S: Final = 3.0
 SLOW_LOOK_S: Final = 11.0
 """Between two looks where nothing has happened just now: below the age at which a vote is too old."""
+ROUND_S: Final = 2.0
+CONFIRMED_S: Final = 0.5
+"""Between two looks as deployed: at sites that are well, and at one that looks lost."""
 BURST_S: Final = 18.0
 """Where nothing happens, the sites are looked at for so long,"""
 QUIET_S: Final = 1200.0
@@ -111,9 +114,16 @@ class Observers:
 
     def _look(self, vantage: str) -> None:
         while True:
-            self._world.await_attention()
+            if not self._story.watched_as_deployed:
+                self._world.await_attention()
             self._deliver(self._sighting(vantage))
-            self._world.scheduler.sleep(LOOK_S if self._world.eventful else SLOW_LOOK_S)
+            self._world.scheduler.sleep(self._pause(vantage))
+
+    def _pause(self, vantage: str) -> float:
+        """Until a vantage point looks again."""
+        if self._story.watched_as_deployed:
+            return CONFIRMED_S if any(self.seen_lost(vantage, site) for site in SITES) else ROUND_S
+        return LOOK_S if self._world.eventful else SLOW_LOOK_S
 
     def _deliver(self, event: dict[str, Any]) -> None:
         """Over the bus: at least once, and in no order that could be counted on."""

@@ -47,9 +47,10 @@ Deed = Literal[
     "revert a fleet",
     "rehearse",
 ]
-PolicyName = Literal["fast path", "alarms", "cautious"]
+PolicyName = Literal["fast path", "fast", "alarms", "cautious"]
 POLICIES: Final[Mapping[PolicyName, VotingRules]] = {
     "fast path": VotingRules(fast_path=True, quorum=2, hold_seconds=3),
+    "fast": VotingRules(fast_path=True, quorum=2, hold_seconds=1),
     "alarms": VotingRules(fast_path=False, quorum=2, hold_seconds=3),
     "cautious": VotingRules(fast_path=False, quorum=3, hold_seconds=30),
 }
@@ -149,6 +150,8 @@ class Story:
     """Whether events come twice, late and out of order."""
     maintenance: tuple[float, float] | None = None
     """From when to when a window of maintenance is open; seconds from the life's beginning."""
+    watched_as_deployed: bool = False
+    """Whether the sites are looked at as often as `watch_site` does, and never less often."""
     lag_known: bool = True
     standby_leads_to: str = "west"
     """Where the standby's own fleet leads at first."""

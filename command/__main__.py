@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from command import act, plans, report, rescue, start, status
+from command import act, planned, plans, report, rescue, start, status
 from command.controller import STACK, Options
 from command.doctor import doctor
 from command.errors import remedy_of
@@ -34,6 +34,12 @@ app = typer.Typer(
 for looks in (status.status, status.check, status.decisions, status.history, report.report):
     app.command(rich_help_panel="Look")(looks)
 app.add_typer(rescue.app, name="rescue", rich_help_panel="Look")
+for name, starts in (
+    ("switchover", planned.start_switchover),
+    ("restore", planned.start_restore),
+    ("failback", planned.start_failback),
+):
+    start.app.command(name)(starts)
 app.add_typer(start.app, name="start", rich_help_panel="Act")
 for acts in (start.supersede, act.approve, act.deny, act.abort, act.redrive, act.pause, act.resume):
     app.command(rich_help_panel="Act")(acts)

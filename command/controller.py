@@ -25,6 +25,13 @@ STACK: Final = "failover"
 RUNNING_DRILLS: Final = "drill-reports/*/controller.json"
 _OUTPUTS: Final = ("LedgerTable", "StateMachineArn", "AnswerFunction", "CheckReadinessFunction")
 
+_MACHINES: Final = {
+    "failover": "StateMachineArn",
+    "switchover": "SwitchoverStateMachineArn",
+    "restore": "RestoreStateMachineArn",
+}
+"""The outputs that name a state machine, by the kind of its executions."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -55,6 +62,18 @@ class Controller:
     operator_url: str = ""
     """Where operators ask; empty if this controller has no such URL."""
     book: Ledger
+    machines: Mapping[str, str]
+    """The ARN of the state machine that an execution of a kind is a run of."""
+
+    def machine(self, kind: str) -> str:
+        """That of a kind.
+
+        Raises:
+            NotDone: the stack has none.
+        """
+        if kind not in self.machines:
+            raise NotDone(f"the stack has no state machine for a {kind}: it is of an older version", "deploy this one")
+        return self.machines[kind]
 
     def command(self, words: str) -> str:
         """A command to paste."""
@@ -94,6 +113,7 @@ def connected(context: typer.Context) -> Controller:
         operator_function=outputs.get("OperatorFunction", ""),
         operator_url=outputs.get("OperatorUrl", ""),
         book=Ledger(client("dynamodb"), outputs["LedgerTable"]),
+        machines={kind: outputs[name] for kind, name in _MACHINES.items() if name in outputs},
     )
 
 

@@ -1,4 +1,5 @@
-"""`failover start failover` and `failover supersede`: say what it will do, have the plan's name typed, and start it."""
+"""`failover start failover` and `failover supersede`: say what it will do, have the plan's name typed, and start it.
+What is started while both sites are up is in `command.planned`."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from command.situation import Situation, situation
 from command.status import Json, PlanName
 from command.words import span
 from failover.execution.runs import start_run
+from failover.ledger.execution import Kind
 from failover.plan.model import Plan
 
 app = typer.Typer(help="Start an execution by hand.", no_args_is_help=True)
@@ -59,8 +61,8 @@ def start_failover(
         show(_announcement(controller, of, before, dry_run=dry_run, force=force))
     if not dry_run:
         confirm(of.name, yes=yes)
-    request = _request(before, by, why) | ({"dry_run": True} if dry_run else {}) | ({"force": True} if force else {})
-    _start(controller, before, request, watch=watch, as_json=as_json)
+    request = request_of(before, by, why) | ({"dry_run": True} if dry_run else {}) | ({"force": True} if force else {})
+    start_execution(controller, before, request, watch=watch, as_json=as_json)
 
 
 def supersede(
@@ -84,11 +86,12 @@ def supersede(
         show([f"{before.state.holder} can change nothing any more from then on."])
         show(_announcement(controller, of, before, dry_run=False, force=force))
     confirm(of.name, yes=yes)
-    request = _request(before, by, why) | {"supersedes": before.state.holder} | ({"force": True} if force else {})
-    _start(controller, before, request, watch=watch, as_json=as_json)
+    request = request_of(before, by, why) | {"supersedes": before.state.holder} | ({"force": True} if force else {})
+    start_execution(controller, before, request, watch=watch, as_json=as_json)
 
 
-def _request(before: Situation, by: str | None, why: str) -> dict[str, Any]:
+def request_of(before: Situation, by: str | None, why: str) -> dict[str, Any]:
+    """The start of what leads from the active site to the standby."""
     return {
         "plan": before.plan,
         "from": before.state.active,
@@ -115,20 +118,26 @@ def _announcement(
     yield f"  3. route    the gateways are pointed at {plan.site(before.standby).kafka.cluster_id}"
     yield f"  4. flip     {plan.hostname} leads to {before.standby}"
     yield "  5. verify   a record goes the clients' way, and is read back"
-    yield f"Expected to be stranded: {_loss(before)}"
+    yield f"Expected to be stranded: {loss_in_words(before)}"
     yield f"Time: {_time(controller, plan)}"
     if not before.lost:
         answer = "it is left all the same, by --force" if force else "it stands down if that site answers; see --force"
         yield f"Nobody says that {state.active} is lost: {answer}", "yellow"
     for check in before.unready:
         yield f"NOT READY: {check['name']}: {'; '.join(check['evidence'][:1])}", "red"
+    yield from announced_approval(plan)
+
+
+def announced_approval(plan: Plan) -> Iterator[Line]:
+    """What the plan says of what people start."""
     if plan.policy.by_hand == "approve":
         yield "A second person is asked before anything is changed (policy.by_hand)."
     if plan.policy.by_hand == "refuse":
         yield "The plan refuses what people start (policy.by_hand): it will stand down.", "red"
 
 
-def _loss(before: Situation) -> str:
+def loss_in_words(before: Situation) -> str:
+    """How far the mirrors trail, as far as it is known."""
     if before.lag is None:
         return "not known; no sample of the mirrors' lag was proven fresh"
     least = f"{before.lag.records:,} records or more" if before.lag.records else "nothing was trailing when last seen"
@@ -141,10 +150,20 @@ def _time(controller: Controller, plan: Plan) -> str:
     return "never measured for this plan" if last is None else f"the last one took {span(last)}"
 
 
-def _start(controller: Controller, before: Situation, request: dict[str, Any], *, watch: bool, as_json: bool) -> None:
-    kind = "dry-run" if request.get("dry_run") else "by-hand"
-    name = f"{before.plan}-{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    if not start_run(name, request):
+def start_execution(
+    controller: Controller,
+    before: Situation,
+    request: dict[str, Any],
+    *,
+    kind: Kind = "failover",
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Start it, and say its name; with `watch`, show it until it ends."""
+    how = "dry-run" if request.get("dry_run") else "by-hand"
+    flow = "" if kind == "failover" else f"-{kind}"
+    name = f"{before.plan}-{how}{flow}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    if not start_run(name, request, controller.machine(kind)):
         raise NotDone(f"an execution {name} was started in this very second", controller.command("history"))
     if as_json:
         show_json({"execution": name, "input": request})

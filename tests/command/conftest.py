@@ -37,9 +37,12 @@ Failover = Callable[..., Ended]
 @pytest.fixture
 def stack(deployed: Callable[..., Any], call: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """The account, with a stack of which only the outputs matter; its functions run in this process."""
+    machine = deployed("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
     outputs = {
         "LedgerTable": "ledger",
-        "StateMachineArn": deployed("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"],
+        "StateMachineArn": machine,
+        "SwitchoverStateMachineArn": machine,
+        "RestoreStateMachineArn": machine,
         "AnswerFunction": "answer_approval",
         "CheckReadinessFunction": "check_readiness",
     }

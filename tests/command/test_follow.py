@@ -21,7 +21,7 @@ from failover.plan.store import plan_named
 
 @pytest.fixture
 def controller(book: Ledger) -> Controller:
-    return Controller(options=Options(), answer_function="", readiness_function="", book=book)
+    return Controller(options=Options(), answer_function="", readiness_function="", book=book, machines={})
 
 
 @pytest.fixture

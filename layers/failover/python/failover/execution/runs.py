@@ -1,4 +1,4 @@
-"""Runs of the failover state machine, as Step Functions knows them: start one, and ask whether one still runs.
+"""Runs of the state machines, as Step Functions knows them: start one, and ask whether one still runs.
 
 The name of a run that is over is blocked for 90 days, and StartExecution says the same of it as of one that runs:
 ExecutionAlreadyExists (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
@@ -48,8 +48,9 @@ class Ended:
         return f"{self.name} has ended ({self.status}) and keeps the lease"
 
 
-def start_run(name: str, request: dict[str, Any]) -> bool:
-    """Start an execution of that name; says whether there was none before.
+def start_run(name: str, request: dict[str, Any], machine: str | None = None) -> bool:
+    """Start an execution of that name; says whether there was none before. `machine`: the ARN of another state machine
+    than the failover's.
 
     Raises:
         ServiceUnavailable, ServiceRejected
@@ -58,7 +59,9 @@ def start_run(name: str, request: dict[str, Any]) -> bool:
     with aws_errors(f"Step Functions, to start {name}", transient=ServiceUnavailable, final=ServiceRejected):
         try:
             states.start_execution(
-                stateMachineArn=os.environ["STATE_MACHINE_ARN"], name=name, input=json.dumps(request, sort_keys=True)
+                stateMachineArn=machine or os.environ["STATE_MACHINE_ARN"],
+                name=name,
+                input=json.dumps(request, sort_keys=True),
             )
         except states.exceptions.ExecutionAlreadyExists:
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -11,16 +11,19 @@ from simulation.calls import TROUBLES, Trouble
 from simulation.story import (
     ACTIVE,
     STEPS,
+    SWITCHOVER_STEPS,
     VANTAGE_POINTS,
     Act,
     AnchoredFault,
     AnchoredSpell,
     Approver,
     Deed,
+    Hindrance,
     Outage,
     Part,
     PolicyName,
     Story,
+    Switchover,
 )
 
 MINUTE: Final = 60.0
@@ -59,6 +62,27 @@ _DEEDS: Final[tuple[Deed, ...]] = (
     "revert a fleet",
     "rehearse",
 )
+_SWITCHOVER_DEEDS: Final[tuple[Deed, ...]] = (
+    "want it put back",
+    "want it put back",
+    "lose the active site",
+    "lose the active site",
+    "abort",
+    "supersede",
+    "rotate a secret",
+    "revert a fleet",
+    "deploy",
+)
+_SWITCHED_OVER: Final = 0.2
+"""How likely a life has a switchover."""
+_HINDRANCES: Final[tuple[Hindrance, ...]] = (
+    "none",
+    "none",
+    "none",
+    "a mirror never catches up",
+    "somebody writes past the gateways",
+    "a link of one way",
+)
 _POLICIES: Final[tuple[PolicyName, ...]] = ("fast path", "fast path", "fast path", "fast path", "alarms", "cautious")
 _CALLED: Final = (*STEPS, "announce", "judge")
 
@@ -69,7 +93,7 @@ def drawn(seed: int) -> Story:
     weeks = chance.random() < 0.15
     outages = tuple(_weeks(chance) if weeks else _outages(chance))
     likely = chance.random
-    return Story(
+    story = Story(
         seed=str(seed),
         seconds=max(
             chance.choice((20 * MINUTE, 40 * MINUTE, 40 * MINUTE, 90 * MINUTE, 3 * HOUR)),
@@ -90,6 +114,35 @@ def drawn(seed: int) -> Story:
         maintenance=_maintenance(chance) if likely() < 0.1 else None,
         lag_known=likely() < 0.8,
         standby_leads_to=chance.choice(("west", "west", "east")),
+    )
+    planned = random.Random(f"switchover {seed}")
+    return _with_switchover(story, planned) if not weeks and planned.random() < _SWITCHED_OVER else story
+
+
+def _with_switchover(story: Story, chance: random.Random) -> Story:
+    """People switch over; what else happens, happens in it, after it, or not at all."""
+    begins = chance.uniform(20, 60)
+    switchovers = [Switchover(begins=begins, hindrance=chance.choice(_HINDRANCES))]
+    if chance.random() < 0.3:
+        switchovers.append(Switchover(begins=begins + chance.uniform(2, 20) * MINUTE))
+    later = chance.choice((None, chance.uniform(0, 60), chance.uniform(1, 15) * MINUTE))
+    outages = (
+        ()
+        if later is None
+        else tuple(replace(outage, begins=outage.begins + later, ends=outage.ends + later) for outage in story.outages)
+    )
+    acts = tuple(_act(chance, _SWITCHOVER_DEEDS, SWITCHOVER_STEPS) for _ in range(chance.randint(0, 2)))
+    faults = tuple(_fault(chance, SWITCHOVER_STEPS) for _ in story.faults)
+    spells = tuple(_spell(chance, SWITCHOVER_STEPS) for _ in story.spells)
+    return replace(
+        story,
+        seconds=max(story.seconds, 40 * MINUTE),
+        outages=outages,
+        switchovers=tuple(switchovers),
+        acts=acts,
+        faults=faults,
+        spells=spells,
+        standby_leads_to="west",
     )
 
 
@@ -149,18 +202,18 @@ def _outages(chance: random.Random) -> Iterator[Outage]:
         yield replace(whole, site="west", begins=again, ends=again + chance.uniform(0.1, 2) * HOUR)
 
 
-def _fault(chance: random.Random) -> AnchoredFault:
+def _fault(chance: random.Random, functions: Sequence[str] = _CALLED) -> AnchoredFault:
     return AnchoredFault(
-        function=chance.choice(_CALLED),
+        function=chance.choice(functions),
         invocation=1 if chance.random() < 0.7 else chance.randint(2, 4),
         call=chance.randint(1, 14),
         trouble=chance.choice(TROUBLES),
     )
 
 
-def _spell(chance: random.Random) -> AnchoredSpell:
+def _spell(chance: random.Random, functions: Sequence[str] = _CALLED) -> AnchoredSpell:
     return AnchoredSpell(
-        function=chance.choice(_CALLED),
+        function=chance.choice(functions),
         invocation=1 if chance.random() < 0.8 else chance.randint(2, 5),
         service=chance.choice(SERVICES),
         seconds=chance.choice((20.0, 60.0, 60.0, 600.0)),
@@ -168,10 +221,10 @@ def _spell(chance: random.Random) -> AnchoredSpell:
     )
 
 
-def _act(chance: random.Random) -> Act:
+def _act(chance: random.Random, deeds: Sequence[Deed] = _DEEDS, functions: Sequence[str] = _CALLED) -> Act:
     return Act(
-        deed=chance.choice(_DEEDS),
-        function=chance.choice(_CALLED),
+        deed=chance.choice(deeds),
+        function=chance.choice(functions),
         invocation=1 if chance.random() < 0.8 else 2,
         after=chance.choice((chance.uniform(0, 0.3), chance.uniform(0, 10))),
     )

@@ -20,13 +20,13 @@ from simulation.observers import Observers
 from simulation.oracle import Broken, Oracle
 from simulation.people import People
 from simulation.schedules import Schedules
+from simulation.sites import NAME_SERVERS
 from simulation.story import POLICIES, AnchoredFault, AnchoredSpell, Story
 from simulation.verdicts import Decisions, Verdicts
 from simulation.world import STARTED, World
 
 SHORTENING_LIVES: Final = 24
 """How many lives are tried at most to make a story shorter."""
-NAME_SERVERS: Final = ["192.0.2.53", "192.0.2.54"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,8 @@ class Simulation:
         life.sites.sites["west"].fleet.route_to(story.standby_leads_to)
         for line in story.lines():
             life.trace.tell(life.now, line)
-        people, observers = People(life, story), Observers(life, story)
+        observers = Observers(life, story)
+        people = People(life, story, observers.lose)
         oracle = Oracle(life, story, observers, people)
         for fault in story.faults:
             _at(life, fault.function, fault.invocation, _fault(life, fault))

@@ -69,10 +69,21 @@ class Observers:
         """The active site as an outage began."""
         return next(active for past, active in zip(self.past, self._active, strict=True) if past is outage)
 
+    def any_lost_since(self, at: float) -> bool:
+        """Whether anything of a site was lost at that moment, or later."""
+        return any(STARTED + outage.ends > at for outage in self.past)
+
     def seen_lost(self, vantage: str, site: str) -> bool:
         """Whether a vantage point sees that clients can't use a site."""
         return any(
             outage.site == site and outage.part != "rest" and vantage in outage.seen_by for outage in self._current
+        )
+
+    def lose(self, site: str) -> None:
+        """It is lost from now on, for good."""
+        begins = self._world.now - STARTED
+        self._lose(
+            Outage(site=site, part="site", begins=begins, ends=begins + 86_400.0, silent=True, seen_by=VANTAGE_POINTS)
         )
 
     def _lose(self, planned: Outage) -> None:

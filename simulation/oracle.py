@@ -13,7 +13,7 @@ from simulation.machine.execution import Execution
 from simulation.observers import ALARMS, Observers
 from simulation.people import People
 from simulation.scheduler import Process
-from simulation.sites import other
+from simulation.sites import SITES, other
 from simulation.story import POLICIES, VANTAGE_POINTS, Story
 from simulation.world import PLAN, STARTED, World
 
@@ -36,6 +36,7 @@ COOLDOWN_S: Final = 3600.0
 FAILOVERS_A_DAY: Final = 2
 MEDDLED_S: Final = 30.0
 """What other writers put back so shortly before an execution's end it can't have seen."""
+_REVERSING: Final = ("mirrors:reverse-and-start-mirror", "mirrors:promote")
 _STATE: Final = (f"plan#{PLAN}", "state")
 _TELLING: Final = ("dynamodb", "events", "sns")
 _STARTING: Final = (*_TELLING, "stepfunctions", "ssm", "secretsmanager")
@@ -104,6 +105,16 @@ class Oracle:
         held = [holder for since, holder, _ in self._leases if since <= begun]
         if not held or held[-1] != execution:
             self._break(2, f"{execution}, called at {begun - STARTED:.1f} s, does {what} without the lease")
+        if what.endswith(_REVERSING):
+            self._reversing(self._world.active)
+
+    def _reversing(self, left: str) -> None:
+        """Nobody can write any more to the site that is left, and the other one has all of it."""
+        sites = self._world.sites
+        if leading := [site for site in SITES if sites.leads_to(site) == left]:
+            self._break(1, f"mirrors are reversed while the gateways of {', '.join(leading)} lead clients to {left}")
+        if sites.logs.end(is_mirror=True) != sites.logs.end(is_mirror=False) or sites.logs.written_since is not None:
+            self._break(7, f"mirrors are reversed that have not all of {left}")
 
     # 3, 4 and 5: as time passes
 
@@ -262,11 +273,14 @@ class Oracle:
 
     def _redriven(self) -> None:
         """A redrive goes on: with nothing in its way any more it ends well."""
-        if any(outage.site == "west" for outage in self._story.outages):
+        if any(outage.site == "west" for outage in self._observers.past):
             return
         last_trouble = max((spell.ends for spell in self._world.calls.spells), default=0.0)
         for execution in self._world.executions:
-            in_peace = execution.redriven_at is not None and execution.redriven_at > last_trouble + NOTIFIED_WITHIN_S
+            redriven_at = execution.redriven_at or 0.0
+            in_peace = redriven_at > last_trouble + NOTIFIED_WITHIN_S and not (
+                "switchover" in execution.name and self._observers.any_lost_since(redriven_at)
+            )
             superseded = execution.error == "LeaseLost"
             if in_peace and execution.status == "FAILED" and not superseded and not self._people.paused:
                 end = f"{execution.error} {execution.cause[:200]}"
@@ -284,6 +298,8 @@ class Oracle:
             if not sort.startswith("execution#") or "dry-run" in sort:
                 continue
             document = json.loads(plain(item).get("document", "{}"))
+            if document.get("switchover"):
+                continue
             loss = document.get("loss") or {}
             if document.get("outcome") == "succeeded" and not loss.get("unknown_partitions"):
                 self._break(7, f"no lag was told, and the report of {sort} knows the loss: {loss}")

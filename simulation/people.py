@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any, Final
 
 from simulation.aws.account import Message
+from simulation.deployment import SWITCHOVER
 from simulation.machine.execution import Execution
 from simulation.machine.expressions import StateError
 from simulation.others import Others
 from simulation.scheduler import Process
 from simulation.sites import other
-from simulation.story import Act, Story
-from simulation.world import PLAN, World
+from simulation.story import Act, Story, Switchover
+from simulation.world import PLAN, STARTED, World
 
 REDRIVES: Final = 3
 _RESTORED_S: Final = (3000.0, 20_000.0)
@@ -26,9 +27,11 @@ _READS_EVERY_S: Final = 10.0
 class People:
     """Who answers, redrives, supersedes, pauses, stops and starts."""
 
-    def __init__(self, world: World, story: Story) -> None:
+    def __init__(self, world: World, story: Story, lose: Callable[[str], None]) -> None:
+        """`lose(site)`: a site is lost from now on."""
         self._world = world
         self._story = story
+        self._lose = lose
         self._chance = random.Random(f"people {story.seed}")
         self._read = 0
         self._redrives = 0
@@ -44,6 +47,10 @@ class People:
         self._world.scheduler.spawn(self._go_on, Process("people"))
         for act in self._story.acts:
             self._at(act, self._deeds(act))
+        for number, switchover in enumerate(self._story.switchovers, 1):
+            self._world.scheduler.call_at(
+                STARTED + switchover.begins, partial(self._switch_over, switchover, f"switchover-{number}")
+            )
 
     def _deeds(self, act: Act) -> Callable[[], None]:
         deeds: dict[str, Callable[[], None]] = {
@@ -52,6 +59,8 @@ class People:
             "supersede a running one": self._supersede_running,
             "pause": lambda: self._spawn(self._pause),
             "rehearse": self._rehearse,
+            "want it put back": self._want_it_put_back,
+            "lose the active site": lambda: self._lose(self._world.active),
             **self._others.deeds,
         }
         return deeds[act.deed]
@@ -178,6 +187,29 @@ class People:
                 self._supersede(execution)
 
         self._world.scheduler.call_later(self._chance.uniform(0.05, 20), supersede)
+
+    def _switch_over(self, switchover: Switchover, name: str) -> None:
+        """To whichever site is the standby then."""
+        sites, active = self._world.sites, self._world.active
+        sites.link_mode = "DESTINATION" if switchover.hindrance == "a link of one way" else "BIDIRECTIONAL"
+        sites.logs.behind = 7 if switchover.hindrance == "a mirror never catches up" else 0
+        sites.logs.written_since = (
+            self._world.now if switchover.hindrance == "somebody writes past the gateways" else None
+        )
+        self._world.watch_closely()
+        self._world.tell(f"a person starts a switchover to {other(active)}")
+        request = {"plan": PLAN, "to": other(active), "by": "alice", "reason": "a planned change of sites"}
+        self._world.start(request, name, SWITCHOVER)
+
+    def _want_it_put_back(self) -> None:
+        """What `failover abort` does, of a switchover that is not past its point of no return."""
+        key = {"pk": {"S": f"plan#{PLAN}"}, "sk": {"S": "state"}}
+        state = self._world.table.call("GetItem", {"Key": key}).get("Item", {})
+        holder = state.get("holder", {}).get("S", "")
+        if holder.startswith("switchover") and state.get("no_return", {}).get("S") != holder:
+            wish = {"execution": holder, "by": "alice", "why": "not now", "at": self._world.now}
+            self._item(lambda item: item | {"abort_wish": {"S": json.dumps(wish)}})
+            self._world.tell(f"a person wants {holder} put back")
 
     def _rehearse(self) -> None:
         """A dry run: it changes nothing, whatever runs meanwhile."""

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from simulation.story import VANTAGE_POINTS, Act, AnchoredFault, AnchoredSpell, Outage, Story
+from simulation.story import VANTAGE_POINTS, Act, AnchoredFault, AnchoredSpell, Outage, Story, Switchover
 
 _LOST: Final = Outage(site="east", part="site", begins=30.0, ends=86_400.0, silent=True, seen_by=VANTAGE_POINTS)
 _AGAIN: Final = Outage(site="east", part="site", begins=30.0, ends=1_200.0, silent=True, seen_by=VANTAGE_POINTS)
@@ -105,6 +105,55 @@ SCENARIOS: Final = (
             ),
         ),
         executions=("succeeded after 1 redrive",),
+        active="west",
+    ),
+    Scenario(
+        name="switchover-put-back",
+        happens="people switch over, and want it put back while the mirrors catch up behind the fence",
+        story=Story(
+            seed="7",
+            seconds=600.0,
+            switchovers=(Switchover(begins=30.0),),
+            acts=(Act(deed="want it put back", function="drain_mirrors", invocation=1, after=0.0),),
+        ),
+        executions=("stood-down",),
+        active="east",
+    ),
+    Scenario(
+        name="switchover-wish-too-late",
+        happens="the same, once mirrors are reversed: it goes forward only",
+        story=Story(
+            seed="8",
+            seconds=600.0,
+            switchovers=(Switchover(begins=30.0),),
+            acts=(Act(deed="want it put back", function="switch_routes", invocation=1, after=0.0),),
+        ),
+        executions=("succeeded",),
+        active="west",
+    ),
+    Scenario(
+        name="switchover-site-dies-behind-the-fence",
+        happens="the active site dies while the mirrors catch up: it can't be put back; people, told hourly, supersede",
+        story=Story(
+            seed="9",
+            seconds=1_800.0,
+            redrives=False,
+            switchovers=(Switchover(begins=30.0),),
+            acts=(Act(deed="lose the active site", function="drain_mirrors", invocation=1, after=0.0),),
+        ),
+        executions=("superseded", "succeeded"),
+        active="west",
+    ),
+    Scenario(
+        name="switchover-site-dies-past-no-return",
+        happens="the active site dies once mirrors are being reversed: what is not reversed is failed over",
+        story=Story(
+            seed="10",
+            seconds=900.0,
+            switchovers=(Switchover(begins=30.0),),
+            acts=(Act(deed="lose the active site", function="reverse_mirrors", invocation=1, after=0.6),),
+        ),
+        executions=("succeeded",),
         active="west",
     ),
 )

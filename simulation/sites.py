@@ -15,8 +15,12 @@ SITES: Final = {"east": "us-east-2", "west": "us-west-2"}
 """The sites of the plan, and their regions."""
 SERVICES: Final = ("kafka", "gateway", "rest")
 HOSTNAME: Final = "kafka.orders.example.com"
+NAME_SERVERS: Final = ["192.0.2.53", "192.0.2.54"]
 TOPICS: Final = ("orders", "payments", "audit")
 LOG_END: Final = 100
+WRITES_A_SECOND: Final = 10
+"""Of who writes past the gateways. A writer so slow that no record comes between two looks half a second apart is not
+found by them; a link that reverses its mirrors carries what came, all the same."""
 _ROUTE: Final = re.compile(r"/gateway-\w+?-(?:to-)?(\w+):\d+$")
 _TASK_STARTS_S: Final = (5.0, 40.0)
 _IN_SYNC_S: Final = (2.0, 30.0)
@@ -91,7 +95,7 @@ class Logs:
 
     def end(self, *, is_mirror: bool) -> int:
         """Where a topic's log ends now."""
-        written = 0 if self.written_since is None else int(self._clock.now - self.written_since)
+        written = 0 if self.written_since is None else int(WRITES_A_SECOND * (self._clock.now - self.written_since))
         return LOG_END + written - (self.behind if is_mirror else 0)
 
 

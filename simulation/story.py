@@ -34,9 +34,26 @@ class VotingRules:
 
 Part = Literal["site", "kafka", "gateway", "rest"]
 Approver = Literal["approves", "denies", "is late"]
-HAPPENINGS: Final = ("acts", "spells", "faults", "outages")
+HAPPENINGS: Final = ("acts", "spells", "faults", "outages", "switchovers")
+SWITCHOVER_STEPS: Final = (
+    "claim",
+    "precheck",
+    "fence",
+    "drain_mirrors",
+    "reverse_mirrors",
+    "sync_offsets",
+    "promote_mirrors",
+    "switch_routes",
+    "flip_dns",
+    "verify",
+    "conclude",
+    "announce",
+)
+Hindrance = Literal["none", "a mirror never catches up", "somebody writes past the gateways", "a link of one way"]
 Deed = Literal[
     "abort",
+    "want it put back",
+    "lose the active site",
     "pause",
     "supersede",
     "supersede a running one",
@@ -127,6 +144,18 @@ class Act:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Switchover:
+    """People have the standby take over from a site that is well, so many seconds after the life's beginning."""
+
+    begins: float
+    hindrance: Hindrance = "none"
+
+    def __str__(self) -> str:
+        hindrance = "" if self.hindrance == "none" else f"; {self.hindrance}"
+        return f"people switch over at {self.begins:.0f} s{hindrance}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Story:
     """A whole life. `seconds`: how long it is."""
 
@@ -136,6 +165,7 @@ class Story:
     faults: tuple[AnchoredFault, ...] = ()
     spells: tuple[AnchoredSpell, ...] = ()
     acts: tuple[Act, ...] = ()
+    switchovers: tuple[Switchover, ...] = ()
     mode: Literal["automatic", "approve", "observe"] = "automatic"
     policy: PolicyName = "fast path"
     on_approval_timeout: Literal["stand-down", "proceed"] = "stand-down"
@@ -169,7 +199,7 @@ class Story:
             people.append("they restore what comes back")
         if self.untidy_bus:
             people.append("events come twice, late and out of order")
-        happenings = [*self.outages, *self.faults, *self.spells, *self.acts]
+        happenings = [*self.outages, *self.switchovers, *self.faults, *self.spells, *self.acts]
         return [f"{policy}; {'; '.join(people)}", *map(str, happenings)]
 
     def shorter(self) -> Iterator[Story]:

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 from simulation import story
 from simulation.aws.dynamodb import plain
 from simulation.aws.load_balancers import add_colours
-from simulation.crash_matrix.fleets import KUBERNETES, STARTS_S, deploy, in_two_colours, on_kubernetes
-from simulation.crash_matrix.names import DESCRIBED, held_by, hold
+from simulation.client_names import DESCRIBED, held_by, hold
 from simulation.deployment import SWITCHOVER
+from simulation.fleets import KUBERNETES, STARTS_S, deploy, in_two_colours, on_kubernetes
 from simulation.machine.expressions import StateError
 from simulation.observers import sighting
 from simulation.scheduler import Process

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from drill.dns_providers.azure import TrafficManagerStandIn, endpoint
 from drill.dns_providers.google import CloudDnsStandIn, rrset
-from simulation.life import NAME_SERVERS
-from simulation.sites import HOSTNAME, SITES
+from simulation.sites import HOSTNAME, NAME_SERVERS, SITES
 from simulation.wire import names
 from simulation.world import World
 

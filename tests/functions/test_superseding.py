@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from failover.aws.clients import client
-from failover.errors import LeaseLost
+from failover.errors import FailoverStopped, LeaseLost
 from failover.execution.predecessors import LOOK_AT_NAME
 from failover.execution.runs import Run
 from failover.fleets import FleetState
@@ -59,6 +59,25 @@ def test_a_superseding_claim_that_died_midway_is_finished_by_its_next_call(
     record = book().execution("orders", "old")
     assert record is not None and (record.status, record.superseded_by) == ("superseded", "new")
     assert status("new") == "running"
+
+
+def test_a_failure_is_not_recorded_again_under_a_lease_that_another_took(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure = {"execution": claim(call, "old")["execution"], "outcome": "failed", "stopped_at": "BeginVerify"}
+    with pytest.raises(FailoverStopped):
+        call("conclude", failure)
+
+    def die(*_: Any) -> None:
+        raise MemoryError("the container is gone")
+
+    with monkeypatch.context() as crash:
+        crash.setattr(Ledger, "_begin", die)
+        with pytest.raises(MemoryError):
+            claim(call, "new", supersedes="old")
+    assert status("old") == "failed", "its record does not say yet that it is superseded"
+    with pytest.raises(LeaseLost):
+        call("conclude", failure)
 
 
 def test_who_supersedes_waits_until_no_call_of_the_other_can_be_in_flight(deployed: Any, call: Call) -> None:

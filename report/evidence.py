@@ -35,7 +35,7 @@ def decided(whole: WholeReport) -> Mapping[str, Any]:
     return whole["observed"].get("assess") or whole["observed"].get("precheck") or {}
 
 
-def signals(whole: WholeReport, origin: float) -> list[Row]:
+def signals(decision: Mapping[str, Any], origin: float) -> list[Row]:
     """Site, source, what it says, since when, and why. `origin`: what times are counted from."""
     return [
         (
@@ -45,11 +45,11 @@ def signals(whole: WholeReport, origin: float) -> list[Row]:
             f"{signal['since'] - origin:+.1f} s",
             signal["why"],
         )
-        for signal in (decided(whole).get("evidence") or {}).get("signals", ())
+        for signal in (decision.get("evidence") or {}).get("signals", ())
     ]
 
 
-def probes(whole: WholeReport) -> list[Row]:
+def probes(decision: Mapping[str, Any]) -> list[Row]:
     """Service, site, what came of asking it, how long that took, and why."""
     words = {True: "answers", False: "does not answer"}
     return [
@@ -57,16 +57,16 @@ def probes(whole: WholeReport) -> list[Row]:
             probe["service"],
             probe["site"],
             words.get(probe["healthy"], UNKNOWN),
-            seconds(probe["took_seconds"]),
-            probe["why"],
+            seconds(probe.get("took_seconds")),
+            probe.get("why", ""),
         )
-        for probe in (decided(whole).get("evidence") or {}).get("probes", ())
+        for probe in (decision.get("evidence") or {}).get("probes", ())
     ]
 
 
-def mirrors(whole: WholeReport) -> list[tuple[str, str]]:
+def mirrors(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How the mirrors were when it was decided."""
-    evidence = decided(whole).get("evidence") or {}
+    evidence = decision.get("evidence") or {}
     facts = []
     if lag := evidence.get("lag"):
         unknown = (

@@ -20,7 +20,7 @@ Row = tuple[Any, ...]
 
 def execution_page(whole: WholeReport) -> str:
     """The page."""
-    report = whole["report"]
+    report, decision = whole["report"], evidence.decided(whole)
     origin = report["outage_started_at"] or report["claimed_at"]
     partitions = sorted(whole["partitions"], key=_worst_first)
     topics = _by_topic(partitions)
@@ -33,10 +33,10 @@ def execution_page(whole: WholeReport) -> str:
         clients=clients(whole, origin),
         steps=steps(whole, origin),
         origin="the first sign of the outage" if report["outage_started_at"] else "the claim",
-        decided=evidence.decided(whole),
-        mirrors=evidence.mirrors(whole),
-        signals=evidence.signals(whole, origin),
-        probes=evidence.probes(whole),
+        decided=decision,
+        mirrors=evidence.mirrors(decision),
+        signals=evidence.signals(decision, origin),
+        probes=evidence.probes(decision),
         topics=topics[:MOST_PARTITIONS],
         more_topics=max(0, len(topics) - MOST_PARTITIONS),
         partitions=[_partition(of, origin) for of in partitions[:MOST_PARTITIONS]],

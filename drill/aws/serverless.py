@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from drill.aws import resources
@@ -24,6 +25,8 @@ def layer(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource
     content = stack.path.parent / properties["ContentUri"]
     if (content / "python").is_dir():
         entries: tuple[Path, ...] = (content / "python",)
+    elif (content / "__init__.py").is_file():
+        entries = (_folder_of(stack, content),)
     elif stack.dependencies_path:
         entries = stack.dependencies_path
     else:
@@ -34,6 +37,14 @@ def layer(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource
     arn = stack.arn("lambda", f"layer:{properties.get('LayerName', logical_id)}:1")
     stack.layers[arn] = tuple(entry.resolve() for entry in entries)
     return Resource("AWS::Serverless::LayerVersion", arn, {"Arn": arn})
+
+
+def _folder_of(stack: Stack, package: Path) -> Path:
+    """A directory that holds a package and nothing else, as the layer does that is built of it."""
+    folder = TemporaryDirectory(prefix=f"layer-of-{package.name}-")
+    stack.folders.append(folder)
+    (Path(folder.name) / package.name).symlink_to(package.resolve())
+    return Path(folder.name)
 
 
 def function(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:

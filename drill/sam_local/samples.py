@@ -80,6 +80,7 @@ SAMPLES: Final = (
     Sample("Verify", "verify"),
     Sample("Conclude", "conclude"),
     Sample("Announce", "announce"),
+    Sample("WriteReport", "write_report"),
     Sample("Claim", "manual-start", start=True),
 )
 """All of them, in an order in which a fresh world can take them: plan `orders` at epoch 0, `east` active."""

@@ -1,7 +1,7 @@
 """answer_approval: a person's answer to `request_approval`, by a signed link, or invoked from the command line.
 
-Opening the link (GET) shows the evidence and two buttons and changes nothing, so that a scanner of mail that opens
-every link approves nothing; only the button's POST answers. Invoked directly, IAM says who may:
+Opening the link (GET) shows the evidence and two choices and changes nothing, so that a scanner of mail that opens
+every link approves nothing; only the form's POST answers. Invoked directly, IAM says who may:
 `aws lambda invoke --payload '{"plan": "orders", "execution": "orders-7-failover", "answer": "approve", "by": "…"}'`.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import os
 from dataclasses import asdict
-from html import escape
 from typing import Any, cast, get_args
 from urllib.parse import parse_qs
 
@@ -20,8 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from failover.aws.clients import client
 from failover.errors import FailoverError, Refused, TransientError
 from failover.execution.approval import Answer, Answered, NoQuestion, Question, answer, verified_question
+from failover.ledger.approvals import approval
 from failover.ledger.ledger import Ledger
 from failover.validation import read
+from report import answer_page, approval_page
 
 logger = Logger(service="failover")
 _HEADERS = {
@@ -32,10 +33,6 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
     " frame-ancestors 'none'",
 }
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>body{{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}}
-dt{{color:#666}}dd{{margin:0 0 .6rem}}button{{font:inherit;padding:.5rem 1.2rem;margin-right:.6rem}}
-input{{font:inherit;width:100%;box-sizing:border-box;margin-bottom:.6rem}}</style><h1>{title}</h1>{body}</html>"""
 
 
 class DirectAnswer(BaseModel):
@@ -66,24 +63,24 @@ def _by_link(event: dict[str, Any]) -> dict[str, Any]:
     try:
         question = verified_question(event.get("queryStringParameters") or {})
         if event["requestContext"]["http"]["method"] != "POST":
-            return _page(200, f"Move the clients of {question.plan}?", _evidence(question))
+            return _response(200, _question(question))
         form = _form(event)
         button, by = form.get("answer"), form.get("by", "").strip()
         if button not in get_args(Answer) or not by:
-            return _page(400, "No answer was taken", "<p>Say who you are, and press one of the two buttons.</p>")
+            return _page(400, "No answer was taken", "Say who you are, and choose one of the two.")
         answered = _answered(
             question.plan, question.execution, reply=cast("Answer", button), by=by, why=form.get("why", "")
         )
     except Refused as error:
-        return _page(403, "No answer was taken", f"<p>{escape(str(error))}</p>")
+        return _page(403, "No answer was taken", str(error))
     except TransientError as error:
         logger.warning("no answer taken", why=str(error))
-        return _page(503, "Not answered yet", "<p>AWS did not answer. Go back and press the button again.</p>")
+        return _page(503, "Not answered yet", "AWS did not answer. Go back and send it again.")
     except FailoverError as error:
         logger.error("no answer taken", why=str(error))
-        return _page(500, "Not answered", "<p>The controller may not hand the answer over; its log says why.</p>")
+        return _page(500, "Not answered", "The controller may not hand the answer over; its log says why.")
     done = "Your answer was taken." if answered.now else "It was answered before; yours changed nothing."
-    return _page(200, f"{answered.answer} by {answered.by}", f"<p>{done}</p>")
+    return _page(200, f"{answered.answer} by {answered.by}", done)
 
 
 def _answered(plan: str, execution: str, reply: Answer, by: str, why: str) -> Answered:
@@ -92,51 +89,23 @@ def _answered(plan: str, execution: str, reply: Answer, by: str, why: str) -> An
     return answered
 
 
-def _evidence(question: Question) -> str:
-    """What the decision stands on, as `assess` or `precheck` recorded it, and the form."""
+def _question(question: Question) -> str:
+    """What the decision stands on, as `assess` or `precheck` recorded it, and the choices; or what was answered."""
     book = _ledger()
+    if answered := approval(book, question.plan, question.execution):
+        return answer_page(f"{answered['answer']} by {answered['by']}", "It was answered; no other answer is taken.")
     looks = (book.step(question.plan, question.execution, step) for step in ("assess", "precheck"))
     assessed = next(filter(None, looks), None)
     if assessed is None:
         raise NoQuestion(f"{question.execution} of plan {question.plan!r} asks nobody")
     claimed = book.step(question.plan, question.execution, "claim")
-    start, observed = claimed.observed if claimed else {}, assessed.observed
-    evidence, loss = observed.get("evidence") or {}, observed.get("expected_loss") or {}
-    probes = [f"{probe['site']} {probe['service']}: {_probe_result(probe)}" for probe in evidence.get("probes", ())]
-    shown = {
-        "Execution": [question.execution],
-        "From, to": [f"{start.get('from')} to {start.get('to')}"],
-        "Started by": [f"{start.get('by') or 'not said'}: {start.get('reason') or 'no reason given'}"],
-        "Why a person is asked": [observed.get("why", "")],
-        "Votes that the site is lost": observed.get("votes") or ["none"],
-        "What the controller saw itself": probes,
-        "Expected to be stranded": [_loss(loss)],
-        "Known to be unready": observed.get("known_unready") or ["nothing"],
-    }
-    listed = "".join(
-        f"<dt>{escape(name)}</dt>" + "".join(f"<dd>{escape(str(line))}</dd>" for line in lines)
-        for name, lines in shown.items()
+    return approval_page(
+        plan=question.plan,
+        execution=question.execution,
+        start=claimed.observed if claimed else {},
+        decision=assessed.observed,
+        until=question.expires,
     )
-    form = (
-        '<form method="post"><label>Your name <input name="by" required maxlength="100"></label>'
-        '<label>Reason <input name="why" maxlength="500"></label>'
-        '<button name="answer" value="approve">Approve it</button>'
-        '<button name="answer" value="deny">Deny it</button></form>'
-    )
-    return f"<dl>{listed}</dl>{form}"
-
-
-def _probe_result(probe: dict[str, Any]) -> str:
-    word = {True: "healthy", False: "does not answer"}.get(probe.get("healthy"), "not known")  # type: ignore[arg-type]
-    return f"{word} ({probe['why']})" if probe.get("why") else word
-
-
-def _loss(loss: dict[str, Any]) -> str:
-    records = loss.get("records")
-    unknown = f"; {loss['unknown_partitions']} partitions unknown" if loss.get("unknown_partitions") else ""
-    if records is None:
-        return f"unknown{unknown}; at least {loss.get('at_least', 0)} records" if loss else "unknown"
-    return f"{records['low']:,} to {records['high']:,} records (estimated){unknown}"
 
 
 def _form(event: dict[str, Any]) -> dict[str, str]:
@@ -145,8 +114,12 @@ def _form(event: dict[str, Any]) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(text).items()}
 
 
-def _page(status: int, title: str, body: str) -> dict[str, Any]:
-    return {"statusCode": status, "headers": _HEADERS, "body": _PAGE.format(title=escape(title), body=body)}
+def _page(status: int, title: str, text: str) -> dict[str, Any]:
+    return _response(status, answer_page(title, text))
+
+
+def _response(status: int, page: str) -> dict[str, Any]:
+    return {"statusCode": status, "headers": _HEADERS, "body": page}
 
 
 def _ledger() -> Ledger:

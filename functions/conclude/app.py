@@ -22,6 +22,7 @@ from failover.execution.ending import error_message
 from failover.execution.predecessors import predecessors, where_the_name_leads
 from failover.execution.report import Ending, execution_report
 from failover.execution.step import Request, ledger, logger, metrics
+from failover.ledger.approvals import approval
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import Denial, StepRecord
@@ -91,7 +92,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
         error=request.error,
         redrives=request.redrives,
         predecessors=[predecessor.as_document() for predecessor in before],
-        approval=book.approval(execution.plan, execution.name),
+        approval=approval(book, execution.plan, execution.name),
         clients_at=clients_at,
     )
     report = execution_report(plan, execution, ending, steps, loss=loss)

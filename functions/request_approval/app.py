@@ -67,7 +67,7 @@ def _message(plan: Plan, request: ApprovalRequest, link: str | None) -> Message:
             *votes,
             *(f"not ready: {line}" for line in request.assessed.get("known_unready", ())),
         ],
-        links=(("Evidence, and two buttons", link),) if link else (),
+        links=(("Evidence, and your answer", link),) if link else (),
     )
 
 

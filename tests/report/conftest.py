@@ -1,10 +1,10 @@
-"""The pages of executions that are made up."""
+"""The pages of executions and questions that are made up."""
 
 from __future__ import annotations
 
 import pytest
 
-from report import execution_page
+from report import answer_page, approval_page, execution_page
 from tests.report import sample
 
 
@@ -19,4 +19,12 @@ def pages() -> dict[str, str]:
         "switchover": sample.switchover(),
         "restore": sample.restore(),
     }
-    return {name: execution_page(whole) for name, whole in wholes.items()}
+    question = approval_page(
+        plan="orders",
+        execution="orders-7-failover",
+        start={"kind": "failover", "from": "east", "to": "west", "by": "dana@example.com", "reason": "a storm"},
+        decision=sample.whole()["observed"]["assess"] | {"expected_loss": sample.whole()["report"]["loss"]},
+        until=sample.LOST + 900,
+    )
+    asking = {"question": question, "answer": answer_page("approve by Ada", "Your answer was taken.")}
+    return {name: execution_page(whole) for name, whole in wholes.items()} | asking

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from failover.execution.report import headline, leftovers
+from failover.execution.report_files import page_link
 from failover.message import Message
 
 
 def message_of(report: dict[str, Any]) -> Message:
-    """How an execution ended, for people."""
+    """How an execution ended, for people, with where its page is."""
+    link = page_link(report["plan"], report["execution"])
+    message = _message_of(report)
+    return replace(message, links=(*message.links, ("Page", link))) if link else message
+
+
+def _message_of(report: dict[str, Any]) -> Message:
     plan, to, lost = report["plan"], report["to"], report["from"]
     way = f"{report['kind']} of {plan} from {lost} to {to}"
     evidence = [f"started by {report['started_by'] or '(not said)'}: {report['reason'] or 'no reason given'}"]

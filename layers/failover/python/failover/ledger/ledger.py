@@ -13,7 +13,6 @@ import json
 import time
 from typing import Any, Final
 
-from failover.documents.execution import Approval
 from failover.errors import AbortRefused, AbortRequested, DuplicateExecution, LeaseLost
 from failover.ledger.dynamodb import Item
 from failover.ledger.execution import Execution, Kind
@@ -240,18 +239,6 @@ class Ledger(PlanItems):
         """
         starter = execution.started_by if execution.manual else ""
         self.put_fenced(execution, f"approval#{execution.name}", {"token": token, "started_by": starter})
-
-    def approval(self, plan: str, execution: str) -> Approval | None:
-        """What a person answered to the question of that execution, or None."""
-        item = self.item(plan, f"approval#{execution}")
-        if item is None or "answer" not in item:
-            return None
-        return {
-            "answer": item["answer"],
-            "by": item["answered_by"],
-            "at": float(item["answered_at"]),
-            "why": item["answered_why"],
-        }
 
     def conclude(
         self,

@@ -1,0 +1,110 @@
+"""write_report: every execution that left a report has its page, and nothing depends on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from failover.errors import MalformedEvent, ServiceRejected
+from tests.deployment.test_template import RESOURCES
+from tests.functions.conftest import Message
+from tests.markup import mistakes
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+BUCKET = "reports"
+
+
+def event(**detail: Any) -> dict[str, Any]:
+    ended: dict[str, Any] = json.loads((EVENTS / "write_report.json").read_text())
+    return ended | {"detail": ended["detail"] | detail}
+
+
+@pytest.fixture
+def bucket(deployed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, str]]:
+    """What is in the bucket of reports, by key."""
+    s3 = deployed("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    monkeypatch.setenv("REPORT_BUCKET", BUCKET)
+
+    def files() -> dict[str, str]:
+        keys = [found["Key"] for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())]
+        return {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode() for key in keys}
+
+    return files
+
+
+@pytest.fixture
+def concluded(bucket: Any, call: Call) -> dict[str, Any]:
+    """An execution that has ended; its report."""
+    start = {"plan": "orders", "to": "west", "by": "Ada", "reason": "east burns <b>"}
+    execution = call("claim", {"start": start, "execution_name": "orders-1-failover"})["execution"]
+    report: dict[str, Any] = call("conclude", {"execution": execution, "outcome": "succeeded"})["report"]
+    return report
+
+
+def test_the_page_and_the_document_are_where_the_message_says(
+    bucket: Callable[[], dict[str, str]], concluded: dict[str, Any], call: Call, messages: Callable[[], list[Message]]
+) -> None:
+    keys = call("write_report", event())["written"]
+    assert keys == ["orders/orders-1-failover/report.html", "orders/orders-1-failover/report.json"]
+    page, document = (bucket()[key] for key in keys)
+    assert "east burns &lt;b&gt;" in page and "Ada" in page and mistakes(page) == []
+    assert json.loads(document)["report"] == concluded
+    call("announce", {"execution": _execution(concluded)})
+    (message,) = messages()
+    assert f"us-west-2.console.aws.amazon.com/s3/object/{BUCKET}?" in message.body["text"]
+    assert "prefix=orders%2Forders-1-failover%2Freport.html" in message.body["text"]
+
+
+def _execution(report: dict[str, Any]) -> dict[str, Any]:
+    fields = ("plan", "epoch", "kind", "from", "to", "dry_run", "manual", "started_by", "reason", "claimed_at")
+    return {"name": report["execution"]} | {field: report[field] for field in fields}
+
+
+def test_called_again_it_writes_the_same_again(bucket: Any, concluded: dict[str, Any], call: Call) -> None:
+    call("write_report", event())
+    before = bucket()
+    call("write_report", event(status="FAILED"))
+    assert bucket() == before
+
+
+@pytest.mark.parametrize("start", [None, "null", "[]", "not json", '{"plan": ""}', '{"plan": "nobody"}', '{"to": 3}'])
+def test_what_left_no_report_has_no_page(bucket: Any, call: Call, start: str | None) -> None:
+    assert call("write_report", event(input=start)) == {"written": []}
+    assert bucket() == {}
+
+
+def test_an_execution_without_an_end_has_no_page(bucket: Any, call: Call) -> None:
+    call("claim", {"start": {"plan": "orders", "to": "west"}, "execution_name": "orders-1-failover"})
+    assert call("write_report", event(status="ABORTED")) == {"written": []}
+
+
+def test_rubbish_is_refused_and_a_bucket_that_refuses_is_told(
+    bucket: Any, concluded: dict[str, Any], call: Call, deployed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MalformedEvent):
+        call("write_report", {"detail": "rubbish"})
+    monkeypatch.setenv("REPORT_BUCKET", "of-somebody-else")
+    with pytest.raises(ServiceRejected):
+        call("write_report", event())
+    with pytest.raises(ClientError):
+        deployed("s3").head_bucket(Bucket="of-somebody-else")
+
+
+def test_no_execution_waits_for_its_page_and_the_bucket_is_private_encrypted_and_kept_for_a_time() -> None:
+    machines = [each for each in RESOURCES.values() if each["Type"] == "AWS::Serverless::StateMachine"]
+    assert "WriteReport" not in json.dumps(machines)
+    reports = RESOURCES["Reports"]
+    assert reports["DeletionPolicy"] == "Retain"
+    properties = reports["Properties"]
+    assert all(properties["PublicAccessBlockConfiguration"].values())
+    (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    (kept,) = properties["LifecycleConfiguration"]["Rules"]
+    assert kept["ExpirationInDays"] == {"Ref": "ReportRetentionDays"}

@@ -42,7 +42,7 @@ def ask(controller: Controller, path: str, body: Mapping[str, Any]) -> dict[str,
 
 def _post(controller: Controller, path: str, text: str) -> tuple[int, dict[str, Any]]:
     if not controller.operator_url:
-        raise NotDone("this controller has no URL for operators", "deploy it with OperatorUrlState=ENABLED")
+        raise NotDone("this controller has no URL for operators: it is an older one", "deploy this version")
     session = boto3.Session()
     credentials = session.get_credentials()
     if credentials is None:

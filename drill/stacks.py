@@ -22,6 +22,7 @@ ON_THE_WAY: Final = (
     "Judge",
     "WatchSite",
     "SampleLag",
+    "StartRounds",
     "Claim",
     "Assess",
     "Fence",
@@ -53,7 +54,7 @@ def more(template: Path, controllers: int, *, own_plans_at_third: bool = False) 
     def stack(name: str, region: str, path: Path, parameters: dict[str, str]) -> dict[str, Any]:
         return {"name": name, "region": region, "template": str(path), "parameters": parameters}
 
-    shared = ("PlanName", "SecretArns", "HealthCheckAlarmNames", "Runtime", "OtherControllerRegion")
+    shared = ("SecretArns", "HealthCheckAlarmNames", "Runtime", "OtherControllerRegion")
     values = {key: value for key, value in parameters(controllers).items() if key in shared}
     values |= {
         "ControllerRegion": REGIONS[STANDBY],

@@ -19,8 +19,8 @@ from drill.sam_local.endpoint import DOWN_S, UP_S
 from drill.sam_local.invocation import NotInvoked
 from drill.world import World
 
-STAY: Final = ("WatchSite", "SampleLag")
-"""Their schedules invoke them every few seconds; a second one of `WatchSite` is in the signals stack, too."""
+STAY: Final = ("WatchSite", "SampleLag", "StartRounds")
+"""They are invoked every few seconds, or start what is; a second one of `WatchSite` is in the signals stack, too."""
 COLD_S: Final = 180.0
 IN_CONTAINERS: Final = "functions in sam local's containers"
 IN_WORKERS: Final = "functions in the drill's own runtime"

@@ -81,6 +81,8 @@ SAMPLES: Final = (
     Sample("Conclude", "conclude"),
     Sample("Announce", "announce"),
     Sample("WriteReport", "write_report"),
+    Sample("StartRounds", "start_rounds"),
+    Sample("ServeOperators", "resume-plan"),
     Sample("Claim", "manual-start", start=True),
 )
 """All of them, in an order in which a fresh world can take them: plan `orders` at epoch 0, `east` active."""

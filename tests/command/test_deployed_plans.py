@@ -91,4 +91,4 @@ def test_a_bad_plan_is_not_even_sent(failover: Failover, url: list[str], file: C
 
 def test_a_controller_without_that_url_says_so(failover: Failover, file: Callable[..., str]) -> None:
     refused = failover("plans", "put", file())
-    assert refused.code == 2 and "OperatorUrlState=ENABLED" in refused.err
+    assert refused.code == 2 and "no URL for operators" in refused.err

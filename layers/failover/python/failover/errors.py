@@ -170,6 +170,10 @@ class RestoreRejected(FailoverError):
     """No link accepts to truncate and restore what is left to be restored: a person has to look at it."""
 
 
+class RoundsNotStarted(FailoverError):
+    """What goes on of itself could not be started for some plans; it is tried again when it is due again."""
+
+
 class FailoverStopped(FailoverError):
     """The failover stopped in a step; the lease is kept."""
 

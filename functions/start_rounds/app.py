@@ -1,0 +1,115 @@
+"""start_rounds: start for every plan what goes on of itself: each minute a round of looks, one of samples, and a
+judgement of what is known; now and then a look at what a failover will need; a dry run, of some plans at a time.
+
+Everything that is started is a plan's own, so that none waits for another, and none fails with another. A bad plan is
+judged and looked at, which says what is wrong with it; its sites can't be looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import ceil
+from typing import Any, Final, Literal
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel, ConfigDict, Field
+
+from failover.aws.clients import client
+from failover.aws.errors import aws_errors
+from failover.errors import FailoverError, RoundsNotStarted, ServiceRejected, ServiceUnavailable
+from failover.plan.model import Plan
+from failover.plan.store import deployed_plans
+from failover.validation import read
+
+AT_ONCE: Final = 16
+
+logger = Logger(service="failover")
+
+
+class RoundsRequest(BaseModel):
+    """What is due."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    due: Literal["rounds", "readiness", "dry-runs"]
+    every_minutes: float = Field(default=1.0, gt=0)
+    """How often this is called."""
+    each_plan_minutes: float = Field(default=1.0, gt=0)
+    """How often every plan is to have its turn."""
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Start what is due; answers of which plans.
+
+    Raises:
+        MalformedEvent, LedgerUnavailable
+        RoundsNotStarted: of some plans it could not be started; of the others it was.
+    """
+    request = read(RoundsRequest, event)
+    plans = deployed_plans()
+    good = [name for name, plan in sorted(plans.items()) if isinstance(plan, Plan)]
+    turn = plans_of_turn(good, request, time.time()) if request.due == "dry-runs" else sorted(plans)
+    failures: dict[str, str] = {}
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        starts = [(name, pool.submit(start)) for name in turn for start in _starts(request.due, name, name in good)]
+        for name, started in starts:
+            try:
+                started.result()
+            except FailoverError as error:
+                failures[name] = f"{type(error).__name__}: {error}"
+    if failures:
+        raise RoundsNotStarted(f"{request.due} of {len(failures)} of {len(turn)} plans did not start: {failures}")
+    return {"due": request.due, "plans": turn}
+
+
+def plans_of_turn(names: Sequence[str], request: RoundsRequest, now: float) -> list[str]:
+    """Whose turn it is: so many at each call that every plan has its turn in time, and one at least."""
+    if not names:
+        return []
+    many = min(len(names), ceil(len(names) * request.every_minutes / request.each_plan_minutes))
+    first = int(now // (60 * request.every_minutes)) * many
+    return [names[(first + number) % len(names)] for number in range(many)]
+
+
+def _starts(due: str, plan: str, good: bool) -> Iterator[Callable[[], None]]:
+    match due:
+        case "rounds":
+            if good:
+                for machine in filter(None, os.environ["ROUND_MACHINE_ARNS"].split(",")):
+                    yield partial(_start, machine, {"plan": plan})
+            if judge := os.environ.get("JUDGE_FUNCTION"):
+                yield partial(_invoke, judge, _regular_look(plan))
+        case "readiness":
+            yield partial(_invoke, os.environ["READINESS_FUNCTION"], {"plan": plan})
+        case "dry-runs":
+            request = {"plan": plan, "to": "standby", "dry_run": True, "reason": "scheduled dry run"}
+            yield partial(_start, os.environ["STATE_MACHINE_ARN"], request)
+
+
+def _regular_look(plan: str) -> dict[str, Any]:
+    """As an event of the bus: nothing is heard, and what is known is judged again."""
+    account = os.environ["STATE_MACHINE_ARN"].split(":")[4]
+    return {
+        "source": "kafka.failover",
+        "detail-type": "Regular Look",
+        "account": account,
+        "detail": {"plan": plan},
+    }
+
+
+def _start(machine: str, request: Mapping[str, Any]) -> None:
+    of = f"Step Functions, to start {machine.rpartition(':')[2]} for {request['plan']}"
+    with aws_errors(of, transient=ServiceUnavailable, final=ServiceRejected):
+        client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps(dict(request)))
+
+
+def _invoke(function: str, request: Mapping[str, Any]) -> None:
+    with aws_errors(f"Lambda, to invoke {function}", transient=ServiceUnavailable, final=ServiceRejected):
+        payload = json.dumps(dict(request))
+        client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)

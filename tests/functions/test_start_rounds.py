@@ -1,0 +1,119 @@
+"""Whatever goes on of itself goes on for every plan, and no plan holds another up."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+
+from failover.errors import RoundsNotStarted
+from tests.conftest import Context
+from tests.plans import put_plan
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+MACHINE = "arn:aws:states:us-west-2:123456789012:stateMachine:"
+
+
+class Started:
+    """Step Functions and Lambda, as far as they start something: what was started, of which plan."""
+
+    def __init__(self) -> None:
+        self.inputs: list[tuple[str, dict[str, Any]]] = []
+        self.throttled: str | None = None
+        """The plan of which nothing is started."""
+        self.handler: Any = None
+
+    def due(self, due: str, **request: Any) -> list[str]:
+        """Calls the function; of which plans it answers."""
+        return list(self.handler({"due": due, **request}, Context())["plans"])
+
+    def start_execution(self, *, stateMachineArn: str, input: str) -> None:  # noqa: A002, N803
+        self._take(stateMachineArn.rpartition(":")[2], json.loads(input))
+
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: str) -> None:  # noqa: N803
+        assert InvocationType == "Event", "nobody waits for it"
+        self._take(FunctionName, json.loads(Payload))
+
+    def _take(self, what: str, request: dict[str, Any]) -> None:
+        if self.throttled and self.throttled == request.get("plan"):
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "StartExecution")
+        self.inputs.append((what, request))
+
+    def of(self, what: str) -> list[str]:
+        """Of which plans it was started."""
+        plans = [request.get("plan") or request["detail"]["plan"] for name, request in self.inputs if name == what]
+        return sorted(plans)
+
+
+@pytest.fixture
+def started(deployed: Any, function: Any, plan_text: str, monkeypatch: pytest.MonkeyPatch) -> Started:
+    """Of three plans, one of them bad."""
+    put_plan(deployed, yaml.safe_dump(yaml.safe_load(plan_text) | {"name": "payments"}), "payments")
+    put_plan(deployed, "name: broken", "broken")
+    monkeypatch.setenv("ROUND_MACHINE_ARNS", f"{MACHINE}watch,{MACHINE}sample")
+    monkeypatch.setenv("JUDGE_FUNCTION", "judge")
+    monkeypatch.setenv("READINESS_FUNCTION", "readiness")
+    monkeypatch.setenv("STATE_MACHINE_ARN", f"{MACHINE}failover")
+    started = Started()
+    module = function("start_rounds")
+    monkeypatch.setattr(module, "client", lambda service: started)
+    started.handler = module.handler
+    return started
+
+
+def test_each_minute_every_plan_is_looked_at_sampled_and_judged_and_a_bad_one_is_judged(started: Started) -> None:
+    assert started.due("rounds") == ["broken", "orders", "payments"]
+    assert started.of("watch") == started.of("sample") == ["orders", "payments"]
+    assert started.of("judge") == ["broken", "orders", "payments"]
+    looks = [request for what, request in started.inputs if what == "judge"]
+    assert {(look["detail-type"], look["account"]) for look in looks} == {("Regular Look", "123456789012")}
+
+
+def test_what_can_not_be_started_for_one_plan_is_started_for_the_others_and_said(started: Started) -> None:
+    started.throttled = "orders"
+    with pytest.raises(RoundsNotStarted, match=r"orders.*ServiceUnavailable"):
+        started.due("rounds")
+    assert started.of("watch") == started.of("sample") == ["payments"]
+    assert started.of("judge") == ["broken", "orders", "payments"]
+
+
+def test_readiness_is_looked_at_for_every_plan_even_a_bad_one(started: Started) -> None:
+    started.due("readiness")
+    assert started.of("readiness") == ["broken", "orders", "payments"]
+
+
+def test_a_vantage_point_only_looks(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUND_MACHINE_ARNS", f"{MACHINE}watch")
+    monkeypatch.delenv("JUDGE_FUNCTION")
+    monkeypatch.delenv("STATE_MACHINE_ARN")
+    started.due("rounds")
+    assert {what for what, _ in started.inputs} == {"watch"}
+
+
+def test_a_dry_run_is_one_good_plans_at_a_time_and_every_plan_has_its_turn(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = []
+    for call in range(4):
+        monkeypatch.setattr("time.time", lambda call=call: 1_796_000_000.0 + 300 * call)
+        turns.append(started.due("dry-runs", every_minutes=5, each_plan_minutes=360))
+    assert sorted(turns) == [["orders"], ["orders"], ["payments"], ["payments"]] and turns[0] != turns[1]
+    request = started.inputs[0][1]
+    assert (request["to"], request["dry_run"]) == ("standby", True)
+
+
+@pytest.mark.parametrize("plans", [0, 1, 40, 72, 200])
+def test_every_plan_has_its_turn_in_time_whatever_their_number(function: Any, plans: int) -> None:
+    module = function("start_rounds")
+    names = [f"plan-{number:03}" for number in range(plans)]
+    request = SimpleNamespace(every_minutes=5, each_plan_minutes=360)
+    turns = Counter[str]()
+    for call in range(72):
+        turns.update(module.plans_of_turn(names, request, 300.0 * call))
+    assert set(turns) == set(names)

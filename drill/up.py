@@ -177,7 +177,6 @@ def ask(reports: Path, what: Outage, *, over: bool) -> str:
 
 def where(world: World, *, another_is_up: bool) -> Iterator[str]:
     """Where all of it is, and what to say first; each line whole, so that it can be pasted."""
-    outputs: dict[str, str] = world.cloud.ready["outputs"]
     rows = [
         ("clients bootstrap to", world.client_bootstrap),
         ("DNS server", world.nameserver),
@@ -194,7 +193,7 @@ def where(world: World, *, another_is_up: bool) -> Iterator[str]:
         ("failover", world.resource("FailoverStateMachine")),
         ("switchover", world.resource("SwitchoverStateMachine")),
         ("functions", ", ".join(sorted(world.functions().values()))),
-        ("plan", outputs["PlanParameter"] + " (in Parameter Store)"),
+        ("plan", f"{fixture_plan.PLAN}: `failover plans show {fixture_plan.PLAN} --drill`"),
         ("logs", str(world.logs)),
     ]
     width = max(len(name) for name, _ in rows)

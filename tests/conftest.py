@@ -146,7 +146,8 @@ def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.Monkey
     # A call is one look, so that a test can say what comes of each.
     monkeypatch.setattr("failover.execution.step.AGAIN_FOR_S", 0.0)
     # A busy machine is slow, and no region is silent for it.
-    monkeypatch.setattr("failover.fleets.LOOK_S", 15.0)
+    for patience in ("FENCE_LOOK_S", "REROUTE_LOOK_S"):
+        monkeypatch.setattr(f"failover.fleets.{patience}", 15.0)
     monkeypatch.setattr("failover.detection.alarm_recheck.READ_S", 15.0)
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     monkeypatch.setenv("STACK_NAME", "failover")

@@ -12,7 +12,7 @@ from typing import Final
 
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.execution.step import Report, Request, done, ledger, step, waiting
-from failover.fleets import Fleet, FleetState, at_once_again, fleets_of, is_busy, look_in_time
+from failover.fleets import FENCE_LOOK_S, Fleet, FleetState, at_once_again, fleets_of, is_busy, look_in_time
 from failover.ledger.execution import Execution
 from failover.plan.model import FENCED, Plan
 
@@ -49,7 +49,7 @@ def fence(request: FenceRequest, plan: Plan) -> Report:
 def _fence(execution: Execution, fleet: Fleet) -> tuple[str, bool]:
     """What there is to say of a fleet, and whether that is all that can be done."""
     try:
-        state = look_in_time(fleet.look)
+        state = look_in_time(fleet.look, FENCE_LOOK_S)
     except FleetUnavailable as error:
         return f"out of reach: {error}", not is_busy(error)
     except FleetRejected as error:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from failover.documents.steps import RouteSwitch
 from failover.errors import FleetRejected, FleetUnavailable, PastNoReturn
 from failover.execution.step import Report, Request, done, ledger, step, waiting
-from failover.fleets import Fleet, FleetState, at_once_again, fleet_of, is_busy, look_in_time
+from failover.fleets import REROUTE_LOOK_S, Fleet, FleetState, at_once_again, fleet_of, is_busy, look_in_time
 from failover.plan.model import FENCED, Plan
 
 
@@ -58,9 +58,8 @@ def put_back(request: SwitchRequest, plan: Plan, fleet: Fleet) -> Report:
 def switch(request: SwitchRequest, fleet: Fleet) -> Report:
     """Look at the fleet; change its route if it is another; done when no instance of the previous revision is left."""
     target = request.target
-    look = look_in_time if request.best_effort else at_once_again
     try:
-        state = look(fleet.look)
+        state = look_in_time(fleet.look, REROUTE_LOOK_S) if request.best_effort else at_once_again(fleet.look)
     except (FleetUnavailable, FleetRejected) as error:
         if not request.best_effort:
             raise

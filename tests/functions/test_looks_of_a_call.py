@@ -89,9 +89,11 @@ class _TimeWithSleep:
         self.sleep, self.time, self.monotonic = sleep, time.time, time.monotonic
 
 
-@pytest.mark.parametrize("name", ["fence", "switch_routes"])
-def test_a_control_plane_that_hangs_holds_nothing_up(step: Step, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr("failover.fleets.LOOK_S", 0.05)
+@pytest.mark.parametrize(("name", "patience"), [("fence", "FENCE_LOOK_S"), ("switch_routes", "REROUTE_LOOK_S")])
+def test_a_control_plane_that_hangs_holds_nothing_up(
+    step: Step, monkeypatch: pytest.MonkeyPatch, name: str, patience: str
+) -> None:
+    monkeypatch.setattr(f"failover.fleets.{patience}", 0.05)
     over = threading.Event()
     fleet = Fleet(looks_until_there=0)
     fleet.look = lambda: over.wait(30) and state("east")  # type: ignore[assignment, method-assign, return-value]

@@ -190,7 +190,7 @@ def test_who_loses_the_lease_while_it_looks_changes_nothing(
     found = [("gateway-east", looked_at)] if found_by == "fleets_of" else looked_at
     step = function(name)
     monkeypatch.setattr(step, found_by, lambda *_: found)
-    monkeypatch.setattr(step, "look_in_time", lambda look: look(), raising=False)
+    monkeypatch.setattr(step, "look_in_time", lambda look, _: look(), raising=False)
     with pytest.raises(LeaseLost):
         step.handler({"execution": execution} | more, Context())
     assert looked_at.changes == []

@@ -22,8 +22,11 @@ SPARE_INSTANCES: Final = 1
 """How many instances a fleet has beyond what a peak needs."""
 QUICK_S: Final = 1.0
 """Within this time a failure is no silence; a step looks again within its call for no longer."""
-LOOK_S: Final = 1.0
-"""Of a fleet that holds nothing up: a region that says nothing for so long is silent."""
+FENCE_LOOK_S: Final = 1.0
+"""Of a fleet whose fence holds up those that wait for the standby: who says nothing for so long is out of reach."""
+REROUTE_LOOK_S: Final = 3.0
+"""Of the lost site's fleet once the standby is writable: its clients may hang on connections that only a new route
+ends, and nobody but the proof waits for it."""
 FenceKind = Literal["route", "leads nowhere", "scaled to zero"]
 """Every request is answered with an error that clients retry; or no broker answers; or no instance is left."""
 
@@ -144,9 +147,9 @@ def at_once_again(look: Callable[[], FleetState]) -> FleetState:
     return look()
 
 
-def look_in_time(look: Callable[[], FleetState]) -> FleetState:
-    """A look as `at_once_again` has it, given up after `LOOK_S`: an API that hangs takes the SDK's patience, which
-    whoever does not need the fleet has not. A look changes nothing, so one that ends later does no harm.
+def look_in_time(look: Callable[[], FleetState], within: float) -> FleetState:
+    """A look as `at_once_again` has it, given up after `within` seconds: an API that hangs takes the SDK's patience,
+    which whoever does not need the fleet has not. A look changes nothing, so one that ends later does no harm.
 
     Raises:
         FleetUnavailable, FleetRejected
@@ -154,7 +157,7 @@ def look_in_time(look: Callable[[], FleetState]) -> FleetState:
     pool = ThreadPoolExecutor(max_workers=1)
     state = pool.submit(at_once_again, look)
     pool.shutdown(wait=False)
-    wait([state], timeout=LOOK_S)
+    wait([state], timeout=within)
     if not state.done():
-        raise FleetUnavailable(f"no answer within {LOOK_S:g} s")
+        raise FleetUnavailable(f"no answer within {within:g} s")
     return state.result()

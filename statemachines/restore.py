@@ -14,6 +14,7 @@ from statemachines.blocks import (
     branch,
     call,
     catch,
+    choice,
     fleets,
     jsonata,
     machine,
@@ -28,6 +29,7 @@ from statemachines.stages import approve, claim, doubtful, look_for_doubts, too_
 DOUBT: State = {"doubt": jsonata("$states.errorOutput")}
 RESUMED_AT = {
     "BeginRequestApproval": "BeginRequestApproval",
+    "BeginRescue": "BeginPrecheck",
     "BeginRestore": "BeginPrecheck",
     "BeginConclude": "BeginConclude",
 }
@@ -44,7 +46,13 @@ def restore() -> State:
             **look_for_doubts("PrecheckRestore", proceed="KeepClientsAway", ask="BeginRequestApproval"),
             **approve(then="KeepClientsAway"),
             "KeepClientsAway": _keep_clients_away(then="BeginMeasure"),
-            **_measure(then="BeginRestore"),
+            **_measure(then="Measured"),
+            "Measured": {
+                "Type": "Choice",
+                "Choices": [choice("$claimed.discard", "BeginRestore")],
+                "Default": "BeginRescue",
+            },
+            **_rescue(then="BeginRestore"),
             **_restore(then="BeginConclude"),
             **conclude("The returned site mirrors the active one; report, release the lease."),
             **stand_down(error=jsonata("$doubt")),
@@ -90,6 +98,25 @@ def _measure(then: str) -> States:
         then=then,
         late=too_slow("measure_divergence", to="BeginStandDown"),
         last_chance=True,
+    )
+
+
+def _rescue(then: str) -> States:
+    """Every stranded record is saved before any is truncated; a start that says `discard` goes past it."""
+    return step(
+        "Rescue",
+        call(
+            "RescueRecords",
+            EXECUTION.copy(),
+            comment="Save what is stranded.",
+            Catch=[
+                catch("AbortRequested", "RescueIncomplete", to="BeginStandDown", assign=DOUBT),
+                *stops_at("BeginRescue"),
+            ],
+        ),
+        deadline="${RescueDeadlineSeconds}",
+        then=then,
+        late=stop("BeginRescue", "rescue_records"),
     )
 
 

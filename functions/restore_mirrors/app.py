@@ -62,7 +62,7 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
         left = [f"{topic} {mirror.status}" for topic, mirror in sorted(mirrors.items()) if not _is_ready(mirror)]
         return waiting(**facts, left=left[:NAMED], left_count=len(left)) if left else done(**facts, left=[])
     stranded = [each for each in divergence(ledger(), execution) if each.topic not in mirrors]
-    _refuse_what_is_not_saved(request)
+    _refuse_what_is_not_saved(request, plan)
     _refuse_what_moved(plan, returned, stranded)
     ledger().pass_no_return(execution)
     answers = ask_in_batches(idle, _ask)
@@ -99,14 +99,15 @@ def _ask(link: MirrorLink, topics: Sequence[str]) -> list[Rejection]:
     return [answer.rejection for answer in link.truncate_and_restore(topics) if answer.rejection]
 
 
-def _refuse_what_is_not_saved(request: RestoreRequest) -> None:
+def _refuse_what_is_not_saved(request: RestoreRequest, plan: Plan) -> None:
     """Every stranded offset must be accounted for, but by the plain word of who started it."""
     if request.discard:
         return
     stranded = load_stranded(ledger(), request.execution)
     if stranded is None:
         raise RescueIncomplete("what is stranded was not measured, or is being measured anew: nothing was truncated")
-    refuse_unsaved(unsaved(stranded, load_progress(ledger(), request.execution)))
+    without_gone = plan.rescue is not None and plan.rescue.on_gone == "go-on"
+    refuse_unsaved(unsaved(stranded, load_progress(ledger(), request.execution), without_gone=without_gone))
 
 
 def _refuse_what_moved(plan: Plan, site: str, stranded: Sequence[StrandedRange]) -> None:

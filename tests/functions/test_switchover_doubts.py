@@ -93,9 +93,9 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setattr("failover.detection.probes.probe_sites", view)
     monkeypatch.setattr("failover.link.factory.links_at", lambda *_: (Link(site),))
     monkeypatch.setattr("failover.link.factory.cluster_at", lambda *_: Cluster())
-    monkeypatch.setattr("failover.dns.client_name_of", lambda *_: Name())
-    monkeypatch.setattr("failover.dns.canonical", lambda _: "gw-east.orders.example.com")
-    monkeypatch.setattr("failover.fleets.fleets_of", lambda described: [_named(site, described)])
+    monkeypatch.setattr("failover.decision.doubts.client_name_of", lambda *_: Name())
+    monkeypatch.setattr("failover.decision.doubts.canonical", lambda _: "gw-east.orders.example.com")
+    monkeypatch.setattr("failover.decision.doubts.fleets_of", lambda described: [_named(site, described)])
     return site
 
 

@@ -32,7 +32,7 @@ STEPS = (
     "Announce",
 )
 STEPS_OF_SWITCHOVER = ("Precheck", "DrainMirrors", "ReverseMirrors", "SyncOffsets")
-STEPS_OF_RESTORE = ("PrecheckRestore", "MeasureDivergence", "RestoreMirrors")
+STEPS_OF_RESTORE = ("PrecheckRestore", "MeasureDivergence", "RescueRecords", "RestoreMirrors")
 DEADLINES = {
     "CallTimeoutSeconds": 10,
     "AssessDeadlineSeconds": 3,
@@ -63,6 +63,7 @@ DEADLINES_OF_RESTORE = {
     "PrecheckDeadlineSeconds": 2,
     "RouteDeadlineSeconds": 3,
     "MeasureDeadlineSeconds": 2,
+    "RescueDeadlineSeconds": 3,
     "RestoreDeadlineSeconds": 3,
     "PatienceSeconds": 4,
 }

@@ -11,13 +11,15 @@ from tests.statemachines.scripted import Machine, done, fails, verdict, waiting
 def test_all_goes_well_and_nothing_is_truncated_before_clients_are_kept_away_and_it_is_measured(
     restore: Machine,
 ) -> None:
-    run = restore.run(MeasureDivergence=[waiting(), done()], RestoreMirrors=[waiting(), done()])
+    twice = [waiting(), done()]
+    run = restore.run(MeasureDivergence=twice, RescueRecords=twice, RestoreMirrors=twice)
     assert run.status == "SUCCEEDED", run.cause
     assert run.steps() == [
         "Claim",
         "PrecheckRestore",
         "SwitchRoutes",
         *["MeasureDivergence"] * 2,
+        *["RescueRecords"] * 2,
         *["RestoreMirrors"] * 2,
         "Conclude",
         "Announce",
@@ -29,9 +31,9 @@ def test_all_goes_well_and_nothing_is_truncated_before_clients_are_kept_away_and
     assert run.of("Conclude")[-1]["outcome"] == "succeeded"
 
 
-def test_only_a_start_that_says_so_discards(restore: Machine) -> None:
+def test_only_a_start_that_says_so_goes_past_the_rescue_and_discards(restore: Machine) -> None:
     run = restore.run(Claim=[{"return": {"discard": True}}])
-    assert run.of("RestoreMirrors")[0]["discard"] is True
+    assert run.of("RestoreMirrors")[0]["discard"] is True and run.of("RescueRecords") == []
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,8 @@ def test_only_a_start_that_says_so_discards(restore: Machine) -> None:
         ("SwitchRoutes", [fails("FleetRejected")]),
         ("MeasureDivergence", [fails("DivergenceUnknown")]),
         ("MeasureDivergence", [fails("AbortRequested")]),
+        ("RescueRecords", [fails("RescueIncomplete")]),
+        ("RescueRecords", [waiting(), fails("AbortRequested")]),
     ],
 )
 def test_a_doubt_before_the_first_truncation_stands_down_and_truncates_nothing(
@@ -65,6 +69,14 @@ def test_a_divergence_that_is_never_known_is_given_a_last_chance_and_truncates_n
     assert "RestoreMirrors" not in run.steps() and run.of("Conclude")[-1]["outcome"] == "stood-down"
 
 
+def test_a_rescue_that_is_not_over_in_time_stops_and_truncates_nothing_and_a_redrive_goes_on(restore: Machine) -> None:
+    name, arn = restore.start(RescueRecords=[waiting()], **{"Conclude:failed": [fails("FailoverStopped")]})
+    before = restore.ended(name, arn)
+    assert before.of("Conclude")[-1]["stopped_at"] == "BeginRescue" and "RestoreMirrors" not in before.steps()
+    again = restore.go_on(name, arn, RescueRecords=[done()], **{"Conclude:failed": [done()]})
+    assert again.status == "SUCCEEDED" and again.of("RestoreMirrors"), again.cause
+
+
 def test_a_redrive_looks_and_measures_anew_what_is_left(restore: Machine) -> None:
     name, arn = restore.start(
         RestoreMirrors=[fails("ReturnedSiteInUse")], **{"Conclude:failed": [fails("FailoverStopped")]}
@@ -77,7 +89,7 @@ def test_a_redrive_looks_and_measures_anew_what_is_left(restore: Machine) -> Non
     assert after.index("PrecheckRestore") < after.index("MeasureDivergence") < after.index("RestoreMirrors")
 
 
-@pytest.mark.parametrize("step", ["PrecheckRestore", "SwitchRoutes", "MeasureDivergence", "RestoreMirrors", "Conclude"])
+@pytest.mark.parametrize("step", ["PrecheckRestore", "SwitchRoutes", "RescueRecords", "RestoreMirrors", "Conclude"])
 def test_who_lost_the_lease_touches_nothing_any_more(restore: Machine, step: str) -> None:
     run = restore.run(**{step: [fails("LeaseLost")]})
     assert (run.status, run.error) == ("FAILED", "LeaseLost")

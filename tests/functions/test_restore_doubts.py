@@ -1,0 +1,168 @@
+"""What a restore refuses before it changes anything: whoever works on the returned site is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from failover.aws.clients import client
+from failover.detection.evidence import Probe, View
+from failover.dns import NameState
+from failover.execution.inventory import inventory
+from failover.fleets import FleetState
+from failover.kafka.offsets import Offsets
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.link import Group, GroupOffset, Mirror, PartitionLag, Topic
+from tests.functions.test_fleets_out_of_reach import Fleet, state
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+TOPICS = ("orders", "payments")
+WELL = tuple(
+    Probe(site=site, service=service, healthy=True, took_seconds=0.0)
+    for site in ("east", "west")
+    for service in ("kafka", "gateway", "rest")
+)
+
+
+def stopped(topic: str, status: str = "STOPPED") -> Mirror:
+    return Mirror(topic=topic, status=status, lags=(PartitionLag(0, 0),))
+
+
+@dataclass
+class Sites:
+    """Everything that a precheck looks at, as it has to be; a test changes what it is about."""
+
+    probes: tuple[Probe, ...] = WELL
+    mode: str = "BIDIRECTIONAL"
+    east: list[str] = field(default_factory=lambda: list(TOPICS))
+    west: list[str] = field(default_factory=lambda: list(TOPICS))
+    mirrors: dict[str, list[Mirror]] = field(
+        default_factory=lambda: {"east": [], "west": [stopped(topic) for topic in TOPICS]}
+    )
+    groups: list[Group] = field(default_factory=lambda: [Group("fulfilment", "EMPTY")])
+    offsets: list[GroupOffset] | None = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    fleet: FleetState = field(default_factory=lambda: state("west"))
+    name: str = "gw-west.orders.example.com"
+
+
+@pytest.fixture
+def sites(monkeypatch: pytest.MonkeyPatch) -> Sites:
+    sites, looks = Sites(), [0]
+
+    @dataclass(frozen=True)
+    class Link:
+        site: str
+        name: str = "orders-link"
+
+        def mirrors(self) -> list[Mirror]:
+            return sites.mirrors[self.site]
+
+        def configs(self) -> dict[str, str | None]:
+            return {"link.mode": sites.mode}
+
+    @dataclass(frozen=True)
+    class Cluster:
+        site: str
+
+        def topics(self) -> list[Topic]:
+            return [Topic(name, 1) for name in getattr(sites, self.site)]
+
+        def groups(self) -> list[Group]:
+            return sites.groups
+
+        def group_offsets(self, _: str) -> list[GroupOffset] | None:
+            return sites.offsets
+
+    class Name:
+        def look(self, _: str | None) -> NameState:
+            return NameState(record=sites.name, answers={}, in_sync=True)
+
+    def log_ends(_: object, spots: Iterable[tuple[str, int]]) -> Offsets:
+        looks[0] += 1
+        return Offsets({spot: 10 + (looks[0] if spot[0] in sites.written else 0) for spot in spots})
+
+    def view(*_: Any) -> View:
+        return View(vantage="us-west-2", at=0.0, probes=sites.probes)
+
+    monkeypatch.setattr("failover.detection.probes.probe_sites", view)
+    monkeypatch.setattr("failover.link.factory.links_at", lambda _, site: (Link(site),))
+    monkeypatch.setattr("failover.link.factory.cluster_at", lambda _, site: Cluster(site))
+    monkeypatch.setattr("failover.kafka.factory.as_controller", lambda *arguments: arguments[2](None))
+    monkeypatch.setattr("failover.kafka.offsets.log_ends", log_ends)
+    monkeypatch.setattr("failover.decision.doubts.client_name_of", lambda *_: Name())
+    monkeypatch.setattr("failover.decision.doubts.canonical", lambda _: "gw-west.orders.example.com")
+    monkeypatch.setattr("failover.decision.doubts.fleets_of", lambda _: [("gateway-west", Fleet(sites.fleet))])
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return sites
+
+
+@pytest.fixture
+def execution(deployed: Any, call: Call) -> dict[str, Any]:
+    """A claimed restore of east, which was failed over from."""
+    failed_over = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+    before = call("claim", failed_over)["execution"]
+    call("conclude", {"execution": before, "outcome": "succeeded"})
+    started = {"start": {"plan": "orders", "to": "west", "by": "anna"}, "execution_name": "orders-2-restore"}
+    return dict(call("claim", started | {"kind": "restore"})["execution"])
+
+
+def test_where_nothing_is_in_doubt_it_proceeds_with_what_both_sites_have(
+    call: Call, execution: dict[str, Any], sites: Sites
+) -> None:
+    sites.mirrors["west"].append(stopped("deleted-meanwhile"))
+    report = call("precheck_restore", {"execution": execution})
+    assert (report["status"], report["observed"]["verdict"]) == ("done", "proceed"), report
+    assert report["observed"]["deleted"] == ["deleted-meanwhile"]
+    kept = inventory(Ledger(client("dynamodb"), "ledger"), Execution.model_validate(execution))
+    assert {topic: sorted(entry.lags) for topic, entry in kept.items()} == {topic: [0] for topic in TOPICS}
+
+
+OFFSET = GroupOffset(topic="orders", partition=0, committed=1, log_end=1)
+DOUBTS: dict[str, tuple[dict[str, Any], str]] = {
+    "the returned site is not there": (
+        {"probes": (Probe(site="east", service="kafka", healthy=False, took_seconds=1.0, why="refused"),)},
+        "east kafka does not answer: refused",
+    ),
+    "a member": (
+        {"groups": [Group("fulfilment", "STABLE")], "offsets": [OFFSET]},
+        "consumer group fulfilment is STABLE on east: stop its members there",
+    ),
+    "a member of who knows what": (
+        {"groups": [Group("fulfilment", "STABLE")], "offsets": None},
+        "consumer group fulfilment is STABLE on east",
+    ),
+    "a writer": ({"written": ["payments"]}, "somebody writes to payments on east"),
+    "one way": ({"mode": "DESTINATION"}, "link orders-link at east is not bidirectional"),
+    "not stopped": (
+        {"mirrors": {"east": [], "west": [stopped("orders"), stopped("payments", "PENDING_STOPPED")]}},
+        "mirror payments on west is PENDING_STOPPED, not STOPPED",
+    ),
+    "nothing taken over": ({"mirrors": {"east": [], "west": []}}, "west took over no mirror from east"),
+    "clients elsewhere": ({"fleet": state("east")}, "gateway-west leads to east"),
+    "the name": ({"name": "gw-east.orders.example.com"}, "the client hostname leads to gw-east.orders.example.com"),
+}
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_a_doubt_is_waited_out_and_then_stands_down_by_name(
+    call: Call, execution: dict[str, Any], sites: Sites, doubt: str
+) -> None:
+    changes, words = DOUBTS[doubt]
+    for name, value in changes.items():
+        setattr(sites, name, value)
+    assert call("precheck_restore", {"execution": execution})["status"] == "waiting"
+    report = call("precheck_restore", {"execution": execution, "last_chance": True})
+    assert report["observed"]["verdict"] == "stand-down" and words in report["observed"]["why"]
+
+
+def test_who_reads_other_topics_or_left_long_ago_is_no_doubt(
+    call: Call, execution: dict[str, Any], sites: Sites
+) -> None:
+    sites.groups = [Group("audit", "STABLE"), Group("fulfilment", "DEAD")]
+    sites.offsets = [GroupOffset(topic="other", partition=0, committed=1, log_end=1)]
+    assert call("precheck_restore", {"execution": execution})["observed"]["verdict"] == "proceed"

@@ -109,7 +109,7 @@ class _Admin(_Client):
                     future.set_exception(error)
                 return
             for partition, future in answers.items():
-                future.set_result(SimpleNamespace(offset=told[partition]))
+                future.set_result(SimpleNamespace(offset=told[partition], leader_epoch=1))
 
         self._brokers.clock.spawn(answer)
         return answers

@@ -13,11 +13,19 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from failover.kafka.client import settings
-from failover.kafka.groups import create_group, group_protocols
-from failover.kafka.offsets import commit
+from failover.kafka.groups import create_group, group_protocols, unreadable_groups
+from failover.kafka.offsets import commit, leader_epochs
 
 LIBS = os.environ.get("KAFKA_LIBS", "")
 UP_S = 60.0
@@ -45,6 +53,8 @@ offsets.topic.replication.factor=1
 offsets.topic.num.partitions=2
 group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=16000000
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
 """
 
 
@@ -137,3 +147,40 @@ def test_a_classic_member_may_join_a_group_that_was_made_and_is_told_as_classic(
     assert _read_one(bootstrap, "billing", "classic") == 0
     assert _read_one(bootstrap, "archive", "classic") == 0
     assert group_protocols(chosen, ["archive"]) == {"archive": "classic"}
+
+
+def test_leader_epochs_are_told_of_partitions_that_are_there(bootstrap: str) -> None:
+    told = leader_epochs(settings(bootstrap, "PLAINTEXT", None), [("orders", 0), ("orders", 1), ("nobodys", 0)])
+    assert set(told) == {("orders", 0), ("orders", 1)} and all(epoch >= 0 for epoch in told.values())
+
+
+def test_a_group_that_may_not_be_read_is_named_before_it_has_to_be_made(bootstrap: str) -> None:
+    chosen = settings(bootstrap, "PLAINTEXT", None)
+    for group in ("mine", "theirs"):
+        create_group(chosen, group, "failover-canary", timeout=20)
+    assert unreadable_groups(chosen, ["mine", "theirs", "nobodys"]) == []
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    denied = AclBinding(
+        ResourceType.GROUP,
+        "theirs",
+        ResourcePatternType.LITERAL,
+        "User:ANONYMOUS",
+        "*",
+        AclOperation.READ,
+        AclPermissionType.DENY,
+    )
+    allowed = AclBinding(
+        ResourceType.GROUP,
+        "theirs",
+        ResourcePatternType.LITERAL,
+        "User:ANONYMOUS",
+        "*",
+        AclOperation.DESCRIBE,
+        AclPermissionType.ALLOW,
+    )
+    for answer in admin.create_acls([denied, allowed]).values():
+        answer.result(20)
+    deadline = time.monotonic() + UP_S
+    while not (named := unreadable_groups(chosen, ["mine", "theirs"])) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert named == ["theirs"]

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from typing import Any, Final, Literal
 
 from confluent_kafka import Consumer, ConsumerGroupType, KafkaError, KafkaException
+from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]
 
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
 from failover.kafka.client import Admin, Settings, failed, is_authorization, reporting, result, trouble, unauthorized
@@ -45,6 +46,36 @@ def group_protocols(chosen: Settings, groups: Collection[str]) -> dict[str, Prot
         raise failed(admin, what, errors[0])
     protocols = {group.group_id: _PROTOCOLS.get(group.type) for group in listed.valid or ()}
     return {group: protocol for group in groups if (protocol := protocols.get(group)) is not None}
+
+
+def unreadable_groups(chosen: Settings, groups: Collection[str]) -> list[str]:
+    """Those of the groups of which the cluster says that we may not READ them: who may not, can't join. A group that it
+    does not tell of is not among them.
+
+    Raises:
+        KafkaUnauthorized: if the credentials are refused.
+        KafkaUnavailable: if it tells of none.
+    """
+    if not groups:
+        return []
+    admin, deadline, what = Admin(chosen), time.monotonic() + TIMEOUT_S + 0.5, "described no consumer groups"
+    described = admin.client.describe_consumer_groups(
+        list(groups), include_authorized_operations=True, request_timeout=TIMEOUT_S
+    )
+    refused, errors = list[str](), list[KafkaUnavailable]()
+    for group, answer in described.items():
+        try:
+            operations = result(admin, answer, what, deadline).authorized_operations
+        except KafkaUnauthorized:
+            refused.append(group)
+        except KafkaUnavailable as error:
+            errors.append(error)
+        else:
+            if operations and not {AclOperation.READ, AclOperation.ALL} & set(operations):
+                refused.append(group)
+    if len(errors) == len(described):
+        raise errors[0]
+    return refused
 
 
 def create_group(chosen: Settings, group: str, topic: str, timeout: float = JOIN_S) -> None:

@@ -93,6 +93,32 @@ def log_ends(chosen: Settings, spots: Iterable[Spot], *, stable: bool = False) -
     return Offsets(offsets, unknown, refused)
 
 
+def leader_epochs(chosen: Settings, spots: Iterable[Spot]) -> dict[Spot, int]:
+    """The leader epoch at the end of each partition's log; not of those of which the cluster does not tell it.
+
+    Raises:
+        KafkaUnauthorized: if the credentials are refused, or every partition is.
+        KafkaUnavailable: if the cluster tells of no partition at all.
+    """
+    specs = {TopicPartition(topic, partition): _LATEST for topic, partition in spots}
+    if not specs:
+        return {}
+    admin, deadline, what = Admin(chosen), time.monotonic() + _RESULT_S, "told no leader epochs"
+    epochs: dict[Spot, int] = {}
+    errors: list[KafkaUnavailable] = []
+    for partition, answer in admin.client.list_offsets(specs, request_timeout=TIMEOUT_S).items():
+        try:
+            epoch = result(admin, answer, what, deadline).leader_epoch
+        except KafkaUnavailable as error:
+            errors.append(error)
+            continue
+        if epoch is not None:
+            epochs[partition.topic, partition.partition] = int(epoch)
+    if len(errors) == len(specs):
+        raise errors[0]
+    return epochs
+
+
 def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> Offsets:
     """What the group has committed for these partitions; those it has nothing for are in neither part.
 

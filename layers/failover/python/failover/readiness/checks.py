@@ -46,6 +46,7 @@ from failover.readiness import credentials as logins
 from failover.readiness import rescue as rescues
 from failover.readiness.dry_run import load_dry_run
 from failover.readiness.group_protocols import protocols
+from failover.readiness.leader_epochs import epochs
 from failover.readiness.offsets import group_offsets
 from failover.readiness.snapshot import PlanSnapshot
 from failover.rescue.bucket import look_at_bucket
@@ -357,6 +358,7 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "mirror-lag": _lag,
     "group-offsets": group_offsets,
     "group-protocols": protocols,
+    "leader-epochs": epochs,
     "acls": _acls,
     "promotion": _promotion,
     "secrets": _secrets,

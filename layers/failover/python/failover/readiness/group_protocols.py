@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from failover.errors import FailoverError
+from failover.errors import FailoverError, KafkaUnavailable
 from failover.execution.group_protocols import load_group_protocols, save_group_protocols
 from failover.kafka.factory import as_controller
-from failover.kafka.groups import group_protocols
-from failover.readiness import Finding, ok, unknown, unreadable
+from failover.kafka.groups import group_protocols, unreadable_groups
+from failover.readiness import Finding, fail, ok, unknown, unreadable
 from failover.readiness.snapshot import PlanSnapshot
 
 
@@ -36,3 +36,23 @@ def protocols(snapshot: PlanSnapshot) -> Iterator[Finding]:
             yield ok(f"group {group} works by the new protocol: a failover makes it on the standby before clients come")
         else:
             yield ok(f"group {group} works by the classic protocol")
+    yield from _readable(snapshot, [group for group in groups if protocols.get(group) == "consumer"])
+
+
+def _readable(snapshot: PlanSnapshot, consumer_groups: list[str]) -> Iterator[Finding]:
+    """Whether a failover may make those of the new protocol on the standby, by joining them. A standby that describes
+    none of them says nothing of it."""
+    try:
+        refused = as_controller(
+            snapshot.plan, snapshot.standby, lambda settings: unreadable_groups(settings, consumer_groups)
+        )
+    except KafkaUnavailable:
+        return
+    except FailoverError as error:
+        yield unreadable(error)
+        return
+    for group in refused:
+        yield fail(
+            f"the controller may not read group {group} on {snapshot.standby}: it can't make it there",
+            "allow the controller's principal to READ the group on both clusters",
+        )

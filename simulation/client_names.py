@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from drill.dns_providers.azure import TrafficManagerStandIn, endpoint
 from drill.dns_providers.google import CloudDnsStandIn, rrset
-from simulation.sites import HOSTNAME, NAME_SERVERS, SITES
+from simulation.sites import HOSTNAME, NAME_SERVERS, SITES, other
 from simulation.wire import names
 from simulation.world import World
 
@@ -58,12 +58,14 @@ def hold(life: World, kind: str) -> None:
 
 def _by_beacons(life: World) -> names.Leads:
     there = names.beacons(life)
+    life.put_back["name"] = there.clear
     return lambda: _TARGETS["west" if there else "east"]
 
 
 def _by_routing_controls(life: World) -> names.Leads:
     states = {_CONTROL + "east": "On", _CONTROL + "west": "Off"}
     names.routing_controls(life, states)
+    life.put_back["name"] = partial(states.update, dict(states))
     return lambda: _TARGETS["east" if states[_CONTROL + "east"] == "On" else "west"]
 
 
@@ -75,7 +77,8 @@ def _by_cloud_dns(life: World) -> names.Leads:
         account=_ACCOUNT,
         operation_s=_OPERATION_S,
     )
-    zone.replace([rrset(HOSTNAME, _TARGETS["east"], 5)])
+    life.put_back["name"] = partial(zone.replace, [rrset(HOSTNAME, _TARGETS["east"], 5)])
+    life.put_back["name"]()
     hosts = ("dns.googleapis.com", "sts.googleapis.com", "iamcredentials.googleapis.com")
     names.web_identity(life)
     names.serve(life, hosts, "google", zone.operations())
@@ -104,7 +107,13 @@ def _by_traffic_manager(life: World) -> names.Leads:
 
 def _by_somebody_else(life: World) -> names.Leads:
     """Their own switch leads clients to whatever is writable."""
-    return lambda: _TARGETS["west" if life.sites.is_writable("west") else "east"]
+
+    def leads() -> str:
+        following = [site for site in SITES if not life.sites.is_writable(site)]
+        promoted = [site for site in SITES if life.sites.mirrors[site]]
+        return _TARGETS[other(following[0]) if following else promoted[0]]
+
+    return leads
 
 
 _PROVIDERS: Final[Mapping[str, Callable[[World], names.Leads]]] = {

@@ -18,7 +18,9 @@ from simulation.story import (
     AnchoredSpell,
     Approver,
     Deed,
+    FleetKind,
     Hindrance,
+    NameKind,
     Outage,
     Part,
     PolicyName,
@@ -40,7 +42,6 @@ SERVICES: Final = (
     "route53",
     "secretsmanager",
     "sns",
-    "ssm",
     "stepfunctions",
     "tcp",
 )
@@ -61,6 +62,15 @@ _DEEDS: Final[tuple[Deed, ...]] = (
     "revert the name",
     "revert a fleet",
     "rehearse",
+)
+_FLEETS: Final[tuple[FleetKind, ...]] = (*("ecs",) * 6, "ecs-blue-green", "cfk", "cfk-blue-green", "kroxylicious")
+_NAMES: Final[tuple[NameKind, ...]] = (
+    *("route53-record",) * 7,
+    "route53-health-check",
+    "arc-routing-control",
+    "cloud-dns",
+    "traffic-manager",
+    "none",
 )
 _SWITCHOVER_DEEDS: Final[tuple[Deed, ...]] = (
     "want it put back",
@@ -115,6 +125,10 @@ def drawn(seed: int) -> Story:
         lag_known=likely() < 0.8,
         standby_leads_to=chance.choice(("west", "west", "east")),
     )
+    kinds = random.Random(f"kinds {seed}")
+    story = replace(story, fleets=kinds.choice(_FLEETS), client_name=kinds.choice(_NAMES))
+    if story.fleets != "ecs":
+        story = replace(story, standby_leads_to="west")
     planned = random.Random(f"switchover {seed}")
     return _with_switchover(story, planned) if not weeks and planned.random() < _SWITCHED_OVER else story
 

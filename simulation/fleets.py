@@ -39,6 +39,21 @@ _KINDS: Final[Mapping[str, dict[str, Any]]] = {
 KUBERNETES: Final = tuple(_KINDS)
 
 
+def sites_with(kind: str) -> dict[str, Any]:
+    """What the plan says of its sites, where their fleets are of a kind; nothing of the example's own."""
+    if kind == "ecs":
+        return {}
+    return in_two_colours() if kind == "ecs-blue-green" else on_kubernetes(kind)
+
+
+def add_fleets(life: World, kind: str) -> None:
+    """Have them."""
+    if kind == "ecs-blue-green":
+        load_balancers.add_colours(life)
+    elif kind in KUBERNETES:
+        deploy(life)
+
+
 def in_two_colours() -> dict[str, Any]:
     """What the plan says of its sites, where each fleet is two services of ECS."""
     plan = _example()

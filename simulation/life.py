@@ -12,7 +12,9 @@ import yaml
 
 from simulation import process, world
 from simulation.calls import Fault
+from simulation.client_names import DESCRIBED, held_by, hold
 from simulation.deployment import Deployment, deployment
+from simulation.fleets import add_fleets, sites_with
 from simulation.functions import ROOT, Handler, load_handlers
 from simulation.machine import expressions
 from simulation.machine.execution import Execution
@@ -79,6 +81,9 @@ class Simulation:
         life = self.world(story.seed, _plan_of(story))
         life.sites.lag_known = story.lag_known
         life.sites.sites["west"].fleet.route_to(story.standby_leads_to)
+        add_fleets(life, story.fleets)
+        if story.client_name in DESCRIBED:
+            hold(life, story.client_name)
         for line in story.lines():
             life.trace.tell(life.now, line)
         observers = Observers(life, story)
@@ -132,7 +137,8 @@ def _plan_of(story: Story) -> dict[str, Any]:
         "approval_timeout_seconds": 300,
         "maintenance": [] if story.maintenance is None else [_window(story.maintenance)],
     }
-    return {"policy": policy}
+    name = held_by(story.client_name) if story.client_name in DESCRIBED else {}
+    return {"policy": policy} | sites_with(story.fleets) | name
 
 
 def _window(seconds: tuple[float, float]) -> dict[str, str]:

@@ -39,7 +39,7 @@ MEDDLED_S: Final = 30.0
 _REVERSING: Final = ("mirrors:reverse-and-start-mirror", "mirrors:promote")
 _STATE: Final = (f"plan#{PLAN}", "state")
 _TELLING: Final = ("dynamodb", "events", "sns")
-_STARTING: Final = (*_TELLING, "stepfunctions", "ssm", "secretsmanager")
+_STARTING: Final = (*_TELLING, "stepfunctions", "secretsmanager")
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Oracle:
             first = min((at for at in answers if at >= began), default=now)
             self.longest_s = max(self.longest_s, first - began)
             self._unheard, self._answered = None, True
-        elif self._troubled((*_TELLING, "ssm"), now):
+        elif self._troubled(_TELLING, now):
             self._unheard = now
 
     def _time_passes(self, now: float, state: dict[str, Any], active: str, seeing: list[str]) -> None:
@@ -173,7 +173,7 @@ class Oracle:
             and (message.at >= since or any(each in message.subject for each in NOTHING_DONE))
             for message in self._world.account.messages
         )
-        if told or self._troubled((*_TELLING, "ssm"), now):
+        if told or self._troubled(_TELLING, now):
             self._silent = 0.0
         else:
             self._silent += LOOKS_EVERY_S
@@ -221,7 +221,7 @@ class Oracle:
             return
         if now - stopped < SETTLES_S or not self._world.attentive:
             return
-        if self._troubled((*_TELLING, "ssm"), now - SETTLES_S, now):
+        if self._troubled(_TELLING, now - SETTLES_S, now):
             return
         self._ended[execution.name] = stopped
         record = self._item(f"execution#{execution.name}")

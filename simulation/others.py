@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import yaml
@@ -60,7 +61,8 @@ class Others:
         """external-dns, or a plan of Terraform, writes the record that it knows: that of the site that was home."""
         self._world.meddled_at = self._world.now
         self._world.tell("somebody else's tool writes the name's record back to gw-east")
-        self._world.sites.point_name_at("gw-east.orders.example.com")
+        write = partial(self._world.sites.point_name_at, "gw-east.orders.example.com")
+        self._world.put_back.get("name", write)()
 
     def _revert_fleet(self) -> None:
         """Terraform deploys the standby's fleet as it was."""
@@ -68,5 +70,8 @@ class Others:
         fleet = self._world.sites.sites[site].fleet
         self._world.meddled_at = self._world.now
         self._world.tell(f"somebody else's tool deploys the fleet of {site} as it was, led to {site}")
+        if site in self._world.put_back:
+            self._world.put_back[site]()
+            return
         fleet.definition = definition_of(site, site)
         self._world.sites.deploy(fleet)

@@ -33,6 +33,10 @@ class VotingRules:
 
 
 Part = Literal["site", "kafka", "gateway", "rest"]
+FleetKind = Literal["ecs", "ecs-blue-green", "cfk", "cfk-blue-green", "kroxylicious"]
+NameKind = Literal[
+    "route53-record", "route53-health-check", "arc-routing-control", "cloud-dns", "traffic-manager", "none"
+]
 Approver = Literal["approves", "denies", "is late"]
 HAPPENINGS: Final = ("acts", "spells", "faults", "outages", "switchovers")
 SWITCHOVER_STEPS: Final = (
@@ -183,6 +187,8 @@ class Story:
     watched_as_deployed: bool = False
     """Whether the sites are looked at as often as `watch_site` does, and never less often."""
     lag_known: bool = True
+    fleets: FleetKind = "ecs"
+    client_name: NameKind = "route53-record"
     standby_leads_to: str = "west"
     """Where the standby's own fleet leads at first."""
 
@@ -191,6 +197,8 @@ class Story:
         policy = f"policy: {self.mode}, {self.policy}"
         if self.maintenance is not None:
             policy += f", maintenance from {self.maintenance[0]:.0f} s to {self.maintenance[1]:.0f} s"
+        if (self.fleets, self.client_name) != ("ecs", "route53-record"):
+            policy += f"; fleets of kind {self.fleets}, a name of kind {self.client_name}"
         people = [f"who is asked {self.approver}"] if self.mode == "approve" else []
         people.append("people redrive what stopped" if self.redrives else "people supersede what stopped")
         if self.starts_by_hand:

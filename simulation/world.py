@@ -66,9 +66,11 @@ class World:
         self.functions = Functions(
             self.scheduler, self.calls, handlers, deployed.environments, self.note, timeouts=deployed.timeouts
         )
-        self.rest = rest.Rest(self.scheduler, self.sites, self.keys, self._make, self.tell)
+        self.rest = rest.Rest(self.scheduler, self.sites, self.keys, self.make, self.tell)
         self.http: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         """Who answers HTTP at a host, beside the clusters' REST API."""
+        self.put_back: dict[str, Callable[[], None]] = {}
+        """What other writers' tools put back where it is not as in the example: the `name`, and each site's fleet."""
         self.network = network.Network(self.scheduler, self.sites, self.calls.make)
         self.kafka = kafka.Kafka(self.scheduler, self.sites, self.keys, self.calls.make)
         self.operator = Process("operator", dict(deployed.environments["judge"]))
@@ -154,14 +156,11 @@ class World:
         def effect() -> dict[str, Any]:
             return self.account.call(service, region, operation, dict(asked))
 
-        answer: dict[str, Any] = self._make(service, operation, effect, how, changes=changes)
+        answer: dict[str, Any] = self.make(service, operation, effect, how, changes=changes)
         return answer
 
-    def _make(
-        self, service: str, operation: str, effect: Callable[[], Any], how: Door, *, changes: bool | None = None
-    ) -> Any:
-        if changes is None:
-            changes = False
+    def make(self, service: str, operation: str, effect: Callable[[], Any], how: Door, *, changes: bool = False) -> Any:
+        """A call that leaves a function; one that `changes` something is shown to who looks on."""
         if not changes:
             return self.calls.make(service, operation, effect, how)
         container = self.scheduler.process

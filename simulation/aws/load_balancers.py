@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from simulation.sites import SITES, Fleet, definition_of
@@ -49,14 +50,20 @@ def add_colours(life: World) -> None:
     def modify(asked: Mapping[str, Any]) -> dict[str, Any]:
         arn = asked["ListenerArn"]
         groups = asked["DefaultActions"][0]["ForwardConfig"]["TargetGroups"]
-        weights[arn] = {group["TargetGroupArn"]: group["Weight"] for group in groups}
+        lead(arn, {group["TargetGroupArn"]: group["Weight"] for group in groups})
+        return {"Listeners": [described(arn)]}
+
+    def lead(arn: str, to: dict[str, int]) -> None:
+        weights[arn] = to
         site = next(each for each in SITES if listener(each) == arn)
-        colour = next(each for each in SITES if weights[arn].get(_group(site, each)))
+        colour = next(each for each in SITES if to.get(_group(site, each)))
         life.sites.sites[site].fleet = fleets[site][colour]
         life.tell(f"the load balancer of {site} leads to the service of {colour}")
         for notice in life.moved:
             notice()
-        return {"Listeners": [described(arn)]}
+
+    for site in SITES:
+        life.put_back[site] = partial(lead, listener(site), dict(weights[listener(site)]))
 
     life.account.operations |= {
         "elbv2 DescribeListeners": describe,

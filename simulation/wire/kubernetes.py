@@ -23,7 +23,7 @@ from drill.kubernetes.kroxylicious import Kroxylicious
 from drill.kubernetes.pods import CONFIG_MAP
 from drill.kubernetes.store import Conflict, NotFound, Object, Store, timestamp
 from simulation.aws.errors import NotSimulated
-from simulation.scheduler import Process
+from simulation.scheduler import Event, Process
 from simulation.sites import Instance, Site, definition_of
 from simulation.wire.rest import Answer, TooMany, door_of
 from simulation.world import World
@@ -32,6 +32,7 @@ LOOK_EVERY_S: Final = 0.25
 BUSY_S: Final = 3.0
 """After a change of an object nothing changes any more by itself."""
 _READY_AFTER_S: Final = 0.4
+_CONNECT_S: Final = 2.0
 _GRACE_S: Final = 30
 _ENDS_AFTER_S: Final = 0.6
 _CFK: Final = (3, 3, 34)
@@ -43,6 +44,7 @@ def add_cluster(life: World, site: str, name: str, manifests: Sequence[Mapping[s
     """A site's fleet is in a cluster of that name from now on, made of these manifests."""
     cluster = Cluster(life, life.sites.sites[site], manifests)
     life.http[f"{name}.simulation"] = cluster.send
+    life.put_back[site] = cluster.put_back
     life.scheduler.spawn(cluster.run, Process(f"controllers of {name}"))
 
 
@@ -113,6 +115,8 @@ class Cluster:
         self._life = life
         self._site = site
         self._busy_until = life.now + BUSY_S
+        self._touched = Event(life.scheduler)
+        self._manifests = [dict(manifest) for manifest in manifests]
         self._store = Store()
         self._pods = Pods(life, self._store, 0 if site.name == "east" else 1)
         pods: Any = self._pods
@@ -130,9 +134,23 @@ class Cluster:
     def run(self) -> None:
         """Let the controllers look, again and again, for a while after each change."""
         while True:
+            if self._life.now >= self._busy_until:
+                self._touched = Event(self._life.scheduler)
+                self._life.scheduler.wait((self._touched,))
             self._life.scheduler.sleep(LOOK_EVERY_S)
-            if self._life.now < self._busy_until:
-                self.look()
+            self.look()
+
+    def put_back(self) -> None:
+        """Somebody's tool applies the manifests as they were."""
+        for manifest in self._manifests:
+            if (plural := _PLURALS.get(manifest["kind"])) is not None:
+                now = self._store.get(plural, manifest["metadata"]["name"])
+                self._store.update(plural, now | {"spec": stored(plural, dict(manifest), _CFK)["spec"]})
+        self._touch()
+
+    def _touch(self) -> None:
+        self._busy_until = self._life.now + BUSY_S
+        self._touched.set()
 
     def look(self) -> None:
         """One round of the controllers; and where clients are led by what is there then."""
@@ -164,8 +182,14 @@ class Cluster:
         """
         door = door_of(request)
         operation = f"{request.method} {request.url.path.rpartition('/namespaces/')[2]}"
+        if not self._site.up["control"]:
+            self._life.scheduler.sleep(_CONNECT_S)
+            raise door.unreached()
+        changes = request.method != "GET" and request.url.params.get("dryRun") != "All"
         try:
-            status, body = self._life.calls.make("kubernetes", operation, lambda: self._answer(request), door)
+            status, body = self._life.make(
+                "kubernetes", operation, lambda: self._answer(request), door, changes=changes
+            )
         except TooMany:
             status, body = _failure(429, "too many requests, please try again later")
         if isinstance(body, str):
@@ -203,13 +227,13 @@ class Cluster:
         if request.url.params.get("dryRun") == "All":
             return 200, changed
         self._life.tell(f"{plural} {name} is patched")
-        self._busy_until = self._life.now + BUSY_S
+        self._touch()
         return 200, self._store.update(plural, changed)
 
     def _delete(self, plural: str, name: str) -> Answer:
         pod = self._store.get(plural, name)
         self._pods.terminate(name)
-        self._busy_until = self._life.now + BUSY_S
+        self._touch()
         return 200, pod
 
     def _ask(self, name: str, path: str) -> Answer:

@@ -30,6 +30,7 @@ def follow(life: World, leads: Leads) -> None:
 
     def run() -> None:
         while True:
+            life.await_attention()
             life.scheduler.sleep(FOLLOWED_EVERY_S)
             if (target := leads()) != life.sites.answer:
                 life.sites.record = life.sites.answer = target

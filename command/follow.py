@@ -17,7 +17,7 @@ from command.progress import steps_table
 from command.situation import Situation, situation
 from command.words import moment, span
 from failover.errors import ServiceRejected, TransientError
-from failover.execution.runs import Run, describe_run, run_arn
+from failover.execution.runs import describe_run
 from failover.plan.model import Plan
 
 EVERY_S: Final = 1.0
@@ -40,7 +40,7 @@ def follow(controller: Controller, plan: Plan, execution: str | None = None, eve
                 live.update(_picture(now, controller, screen), refresh=True)
             else:
                 changes.show(now)
-            if not is_read() or (execution is not None and _is_over(now, execution)):
+            if not is_read() or (execution is not None and _is_over(now, controller, execution)):
                 return now
             time.sleep(every_s)
             try:
@@ -90,21 +90,21 @@ def _facts(now: Situation) -> Iterator[Fact]:
         yield now.record.ended_at or now.now, f"{now.record.name} {now.record.status}"
 
 
-def _is_over(now: Situation, execution: str) -> bool:
+def _is_over(now: Situation, controller: Controller, execution: str) -> bool:
     if now.state.holder == execution:
         return now.holder in ("ended", "asks")
     if now.record is not None:
         return now.record.status != "running"
-    run = _run(execution)
-    return run is not None and run.status in ("FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED")
+    return any(_ended_unclaimed(machine, execution) for machine in controller.machines.values())
 
 
-def _run(execution: str) -> Run | None:
-    """An execution that may have ended before it claimed the plan, and is in no ledger."""
+def _ended_unclaimed(machine: str, execution: str) -> bool:
+    """Whether a run of that machine ended that may never have claimed the plan, and is in no ledger then."""
+    arn = f"{machine.replace(':stateMachine:', ':execution:')}:{execution}"
     try:
-        return describe_run(run_arn(execution))
+        return describe_run(arn).status in ("FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED")
     except (TransientError, ServiceRejected):
-        return None
+        return False
 
 
 def _picture(now: Situation, controller: Controller, screen: Console) -> Group:

@@ -84,6 +84,17 @@ def stops() -> Iterator[Stop]:
         befalls=lambda kept: kept.end(Outage.SITE),
         commands=[["status"]],
     )
+    yield Stop(
+        title="It becomes a mirror again",
+        text="A restore measures what was stranded, exactly, and truncates it. A plan with `rescue` has it saved before;"
+        " this one has none, so it is discarded, by word.",
+        commands=[["start", "restore", PLAN, "--discard", "--watch"]],
+    )
+    yield Stop(
+        title="Home again",
+        text="Both sites are up: a failback is a switchover, and loses nothing.",
+        commands=[["start", "failback", PLAN, "--watch"], ["history"]],
+    )
 
 
 def take(kept: KeptWorld, console: Console, *, alone: bool) -> None:

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from command.__main__ import app as failover
 from drill.__main__ import app as drill
+from drill.tour import stops
 from tests.docs.test_docs import DOCUMENTS, ROOT
 
 APPS = {"failover": get_command(failover), "python -m drill": get_command(drill)}
@@ -60,6 +61,11 @@ def test_every_command_in_a_document_is_one(document: Path) -> None:
         if found:
             wrong[command] = found
     assert wrong == {}
+
+
+def test_the_tour_types_commands_that_there_are() -> None:
+    lines = [list(words) for stop in stops() for words in stop.commands]
+    assert len(lines) > 8 and [wrong_word(APPS["failover"], words) for words in lines] == [None] * len(lines)
 
 
 def test_what_is_no_command_is_noticed() -> None:

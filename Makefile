@@ -4,10 +4,14 @@ SHELL := /bin/sh
 MACHINE := $(shell uname -m)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: drill check test test-all simulate mutants lint bench sam-build sam-local lock clean
+.PHONY: drill pictures check test test-all simulate mutants lint bench sam-build sam-local lock clean
 
 drill: .venv/drill.done
 	.venv/bin/python -m drill run region-loss --loss silent
+
+# The pictures of the README, remade of a drill that is played for them. Needs Chromium or Chrome.
+pictures: drill
+	.venv/bin/python -m drill pictures
 
 check: .venv/test.done lint
 	.venv/bin/python -m pytest -n 4 -m "not slow and not exhaustive"

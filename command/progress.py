@@ -38,7 +38,7 @@ STEPS: Final[Mapping[str, Sequence[str]]] = {
         "verify",
         "conclude",
     ),
-    "restore": ("claim", "precheck_restore", "switch_routes", "measure_divergence", "restore_mirrors", "conclude"),
+    "restore": ("claim", "precheck", "switch_routes", "measure_divergence", "restore_mirrors", "conclude"),
 }
 """Those that every execution of a kind has, in their order; what an execution alone has, is shown once it is there."""
 _MARKS: Final[Mapping[State, tuple[str, str, str]]] = {

@@ -15,6 +15,7 @@ from failover.decision.log import DecisionRecord, decisions
 from failover.detection.evidence import Signal
 from failover.detection.signal_store import signals
 from failover.errors import ServiceRejected, ServiceUnavailable
+from failover.execution.ending import error_message
 from failover.execution.runs import describe_run
 from failover.ledger.records import ExecutionRecord, PlanState, StepRecord
 from failover.ledger.topic_tables import load_plan_table
@@ -178,7 +179,7 @@ class Situation:
         document = self.record.document if self.record else {}
         error = document.get("error") or {}
         if error:
-            cause = f"{error.get('Error', '')}: {one_line(str(error.get('Cause', '')), CAUSE_LIMIT)}"
+            cause = f"{error.get('Error', '')}: {one_line(error_message(str(error.get('Cause', ''))), CAUSE_LIMIT)}"
             yield f"  in {document.get('stopped_at')}: {cause}", "red"
 
     def _ended(self) -> str:

@@ -23,6 +23,7 @@ from drill.decision.expected_outcomes import TABLE
 from drill.decision.scenario_world import ScenarioStuck
 from drill.decision.scenarios import SETUPS, run_all
 from drill.loss import LossKind
+from drill.pictures import NoPicture, draw
 from drill.ports import HERE
 from drill.process import ROOT, ChildFailed
 from drill.rehearsal import Rehearsal, RehearsalFailed
@@ -302,6 +303,21 @@ def tour(
     except (WorldNotUp, ChildFailed, guide.TourStuck) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
+
+
+@app.command()
+def pictures(
+    folder: Annotated[Path, typer.Option(help="where they go")] = ROOT / "docs",
+    reports: Annotated[Path, typer.Option(help="where reports are; the latest is drawn")] = REPORTS,
+) -> None:
+    """Draw the README's pictures, of the report of the latest drill."""
+    console = Console(soft_wrap=True)
+    try:
+        for picture in draw(reports / "latest", folder):
+            console.print(str(picture), markup=False, highlight=False)
+    except NoPicture as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
 
 
 @app.command()

@@ -86,7 +86,7 @@ def stops() -> Iterator[Stop]:
     )
     yield Stop(
         title="It becomes a mirror again",
-        text="A restore measures what was stranded, exactly, and truncates it. A plan with `rescue` has it saved before;"
+        text="A restore measures exactly what was stranded, and truncates it. A plan with `rescue` has it saved before;"
         " this one has none, so it is discarded, by word.",
         commands=[["start", "restore", PLAN, "--discard", "--watch"]],
     )

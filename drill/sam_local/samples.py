@@ -80,6 +80,7 @@ SAMPLES: Final = (
     Sample("Verify", "verify"),
     Sample("Conclude", "conclude"),
     Sample("Announce", "announce"),
+    Sample("AnnounceStart", "announce_start"),
     Sample("WriteReport", "write_report"),
     Sample("StartRounds", "start_rounds"),
     Sample("ServeOperators", "resume-plan"),

@@ -99,10 +99,11 @@ def _question(question: Question) -> str:
     if assessed is None:
         raise NoQuestion(f"{question.execution} of plan {question.plan!r} asks nobody")
     claimed = book.step(question.plan, question.execution, "claim")
+    record = book.execution(question.plan, question.execution)
     return approval_page(
         plan=question.plan,
         execution=question.execution,
-        start=claimed.observed if claimed else {},
+        start=(claimed.observed if claimed else {}) | ({"kind": record.kind} if record else {}),
         decision=assessed.observed,
         until=question.expires,
     )

@@ -313,6 +313,7 @@ def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can
         "sweep_ledger",
         "serve_operators",
         "write_report",
+        "announce_start",
     }
     assert reserved["WatchConcurrency"] == {"watch_site", "start_rounds"} and reserved["JudgeConcurrency"] == {"judge"}
     assert reserved["ApprovalConcurrency"] == {"answer_approval"}

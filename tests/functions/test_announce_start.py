@@ -1,0 +1,89 @@
+"""announce_start: people hear that something begins once it is decided, once, and of nothing that changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from failover.aws.clients import client
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from tests.functions.conftest import Message
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+Messages = Callable[[], list[Message]]
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+ASSESSED = {
+    "verdict": "proceed",
+    "why": "3 votes against east",
+    "votes": ["probe/us-west-2"],
+    "expected_loss": {"records": {"low": 900, "high": 1500}},
+}
+
+
+def event(**start: Any) -> dict[str, Any]:
+    running: dict[str, Any] = json.loads((EVENTS / "announce_start.json").read_text())
+    started = json.dumps({"plan": "orders", "to": "west"} | start)
+    return running | {"detail": running["detail"] | {"input": started}}
+
+
+@pytest.fixture
+def claimed(deployed: Any, call: Call) -> Execution:
+    """An execution that holds the lease."""
+    start = {"plan": "orders", "to": "west", "by": "Ada", "reason": "east burns"}
+    answer = call("claim", {"start": start, "execution_name": "orders-1-failover"})
+    return Execution.model_validate(answer["execution"])
+
+
+def decide(claimed: Execution, **observed: Any) -> None:
+    Ledger(client("dynamodb"), "ledger").record_step(claimed, "assess", "done", ASSESSED | observed, started=0.0)
+
+
+def test_what_begins_is_told_once_with_who_started_it_why_and_what_it_may_cost(
+    claimed: Execution, call: Call, messages: Messages
+) -> None:
+    decide(claimed)
+    assert [call("announce_start", event())["announced"] for _ in range(2)] == [True, True]
+    (message,) = messages()
+    assert message.subject == "orders: failover to west begins"
+    for words in (
+        "The failover of orders from east to west begins: 3 votes against east",
+        "nothing yet; expected to be stranded: 900 to 1,500 records (estimated)",
+        "failover status orders --watch",
+        "started by Ada: east burns",
+        "says that east is lost: probe/us-west-2",
+        "console.aws.amazon.com/states/home?region=us-west-2#/v2/executions/details/arn:aws:states:us-west-2",
+    ):
+        assert words in message.body["text"], words
+    assert len(message.body["text"].splitlines()) <= 10
+
+
+@pytest.mark.parametrize("verdict", ["stand-down", "ask"])
+def test_who_changes_nothing_yet_is_not_said_to_begin(
+    claimed: Execution, call: Call, messages: Messages, verdict: str
+) -> None:
+    decide(claimed, verdict=verdict)
+    assert call("announce_start", event()) == {"announced": False}
+    assert messages() == []
+
+
+def test_nothing_is_said_of_what_is_not_decided_in_time_of_a_dry_run_and_of_no_plan(
+    claimed: Execution, call: Call, messages: Messages
+) -> None:
+    assert call("announce_start", event()) == {"announced": False}
+    decide(claimed)
+    assert call("announce_start", event(dry_run=True)) == {"announced": False}
+    for plan in ("", 3, "nobody"):
+        assert call("announce_start", event(plan=plan)) == {"announced": False}
+    assert messages() == []
+
+
+def test_a_loss_that_is_not_known_is_no_number(claimed: Execution, call: Call, messages: Messages) -> None:
+    decide(claimed, expected_loss={"records": None})
+    call("announce_start", event())
+    (message,) = messages()
+    assert "expected to be stranded: not known" in message.body["text"]

@@ -34,6 +34,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
         "claimed": steps.Claimed,
         "concluded": steps.Concluded,
         "step-assess": steps.StepReport[steps.Assessed],
+        "step-call_hooks": steps.StepReport[steps.HooksCalled],
         "step-check_offsets": steps.StepReport[steps.OffsetsChecked],
         "step-drain_mirrors": steps.StepReport[steps.Drained],
         "step-create_groups": steps.StepReport[steps.GroupsCreated],

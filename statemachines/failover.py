@@ -25,14 +25,17 @@ from statemachines.blocks import (
     too_late,
 )
 from statemachines.ends import announce, conclude, stand_down, stop_and_resume
-from statemachines.stages import approve, claim, flip, prepare, reroute, side_by_side, verify
+from statemachines.stages import approve, claim, flip, hooks_or_stop, prepare, reroute, side_by_side, verify
 
 RESUMED_AT = {
     "BeginAssess": "BeginAssess",
     "BeginRequestApproval": "BeginRequestApproval",
+    "BeginHooksBeforeFence": "BeginHooksBeforeFence",
     "BeginFence": "BeginFence",
     "PromoteAndPrepare": "PromoteAndPrepare",
+    "BeginHooksAfterPromotion": "PromoteAndPrepare",
     "FlipAndReroute": "PromoteAndPrepare",
+    "BeginHooksAfterName": "PromoteAndPrepare",
     "BeginVerify": "PromoteAndPrepare",
     "BeginConclude": "PromoteAndPrepare",
 }
@@ -50,7 +53,9 @@ def failover() -> State:
             **_superseding(then="BeginAssess"),
             **_assess(proceed="Decided", ask="BeginRequestApproval"),
             **approve(then="Decided"),
-            **_look_ahead(fence="BeginFence", then="PromoteAndPrepare"),
+            **_look_ahead(then="HasHooksBeforeFence"),
+            **hooks_or_stop("HooksBeforeFence", "before-fence", then="ByWhom"),
+            "ByWhom": _by_whom(fence="BeginFence", then="PromoteAndPrepare"),
             **_fence(then="PromoteAndPrepare"),
             "PromoteAndPrepare": side_by_side(
                 "PromoteAndPrepare",
@@ -62,16 +67,18 @@ def failover() -> State:
                     branch("PrepareFleets", prepare()),
                     branch("IsToBeFenced", _fence_beside()),
                 ],
-                then="FlipAndReroute",
+                then="HasHooksAfterPromotion",
                 Assign={"moved": True},
             ),
+            **hooks_or_stop("HooksAfterPromotion", "after-promotion", then="FlipAndReroute"),
             "FlipAndReroute": side_by_side(
                 "FlipAndReroute",
                 "Point the client hostname at the standby's fleet, and side by side route the lost site's fleet there,"
                 " if it can be.",
                 [branch("BeginFlip", flip()), branch("RerouteFleets", reroute("${RerouteDeadlineSeconds}"))],
-                then="BeginVerify",
+                then="HasHooksAfterName",
             ),
+            **hooks_or_stop("HooksAfterName", "after-name", then="BeginVerify"),
             **verify(then="BeginConclude"),
             **conclude(),
             **stand_down(),
@@ -102,15 +109,17 @@ def _superseding(then: str) -> States:
     }
 
 
-def _look_ahead(fence: str, then: str) -> States:
-    """What is started by hand looks at the name and the standby's fleets before it fences: it would stop there later,
-    with the mirrors promoted. What does not answer is no refusal. It fences before it promotes: the site that it leaves
-    may be well, and what is written there meanwhile would be stranded."""
+def _by_whom(fence: str, then: str) -> State:
+    """What is started by hand fences before it promotes: the site that it leaves may be well, and what is written there
+    meanwhile would be stranded."""
+    return {"Type": "Choice", "Choices": [choice("$execution.manual = true", fence)], "Default": then}
+
+
+def _look_ahead(then: str) -> States:
+    """What is started by hand looks at name and fleets before anything is changed: it would stop there
+    later, with the mirrors promoted. What does not answer is no refusal."""
     why = "'refused before anything was changed: ' & $states.errorOutput.Cause"
-    by_hand = [
-        choice("$execution.manual = true and $execution.dry_run = false", "LookAhead"),
-        choice("$execution.manual = true", fence),
-    ]
+    by_hand = [choice("$execution.manual = true and $execution.dry_run = false", "LookAhead")]
     fleet = {"site": jsonata("$execution.to"), "fleet": jsonata("$states.input.fleet")}
     of_fleets = fleets("$claimed.fleets_here", "LookAtFleet", _look("LookAtFleet", "SwitchRoutes", fleet))
     return {
@@ -130,9 +139,9 @@ def _look_ahead(fence: str, then: str) -> States:
                     to="BeginStandDown",
                     assign={"assessed": jsonata(f"$merge([$assessed, {{'why': {why}}}])")},
                 ),
-                catch("States.ALL", to=fence),
+                catch("States.ALL", to=then),
             ],
-            "Next": fence,
+            "Next": then,
         },
     }
 

@@ -105,6 +105,31 @@ def approve(then: str) -> States:
     }
 
 
+def hooks(name: str, moment: str, *, then: str, catches: list[State], late: State, **more: Any) -> States:
+    """Call the plan's hooks of a turn, where it has any, from the state `Has<name>` on. They have deadlines of their
+    own: the step's is for a step that gets no answer."""
+    task = call(
+        "CallHooks",
+        EXECUTION | {"moment": moment} | more,
+        comment="The plan's own functions, each until it has answered.",
+        Catch=catches,
+    )
+    return {
+        f"Has{name}": {
+            "Type": "Choice",
+            "Choices": [choice(f"'{moment}' in $claimed.hooks", f"Begin{name}")],
+            "Default": then,
+        },
+        **step(name, task, deadline="${HooksDeadlineSeconds}", then=then, late=late),
+    }
+
+
+def hooks_or_stop(name: str, moment: str, *, then: str, **more: Any) -> States:
+    """As `hooks`; whatever goes wrong stops the execution there."""
+    begin = f"Begin{name}"
+    return hooks(name, moment, then=then, catches=stops_at(begin), late=stop(begin, "call_hooks"), **more)
+
+
 def doubtful(to: str) -> list[State]:
     """Any error is a doubt: go there, and say why in the end; who lost the lease touches nothing."""
     doubt = {"doubt": jsonata("$states.errorOutput")}

@@ -58,6 +58,7 @@ SAMPLES: Final = (
     Sample("Claim", "manual-dry-run", start=True),
     Sample("Claim", "claim-switchover"),
     Sample("Precheck", "precheck"),
+    Sample("CallHooks", "call_hooks"),
     Sample("DrainMirrors", "drain_mirrors"),
     Sample("ReverseMirrors", "reverse_mirrors"),
     Sample("SyncOffsets", "sync_offsets"),

@@ -140,6 +140,7 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         "promotion_timeout_seconds": plan.policy.promotion_timeout_seconds,
         "drain_timeout_seconds": plan.policy.drain_timeout_seconds,
         "discard": start.discard,
+        "hooks": sorted({moment for hook in plan.hooks for moment in hook.when}),
     }
 
 

@@ -175,6 +175,16 @@ def test_a_cluster_of_kubernetes_may_only_be_found_and_only_by_those_who_look_at
     assert all(f"{name}Role.Arn" in str(TEMPLATE["Outputs"]["FleetRoleArns"]) for name in looking)
 
 
+def test_only_hooks_are_called_and_only_by_the_step_that_calls_them() -> None:
+    may = {
+        name: statement["Action"]
+        for name, each in of_type("AWS::Serverless::Function").items()
+        for statement in statements(each)
+        if statement["Resource"] == {"Ref": "HookArns"}
+    }
+    assert may == {"CallHooks": ["lambda:InvokeFunction"]}
+
+
 def test_no_function_may_write_iam_or_deploy() -> None:
     for each in of_type("AWS::Serverless::Function").values():
         for statement in statements(each):

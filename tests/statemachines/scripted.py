@@ -31,11 +31,12 @@ STEPS = (
     "Conclude",
     "Announce",
 )
-STEPS_OF_SWITCHOVER = ("Precheck", "DrainMirrors", "ReverseMirrors", "SyncOffsets")
+STEPS_OF_SWITCHOVER = ("CallHooks", "Precheck", "DrainMirrors", "ReverseMirrors", "SyncOffsets")
 STEPS_OF_RESTORE = ("PrecheckRestore", "MeasureDivergence", "RescueRecords", "RestoreMirrors")
 DEADLINES = {
     "CallTimeoutSeconds": 10,
     "AssessDeadlineSeconds": 3,
+    "HooksDeadlineSeconds": 3,
     "FenceDeadlineSeconds": 2,
     "CheckOffsetsDeadlineSeconds": 2,
     "CreateGroupsDeadlineSeconds": 2,
@@ -49,6 +50,7 @@ DEADLINES = {
 DEADLINES_OF_SWITCHOVER = {
     "CallTimeoutSeconds": 10,
     "PrecheckDeadlineSeconds": 2,
+    "HooksDeadlineSeconds": 3,
     "FenceDeadlineSeconds": 2,
     "SyncOffsetsDeadlineSeconds": 2,
     "RouteDeadlineSeconds": 3,
@@ -172,6 +174,7 @@ class Machine:
             "promotion_timeout_seconds": 3,
             "drain_timeout_seconds": 2,
             "discard": False,
+            "hooks": [],
         }
         lines = {step: [done()] for step in (*STEPS, *STEPS_OF_SWITCHOVER, *STEPS_OF_RESTORE)}
         lines |= {"Precheck": [verdict("proceed")], "PrecheckRestore": [verdict("proceed")]}

@@ -282,3 +282,45 @@ def test_who_supersedes_waits_and_looks_where_the_clients_are(machine: Machine) 
     assert run.status == "SUCCEEDED"
     assert run.steps()[:3] == ["Claim", "FlipDns", "Assess"] and run.of("FlipDns")[0]["look_only"] is True
     assert run.calls[1]["at"] - run.calls[0]["at"] >= 1
+
+
+TURNS = ["before-fence", "after-promotion", "after-name"]
+
+
+def test_hooks_are_called_at_their_turns(machine: Machine) -> None:
+    claim = {"return": {"hooks": TURNS}}
+    run = machine.run(Claim=[claim], CallHooks=[waiting(), done()])
+    assert run.status == "SUCCEEDED"
+    order = [call for call in run.calls if call["step"] in ("CallHooks", "PromoteMirrors", "FlipDns", "Verify")]
+    turns = [call["event"].get("moment", call["step"]) for call in order]
+    assert list(dict.fromkeys(turns)) == [
+        "before-fence",
+        "PromoteMirrors",
+        "after-promotion",
+        "FlipDns",
+        "after-name",
+        "Verify",
+    ]
+    assert turns.count("before-fence") == 2, "who waits is called again"
+
+
+def test_a_plan_without_hooks_waits_for_none(machine: Machine) -> None:
+    assert "CallHooks" not in machine.run().steps()
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_hook_that_stops_the_failover_is_called_again_by_a_redrive(machine: Machine, turn: str) -> None:
+    claim = [{"return": {"hooks": [turn]}}]
+    script = {"Claim": claim, "CallHooks": [fails("HookFailed")], "Conclude:failed": [STOPPED]}
+    name, arn = machine.start(**script)
+    run = machine.ended(name, arn)
+    (stopped,) = run.of("Conclude")
+    assert (stopped["error"]["Error"], stopped["stopped_at"]) == ("HookFailed", stop_state(turn))
+    goes_on = [{"return": {"resume": stop_state(turn)}}]
+    again = machine.go_on(name, arn, **{"CallHooks": [done()], "Conclude:failed": goes_on})
+    assert again.status == "SUCCEEDED"
+    assert again.of("Conclude")[-1]["outcome"] == "succeeded"
+
+
+def stop_state(turn: str) -> str:
+    return "BeginHooks" + "".join(word.capitalize() for word in turn.split("-"))

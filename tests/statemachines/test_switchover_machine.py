@@ -115,3 +115,37 @@ def test_who_lost_the_lease_touches_nothing_any_more(switchover: Machine, step: 
     run = switchover.run(**{step: [fails("LeaseLost")]})
     assert (run.status, run.error) == ("FAILED", "LeaseLost")
     assert not any(event.get("back") for event in run.of("SwitchRoutes"))
+
+
+def test_hooks_are_called_at_their_turns_and_after_a_switch_back(switchover: Machine) -> None:
+    turns = ["after-name", "after-promotion", "after-switch-back", "before-fence"]
+    run = switchover.run(Claim=[{"return": {"hooks": turns}}])
+    assert run.status == "SUCCEEDED"
+    steps = ("CallHooks", "Fence", "DrainMirrors", "FlipDns", "Verify", "Conclude")
+    order = [call["event"].get("moment", call["step"]) for call in run.calls if call["step"] in steps]
+    assert order[:3] == ["before-fence", "Fence", "DrainMirrors"]
+    assert order.index("after-promotion") < order.index("FlipDns") < order.index("after-name") < order.index("Verify")
+    assert order[-2:] == ["after-switch-back", "Conclude"]
+
+
+def test_a_hook_that_fails_before_the_fence_gives_it_up_and_what_hooks_set_is_set_back(switchover: Machine) -> None:
+    turns = ["after-switch-back", "before-fence"]
+    failed = fails("HookFailed")
+    run = switchover.run(Claim=[{"return": {"hooks": turns}}], CallHooks=[failed, done()])
+    assert run.status == "SUCCEEDED"
+    assert not {"DrainMirrors", "Verify"} & set(run.steps())
+    assert [(event["moment"], event.get("given_up")) for event in run.of("CallHooks")] == [
+        ("before-fence", None),
+        ("after-switch-back", True),
+    ]
+    (concluded,) = run.of("Conclude")
+    assert (concluded["outcome"], concluded["error"]["Error"]) == ("stood-down", "HookFailed")
+
+
+def test_past_the_point_of_no_return_a_hook_that_fails_stops_before_clients_are_moved(switchover: Machine) -> None:
+    claim = [{"return": {"hooks": ["after-promotion"]}}]
+    stops = [fails("FailoverStopped")]
+    run = switchover.run(**{"Claim": claim, "CallHooks": [fails("HookFailed")], "Conclude:failed": stops})
+    assert run.status == "FAILED"
+    assert run.of("Conclude")[-1]["stopped_at"] == "BeginHooksAfterPromotion"
+    assert "FlipDns" not in run.steps()

@@ -186,6 +186,10 @@ class PromotionRejected(FailoverError):
     """A mirror can't be made writable by repeating the call: a person has to look at it."""
 
 
+class HookFailed(FailoverError):
+    """A hook failed, or did not answer in its time, and the plan does not go on without it."""
+
+
 class RescueIncomplete(FailoverError):
     """Stranded records are not all saved, or can't be: nothing is truncated."""
 

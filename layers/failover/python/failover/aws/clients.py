@@ -33,7 +33,8 @@ Region = str | None
 
 class _Clients(Protocol):
     """One client a service and region, kept as long as the container. Each attempt may take `CONNECT_S` to connect and
-    `READ_S` to read; `attempts` in all. `endpoint`: the URL of one that is not the region's own."""
+    `read_s` to read, `READ_S` by default; `attempts` in all. `endpoint`: the URL, where it is not the
+    region's own."""
 
     @overload
     def __call__(
@@ -56,7 +57,9 @@ class _Clients(Protocol):
         self, service: Literal["events"], region: Region = ..., *, attempts: int = ...
     ) -> EventBridgeClient: ...
     @overload
-    def __call__(self, service: Literal["lambda"], region: Region = ..., *, attempts: int = ...) -> LambdaClient: ...
+    def __call__(
+        self, service: Literal["lambda"], region: Region = ..., *, attempts: int = ..., read_s: float = ...
+    ) -> LambdaClient: ...
     @overload
     def __call__(self, service: Literal["route53"], region: Region = ..., *, attempts: int = ...) -> Route53Client: ...
     @overload
@@ -84,10 +87,12 @@ class _Clients(Protocol):
 
 
 @functools.cache
-def _client(service: str, region: Region = None, *, attempts: int = 2, endpoint: str | None = None) -> Any:
+def _client(
+    service: str, region: Region = None, *, attempts: int = 2, endpoint: str | None = None, read_s: float = READ_S
+) -> Any:
     config = Config(
         connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
+        read_timeout=read_s,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
     )

@@ -186,6 +186,19 @@ class Predecessor(TypedDict):
     """What each of its steps that changes something last reported."""
 
 
+class HookCall(TypedDict):
+    """What became of one hook at one turn."""
+
+    moment: str
+    hook: str
+    status: Literal["done", "waiting", "failed", "went-on"]
+    """`went-on`: it failed, and the plan goes on without it."""
+    why: str
+    calls: int
+    first_called_at: float
+    took_seconds: float
+
+
 class ExecutionReport(Direction):
     """How an execution ended."""
 
@@ -220,6 +233,8 @@ class ExecutionReport(Direction):
     """None: it was none."""
     restore: Restore | None
     """None: it was none."""
+    hooks: list[HookCall]
+    """What became of the plan's hooks; those of a dry run were not called."""
     steps: list[StepTiming]
     predecessors: list[Predecessor]
     clients_found_at: str | None

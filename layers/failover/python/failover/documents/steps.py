@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, NotRequired, Required, TypeVar
 from typing_extensions import TypedDict
 
 from failover.documents.decision import Evidence, Verdict
-from failover.documents.execution import ExecutionReport, Loss
+from failover.documents.execution import ExecutionReport, HookCall, Loss
 
 Observed = TypeVar("Observed")
 
@@ -41,6 +41,8 @@ class Claimed(TypedDict):
     drain_timeout_seconds: int
     discard: bool
     """Of a restore: what is stranded is truncated, though nothing saves it."""
+    hooks: list[str]
+    """The turns at which the plan has hooks."""
 
 
 class Concluded(TypedDict, total=False):
@@ -294,3 +296,10 @@ class RecordsRescued(TypedDict, total=False):
     unsaved_count: int
     would_rescue: int | None
     """By a dry run: stranded offsets; None where nothing was measured."""
+
+
+class HooksCalled(TypedDict):
+    """call_hooks: the hooks of one turn; by a dry run, whether they could be called."""
+
+    moment: str
+    hooks: list[HookCall]

@@ -22,6 +22,11 @@ def _message_of(report: dict[str, Any]) -> Message:
     plan, to, lost = report["plan"], report["to"], report["from"]
     way = f"{report['kind']} of {plan} from {lost} to {to}"
     evidence = [f"started by {report['started_by'] or '(not said)'}: {report['reason'] or 'no reason given'}"]
+    evidence += [
+        f"went on without the hook {row['hook']}, {row['moment']}: {row['why']}"
+        for row in report.get("hooks", ())
+        if row["status"] == "went-on"
+    ]
     details = f"report {report['execution']} --plan {plan}"
     words = headline(report).partition(": ")[2]
     match report["outcome"]:

@@ -78,6 +78,7 @@ def execution_report(
         "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),
         "switchover": switchover(observed) if execution.kind == "switchover" else None,
         "restore": restore(observed) if execution.kind == "restore" else None,
+        "hooks": [row for name in observed if name.startswith("call_hooks:") for row in observed[name]["hooks"]],
         "steps": [_timing(record, dry_run=execution.dry_run) for record in steps],
         "predecessors": ending.predecessors,
         "clients_found_at": ending.clients_at,

@@ -33,8 +33,7 @@ def contradictions(plan: Plan) -> Iterator[Problem]:
     yield from _alarms_of_two_sites(plan)
     for name, site in plan.sites.items():
         yield from _routes(plan, name, site)
-    if len({link.name for link in plan.links}) < len(plan.links):
-        yield "links", "names one link twice"
+    yield from _named_twice(plan)
     if plan.dns.kind in _POINTED_BY_CNAME:
         for name in filter(lambda name: is_address(plan.sites[name].dns_target), plan.sites):
             yield (
@@ -48,6 +47,13 @@ def contradictions(plan: Plan) -> Iterator[Problem]:
     yield from votes.signals_of_nobody(plan)
     if plan.policy.mode != "observe" and plan.home in plan.sites:
         yield from votes.shortfalls(plan, plan.home)
+
+
+def _named_twice(plan: Plan) -> Iterator[Problem]:
+    if len({link.name for link in plan.links}) < len(plan.links):
+        yield "links", "names one link twice"
+    if len({hook.name for hook in plan.hooks}) < len(plan.hooks):
+        yield "hooks", "has two of one name: each is reported by its name"
 
 
 def warnings(plan: Plan) -> Iterator[Problem]:

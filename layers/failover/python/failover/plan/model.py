@@ -19,6 +19,7 @@ from failover.plan.base import ClientHostname, Endpoint, Host, Label, Name, Orig
 from failover.plan.client_name import ClientNameConfig
 from failover.plan.document import read_document
 from failover.plan.fleets import FleetConfig
+from failover.plan.hooks import Hook
 from failover.plan.policy import Policy
 from failover.plan.renamed import with_new_names
 from failover.plan.rescue import Rescue
@@ -171,6 +172,8 @@ class Plan(PlanModel):
     them; a role's are `arn:aws:sts::<account>:assumed-role/<role>/*`. None named: everybody whom IAM lets ask."""
     objectives: Objectives = Objectives()
     """What every failover is measured by; nothing is decided by it."""
+    hooks: tuple[Hook, ...] = Field(default=(), max_length=10)
+    """Functions of yours that are called at turns of a failover and a switchover."""
     policy: Policy = Policy()
     """When the controller may act by itself, and whose word counts."""
 

@@ -253,7 +253,7 @@ def test_the_command_line_answers_without_a_link(asked: Any, call: Call, states:
 
 def test_nobody_can_answer_what_nobody_asked(deployed: Any, call: Call, states: States) -> None:
     sample = json.loads((EVENTS / "answer_approval.json").read_text())
-    with pytest.raises(NoQuestion):
+    with pytest.raises(NoQuestion, match=r"asks nobody$"):
         call("answer_approval", sample)
     assert states.taken == []
 

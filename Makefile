@@ -28,7 +28,7 @@ simulate: .venv/test.done
 
 # How many small changes of the product's core its tests notice: by hand, for it is long. EACH of every module, or ONLY some.
 mutants: .venv/mutants.done
-	.venv/bin/python -m mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only $(ONLY))
+	.venv/bin/python -m mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES))
 
 .venv/mutants.done: requirements/mutants.txt .venv/test.done
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/mutants.txt

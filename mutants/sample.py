@@ -70,10 +70,10 @@ def _matching(key: str) -> list[str]:
 
 
 def drawn(module: str, seed: int, count: int) -> list[Mutant]:
-    """So many mutants of a module; the same ones for the same seed and text."""
-    found = list(_mutants(module))
-    chance = random.Random(f"{seed} {module}")
-    return sorted(chance.sample(found, min(count, len(found))), key=lambda mutant: mutant.spec.start_pos)
+    """So many mutants of a module, in no order; the same ones for the same seed and text, also among more."""
+    mutants = list(_mutants(module))
+    random.Random(f"{seed} {module}").shuffle(mutants)
+    return mutants[:count]
 
 
 def _mutants(module: str) -> Iterator[Mutant]:

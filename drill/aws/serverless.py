@@ -5,6 +5,7 @@ Source: "AWS SAM resources and properties", AWS SAM developer guide.
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
 from pathlib import Path
@@ -26,7 +27,7 @@ def layer(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource
     if (content / "python").is_dir():
         entries: tuple[Path, ...] = (content / "python",)
     elif (content / "__init__.py").is_file():
-        entries = (_folder_of(stack, content),)
+        entries = (_folder_of(content),)
     elif stack.dependencies_path:
         entries = stack.dependencies_path
     else:
@@ -39,10 +40,10 @@ def layer(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource
     return Resource("AWS::Serverless::LayerVersion", arn, {"Arn": arn})
 
 
-def _folder_of(stack: Stack, package: Path) -> Path:
-    """A directory that holds a package and nothing else, as the layer does that is built of it."""
+def _folder_of(package: Path) -> Path:
+    """A directory that holds nothing but a package, as a layer does that is built of it; gone with the process."""
     folder = TemporaryDirectory(prefix=f"layer-of-{package.name}-")
-    stack.folders.append(folder)
+    atexit.register(folder.cleanup)
     (Path(folder.name) / package.name).symlink_to(package.resolve())
     return Path(folder.name)
 

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from drill.aws.clients import Clients
@@ -83,8 +82,6 @@ class Stack:
         self.runtime = runtime
         self.dependencies_path = dependencies_path
         self.layers: dict[str, tuple[Path, ...]] = {}
-        self.folders: list[TemporaryDirectory[str]] = []
-        """Made for layers; gone with the stack."""
         self.resources: dict[str, Resource] = {}
         self.ignored: dict[str, list[str]] = {}
         self._template: dict[str, Any] = read_yaml(path.read_text(encoding="utf-8"))

@@ -71,6 +71,15 @@ def handler(event, context):
     return {"event": event, "pid": os.getpid()}
 """
 
+FURNISHED = """
+import pathlib, sys
+import room  # of a layer that is built of the package
+
+
+def handler(event, context):
+    return {"word": room.WORD, "beside": str(pathlib.Path(room.__file__).parent.parent), "path": sys.path}
+"""
+
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Parameters:
@@ -87,6 +96,7 @@ Globals:
       Variables: {PLAN: !Ref Plan, TABLE: !Ref Ledger}
 Resources:
   Shared: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: shared}}
+  Room: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: room}}
   Ledger:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -110,6 +120,7 @@ Resources:
             InputPath: $.detail
             RetryPolicy: {MaximumRetryAttempts: 1, MaximumEventAgeInSeconds: 60}
             DeadLetterConfig: {Arn: !GetAtt Letters.Arn}
+  Furnished: {Type: AWS::Serverless::Function, Properties: {CodeUri: furnished, Layers: [!Ref Room]}}
   Moved: {Type: AWS::Serverless::Function, Properties: {CodeUri: step}}
   Broken: {Type: AWS::Serverless::Function, Properties: {CodeUri: broken}}
   NotThere: {Type: AWS::Serverless::Function, Condition: Never, Properties: {CodeUri: nowhere}}
@@ -225,6 +236,8 @@ def write_stack(root: Path, template: str = TEMPLATE) -> Path:
         "step/app.py": HANDLERS,
         "broken/app.py": "import nothing_like_it\n",
         "shared/python/boto3_stand_in.py": "",
+        "room/__init__.py": "WORD = 'found'",
+        "furnished/app.py": FURNISHED,
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(dedent(text))

@@ -114,6 +114,13 @@ def test_a_worker_sees_its_code_its_layers_and_nothing_of_the_drill(aws: Aws) ->
     assert "VIRTUAL_ENV" not in environment
 
 
+def test_a_layer_that_is_built_of_a_package_holds_that_package_alone(aws: Aws) -> None:
+    _, seen = aws.invoke("test-Furnished", {})
+    assert seen["word"] == "found"
+    assert Path(seen["beside"]).name.startswith("layer-of-room")
+    assert not any(entry == str(aws.root.resolve()) for entry in seen["path"])
+
+
 def test_the_context_is_that_of_lambda(aws: Aws) -> None:
     _, seen = aws.invoke("test-Step", {"act": "context"})
     assert seen["name"] == "test-Step"

@@ -43,6 +43,7 @@ from failover.readiness import (
     unreadable,
 )
 from failover.readiness import credentials as logins
+from failover.readiness import hooks as of_hooks
 from failover.readiness import rescue as rescues
 from failover.readiness.dry_run import load_dry_run
 from failover.readiness.group_protocols import protocols
@@ -346,6 +347,10 @@ def _rescue(snapshot: PlanSnapshot) -> Iterator[Finding]:
     yield from rescues.bucket(rescue, look_at_bucket(rescue, snapshot.plan.name))
 
 
+def _hooks(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    yield from of_hooks.hooks(snapshot.plan, snapshot.active)
+
+
 CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "plan": _plan,
     "detection": _detection,
@@ -372,4 +377,5 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "dry-run": _dry_run,
     "concurrency": _concurrency,
     "rescue": _rescue,
+    "hooks": _hooks,
 }

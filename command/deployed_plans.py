@@ -14,14 +14,13 @@ from command.controller import connected
 from command.errors import NotDone
 from command.operators import ask
 from command.output import Line, show, show_json, show_next
-from command.plan_files import readable_text
+from command.plan_files import File, readable_text
 from command.status import Json
 from failover.plan.consistency import warnings
 from failover.plan.model import Plan, parse
 from failover.plan.store import Revision, current_revision, deployed_plans, replaced_revisions
 
 PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's name.")]
-File = Annotated[str, typer.Argument(metavar="FILE", help="A plan, in YAML; - is the standard input.")]
 Number = Annotated[int | None, typer.Option("--revision", help="Not the one in force, but that one.")]
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from command.errors import NotDone
 
 STANDARD_INPUT: Final = "-"
+File = Annotated[str, typer.Argument(metavar="FILE", help="A plan, in YAML; - is the standard input.")]
 
 
 def text_of(file: str) -> str:

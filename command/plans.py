@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from command import deployed_plans
+from command import alarms, deployed_plans
 from command.output import Line, show, show_json
 from command.plan_files import text_of
 from failover.errors import BadPlan
@@ -28,6 +28,7 @@ app.command("list")(deployed_plans.list_plans)
 app.command("show")(deployed_plans.show_plan)
 app.command("diff")(deployed_plans.diff)
 app.command("remove")(deployed_plans.remove)
+app.command("alarms")(alarms.alarms)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,21 +54,30 @@ def more(template: Path, controllers: int, *, own_plans_at_third: bool = False) 
     def stack(name: str, region: str, path: Path, parameters: dict[str, str]) -> dict[str, Any]:
         return {"name": name, "region": region, "template": str(path), "parameters": parameters}
 
-    shared = ("SecretArns", "HealthCheckAlarmNames", "Runtime", "OtherControllerRegion")
+    shared = ("Secrets", "HealthCheckAlarmNames", "Runtime", "OtherControllerRegion")
     values = {key: value for key, value in parameters(controllers).items() if key in shared}
     values |= {
         "ControllerRegion": REGIONS[STANDBY],
         "LedgerTable": THIRD_LEDGER if own_plans_at_third else ledger(controllers),
     }
     signals = stack(SIGNALS, THIRD_REGION, ROOT / "signals.yaml", values)
+
+    def alarms(controller: str, region: str) -> dict[str, Any]:
+        topic = f"arn:aws:sns:{region}:{fixture_plan.ACCOUNT}:{controller}-Notifications"
+        of_plan = {"PlanName": PLAN, "HomeSite": HOME, "OtherSite": STANDBY, "NotificationTopicArn": topic}
+        path = ROOT / "command" / "alarms.yaml"
+        return stack(f"{controller}-alarms", region, path, of_plan | {"ReadinessState": "DISABLED"})
+
+    here = [signals, alarms(CONTROLLER, REGIONS[STANDBY])]
     if controllers == 1:
-        return [signals]
+        return here
     regions = {"OtherRegion": REGIONS[HOME], "WitnessRegion": THIRD_REGION, "TableName": LEDGER}
     other = parameters(controllers) | {"OtherControllerRegion": REGIONS[STANDBY]}
     return [
-        signals,
+        *here,
         stack(LEDGER, REGIONS[STANDBY], ROOT / "ledger.yaml", regions),
         stack(OTHER, REGIONS[HOME], template, other),
+        alarms(OTHER, REGIONS[HOME]),
     ]
 
 
@@ -76,18 +85,15 @@ def parameters(controllers: int) -> dict[str, str]:
     """The controller's parameters. Those that only policies name are given as what they could be: moto has no IAM."""
     another = {"OtherControllerRegion": REGIONS[HOME], "LedgerTable": LEDGER} if controllers == 2 else {}
     return another | {
-        "PlanName": PLAN,
-        "HomeSite": HOME,
-        "StandbySite": STANDBY,
-        "ClientHostname": fixture_plan.HOSTNAME,
-        "HostedZoneId": "ZDRILL",
-        "SecretArns": "*",
+        "ClientHostnames": fixture_plan.HOSTNAME,
+        "HostedZones": "ZDRILL",
+        "Secrets": "*",
         "HealthCheckAlarmNames": ",".join(map(fixture_plan.health_check_alarm, (HOME, STANDBY))),
-        "EcsServiceArns": "*",
-        "EcsClusterArns": "*",
-        "ListenerArns": "*",
-        "EcsTaskRoleArns": "*",
-        "EksClusterArns": "*",
+        "EcsServices": "*",
+        "EcsClusters": "*",
+        "Listeners": "*",
+        "EcsTaskRoles": "*",
+        "EksClusters": "*",
         "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
         "DryRunState": "DISABLED",
         "ReadinessState": "DISABLED",

@@ -19,12 +19,9 @@ SWITCHOVER: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:switchover"
 _MACHINES: Final = {"FailoverStateMachine": STATE_MACHINE, "SwitchoverStateMachine": SWITCHOVER}
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:notifications"
 PARAMETERS: Final = {
-    "PlanName": "orders",
-    "HomeSite": "east",
-    "StandbySite": "west",
-    "ClientHostname": "kafka.orders.example.com",
-    "HostedZoneId": "Z0123456789ORDERS",
-    "SecretArns": "*",
+    "ClientHostnames": "kafka.orders.example.com",
+    "HostedZones": "Z0123456789ORDERS",
+    "Secrets": "*",
 }
 _PLACE: Final = re.compile(r"\$\{(\w+)\}")
 

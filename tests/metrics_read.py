@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from drill.aws.intrinsics import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-TEMPLATES = ("template.yaml", "signals.yaml", "beacon.yaml", "name.yaml", "ledger.yaml")
+TEMPLATES = ("template.yaml", "signals.yaml", "command/alarms.yaml", "beacon.yaml", "name.yaml", "ledger.yaml")
 SEARCH = re.compile(r"SEARCH\('\{(\w+),([\w,]+)\} MetricName=\"(\w+)\"")
 
 

@@ -36,7 +36,9 @@ def build(out: Path, *arguments: str, **environment: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("template", [f"{name}.yaml" for name in ("template", "signals", "ledger", "beacon", "name")])
+@pytest.mark.parametrize(
+    "template", [f"{name}.yaml" for name in ("template", "signals", "command/alarms", "ledger", "beacon", "name")]
+)
 def test_the_template_is_valid_and_lints(template: str) -> None:
     result = sam("validate", "--lint", "--template", template)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -88,7 +88,7 @@ def deployed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     template = ROOT / request.param
     own = stacks.parameters(1)
     if request.param == "signals.yaml":
-        (signals,) = stacks.more(ROOT / "template.yaml", 1)
+        signals, *_ = stacks.more(ROOT / "template.yaml", 1)
         own = signals["parameters"]
     return Deployed(template, own, tmp_path_factory.mktemp("dependencies"))
 

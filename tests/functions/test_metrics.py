@@ -33,6 +33,7 @@ def sent(text: str) -> list[Metric]:
 
 
 AWS_OWN = {
+    "AWS/Lambda": {"Errors"},
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
     "AWS/States": {
         "ExecutionTime",

@@ -13,7 +13,7 @@ from failover.detection.advisories import HealthEvent, StatusPost
 from failover.detection.alarm_event import AlarmStateChange
 from failover.detection.evidence import Signal
 from failover.detection.observation import Observation
-from failover.errors import BadPlan, MalformedEvent
+from failover.errors import BadPlan, MalformedEvent, UnknownPlan
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans, plan_named
 from failover.validation import read
@@ -136,7 +136,12 @@ def _names(plan: Plan | BadPlan, alarm: str) -> TypeGuard[BadPlan]:
 
 def _observation(envelope: _Envelope) -> ParsedEvent:
     observation = read(Observation, envelope.detail)
-    plan, vantage = plan_named(observation.plan), observation.view.vantage
+    vantage = observation.view.vantage
+    try:
+        plan = plan_named(observation.plan)
+    except UnknownPlan:
+        # Every controller of the region hears every observation.
+        return ParsedEvent(f"probe/{vantage}", (), f"no plan {observation.plan!r} is deployed here")
     if not plan.trusts(vantage):
         return ParsedEvent(f"probe/{vantage}", (), f"plan {plan.name!r} does not name it under vantage_points")
     signals = tuple(signal for signal in observation.view.signals() if signal.site in plan.sites)

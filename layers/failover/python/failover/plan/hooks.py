@@ -26,7 +26,7 @@ class Hook(PlanModel):
     name: Name
     """What it is called in reports."""
     function: FunctionArn
-    """The function; the stack's parameter `HookArns` must cover it."""
+    """The function; the stack's parameter `Hooks` must match its name."""
     when: tuple[Moment, ...] = Field(min_length=1)
     """At which turns: `before-fence`; `after-promotion`, when the standby is writable and no client is there yet;
     `after-name`, when the client hostname has moved; `after-switch-back`, when clients are at home again, or a

@@ -13,7 +13,7 @@ from failover.readiness import Finding, fail, listed, ok, unknown, warn
 
 SPOKE_S: Final = 60.0
 """A vantage point speaks every few seconds; one that was silent for so long is no voter."""
-RULE_PREFIX: Final = "failover-{plan}-"
+RULE_PREFIX: Final = "failover-"
 """The names of alarms that the stack's own rule hears; others are parameters of it."""
 
 
@@ -54,12 +54,11 @@ def votes(
 
 def unheard(plan: Plan, heard_by_name: Collection[str]) -> Iterator[Finding]:
     """Alarms of the plan whose events no rule of the stack hears."""
-    prefix = RULE_PREFIX.format(plan=plan.name)
     names = [alarm.name for site in plan.sites.values() for alarm in site.alarms]
-    deaf = [name for name in names if not name.startswith(prefix) and name not in heard_by_name]
+    deaf = [name for name in names if not name.startswith(RULE_PREFIX) and name not in heard_by_name]
     if deaf:
         yield fail(
-            f"no rule hears {listed(deaf)}: their names do not begin with {prefix}",
+            f"no rule hears {listed(deaf)}: their names do not begin with {RULE_PREFIX}",
             "name them in the stack's HealthCheckAlarmNames, and in that of the region they live in",
         )
 

@@ -1,0 +1,28 @@
+"""`failover plans alarms`: the small stack of alarms and a board that a plan may have."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from command.plan_files import File, readable_text
+from failover.plan.model import Plan, parse
+
+TEMPLATE: Final = Path(__file__).with_name("alarms.yaml")
+
+
+def alarms(file: File) -> None:
+    """Print a CloudFormation template of a plan's alarms and board, for a controller's region. Alarms are votes only if
+    the plan names them."""
+    typer.echo(rendered_alarms(parse(readable_text(file))), nl=False)
+
+
+def rendered_alarms(plan: Plan) -> str:
+    """The template, with what the plan says as the defaults of its parameters."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for parameter, value in (("PlanName", plan.name), ("HomeSite", plan.home), ("OtherSite", plan.other(plan.home))):
+        text = re.sub(rf"(?m)^  {parameter}:\n    Type: String\n", rf"\g<0>    Default: {value}\n", text)
+    return text

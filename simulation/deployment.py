@@ -16,7 +16,12 @@ REGION: Final = "us-west-2"
 STACK: Final = "failover"
 STATE_MACHINE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:failover"
 SWITCHOVER: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:switchover"
-_MACHINES: Final = {"FailoverStateMachine": STATE_MACHINE, "SwitchoverStateMachine": SWITCHOVER}
+RESTORE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:restore"
+_MACHINES: Final = {
+    "FailoverStateMachine": STATE_MACHINE,
+    "SwitchoverStateMachine": SWITCHOVER,
+    "RestoreStateMachine": RESTORE,
+}
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:notifications"
 PARAMETERS: Final = {
     "ClientHostnames": "kafka.orders.example.com",

@@ -18,6 +18,8 @@ HOSTNAME: Final = "kafka.orders.example.com"
 NAME_SERVERS: Final = ["192.0.2.53", "192.0.2.54"]
 TOPICS: Final = ("orders", "payments", "audit")
 LOG_END: Final = 100
+STRANDED: Final = 4
+"""Records of each topic that a lost site holds, and the other one never had."""
 WRITES_A_SECOND: Final = 10
 """Of who writes past the gateways. A writer so slow that no record comes between two looks half a second apart is not
 found by them; a link that reverses its mirrors carries what came, all the same."""
@@ -175,6 +177,14 @@ class Sites:
                 self.mirrors[site][topic] = "PENDING_STOPPED"
                 seconds = self._clock.random.uniform(*self._stops_s)
                 self._clock.call_later(seconds, partial(self._stopped, site, topic, reverse=reverse))
+
+    def restore_mirrors(self, site: str, topics: list[str]) -> None:
+        """Have topics of a site be mirrors again, each in its own time; what they hold beyond is gone."""
+        for topic in topics:
+            if self.mirrors[site].get(topic, "STOPPED") == "STOPPED":
+                self.mirrors[site][topic] = "PENDING_RESTORE"
+                seconds = self._clock.random.uniform(*self._stops_s)
+                self._clock.call_later(seconds, partial(self.mirrors[site].__setitem__, topic, "ACTIVE"))
 
     def _stopped(self, site: str, topic: str, *, reverse: bool) -> None:
         if reverse and not self.sites[other(site)].up["kafka"]:

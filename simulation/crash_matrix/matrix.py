@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulation.calls import Fault, Made, Trouble
-from simulation.crash_matrix.scenarios import End, Scenario
+from simulation.crash_matrix.ends import End
+from simulation.crash_matrix.scenarios import Scenario
 from simulation.life import Simulation
 from simulation.world import STARTED, World
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,18 +10,17 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from simulation import story
-from simulation.aws.dynamodb import plain
 from simulation.aws.load_balancers import add_colours
 from simulation.client_names import DESCRIBED, held_by, hold
-from simulation.deployment import SWITCHOVER
+from simulation.crash_matrix.ends import GIVEN_UP, NOT_RESTORED, End, failover_end, scheduled_end, switchover_end
+from simulation.deployment import RESTORE, SWITCHOVER
 from simulation.fleets import KUBERNETES, STARTS_S, deploy, in_two_colours, on_kubernetes
 from simulation.machine.expressions import StateError
 from simulation.observers import sighting
 from simulation.scheduler import Process
-from simulation.sites import SERVICES, SITES, TOPICS, definition_of
+from simulation.sites import SERVICES, TOPICS
 from simulation.world import PLAN, World
 
-End = dict[str, Any]
 BY_HAND: Final = {"plan": PLAN, "to": "west", "by": "alice", "reason": "the site looks lost"}
 PRESSED_AT_MOST: Final = 12
 """How often a person presses a button that does nothing."""
@@ -68,60 +65,6 @@ class Scenario:
     """Between when calls go wrong, in seconds after the beginning."""
     seconds: float = 1500.0
     """For how long it is looked at, at most."""
-
-
-def failover_end(life: World) -> End:
-    """How executions ended, what the ledger keeps of them, where clients are led, and what people were told."""
-    state = _item(life, "state")
-    records = {
-        sort.removeprefix("execution#"): item
-        for (_, sort), item in life.table.items.items()
-        if sort.startswith("execution#") and sort.count("#") == 1
-    }
-    documents = {name: json.loads(plain(item).get("document", "{}")) for name, item in records.items()}
-    return {
-        "executions": {each.name: each.status for each in life.executions},
-        "ledger": {key: state.get(key) for key in ("active", "epoch", "holder")} | {"denied": "denial" in state},
-        "outcomes": {name: document.get("outcome") for name, document in documents.items()},
-        "mirrors": {site: dict(mirrors) for site, mirrors in life.sites.mirrors.items()},
-        "name": (life.sites.record, life.sites.answer),
-        "fleets": {name: (site.fleet.definition, site.fleet.desired) for name, site in life.sites.sites.items()},
-        "told": _told(life),
-        "dead letters": [name for _, name in life.functions.dead_letters],
-    }
-
-
-def switchover_end(life: World) -> End:
-    """As of a failover; and that the group's offsets are the same on both sites, or people can read that they may not
-    be."""
-    offsets = (
-        json.loads(_item(life, "execution#by-hand").get("document", "{}")).get("switchover", {}).get("offsets", {})
-    )
-    reported = offsets.get("label") == "unknown" or offsets.get("unknown") or offsets.get("refused")
-    is_carried = life.sites.committed["west"] == life.sites.committed["east"]
-    messages = len(life.account.messages)
-    return failover_end(life) | {"offsets": is_carried or bool(reported), "heard": messages in (1, 2)}
-
-
-_GIVEN_UP: Final[End] = {
-    "executions": {"by-hand": "SUCCEEDED"},
-    "ledger": {"active": "east", "epoch": 1.0, "holder": None, "denied": False},
-    "outcomes": {"by-hand": "stood-down"},
-    "mirrors": {"west": dict.fromkeys(TOPICS, "ACTIVE"), "east": {}},
-    "name": ("gw-east.orders.example.com", "gw-east.orders.example.com"),
-    "fleets": {site: (definition_of(site, site), 2) for site in SITES},
-    "dead letters": [],
-    "heard": True,
-}
-"""A switchover in doubt before the point of no return."""
-
-
-def _told(life: World) -> dict[str, str]:
-    """What people were told, and how often: who dies between the telling and its record has it told again. That nobody
-    starts what has to be started while Step Functions does not answer is told, too, and is no other end."""
-    subjects = [re.sub(r"\d+", "N", message.subject) for message in life.account.messages]
-    count = Counter(subject for subject in subjects if "nothing is done: Step Functions" not in subject)
-    return {subject: "once or twice" if times <= 2 else f"{times} times" for subject, times in count.items()}
 
 
 def _begin_by_hand(life: World) -> None:
@@ -170,6 +113,16 @@ def _begin_switchover_whose_source_dies(life: World) -> None:
     """Past the point of no return: what was to be reversed is failed over."""
     _begin_switchover(life)
     life.on_change.append(lambda _, __, what: _lose_east(life) if "reverse-and-start" in what else None)
+
+
+def _begin_restore(life: World) -> None:
+    """East was lost, and is back; its own gateways still lead to it. What is stranded there is not wanted."""
+    sites = life.sites
+    sites.mirrors = {"west": dict.fromkeys(TOPICS, "STOPPED"), "east": {}}
+    sites.record = sites.answer = "gw-west.orders.example.com"
+    key = {"pk": {"S": f"plan#{PLAN}"}, "sk": {"S": "state"}}
+    life.table.call("PutItem", {"Item": key | {"active": {"S": "west"}, "epoch": {"N": "0"}}})
+    life.start(BY_HAND | {"reason": "it is back", "discard": True}, "by-hand", RESTORE)
 
 
 def _begin_on_kubernetes(life: World) -> None:
@@ -261,20 +214,6 @@ def _scheduled(function: str, request: Mapping[str, Any]) -> Callable[[World], N
     return begin
 
 
-def _scheduled_end(life: World) -> End:
-    """What is kept in the ledger, whether each look ahead is well, and what the bus and people were told of."""
-    passing = ("notification", "readiness-change", "plan-table#offsets")
-    kept = [sort for partition, sort in life.table.items if not f"{partition}{sort}".startswith(passing)]
-    readiness = json.loads(_item(life, "readiness").get("document", '{"checks": []}'))
-    return {
-        "kept": sorted(sort for sort in kept if not sort.startswith(passing)),
-        "checks": {check["name"]: check["status"] for check in readiness["checks"]},
-        "events": sorted({kind for _, kind, _ in life.account.events}),
-        "told": bool(life.account.messages),
-        "dead letters": [name for _, name in life.functions.dead_letters],
-    }
-
-
 def _begin_sweeping(life: World) -> None:
     """Some of what the ledger holds has expired."""
     for number in range(12):
@@ -291,10 +230,6 @@ def _lose_east(life: World) -> None:
     east.silent = False
 
 
-def _item(life: World, sort: str) -> dict[str, Any]:
-    return plain(life.table.items.get((f"plan#{PLAN}", sort), {}))
-
-
 SCENARIOS: Final = (
     Scenario(name="failover", functions=STEPS, begin=_begin_by_hand, end=failover_end),
     Scenario(
@@ -309,14 +244,14 @@ SCENARIOS: Final = (
         functions=SWITCHOVER_STEPS,
         begin=_begin_switchover,
         end=switchover_end,
-        given_up=_GIVEN_UP,
+        given_up=GIVEN_UP,
     ),
     Scenario(
         name="switchover over a link of one way",
         functions=("precheck", "reverse_mirrors"),
         begin=partial(_begin_switchover, link_mode="DESTINATION"),
         end=switchover_end,
-        given_up=_GIVEN_UP,
+        given_up=GIVEN_UP,
     ),
     Scenario(
         name="switchover that never drains",
@@ -332,6 +267,13 @@ SCENARIOS: Final = (
         end=switchover_end,
         plan={"policy": {"promotion_timeout_seconds": 70}},
         promotes_once=False,
+    ),
+    Scenario(
+        name="restore",
+        functions=("claim", "precheck_restore", "measure_divergence", "restore_mirrors", "switch_routes", "conclude"),
+        begin=_begin_restore,
+        end=failover_end,
+        given_up=NOT_RESTORED,
     ),
     Scenario(name="judged", functions=("judge", "claim", "assess"), begin=_begin_judged, end=failover_end),
     Scenario(
@@ -387,7 +329,7 @@ SCENARIOS: Final = (
             name=name,
             functions=(function,),
             begin=begin,
-            end=_scheduled_end,
+            end=scheduled_end,
             faults=(0.0, SCHEDULE_S),
             seconds=3 * SCHEDULE_S,
         )

@@ -13,12 +13,12 @@ from simulation.aws.errors import NotSimulated
 from simulation.calls import Door
 from simulation.keys import Keys
 from simulation.scheduler import Scheduler
-from simulation.sites import LOG_END, TOPICS, Sites
+from simulation.sites import LOG_END, STRANDED, TOPICS, Sites
 
 Answer = tuple[int, Any]
 Send = Callable[[httpx.Request], httpx.Response]
 _CLUSTER: Final = re.compile(r"/kafka/v3/clusters/lkc-(east|west)01(.*)")
-_VERB: Final = re.compile(r".*/mirrors:(failover|promote|reverse-and-start-mirror)")
+_VERB: Final = re.compile(r".*/mirrors:(failover|promote|reverse-and-start-mirror|truncate-and-restore)")
 _DONE: Final = {"failover": "failed over", "promote": "promoted", "reverse-and-start-mirror": "reversed"}
 _NO_ERROR: Final = {"error_code": None, "error_message": None}
 _CONNECT_S: Final = 2.0
@@ -85,16 +85,14 @@ class Rest:
         if not self._keys.takes_header(site, request.headers.get("Authorization", "")):
             return 401, {"error_code": 401, "message": "Unauthorized"}
         path = match[2]
-        if path == "":
-            return 200, {"cluster_id": f"lkc-{site}01"}
+        if path in (of_cluster := self._of_cluster(site)):
+            return 200, of_cluster[path]
         if (verb := _VERB.fullmatch(path)) is not None:
             return self._alter(site, verb[1], json.loads(request.content), trial=_is_trial(request))
         if path.endswith("/mirrors"):
             return 200, _rows([self._mirror(site, topic) for topic in self._sites.mirrors[site]])
         if "/mirrors/" in path:
             return 200, self._mirror(site, path.rpartition("/")[2])
-        if path == "/topics":
-            return 200, _rows([{"topic_name": topic, "partitions_count": 1} for topic in TOPICS])
         if path.endswith("/configs"):
             mode = {"name": "link.mode", "value": self._sites.link_mode}
             return 200, _rows([{"name": "consumer.offset.sync.ms", "value": "5000"}, mode])
@@ -102,9 +100,21 @@ class Rest:
             return 200, _rows([_committed(topic, offset) for topic, offset in self._sites.committed[site].items()])
         raise NotSimulated(f"{request.method} {request.url.path}")
 
+    def _of_cluster(self, site: str) -> dict[str, Any]:
+        return {
+            "": {"cluster_id": f"lkc-{site}01"},
+            "/topics": _rows([{"topic_name": topic, "partitions_count": 1} for topic in TOPICS]),
+            "/consumer-groups": _rows([{"consumer_group_id": "fulfilment", "state": "EMPTY"}]),
+        }
+
     def _alter(self, site: str, verb: str, body: Any, *, trial: bool) -> Answer:
         topics = body["mirror_topic_names"]
         refused = verb == "reverse-and-start-mirror" and self._sites.link_mode != "BIDIRECTIONAL"
+        if verb == "truncate-and-restore":
+            if not trial:
+                self._tell(f"the topics {', '.join(topics)} of {site} are truncated, to be mirrors again")
+                self._sites.restore_mirrors(site, topics)
+            return 200, _rows([{"mirror_topic_name": topic} | _NO_ERROR | _truncated() for topic in topics])
         if not trial and not refused:
             self._tell(f"the mirrors {', '.join(topics)} of {site} are {_DONE[verb]}")
             self._sites.stop_mirrors(site, topics, reverse=verb == "reverse-and-start-mirror")
@@ -133,6 +143,11 @@ def _rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _is_trial(request: httpx.Request) -> bool:
     return bool(request.url.params.get("validate_only") == "true")
+
+
+def _truncated() -> dict[str, Any]:
+    cut = {"partition_id": 0, "offset_truncated_to": LOG_END - STRANDED, "messages_truncated": STRANDED}
+    return {"messages_truncated": STRANDED, "partition_level_truncation_data": [cut]}
 
 
 def _committed(topic: str, offset: int) -> dict[str, Any]:

@@ -21,9 +21,12 @@ FUNCTIONS = {
     "fence",
     "flip_dns",
     "judge",
+    "measure_divergence",
     "precheck",
+    "precheck_restore",
     "promote_mirrors",
     "request_approval",
+    "restore_mirrors",
     "reverse_mirrors",
     "sample_lag",
     "serve_operators",
@@ -33,8 +36,11 @@ FUNCTIONS = {
     "verify",
     "watch_site",
 }
-MAY_GIVE_UP = {"precheck", "fence", "drain_mirrors", "reverse_mirrors"}
-"""A switchover is given up before the point of no return, and put back, when in doubt."""
+MAY_GIVE_UP = {
+    *("precheck", "fence", "drain_mirrors", "reverse_mirrors"),
+    *("precheck_restore", "measure_divergence", "restore_mirrors", "switch_routes"),
+}
+"""A switchover and a restore are given up when in doubt, and put back, before their point of no return."""
 SAMPLED = 60
 """One case of so many is in `make test`."""
 

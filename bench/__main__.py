@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import (
+    clients,
     crash_matrix,
     drills,
     ecs_fleets,
@@ -57,6 +58,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "policies": policies.measure,
     "mutants": mutants.measure,
     "drills": drills.measure,
+    "clients": clients.measure,
 }
 RESULTS: Final = Path(__file__).resolve().parent / "results.json"
 

@@ -43,18 +43,18 @@ def summary(reports: list[dict[str, Any]]) -> list[Result]:
     ]
 
 
-def run() -> dict[str, Any]:
-    """One drill, and its report.
+def run(*options: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+    """One drill with these options, and its report.
 
     Raises:
         NotMeasured: if it fails, takes too long, or leaves no report of its own.
     """
     before = LATEST.resolve()
-    command = [sys.executable, "-m", "drill", "run", SCENARIO]
+    command = [sys.executable, "-m", "drill", "run", SCENARIO, *options]
     try:
-        process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        raise NotMeasured(f"the drill {SCENARIO} took more than {TIMEOUT_S} s") from None
+        raise NotMeasured(f"the drill {SCENARIO} took more than {timeout_s:g} s") from None
     if process.returncode != 0:
         output = "\n".join((process.stdout + process.stderr).strip().splitlines()[-8:])
         raise NotMeasured(f"the drill {SCENARIO} failed (status {process.returncode}):\n{output}")

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from bench import __main__ as bench
-from bench import drills, imports
+from bench import clients, drills, imports
 from bench.result import NotMeasured, Result
 
 REPORT: dict[str, Any] = {
@@ -111,3 +111,20 @@ def test_a_handler_that_drags_kafka_in_for_nothing_is_counted(tmp_path: Path, mo
     assert results["import.kafka_for_nothing"].value == 1
     assert not results["import.kafka_for_nothing"].ok
     assert not results["import.claim"].ok
+
+
+def client(settings: str, role: str, recovered_s: float | None, skipped: int | None = None) -> dict[str, Any]:
+    return {"settings": settings, "role": role, "recovered_s": recovered_s, "skipped": skipped}
+
+
+def test_clients_are_medians_held_against_their_limits_and_one_that_never_came_is_not_ok() -> None:
+    reports = [
+        {"clients": [client("recommended", "writer", seconds), client("recommended", "reader", last, skipped)]}
+        for seconds, last, skipped in [(7.0, 9.0, 0), (12.0, None, 3), (6.0, 9.0, 0)]
+    ]
+    rows = {result.name: result for result in clients.summary("loud", "balanced", reports)}
+    writer = rows["clients.loud.balanced.recommended.writer"]
+    assert (writer.value, writer.limit, writer.ok) == (7.0, 8, True)
+    assert not rows["clients.loud.balanced.recommended.reader"].ok
+    skipped = rows["clients.loud.balanced.recommended.reader.skipped"]
+    assert (skipped.value, skipped.ok) == (3, False)

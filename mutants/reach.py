@@ -7,7 +7,7 @@ import ast
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -39,12 +39,12 @@ class Reach:
     """The tests that fail without any mutant; they are not used."""
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """The tests that reach a mutant, the quickest first; of what runs at import alone, all of its module."""
+        """The tests that reach a mutant, the quickest first; of what runs at import alone, all that reach its room."""
         lines = self.lines.get(mutant.module, {})
-        reached = {test for line in _statement(mutant) for test in lines.get(line, ())}
-        reached = (reached or {test for tests in lines.values() for test in tests}) | self.anywhere.get(
-            mutant.module, set()
-        )
+        run = [lines[line] for line in _statement(mutant) if line in lines]
+        reached = {test for tests in run for test in tests} | self.anywhere.get(mutant.module, set())
+        if run and not reached:
+            reached = {test for tests in self._room(mutant.module) for test in tests}
         tests: list[str] = []
         total = 0.0
         for test in sorted(reached - set(self.failures), key=lambda test: self.seconds[test]):
@@ -53,6 +53,14 @@ class Reach:
                 break
             tests.append(test)
         return tests
+
+    def _room(self, module: str) -> Iterator[Iterable[str]]:
+        """The tests of every line of every module in the same folder."""
+        folder = Path(module).parent
+        for name, lines in self.lines.items():
+            if Path(name).parent == folder:
+                yield from lines.values()
+                yield self.anywhere.get(name, ())
 
 
 class Tracer:

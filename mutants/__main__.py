@@ -48,8 +48,7 @@ def main() -> int:
             if mutant.key not in noticed:
                 if time.monotonic() > deadline:
                     break
-                tests = reach.tests_of(mutant)
-                outcome = tried(mutant, tree, tests, sum(reach.seconds[test] for test in tests))
+                outcome = tried(mutant, tree, {test: reach.seconds[test] for test in reach.tests_of(mutant)})
                 if outcome.survived:
                     print(outcome, flush=True)
                 else:

@@ -7,6 +7,7 @@ last chance. Then the mirrors are kept as an inventory.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -18,9 +19,11 @@ from failover.documents.steps import Prechecked
 from failover.execution.inventory import Inventory, listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.ledger.execution import Execution
+from failover.ledger.topic_tables import load_plan_table
 from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, Rejection, Topic, by_status, is_bidirectional, trailing
 from failover.link.batches import Answers, ask_in_batches
 from failover.link.factory import cluster_at, links_at
+from failover.loss.samples import SourceLiveness
 from failover.plan.model import Plan
 from failover.readiness.mirrors import required
 
@@ -52,6 +55,7 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
             *doubts_of_sites(view.result()),
             *_doubts_of_mirrors(plan, topics.result(), mirrors),
             *_doubts_of_links(answers),
+            *_doubts_of_failback(plan, execution, mirrors),
             *fleets.result(),
             *name.result(),
         ]
@@ -123,6 +127,27 @@ def _doubts_of_mirrors(
             yield f"mirror {mirror.topic} has another name than its source {mirror.source_topic}"
     if not covered:
         yield "there is no ACTIVE mirror under the plan's links"
+
+
+def _doubts_of_failback(
+    plan: Plan, execution: Execution, mirrors: Mapping[MirrorLink, Sequence[Mirror]]
+) -> Iterator[str]:
+    """Home only once its mirrors trail by little, and have done so for as long as policy wants."""
+    if execution.to_site != plan.home:
+        return
+    limit, seconds = plan.policy.failback_lag_records, plan.policy.failback_after_seconds
+    lag = trailing(mirror for of_link in mirrors.values() for mirror in of_link if mirror.status == ACTIVE)
+    if lag.unknown_partitions or lag.records > limit:
+        unknown = f", {lag.unknown_partitions} partitions unknown" if lag.unknown_partitions else ""
+        yield f"the mirrors at {plan.home} trail by {lag.records:,} records{unknown}; policy wants {limit:,} at most"
+        return
+    looks = SourceLiveness(**load_plan_table(ledger(), plan.name, "watch").get(execution.from_site, {}))
+    low_for = 0.0 if looks.low_since is None else time.time() - looks.low_since
+    if low_for < seconds:
+        yield (
+            f"the mirrors at {plan.home} are known to trail by {limit:,} records at most for {low_for:,.0f} s only;"
+            f" policy wants {seconds:,} s"
+        )
 
 
 def _doubts_of_links(answers: Answers) -> Iterator[str]:

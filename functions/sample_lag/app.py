@@ -23,7 +23,7 @@ from failover.kafka.cluster import cluster_id
 from failover.kafka.factory import as_controller
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table, save_plan_table
-from failover.link import Mirror, trailing
+from failover.link import ACTIVE, Mirror, trailing
 from failover.link.factory import links_at
 from failover.loss.samples import SourceLiveness, from_rows, to_rows, update_samples
 from failover.plan.model import Plan
@@ -70,7 +70,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         )
         if after != before:
             save_plan_table(book, plan.name, table, after)
-    watch = watch.updated(source_answers, began, over=time.time(), sampled=due)
+    active = trailing(mirror for mirror in mirrors if mirror.status == ACTIVE)
+    looked = watch.updated(source_answers, began, over=time.time(), sampled=due)
+    watch = looked.with_lag(watch, active, plan.policy.failback_lag_records)
     save_plan_table(book, plan.name, "watch", {state.active: asdict(watch)})
     lag = trailing(mirrors)
     metrics.add_dimension("plan", plan.name)

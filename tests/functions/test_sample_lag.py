@@ -11,7 +11,8 @@ import pytest
 from failover.errors import KafkaUnavailable
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table
-from failover.link import Mirror, PartitionLag
+from failover.link import Lag, Mirror, PartitionLag, trailing
+from failover.loss.samples import SourceLiveness
 from tests.conftest import Context
 
 
@@ -84,3 +85,18 @@ def test_few_mirrors_are_written_whenever_they_changed_and_not_while_they_are_fr
     assert [len(sampling(cluster, begin + second)) for second in (15, 20)] == [0, 0]
     cluster.fetched_to = 200
     assert len(sampling(cluster, begin + 25)) == 1
+
+
+def test_how_long_the_mirrors_have_trailed_by_little_is_kept_and_any_doubt_begins_anew() -> None:
+    def look(watch: SourceLiveness, now: float, lag: Lag, *, answers: bool = True) -> SourceLiveness:
+        return watch.updated(answers, now).with_lag(watch, lag, 10)
+
+    low = trailing([Mirror(topic="t", status="ACTIVE", lags=(PartitionLag(0, 10),))])
+    high = trailing([Mirror(topic="t", status="ACTIVE", lags=(PartitionLag(0, 11),))])
+    unknown = trailing([Mirror(topic="t", status="ACTIVE", lags=(PartitionLag(0, None),))])
+    watch = look(look(SourceLiveness(), 100.0, low), 110.0, low)
+    assert watch.low_since == 100.0
+    for doubt in (high, unknown, trailing([])):
+        assert look(watch, 120.0, doubt).low_since is None
+    assert look(watch, 120.0, low, answers=False).low_since is None, "a lag that froze"
+    assert look(watch, 171.0, low).low_since == 171.0, "nobody looked for more than a minute"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from failover.execution.inventory import inventory
 from failover.fleets import FleetState
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import save_plan_table
 from failover.link import Mirror, PartitionLag, Rejection, Topic
 from tests.functions.test_fleets_out_of_reach import Fleet, state
 
@@ -213,3 +215,33 @@ def test_nothing_is_put_back_past_the_point_of_no_return(
     with pytest.raises(PastNoReturn):
         call("switch_routes", {"execution": execution, "site": "east", "fleet": "gateway-east", "back": True})
     assert fleet.routed == []
+
+
+@pytest.mark.parametrize(
+    ("low_for", "lag", "words"),
+    [
+        (None, 0, "for 0 s only; policy wants 300 s"),
+        (100.0, 0, "for 100 s only; policy wants 300 s"),
+        (400.0, 1001, "trail by 1,001 records; policy wants 1,000 at most"),
+        (400.0, None, "1 partitions unknown"),
+        (400.0, 1000, ""),
+    ],
+)
+def test_home_is_switched_to_only_once_its_mirrors_have_trailed_by_little_for_long(
+    call: Call, deployed: Any, site: Site, monkeypatch: pytest.MonkeyPatch, low_for: float | None, lag: int, words: str
+) -> None:
+    there = {"start": {"plan": "orders", "to": "west", "by": "anna"}, "execution_name": "orders-1-switchover"}
+    before = call("claim", there | {"kind": "switchover"})["execution"]
+    call("conclude", {"execution": before, "outcome": "succeeded"})
+    home = {"start": {"plan": "orders", "to": "east", "by": "anna"}, "execution_name": "orders-2-switchover"}
+    execution = call("claim", home | {"kind": "switchover"})["execution"]
+    monkeypatch.setattr("failover.decision.doubts.canonical", lambda _: "gw-west.orders.example.com")
+    site.name = NameState(record="gw-west.orders.example.com", answers={}, in_sync=True)
+    site.fleets = {"east": state("west"), "west": state("west")}
+    site.mirrors = [Mirror(topic=name, status="ACTIVE", lags=(PartitionLag(0, 0),)) for name in MIRRORS[1:]]
+    site.mirrors.append(Mirror(topic=MIRRORS[0], status="ACTIVE", lags=(PartitionLag(0, lag),)))
+    low_since = None if low_for is None else time.time() - low_for
+    save_plan_table(book(), "orders", "watch", {"west": {"low_since": low_since}})
+    report = call("precheck", {"execution": execution, "last_chance": True})
+    assert report["observed"]["verdict"] == ("stand-down" if words else "proceed"), report
+    assert words in report["observed"]["why"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from failover.link import PENDING_STOPPED, STOPPED, Mirror, PartitionLag
+from failover.link import PENDING_STOPPED, STOPPED, Lag, Mirror, PartitionLag
 
 Proof = Literal["a fetch advanced", "the source answered"]
 _PROOFS: tuple[Proof, ...] = ("a fetch advanced", "the source answered")
@@ -19,6 +19,8 @@ MANY_MIRRORS: Final = 1000
 """From so many on a table is no small thing to write: 10,000 are some 200 KB."""
 SAMPLED_EVERY_S: Final = 30.0
 """Samples of many mirrors are taken so often."""
+LOOKS_APART_S: Final = 60.0
+"""Looks further apart than that say nothing of the time between them."""
 _PEAK_DECAY = 0.9
 _APART_S = 1.0
 """Samples closer together than this, of two samplers side by side, would make a rate of noise."""
@@ -55,6 +57,19 @@ class SourceLiveness:
     unanswered_since: float | None = None
     sampled_at: float | None = None
     """The look that the samples are of; of many mirrors not every look is kept."""
+    low_since: float | None = None
+    """Since when every look has seen the mirrors trail by no more than a failback may begin with."""
+
+    def with_lag(self, before: SourceLiveness, lag: Lag, limit: int) -> SourceLiveness:
+        """The watch after a look that saw so much lag; `before`: the watch of the look before. A lag of which a part is
+        unknown is not low, nor one that froze since the source does not answer, nor is one known between looks that are
+        far apart."""
+        answered = self.looked_at is not None and self.answered_at == self.looked_at
+        low = lag.mirrors > 0 and not lag.unknown_partitions and lag.records <= limit
+        if not low or not answered or self.looked_at is None:
+            return replace(self, low_since=None)
+        apart = before.looked_at is None or self.looked_at - before.looked_at > LOOKS_APART_S
+        return replace(self, low_since=self.looked_at if apart or before.low_since is None else before.low_since)
 
     def updated(
         self, answers: bool | None, now: float, *, over: float | None = None, sampled: bool = True

@@ -122,6 +122,10 @@ class Policy(PlanModel):
     """`stop`: before DNS, naming them; `go-on`: move the clients without those topics."""
     drain_timeout_seconds: int = Field(default=30, ge=5, le=3600)
     """For how long a switchover keeps the clients fenced to let the mirrors catch up, before it is given up."""
+    failback_lag_records: int = Field(default=1000, ge=0)
+    """No switchover to the home site while its mirrors trail by more, or by an unknown number."""
+    failback_after_seconds: int = Field(default=300, ge=0, le=86_400)
+    """Nor before they have trailed by no more than that for so long."""
     on_offsets_ahead: Literal["clamp", "report"] = "clamp"
     """What becomes of committed offsets beyond the data that arrived, with which a consumer would skip records."""
 

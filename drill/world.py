@@ -80,6 +80,10 @@ class Settings:
     controllers: Literal[1, 2] = 1
     own_plans_at_third: bool = False
     """Whether the third region's vantage point reads a plan of its own, which may lead it elsewhere."""
+    truncation: bool = False
+    """Whether the clusters can truncate topics, as a restore has to."""
+    plan_fields: dict[str, Any] = field(default_factory=dict)
+    """More of the plan."""
     host: Host = HERE
     """Where the world listens, but for what only its own processes call, which is on loopback."""
     say: Callable[[str], None] = lambda _: None
@@ -133,7 +137,11 @@ class World:
         self.dns = self._spawn("drill.network.dns_server", zone | self._host, "dns")
         self.nameserver = f"{self.settings.host.listen}:{self.dns.ready['port']}"
         self.edge = self._spawn("drill.network.edge", self._edge_config() | self._host, "edge")
-        self.plan = self._plan() | {"dns": dns_fields | {"nameservers": [self._advertised(self.dns.ready["port"])]}}
+        self.plan = (
+            self._plan()
+            | self.settings.plan_fields
+            | {"dns": dns_fields | {"nameservers": [self._advertised(self.dns.ready["port"])]}}
+        )
         self.fleets.deploy(self.plan, {site: self._balancers[site].ready["admin"] for site in SITES})
         deploy_plan(
             self.aws,
@@ -157,7 +165,7 @@ class World:
         return self._spawn("drill.aws.cloud", self._cloud_config() | self._host, "cloud")
 
     def _start_cluster(self, site: str) -> Child:
-        config = {"site": site, "brokers": fixture_plan.BROKERS}
+        config = {"site": site, "brokers": fixture_plan.BROKERS, "truncation": self.settings.truncation}
         return self._spawn("drill.kafka.cluster", config | self._host, f"kafka-{site}")
 
     def _start_balancer(self, site: str) -> Child:
@@ -184,6 +192,7 @@ class World:
             else [],
             "rest_only_mirrors": {"count": self.settings.rest_only_mirrors if site == STANDBY else 0},
             "stop_delay_s": self.settings.timing.promotion_s,
+            "truncation": chosen.truncation,
         }
         return self._spawn("drill.confluent.cluster_rest", config | self._host, f"rest-{site}")
 

@@ -18,6 +18,7 @@ from drill.confluent.mirroring import Mirroring
 from drill.confluent.mirrors import Cut, Row, Status, Verb
 from drill.confluent.peers import PeerRefused, PeerUnreachable
 from drill.confluent.source import Source, SourceUnreachable
+from drill.confluent.truncation import LogTruncation
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,10 @@ class _Remote:
 class BothSides:
     """May be used by several threads; methods block."""
 
-    def __init__(self, cluster: LocalCluster, mirroring: Mirroring) -> None:
+    def __init__(self, cluster: LocalCluster, mirroring: Mirroring, truncation: LogTruncation | None = None) -> None:
         self._cluster = cluster
         self._mirroring = mirroring
+        self._truncation = truncation
         self._restoring = threading.Lock()
 
     def reverse(
@@ -48,11 +50,11 @@ class BothSides:
         self, book: LinkBook, source: Source, topics: Iterable[str], *, validate_only: bool
     ) -> tuple[Row, ...]:
         """Ask for writable topics to become mirrors of those that were failed over from them, each truncated to where
-        its remote mirror stopped. The mock cluster can't truncate: where something is cut off, the topic is a mirror in
-        the API from then on, and no records are copied to it.
+        its remote mirror stopped. Where the brokers can't truncate, a topic of which something is cut off is a mirror
+        in the API from then on, and no records are copied to it.
 
         Raises:
-            KafkaException, GuardUnreachable
+            KafkaException, GuardUnreachable, NotTruncated
         """
         with self._restoring:
             return self._truncate_and_restore(book, source, list(dict.fromkeys(topics)), validate_only)
@@ -68,7 +70,15 @@ class BothSides:
         cuts = {topic: row.cuts for topic, row in rows.items() if row.code is None and row.cuts is not None}
         if cuts and not validate_only:
             self._mirroring.close(cuts)
-            whole = {topic for topic, parts in cuts.items() if not sum(cut.messages for cut in parts)}
+            if self._truncation is not None:
+                self._truncation.truncate(
+                    {topic: parts for topic, parts in cuts.items() if self._mirroring.is_on_wire(topic)}
+                )
+            whole = {
+                topic
+                for topic, parts in cuts.items()
+                if self._truncation is not None or not sum(cut.messages for cut in parts)
+            }
             wired = frozenset(topic for topic in whole if self._mirroring.is_on_wire(topic))
             book.change(lambda link: mirror_operations.restored(link, cuts, book.clock(), wired=wired))
             book.wake.set()

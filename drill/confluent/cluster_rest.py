@@ -36,6 +36,7 @@ from drill.confluent.rest_cluster import ClusterEndpoints
 from drill.confluent.rest_links import LinkEndpoints
 from drill.confluent.rest_mirrors import MirrorEndpoints
 from drill.confluent.shapes import Shape
+from drill.confluent.truncation import ClusterAdmin, LogTruncation
 from drill.ports import LOOPBACK
 from drill.process import announce, configuration, exit_with_parent
 
@@ -45,11 +46,13 @@ class StandIn:
 
     def __init__(self, config: Config, url: str) -> None:
         local = admin_client(config.raw_bootstrap) if config.raw_bootstrap else None
-        self.cluster = LocalCluster(local, config.groups)
+        members = ClusterAdmin(config.admin) if config.truncation and config.admin else None
+        self.cluster = LocalCluster(local, config.groups, with_members=members.active_groups if members else None)
         self.cluster.dedicated = config.dedicated
         self.cluster.make_up(virtual_topics.topics(config.rest_only_topics))
         if local is not None:
             ensure_topics(local, dict.fromkeys(config.topics))
+        self._truncation = LogTruncation(members, config.raw_bootstrap, self.cluster) if members else None
         self.acls = AclTable(config.acls)
         self.links, self.peers = Links(), Peers(config.peers)
         self.linking = Linking(config, local, cluster=self.cluster, acls=self.acls, links=self.links, peers=self.peers)
@@ -86,7 +89,7 @@ class StandIn:
             MirrorBodies(self._shape, config.flavour),
             self.links,
             creation=MirrorCreation(self.cluster, mirroring, config.settle_s, config.rest_only_mirrors.partitions),
-            both_sides=BothSides(self.cluster, mirroring),
+            both_sides=BothSides(self.cluster, mirroring, self._truncation),
             dry_run_counts=config.dry_run_counts,
             created=self._shape.created,
         )

@@ -82,6 +82,8 @@ class Config(BaseModel):
     wire: Wire = "recorded"
     flavour: Flavour = "cloud"
     unmanaged_row: bool = False
+    truncation: bool = False
+    """Whether the cluster behind `admin` can truncate topics, and tell which groups have members."""
     host: Host = Host()
     """Where the API is; its control stays on loopback."""
 

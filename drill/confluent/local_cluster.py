@@ -4,7 +4,7 @@ itself because the mock cluster has no such thing (topics of the API only, topic
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from confluent_kafka import KafkaError, KafkaException
@@ -66,12 +66,20 @@ class LocalCluster:
     """Blocking reads. May be used by several threads. With no `admin` there are no brokers.
 
     Every method raises `KafkaException` if the brokers do not answer. `dedicated`: the type of cluster that serves lags
-    of groups; `reachable` false cuts the API off from its brokers, which serve their clients all the same.
+    of groups; `with_members` tells the groups that have members, where the brokers themselves can't; `reachable` false
+    cuts the API off from its brokers, which serve their clients all the same.
     """
 
-    def __init__(self, admin: AdminClient | None, groups: Iterable[str] = (), timeout_s: float = 3.0) -> None:
+    def __init__(
+        self,
+        admin: AdminClient | None,
+        groups: Iterable[str] = (),
+        timeout_s: float = 3.0,
+        with_members: Callable[[], Collection[str]] | None = None,
+    ) -> None:
         self._admin = admin
         self._timeout_s = timeout_s
+        self._with_members = with_members
         self._lock = threading.Lock()
         self._overlay = Overlay(groups=set(groups))
         self.dedicated = True
@@ -213,6 +221,8 @@ class LocalCluster:
         forced = self._overlay.states.get(name)
         if forced is not None or admin is None:
             return forced or "EMPTY"
+        if self._with_members is not None:
+            return "STABLE" if name in self._with_members() else "EMPTY"
         return state_of(admin, name, self._timeout_s)
 
     def set_group_states(self, states: Mapping[str, str | None]) -> None:

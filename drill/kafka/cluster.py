@@ -1,7 +1,8 @@
 """A Kafka cluster of the drill: librdkafka's mock cluster, and a guard in front that refuses writes to mirror topics.
 
 A mirror topic is read-only until it is STOPPED; a real broker answers a write with INVALID_REQUEST, which no client
-retries. The link writes to the mock cluster itself, round the guard.
+retries. The link writes to the mock cluster itself, round the guard. Where topics are truncated, another mock takes its
+place: see `renewal`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import socket
 import ssl
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Final
 
-from confluent_kafka import Producer
 from kio.schema.errors import ErrorCode
 from pydantic import BaseModel, Field
 
@@ -23,10 +24,11 @@ from drill.kafka.connection import Answered, Open, Verdict
 from drill.kafka.login import Login
 from drill.kafka.membership import Membership
 from drill.kafka.messages import PRODUCE
-from drill.kafka.proxy import Enter, Node, Route, from_table, serve
+from drill.kafka.proxy import Enter, Node, Reach, Route, from_table, serve
 from drill.kafka.refusal import refusal
+from drill.kafka.renewal import KnownAs, Mock, start_mock, truncated
 from drill.network import admin_http, tls
-from drill.network.admin_http import Reply, as_json
+from drill.network.admin_http import Handler, Reply, as_json
 from drill.network.listeners import listen_on, port_of
 from drill.network.splice import Address, Bytes, connect
 from drill.ports import LOOPBACK, Host
@@ -50,6 +52,8 @@ class ClusterConfig(BaseModel):
     tls: Certificate | None = None
     logins: dict[str, str] = {}
     host: Host = Host()
+    truncation: bool = False
+    """Whether topics can be truncated: then the raw brokers are behind a proxy, too."""
 
 
 class ReadOnlyTopic(ConnectionError):
@@ -62,6 +66,14 @@ class Guard(Open):
     def __init__(self) -> None:
         self.read_only: frozenset[str] = frozenset()
         self._members = Membership()
+
+    def forget_members(self) -> None:
+        """The cluster is a new one: whoever was a member is none there."""
+        self._members = Membership()
+
+    def show_groups(self, _: Any) -> Reply:
+        """GET: the groups that have members."""
+        return as_json({"active": self._members.active_groups()})
 
     def wants(self, api_key: int) -> bool:
         """Whether a request must be looked at."""
@@ -126,32 +138,70 @@ def _secured(certificate: Certificate) -> Enter:
     return enter
 
 
+class Truncation:
+    """Replaces the mock of a cluster by one without what is cut off."""
+
+    def __init__(self, mock: Mock, guard: Guard, routes: Sequence[Route]) -> None:
+        self._mock = mock
+        self._guard = guard
+        self._routes = routes
+
+    async def truncate(self, body: Any) -> Reply:
+        """PUT: by topic, the offset before which a partition's records are kept. All connections end."""
+        self._mock = await asyncio.to_thread(truncated, self._mock, body["kept"])
+        self._guard.forget_members()
+        for route in self._routes:
+            route.nodes = dict(self._mock.nodes)
+            route.upstream = self._mock.nodes[min(self._mock.nodes)]
+            for connection in list(route.connections):
+                connection.end("truncated")
+        return as_json({})
+
+
 async def run(config: ClusterConfig) -> None:
     """Start the cluster, then its guard, and serve until the process ends."""
-    mock = Producer({"test.mock.num.brokers": config.brokers, "bootstrap.servers": "mock", "log_level": 3})
-    metadata = mock.list_topics(timeout=10)
-    nodes = {broker.id: (broker.host, broker.port) for broker in metadata.brokers.values()}
-    host = config.host.advertised
-    bootstrap, *brokers = listen_on(1 + len(nodes), config.host.listen)
-    advertised = {node: (host, port_of(port)) for node, port in zip(sorted(nodes), brokers, strict=True)}
-    guard = Guard()
-    route = Route(upstream=nodes[min(nodes)], advertise=from_table(advertised), reach=Turns().reach, nodes=dict(nodes))
+    mock, guard, host = start_mock(config.brokers), Guard(), config.host.advertised
+    reach = Turns().reach
+    route, listeners = _route(mock, config.host, reach)
     route.gate = (lambda: Login(config.logins, guard)) if config.logins else (lambda: guard)
     if config.tls is not None:
         route.enter = _secured(config.tls)
-    admin = await admin_http.serve(
-        {("PUT", "/read-only-topics"): guard.replace, ("GET", "/read-only-topics"): guard.show}
-    )
+    served, raw = [(route, listeners)], mock.bootstrap
+    handlers: dict[tuple[str, str], Handler] = {
+        ("PUT", "/read-only-topics"): guard.replace,
+        ("GET", "/read-only-topics"): guard.show,
+        ("GET", "/groups"): guard.show_groups,
+    }
+    if config.truncation:
+        raw_route, raw_listeners = _route(mock, Host(), reach)
+        served.append((raw_route, raw_listeners))
+        raw = ",".join(f"{LOOPBACK}:{port_of(listener)}" for listener in raw_listeners[1:])
+        route.gate = lambda: KnownAs(mock.cluster_id, guard)
+        raw_route.gate = lambda: KnownAs(mock.cluster_id, Open())
+        handlers["PUT", "/kept-records"] = Truncation(mock, guard, (route, raw_route)).truncate
+    admin = await admin_http.serve(handlers)
     announce(
         {
-            "bootstrap": f"{host}:{port_of(bootstrap)}",
-            "raw_bootstrap": ",".join(f"{broker}:{port}" for broker, port in nodes.values()),
-            "cluster_id": metadata.cluster_id,
+            "bootstrap": f"{host}:{port_of(listeners[0])}",
+            "raw_bootstrap": raw,
+            "cluster_id": mock.cluster_id,
             "admin": f"http://{LOOPBACK}:{admin}",
         }
     )
-    nodes_served = (serve(route, port, node) for node, port in zip(sorted(nodes), brokers, strict=True))
-    await asyncio.gather(serve(route, bootstrap, None), *nodes_served)
+    nodes: Sequence[Node] = (None, *sorted(mock.nodes))
+    await asyncio.gather(
+        *(serve(each, port, node) for each, ports in served for node, port in zip(nodes, ports, strict=True))
+    )
+
+
+def _route(mock: Mock, host: Host, reach: Reach) -> tuple[Route, list[socket.socket]]:
+    """A proxy's route to the cluster, and its listeners: of the bootstrap, and of each node in order."""
+    listeners = listen_on(1 + len(mock.nodes), host.listen)
+    ports = zip(sorted(mock.nodes), listeners[1:], strict=True)
+    advertised = {node: (host.advertised, port_of(port)) for node, port in ports}
+    upstream = mock.nodes[min(mock.nodes)]
+    route = Route(upstream=upstream, advertise=from_table(advertised), reach=reach, nodes=dict(mock.nodes))
+    return route, listeners
 
 
 def main() -> None:

@@ -7,9 +7,13 @@ here (https://kafka.apache.org/protocol#protocol_error_codes).
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, Final
 
 from drill.kafka.messages import CONSUMER_GROUP_HEARTBEAT, HEARTBEAT, OFFSET_COMMIT, SYNC_GROUP
+
+GONE_AFTER_S: Final = 10.0
+"""A group of which no member was heard for so long has none any more."""
 
 
 class Membership:
@@ -21,6 +25,7 @@ class Membership:
 
     def __init__(self) -> None:
         self._members: set[tuple[str, str]] = set()
+        self._heard: dict[str, float] = {}
 
     def wants(self, api_key: int) -> bool:
         """Whether a request must be looked at."""
@@ -31,5 +36,13 @@ class Membership:
         member = (str(request.group_id), str(request.member_id))
         if api_key == SYNC_GROUP or (api_key == CONSUMER_GROUP_HEARTBEAT and request.member_epoch == 0):
             self._members.add(member)
-            return False
-        return bool(request.member_id) and member not in self._members
+        elif request.member_id and member not in self._members:
+            return True
+        if request.member_id:
+            self._heard[str(request.group_id)] = time.monotonic()
+        return False
+
+    def active_groups(self) -> list[str]:
+        """The groups whose members were heard of a moment ago."""
+        now = time.monotonic()
+        return sorted(group for group, at in self._heard.items() if now - at < GONE_AFTER_S)

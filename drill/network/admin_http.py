@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 Reply = tuple[int, str, bytes]
 """Status, content type, body."""
-Handler = Callable[[Any], Reply]
+Handler = Callable[[Any], Reply | Awaitable[Reply]]
 """Given the JSON of the request's body, or None without one."""
 Routes = Mapping[tuple[str, str], Handler]
 
@@ -56,7 +56,7 @@ async def _exchange(routes: Routes, reader: asyncio.StreamReader, writer: asynci
     if length > LARGEST_BODY:
         return False
     body = await reader.readexactly(length)
-    status, kind, data = _reply(routes.get((method, target.partition("?")[0])), body)
+    status, kind, data = await _reply(routes.get((method, target.partition("?")[0])), body)
     stays = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
     writer.write(
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n"
@@ -67,10 +67,11 @@ async def _exchange(routes: Routes, reader: asyncio.StreamReader, writer: asynci
     return stays
 
 
-def _reply(handler: Handler | None, body: bytes) -> Reply:
+async def _reply(handler: Handler | None, body: bytes) -> Reply:
     if handler is None:
         return as_json({"message": "no such path"}, HTTPStatus.NOT_FOUND)
     try:
-        return handler(json.loads(body) if body else None)
+        reply = handler(json.loads(body) if body else None)
+        return reply if isinstance(reply, tuple) else await reply
     except (ValueError, KeyError, TypeError) as error:
         return as_json({"message": f"{type(error).__name__}: {error}"}, HTTPStatus.BAD_REQUEST)

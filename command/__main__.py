@@ -17,7 +17,7 @@ from command import act, planned, plans, report, rescue, start, status
 from command.controller import STACK, Options
 from command.doctor import doctor
 from command.errors import remedy_of
-from command.output import complain, print_to_nobody
+from command.output import complain, is_read, print_to_nobody
 from failover.errors import FailoverError
 
 DEBUG: Final = "--debug"
@@ -68,6 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # The help's reader has gone.
             print_to_nobody()
+        if not is_read() and ended.code == 1:  # Nobody reads what is not well; what could not be done stays an error.
             sys.exit(0)
         raise
     except Exception as error:

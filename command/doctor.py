@@ -45,7 +45,7 @@ def doctor(
         try:
             clients += read_settings(file, named)
         except (NoClientSettings, OSError, UnicodeDecodeError) as error:
-            complain(str(error))
+            complain(str(error), f"next: name a file with a client's settings, or say whose: --library {LIBRARIES[0]}")
             unreadable = True
     diagnoses = [(client, advice(client)) for client in clients]
     if as_json:

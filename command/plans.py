@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from command import alarms, deployed_plans
-from command.output import Line, show, show_json
+from command.output import Line, show, show_json, show_next
 from command.plan_files import text_of
 from failover.errors import BadPlan
 from failover.plan.consistency import warnings
@@ -66,6 +66,9 @@ def check(
     else:
         show(line for check in checked for line in _lines(check))
     statuses = {check.status for check in checked}
+    wrong = [check.file for check in checked if check.status != "good"]
+    if not as_json and wrong:
+        show_next(f"mend what is named (docs/plan.md has every field), then failover plans check {' '.join(wrong)}")
     refused = "refused" in statuses or (strict and any(check.warnings for check in checked))
     raise typer.Exit(2 if "unreadable" in statuses else int(refused))
 

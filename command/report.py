@@ -62,8 +62,18 @@ def report(
         show_json(execution_document(record) | {"report": record.document})
         return
     show(_report_lines(record))
-    if whole is None:
-        show_next(watch)
+    show_next(watch if whole is None else controller.command(_after(of.name, record)))
+
+
+def _after(plan: str, record: ExecutionRecord) -> str:
+    """What comes after an execution that has ended."""
+    if record.status == "failed" and record.superseded_by is None:
+        return f"redrive {plan}"
+    if record.status == "succeeded" and not record.document.get("dry_run"):
+        follows = {"failover": "restore", "restore": "failback"}.get(record.kind)
+        if follows is not None:
+            return f"start {follows} {plan} --dry-run"
+    return f"status {plan}"
 
 
 def _written(whole: WholeReport, folder: Path) -> Path:

@@ -65,6 +65,22 @@ def test_what_stopped_is_shown_with_its_cause_in_a_line(failover: Failover, book
     assert "  in Promote: LinkRejected: 403: give the key the rights" in failover("status").out.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("outcome", "dry_run", "following"),
+    [
+        ("failed", False, "redrive orders"),
+        ("succeeded", False, "start restore orders --dry-run"),
+        ("succeeded", True, "status orders"),
+    ],
+)
+def test_a_report_ends_with_what_comes_after_it(
+    failover: Failover, book: Ledger, claimed: Execution, outcome: Any, dry_run: bool, following: str
+) -> None:
+    document = {"plan": "orders", "from": "east", "to": "west", "outcome": outcome, "dry_run": dry_run, "loss": None}
+    book.conclude(claimed, outcome, document | {"recovery_seconds": 1.0, "kind": "failover", "why": ""})
+    assert failover("report", claimed.name).out.splitlines()[-1] == f"next: failover {following}"
+
+
 def test_an_error_of_ours_shows_no_traceback_but_with_debug(
     failover: Failover, monkeypatch: pytest.MonkeyPatch
 ) -> None:

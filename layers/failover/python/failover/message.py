@@ -10,6 +10,11 @@ SUBJECT_LIMIT: Final = 60
 """Characters that a phone shows of a subject, more or less."""
 LINE_LIMIT: Final = 300
 """Characters of a line: the rest is in the ledger."""
+TEXT_LIMIT: Final = 3000
+"""Characters of all lines that are not links: Slack takes no more in a section
+(https://docs.slack.dev/reference/block-kit/blocks/section-block)."""
+SHORT_LINE_LIMIT: Final = 160
+"""Characters of a line, where whole ones would be too many."""
 EVIDENCE_LIMIT: Final = 4
 """Lines of evidence."""
 
@@ -33,7 +38,17 @@ class Message:
 
     def text(self, where: str = "") -> str:
         """The lines. `where`: what a command needs to find the controller."""
-        return "\n".join(one_line(line) for line in self._lines(where)) + "\n"
+        links = "".join(f"{one_line(f'{name}: {address}')}\n" for name, address in self.links)
+        for limit in (LINE_LIMIT, SHORT_LINE_LIMIT):
+            lines = "".join(f"{one_line(line, limit)}\n" for line in self._lines(where))
+            if len(lines) + len(links) <= TEXT_LIMIT:
+                break
+        return lines + links
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it asks something of somebody, and is worth to wake them."""
+        return bool(self.to_do) and not self.to_do.startswith("nothing")
 
     def _lines(self, where: str) -> Iterator[str]:
         yield self.what_happened
@@ -44,7 +59,6 @@ class Message:
         yield from (f"- {line}" for line in self.evidence[:EVIDENCE_LIMIT])
         if (more := len(self.evidence) - EVIDENCE_LIMIT) > 0:
             yield f"- and {more} more"
-        yield from (f"{name}: {address}" for name, address in self.links)
 
 
 def one_line(text: str, limit: int = LINE_LIMIT) -> str:

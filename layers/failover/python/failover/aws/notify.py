@@ -48,7 +48,8 @@ def notify_at_least_once(*, key: str, message: Message, document: Document) -> N
     """Publish to the notification topic, unless a message with this key was in the last 14 days. What has to be told
     again, as by the redrive of an execution, needs another key: name the attempt in it.
 
-    People get the message as text, and queues and functions that are subscribed the document as JSON, with that text.
+    People get the message as text, and queues and functions that are subscribed the document as JSON, with `key`,
+    `subject`, `text` and `needs_somebody` beside it.
 
     Raises:
         LedgerUnavailable, ServiceUnavailable: it is not known to be told; call again.
@@ -56,7 +57,8 @@ def notify_at_least_once(*, key: str, message: Message, document: Document) -> N
     """
     text = message.text(_where())
     notification = {"key": key, "subject": subject_line(message.subject), "text": text}
-    _tell(_publish, notification | {"document": {"text": text, **document}})
+    machines = notification | {"needs_somebody": message.needs_somebody} | document
+    _tell(_publish, notification | {"document": machines})
 
 
 def put_event_at_least_once(*, key: str, detail_type: str, detail: Document) -> None:

@@ -2,7 +2,7 @@
 
 Every call goes on from what S3 has; it reads for some seconds, writes whole segments, and keeps in the ledger how far
 each partition is. It is done when every stranded offset is accounted for, as S3 tells it: read as a record, or proven
-to hold none.
+to hold none; and, if the plan has a recovery topic, when all of it is there, too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from failover.kafka.factory import as_controller
 from failover.plan.model import Plan
 from failover.rescue.archive import Archive
 from failover.rescue.record import load_progress, load_stranded, save_progress
+from failover.rescue.recovery import Recovery, begin, load_recovery, recover, save_recovery, unrecovered
 from failover.rescue.save import save_ranges
 from failover.rescue.stranded import NAMED, Saved, Spot, Stranded, unsaved
 
@@ -51,7 +52,28 @@ def rescue(request: Request, plan: Plan) -> Report:
         save_progress(ledger(), execution, progress)
     reasons = unsaved(stranded, progress, without_gone=without_gone)
     observed = _observed(stranded, progress, reasons)
-    return waiting(**observed) if reasons else done(**observed)
+    if reasons:
+        return waiting(**observed)
+    if plan.rescue.recovery_topic is None:
+        return done(**observed)
+    recovery = _recovered(request, plan, plan.rescue.recovery_topic, archive, stranded)
+    observed["recovered"] = sum(recovered.records for recovered in recovery.spots.values())
+    left = unrecovered(stranded.ranges, recovery)
+    return waiting(**observed, unrecovered=len(left)) if left else done(**observed)
+
+
+def _recovered(request: Request, plan: Plan, topic: str, archive: Archive, stranded: Stranded) -> Recovery:
+    """How far records are in the recovery topic, once more of them were written to it."""
+    execution, active = request.execution, plan.other(stranded.site)
+    known = load_recovery(ledger(), execution)
+    if known is None:
+        known = as_controller(plan, active, lambda settings: begin(settings, topic))
+        save_recovery(ledger(), execution, known)
+    if not unrecovered(stranded.ranges, known):
+        return known
+    recovery = as_controller(plan, active, lambda settings: recover(settings, archive, topic, stranded.ranges, known))
+    save_recovery(ledger(), execution, recovery)
+    return recovery
 
 
 def _observed(stranded: Stranded, progress: Mapping[Spot, Saved], reasons: list[str]) -> RecordsRescued:

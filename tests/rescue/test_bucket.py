@@ -15,6 +15,7 @@ from failover.errors import ServiceRejected
 from failover.plan.rescue import Rescue
 from failover.readiness import Check, check
 from failover.readiness.rescue import bucket as judged
+from failover.readiness.rescue import recovery_topic
 from failover.rescue.bucket import BucketState, look_at_bucket
 from tests.deployment.test_template import Loader
 from tests.rescue.conftest import BUCKET, KEY, RESCUE, Bucket
@@ -86,6 +87,20 @@ def test_what_is_not_as_it_should_be_is_named(changes: dict[str, Any], status: s
     found = result(replace(AS_IT_SHOULD_BE, **changes))
     assert found.status == status
     assert why in found.evidence[0]
+
+
+@pytest.mark.parametrize(
+    ("topics", "mirrors", "status"),
+    [
+        ({"east": {"recovery"}, "west": {"recovery"}}, set(), "pass"),
+        ({"east": {"recovery"}, "west": set()}, set(), "fail"),
+        ({"east": {"recovery"}, "west": {"recovery"}}, {"recovery"}, "fail"),
+    ],
+)
+def test_the_recovery_topic_is_on_both_clusters_and_no_mirror(
+    topics: dict[str, set[str]], mirrors: set[str], status: str
+) -> None:
+    assert check("rescue", recovery_topic("recovery", topics, mirrors)).status == status
 
 
 def test_the_bucket_of_the_template_passes() -> None:

@@ -294,6 +294,10 @@ class RecordsRescued(TypedDict, total=False):
     unsaved: list[str]
     """The first partitions that are not saved, and why."""
     unsaved_count: int
+    recovered: int
+    """Records in the recovery topic."""
+    unrecovered: int
+    """Partitions whose records are not all there yet."""
     would_rescue: int | None
     """By a dry run: stranded offsets; None where nothing was measured."""
 

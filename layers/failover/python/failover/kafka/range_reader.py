@@ -185,5 +185,25 @@ class RangeReader:
         return Part(spot=spot, begin=begin, end=reached, messages=messages, gone=gone)
 
 
+def partitions_of(chosen: Settings, topic: str) -> list[int]:
+    """The partitions of a topic; none, if there is no such topic.
+
+    Raises:
+        KafkaUnauthorized: the credentials, or the topic, are refused.
+        KafkaUnavailable: the cluster does not tell.
+    """
+    errors: list[KafkaError] = []
+    consumer = Consumer({**chosen, "group.id": "failover-rescue", **reporting(errors)})
+    try:
+        described = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+    except KafkaException as error:
+        raise trouble(chosen, errors, f"tells nothing of {topic}: {error}") from error
+    finally:
+        consumer.close()
+    if described.error is not None and is_authorization(described.error):
+        raise unauthorized(f"tells nothing of {topic}", described.error)
+    return [] if described.error is not None else sorted(described.partitions)
+
+
 def _kind(message: Message) -> tuple[str | None, int | None, bool]:
     return message.topic(), message.partition(), message.error() is not None

@@ -100,6 +100,12 @@ def _not_blank(label: str) -> str:
     return label
 
 
+def _topic(name: str) -> str:
+    if name in (".", ".."):
+        raise ValueError(f"is {name}, which Kafka takes for no topic")
+    return name
+
+
 Name = Annotated[
     str, form(r"^[a-z][a-z0-9-]{0,39}$", "a name: lower-case letters, digits and -, 40 at most, a letter first")
 ]
@@ -124,6 +130,12 @@ PublicUrl = Annotated[str, form(r"^https?://[^/\s]+(/\S*)?$", "a URL: https://â€
 """What anybody may ask, without a key."""
 Label = Annotated[str, Field(min_length=1), AfterValidator(_not_blank)]
 """A name that somebody else has given: of a group, a secret, a service."""
+
+Topic = Annotated[
+    str,
+    form(r"^[A-Za-z0-9._-]{1,249}$", "a topic: letters, digits, ., _ and -, 249 at most"),
+    AfterValidator(_topic),
+]
 
 
 class PlanModel(BaseModel):

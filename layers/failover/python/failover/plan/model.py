@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from failover.errors import BadPlan, UnknownSite
-from failover.plan.base import ClientHostname, Endpoint, Host, Label, Name, Origin, PlanModel, Region, form
+from failover.plan.base import ClientHostname, Endpoint, Host, Label, Name, Origin, PlanModel, Region, Topic, form
 from failover.plan.client_name import ClientNameConfig
 from failover.plan.document import read_document
 from failover.plan.fleets import FleetConfig
@@ -29,19 +29,6 @@ FENCED: Final = "fenced"
 ROUTE53_REGION: Final = "us-east-1"
 """Where the metrics of Route 53's health checks are, and so the alarms on them
 (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-health-checks.html)."""
-
-
-def _topic(name: str) -> str:
-    if name in (".", ".."):
-        raise ValueError(f"is {name}, which Kafka takes for no topic")
-    return name
-
-
-Topic = Annotated[
-    str,
-    form(r"^[A-Za-z0-9._-]{1,249}$", "a topic: letters, digits, ., _ and -, 249 at most"),
-    AfterValidator(_topic),
-]
 
 
 class Kafka(PlanModel):

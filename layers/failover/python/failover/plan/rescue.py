@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from failover.plan.base import PlanModel, Region, form
+from failover.plan.base import PlanModel, Region, Topic, form
 
 Bucket = Annotated[str, form(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "an S3 bucket's name")]
 KeyPrefix = Annotated[
@@ -34,6 +34,9 @@ class Rescue(PlanModel):
     """For how long the bucket must keep it at least; a lifecycle rule of the bucket deletes it."""
     readers: tuple[PrincipalArn, ...] = Field(min_length=1)
     """Who may read it beside the controller; the bucket's policy must deny everybody else."""
+    recovery_topic: Topic | None = None
+    """A topic on both clusters, no mirror, into which rescued records are produced on the active cluster, each with
+    headers of its origin: `failover-execution`, `-topic`, `-partition` and `-offset`."""
     on_gone: Literal["stop", "go-on"] = "stop"
     """What becomes of a restore if stranded records are not on the returned site any more, because they expired or the
     topic was deleted: `stop` before anything is truncated, or `go-on` without them, and count them as lost."""

@@ -345,6 +345,10 @@ def _rescue(snapshot: PlanSnapshot) -> Iterator[Finding]:
         yield ok("the plan rescues nothing: a site with stranded records will not be restored")
         return
     yield from rescues.bucket(rescue, look_at_bucket(rescue, snapshot.plan.name))
+    if rescue.recovery_topic is not None:
+        topics = {site: {topic.name for topic in snapshot.topics(site)} for site in snapshot.plan.sites}
+        mirrors = {mirror.topic for mirror in snapshot.mirrors()}
+        yield from rescues.recovery_topic(rescue.recovery_topic, topics, mirrors)
 
 
 def _hooks(snapshot: PlanSnapshot) -> Iterator[Finding]:

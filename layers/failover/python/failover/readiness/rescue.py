@@ -24,6 +24,17 @@ def bucket(rescue: Rescue, state: BucketState) -> Iterator[Finding]:
     yield from _readers(rescue, state)
 
 
+def recovery_topic(topic: str, topics: Mapping[str, set[str]], mirrors: set[str]) -> Iterator[Finding]:
+    """Whether it is there, whichever site is active. `topics`: by site."""
+    if topic in mirrors:
+        yield fail(f"the recovery topic {topic} is a mirror", "take another one, that no link copies")
+    for site, there in topics.items():
+        if topic in there:
+            yield ok(f"the recovery topic {topic} is on {site}")
+        else:
+            yield fail(f"there is no recovery topic {topic} on {site}", "create it on both clusters")
+
+
 def _retention(rescue: Rescue, rules: list[dict[str, Any]]) -> Finding:
     days = [
         int(rule["Expiration"]["Days"])

@@ -74,7 +74,7 @@ class Archive:
         digest = b64encode(hashlib.sha256(body).digest()).decode()
         segment = Segment(begin=begin, end=end, records=records, gone=gone, size=len(body), sha256=digest)
         facts = {"end": str(end), "records": str(records), "gone": str(gone), "sha256": digest}
-        self._put(self._key(spot, begin), body, digest, "application/x-ndjson", Metadata=facts, IfNoneMatch="*")
+        self._put(self.key(spot, begin), body, digest, "application/x-ndjson", Metadata=facts, IfNoneMatch="*")
         return segment
 
     def segment(self, spot: Spot, begin: int) -> Segment | None:
@@ -85,14 +85,14 @@ class Archive:
         """
         try:
             with _s3_errors():
-                answer = self._s3.head_object(Bucket=self._rescue.bucket, Key=self._key(spot, begin))
+                answer = self._s3.head_object(Bucket=self._rescue.bucket, Key=self.key(spot, begin))
         except ServiceRejected as error:
             if error_code(error) in _NOT_THERE:
                 return None
             raise
         facts = answer["Metadata"]
         if not facts.keys() >= _FACTS:
-            raise RescueDamaged(f"s3://{self._rescue.bucket}/{self._key(spot, begin)} was not saved by a rescue")
+            raise RescueDamaged(f"s3://{self._rescue.bucket}/{self.key(spot, begin)} was not saved by a rescue")
         return Segment(
             begin=begin,
             end=int(facts["end"]),
@@ -122,7 +122,7 @@ class Archive:
     def put_index(self, stranded_range: StrandedRange, chain: list[Segment]) -> None:
         """Write the index of a partition; again: the same."""
         spot = stranded_range.spot
-        rows = [{"key": self._key(spot, segment.begin)} | asdict(segment) for segment in chain]
+        rows = [{"key": self.key(spot, segment.begin)} | asdict(segment) for segment in chain]
         totals = asdict(total(stranded_range.begin, chain))
         document = {"version": 1, "range": asdict(stranded_range), "saved": totals, "segments": rows}
         body = json.dumps(document, indent=1).encode()
@@ -205,7 +205,8 @@ class Archive:
         topic, partition = spot
         return f"{self.prefix}{topic}/{partition}/"
 
-    def _key(self, spot: Spot, begin: int) -> str:
+    def key(self, spot: Spot, begin: int) -> str:
+        """The key of the segment that begins there."""
         return f"{self._folder(spot)}{begin:020}.ndjson"
 
 

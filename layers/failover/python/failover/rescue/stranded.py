@@ -65,8 +65,6 @@ class Saved:
     size: int = 0
     """Bytes in S3."""
     objects: int = 0
-    recovered: int = 0
-    """Records produced into the recovery topic, of those in S3."""
 
 
 def unsaved(stranded: Stranded, saved: Mapping[Spot, Saved], *, without_gone: bool = False) -> list[str]:

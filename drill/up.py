@@ -124,8 +124,9 @@ class KeptWorld:
 
 
 def settings(directory: Path, mode: str, **more: Any) -> Settings:
-    """Of a world that has clients. `mode`: the policy's."""
-    return Settings(directory=directory, topics=CLIENTS.topics, groups=(CLIENTS.group,), policy={"mode": mode}, **more)
+    """Of a world that has clients, and whose lost site can be restored. `mode`: the policy's."""
+    chosen: dict[str, Any] = {"topics": CLIENTS.topics, "groups": (CLIENTS.group,), "policy": {"mode": mode}}
+    return Settings(directory=directory, truncation=True, **chosen, **more)
 
 
 def keep(kept: KeptWorld, directory: Path) -> None:

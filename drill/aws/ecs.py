@@ -178,7 +178,7 @@ class EcsBridge:
             self._lose(fleet)
             return
         self._lose_zones(fleet)
-        self._collect(backend, service, fleet)
+        self._collect(service, fleet)
         of_now = [task for task in fleet.tasks if task.definition == service.task_definition]
         of_before = [task for task in fleet.tasks if task.definition != service.task_definition]
         self._stop(backend, service, fleet, _surplus(service, of_now, of_before))
@@ -209,7 +209,7 @@ class EcsBridge:
             env=environment,
         )
 
-    def _collect(self, backend: Any, service: Service, fleet: Fleet) -> None:
+    def _collect(self, service: Service, fleet: Fleet) -> None:
         """Take over the tasks whose process is ready, and forget those whose process has ended."""
         for running in list(fleet.tasks):
             if running.starting is not None and running.starting.done():
@@ -217,7 +217,7 @@ class EcsBridge:
                     running.child = running.starting.result()
                 except ChildFailed:
                     LOG.exception("a task of %s did not start", service.name)
-                    self._forget(backend, fleet, running)
+                    self._forget(fleet, running)
                     continue
                 running.starting = None
                 running.task.last_status = "RUNNING"
@@ -229,9 +229,9 @@ class EcsBridge:
                     for inside, port in published
                 ]
             if running.child is not None and not running.child.alive:
-                self._forget(backend, fleet, running)
+                self._forget(fleet, running)
 
-    def _forget(self, backend: Any, fleet: Fleet, running: Running) -> None:
+    def _forget(self, fleet: Fleet, running: Running) -> None:
         fleet.tasks.remove(running)
         fleet.not_before = time.monotonic() + RESTART_AFTER_S
         running.task.desired_status = running.task.last_status = "STOPPED"
@@ -259,9 +259,9 @@ class EcsBridge:
         return min((zone for zone in there if not self._regions.is_zone_lost(zone)), key=zones.count)
 
     def _lose(self, fleet: Fleet) -> None:
-        for running in fleet.tasks:
+        for running in list(fleet.tasks):
             _end(running)
-        fleet.tasks.clear()
+            self._forget(fleet, running)
 
     def _register(self, fleet: Fleet) -> None:
         """Tell the balancer its targets, and where its listeners lead, whenever that changes."""

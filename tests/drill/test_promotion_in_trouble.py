@@ -216,6 +216,7 @@ def test_a_source_that_comes_back_in_the_middle_changes_nothing_and_its_fleet_is
             cluster="gateways", services=[f"gateway-{HOME}"]
         )["services"][0]
         assert service["taskDefinition"] == fixture_plan.task_definition(HOME, STANDBY)
+        assert run.steps()[f"switch_routes:gateway-{HOME}"] == "done", "no task of before the loss is waited for"
 
 
 def test_300_topics_on_the_wire_and_10000_in_the_api_are_promoted_by_the_state_machine(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final
 
-import boto3
 import botocore.client
 import botocore.endpoint
 import botocore.retries.quota
+import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
@@ -40,14 +40,15 @@ Send = Callable[[str, str, str, Mapping[str, Any], Door], dict[str, Any]]
 
 def install(send: Send) -> None:
     """Have `send` answer for AWS."""
-    library: Any = boto3
-    make_client: Any = boto3.client
+    sessions: Any = botocore.session.Session
+    make_client = sessions.create_client
 
-    def client(service: str, region_name: str | None = None, config: Config | None = None, **_: Any) -> Any:
+    def client(
+        session: Any, service: str, region_name: str | None = None, config: Config | None = None, **_: Any
+    ) -> Any:
         unsigned = Config(signature_version=UNSIGNED)
-        return make_client(
-            service, region_name=region_name or REGION, config=unsigned if config is None else config.merge(unsigned)
-        )
+        config = unsigned if config is None else config.merge(unsigned)
+        return make_client(session, service, region_name=region_name or REGION, config=config)
 
     def answer(
         self: Any, request: Any, operation_model: Any, context: dict[str, Any]
@@ -70,7 +71,7 @@ def install(send: Send) -> None:
     needs_retry = endpoints._needs_retry
     endpoints._needs_retry = lambda self, *of: not _succeeded(of[_RESPONSE]) and needs_retry(self, *of)
     endpoints.create_request = lambda self, params, operation_model=None: _REQUEST
-    library.client = client
+    sessions.create_client = client
     # Clients outlive lives and containers here: what they have used up must not carry over.
     quota: Any = botocore.retries.quota.RetryQuota
     quota.acquire = lambda self, amount: True

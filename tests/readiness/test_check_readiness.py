@@ -22,6 +22,7 @@ from failover.aws.clients import client
 from failover.errors import FailoverStopped, MalformedEvent, UnknownPlan
 from failover.ledger.ledger import Ledger
 from failover.plan.model import parse
+from failover.plan.store import plan_named
 from failover.readiness.dry_run import load_dry_run
 from failover.readiness.store import last_unready, load
 
@@ -297,6 +298,8 @@ def test_a_secret_that_is_missing_is_a_failure(sites: Sites, deployed: Any, call
 def test_without_a_ledger_nothing_of_the_roles_is_known_and_the_rest_is_still_looked_at(
     sites: Sites, secrets: Any, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    plan_named("orders")  # The container knows the plan from before.
+    client.cache_clear()
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
     document = call("check_readiness", REQUEST)
     found = statuses(document)

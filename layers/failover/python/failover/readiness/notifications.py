@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
 
-from failover.aws.notify import notify_at_least_once, put_event_at_least_once
 from failover.message import Message
 from failover.readiness.store import Change
 
@@ -22,6 +21,9 @@ def publish_changes(plan: str, changes: Iterable[Change]) -> None:
 
 
 def _tell_round(plan: str, revision: int, changes: list[Change]) -> None:
+    # Seldom does anything change, and it is slow to import: a look does not wait for it.
+    from failover.aws.notify import notify_at_least_once, put_event_at_least_once
+
     for change in changes:
         put_event_at_least_once(key=change.key, detail_type="Readiness changed", detail=dict(change.as_detail()))
     worse = [change for change in changes if change.worse]

@@ -80,7 +80,7 @@ def call(function: str, payload: State, *, comment: str = "", **fields: Any) -> 
     task: State = {"Comment": comment} if comment else {}
     task |= {
         "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
+        "Resource": "arn:${Partition}:states:::lambda:invoke",
         "Arguments": {"FunctionName": f"${{{function}Function}}", "Payload": payload},
         "TimeoutSeconds": jsonata("${CallTimeoutSeconds}"),
         "Output": jsonata("$states.result.Payload"),

@@ -85,7 +85,7 @@ def approve(then: str) -> States:
         "RequestApproval",
         EXECUTION | {"task_token": jsonata("$states.context.Task.Token"), "assessed": jsonata("$assessed")},
         comment="Ask a person, and wait for the answer to the task token.",
-        Resource="arn:aws:states:::lambda:invoke.waitForTaskToken",
+        Resource="arn:${Partition}:states:::lambda:invoke.waitForTaskToken",
         TimeoutSeconds=jsonata("$claimed.approval_timeout_seconds"),
         Catch=[
             {"ErrorEquals": ["States.Timeout", "States.HeartbeatTimeout"], "Next": "ApprovalTimedOut"},

@@ -160,3 +160,33 @@ def test_what_is_invoked_asynchronously_is_retried_and_given_up_as_aws_does(depl
         properties = settings.get(name, {})
         assert function.max_retries == int(properties.get("MaximumRetryAttempts", 2))
         assert function.on_failure == properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+
+
+NAMES = {
+    "AlarmName",
+    "BucketName",
+    "DashboardName",
+    "FunctionName",
+    "LayerName",
+    "LogGroupName",
+    "ManagedPolicyName",
+    "Name",
+    "QueueName",
+    "RoleName",
+    "StateMachineName",
+    "TableName",
+    "TopicName",
+}
+
+
+def test_a_second_stack_finds_no_name_taken(deployed: Deployed) -> None:
+    for logical_id, resource in deployed.translated.items():
+        for key in NAMES & resource.get("Properties", {}).keys():
+            name = json.dumps(resource["Properties"][key])
+            assert "AWS::StackName" in name or '"Ref"' in name, f"{logical_id}: {key} is {name}"
+
+
+def test_no_partition_is_taken_for_granted(deployed: Deployed) -> None:
+    definitions = [path.read_text() for path in (ROOT / "statemachines").glob("*.asl.yaml")]
+    for text in (deployed.stack.path.read_text(), *definitions):
+        assert "arn:aws:" not in text

@@ -361,3 +361,18 @@ def test_a_second_stack_in_the_region_finds_no_name_taken() -> None:
                 for event in each.get("Events", {}).values():
                     if event["Type"] == "ScheduleV2":
                         assert event["Properties"].get("OmitName") is True, name
+
+
+def test_a_state_machine_may_deliver_its_logs_and_do_nothing_else_with_anybodys() -> None:
+    for template in (TEMPLATE, SIGNALS):
+        for name, machine in of_type("AWS::Serverless::StateMachine", template).items():
+            for policy in machine["Policies"]:
+                assert isinstance(policy, dict), f"{name}: {policy} is wider than what it does"
+                for statement in policy.get("Statement", ()):
+                    assert not any("*" in action for action in statement["Action"]), name
+
+
+def test_nothing_but_what_a_deployer_named_is_reached_by_a_wildcard_over_executions() -> None:
+    text = (ROOT / "template.yaml").read_text()
+    for arn in re.findall(r"(?:execution|stateMachine):\S+", text):
+        assert "${AWS::StackName}" in arn or "*" not in arn, arn

@@ -233,7 +233,12 @@ def machines(folder: Path) -> Iterator[dict[str, Machine]]:
     ):
         path = ROOT / "statemachines" / f"{flow}.asl.yaml"
         called = {each: arn for each, arn in functions.items() if f"${{{each}}}" in path.read_text()}
-        properties = {"DefinitionUri": str(path), "Type": "STANDARD", "DefinitionSubstitutions": called | deadlines}
+        partition = {"Partition": "aws"}
+        properties = {
+            "DefinitionUri": str(path),
+            "Type": "STANDARD",
+            "DefinitionSubstitutions": called | deadlines | partition,
+        }
         resources[name] = {"Type": "AWS::Serverless::StateMachine", "Properties": properties}
     (folder / "template.yaml").write_text(json.dumps({"Resources": resources}))
     config = {"region": "us-west-2", "log_dir": str(folder / "logs"), "template": str(folder / "template.yaml")}

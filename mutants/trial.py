@@ -24,6 +24,8 @@ from mutants.sample import ROOT, Mutant
 SLACK_S: Final = 30.0
 """How much longer than ten times what they take the tests may take with a mutant, before it counts as noticed."""
 
+QUICK_S: Final = 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -80,12 +82,12 @@ def load_packages(names: Iterable[str]) -> None:
 
 def tried(mutant: Mutant, tree: Path, tests: Mapping[str, float]) -> Outcome:
     """Make it in a copy of the tree, and run the tests there, which take so many seconds without it, up to the first
-    that fails: a file at a time, since most mutants need no second one."""
-    by_file: dict[str, dict[str, float]] = {}
+    that fails: a file at a time, since most mutants need no second one, and the quick ones of all files first."""
+    groups: dict[tuple[bool, str], dict[str, float]] = {}
     for test, seconds in tests.items():
-        by_file.setdefault(test.partition("::")[0], {})[test] = seconds
+        groups.setdefault((seconds > QUICK_S, test.partition("::")[0]), {})[test] = seconds
     with mutated(mutant, tree) as line:
-        survived = all(_pass(tree, of_file) for of_file in by_file.values())
+        survived = all(_pass(tree, groups[group]) for group in sorted(groups, key=lambda group: group[0]))
     return Outcome(mutant=mutant, survived=survived, tests=len(tests), mutated_line=line)
 
 

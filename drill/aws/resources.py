@@ -199,8 +199,12 @@ def bucket(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resourc
 
 
 def bucket_policy(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
-    policy = json.dumps(properties["PolicyDocument"])
-    stack.client("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=policy)
+    """A bucket's policy, but for what refuses plain HTTP: the drill's AWS speaks nothing else."""
+    document = properties["PolicyDocument"]
+    heeded = [one for one in document["Statement"] if "aws:SecureTransport" not in json.dumps(one.get("Condition"))]
+    if heeded:
+        policy = json.dumps({**document, "Statement": heeded})
+        stack.client("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=policy)
     return Resource(BUCKET_POLICY, properties["Bucket"])
 
 

@@ -104,6 +104,19 @@ Resources:
       AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
       KeySchema: [{AttributeName: pk, KeyType: HASH}]
   Letters: {Type: AWS::SQS::Queue}
+  Reports: {Type: AWS::S3::Bucket}
+  ReportsPolicy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Reports
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Deny
+            Principal: "*"
+            Action: s3:*
+            Resource: [!GetAtt Reports.Arn, !Sub "${Reports.Arn}/*"]
+            Condition: {Bool: {aws:SecureTransport: "false"}}
   Step:
     Type: AWS::Serverless::Function
     Properties:

@@ -121,6 +121,12 @@ def test_a_layer_that_is_built_of_a_package_holds_that_package_alone(aws: Aws) -
     assert not any(entry == str(aws.root.resolve()) for entry in seen["path"])
 
 
+def test_a_bucket_that_refuses_plain_http_can_be_written_over_the_drills(aws: Aws) -> None:
+    bucket, s3 = aws.child.ready["resources"]["Reports"]["ref"], aws.client("s3")
+    s3.put_object(Bucket=bucket, Key="orders/report.html", Body=b"<html>")
+    assert s3.get_object(Bucket=bucket, Key="orders/report.html")["Body"].read() == b"<html>"
+
+
 def test_the_context_is_that_of_lambda(aws: Aws) -> None:
     _, seen = aws.invoke("test-Step", {"act": "context"})
     assert seen["name"] == "test-Step"

@@ -28,6 +28,7 @@ from failover.ledger.ledger import Ledger
 from failover.ledger.records import Denial, StepRecord
 from failover.loss.record import final_loss, keep_measured_loss
 from failover.readiness.dry_run import save_dry_run
+from failover.readiness.practice import save_leg
 from failover.validation import read
 
 
@@ -101,6 +102,8 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
     book.conclude(execution, request.outcome, dict(report), _denial(execution, report, steps), active=moved)
     if execution.dry_run and execution.kind == "failover":
         save_dry_run(book, report)
+    if execution.kind == "switchover" and request.outcome == "succeeded" and not execution.dry_run:
+        save_leg(book, report)
     if report["recovery_seconds"] is not None and execution.kind == "failover":
         metrics.add_metric("RecoverySeconds", MetricUnit.Seconds, report["recovery_seconds"])
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=report)

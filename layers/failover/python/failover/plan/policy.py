@@ -126,6 +126,8 @@ class Policy(PlanModel):
     """No switchover to the home site while its mirrors trail by more, or by an unknown number."""
     failback_after_seconds: int = Field(default=300, ge=0, le=86_400)
     """Nor before they have trailed by no more than that for so long."""
+    practice_max_age_days: int | None = Field(default=None, ge=1, le=3650)
+    """Readiness warns once the last switchover and back is longer ago; none: it only tells when that was."""
     on_offsets_ahead: Literal["clamp", "report"] = "clamp"
     """What becomes of committed offsets beyond the data that arrived, with which a consumer would skip records."""
 

@@ -49,6 +49,7 @@ from failover.readiness.dry_run import load_dry_run
 from failover.readiness.group_protocols import protocols
 from failover.readiness.leader_epochs import epochs
 from failover.readiness.offsets import group_offsets
+from failover.readiness.practice import last_practice, load_practice
 from failover.readiness.snapshot import PlanSnapshot
 from failover.rescue.bucket import look_at_bucket
 
@@ -355,6 +356,11 @@ def _hooks(snapshot: PlanSnapshot) -> Iterator[Finding]:
     yield from of_hooks.hooks(snapshot.plan, snapshot.active)
 
 
+def _practice(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    plan = snapshot.plan
+    yield from last_practice(load_practice(snapshot.book, plan.name), plan.policy.practice_max_age_days, snapshot.now)
+
+
 CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "plan": _plan,
     "detection": _detection,
@@ -382,4 +388,5 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "concurrency": _concurrency,
     "rescue": _rescue,
     "hooks": _hooks,
+    "practice": _practice,
 }

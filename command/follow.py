@@ -17,6 +17,7 @@ from command.progress import steps_table
 from command.situation import Situation, situation
 from command.words import moment, span
 from failover.errors import ServiceRejected, TransientError
+from failover.execution.report import headline
 from failover.execution.runs import describe_run
 from failover.plan.model import Plan
 
@@ -41,12 +42,15 @@ def follow(controller: Controller, plan: Plan, execution: str | None = None, eve
             else:
                 changes.show(now)
             if not is_read() or (execution is not None and _is_over(now, controller, execution)):
-                return now
+                break
             time.sleep(every_s)
             try:
                 now = situation(controller, plan, execution)
             except TransientError as error:
                 show([(f"{moment(time.time())}  {error}", "yellow")])
+    if now.record is not None and now.record.document.get("outcome"):
+        show([(headline(now.record.document), "bold")])
+    return now
 
 
 class _Changes:

@@ -42,10 +42,19 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_execution_that_ended_before_the_first_look_is_told_to_its_end(
     controller: Controller, plan: Plan, claimed: Execution, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    controller.book.conclude(claimed, "stood-down", {})
+    report = {
+        "plan": "orders",
+        "from": "east",
+        "to": "west",
+        "outcome": "stood-down",
+        "dry_run": False,
+        "kind": "failover",
+    }
+    controller.book.conclude(claimed, "stood-down", report | {"loss": None, "why": "", "recovery_seconds": None})
     last = follow(controller, plan, claimed.name)
     assert last.record is not None and last.record.status == "stood-down"
-    lines = capsys.readouterr().out.splitlines()
+    *lines, end = capsys.readouterr().out.splitlines()
+    assert end == "orders east to west: stood down, nothing was changed"
     facts = [line.split("Z  ", 1)[1] for line in lines]
     assert facts[-1] == f"{claimed.name} stood-down" and any(fact.startswith("assess: done after") for fact in facts)
     assert [line[:20] for line in lines] == sorted(line[:20] for line in lines)

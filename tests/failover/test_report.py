@@ -107,3 +107,9 @@ def test_a_divergence_that_still_grew_is_not_known() -> None:
     assert account_of_restore({"measure_divergence": measured | {"growing": ["orders[0]"]}})["diverged"] is None
     assert account_of_restore({"measure_divergence": measured | {"unknown_count": 1}})["diverged"] is None
     assert account_of_restore({})["diverged"] is None
+
+
+def test_an_offset_that_is_proven_to_hold_no_record_counts_as_saved_and_what_nobody_saved_is_not_known() -> None:
+    rescued = {"saved": 5, "without_record": 2}
+    assert account_of_restore({"rescue_records": rescued})["saved"] == 7
+    assert account_of_restore({"rescue_records": {"would_rescue": 7}})["saved"] is None

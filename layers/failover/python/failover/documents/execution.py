@@ -136,7 +136,7 @@ class Restore(TypedDict):
     diverged: int | None
     """Records, by their offsets, that the returned site held beyond the active one; None: that is not known."""
     saved: int | None
-    """Of those, how many are saved; None: nothing tells."""
+    """Of those, how many are saved, or proven to hold no record; None: nothing tells."""
     discarded: bool
     """The rest was truncated all the same, since the start said so."""
     topics: int | None

@@ -125,10 +125,11 @@ def switchover(observed: dict[str, dict[str, Any]]) -> Switchover:
 def restore(observed: dict[str, dict[str, Any]]) -> Restore:
     """What makes it a restore: what the returned site held beyond the active one, and what became of it."""
     measured, mirrors = observed.get("measure_divergence", {}), observed.get("restore_mirrors", {})
+    rescued = observed.get("rescue_records", {})
     exact = bool(measured) and not (measured["unknown_count"] or measured["growing"])
     return {
         "diverged": measured["diverged"] if exact else None,
-        "saved": observed.get("rescue_records", {}).get("saved"),
+        "saved": rescued["saved"] + rescued["without_record"] if "saved" in rescued else None,
         "discarded": bool(mirrors.get("discarded")),
         "topics": mirrors.get("topics"),
         "by_status": mirrors.get("by_status", {}),

@@ -15,6 +15,7 @@ from failover.aws.notify import notify_at_least_once
 from failover.errors import CredentialsMissing, LedgerRejected, ServiceRejected
 from failover.execution.approval import Question, link
 from failover.execution.step import Report, Request, done, ledger, logger, step
+from failover.ledger.execution import Execution
 from failover.message import Message
 from failover.plan.model import Plan
 
@@ -57,8 +58,10 @@ def _message(plan: Plan, request: ApprovalRequest, link: str | None) -> Message:
         subject=f"Approve the {execution.kind} of {plan.name} to {execution.to_site}?",
         what_happened=f"A {execution.kind} of {plan.name} from {execution.from_site} to {execution.to_site} waits for a"
         f" person: {request.assessed.get('why')}",
-        clients=f"if {execution.from_site} is lost, they can't work until somebody answers",
-        done=f"nothing yet; expected to be stranded if you approve: {stranded}{unknown}",
+        clients=_clients(execution),
+        done="nothing yet; what is stranded is counted, and saved, before anything is truncated"
+        if execution.kind == "restore"
+        else f"nothing yet; expected to be stranded if you approve: {stranded}{unknown}",
         to_do=f"approve or deny within {policy.approval_timeout_seconds} s; without an answer it will"
         f" {policy.on_approval_timeout}",
         commands=(f"approve {plan.name}", f'deny {plan.name} --why "..."'),
@@ -69,6 +72,17 @@ def _message(plan: Plan, request: ApprovalRequest, link: str | None) -> Message:
         ],
         links=(("Evidence, and your answer", link),) if link else (),
     )
+
+
+def _clients(execution: Execution) -> str:
+    """What they feel while nobody answers."""
+    match execution.kind:
+        case "restore":
+            return f"they work on {execution.to_site}, whatever you answer"
+        case "switchover":
+            return f"they work on {execution.from_site} until somebody answers"
+        case _:
+            return f"if {execution.from_site} is lost, they can't work until somebody answers"
 
 
 def _document(plan: Plan, request: ApprovalRequest, link: str | None) -> dict[str, Any]:

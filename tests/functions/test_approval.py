@@ -300,6 +300,27 @@ def test_a_question_names_who_started_and_why(deployed: Any, call: Call, message
 
 
 @pytest.mark.parametrize(
+    ("kind", "to", "words"),
+    [
+        ("failover", "west", "if east is lost, they can't work until somebody answers"),
+        ("switchover", "west", "they work on east until somebody answers"),
+        ("restore", "east", "they work on east, whatever you answer"),
+    ],
+)
+def test_a_question_says_what_clients_feel_while_nobody_answers(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, kind: str, to: str, words: str
+) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr(
+        "failover.aws.notify.notify_at_least_once", lambda *, key, message, document: texts.append(message.text())
+    )
+    start = {"start": {"plan": "orders", "to": to, "by": "Ada"}, "execution_name": "by-hand", "kind": kind}
+    execution = call("claim", start)["execution"]
+    call("request_approval", {"execution": execution, "task_token": TOKEN, "assessed": ASSESSED})
+    assert words in texts[0]
+
+
+@pytest.mark.parametrize(
     "rubbish", [{}, {"plan": "orders"}, {"plan": "orders", "execution": "x", "answer": "maybe", "by": "a"}]
 )
 def test_rubbish_is_refused_by_name(deployed: Any, call: Call, rubbish: dict[str, Any]) -> None:

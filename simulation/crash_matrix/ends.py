@@ -71,10 +71,10 @@ NOT_RESTORED: Final[End] = {
 
 
 def _told(life: World) -> dict[str, str]:
-    """What people were told, and how often: who dies between the telling and its record has it told again. That nobody
-    starts what has to be started while Step Functions does not answer is told, too, and is no other end."""
+    """What people were told, and how often: who dies between the telling and its record has it told again. That nothing
+    is done yet, while a service does not answer for a minute, is told, too, and is no other end."""
     subjects = [re.sub(r"\d+", "N", message.subject) for message in life.account.messages]
-    count = Counter(subject for subject in subjects if "nothing is done: Step Functions" not in subject)
+    count = Counter(subject for subject in subjects if "nothing is done" not in subject)
     return {subject: "once or twice" if times <= 2 else f"{times} times" for subject, times in count.items()}
 
 

@@ -130,7 +130,13 @@ def test_a_switchover_says_what_became_of_offsets_and_which_fleets_were_put_back
 def test_a_restore_says_what_was_cut_off_as_it_was_measured() -> None:
     mirrors = {"discarded": 1, "topics": 3, "by_status": {"ACTIVE": 3}}
     measured = {"diverged": 5, "unknown_count": 0, "growing": []}
-    told = restore({"measure_divergence": measured, "rescue_records": {"saved": 4}, "restore_mirrors": mirrors})
+    told = restore(
+        {
+            "measure_divergence": measured,
+            "rescue_records": {"saved": 3, "without_record": 1},
+            "restore_mirrors": mirrors,
+        }
+    )
     assert (told["diverged"], told["saved"], told["discarded"], told["topics"]) == (5, 4, True, 3)
     assert restore({})["discarded"] is False
 
@@ -187,6 +193,17 @@ def test_of_a_failover_that_stopped_people_hear_where_and_why() -> None:
     assert told.evidence == ["started by (not said): no reason given"]
     assert message_of(stopped(started_by="Ada", reason="a test")).evidence == ["started by Ada: a test"]
     assert "stopped at its end" in message_of(stopped()).what_happened
+
+
+def test_people_hear_of_the_hooks_that_were_gone_on_without_and_of_no_other() -> None:
+    rows = [
+        {"hook": name, "moment": "before-promotion", "status": status, "why": "it timed out"}
+        for name, status in (("scale", "went-on"), ("tell", "done"))
+    ]
+    assert message_of(stopped(hooks=rows)).evidence == [
+        "started by (not said): no reason given",
+        "went on without the hook scale, before-promotion: it timed out",
+    ]
 
 
 @pytest.mark.parametrize("cause", ["no JSON", "[]", "{}", "3", '"text"'])

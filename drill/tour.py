@@ -19,11 +19,12 @@ from rich.rule import Rule
 
 from drill.fixture_plan import PLAN
 from drill.process import ROOT
-from drill.up import KeptWorld, Outage
+from drill.up import FAILBACK_AFTER_S, KeptWorld, Outage
 
 PATIENCE_S: Final = 90.0
 LOOK_EVERY_S: Final = 0.5
-SETTLE_S: Final = 3.0
+SETTLE_S: Final = 20.0
+"""Until the lag of mirrors that are new was seen, and its samples are proven."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,9 @@ def stops() -> Iterator[Stop]:
     )
     yield Stop(
         title="Home again",
-        text="Both sites are up: a failback is a switchover, and loses nothing.",
+        text="Both sites are up: a failback is a switchover, and loses nothing. First the mirrors must be seen to"
+        " follow for a while.",
+        until=_follows_for_a_while(),
         commands=[["start", "failback", PLAN, "--watch"], ["history"]],
     )
 
@@ -150,6 +153,17 @@ def _until(kept: KeptWorld, stop: Stop) -> None:
 def _asks(kept: KeptWorld) -> bool:
     last = kept.controller.failover()
     return last is not None and any(step.name == "request_approval" for step in last.steps)
+
+
+def _follows_for_a_while() -> Callable[[KeptWorld], bool]:
+    """Looks of the controller come every few seconds, and the first must be as old as policy wants."""
+    began: list[float] = []
+
+    def follows(kept: KeptWorld) -> bool:
+        began.append(time.monotonic())
+        return began[-1] - began[0] > FAILBACK_AFTER_S + SETTLE_S
+
+    return follows
 
 
 def _is_free(kept: KeptWorld) -> bool:

@@ -29,6 +29,7 @@ CLIENTS: Final = replace(RECOMMENDED, rate=50.0)
 LOOK_EVERY_S: Final = 0.5
 STANDSTILL_S: Final = 3.0
 """For how long nothing is acknowledged before that is told."""
+FAILBACK_AFTER_S: Final = 5
 CONTROL_FILE: Final = "control.json"
 WITHOUT_RIGHT: Final = {
     "match": "updateKafkaMirrorTopics",
@@ -125,7 +126,9 @@ class KeptWorld:
 
 def settings(directory: Path, mode: str, **more: Any) -> Settings:
     """Of a world that has clients, and whose lost site can be restored. `mode`: the policy's."""
-    chosen: dict[str, Any] = {"topics": CLIENTS.topics, "groups": (CLIENTS.group,), "policy": {"mode": mode}}
+    # On AWS mirrors have to trail by little for minutes before clients are led home.
+    policy = {"mode": mode, "failback_after_seconds": FAILBACK_AFTER_S}
+    chosen: dict[str, Any] = {"topics": CLIENTS.topics, "groups": (CLIENTS.group,), "policy": policy}
     return Settings(directory=directory, truncation=True, **chosen, **more)
 
 

@@ -20,6 +20,7 @@ from confluent_kafka import Producer
 from drill import fixture_plan
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount
+from drill.timing import Timing
 from drill.world import Settings, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -107,9 +108,9 @@ class Failover:
 
 
 @contextmanager
-def failover(tmp_path: Path, **settings: Any) -> Iterator[Failover]:
-    chosen = {"instances": 1, "watch": False, "stop_delay_s": 1.5} | settings
-    with World(Settings(directory=tmp_path, **chosen)) as world:
+def failover(tmp_path: Path, promotion_s: float = 1.5, **settings: Any) -> Iterator[Failover]:
+    timing = Timing(promotion_s=promotion_s)
+    with World(Settings(directory=tmp_path, instances=1, watch=False, timing=timing, **settings)) as world:
         yield Failover(world)
 
 
@@ -153,7 +154,7 @@ def test_a_failed_mirror_is_made_writable_with_the_others(tmp_path: Path) -> Non
 
 
 def test_a_mirror_created_during_the_failover_is_promoted_too(tmp_path: Path) -> None:
-    with failover(tmp_path, stop_delay_s=3.0) as run:
+    with failover(tmp_path, promotion_s=3.0) as run:
         run.world.lose(HOME)
         run.start()
         run.until(lambda: promoting(run), "the promotion")
@@ -164,7 +165,7 @@ def test_a_mirror_created_during_the_failover_is_promoted_too(tmp_path: Path) ->
 
 
 def test_a_rest_api_that_is_down_for_20_seconds_in_the_middle_delays_it_and_no_more(tmp_path: Path) -> None:
-    with failover(tmp_path, stop_delay_s=3.0) as run:
+    with failover(tmp_path, promotion_s=3.0) as run:
         run.world.lose(HOME)
         run.start()
         run.until(lambda: promoting(run), "the promotion")
@@ -175,7 +176,7 @@ def test_a_rest_api_that_is_down_for_20_seconds_in_the_middle_delays_it_and_no_m
 
 
 def test_a_storm_of_429_delays_it_and_no_more(tmp_path: Path) -> None:
-    with failover(tmp_path, stop_delay_s=3.0) as run:
+    with failover(tmp_path, promotion_s=3.0) as run:
         run.world.lose(HOME)
         run.start()
         run.until(lambda: promoting(run), "the promotion")
@@ -204,7 +205,7 @@ def test_a_lag_above_the_limit_asks_a_person_and_shows_the_expected_loss(tmp_pat
 def test_a_source_that_comes_back_in_the_middle_changes_nothing_and_its_fleet_is_led_to_the_standby(
     tmp_path: Path,
 ) -> None:
-    with failover(tmp_path, stop_delay_s=4.0) as run:
+    with failover(tmp_path, promotion_s=4.0) as run:
         run.world.freeze(HOME)
         run.start()
         run.until(lambda: promoting(run), "the promotion")

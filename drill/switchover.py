@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from drill import fixture_plan
 from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair, await_consumption, read_topics
+from drill.execution_times import StepTimes, execution_times
 from drill.fixture_plan import STANDBY
 from drill.ledger_reader import ControllerAccount, Execution
 from drill.rehearsal import RehearsalFailed
@@ -26,18 +28,6 @@ BEFORE_S: Final = 6.0
 AFTER_S: Final = 5.0
 LIMIT_S: Final = 120.0
 _FRAME_S: Final = 0.1
-
-
-class StepTimes(BaseModel):
-    """A step of the execution; seconds from its start."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    started: float
-    ended: float
-    calls: int
-    status: str
 
 
 class SwitchoverReport(BaseModel):
@@ -80,7 +70,7 @@ def rehearse(settings: Settings, console: Console) -> SwitchoverReport:
         controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
         for pair in pairs:
             pair.start(world)
-        _until(lambda: all(_reads(pair) for pair in pairs), 30.0, "clients begin")
+        until(lambda: all(reads(pair) for pair in pairs), 30.0, "clients begin")
         time.sleep(BEFORE_S)
         _walk_dry(world)
         began = time.time()
@@ -124,21 +114,12 @@ def report_of(fleet: str, execution: Execution, active: str | None, accounts: li
         missing=None if None in lost else sum(count or 0 for count in lost),
         active_site=active,
         mirrors_back=looked_back.get("mirrors_back"),
-        steps=[
-            StepTimes(
-                name=step.name,
-                started=round(step.started - execution.started, 3),
-                ended=round(step.ended - execution.started, 3),
-                calls=step.calls,
-                status=step.status,
-            )
-            for step in execution.steps
-        ],
+        steps=execution_times(execution).steps,
         by_settings=accounts,
     )
 
 
-def write(directory: Path, report: SwitchoverReport) -> None:
+def write(directory: Path, report: BaseModel) -> None:
     """Write `report.json`."""
     (directory / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -164,20 +145,40 @@ def print_report(console: Console, report: SwitchoverReport) -> None:
 def _switch(world: World, controller: ControllerAccount, console: Console) -> Execution:
     """Start it as a person does, and wait for its end."""
     start = {"plan": fixture_plan.PLAN, "to": STANDBY, "by": "drill", "reason": "a rehearsal"}
+    name = f"{fixture_plan.PLAN}-1-switchover"
+    return run_to_end(world, controller, console, machine="SwitchoverStateMachine", name=name, start=start)
+
+
+def run_to_end(
+    world: World, controller: ControllerAccount, console: Console, *, machine: str, name: str, start: dict[str, Any]
+) -> Execution:
+    """Start an execution as a person does, and wait for its end.
+
+    Raises:
+        RehearsalFailed: it did not end in time.
+    """
     world.aws("stepfunctions").start_execution(
-        stateMachineArn=world.resource("SwitchoverStateMachine"),
-        name=f"{fixture_plan.PLAN}-1-switchover",
-        input=json.dumps(start),
+        stateMachineArn=world.resource(machine), name=name, input=json.dumps(start)
     )
+    return await_end(controller, console, lambda execution: execution.name == name)
+
+
+def await_end(
+    controller: ControllerAccount, console: Console, matches: Callable[[Execution], bool], limit_s: float = LIMIT_S
+) -> Execution:
+    """Wait for the end of an execution.
+
+    Raises:
+        RehearsalFailed: it did not end in time.
+    """
     ended: list[Execution] = []
 
     def over() -> bool:
-        execution = controller.failover()
-        if execution is not None and execution.status != "running":
-            ended.append(execution)
+        executions = [execution for execution in controller.executions() if matches(execution)]
+        ended.extend(execution for execution in executions if execution.status != "running")
         return bool(ended)
 
-    _until(over, LIMIT_S, "the switchover ends")
+    until(over, limit_s, "an execution ends")
     console.print(f"{ended[0].name} {ended[0].status}", markup=False)
     return ended[0]
 
@@ -197,15 +198,21 @@ def _walk_dry(world: World) -> None:
             raise RehearsalFailed(f"the dry run ended {execution['status']}: {execution.get('cause')}")
         return bool(execution["status"] == "SUCCEEDED")
 
-    _until(over, LIMIT_S, "a dry run of the switchover")
+    until(over, LIMIT_S, "a dry run of the switchover")
 
 
-def _reads(pair: Pair) -> bool:
+def reads(pair: Pair) -> bool:
+    """Whether its reader received anything yet."""
     pair.traffic.read()
     return pair.traffic.consumed(time.time()).now > 0
 
 
-def _until(condition: Any, seconds: float, what: str) -> None:
+def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for it.
+
+    Raises:
+        RehearsalFailed: it was not so in time.
+    """
     deadline = time.time() + seconds
     while not condition():
         if time.time() > deadline:

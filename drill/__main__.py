@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from drill import switchover
+from drill import switchover, there_and_back
 from drill import tour as guide
 from drill import up as kept_world
 from drill.decision.expected_outcomes import TABLE
@@ -42,6 +43,8 @@ from drill.up import KeptWorld, NoWorld, Outage
 from drill.world import Settings, World, WorldNotUp
 
 REPORTS = Path("drill-reports")
+OPERATED = (switchover, there_and_back)
+"""Scenarios in which an operator starts something; each has a report of its own."""
 
 
 class FleetKind(enum.Enum):
@@ -110,7 +113,8 @@ def scenarios() -> None:
     table = Table("scenario", "what happens", box=None)
     for scenario in SCENARIOS.values():
         table.add_row(scenario.name, scenario.description)
-    table.add_row(switchover.NAME, switchover.DESCRIPTION)
+    for operated in OPERATED:
+        table.add_row(operated.NAME, operated.DESCRIPTION)
     for row in TABLE:
         table.add_row(f"decide: {row.scenario}", row.happens)
     for rerouted in rerouting.TABLE:
@@ -144,10 +148,11 @@ def run(
 ) -> None:
     """Rehearse a scenario, and write its report. Exits with 1 if a client never recovered or a figure is missing."""
     console = Console()
-    if scenario == switchover.NAME:
-        _rehearse_switchover(console, reports, instances=instances, fleet=fleet, template=template)
+    for operated in OPERATED:
+        if scenario == operated.NAME:
+            _rehearse(operated, console, reports, instances=instances, fleet=fleet, template=template)
     if scenario not in SCENARIOS:
-        names = ", ".join([*SCENARIOS, switchover.NAME])
+        names = ", ".join([*SCENARIOS, *(operated.NAME for operated in OPERATED)])
         console.print(f"there is no scenario {scenario!r}; there are: {names}", style="red")
         raise typer.Exit(2)
     chosen = SCENARIOS[scenario]
@@ -188,11 +193,13 @@ def run(
     raise typer.Exit(0 if report.complete else 1)
 
 
-def _rehearse_switchover(console: Console, reports: Path, instances: int, fleet: FleetKind, template: Path) -> NoReturn:
-    directory = _directory(reports, switchover.NAME)
+def _rehearse(
+    operated: ModuleType, console: Console, reports: Path, *, instances: int, fleet: FleetKind, template: Path
+) -> NoReturn:
+    directory = _directory(reports, operated.NAME)
     settings = Settings(directory=directory, instances=instances, fleet=fleet.value, template=template.absolute())
     try:
-        report = switchover.rehearse(settings, console)
+        report = operated.rehearse(settings, console)
     except (RehearsalFailed, WorldNotUp, ChildFailed) as error:
         console.print(f"the drill could not be carried out: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
@@ -201,7 +208,7 @@ def _rehearse_switchover(console: Console, reports: Path, instances: int, fleet:
         raise typer.Exit(130) from None
     switchover.write(directory, report)
     _point_latest(reports, directory)
-    switchover.print_report(console, report)
+    operated.print_report(console, report)
     raise typer.Exit(0 if report.complete else 1)
 
 

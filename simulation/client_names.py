@@ -106,12 +106,17 @@ def _by_traffic_manager(life: World) -> names.Leads:
 
 
 def _by_somebody_else(life: World) -> names.Leads:
-    """Their own switch leads clients to whatever is writable."""
+    """Their own switch leads clients to whatever is writable; while both sites are mirrors in part, as in a reversal,
+    to where they were."""
+    was_at = next(site for site in SITES if life.sites.is_writable(site))
 
     def leads() -> str:
+        nonlocal was_at
         following = [site for site in SITES if not life.sites.is_writable(site)]
         promoted = [site for site in SITES if life.sites.mirrors[site]]
-        return _TARGETS[other(following[0]) if following else promoted[0]]
+        if len(following) < len(SITES):
+            was_at = other(following[0]) if following else promoted[0]
+        return _TARGETS[was_at]
 
     return leads
 

@@ -179,11 +179,13 @@ LATER = (
 """What of policy is asked only once a failover was decided."""
 BEFORE = ("signal_max_age_seconds",)
 """What of policy is asked only before: when evidence is read."""
+ELSEWHERE = ("failback_lag_records", "failback_after_seconds", "practice_max_age_days")
+"""What of policy no failover's decision asks: a switchover home does, and readiness."""
 PATIENCE = {"proceed": 0, "ask": 1, "wait": 2, "stand-down": 2}
 
 
 def test_every_unit_of_policy_has_its_property() -> None:
-    assert set(STRICTER) | set(LATER) | set(BEFORE) == set(Policy.model_fields)
+    assert {*STRICTER, *LATER, *BEFORE, *ELSEWHERE} == set(Policy.model_fields)
 
 
 @pytest.mark.parametrize("unit", STRICTER)

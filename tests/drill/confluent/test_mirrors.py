@@ -390,7 +390,7 @@ class LinkMachine(RuleBasedStateMachine):
             assert mirror.stopping is None or not mirror.ahead
 
     def teardown(self) -> None:
-        reaches(self.stopped, floor=0.05)
+        reaches(self.stopped, floor=0.02)
 
 
 TestLinkMachine = LinkMachine.TestCase

@@ -110,6 +110,6 @@ def test_the_stack_is_there(aws: Aws) -> None:
     assert "NotThere" not in ready["resources"]
     assert ready["resources"]["Step"]["arn"] == "arn:aws:lambda:us-west-2:123456789012:function:test-Step"
     functions = {each["FunctionName"] for each in aws.client("lambda").list_functions()["Functions"]}
-    assert functions == {"test-Step", "test-Moved", "test-Broken"}
+    assert functions == {"test-Step", "test-Moved", "test-Broken", "test-Furnished"}
     execution = aws.start(ready["resources"]["Machine"]["ref"])
     assert aws.ended(execution)["output"] == '{"answer":42}'

@@ -51,6 +51,12 @@ class Sites:
         httpx.put(url, json={"value": value}, auth=key).raise_for_status()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is slow, and no service is silent for it."""
+    monkeypatch.setattr("failover.aws.clients.READ_S", 15.0)
+
+
 @pytest.fixture
 def sites(tmp_path: Path) -> Iterator[Sites]:
     with ExitStack() as stack:

@@ -99,6 +99,7 @@ def whole(**changes: Any) -> WholeReport:
             }
             for number, (name, started, ended, _) in enumerate(STEPS)
         ],
+        "hooks": [],
         "predecessors": [],
         "clients_found_at": None,
         "stopped_at": None,

@@ -91,11 +91,11 @@ class _Clients(Protocol):
 
 @functools.cache
 def _client(
-    service: str, region: Region = None, *, attempts: int = 2, endpoint: str | None = None, read_s: float = READ_S
+    service: str, region: Region = None, *, attempts: int = 2, endpoint: str | None = None, read_s: float | None = None
 ) -> Any:
     config = Config(
         connect_timeout=CONNECT_S,
-        read_timeout=read_s,
+        read_timeout=READ_S if read_s is None else read_s,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
     )

@@ -25,8 +25,8 @@ CEILINGS: Final[Mapping[str, int]] = {
     "statemachines": 0,
     "command": 0,
     "gateway": 0,
-    "drill": 3,
-    "simulation": 86,
+    "drill": 2,
+    "simulation": 85,
     "bench": 0,
 }
 """The most places a folder may have. They go down with every name that is mended, and never up."""

@@ -51,6 +51,7 @@ _MARKS: Final[Mapping[State, tuple[str, str, str]]] = {
 _AWAITED: Final = (
     ("unproven", "a proof: {}"),
     ("left", "to be STOPPED: {}"),
+    ("unready", "to mirror again: {}"),
     ("not_drained", "to be copied: {}"),
     ("growing", "to stop growing: {}"),
     ("not_told", "offsets: {}"),

@@ -62,10 +62,10 @@ def export_rescued(
     """Write rescued records to files, each object compared with the checksum that it was saved with."""
     connected(context)
     archive = _archive(plan, execution)
-    wanted = [index for index in archive.indexes() if not topic or index["range"]["topic"] in topic]
-    if not wanted:
+    indexes = [index for index in archive.indexes() if not topic or index["range"]["topic"] in topic]
+    if not indexes:
         raise NotDone("nothing of these topics was rescued", "failover rescue show lists what was")
-    for index in wanted:
+    for index in indexes:
         file, records = _export(archive, index, to)
         show([f"{file}: {records:,} records"])
 

@@ -148,7 +148,7 @@ class Situation:
                 ("readiness", self._readiness()),
                 ("lag", self._lag()),
                 ("decision", self._decision()),
-                ("seen", self._seen()),
+                ("seen", self._sighting()),
                 ("changed", moment(self.state.changed_at) if self.state.changed_at else "never"),
             ]
         )
@@ -220,7 +220,7 @@ class Situation:
             style = {"done": "", "to come": "dim", "failed": "red"}.get(step.state, "cyan")
             yield f"  {step.state:<8} {step.name:<28} {took}{waits}".rstrip(), style
 
-    def _seen(self) -> str:
+    def _sighting(self) -> str:
         """How many sources say what of each site, of those that said it lately."""
         recent = [signal for signal in self.signals if self.now - signal.at < FRESH_S]
         votes: dict[str, list[bool]] = {}

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from drill import switchover, there_and_back
 from drill import tour as guide
-from drill import up as kept_world
+from drill import up as running_world
 from drill.decision.expected_outcomes import TABLE
 from drill.decision.scenario_world import ScenarioStuck
 from drill.decision.scenarios import SETUPS, run_all
@@ -39,7 +39,7 @@ from drill.sam_local.invocation import NotInvoked
 from drill.scenarios import SCENARIOS
 from drill.terminal import print_summary, view
 from drill.timing import TimingName
-from drill.up import KeptWorld, NoWorld, Outage
+from drill.up import NoWorld, Outage, RunningWorld
 from drill.world import Settings, World, WorldNotUp
 
 REPORTS = Path("drill-reports")
@@ -265,25 +265,25 @@ def up(
 ) -> None:
     """Keep a world running until Ctrl-C: say where all of it is, show what people are sent and how clients fare."""
     console = Console(soft_wrap=True)
-    another_is_up = kept_world.others(REPORTS)
+    another_is_up = running_world.others(REPORTS)
     directory = _directory(REPORTS, "up")
     for_sam = callers is Callers.SAM_LOCAL
     try:
         host = host_for_containers() if for_sam else HERE
         if for_sam:
             refuse_second_world()
-        settings = kept_world.settings(directory, mode.value, host=host, say=console.print)
+        settings = running_world.settings(directory, mode.value, host=host, say=console.print)
         with World(settings) as world, ExitStack() as files:
-            for text in kept_world.where(world, another_is_up=another_is_up):
+            for text in running_world.where(world, another_is_up=another_is_up):
                 console.print(text, markup=False, highlight=False)
             if for_sam:
                 files.enter_context(environment_file(world))
                 _print_lines(console)
-            kept = KeptWorld(world, console)
+            running = RunningWorld(world, console)
             if clients:
-                kept.start_clients()
+                running.start_clients()
             console.print("\nWhat people are sent is shown here. Ctrl-C ends it all.")
-            kept_world.keep(kept, directory)
+            running_world.keep(running, directory)
     except KeyboardInterrupt:
         console.print("the world is gone")
     except (WorldNotUp, ChildFailed, NoEngine, WorldIsUp) as error:
@@ -301,7 +301,7 @@ def outage(
     """Have something fail in the world that is up, or have it work again."""
     console = Console(soft_wrap=True)
     try:
-        console.print(kept_world.ask(REPORTS, what, over=over), markup=False)
+        console.print(running_world.ask(REPORTS, what, over=over), markup=False)
     except NoWorld as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
@@ -315,11 +315,11 @@ def tour(
     console = Console()
     directory = _directory(REPORTS, "tour")
     try:
-        with World(kept_world.settings(directory, Mode.APPROVE.value, say=console.print)) as world:
-            kept = KeptWorld(world, console)
-            kept.start_clients()
+        with World(running_world.settings(directory, Mode.APPROVE.value, say=console.print)) as world:
+            running = RunningWorld(world, console)
+            running.start_clients()
             guide.directory_for_commands(directory)
-            guide.take(kept, console, alone=alone or not console.is_terminal)
+            guide.take(running, console, alone=alone or not console.is_terminal)
     except KeyboardInterrupt:
         console.print("the world is gone")
     except (WorldNotUp, ChildFailed, guide.TourStuck) as error:

@@ -36,7 +36,7 @@ class ClientsAccount(_Part):
     settings: str
     switchover: Gaps
     acknowledged: int
-    given_up: int
+    failed: int
     """By the writer's client, with an error."""
     lost: int | None
     """Acknowledged, and not in the log of the active cluster."""
@@ -69,7 +69,7 @@ def clients_account(
             gap_readers_s=longest_gap((record.at for record in read.received), since),
         ),
         acknowledged=len(acknowledged),
-        given_up=len(written.failed),
+        failed=len(written.failed),
         lost=None if copies is None else len(acknowledged - copies.keys()),
         out_of_order=None
         if stored is None

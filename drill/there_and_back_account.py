@@ -87,8 +87,8 @@ def missing_records(
 
 def sum_of(counts: Collection[int | None]) -> int | None:
     """The sum; None if one of them is not known."""
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
+    numbers = [count for count in counts if count is not None]
+    return sum(numbers) if len(numbers) == len(counts) else None
 
 
 def recovery_time(written: ProducerLog, lost_at: float, failback_at: float) -> float | None:

@@ -19,7 +19,7 @@ from rich.rule import Rule
 
 from drill.fixture_plan import PLAN
 from drill.process import ROOT
-from drill.up import FAILBACK_AFTER_S, KeptWorld, Outage
+from drill.up import FAILBACK_AFTER_S, Outage, RunningWorld
 
 PATIENCE_S: Final = 90.0
 LOOK_EVERY_S: Final = 0.5
@@ -33,9 +33,9 @@ class Stop:
 
     title: str
     text: str
-    befalls: Callable[[KeptWorld], str] | None = None
+    befalls: Callable[[RunningWorld], str] | None = None
     commands: Sequence[Sequence[str]] = ()
-    until: Callable[[KeptWorld], bool] | None = None
+    until: Callable[[RunningWorld], bool] | None = None
     """What is waited for before anything is typed."""
 
 
@@ -63,7 +63,7 @@ def stops() -> Iterator[Stop]:
     yield Stop(
         title="The active site is lost",
         text="Probes from two regions agree. The policy's mode is `approve`, so a person is asked, by a message.",
-        befalls=lambda kept: kept.begin(Outage.SITE),
+        befalls=lambda running: running.begin(Outage.SITE),
         until=_asks,
         commands=[["status"]],
     )
@@ -82,7 +82,7 @@ def stops() -> Iterator[Stop]:
     yield Stop(
         title="The lost site comes back",
         text="It still believes to be what it was. Nobody is led to it.",
-        befalls=lambda kept: kept.end(Outage.SITE),
+        befalls=lambda running: running.end(Outage.SITE),
         commands=[["status"]],
     )
     yield Stop(
@@ -100,7 +100,7 @@ def stops() -> Iterator[Stop]:
     )
 
 
-def take(kept: KeptWorld, console: Console, *, alone: bool) -> None:
+def take(running: RunningWorld, console: Console, *, alone: bool) -> None:
     """Take the tour. `alone`: nobody is there to press Enter or type a name.
 
     Raises:
@@ -112,21 +112,21 @@ def take(kept: KeptWorld, console: Console, *, alone: bool) -> None:
         console.print(Rule(f"{number} of {len(way)}: {stop.title}", characters="-"))
         console.print(stop.text, highlight=False, markup=False)
         if stop.befalls is not None:
-            console.print(f"-> {stop.befalls(kept)}", style="bold red", markup=False, highlight=False)
-        _until(kept, stop)
+            console.print(f"-> {stop.befalls(running)}", style="bold red", markup=False, highlight=False)
+        _until(running, stop)
         for words in stop.commands:
             typed += 1
-            _run(console, _whole(kept, words, alone=alone), alone=alone)
-            kept.tell()
+            _run(console, _whole(running, words, alone=alone), alone=alone)
+            running.tell()
     minutes = (time.monotonic() - began) / 60
     console.print(Rule(characters="-"))
     console.print(f"{typed} commands in {minutes:.1f} minutes; on AWS they are the same, without --drill.")
     console.print("next: docs/deploy.md", highlight=False)
 
 
-def _whole(kept: KeptWorld, words: Sequence[str], *, alone: bool) -> list[str]:
+def _whole(running: RunningWorld, words: Sequence[str], *, alone: bool) -> list[str]:
     """What is typed: with the last execution where one is meant, and --yes where nobody is there."""
-    last = kept.controller.failover()
+    last = running.controller.failover()
     name = [last.name] if words == ["report"] and last is not None else []
     yes = ["--yes"] if alone and words[0] in ("approve", "start") and "--dry-run" not in words else []
     return [*words, *name, *yes, "--drill"]
@@ -140,34 +140,34 @@ def _run(console: Console, words: Sequence[str], *, alone: bool) -> None:
     subprocess.run([sys.executable, "-m", "command", *words], env=environment, check=False)
 
 
-def _until(kept: KeptWorld, stop: Stop) -> None:
+def _until(running: RunningWorld, stop: Stop) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while stop.until is not None and not stop.until(kept):
+    while stop.until is not None and not stop.until(running):
         if time.monotonic() > deadline:
-            raise TourStuck(f"{stop.title}: nothing came of it within {PATIENCE_S:.0f} s; see {kept.world.logs}")
-        kept.tell()
+            raise TourStuck(f"{stop.title}: nothing came of it within {PATIENCE_S:.0f} s; see {running.world.logs}")
+        running.tell()
         time.sleep(LOOK_EVERY_S)
-    kept.tell()
+    running.tell()
 
 
-def _asks(kept: KeptWorld) -> bool:
-    last = kept.controller.failover()
+def _asks(running: RunningWorld) -> bool:
+    last = running.controller.failover()
     return last is not None and any(step.name == "request_approval" for step in last.steps)
 
 
-def _follows_for_a_while() -> Callable[[KeptWorld], bool]:
+def _follows_for_a_while() -> Callable[[RunningWorld], bool]:
     """Looks of the controller come every few seconds, and the first must be as old as policy wants."""
     began: list[float] = []
 
-    def follows(kept: KeptWorld) -> bool:
+    def follows(running: RunningWorld) -> bool:
         began.append(time.monotonic())
         return began[-1] - began[0] > FAILBACK_AFTER_S + SETTLE_S
 
     return follows
 
 
-def _is_free(kept: KeptWorld) -> bool:
-    last = kept.controller.failover()
+def _is_free(running: RunningWorld) -> bool:
+    last = running.controller.failover()
     return last is not None and last.status != "running"
 
 

@@ -52,7 +52,7 @@ class NoWorld(RuntimeError):
     """No world is up here."""
 
 
-class KeptWorld:
+class RunningWorld:
     """A world that is up, its clients, and what is told of it."""
 
     def __init__(self, world: World, console: Console) -> None:
@@ -132,22 +132,22 @@ def settings(directory: Path, mode: str, **more: Any) -> Settings:
     return Settings(directory=directory, truncation=True, **chosen, **more)
 
 
-def keep(kept: KeptWorld, directory: Path) -> None:
+def keep(running: RunningWorld, directory: Path) -> None:
     """Tell what happens, and do what `drill outage` asks, until it is interrupted."""
-    asyncio.run(_keep(kept, directory))
+    asyncio.run(_keep(running, directory))
 
 
-async def _keep(kept: KeptWorld, directory: Path) -> None:
+async def _keep(running: RunningWorld, directory: Path) -> None:
     def begin(body: Any) -> Reply:
-        return as_json({"what": kept.begin(Outage(body["what"]))})
+        return as_json({"what": running.begin(Outage(body["what"]))})
 
     def end(body: Any) -> Reply:
-        return as_json({"what": kept.end(Outage(body["what"]))})
+        return as_json({"what": running.end(Outage(body["what"]))})
 
     port = await serve({("POST", "/outage"): begin, ("POST", "/over"): end})
     with _control_file(directory, f"http://127.0.0.1:{port}"):
         while True:
-            await asyncio.to_thread(kept.tell)
+            await asyncio.to_thread(running.tell)
             await asyncio.sleep(LOOK_EVERY_S)
 
 

@@ -39,7 +39,7 @@ def main() -> int:
     from simulation.story import POLICIES
 
     simulation = Simulation()
-    told: dict[str, Any] = {}
+    documents: dict[str, Any] = {}
     for policy in options.policy or POLICIES:
         decisions = [simulation.live(story).decisions for story in _stories(policy, LASTING_S, options.lives)]
         to_decide = [seconds for of_life in decisions for seconds in of_life.to_decide]
@@ -52,11 +52,11 @@ def main() -> int:
             lived = [simulation.live(story).decisions for story in _stories(policy, float(seconds), options.lives)]
             failovers = sum(of_life.false + of_life.either_way for of_life in lived)
             figures["failovers_a_year"][str(seconds)] = BLIPS_A_YEAR * failovers / options.lives
-        told[policy] = figures
+        documents[policy] = figures
         if not options.json:
             print(policy.ljust(10), figures, flush=True)
     if options.json:
-        print(json.dumps(told))
+        print(json.dumps(documents))
     return 0
 
 

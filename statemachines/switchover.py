@@ -82,7 +82,7 @@ def switchover() -> State:
                 "Next": "HasHooksAfterPromotion",
             },
             "PutBack": _put_back(then="HasHooksGivenUp", past_no_return="BeginPromote"),
-            **hooks_or_stop("HooksGivenUp", "after-switch-back", then="BeginStandDown", given_up=True),
+            **hooks_or_stop("HooksGivenUp", "after-switch-back", then="BeginStandDown", put_back=True),
             **_promote(then="CarryOffsets"),
             "CarryOffsets": side_by_side(
                 "BeginPromote",

@@ -289,9 +289,9 @@ class LambdaRuntime:
 
     def warm(self, names: Collection[str] = ()) -> None:
         """Start a worker for each of these functions (none named: for all) that has none idle, two at a time."""
-        wanted = [function for function in self.functions() if not names or function.name in names]
+        named = [function for function in self.functions() if not names or function.name in names]
         with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(self._warm, wanted))
+            list(pool.map(self._warm, named))
 
     def close(self) -> None:
         with self._lock:

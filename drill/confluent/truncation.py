@@ -34,9 +34,9 @@ class ClusterAdmin:
         """The groups that have members."""
         return list(httpx.get(f"{self._url}/groups", timeout=5).raise_for_status().json()["active"])
 
-    def keep_records(self, kept: Mapping[str, list[int]]) -> None:
+    def keep_records(self, first_truncated: Mapping[str, list[int]]) -> None:
         """Truncate each partition of these topics to an offset."""
-        answer = httpx.put(f"{self._url}/kept-records", json={"kept": kept}, timeout=TRUNCATION_S)
+        answer = httpx.put(f"{self._url}/kept-records", json={"kept": first_truncated}, timeout=TRUNCATION_S)
         if answer.is_error:
             raise NotTruncated(answer.text)
 
@@ -68,11 +68,11 @@ class LogTruncation:
 
 def _commit(admin: AdminClient, group: str, offsets: Mapping[Spot, int]) -> None:
     rows = [TopicPartition(spot.topic, spot.partition, offset) for spot, offset in offsets.items()]
-    asked = [ConsumerGroupTopicPartitions(group, rows)]
+    requested = [ConsumerGroupTopicPartitions(group, rows)]
     deadline, why = time.monotonic() + COMMIT_S, ""
     while time.monotonic() < deadline:
         try:
-            answer = admin.alter_consumer_group_offsets(asked, request_timeout=COMMIT_S)[group].result(COMMIT_S + 1)
+            answer = admin.alter_consumer_group_offsets(requested, request_timeout=COMMIT_S)[group].result(COMMIT_S + 1)
         except (KafkaException, TimeoutError) as error:
             why = str(error)
             continue

@@ -26,7 +26,7 @@ from drill.kafka.membership import Membership
 from drill.kafka.messages import PRODUCE
 from drill.kafka.proxy import Enter, Node, Reach, Route, from_table, serve
 from drill.kafka.refusal import refusal
-from drill.kafka.renewal import KnownAs, Mock, start_mock, truncated
+from drill.kafka.renewal import ClusterName, Mock, start_mock, truncated
 from drill.network import admin_http, tls
 from drill.network.admin_http import Handler, Reply, as_json
 from drill.network.listeners import listen_on, port_of
@@ -176,8 +176,8 @@ async def run(config: ClusterConfig) -> None:
         raw_route, raw_listeners = _route(mock, Host(), reach)
         served.append((raw_route, raw_listeners))
         raw = ",".join(f"{LOOPBACK}:{port_of(listener)}" for listener in raw_listeners[1:])
-        route.gate = lambda: KnownAs(mock.cluster_id, guard)
-        raw_route.gate = lambda: KnownAs(mock.cluster_id, Open())
+        route.gate = lambda: ClusterName(mock.cluster_id, guard)
+        raw_route.gate = lambda: ClusterName(mock.cluster_id, Open())
         handlers["PUT", "/kept-records"] = Truncation(mock, guard, (route, raw_route)).truncate
     admin = await admin_http.serve(handlers)
     announce(
@@ -190,7 +190,7 @@ async def run(config: ClusterConfig) -> None:
     )
     nodes: Sequence[Node] = (None, *sorted(mock.nodes))
     await asyncio.gather(
-        *(serve(each, port, node) for each, ports in served for node, port in zip(nodes, ports, strict=True))
+        *(serve(gate, port, node) for gate, ports in served for node, port in zip(nodes, ports, strict=True))
     )
 
 

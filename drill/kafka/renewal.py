@@ -51,9 +51,9 @@ def start_mock(brokers: int) -> Mock:
     return Mock(client=client, cluster_id=str(metadata.cluster_id), nodes=nodes)
 
 
-def truncated(mock: Mock, kept: Mapping[str, Sequence[int]]) -> Mock:
-    """A new mock with all records of the old one, but of the topics in `kept` only those before an offset for each
-    partition. Blocks.
+def truncated(mock: Mock, first_truncated: Mapping[str, Sequence[int]]) -> Mock:
+    """A new mock with all records of the old one, but of the topics in `first_truncated` only those
+    before an offset for each partition. Blocks.
 
     Raises:
         NotRenewed
@@ -63,7 +63,7 @@ def truncated(mock: Mock, kept: Mapping[str, Sequence[int]]) -> Mock:
     reader = Consumer(settings | {"enable.auto.commit": False, "auto.offset.reset": "error"})
     writer = Producer({"bootstrap.servers": new.bootstrap, "linger.ms": 2, "acks": "all", "log_level": 2})
     try:
-        _copy(reader, writer, kept)
+        _copy(reader, writer, first_truncated)
     except KafkaException as error:
         raise NotRenewed(str(error)) from error
     finally:
@@ -71,7 +71,7 @@ def truncated(mock: Mock, kept: Mapping[str, Sequence[int]]) -> Mock:
     return new
 
 
-def _copy(reader: Consumer, writer: Producer, kept: Mapping[str, Sequence[int]]) -> None:
+def _copy(reader: Consumer, writer: Producer, first_truncated: Mapping[str, Sequence[int]]) -> None:
     ends: dict[tuple[str, int], int] = {}
     for topic, metadata in reader.list_topics(timeout=10).topics.items():
         writer.list_topics(topic, timeout=10)
@@ -79,7 +79,7 @@ def _copy(reader: Consumer, writer: Producer, kept: Mapping[str, Sequence[int]])
             low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
             if low:
                 raise NotRenewed(f"{topic}-{partition} has lost its first {low} records: offsets would not be the same")
-            ends[topic, partition] = min(high, kept[topic][partition]) if topic in kept else high
+            ends[topic, partition] = min(high, first_truncated[topic][partition]) if topic in first_truncated else high
     unread = {spot for spot, end in ends.items() if end}
     reader.assign([TopicPartition(topic, partition, 0) for topic, partition in sorted(unread)])
     deadline = time.monotonic() + COPY_S
@@ -131,7 +131,7 @@ def _append(
             writer.poll(0.05)
 
 
-class KnownAs:
+class ClusterName:
     """The gate of one connection, in front of another: clients are told the cluster id that they know."""
 
     def __init__(self, cluster_id: str, inner: Gate) -> None:
@@ -156,5 +156,5 @@ class KnownAs:
         body = 8 + (version >= _TAGGED_SINCE)
         schema = load_response_schema(api_key, version)
         message, _ = entity_reader(schema)(memoryview(frame).toreadonly(), body)
-        known = dataclasses.replace(message, cluster_id=self._cluster_id)
-        return framed(bytes(frame[4:body]) + written(schema, known))
+        renamed = dataclasses.replace(message, cluster_id=self._cluster_id)
+        return framed(bytes(frame[4:body]) + written(schema, renamed))

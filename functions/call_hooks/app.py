@@ -31,10 +31,10 @@ Status = Literal["done", "waiting", "failed", "went-on"]
 
 
 class HooksRequest(Request):
-    """At which turn. `given_up`: a switchover was, and has led clients back."""
+    """At which turn. `put_back`: a switchover was, and has led clients back."""
 
     moment: Moment
-    given_up: bool = False
+    put_back: bool = False
 
     @property
     def may_be_aborted(self) -> bool:
@@ -49,7 +49,7 @@ def call_hooks(request: HooksRequest, plan: Plan) -> Report:
         HookFailed: one failed, or ran out of its time, and the plan says `stop`.
     """
     hooks = [hook for hook in plan.hooks if request.moment in hook.when]
-    if request.moment == "after-switch-back" and not (request.given_up or request.execution.to_site == plan.home):
+    if request.moment == "after-switch-back" and not (request.put_back or request.execution.to_site == plan.home):
         hooks = []
     if not hooks:
         return done(**HooksCalled(moment=request.moment, hooks=[]))
@@ -146,7 +146,7 @@ def _event(request: HooksRequest, hook: Hook) -> dict[str, Any]:
         "key": f"{execution.plan}/{execution.name}/{request.moment}/{hook.name}",
         "hook": hook.name,
         "moment": request.moment,
-        "given_up": request.given_up,
+        "put_back": request.put_back,
         "plan": execution.plan,
         "execution": execution.name,
         "kind": execution.kind,

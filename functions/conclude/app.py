@@ -117,8 +117,8 @@ def _why(request: ConcludeRequest) -> str:
     """What was given up says what was in doubt."""
     if request.outcome != "stood-down" or not request.error:
         return request.why
-    given_up = "given up, and put back" if request.execution.kind == "switchover" else "given up"
-    return f"{given_up}: {request.error.get('Error')}: {error_message(str(request.error.get('Cause')))}"
+    ending = "given up, and put back" if request.execution.kind == "switchover" else "given up"
+    return f"{ending}: {request.error.get('Error')}: {error_message(str(request.error.get('Cause')))}"
 
 
 def _in_words(request: ConcludeRequest) -> str:

@@ -66,12 +66,12 @@ def measure(request: MeasureRequest, plan: Plan) -> Report:
     unknown += [*map(str, answers.rejected), *answers.unanswered]
     growing = sorted(spot for spot, end in later.by_partition.items() if end != earlier.by_partition.get(spot, end))
     every = [*before, *ranges]
-    worst = sorted((each for each in every if each.offsets), key=lambda each: (-each.offsets, each.spot))
+    worst = sorted((entry for entry in every if entry.offsets), key=lambda entry: (-entry.offsets, entry.spot))
     observed: Divergence = {
         "partitions": len(every),
         "diverged_partitions": len(worst),
-        "diverged": sum(each.offsets for each in every),
-        "worst": [f"{in_words(each.spot)} {each.offsets:,}" for each in worst[:NAMED]],
+        "diverged": sum(entry.offsets for entry in every),
+        "worst": [f"{in_words(entry.spot)} {entry.offsets:,}" for entry in worst[:NAMED]],
         "growing": [in_words(spot) for spot in growing[:NAMED]],
         "unknown": unknown[:NAMED],
         "unknown_count": len(unknown),
@@ -85,12 +85,12 @@ def measure(request: MeasureRequest, plan: Plan) -> Report:
             )
         return waiting(**observed)
     save_divergence(ledger(), execution, every)
-    save_stranded(ledger(), execution, Stranded(returned, tuple(each for each in ranges if each.offsets)))
+    save_stranded(ledger(), execution, Stranded(returned, tuple(entry for entry in ranges if entry.offsets)))
     return done(**observed)
 
 
 def _cuts(answers: Sequence[Truncation]) -> dict[Spot, int]:
-    """Where the link would cut each partition; those that it does not tell of are left out."""
+    """Where the link would cut entry partition; those that it does not tell of are left out."""
     return {
         (answer.topic, partition): offset
         for answer in answers

@@ -58,20 +58,21 @@ def rescue(request: Request, plan: Plan) -> Report:
         return done(**observed)
     recovery = _recovered(request, plan, plan.rescue.recovery_topic, archive, stranded)
     observed["recovered"] = sum(recovered.records for recovered in recovery.spots.values())
-    left = unrecovered(stranded.ranges, recovery)
-    return waiting(**observed, unrecovered=len(left)) if left else done(**observed)
+    behind = unrecovered(stranded.ranges, recovery)
+    return waiting(**observed, unrecovered=len(behind)) if behind else done(**observed)
 
 
 def _recovered(request: Request, plan: Plan, topic: str, archive: Archive, stranded: Stranded) -> Recovery:
     """How far records are in the recovery topic, once more of them were written to it."""
     execution, active = request.execution, plan.other(stranded.site)
-    known = load_recovery(ledger(), execution)
-    if known is None:
-        known = as_controller(plan, active, lambda settings: begin(settings, topic))
-        save_recovery(ledger(), execution, known)
-    if not unrecovered(stranded.ranges, known):
-        return known
-    recovery = as_controller(plan, active, lambda settings: recover(settings, archive, topic, stranded.ranges, known))
+    recovery = load_recovery(ledger(), execution)
+    if recovery is None:
+        recovery = as_controller(plan, active, lambda settings: begin(settings, topic))
+        save_recovery(ledger(), execution, recovery)
+    if not unrecovered(stranded.ranges, recovery):
+        return recovery
+    before = recovery
+    recovery = as_controller(plan, active, lambda settings: recover(settings, archive, topic, stranded.ranges, before))
     save_recovery(ledger(), execution, recovery)
     return recovery
 

@@ -59,9 +59,13 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
         return done(**facts, would_restore=sum(map(len, idle.values())))
     if not any(idle.values()):
         facts["lag"] = trailing(mirrors.values()).records
-        left = [f"{topic} {mirror.status}" for topic, mirror in sorted(mirrors.items()) if not _is_ready(mirror)]
-        return waiting(**facts, left=left[:NAMED], left_count=len(left)) if left else done(**facts, left=[])
-    stranded = [each for each in divergence(ledger(), execution) if each.topic not in mirrors]
+        unready = [f"{topic} {mirror.status}" for topic, mirror in sorted(mirrors.items()) if not _is_ready(mirror)]
+        return (
+            waiting(**facts, unready=unready[:NAMED], unready_count=len(unready))
+            if unready
+            else done(**facts, unready=[])
+        )
+    stranded = [entry for entry in divergence(ledger(), execution) if entry.topic not in mirrors]
     _refuse_what_is_not_saved(request, plan)
     _refuse_what_moved(plan, returned, stranded)
     ledger().pass_no_return(execution)
@@ -74,8 +78,8 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
     named = [f"{topic} is no mirror yet" for of_link in idle.values() for topic in of_link]
     return waiting(
         **facts,
-        left=named[:NAMED],
-        left_count=len(named),
+        unready=named[:NAMED],
+        unready_count=len(named),
         rejected=list(map(str, answers.rejected[:NAMED])),
         unreachable=list(answers.unanswered[:NAMED]),
     )
@@ -112,11 +116,11 @@ def _refuse_what_is_not_saved(request: RestoreRequest, plan: Plan) -> None:
 
 def _refuse_what_moved(plan: Plan, site: str, stranded: Sequence[StrandedRange]) -> None:
     """Whoever writes after it was measured loses what they write, and nobody would have counted it."""
-    ends = as_controller(plan, site, lambda settings: log_ends(settings, [each.spot for each in stranded]))
+    ends = as_controller(plan, site, lambda settings: log_ends(settings, [entry.spot for entry in stranded]))
     moved = [
-        f"{in_words(each.spot)} ends at {ends.by_partition.get(each.spot, 'an unknown offset')}, not at {each.end}"
-        for each in stranded
-        if ends.by_partition.get(each.spot) != each.end
+        f"{in_words(entry.spot)} ends at {ends.by_partition.get(entry.spot, 'an unknown offset')}, not at {entry.end}"
+        for entry in stranded
+        if ends.by_partition.get(entry.spot) != entry.end
     ]
     if moved:
         raise ReturnedSiteInUse(

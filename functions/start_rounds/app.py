@@ -39,7 +39,7 @@ class RoundsRequest(BaseModel):
     due: Literal["rounds", "readiness", "dry-runs"]
     every_minutes: float = Field(default=1.0, gt=0)
     """How often this is called."""
-    each_plan_minutes: float = Field(default=1.0, gt=0)
+    turn_minutes: float = Field(default=1.0, gt=0)
     """How often every plan is to have its turn."""
 
 
@@ -72,7 +72,7 @@ def plans_of_turn(names: Sequence[str], request: RoundsRequest, now: float) -> l
     """Whose turn it is: so many at each call that every plan has its turn in time, and one at least."""
     if not names:
         return []
-    many = min(len(names), ceil(len(names) * request.every_minutes / request.each_plan_minutes))
+    many = min(len(names), ceil(len(names) * request.every_minutes / request.turn_minutes))
     first = int(now // (60 * request.every_minutes)) * many
     return [names[(first + number) % len(names)] for number in range(many)]
 

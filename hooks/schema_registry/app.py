@@ -81,7 +81,7 @@ def handler(event: Mapping[str, Any], context: Any) -> Answer:
     """Do what the turn asks for. A site that is lost does not answer: that holds no failover up, and is said."""
     turn = TURNS[event["moment"]]
     left, taking_over = event["from"], event["to"]
-    if event["given_up"]:
+    if event["put_back"]:
         left, taking_over = taking_over, left
     notes = []
     for site, act in ((left, turn.left), (taking_over, turn.taking_over)):

@@ -75,8 +75,8 @@ class Account:
     def plan_text(self, name: str) -> str:
         """The deployed plan of that name."""
         item = plan_item(name, "")
-        kept = self._table.call("GetItem", {"Key": {key: item[key] for key in ("pk", "sk")}})["Item"]
-        return gzip.decompress(kept["document"]["B"]).decode()
+        stored = self._table.call("GetItem", {"Key": {key: item[key] for key in ("pk", "sk")}})["Item"]
+        return gzip.decompress(stored["document"]["B"]).decode()
 
     def start(self, name: str, text: str, machine: str) -> str:
         """Start an execution, or find the same one running; its ARN."""

@@ -36,10 +36,12 @@ class Ecs:
             case "ListTasks":
                 running = request.get("desiredStatus", "RUNNING") == "RUNNING"
                 instances = self._fleet(site, request["serviceName"]).instances
-                return {"taskArns": [each.name for each in instances if running]}
+                return {"taskArns": [instance.name for instance in instances if running]}
             case "DescribeTasks":
                 fleets = [self._sites.sites[site].fleet, *self.colours.values()]
-                of_name = {each.name: (number, each) for of in fleets for number, each in enumerate(of.instances)}
+                of_name = {
+                    instance.name: (number, instance) for of in fleets for number, instance in enumerate(of.instances)
+                }
                 return {"tasks": [self._task(site, *of_name[name]) for name in request["tasks"] if name in of_name]}
             case "TagResource":
                 self.tags[request["resourceArn"]] = request["tags"]

@@ -44,19 +44,19 @@ def add_colours(life: World) -> None:
         action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
         return {"ListenerArn": arn, "Port": PORT, "DefaultActions": [action]}
 
-    def describe(asked: Mapping[str, Any]) -> dict[str, Any]:
-        return {"Listeners": [described(arn) for arn in asked["ListenerArns"]]}
+    def describe(request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"Listeners": [described(arn) for arn in request["ListenerArns"]]}
 
-    def modify(asked: Mapping[str, Any]) -> dict[str, Any]:
-        arn = asked["ListenerArn"]
-        groups = asked["DefaultActions"][0]["ForwardConfig"]["TargetGroups"]
+    def modify(request: Mapping[str, Any]) -> dict[str, Any]:
+        arn = request["ListenerArn"]
+        groups = request["DefaultActions"][0]["ForwardConfig"]["TargetGroups"]
         lead(arn, {group["TargetGroupArn"]: group["Weight"] for group in groups})
         return {"Listeners": [described(arn)]}
 
     def lead(arn: str, to: dict[str, int]) -> None:
         weights[arn] = to
-        site = next(each for each in SITES if listener(each) == arn)
-        colour = next(each for each in SITES if to.get(_group(site, each)))
+        site = next(name for name in SITES if listener(name) == arn)
+        colour = next(name for name in SITES if to.get(_group(site, name)))
         life.sites.sites[site].fleet = fleets[site][colour]
         life.tell(f"the load balancer of {site} leads to the service of {colour}")
         for notice in life.moved:

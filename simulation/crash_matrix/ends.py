@@ -24,13 +24,13 @@ def failover_end(life: World) -> End:
     }
     documents = {name: json.loads(plain(item).get("document", "{}")) for name, item in records.items()}
     return {
-        "executions": {each.name: each.status for each in life.executions},
+        "executions": {execution.name: execution.status for execution in life.executions},
         "ledger": {key: state.get(key) for key in ("active", "epoch", "holder")} | {"denied": "denial" in state},
         "outcomes": {name: document.get("outcome") for name, document in documents.items()},
         "mirrors": {site: dict(mirrors) for site, mirrors in life.sites.mirrors.items()},
         "name": (life.sites.record, life.sites.answer),
         "fleets": {name: (site.fleet.definition, site.fleet.desired) for name, site in life.sites.sites.items()},
-        "told": _told(life),
+        "told": _messages(life),
         "dead letters": [name for _, name in life.functions.dead_letters],
     }
 
@@ -70,7 +70,7 @@ NOT_RESTORED: Final[End] = {
 """A restore in doubt before anything is truncated; that the returned site's gateways lead to the active one is well."""
 
 
-def _told(life: World) -> dict[str, str]:
+def _messages(life: World) -> dict[str, str]:
     """What people were told, and how often: who dies between the telling and its record has it told again. That nothing
     is done yet, while a service does not answer for a minute, is told, too, and is no other end."""
     subjects = [re.sub(r"\d+", "N", message.subject) for message in life.account.messages]
@@ -81,10 +81,10 @@ def _told(life: World) -> dict[str, str]:
 def scheduled_end(life: World) -> End:
     """What is kept in the ledger, whether each look ahead is well, and what the bus and people were told of."""
     passing = ("notification", "readiness-change", "plan-table#offsets")
-    kept = [sort for partition, sort in life.table.items if not f"{partition}{sort}".startswith(passing)]
+    sorts = [sort for partition, sort in life.table.items if not f"{partition}{sort}".startswith(passing)]
     readiness = json.loads(_item(life, "readiness").get("document", '{"checks": []}'))
     return {
-        "kept": sorted(sort for sort in kept if not sort.startswith(passing)),
+        "kept": sorted(sort for sort in sorts if not sort.startswith(passing)),
         "checks": {check["name"]: check["status"] for check in readiness["checks"]},
         "events": sorted({kind for _, kind, _ in life.account.events}),
         "told": bool(life.account.messages),

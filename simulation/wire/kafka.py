@@ -99,7 +99,7 @@ class _Admin(_Client):
 
         def ends(site: str) -> dict[Any, int]:
             mirrors = sites.mirrors[site]
-            return {each: sites.logs.end(is_mirror=mirrors.get(each.topic) == "ACTIVE") for each in answers}
+            return {spot: sites.logs.end(is_mirror=mirrors.get(spot.topic) == "ACTIVE") for spot in answers}
 
         def answer() -> None:
             try:

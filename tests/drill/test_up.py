@@ -14,7 +14,7 @@ from rich.console import Console
 
 from drill import __main__ as commands
 from drill import up
-from drill.up import KeptWorld, NoWorld, Outage
+from drill.up import NoWorld, Outage, RunningWorld
 
 
 def test_drills_that_begin_in_one_second_have_directories_of_their_own(tmp_path: Path) -> None:
@@ -45,8 +45,8 @@ def test_what_people_are_sent_is_shown_once_with_commands_that_can_be_pasted(mon
     monkeypatch.setattr("drill.up.httpx.get", lambda *_, **__: answer)
     out = io.StringIO()
     world = cast("Any", SimpleNamespace(endpoint="", ledger_table="", aws=lambda _: None))
-    kept = KeptWorld(world, Console(file=out, width=80))
-    kept.tell()
-    kept.tell()
+    running = RunningWorld(world, Console(file=out, width=80))
+    running.tell()
+    running.tell()
     assert out.getvalue().count("a message to people: orders: STOPPED") == 1
     assert "  |   failover redrive orders --drill\n" in out.getvalue()

@@ -232,8 +232,8 @@ def test_a_dry_run_calls_nobody_and_asks_whether_it_could(hooks: Hooks, at: Any)
 def test_a_switch_back_is_one_home_or_one_that_was_given_up(hooks: Hooks, at: Any) -> None:
     at("after-switch-back")
     assert hooks.called == [], "west is not home"
-    at("after-switch-back", given_up=True)
-    assert hooks.called == ["registry"] and hooks.events[0]["given_up"] is True
+    at("after-switch-back", put_back=True)
+    assert hooks.called == ["registry"] and hooks.events[0]["put_back"] is True
 
 
 def test_a_wish_to_abort_is_heard_before_the_first_is_called(hooks: Hooks, at: Any, execution: Execution) -> None:

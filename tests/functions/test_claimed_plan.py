@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
+import botocore.session
 import pytest
 import yaml
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -27,10 +27,10 @@ Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The calls to DynamoDB; while it throttles, there is "throttled" among them."""
     calls: list[str] = []
-    make = boto3.session.Session.client
+    make = botocore.session.Session.create_client
 
     def client(self: Any, service: str, *args: Any, **kwargs: Any) -> Any:
-        made = make(self, service, *args, **kwargs)  # type: ignore[call-overload]
+        made = make(self, service, *args, **kwargs)
         if service == "dynamodb":
             made.meta.events.register("before-send.dynamodb.*", lambda **_: calls.append("dynamodb"))
             made.meta.events.register("before-call.dynamodb.*", refuse)
@@ -42,7 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             error = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
             raise ClientError(error, model.name)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(boto3.session.Session, "client", client)
+    monkeypatch.setattr(botocore.session.Session, "create_client", client)
     forget()
     yield calls
 
@@ -151,10 +151,10 @@ def test_a_vantage_point_reads_its_plan_in_another_controllers_region_where_the_
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("CONTROLLER_REGIONS", "us-east-2,us-west-2")
-    make = boto3.session.Session.client
+    make = botocore.session.Session.create_client
 
     def client(self: Any, service: str, *args: Any, **kwargs: Any) -> Any:
-        made = make(self, service, *args, **kwargs)  # type: ignore[call-overload]
+        made = make(self, service, *args, **kwargs)
         if made.meta.region_name == "us-east-2":
             made.meta.events.register("before-call.dynamodb.*", silent)
         return made
@@ -162,7 +162,7 @@ def test_a_vantage_point_reads_its_plan_in_another_controllers_region_where_the_
     def silent(model: Any, **_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://dynamodb.us-east-2.amazonaws.com")
 
-    monkeypatch.setattr(boto3.session.Session, "client", client)
+    monkeypatch.setattr(botocore.session.Session, "create_client", client)
     forget()
     assert plan_named("orders").name == "orders"
 

@@ -102,7 +102,7 @@ def test_a_dry_run_is_one_good_plans_at_a_time_and_every_plan_has_its_turn(
     turns = []
     for call in range(4):
         monkeypatch.setattr("time.time", lambda call=call: 1_796_000_000.0 + 300 * call)
-        turns.append(started.due("dry-runs", every_minutes=5, each_plan_minutes=360))
+        turns.append(started.due("dry-runs", every_minutes=5, turn_minutes=360))
     assert sorted(turns) == [["orders"], ["orders"], ["payments"], ["payments"]] and turns[0] != turns[1]
     request = started.inputs[0][1]
     assert (request["to"], request["dry_run"]) == ("standby", True)
@@ -112,7 +112,7 @@ def test_a_dry_run_is_one_good_plans_at_a_time_and_every_plan_has_its_turn(
 def test_every_plan_has_its_turn_in_time_whatever_their_number(function: Any, plans: int) -> None:
     module = function("start_rounds")
     names = [f"plan-{number:03}" for number in range(plans)]
-    request = SimpleNamespace(every_minutes=5, each_plan_minutes=360)
+    request = SimpleNamespace(every_minutes=5, turn_minutes=360)
     turns = Counter[str]()
     for call in range(72):
         turns.update(module.plans_of_turn(names, request, 300.0 * call))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
@@ -45,14 +45,14 @@ class Throttle:
 
 @pytest.fixture
 def throttle(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Throttle]:
-    throttle, make = Throttle(), boto3.session.Session.client
+    throttle, make = Throttle(), botocore.session.Session.create_client
 
     def client(self: Any, service: str, *args: Any, **kwargs: Any) -> Any:
-        made = make(self, service, *args, **kwargs)  # type: ignore[call-overload]
+        made = make(self, service, *args, **kwargs)
         made.meta.events.register("before-call", throttle)
         return made
 
-    monkeypatch.setattr(boto3.session.Session, "client", client)
+    monkeypatch.setattr(botocore.session.Session, "create_client", client)
     forget()
     yield throttle
     throttle.end()

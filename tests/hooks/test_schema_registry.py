@@ -67,7 +67,7 @@ def hook(registries: Registries, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     monkeypatch.setattr(module, "_password", lambda _: "secret")
 
     def hook(moment: str, **more: Any) -> dict[str, str]:
-        event = {"moment": moment, "kind": "switchover", "from": "east", "to": "west", "given_up": False} | more
+        event = {"moment": moment, "kind": "switchover", "from": "east", "to": "west", "put_back": False} | more
         return dict(module.handler(event, None))
 
     return hook
@@ -84,7 +84,7 @@ def test_registries_turn_with_their_clusters_and_a_second_call_changes_nothing(
 
 def test_what_was_set_for_a_switchover_that_is_given_up_is_set_back(hook: Any, registries: Registries) -> None:
     hook("before-fence")
-    assert hook("after-switch-back", given_up=True)["status"] == "done"
+    assert hook("after-switch-back", put_back=True)["status"] == "done"
     assert (registries.exporter["east"], registries.mode) == ("RUNNING", {"east": "READWRITE", "west": "IMPORT"})
 
 

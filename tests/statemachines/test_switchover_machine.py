@@ -134,7 +134,7 @@ def test_a_hook_that_fails_before_the_fence_gives_it_up_and_what_hooks_set_is_se
     run = switchover.run(Claim=[{"return": {"hooks": turns}}], CallHooks=[failed, done()])
     assert run.status == "SUCCEEDED"
     assert not {"DrainMirrors", "Verify"} & set(run.steps())
-    assert [(event["moment"], event.get("given_up")) for event in run.of("CallHooks")] == [
+    assert [(event["moment"], event.get("put_back")) for event in run.of("CallHooks")] == [
         ("before-fence", None),
         ("after-switch-back", True),
     ]

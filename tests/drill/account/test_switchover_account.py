@@ -29,7 +29,7 @@ def counted(stored: list[int] | None) -> ClientsAccount:
 def test_nothing_is_lost_where_the_active_cluster_holds_all_in_order() -> None:
     account = counted([0, 1, 2, 3])
     assert (account.lost, account.twice, account.out_of_order) == (0, 0, 0)
-    assert (account.acknowledged, account.given_up, account.read_again, account.never_read) == (4, 1, 1, 1)
+    assert (account.acknowledged, account.failed, account.read_again, account.never_read) == (4, 1, 1, 1)
 
 
 def test_what_is_missing_stored_twice_or_behind_a_later_one_is_counted() -> None:

@@ -67,7 +67,7 @@ def test_what_is_stranded_is_counted_kept_until_it_may_go_and_then_the_site_mirr
     until_done(call, "restore_mirrors", request_ | {"discard": True}, 30)
     assert set(pair.statuses("east").values()) == {"ACTIVE"}
     asked = pair.asked(VERB, "east")
-    assert until_done(call, "restore_mirrors", request_ | {"discard": True})["observed"]["left"] == []
+    assert until_done(call, "restore_mirrors", request_ | {"discard": True})["observed"]["unready"] == []
     assert asked == pair.asked(VERB, "east")
     assert end_of(pair, "east", "orders") == end_of(pair, "west", "orders")
     with pytest.raises(AbortRefused, match="point of no return"):

@@ -182,9 +182,9 @@ class Restored(TypedDict, total=False):
 
     topics: int
     by_status: dict[str, int]
-    left: list[str]
+    unready: list[str]
     """Not ACTIVE yet, or of unknown lag; the first of them."""
-    left_count: int
+    unready_count: int
     rejected: list[str]
     unreachable: list[str]
     """What gave no answer."""

@@ -216,8 +216,8 @@ def _diverged(restore: dict[str, Any]) -> str:
         return "what was stranded there is not known"
     if not diverged:
         return "nothing was stranded there"
-    kept = "what is saved of them is not known" if saved is None else f"{saved:,} of them saved"
-    return f"{diverged:,} stranded (measured), {'truncated unsaved' if restore['discarded'] and not saved else kept}"
+    rest = "what is saved of them is not known" if saved is None else f"{saved:,} of them saved"
+    return f"{diverged:,} stranded (measured), {'truncated unsaved' if restore['discarded'] and not saved else rest}"
 
 
 def leftovers(report: dict[str, Any]) -> str:

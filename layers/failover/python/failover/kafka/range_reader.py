@@ -152,8 +152,8 @@ class RangeReader:
         except KafkaException as error:
             raise KafkaUnavailable(f"{in_words(spot)} does not tell where its log begins: {error}") from error
         self._consumer.incremental_unassign([row])
-        kept_from = low if low > begin else end if high < begin else begin
-        resumed = min(kept_from, end)
+        first_offset = low if low > begin else end if high < begin else begin
+        resumed = min(first_offset, end)
         part = self._advance(spot, resumed, (), gone=resumed - begin, assigned=False)
         if spot in self._ranges:
             self._consumer.incremental_assign([TopicPartition(*spot, resumed)])

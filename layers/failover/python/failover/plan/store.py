@@ -131,8 +131,8 @@ def replace_revision(revision: Revision, before: Revision | None) -> bool:
     """
     (table, *_) = _tables()
     if before is not None:
-        kept = before.as_item() | {"expires": int(revision.at) + REVISION_RETENTION_S}
-        table.put(f"plan#{revision.plan}", f"revision#{before.number:06}", kept)
+        replaced = before.as_item() | {"expires": int(revision.at) + REVISION_RETENTION_S}
+        table.put(f"plan#{revision.plan}", f"revision#{before.number:06}", replaced)
     condition = "attribute_not_exists(pk)" if before is None else "revision = :before"
     placeholders = None if before is None else {":before": before.number}
     put = table.put(PARTITION, f"{DEPLOYED}{revision.plan}", revision.as_item(), condition, placeholders)

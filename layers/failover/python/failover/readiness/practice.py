@@ -70,7 +70,7 @@ def load_practice(book: Ledger, plan: str) -> Practice:
 
 def with_leg(practice: Practice, leg: Leg) -> Practice:
     """What is kept once a switchover succeeded: one that leads back from where the last led is the way back."""
-    if leg.execution in {known.execution for known in (practice.there, practice.back, practice.away) if known}:
+    if leg.execution in {way.execution for way in (practice.there, practice.back, practice.away) if way}:
         return practice
     away = practice.away
     if away and (leg.from_site, leg.to_site) == (away.to_site, away.from_site):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SIDE_BY_SIDE: Final = 16
 _REMEDY: Final = "See what readiness says of the rescue's bucket and key"
-_TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+_WRITTEN_ALREADY: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 _FACTS: Final = frozenset({"end", "records", "gone", "sha256"})
 _NOT_THERE: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 
@@ -104,19 +104,21 @@ class Archive:
 
     def reached(self, spot: Spot, progress: Saved) -> Saved:
         """How far a partition is saved, by what is there after the progress that was recorded."""
-        while found := self.segment(spot, progress.next_offset):
-            progress = with_segment(progress, found)
+        while segment := self.segment(spot, progress.next_offset):
+            progress = with_segment(progress, segment)
         return progress
 
     def chain(self, spot: Spot, begin: int) -> list[Segment]:
         """The segments that follow one on another from that offset on."""
         begins = [int(key.rpartition("/")[2].partition(".")[0]) for key in self._keys(spot)]
         with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
-            by_begin = {found.begin: found for found in pool.map(lambda at: self.segment(spot, at), begins) if found}
+            by_begin = {
+                segment.begin: segment for segment in pool.map(lambda at: self.segment(spot, at), begins) if segment
+            }
         chain = []
-        while (found := by_begin.get(begin)) and found.end > begin:
-            chain.append(found)
-            begin = found.end
+        while (segment := by_begin.get(begin)) and segment.end > begin:
+            chain.append(segment)
+            begin = segment.end
         return chain
 
     def put_index(self, stranded_range: StrandedRange, chain: list[Segment]) -> None:
@@ -148,12 +150,12 @@ class Archive:
 
         def problem(row: Mapping[str, Any]) -> str:
             try:
-                found = self.segment(spot, row["begin"])
+                segment = self.segment(spot, row["begin"])
             except RescueDamaged as error:
                 return str(error)
-            if found is None:
+            if segment is None:
                 return f"{row['key']} is not there any more"
-            return "" if {"key": row["key"]} | asdict(found) == row else f"{row['key']} is another object"
+            return "" if {"key": row["key"]} | asdict(segment) == row else f"{row['key']} is another object"
 
         with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
             return list(filter(None, pool.map(problem, index["segments"])))
@@ -189,7 +191,7 @@ class Archive:
                     **more,
                 )
         except ServiceRejected as error:
-            if error_code(error) in _TAKEN:
+            if error_code(error) in _WRITTEN_ALREADY:
                 raise ServiceUnavailable(f"another call wrote {key} meanwhile: it is looked at anew") from error
             raise
 

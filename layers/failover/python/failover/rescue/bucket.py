@@ -35,7 +35,7 @@ def look_at_bucket(rescue: Rescue, plan: str) -> BucketState:
         ServiceUnavailable, ServiceRejected
     """
     s3, bucket = client("s3", rescue.region), rescue.bucket
-    written = _asked(
+    written = _answer_of(
         f"to write to the rescue's bucket {bucket}",
         s3.put_object,
         Bucket=bucket,
@@ -45,9 +45,9 @@ def look_at_bucket(rescue: Rescue, plan: str) -> BucketState:
         SSEKMSKeyId=rescue.key,
         BucketKeyEnabled=True,
     )
-    policy = _asked(f"for the policy of {bucket}", s3.get_bucket_policy, Bucket=bucket)
-    lifecycle = _asked(f"for the lifecycle of {bucket}", s3.get_bucket_lifecycle_configuration, Bucket=bucket)
-    blocked = _asked(f"for the public access of {bucket}", s3.get_public_access_block, Bucket=bucket)
+    policy = _answer_of(f"for the policy of {bucket}", s3.get_bucket_policy, Bucket=bucket)
+    lifecycle = _answer_of(f"for the lifecycle of {bucket}", s3.get_bucket_lifecycle_configuration, Bucket=bucket)
+    blocked = _answer_of(f"for the public access of {bucket}", s3.get_public_access_block, Bucket=bucket)
     flags = blocked.get("PublicAccessBlockConfiguration", {})
     return BucketState(
         key=written.get("SSEKMSKeyId", ""),
@@ -57,7 +57,7 @@ def look_at_bucket(rescue: Rescue, plan: str) -> BucketState:
     )
 
 
-def _asked(what: str, call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
+def _answer_of(what: str, call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
     """The answer; an empty one if the bucket has nothing of the kind."""
     try:
         with aws_errors(f"S3, {what},", transient=ServiceUnavailable, final=ServiceRejected):

@@ -45,7 +45,7 @@ class Recovered:
     """Of the origin: the segments before it are there."""
     records: int = 0
     """How many those are."""
-    seen_to: int = 0
+    read_to: int = 0
     """Records of a segment that is not known to be there as a whole: up to here a look found them."""
 
 
@@ -95,7 +95,7 @@ def begin(chosen: Settings, topic: str) -> Recovery:
 
 
 def recover(
-    chosen: Settings, archive: Archive, topic: str, ranges: Sequence[StrandedRange], known: Recovery
+    chosen: Settings, archive: Archive, topic: str, ranges: Sequence[StrandedRange], earlier: Recovery
 ) -> Recovery:
     """Look what is there, and write what is not, for `RECOVER_S`; answers what is known then.
 
@@ -103,12 +103,12 @@ def recover(
         RescueIncomplete, RescueDamaged, KafkaUnavailable, KafkaUnauthorized, ServiceUnavailable, ServiceRejected
     """
     deadline = time.monotonic() + RECOVER_S
-    spots = dict(known.spots)
-    for spot, offset in _look(chosen, archive.execution, topic, known.positions).items():
+    spots = dict(earlier.spots)
+    for spot, offset in _look(chosen, archive.execution, topic, earlier.positions).items():
         begin_of = next((entry.begin for entry in ranges if entry.spot == spot), 0)
         before = spots.get(spot, Recovered(next_offset=begin_of))
-        spots[spot] = replace(before, seen_to=max(before.seen_to, offset + 1))
-    count = len(known.positions)
+        spots[spot] = replace(before, read_to=max(before.read_to, offset + 1))
+    count = len(earlier.positions)
     with Writer(chosen, topic) as writer:
         for entry in ranges:
             recovered = spots.get(entry.spot, Recovered(next_offset=entry.begin))
@@ -119,7 +119,7 @@ def recover(
                     return Recovery(_ends(chosen, topic), spots)
                 body = archive.read(archive.key(entry.spot, segment.begin), segment.sha256)
                 records = [record_of(line) for line in body.splitlines()]
-                missing = [record for record in records if record.offset >= recovered.seen_to]
+                missing = [record for record in records if record.offset >= recovered.read_to]
                 rows = [_row(archive.execution, entry, record) for record in missing]
                 writer.write(rows, crc32(f"{entry.topic}/{entry.partition}".encode()) % count)
                 recovered = replace(recovered, next_offset=segment.end, records=recovered.records + len(records))

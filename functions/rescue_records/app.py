@@ -56,13 +56,13 @@ def rescue(request: Request, plan: Plan) -> Report:
         return waiting(**observed)
     if plan.rescue.recovery_topic is None:
         return done(**observed)
-    recovery = _recovered(request, plan, plan.rescue.recovery_topic, archive, stranded)
+    recovery = _recovered(request, plan, archive, stranded=stranded, topic=plan.rescue.recovery_topic)
     observed["recovered"] = sum(recovered.records for recovered in recovery.spots.values())
     behind = unrecovered(stranded.ranges, recovery)
     return waiting(**observed, unrecovered=len(behind)) if behind else done(**observed)
 
 
-def _recovered(request: Request, plan: Plan, topic: str, archive: Archive, stranded: Stranded) -> Recovery:
+def _recovered(request: Request, plan: Plan, archive: Archive, *, stranded: Stranded, topic: str) -> Recovery:
     """How far records are in the recovery topic, once more of them were written to it."""
     execution, active = request.execution, plan.other(stranded.site)
     recovery = load_recovery(ledger(), execution)
@@ -72,7 +72,11 @@ def _recovered(request: Request, plan: Plan, topic: str, archive: Archive, stran
     if not unrecovered(stranded.ranges, recovery):
         return recovery
     before = recovery
-    recovery = as_controller(plan, active, lambda settings: recover(settings, archive, topic, stranded.ranges, before))
+    recovery = as_controller(
+        plan,
+        active,
+        lambda settings: recover(settings, archive, topic=topic, ranges=stranded.ranges, earlier=before),
+    )
     save_recovery(ledger(), execution, recovery)
     return recovery
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from confluent_kafka import Consumer, ConsumerGroupType, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AclOperation
 
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
 from failover.execution.group_protocols import load_group_protocols, save_group_protocols
@@ -124,6 +125,11 @@ class Admin:
         valid = [SimpleNamespace(group_id=group, type=kind) for group, kind in self.types.items()]
         listed.set_result(SimpleNamespace(valid=valid, errors=[KafkaError(error) for error in self.errors]))
         return listed
+
+    def describe_consumer_groups(self, groups: list[str], **_: Any) -> dict[str, Future[Any]]:
+        described: Future[Any] = Future()
+        described.set_result(SimpleNamespace(authorized_operations=[AclOperation.READ]))
+        return dict.fromkeys(groups, described)
 
     def poll(self, *_: Any) -> None:
         """Nothing was reported aside."""

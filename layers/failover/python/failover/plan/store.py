@@ -135,7 +135,13 @@ def replace_revision(revision: Revision, before: Revision | None) -> bool:
         table.put(f"plan#{revision.plan}", f"revision#{before.number:06}", replaced)
     condition = "attribute_not_exists(pk)" if before is None else "revision = :before"
     placeholders = None if before is None else {":before": before.number}
-    put = table.put(PARTITION, f"{DEPLOYED}{revision.plan}", revision.as_item(), condition, placeholders)
+    put = table.put(
+        PARTITION,
+        f"{DEPLOYED}{revision.plan}",
+        revision.as_item(),
+        condition=condition,
+        placeholders=placeholders,
+    )
     if put:
         _last_reads().clear()
     return put

@@ -95,7 +95,7 @@ def begin(chosen: Settings, topic: str) -> Recovery:
 
 
 def recover(
-    chosen: Settings, archive: Archive, topic: str, ranges: Sequence[StrandedRange], earlier: Recovery
+    chosen: Settings, archive: Archive, *, topic: str, ranges: Sequence[StrandedRange], earlier: Recovery
 ) -> Recovery:
     """Look what is there, and write what is not, for `RECOVER_S`; answers what is known then.
 

@@ -28,7 +28,7 @@ _PARTITIONS: Final = 64
 _WAIT_S: Final = 0.25
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Buffer:
     """What is read of a partition and not yet handed to S3."""
 

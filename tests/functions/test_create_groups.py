@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from confluent_kafka import Consumer, ConsumerGroupType, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AclOperation
+from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]
 
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
 from failover.execution.group_protocols import load_group_protocols, save_group_protocols

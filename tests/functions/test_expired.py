@@ -97,7 +97,7 @@ def test_the_sweep_deletes_what_has_expired_and_nothing_else(deployed: Any, book
     )
     assert call("sweep_ledger", {}) == {"deleted": 121, "done": True}
     left = {item["sk"]["S"] for item in deployed("dynamodb").scan(TableName="ledger")["Items"]}
-    assert left == {"kind#new", "kind#lasting"}
+    assert left == {"kind#new", "kind#lasting", "deployed#orders"}
 
 
 def test_what_was_renewed_while_it_was_swept_stays(

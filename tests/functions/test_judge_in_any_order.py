@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from failover.aws.clients import client
 from failover.errors import DuplicateExecution, WrongDirection
 from failover.ledger.ledger import Ledger
+from failover.plan.store import DEPLOYED
 from tests.claims import reaches
 from tests.functions.heard_events import event, executions, sighting
 from tests.plans import put_plan
@@ -137,10 +138,11 @@ def _carry_out(aws: Callable[..., Any], call: Call) -> list[tuple[int, str]]:
 
 
 def _forget(aws: Callable[..., Any]) -> None:
-    """An empty ledger, and no execution."""
+    """A ledger with the deployed plan and nothing else, and no execution."""
     dynamodb, states = aws("dynamodb"), aws("stepfunctions")
     for item in dynamodb.scan(TableName="ledger")["Items"]:
-        dynamodb.delete_item(TableName="ledger", Key={key: item[key] for key in ("pk", "sk")})
+        if not item["sk"]["S"].startswith(DEPLOYED):
+            dynamodb.delete_item(TableName="ledger", Key={key: item[key] for key in ("pk", "sk")})
     for machine in states.list_state_machines()["stateMachines"]:
         arn = machine["stateMachineArn"]
         described = states.describe_state_machine(stateMachineArn=arn)

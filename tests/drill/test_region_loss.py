@@ -133,7 +133,8 @@ def test_the_controllers_estimate_stands_beside_the_measured_loss(drill: Drill) 
     assert loss["estimated"]["low"] <= loss["measured"] + loss["in_flight"]
     assert loss["measured"] <= loss["estimated"]["high"]
     assert loss["estimate_holds"] is True and loss["unknown_partitions"] == 0
-    assert all(part["observed"]["at"] < 1 for part in loss["partitions"])
+    detected = drill.report["rto"]["detection"]
+    assert all(part["observed"]["at"] < detected for part in loss["partitions"]), "a sample of before it was seen lost"
 
 
 def test_every_step_of_the_failover_is_on_the_timeline(drill: Drill) -> None:

@@ -42,6 +42,8 @@ SPEAK_KAFKA: Final = frozenset(
         "watch_site",
     }
 )
+DRAW_PAGES: Final = frozenset({"answer_approval", "write_report"})
+"""Those with the layer of the room `report`, which lies beside the functions here."""
 RUNS: Final = 5
 LIMIT_MS: Final = 350
 
@@ -126,7 +128,8 @@ def import_once(folder: Path, dependencies: Path) -> Import:
         NotMeasured: with the end of what the process said.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-    environment = {**inherited, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(map(str, (folder, LAYER, dependencies)))}
+    layers = (LAYER, dependencies, *([ROOT] if folder.name in DRAW_PAGES else []))
+    environment = {**inherited, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(map(str, (folder, *layers)))}
     process = subprocess.run(
         [sys.executable, "-S", "-c", _MEASURE], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

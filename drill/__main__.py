@@ -40,7 +40,8 @@ from drill.scenarios import SCENARIOS
 from drill.terminal import print_summary, view
 from drill.timing import TimingName
 from drill.up import NoWorld, Outage, RunningWorld
-from drill.world import Settings, World, WorldNotUp
+from drill.world import World, WorldNotUp
+from drill.world_settings import Settings
 
 REPORTS = Path("drill-reports")
 OPERATED = (switchover, there_and_back)

@@ -26,7 +26,8 @@ from drill.sam_local.functions import STAY, containers, move, ran_in
 from drill.scenarios import Scenario
 from drill.terminal import View
 from drill.timing import TIMINGS, TimingName
-from drill.world import Settings, World
+from drill.world import World
+from drill.world_settings import Settings
 
 FRAME_S = 0.15
 FIRST_RECORDS_S = 60.0

@@ -20,7 +20,8 @@ from drill.fixture_plan import STANDBY
 from drill.ledger_reader import ControllerAccount, Execution
 from drill.rehearsal import RehearsalFailed
 from drill.switchover_account import ClientsAccount, Gaps, clients_account
-from drill.world import Settings, World
+from drill.world import World
+from drill.world_settings import Settings
 
 NAME: Final = "switchover"
 DESCRIPTION: Final = "Both sites are up: clients are moved to the standby, by a person's word, and nothing is lost."

@@ -25,7 +25,8 @@ from drill.ledger_reader import ControllerAccount, Execution
 from drill.switchover import await_end, reads, run_to_end, until
 from drill.switchover_account import clients_account
 from drill.there_and_back_account import Rescued, ThereAndBackReport, missing_records, recovery_time, sum_of
-from drill.world import Settings, World
+from drill.world import World
+from drill.world_settings import Settings
 
 NAME: Final = "there-and-back"
 DESCRIPTION: Final = (

@@ -22,7 +22,8 @@ from drill.clients.pairs import RECOMMENDED, Pair
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount
 from drill.network.admin_http import Reply, as_json, serve
-from drill.world import SITES, Settings, World
+from drill.world import SITES, World
+from drill.world_settings import Settings
 
 CLIENTS: Final = replace(RECOMMENDED, rate=50.0)
 """Those that the world has: slow, for their logs grow as long as it is up."""

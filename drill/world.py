@@ -11,13 +11,12 @@ import signal
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cached_property, partial
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import boto3
 import httpx
@@ -26,19 +25,18 @@ from botocore.config import Config
 
 from drill import fixture_plan, stacks
 from drill.both_ways import introduce, link_config
-from drill.client_name import NameKind, hold_name
+from drill.client_name import hold_name
 from drill.deployment import deploy_health_checks, deploy_plan
-from drill.fixture_plan import HOME, REGIONS, STANDBY, TOPICS
-from drill.fleets import FleetKind, Fleets
+from drill.fixture_plan import HOME, REGIONS, STANDBY
+from drill.fleets import Fleets
 from drill.fleets.cfk import CfkFleets
 from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
 from drill.loss import LossKind, SiteParts, lose
 from drill.name_watch import NameWatch
-from drill.network.edge import ResolverKind
 from drill.operator_access import controller_file
-from drill.ports import HERE, Host, reserved_ports
-from drill.process import ROOT, Child, spawn
-from drill.timing import Timing
+from drill.ports import reserved_ports
+from drill.process import Child, spawn
+from drill.world_settings import Settings
 
 PORTS = 1 + fixture_plan.BROKERS
 SITES = (HOME, STANDBY)
@@ -47,46 +45,6 @@ UP_TIMEOUT_S = 120.0
 
 class WorldNotUp(RuntimeError):
     """A part of the world did not come up in time."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What can be chosen of a world. Durations in seconds. `more_topics`: mirrored on the wire, beside those that the
-    clients use; `rest_only_mirrors`: mirrors that exist in the REST API only; `controllers`: one, in the standby's
-    region, or two, in each site's; `fleet_fields`, `kubernetes`: more fields of each fleet in the plan, and of the
-    Kubernetes clusters' configuration."""
-
-    directory: Path
-    instances: int = 2
-    fleet: FleetKind = "ecs"
-    fleet_fields: dict[str, Any] = field(default_factory=dict)
-    kubernetes: dict[str, Any] = field(default_factory=dict)
-    name: NameKind = "route53-record"
-    template: Path = ROOT / "template.yaml"
-    link_interval_s: float = 0.4
-    offset_sync_s: float = 3.0
-    timing: Timing = field(default_factory=Timing)
-    resolver: ResolverKind = "host"
-    """Whose cache of names clients have: their host's, or a JVM's."""
-    policy: dict[str, Any] = field(default_factory=dict)
-    topics: Sequence[str] = TOPICS
-    """What clients use, mirrored on the standby."""
-    groups: Sequence[str] = (fixture_plan.GROUP,)
-    """Whose offsets are synced to the standby."""
-    watch: bool = True
-    alarms: bool = True
-    more_topics: int = 0
-    rest_only_mirrors: int = 0
-    controllers: Literal[1, 2] = 1
-    own_plans_at_third: bool = False
-    """Whether the third region's vantage point reads a plan of its own, which may lead it elsewhere."""
-    truncation: bool = False
-    """Whether the clusters can truncate topics, as a restore has to."""
-    plan_fields: dict[str, Any] = field(default_factory=dict)
-    """More of the plan."""
-    host: Host = HERE
-    """Where the world listens, but for what only its own processes call, which is on loopback."""
-    say: Callable[[str], None] = lambda _: None
 
 
 class World:

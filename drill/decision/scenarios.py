@@ -13,7 +13,8 @@ from drill.client_name import NameKind
 from drill.decision.expected_outcomes import Ending
 from drill.decision.scenario_world import HERE, THERE, THIRD, ScenarioRun
 from drill.fixture_plan import HOME, PLAN, STANDBY
-from drill.world import Settings, World
+from drill.world import World
+from drill.world_settings import Settings
 
 HOLD_S: Final = 1
 BLIP_S: Final = 2.6

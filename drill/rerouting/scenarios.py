@@ -16,7 +16,8 @@ from drill.fleets.cfk import CfkFleets
 from drill.ledger_reader import ControllerAccount, Step
 from drill.rerouting.connections import OpenConnections, led_to
 from drill.rerouting.expected_outcomes import Ending
-from drill.world import SITES, Settings, World
+from drill.world import SITES, World
+from drill.world_settings import Settings
 
 CLIENTS: Final = 6
 POLICY: Final = {"hold_seconds": 1}

@@ -16,7 +16,8 @@ from drill.sam_local.engine import host_for_containers
 from drill.sam_local.functions import containers
 from drill.sam_local.invocation import FreshContainers
 from drill.sam_local.samples import Invoke, Sample, replay, without_chance
-from drill.world import Settings, World
+from drill.world import World
+from drill.world_settings import Settings
 
 
 @dataclass(frozen=True)

@@ -28,20 +28,6 @@ SCHEDULE_S: Final = 300.0
 SUPERSEDED_S: Final = 3.0
 LOOKS_ON_S: Final = 15.0
 STEPS: Final = (*story.STEPS, "announce")
-SWITCHOVER_STEPS: Final = (
-    "claim",
-    "precheck",
-    "fence",
-    "drain_mirrors",
-    "reverse_mirrors",
-    "sync_offsets",
-    "promote_mirrors",
-    "switch_routes",
-    "flip_dns",
-    "verify",
-    "conclude",
-    "announce",
-)
 COMMITTED: Final = 60
 
 
@@ -241,7 +227,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         name="switchover",
-        functions=SWITCHOVER_STEPS,
+        functions=story.SWITCHOVER_STEPS,
         begin=_begin_switchover,
         end=switchover_end,
         given_up=GIVEN_UP,

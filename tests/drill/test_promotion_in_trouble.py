@@ -21,7 +21,8 @@ from drill import fixture_plan
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount
 from drill.timing import Timing
-from drill.world import Settings, World
+from drill.world import World
+from drill.world_settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 LIMIT_S = 180.0

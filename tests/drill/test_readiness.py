@@ -13,7 +13,8 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from drill import fixture_plan
-from drill.world import Settings, World
+from drill.world import World
+from drill.world_settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 LIMIT_S = 60.0

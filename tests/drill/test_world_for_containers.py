@@ -18,7 +18,8 @@ from drill import fixture_plan
 from drill.ports import LOOPBACK, Host
 from drill.sam_local import engine
 from drill.sam_local.command import CREDENTIALS, environment_file, environment_of, line
-from drill.world import Settings, World
+from drill.world import World
+from drill.world_settings import Settings
 from tests.deployment.test_sam_local_guard import TEMPLATES
 from tests.deployment.test_sam_local_guard import environment_of as variables_of_template
 

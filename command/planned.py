@@ -13,17 +13,23 @@ from command.choice import By, Yes, chosen_plan, confirm
 from command.controller import Controller, connected
 from command.errors import NotDone
 from command.output import Line, show
-from command.situation import Situation, situation
-from command.start import Watch, Why, announced_approval, loss_in_words, request_of, start_execution
+from command.situation import Situation
+from command.start import (
+    DryRun,
+    Watch,
+    Why,
+    announced_approval,
+    loss_in_words,
+    request_of,
+    start_execution,
+    startable,
+)
 from command.status import Json, PlanName
 from command.words import span
 from failover.ledger.records import ExecutionRecord
 from failover.plan.model import Plan
 
 Flow = Literal["switchover", "restore", "failback"]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Walk the whole way, change nothing, and say what would be done.")
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +113,7 @@ def start_failback(
 
 def _start(context: typer.Context, typed: Start) -> None:
     controller, plan = connected(context), chosen_plan(typed.plan)
-    before = situation(controller, plan)
-    if before.state.holder is not None and not typed.dry_run:
-        raise NotDone(
-            f"{before.state.holder} holds the lease of {plan.name} ({before.holder_status.lower()})",
-            controller.command(before.next_command),
-        )
+    before = startable(controller, plan, dry_run=typed.dry_run)
     executions = controller.book.executions(plan.name)
     if typed.flow == "failback":
         _refuse_to_fail_back(controller, plan, before, executions)

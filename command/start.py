@@ -25,6 +25,9 @@ app = typer.Typer(help="Start an execution by hand.", no_args_is_help=True)
 Why = Annotated[str, typer.Option("--why", help="The reason; it is in every message.")]
 Force = Annotated[bool, typer.Option("--force", help="Leave the active site although it answers.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Show it until it ends.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Walk the whole way, change nothing, and say what would be done.")
+]
 
 
 @app.callback()
@@ -38,9 +41,7 @@ def start_failover(
     plan: PlanName = None,
     why: Why = "",
     by: By = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Walk the whole way, change nothing, and say what would be done.")
-    ] = False,
+    dry_run: DryRun = False,
     force: Force = False,
     yes: Yes = False,
     watch: Watch = False,
@@ -51,12 +52,7 @@ def start_failover(
     Exits with 0 once it is started; with --watch, with 0 if it succeeded and 1 if not.
     """
     controller, of = connected(context), chosen_plan(plan)
-    before = situation(controller, of)
-    if before.state.holder is not None and not dry_run:
-        raise NotDone(
-            f"{before.state.holder} holds the lease of {of.name} ({before.holder_status.lower()})",
-            controller.command(before.next_command),
-        )
+    before = startable(controller, of, dry_run=dry_run)
     if not as_json:
         show(_announcement(controller, of, before, dry_run=dry_run, force=force))
     if not dry_run:
@@ -88,6 +84,21 @@ def supersede(
     confirm(of.name, yes=yes)
     request = request_of(before, by, why) | {"supersedes": before.state.holder} | ({"force": True} if force else {})
     start_execution(controller, before, request, watch=watch, as_json=as_json)
+
+
+def startable(controller: Controller, plan: Plan, *, dry_run: bool) -> Situation:
+    """Where the plan stands, of which an execution can be started.
+
+    Raises:
+        NotDone: another holds its lease, and this is no dry run.
+    """
+    before = situation(controller, plan)
+    if before.state.holder is not None and not dry_run:
+        raise NotDone(
+            f"{before.state.holder} holds the lease of {plan.name} ({before.holder_status.lower()})",
+            controller.command(before.next_command),
+        )
+    return before
 
 
 def request_of(before: Situation, by: str | None, why: str) -> dict[str, Any]:

@@ -160,14 +160,6 @@ def composite_alarm(stack: Stack, logical_id: str, properties: dict[str, Any]) -
     return Resource("AWS::CloudWatch::CompositeAlarm", name, {"Arn": stack.arn("cloudwatch", f"alarm:{name}")})
 
 
-def ssm_parameter(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
-    name = properties.get("Name", stack.physical_name(logical_id))
-    names = ("AllowedPattern", "DataType", "Description", "Tier", "Type", "Value")
-    ssm = stack.client("ssm")
-    ssm.put_parameter(Name=name, **{key: properties[key] for key in names if key in properties})
-    return Resource("AWS::SSM::Parameter", name, {"Type": properties["Type"], "Value": properties["Value"]})
-
-
 def health_check(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
     reference = stack.physical_name(logical_id)
     route53 = stack.client("route53")
@@ -236,7 +228,6 @@ CREATORS: dict[str, Creator] = {
     "AWS::SNS::Subscription": subscription,
     "AWS::SNS::Topic": topic,
     "AWS::SQS::Queue": queue,
-    "AWS::SSM::Parameter": ssm_parameter,
     "AWS::Scheduler::Schedule": schedule,
     "AWS::SecretsManager::Secret": secret,
 }

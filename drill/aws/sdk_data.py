@@ -26,7 +26,6 @@ SERVICES: Final = frozenset(
         "secretsmanager",
         "sns",
         "sqs",
-        "ssm",
         "states",
         "sts",
     }

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
-    from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
 
@@ -77,8 +76,6 @@ class _Clients(Protocol):
     ) -> SecretsManagerClient: ...
     @overload
     def __call__(self, service: Literal["sns"], region: Region = ..., *, attempts: int = ...) -> SNSClient: ...
-    @overload
-    def __call__(self, service: Literal["ssm"], region: Region = ..., *, attempts: int = ...) -> SSMClient: ...
     @overload
     def __call__(
         self, service: Literal["stepfunctions"], region: Region = ..., *, attempts: int = ...

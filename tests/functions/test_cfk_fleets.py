@@ -6,12 +6,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from failover.errors import FleetRejected, FleetUnavailable, LeaseLost
+from failover.fleets import cfk as cfk_fleet
 from failover.fleets import cfk_state, rollout
 from failover.fleets.cfk import CfkGateway
 from failover.ledger.ledger import Ledger
@@ -76,6 +78,20 @@ def never(call: Call, step: str, request: dict[str, Any], during_s: float = 1.0)
         assert report["status"] == "waiting", report
         time.sleep(0.1)
     return report
+
+
+def unproven(call: Call, request: dict[str, Any], pods: list[str], limit_s: float = 30) -> None:
+    """Waits until just these pods are unproven, and sees that they stay so."""
+    deadline = time.monotonic() + limit_s
+    while (report := call("switch_routes", request))["observed"].get("unproven") != pods:
+        assert time.monotonic() < deadline and report["status"] == "waiting", report
+        time.sleep(0.05)
+    assert never(call, "switch_routes", request)["observed"]["unproven"] == pods
+
+
+def after_the_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is later than any pod has to reload: no test waits for it, nor is overtaken by it on a slow machine."""
+    monkeypatch.setattr(cfk_fleet, "time", SimpleNamespace(time=lambda: time.time() + 60))
 
 
 def rolling(spec: dict[str, Any]) -> None:
@@ -186,24 +202,37 @@ def test_a_patch_whose_answer_never_came_is_not_repeated_and_a_conflict_is(start
     assert fleet.patches() == 1
 
 
-def test_one_pod_that_never_reloads_is_named_and_then_replaced(start: Make, call: Call) -> None:
-    execution, fleet = start(fleet={"reload_within_seconds": 2})
+def test_one_pod_that_never_reloads_is_named_and_then_replaced(
+    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution, fleet = start(fleet={"reload_within_seconds": 60})
     stuck, other = fleet.pods()
     fleet.trouble("stuck", [stuck])
-    call("switch_routes", switch(execution))
-    assert never(call, "switch_routes", switch(execution))["observed"]["unproven"] == [stuck]
+    unproven(call, switch(execution), [stuck])
+    after_the_reload(monkeypatch)
     until(call, "switch_routes", switch(execution))
     assert stuck not in fleet.pods(ready=False) and other in fleet.pods()
     assert (fleet.patches(), fleet.asked("delete pods")) == (1, 1)
 
 
-def test_an_unlicensed_reload_is_not_believed_though_the_operator_reports_success(start: Make, call: Call) -> None:
-    execution, fleet = start(licence="trial", fleet={"reload_within_seconds": 2})
+def reload_conditions(fleet: Any) -> list[tuple[str, str]]:
+    """Status and reason of what the operator reports of a reload."""
+    conditions = fleet.gateway["status"]["conditions"]
+    return [(c["status"], c["reason"]) for c in conditions if c["type"].endswith("hot-reload-status")]
+
+
+def test_an_unlicensed_reload_is_not_believed_though_the_operator_reports_success(
+    start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution, fleet = start(licence="trial", fleet={"reload_within_seconds": 60})
     before = fleet.pods()
     call("switch_routes", switch(execution))
-    assert never(call, "switch_routes", switch(execution))["observed"]["unproven"] == before
-    reload = next(c for c in fleet.gateway["status"]["conditions"] if c["type"].endswith("hot-reload-status"))
-    assert (reload["status"], reload["reason"]) == ("True", "Succeeded")
+    deadline = time.monotonic() + 30
+    while reload_conditions(fleet) != [("True", "Succeeded")]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    unproven(call, switch(execution), before)
+    after_the_reload(monkeypatch)
     until(call, "switch_routes", switch(execution))
     assert not set(before) & set(fleet.pods(ready=False))
     assert fleet.patches() == 1

@@ -2,7 +2,9 @@
 
 librdkafka's mock accepts the commit of a member it never saw, and answers its heartbeat with an error that clients
 ignore. A broker answers both with UNKNOWN_MEMBER_ID, so that the client rejoins and starts from the offsets committed
-here (https://kafka.apache.org/protocol#protocol_error_codes).
+here (https://kafka.apache.org/protocol#protocol_error_codes). So it does to a commit that names a generation, but no
+member, as librdkafka sends after it lost its session: only one that names neither comes from outside a group, and is
+taken (`validateOffsetCommit` of Kafka's ClassicGroup).
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ class Membership:
         member = (str(request.group_id), str(request.member_id))
         if api_key == SYNC_GROUP or (api_key == CONSUMER_GROUP_HEARTBEAT and request.member_epoch == 0):
             self._members.add(member)
-        elif request.member_id and member not in self._members:
+        elif member not in self._members and not _is_from_outside(api_key, request):
             return True
         if request.member_id:
             self._heard[str(request.group_id)] = time.monotonic()
@@ -46,3 +48,8 @@ class Membership:
         """The groups whose members were heard of a moment ago."""
         now = time.monotonic()
         return sorted(group for group, at in self._heard.items() if now - at < GONE_AFTER_S)
+
+
+def _is_from_outside(api_key: int, request: Any) -> bool:
+    """Whether it is a commit as an admin client sends it: for a group that has no members."""
+    return api_key == OFFSET_COMMIT and not request.member_id and request.generation_id_or_member_epoch < 0

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from command import act, planned, plans, report, rescue, start, status
+from command import act, planned, plans, render, report, rescue, start, status
 from command.controller import STACK, Options
 from command.doctor import doctor
 from command.errors import remedy_of
@@ -45,6 +45,7 @@ for acts in (start.supersede, act.approve, act.deny, act.abort, act.redrive, act
     app.command(rich_help_panel="Act")(acts)
 app.add_typer(plans.app, name="plans", rich_help_panel="Prepare")
 app.command(rich_help_panel="Prepare")(doctor)
+app.command("render", rich_help_panel="Prepare")(render.render_plan)
 
 
 @app.callback()

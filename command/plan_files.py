@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -35,4 +36,12 @@ def readable_text(file: str) -> str:
         return text_of(file)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "is not text in UTF-8"
-        raise NotDone(f"{file}: {why}", "see whether the file is there, and is a plan") from None
+        raise NotDone(f"{file}: {why}", _remedy(Path(file))) from None
+
+
+def _remedy(file: Path) -> str:
+    beside = [path.name for path in file.parent.iterdir()] if file.parent.is_dir() else []
+    nearest = get_close_matches(file.name, beside, n=1)
+    if file.name not in beside and nearest:
+        return f"did you mean {file.parent / nearest[0]}?"
+    return "see whether the file is there, and is a plan"

@@ -1,4 +1,4 @@
-"""Write what the gateway fleets of a plan run on: `python -m gateway.render plans/orders.yaml --out gateway/rendered`.
+"""What the gateway fleets of a plan run on, as the texts of files; `failover render` writes them.
 
 For each fleet on ECS: its configuration for each target, named as the task definition that carries it, and the
 parameters of `ecs.yaml`. For each fleet on Kubernetes: its resources.
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
 import yaml
 from pydantic import ValidationError
 
-from failover.errors import Refused
 from failover.plan.fleets import CfkBlueGreenFleet, CfkFleet, EcsBlueGreenFleet, EcsFleet, KroxyliciousFleet
-from failover.plan.model import FENCED, Plan, load_plan
+from failover.plan.model import FENCED, Plan
 from gateway.cfk import blue_green_resources, cfk_resources
 from gateway.config import (
     CLUSTER_LOGIN_TEMPLATE,
@@ -30,10 +28,11 @@ from gateway.config import (
 )
 from gateway.kroxylicious import around, kroxylicious_resources
 from gateway.kubernetes import Manifest
-from gateway.settings import BadSettings, Settings, load_settings
+from gateway.settings import BadSettings, Settings
 
 # An ECS service takes five target groups: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/nlb.html
 ECS_PORTS: Final = 5
+ECS_TEMPLATE: Final = Path(__file__).with_name("ecs.yaml")
 NO_AUTOSCALER: Final = """\
 # No HorizontalPodAutoscaler: the operator owns the Deployment, and takes back what one makes of its replicas. Scale
 # by spec.replicas of the resource below, to what a peak needs with one zone lost, and not during a failover.
@@ -59,7 +58,7 @@ def render(plan: Plan, settings: Settings) -> dict[str, str]:
                 continue
             configs = {target: gateway_config(plan, site, target, settings) for target in targets(plan)}
             files |= {f"{family(fleet.name, target)}.yaml": as_yaml(config) for target, config in configs.items()}
-            if len(listening_ports(configs[site])) <= ECS_PORTS:
+            if on_ports_of_ecs(configs[site]):
                 parameters = ecs_parameters(plan, site, fleet=fleet, configs=configs, settings=settings)
                 files[f"{fleet.name}.parameters.json"] = json.dumps({"Parameters": parameters}, indent=2) + "\n"
     if settings.auth == "swap" and settings.oauth is None:
@@ -129,55 +128,20 @@ def as_yaml(config: Config) -> str:
     return yaml.safe_dump(config, sort_keys=False, width=120)
 
 
-def main(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")],
-    out: Annotated[Path, typer.Option(help="The directory to write to; made if it is not there.")],
-    settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="A YAML file with a mapping `gateway:`; see gateway/README.md.")
-    ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(help="host:port that clients use, instead of the plan's; for a workstation.")
-    ] = None,
-) -> None:
-    """Write the gateway configurations of a plan's fleets, and the parameters of their ECS stacks."""
-    try:
-        plan = load_plan(plan_file)
-        files = render(_for_clients_at(endpoint, plan), load_settings(settings_file))
-    except (Refused, BadSettings) as error:
-        raise _failed(str(error)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _failed(f"can't read the plan {plan_file}: {error}") from None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (out / name).write_text(text)
-    except OSError as error:
-        raise _failed(f"can't write to {out}: {error.strerror}") from None
-    for name in files:
-        typer.echo(out / name)
-    if any(
-        isinstance(fleet, EcsFleet | EcsBlueGreenFleet) for site in plan.sites.values() for fleet in site.fleets
-    ) and not any(name.endswith(".json") for name in files):
-        typer.echo(
-            f"No ECS parameters: an ECS service takes {ECS_PORTS} ports, a bootstrap and {ECS_PORTS - 1} node ids. "
-            "Narrow gateway.node_ids, or take gateway.strategy: host.",
-            err=True,
-        )
+def on_ports_of_ecs(config: Config) -> bool:
+    """Whether an ECS service takes all ports of a fleet with that configuration."""
+    return len(listening_ports(config)) <= ECS_PORTS
 
 
-def _for_clients_at(endpoint: str | None, plan: Plan) -> Plan:
+def for_clients_at(endpoint: str | None, plan: Plan) -> Plan:
+    """The plan with another endpoint for clients, such as a workstation's.
+
+    Raises:
+        BadSettings: it is no host:port.
+    """
     if endpoint is None:
         return plan
     try:
         return Plan.model_validate({**plan.model_dump(), "bootstrap": endpoint})
     except ValidationError:
         raise BadSettings(f"--endpoint must be host:port, not {endpoint!r}") from None
-
-
-def _failed(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(2)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -113,7 +113,8 @@ def load_settings(path: Path | None) -> Settings:
     try:
         document = read_document(path.read_text(encoding="utf-8"), limit=None)
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"can't read the settings {path}: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise BadSettings(f"can't read the settings {path}: {why}") from None
     if document.problems:
         raise _bad(path, document.problems)
     if list(document.content) != ["gateway"]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "command", "requirements", "layers")
+PARTS = ("pyproject.toml", "README.md", "LICENSE", "command", "gateway", "report", "requirements", "layers")
 
 
 @pytest.mark.slow
@@ -28,3 +28,6 @@ def test_pip_installs_the_command_with_all_that_is_ours(tmp_path: Path) -> None:
     command = [str(target / "bin/failover"), "plans", "check", str(ROOT / "plans/orders.yaml")]
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert ended.returncode == 0 and "plan orders is good" in ended.stdout, ended.stderr
+    command[1:] = ["render", str(ROOT / "plans/orders.yaml")]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert ended.returncode == 0 and (tmp_path / "rendered/orders/ecs.yaml").exists(), ended.stderr

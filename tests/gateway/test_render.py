@@ -23,9 +23,9 @@ CONFIGS = {f"gateway-{site}-{target}.yaml" for site in ("east", "west") for targ
 
 
 def rendered(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """What the command says, started as a user starts it: from the repository's root, with nothing on the path."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [sys.executable, "-m", "gateway.render", *map(str, arguments)]
+    """What the command prints, in a process of its own at the repository's root."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/layers/failover/python"}
+    command = [sys.executable, "-m", "command", "render", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -33,7 +33,8 @@ def test_the_command_writes_a_configuration_for_each_fleet_and_target(tmp_path: 
     out = tmp_path / "new" / "directory"
     result = rendered(PLAN, "--out", out)
     assert result.returncode == 0, result.stderr
-    assert {path.name for path in out.glob("*.yaml")} == CONFIGS
+    assert {path.name for path in out.glob("*.yaml")} == {*CONFIGS, "alarms.yaml", "ecs.yaml"}
+    assert (out / "ecs.yaml").read_text() == (ROOT / "gateway" / "ecs.yaml").read_text()
     for name in CONFIGS:
         GatewayFile.model_validate(yaml.safe_load((out / name).read_text()))
     before = {path.name: path.read_text() for path in out.iterdir()}
@@ -55,7 +56,7 @@ def test_a_bad_plan_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.yaml"], "can't read the plan nowhere.yaml"),
+        (["nowhere.yaml"], "nowhere.yaml: No such file or directory"),
         ([PLAN, "--endpoint", "localhost"], "--endpoint must be host:port, not 'localhost'"),
         ([PLAN, "--settings", "nowhere.yaml"], "can't read the settings nowhere.yaml"),
     ],
@@ -155,8 +156,8 @@ def test_more_ports_than_ecs_takes_are_said_and_no_parameters_written(tmp_path: 
     out = tmp_path / "out"
     result = rendered(PLAN, "--out", out, "--settings", settings)
     assert result.returncode == 0
-    assert "an ECS service takes 5 ports" in result.stderr
-    assert {path.name for path in out.iterdir()} == CONFIGS
+    assert "an ECS service takes 5 ports" in result.stdout
+    assert {path.name for path in out.iterdir()} == {*CONFIGS, "alarms.yaml", "ecs.yaml"}
 
 
 @pytest.mark.slow

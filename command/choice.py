@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Final
 
@@ -34,12 +35,19 @@ def chosen_plan(name: str | None) -> Plan:
         raise NotDone(f"there are {len(plans)} plans: {', '.join(sorted(plans))}", "name one of them")
     plan = plans.get(name or next(iter(plans)))
     if plan is None:
-        nearest = get_close_matches(str(name), plans, n=1)
-        others = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(sorted(plans))}"
-        raise NotDone(f"no plan {name!r} is deployed: {others}", f"say it again with {(nearest or sorted(plans))[0]}")
+        raise NotDone(f"no plan {name!r} is deployed: {meant(str(name), plans)}", "say it again with that name")
     if not isinstance(plan, Plan):
         raise plan
     return plan
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """What a wrong name may have been meant to be."""
+    others = sorted(names)
+    nearest = get_close_matches(name, others, n=1)
+    if nearest:
+        return f"did you mean {nearest[0]}?"
+    return f"there is {others[0]}" if len(others) == 1 else f"there are {', '.join(others) or 'none'}"
 
 
 def confirm(plan: str, *, yes: bool) -> None:

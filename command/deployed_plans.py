@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from command.choice import Yes, confirm
+from command.choice import Yes, confirm, meant
 from command.controller import connected
 from command.errors import NotDone
 from command.operators import ask
@@ -115,7 +115,7 @@ def _revisions(plan: str) -> list[Revision]:
     """
     current = current_revision(plan)
     if current is None:
-        raise NotDone(f"there never was a plan {plan!r}", "failover plans list")
+        raise NotDone(f"there never was a plan {plan!r}: {meant(plan, deployed_plans())}", "failover plans list")
     return [current, *(revision for revision in replaced_revisions(plan) if revision.number < current.number)]
 
 

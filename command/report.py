@@ -13,8 +13,8 @@ from typing import Annotated, Final
 
 import typer
 
-from command.choice import chosen_plan
-from command.controller import connected
+from command.choice import chosen_plan, meant
+from command.controller import Controller, connected
 from command.errors import NotDone
 from command.output import Line, show, show_json, show_next
 from command.status import Json, execution_document
@@ -33,7 +33,10 @@ PRINTING_S: Final = 60
 
 def report(
     context: typer.Context,
-    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="Its name, as `failover history` has it.")],
+    execution: Annotated[
+        str | None,
+        typer.Argument(metavar="[EXECUTION]", help="Its name, as `failover history` has it; by default the last one."),
+    ] = None,
     plan: Annotated[str | None, typer.Option("--plan", help="Its plan; not needed where there is one.")] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write report.html and report.json into this directory.")
@@ -45,15 +48,13 @@ def report(
     """Say what became of an execution: its end, its steps, and what was lost; or make its page."""
     controller = connected(context)
     of = chosen_plan(plan)
-    record = controller.book.execution(of.name, execution)
-    if record is None:
-        raise NotDone(f"{of.name} had no execution {execution!r}", controller.command(f"history {of.name}"))
-    whole = whole_report(controller.book, of.name, execution)
+    record = _record(controller, of.name, execution)
+    whole = whole_report(controller.book, of.name, record.name)
     watch = controller.command(f"status {of.name} --watch")
     if save is not None or pdf or open_it:
         if whole is None:
-            raise NotDone(f"{execution} has no report yet", watch)
-        page = _written(whole, save or Path(tempfile.mkdtemp(prefix=f"{execution}-")))
+            raise NotDone(f"{record.name} has no report yet", watch)
+        page = _written(whole, save or Path(tempfile.mkdtemp(prefix=f"{record.name}-")))
         show([str(page), *([str(_printed(page))] if pdf else [])])
         if open_it:
             webbrowser.open(page.resolve().as_uri())
@@ -63,6 +64,24 @@ def report(
         return
     show(_report_lines(record))
     show_next(watch if whole is None else controller.command(_after(of.name, record)))
+
+
+def _record(controller: Controller, plan: str, execution: str | None) -> ExecutionRecord:
+    """What the ledger has of an execution, or of the last one.
+
+    Raises:
+        NotDone: there is none.
+    """
+    record = controller.book.execution(plan, execution) if execution is not None else None
+    if record is not None:
+        return record
+    records = controller.book.executions(plan)
+    if not records:
+        raise NotDone(f"{plan} had no execution yet", controller.command(f"start failover {plan} --dry-run"))
+    if execution is None:
+        return records[0]
+    names = meant(execution, (record.name for record in records))
+    raise NotDone(f"{plan} had no execution {execution!r}: {names}", controller.command(f"history {plan}"))
 
 
 def _after(plan: str, record: ExecutionRecord) -> str:

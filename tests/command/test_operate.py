@@ -265,3 +265,19 @@ def test_where_no_browser_prints_the_page_is_kept_and_named(
     refused = failover("report", claimed.name, "--pdf", "--save", str(tmp_path))
     assert refused.code == 2 and "no browser here prints to PDF" in refused.err
     assert (tmp_path / "report.html").exists()
+
+
+def test_a_report_is_of_the_last_execution_where_none_is_named_and_a_wrong_name_has_the_nearest(
+    failover: Failover, book: Ledger, claimed: Execution
+) -> None:
+    assert claimed.name in failover("report").out
+    ended = failover("report", "orders-1-failovre")
+    assert ended.code == 2 and f"did you mean {claimed.name}?" in ended.err
+
+
+@pytest.mark.parametrize(
+    "words", [["plans", "show", "ordres"], ["plans", "remove", "ordres"], ["plans", "diff", "ordres"]]
+)
+def test_a_plan_that_never_was_is_refused_with_the_nearest(failover: Failover, words: list[str]) -> None:
+    ended = failover(*words)
+    assert ended.code == 2 and "did you mean orders?" in ended.err

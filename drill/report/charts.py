@@ -37,6 +37,13 @@ VARIABLES = {
 PIXELS = 72
 STEADY_MULTIPLE = 2.6
 SHORTEST_BAR_PX = 4.0
+RIGHT_PX = 14
+"""Beside the right end of every axis."""
+LETTER = 0.62
+"""How wide a letter is at most, of the font's size."""
+NUDGE = 4
+"""Pixels between a line and its name."""
+MARK_ROWS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +56,9 @@ class Size:
     margin: int = 0
 
     def fitted(self, steps: list[Step]) -> Size:
-        """With room for the longest name of a step; a letter is up to 0.62 of the font's size wide."""
+        """With room for the longest name of a step; a letter is up to `LETTER` of the font's size wide."""
         longest = max((len(step.name) for step in steps), default=0)
-        return replace(self, margin=max(60, round(longest * self.font * 0.62) + 10))
+        return replace(self, margin=max(60, round(longest * self.font * LETTER) + 10))
 
 
 WIDE = Size(name="wide", width=1040, font=12)
@@ -85,10 +92,10 @@ def timeline(report: Report, size: Size) -> str:
             [r.consumed_from_standby for r in rates],
         ),
     ):
-        _traffic(axis, x, lost=lost, standby=standby, steady=steady, size=size)
+        _traffic(axis, figure, x, lost=lost, standby=standby, steady=steady, size=size)
         axis.set_title(title, loc="left", fontsize=size.font, color=QUIET, pad=6)
-    _marks(axes, report, size)
-    _gap(axes[1], report, size)
+    _marks(axes, report, size, figure)
+    _gap(axes[1], report, size, figure)
     axes[2].set_xlabel("seconds from the kill", color=QUIET, fontsize=size.font)
     for axis in axes[:2]:
         axis.tick_params(labelbottom=False)
@@ -112,7 +119,12 @@ def _figure(size: Size, heights: list[int], *, top: int, bottom: int, gap: int) 
         axes, at = [], height - top
         for one in heights:
             at -= one
-            box = (size.margin / size.width, at / height, (size.width - size.margin - 14) / size.width, one / height)
+            box = (
+                size.margin / size.width,
+                at / height,
+                (size.width - size.margin - RIGHT_PX) / size.width,
+                one / height,
+            )
             axes.append(figure.add_axes(box))
             at -= gap
     figure.patch.set_visible(False)
@@ -129,7 +141,7 @@ def _figure(size: Size, heights: list[int], *, top: int, bottom: int, gap: int) 
 
 def _gantt(axis: Axes, steps: list[Step], size: Size, figure: Figure) -> None:
     first, last = axis.get_xlim()
-    pixel = (last - first) / (figure.get_figwidth() * PIXELS - size.margin - 14)
+    pixel = (last - first) / (figure.get_figwidth() * PIXELS - size.margin - RIGHT_PX)
     for row, step in enumerate(steps):
         ended = last if step.ended is None else step.ended
         width = max(ended - step.started, SHORTEST_BAR_PX * pixel)
@@ -140,7 +152,10 @@ def _gantt(axis: Axes, steps: list[Step], size: Size, figure: Figure) -> None:
     axis.set_ylim(max(len(steps), 1) - 0.4, -0.6)
 
 
-def _traffic(axis: Axes, x: list[float], lost: list[int], standby: list[int], steady: float, size: Size) -> None:
+def _traffic(
+    axis: Axes, figure: Figure, x: list[float], lost: list[int], standby: list[int], steady: float, size: Size
+) -> None:
+    pixels_a_second = _pixels_right_of(axis, axis.get_xlim()[0] + 1, figure, size)
     ceiling = steady * STEADY_MULTIPLE
     highest = max([a + b for a, b in zip(lost, standby, strict=True)], default=0)
     top = min(ceiling, max(highest * 1.15, steady * 1.3))
@@ -150,44 +165,82 @@ def _traffic(axis: Axes, x: list[float], lost: list[int], standby: list[int], st
     axis.set_yticks([0, steady, steady * 2] if top > steady * 2 else [0, steady])
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axis.grid(axis="y", color=RULE, linewidth=0.6)
-    for at, a, b in zip(x, lost, standby, strict=True):
-        if a + b > top:
-            # A backlog drained in one second would flatten everything else: the bar is cut, its figure says so.
-            axis.text(at + 0.8, top * 0.9, f"\u25b2 {a + b:,}", fontsize=size.font - 1, color=INK, va="center")
+    # A backlog drained in one second would flatten everything else: the bar is cut, its figure says so. Of several that
+    # stand close together the highest has its figure, for there is no room for more.
+    cut = sorted(((a + b, at) for at, a, b in zip(x, lost, standby, strict=True) if a + b > top), reverse=True)
+    marked: list[float] = []
+    for records, at in cut:
+        words = f"\u25b2 {records:,}"
+        width = len(words) * size.font * LETTER / pixels_a_second
+        if all(abs(at - other) > width + 1 for other in marked):
+            axis.text(at + 0.8, top * 0.9, words, fontsize=size.font - 1, color=INK, va="center")
+            marked.append(at)
 
 
-def _marks(axes: list[Any], report: Report, size: Size) -> None:
+def _marks(axes: list[Any], report: Report, size: Size, figure: Figure) -> None:
     at = {moment.name: moment.at for moment in report.moments}
-    for name, key, colour, style, align, row in (
-        ("kill", "kill", KILL, "-", "right", 0),
-        ("alarm", "alarm", ALARM, "--", "right", 1),
-        ("DNS flipped", "DNS flipped", DNS, "--", "left" if size.name == WIDE.name else "right", 0),
-    ):
-        if key not in at:
+    covered: list[tuple[int, float, float]] = []
+    for name, colour, style in (("kill", KILL, "-"), ("alarm", ALARM, "--"), ("DNS flipped", DNS, "--")):
+        if name not in at:
             continue
         for axis in axes:
-            axis.axvline(at[key], color=colour, linewidth=1.4, linestyle=style, zorder=3)
-        nudge = -4 if align == "right" else 4
+            axis.axvline(at[name], color=colour, linewidth=1.4, linestyle=style, zorder=3)
+        place = _free_place(_pixels_right_of(axes[0], at[name], figure, size), name, size, covered)
+        covered.append(place.span)
         axes[0].annotate(
             name,
-            (at[key], 1),
+            (at[name], 1),
             xycoords=("data", "axes fraction"),
-            xytext=(nudge, 6 + 16 * row),
+            xytext=(-NUDGE if place.align == "right" else NUDGE, 6 + 16 * place.row),
             textcoords="offset points",
-            ha=align,
+            ha=place.align,
             fontsize=size.font,
             color=colour,
             annotation_clip=False,
         )
 
 
-def _gap(axis: Axes, report: Report, size: Size) -> None:
-    """The time without an acknowledgement, as far as it counts: the RTO."""
+@dataclass(frozen=True)
+class _Place:
+    """Where the name of a mark stands: on which side of its line, in which row above the chart."""
+
+    align: str
+    row: int
+    span: tuple[int, float, float]
+    """The row, and the pixels from the left margin that it covers."""
+
+
+def _free_place(line: float, name: str, size: Size, covered: list[tuple[int, float, float]]) -> _Place:
+    """The first place where it covers no other name and ends within the picture."""
+    width = len(name) * size.font * LETTER + NUDGE
+    places = [
+        _Place(align, row, (row, line - width, line) if align == "right" else (row, line, line + width))
+        for row in range(MARK_ROWS)
+        for align in ("left", "right")
+    ]
+    for place in places:
+        row, begin, end = place.span
+        within = begin >= -size.margin and end <= size.width - size.margin
+        if within and not any(row == other and begin < until and since < end for other, since, until in covered):
+            return place
+    return places[-1]
+
+
+def _pixels_right_of(axis: Axes, at: float, figure: Figure, size: Size) -> float:
+    """How far a moment is from the left end of an axis."""
+    first, last = axis.get_xlim()
+    return (at - first) / (last - first) * (figure.get_figwidth() * PIXELS - size.margin - RIGHT_PX)
+
+
+def _gap(axis: Axes, report: Report, size: Size, figure: Figure) -> None:
+    """The time without an acknowledgement, as far as it counts: the RTO, with as many words as fit."""
     total = report.rto.total
     if not total:
         return
     axis.axvspan(0, total, color=GAP, linewidth=0, zorder=0)
-    text = f"{seconds(total)} until the standby answers" if size.name == WIDE.name else seconds(total)
+    room = _pixels_right_of(axis, total, figure, size) - _pixels_right_of(axis, 0.0, figure, size)
+    whole = f"{seconds(total)} until the standby answers"
+    text = next((words for words in (whole, seconds(total)) if len(words) * size.font * LETTER < room), "")
     middle = axis.get_ylim()[1] * 0.45
     axis.text(total / 2, middle, text, ha="center", va="center", fontsize=size.font, color=KILL)
 

@@ -362,8 +362,7 @@ class LambdaRuntime:
 
 
 def _environment(function: Function, surroundings: Surroundings, path: list[Path]) -> dict[str, str]:
-    """The variables that Lambda defines, then the function's own. The drill's own are not passed on."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    """The variables that Lambda defines, by one of which an SDK says whose a call is; then the function's own."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "en_US.UTF-8",
@@ -372,7 +371,7 @@ def _environment(function: Function, surroundings: Surroundings, path: list[Path
         "PYTHONPATH": os.pathsep.join(str(entry) for entry in path),
         "LAMBDA_TASK_ROOT": str(function.code),
         "_HANDLER": function.handler,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python{}.{}".format(*sys.version_info),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
@@ -383,6 +382,7 @@ def _environment(function: Function, surroundings: Surroundings, path: list[Path
         "AWS_DEFAULT_REGION": function.region,
         "AWS_ACCESS_KEY_ID": "drill",
         "AWS_SECRET_ACCESS_KEY": "drill",
+        "AWS_SDK_UA_APP_ID": function.name[:50],
         **surroundings.environment,
         **function.environment,
         # Last, since the template has it empty.

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -21,6 +22,8 @@ from drill.aws.lambda_runtime import Function, LambdaRuntime, UnknownFunction
 from drill.aws.regions import Regions
 
 _FUNCTIONS = "/2015-03-31/functions"
+_APPLICATION = re.compile(r"\bapp/(\S+)")
+"""In an SDK's User-Agent: the function, where one called."""
 _ACCOUNT_SETTINGS = "/2016-08-19/account-settings"
 _CONCURRENCY = 1000
 """Of an account that asked for nothing, in a region."""
@@ -44,7 +47,7 @@ class Door:
     Lambda's few calls are answered here: moto's Lambda runs containers, and imports a quarter of moto for it.
 
     The drill's own paths:
-    GET /drill/<report>;
+    GET /drill/<report>, /drill/calls among them: how often which function asked moto for what;
     POST /drill/warm[?function=<name>&function=…], which answers when those (or all) have a worker;
     POST /drill/functions/<name>/move?to=<URL>: it runs there from then on;
     POST /drill/schedules/start, if the configuration left them off;
@@ -67,7 +70,9 @@ class Door:
         self._runtime = runtime
         self._invoker = invoker
         self._start_schedules = start_schedules
-        self._reports = {f"/drill/{name}": report for name, report in reports.items()}
+        self._calls: Counter[tuple[str, str]] = Counter()
+        self._calls_lock = threading.Lock()
+        self._reports = {f"/drill/{name}": report for name, report in reports.items()} | {"/drill/calls": self._called}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path: str = environ["PATH_INFO"]
@@ -83,7 +88,19 @@ class Door:
         if path.rstrip("/") == _ACCOUNT_SETTINGS:
             limit = {"ConcurrentExecutions": _CONCURRENCY, "UnreservedConcurrentExecutions": _CONCURRENCY}
             return _answer(start_response, 200, {"AccountLimit": limit})
+        self._count(environ)
         return self._moto(environ, start_response)
+
+    def _count(self, environ: Mapping[str, Any]) -> None:
+        by = _APPLICATION.search(environ.get("HTTP_USER_AGENT", ""))
+        operation = environ.get("HTTP_X_AMZ_TARGET") or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        if by is not None:
+            with self._calls_lock:
+                self._calls[by[1], operation] += 1
+
+    def _called(self) -> list[dict[str, Any]]:
+        with self._calls_lock:
+            return [{"function": by, "operation": what, "calls": many} for (by, what), many in self._calls.items()]
 
     def _control(self, method: str, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         region = _REGION.fullmatch(path)

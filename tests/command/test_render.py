@@ -34,9 +34,10 @@ def test_what_the_settings_lack_is_named_and_nothing_is_offered_to_deploy(failov
 
 
 def test_every_command_to_deploy_names_files_that_were_written(failover: Failover) -> None:
-    settings = {"gateway": {"ecs": {"east": NETWORK, "west": NETWORK}}}
+    settings = {"gateway": {"ecs": {"east": NETWORK, "west": dict(NETWORK)}}}
     Path("settings.yaml").write_text(yaml.safe_dump(settings))
     ended = failover("render", "plan.yaml", "--settings", "settings.yaml")
+    assert ended.code == 0, ended.err
     commands = [line.removeprefix("next: ") for line in ended.out.splitlines() if line.startswith("next: ")]
     words = [word.removeprefix("file://") for command in commands for word in shlex.split(command)]
     files = [word for word in words if word.startswith("rendered/")]

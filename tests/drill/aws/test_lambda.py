@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from drill.aws.lambda_runtime import IDLE_S
 
@@ -135,6 +137,27 @@ def test_the_context_is_that_of_lambda(aws: Aws) -> None:
     assert 0 < seen["left"] <= 2000
     assert seen["group"] == "/aws/lambda/test-Step"
     assert seen["request_id"] in {each["request_id"] for each in aws.drill("invocations")}
+
+
+def test_calls_of_a_function_are_counted_as_its_own(aws: Aws) -> None:
+    _, seen = aws.invoke("test-Step", {"act": "path"})
+    by = seen["environment"]["AWS_SDK_UA_APP_ID"]
+    assert by == "test-Step"
+    make: Any = boto3.client
+    config: Any = Config
+    table = make(
+        "dynamodb",
+        region_name="us-west-2",
+        endpoint_url=aws.endpoint,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=config(user_agent_appid=by),
+    )
+    for _ in range(2):
+        table.list_tables()
+    aws.client("dynamodb").list_tables()
+    counted = {(each["function"], each["operation"]): each["calls"] for each in aws.drill("calls")}
+    assert counted[by, "DynamoDB_20120810.ListTables"] == 2
 
 
 def test_two_calls_run_side_by_side_and_more_wait_for_them(aws: Aws) -> None:

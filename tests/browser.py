@@ -24,7 +24,7 @@ for (const frame of document.querySelectorAll("iframe")) {
   while (walker.nextNode()) {
     const node = walker.currentNode, element = node.parentElement;
     if (!node.data.trim() || !element.checkVisibility()) continue;
-    if (element.closest("style, svg, thead") && frame.dataset.width < 700) continue;
+    if (element.closest("style, thead") && frame.dataset.width < 700) continue;
     const range = page.createRange();
     range.selectNodeContents(node);
     for (const box of range.getClientRects())

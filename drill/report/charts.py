@@ -34,6 +34,10 @@ VARIABLES = {
     STOPPED: "--bad",
     GAP: "--bad-wash",
 }
+MARKS = {"kill": (KILL, "-"), "alarm": (ALARM, "--"), "DNS flipped": (DNS, "--")}
+"""Moments that are lines over all of it, with their colour and style."""
+WASH = {"boxstyle": "square,pad=0.15", "facecolor": GAP, "linewidth": 0}
+"""What lines do not shine through."""
 PIXELS = 72
 STEADY_MULTIPLE = 2.6
 SHORTEST_BAR_PX = 4.0
@@ -41,9 +45,9 @@ RIGHT_PX = 14
 """Beside the right end of every axis."""
 LETTER = 0.62
 """How wide a letter is at most, of the font's size."""
+MARK_ROW_PX = 16
 NUDGE = 4
 """Pixels between a line and its name."""
-MARK_ROWS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,8 @@ class Size:
     width: int
     font: float
     margin: int = 0
+    mark_rows: int = 3
+    """For the names of marks, above the chart."""
 
     def fitted(self, steps: list[Step]) -> Size:
         """With room for the longest name of a step; a letter is up to `LETTER` of the font's size wide."""
@@ -71,12 +77,13 @@ def timeline(report: Report, size: Size) -> str:
     size = size.fitted(steps)
     first, last = _span(report)
     heights = [22 * max(len(steps), 1) + 8, 120, 120]
-    figure, axes = _figure(size, heights, top=44, bottom=44, gap=30)
+    figure, axes = _figure(size, heights, top=12 + MARK_ROW_PX * size.mark_rows, bottom=44, gap=30)
     for axis in axes:
         axis.set_xlim(first, last)
     _gantt(axes[0], steps, size, figure)
     rates = report.rates
     x = [rate.second + 0.5 for rate in rates]
+    lines = [moment.at for moment in report.moments if moment.name in MARKS]
     steady = max(report.target_rate, 1.0)
     for axis, title, lost, standby in (
         (
@@ -92,7 +99,7 @@ def timeline(report: Report, size: Size) -> str:
             [r.consumed_from_standby for r in rates],
         ),
     ):
-        _traffic(axis, figure, x, lost=lost, standby=standby, steady=steady, size=size)
+        _traffic(axis, figure, x, lost=lost, standby=standby, steady=steady, lines=lines, size=size)
         axis.set_title(title, loc="left", fontsize=size.font, color=QUIET, pad=6)
     _marks(axes, report, size, figure)
     _gap(axes[1], report, size, figure)
@@ -153,7 +160,14 @@ def _gantt(axis: Axes, steps: list[Step], size: Size, figure: Figure) -> None:
 
 
 def _traffic(
-    axis: Axes, figure: Figure, x: list[float], lost: list[int], standby: list[int], steady: float, size: Size
+    axis: Axes,
+    figure: Figure,
+    x: list[float],
+    lost: list[int],
+    standby: list[int],
+    steady: float,
+    lines: list[float],
+    size: Size,
 ) -> None:
     pixels_a_second = _pixels_right_of(axis, axis.get_xlim()[0] + 1, figure, size)
     ceiling = steady * STEADY_MULTIPLE
@@ -167,20 +181,29 @@ def _traffic(
     axis.grid(axis="y", color=RULE, linewidth=0.6)
     # A backlog drained in one second would flatten everything else: the bar is cut, its figure says so. Of several that
     # stand close together the highest has its figure, for there is no room for more.
+    first, last = axis.get_xlim()
     cut = sorted(((a + b, at) for at, a, b in zip(x, lost, standby, strict=True) if a + b > top), reverse=True)
-    marked: list[float] = []
+    covered = [(line, line) for line in lines]
     for records, at in cut:
         words = f"\u25b2 {records:,}"
         width = len(words) * size.font * LETTER / pixels_a_second
-        if all(abs(at - other) > width + 1 for other in marked):
-            axis.text(at + 0.8, top * 0.9, words, fontsize=size.font - 1, color=INK, va="center")
-            marked.append(at)
+        for align, begin in (("left", at + 0.8), ("right", at - 0.8 - width)):
+            if first <= begin and begin + width <= last and not _overlaps((begin, begin + width), covered):
+                at_end = begin if align == "left" else begin + width
+                axis.text(at_end, top * 0.9, words, fontsize=size.font - 1, color=INK, va="center", ha=align)
+                covered.append((begin, begin + width))
+                break
+
+
+def _overlaps(span: tuple[float, float], covered: list[tuple[float, float]]) -> bool:
+    """Whether a span has a part that another one covers."""
+    return any(span[0] < end and begin < span[1] for begin, end in covered)
 
 
 def _marks(axes: list[Any], report: Report, size: Size, figure: Figure) -> None:
     at = {moment.name: moment.at for moment in report.moments}
     covered: list[tuple[int, float, float]] = []
-    for name, colour, style in (("kill", KILL, "-"), ("alarm", ALARM, "--"), ("DNS flipped", DNS, "--")):
+    for name, (colour, style) in MARKS.items():
         if name not in at:
             continue
         for axis in axes:
@@ -191,7 +214,7 @@ def _marks(axes: list[Any], report: Report, size: Size, figure: Figure) -> None:
             name,
             (at[name], 1),
             xycoords=("data", "axes fraction"),
-            xytext=(-NUDGE if place.align == "right" else NUDGE, 6 + 16 * place.row),
+            xytext=(-NUDGE if place.align == "right" else NUDGE, 6 + MARK_ROW_PX * place.row),
             textcoords="offset points",
             ha=place.align,
             fontsize=size.font,
@@ -212,16 +235,16 @@ class _Place:
 
 def _free_place(line: float, name: str, size: Size, covered: list[tuple[int, float, float]]) -> _Place:
     """The first place where it covers no other name and ends within the picture."""
-    width = len(name) * size.font * LETTER + NUDGE
+    width = len(name) * size.font * LETTER + 3 * NUDGE
     places = [
         _Place(align, row, (row, line - width, line) if align == "right" else (row, line, line + width))
-        for row in range(MARK_ROWS)
+        for row in range(size.mark_rows)
         for align in ("left", "right")
     ]
     for place in places:
         row, begin, end = place.span
         within = begin >= -size.margin and end <= size.width - size.margin
-        if within and not any(row == other and begin < until and since < end for other, since, until in covered):
+        if within and not _overlaps((begin, end), [(since, until) for other, since, until in covered if other == row]):
             return place
     return places[-1]
 
@@ -242,7 +265,7 @@ def _gap(axis: Axes, report: Report, size: Size, figure: Figure) -> None:
     whole = f"{seconds(total)} until the standby answers"
     text = next((words for words in (whole, seconds(total)) if len(words) * size.font * LETTER < room), "")
     middle = axis.get_ylim()[1] * 0.45
-    axis.text(total / 2, middle, text, ha="center", va="center", fontsize=size.font, color=KILL)
+    axis.text(total / 2, middle, text, ha="center", va="center", fontsize=size.font, color=KILL, zorder=4, bbox=WASH)
 
 
 def _svg(figure: Figure, name: str) -> str:

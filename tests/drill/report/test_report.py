@@ -14,6 +14,7 @@ import pytest
 from drill.clients.record_log import ConsumerLog, ProducerLog
 from drill.pair_accounts import PairLogs, accounts
 from drill.report import Report, Run, controller_figures, report_of, write_report
+from drill.report.html import page
 from drill.report.model import Range
 from drill.report.rto import Milestones
 from tests.browser import browser, look
@@ -151,12 +152,30 @@ def test_the_page_is_for_keyboard_and_ear_and_says_under_its_headline_what_it_ra
     assert re.search(r"</h1>\s*<p[^>]*>One machine, stand-ins", html(written))
 
 
+def _crowded(report: Report) -> Report:
+    """All marks within two seconds, and a backlog that drains in the seconds around them and in the last."""
+    moments = [
+        moment.model_copy(update={"at": float(number)}) if number < 3 else moment
+        for number, moment in enumerate(report.moments)
+    ]
+    high = round(report.target_rate * 9)
+    rates = [
+        rate.model_copy(update={"consumed_from_standby": high, "acknowledged_by_standby": high + number})
+        if 0 < rate.second < 6 or number == len(report.rates) - 1
+        else rate
+        for number, rate in enumerate(report.rates)
+    ]
+    return report.model_copy(update={"moments": moments, "rates": rates})
+
+
 @pytest.mark.slow
-def test_nothing_of_the_page_overlaps_is_cut_or_hidden_at_any_width(written: Path, tmp_path: Path) -> None:
+def test_nothing_of_the_page_overlaps_is_cut_or_hidden_at_any_width(
+    written: Path, report: Report, tmp_path: Path
+) -> None:
     executable = browser()
     if executable is None:
         pytest.skip("no headless browser is here: overlap and clipping are not looked at")
-    found = look(executable, {"drill": html(written)}, tmp_path)
+    found = look(executable, {"drill": html(written), "close": page(_crowded(report))}, tmp_path)
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 

@@ -70,7 +70,9 @@ KNOW_NO_RESOURCE = {
     "elasticloadbalancing:DescribeTargetGroupAttributes",
     "ecs:DescribeTaskDefinition",
     "lambda:GetAccountSettings",
+    "cloudwatch:DescribeAlarms",
 }
+"""Or show less than all with a narrower one."""
 
 
 @pytest.mark.parametrize("name", sorted(of_type("AWS::Serverless::Function")))
@@ -197,7 +199,8 @@ def test_no_function_may_write_iam_or_deploy() -> None:
     for each in of_type("AWS::Serverless::Function").values():
         for statement in statements(each):
             for action in statement["Action"]:
-                assert action.split(":")[0] not in ("cloudformation", "lambda") or action in (
+                assert not action.startswith("cloudformation:")
+                assert not action.startswith("lambda:") or action in (
                     "lambda:GetAccountSettings",
                     "lambda:InvokeFunction",
                 )
@@ -264,7 +267,6 @@ def test_the_readiness_check_may_change_nothing_but_its_own_records() -> None:
         "secretsmanager:GetSecretValue",
         "dynamodb:GetItem",
         "dynamodb:Query",
-        "cloudwatch:DescribeAlarms",
         "ecs:DescribeServices",
         "ecs:ListTasks",
         "ecs:DescribeTasks",
@@ -342,7 +344,7 @@ def test_what_several_functions_may_do_is_said_once() -> None:
     managed = set(of_type("AWS::IAM::ManagedPolicy"))
     functions = of_type("AWS::Serverless::Function")
     used = {name: {p["Ref"] for p in each.get("Policies", []) if "Ref" in p} for name, each in functions.items()}
-    assert set().union(*used.values()) == managed and len(managed) <= 7
+    assert set().union(*used.values()) == managed and len(managed) <= 10
     for policy in managed:
         assert sum(policy in each for each in used.values()) > 1, policy
     own = [

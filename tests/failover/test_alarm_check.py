@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from failover.aws.clients import client
 from failover.detection.alarm_recheck import recheck_alarms
@@ -77,6 +78,21 @@ def test_an_alarm_that_is_suppressed_or_muted_by_now_is_none(aws: Any, monkeypat
     assert recheck_alarms([signal()])[0].why == "the alarm is muted by arn:mute"
     said["ActionsSuppressedBy"] = "Alarm"
     assert recheck_alarms([signal()])[0].why == "the alarm's actions are suppressed: Alarm"
+
+
+def test_a_refusal_to_tell_mute_rules_is_logged_and_the_alarm_counts(
+    alarm: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alarm()
+    cloudwatch = client("cloudwatch", "us-west-2", attempts=1)
+
+    def refuse(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "ListAlarmMuteRules")
+
+    monkeypatch.setattr(cloudwatch, "list_alarm_mute_rules", refuse)
+    alarms = [recheck_alarms([signal()])[0] for _ in range(2)]
+    assert all(each.says_lost for each in alarms)
+    assert capsys.readouterr().out.count("mute rules can't be read") == 1
 
 
 def test_an_alarm_that_cloudwatch_does_not_know_is_none(alarm: Callable[..., None]) -> None:

@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from aws_lambda_powertools import Logger
+
 from failover.aws.clients import client
-from failover.aws.errors import AWS_ERRORS
+from failover.aws.errors import AWS_ERRORS, is_transient
 from failover.container import remembered
 from failover.detection.evidence import Signal
 from failover.detection.signal_store import save_reading, signals
@@ -21,6 +23,8 @@ from failover.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+
+logger = Logger(service="failover")
 
 EVERY_ONE: Final = -math.inf
 NAMES_AT_ONCE: Final = 100
@@ -138,16 +142,27 @@ def _reading(cloudwatch: CloudWatchClient, alarm: Mapping[str, Any] | None, name
         return Reading("the alarm's actions are disabled", silenced=True)
     if suppressed := alarm.get("ActionsSuppressedBy"):
         return Reading(f"the alarm's actions are suppressed: {suppressed}", silenced=True)
-    if rule := _muted_by(cloudwatch, name):
+    if rule := _muted_by(cloudwatch, name, region):
         return Reading(f"the alarm is muted by {rule}", silenced=True)
     return Reading(None)
 
 
-def _muted_by(cloudwatch: CloudWatchClient, alarm: str) -> str | None:
+def _muted_by(cloudwatch: CloudWatchClient, alarm: str, region: str) -> str | None:
     """The mute rule that is active for the alarm, or None, also where the API is not known or not allowed: the alarm's
-    own event said so if it was muted when it changed."""
+    own event said so if it was muted when it changed. Who is refused says so in the log, once for each container."""
     try:
         rules = cloudwatch.list_alarm_mute_rules(AlarmName=alarm, Statuses=["ACTIVE"])["AlarmMuteRuleSummaries"]
-    except AWS_ERRORS:
+    except AWS_ERRORS as error:
+        if not is_transient(error) and region not in _refusals():
+            _refusals().add(region)
+            logger.warning(
+                "alarms count though they may be muted: mute rules can't be read", region=region, why=str(error)
+            )
         return None
     return next((str(rule["AlarmMuteRuleArn"]) for rule in rules), None)
+
+
+@remembered
+def _refusals() -> set[str]:
+    """The regions that did not tell their mute rules."""
+    return set()

@@ -1,0 +1,137 @@
+"""Every function may do what its code does and nothing else: its rights are held to the calls in its source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deployment.aws_calls import Reach
+from tests.deployment.test_template import MACHINES, RESOURCES, ROOT, SIGNALS, TEMPLATE, of_type, statements
+
+FUNCTIONS = "AWS::Serverless::Function"
+STATE_MACHINES = "AWS::Serverless::StateMachine"
+PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
+"""Of a service's actions, where it is not the name of its client."""
+ACTIONS = {
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+}
+"""What IAM calls an operation, where it has a name of its own
+(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html)."""
+BESIDE = {
+    "iam:PassRole": "ecs:UpdateService",
+    "kms:GenerateDataKey": "s3:PutObject",
+    "kms:Decrypt": "s3:GetObject",
+}
+"""A right that AWS asks for beside that of an operation."""
+NEVER = {
+    ("Fence", "ecs:TagResource"): "a fence turns no listener",
+    ("Fence", "elasticloadbalancing:ModifyListener"): "a fence turns no listener",
+    ("Precheck", "route53:GetChange"): "who only looks has no change to ask for",
+    ("PrecheckRestore", "route53:GetChange"): "who only looks has no change to ask for",
+    ("CheckReadiness", "route53:GetChange"): "who only looks has no change to ask for",
+    ("WatchSite", "dynamodb:Query"): "it is the query of a URL",
+}
+"""What the source can't be seen to leave out, and why it is never called."""
+
+
+def called(function: dict[str, Any]) -> set[str]:
+    """The actions of a function's code."""
+    reach = Reach(ROOT / function["CodeUri"] / "app.py")
+    return {_action(service, operation) for service, operation in reach.calls}
+
+
+def _action(service: str, operation: str) -> str:
+    camel = "".join(word[:1].upper() + word[1:] for word in operation.split("_"))
+    action = f"{PREFIXES.get(service, service)}:{camel}"
+    return ACTIONS.get(action, action)
+
+
+def allowed(function: dict[str, Any]) -> set[str]:
+    return {action for statement in statements(function) for action in statement["Action"]}
+
+
+def every_function() -> Iterator[Any]:
+    for name, each in of_type(FUNCTIONS).items():
+        yield pytest.param(name, each, id=name)
+    for name, each in of_type(FUNCTIONS, SIGNALS).items():
+        yield pytest.param(name, each, id=f"{name} of signals.yaml")
+
+
+@pytest.mark.parametrize(("name", "function"), every_function())
+def test_a_function_may_do_what_its_code_does_and_nothing_else(name: str, function: dict[str, Any]) -> None:
+    never = {action for of, action in NEVER if of == name}
+    calls, may = called(function), allowed(function)
+    beside = {action for action, with_it in BESIDE.items() if with_it in calls}
+    assert calls - may == never, f"{name} calls what it may not; or what is never called, is"
+    assert may - calls <= beside, f"{name} may do what it never does"
+
+
+def test_the_code_of_every_right_is_seen_where_it_stands(tmp_path: Path) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(
+        "from failover.aws.clients import client\n"
+        "from failover.fleets import fleets_of\n"
+        "class Kept:\n"
+        "    def __init__(self): self._table = client('dynamodb')\n"
+        "    def forget(self, key): self._table.delete_item(TableName='t', Key=key)\n"
+        "    def unused(self): self._table.scan(TableName='t')\n"
+        "def handler(event, context):\n"
+        "    call = Kept().forget\n"
+        "    call({})\n"
+        "    client('s3').get_paginator('list_objects_v2')\n"
+        "    for _, fleet in fleets_of('east'):\n"
+        "        fleet.route('west')\n"
+    )
+    calls = {_action(*call) for call in Reach(app).calls}
+    assert {"dynamodb:DeleteItem", "s3:ListBucket", "ecs:UpdateService", "elasticloadbalancing:ModifyListener"} <= calls
+    assert "dynamodb:Scan" not in calls
+
+
+def test_only_who_starts_rounds_and_who_calls_hooks_may_invoke_a_function() -> None:
+    may = {name: allowed(each) for name, each in of_type(FUNCTIONS).items()}
+    assert {name for name, actions in may.items() if "lambda:InvokeFunction" in actions} == {"StartRounds", "CallHooks"}
+
+
+def test_a_state_machine_may_invoke_the_functions_that_it_calls_and_no_other() -> None:
+    for template in (TEMPLATE, SIGNALS):
+        for name, machine in of_type(STATE_MACHINES, template).items():
+            calls = {machine["DefinitionSubstitutions"][each]["GetAtt"] for each in _functions(machine)}
+            may = {
+                f"{policy['LambdaInvokePolicy']['FunctionName']['Ref']}.Arn"
+                for policy in machine["Policies"]
+                if "LambdaInvokePolicy" in policy
+            }
+            assert may == calls, name
+
+
+def _functions(machine: dict[str, Any]) -> set[str]:
+    """The substitutions that are functions in a state machine's definition."""
+    (path,) = (path for path in MACHINES if machine["DefinitionUri"].endswith(path.name))
+    return set(re.findall(r"FunctionName: \$\{(\w+)\}", path.read_text()))
+
+
+def test_every_role_has_room_for_its_managed_policies() -> None:
+    """IAM attaches ten to a role; SAM adds those for logs, X-Ray and a VPC."""
+    for name, each in of_type(FUNCTIONS).items():
+        assert sum("Ref" in policy for policy in each.get("Policies", [])) + 3 <= 10, name
+
+
+def test_composite_alarms_are_read_too() -> None:
+    """CloudWatch shows them only to who may describe all of them
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html)."""
+    reads = [
+        statement
+        for each in of_type(FUNCTIONS).values()
+        for statement in statements(each)
+        if "cloudwatch:DescribeAlarms" in statement["Action"]
+    ]
+    assert len(reads) == 3 and all(statement["Resource"] == "*" for statement in reads)
+    assert RESOURCES["AlarmsPolicy"]["Properties"]["PolicyDocument"]["Statement"][1]["Resource"] != "*"

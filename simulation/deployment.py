@@ -54,8 +54,9 @@ def deployment() -> Deployment:
     }
 
     def ref(name: str) -> str:
+        """Of a function in any version: its folder."""
         named = _MACHINES | {"Notifications": TOPIC, "Ledger": "ledger"}
-        return named.get(name) or folders.get(name, name)
+        return named.get(name) or folders.get(name.removesuffix(".Version"), name)
 
     declared = template["Parameters"]
     values: dict[str, Any] = parameter_values(declared, {k: v for k, v in PARAMETERS.items() if k in declared})

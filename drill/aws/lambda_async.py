@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from drill.aws.lambda_runtime import Function, Invoked, LambdaRuntime
+from drill.aws.lambda_functions import Function
+from drill.aws.lambda_runtime import Invoked, LambdaRuntime
 from drill.aws.targets import Undeliverable
 
 LOG = logging.getLogger(__name__)

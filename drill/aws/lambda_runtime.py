@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from drill.aws.emf import metrics_of
 from drill.aws.lambda_elsewhere import invoke_at
+from drill.aws.lambda_functions import Function, Published
 from drill.aws.metrics import MetricSink
 from drill.process import SPARING
 
@@ -32,40 +33,6 @@ IDLE_S = 3.0
 """The last one used is used next, so that a burst's others soon idle."""
 INIT_TIMEOUT_S = 30.0
 """Lambda gives an init phase 10 s of a full vCPU; this machine is shared by the whole drill."""
-
-
-class UnknownFunction(LookupError):
-    """There is no such function: it isn't in the template, or its name is misspelt."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"Function not found: {name}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Function:
-    """A function as its template describes it. `code` is its directory, `layers` are sys.path entries in order.
-
-    `max_retries`, `on_failure` (ARN of a destination) and `dead_letter` (ARN of a queue or topic) are for asynchronous
-    invocations.
-    """
-
-    name: str
-    arn: str
-    region: str
-    handler: str
-    code: Path
-    layers: tuple[Path, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    timeout_s: float = 3.0
-    memory_mb: int = 128
-    log_group: str = ""
-    max_retries: int = 2
-    on_failure: str | None = None
-    dead_letter: str | None = None
-
-    @property
-    def account(self) -> str:
-        return self.arn.split(":")[4]
 
 
 @dataclass(frozen=True)
@@ -219,7 +186,7 @@ class LambdaRuntime:
         self._surroundings = surroundings
         self._metrics = metrics
         self._slots = defaultdict[str, threading.Semaphore](lambda: threading.Semaphore(concurrency))
-        self._functions: dict[str, Function] = {}
+        self._published = Published()
         self._elsewhere: dict[str, str] = {}
         self._idle: dict[str, list[Worker]] = {}
         self._busy: set[Worker] = set()
@@ -228,27 +195,22 @@ class LambdaRuntime:
         self._lock = threading.Lock()
         surroundings.log_dir.mkdir(parents=True, exist_ok=True)
 
-    def add(self, function: Function) -> None:
+    def add(self, function: Function) -> str:
+        """Deploy a function, or another version of it; the number of the version."""
         with self._lock:
-            self._functions[function.name] = function
-            self._idle[function.name] = []
-            log = self._surroundings.log_dir / f"{function.name}.log"
-            self._logs[function.name] = log.open("a", encoding="utf-8")
+            version = self._published.add(function)
+            if function.name not in self._idle:
+                self._idle[function.name] = []
+                log = self._surroundings.log_dir / f"{function.name}.log"
+                self._logs[function.name] = log.open("a", encoding="utf-8")
+            return version
 
     def functions(self) -> list[Function]:
-        return list(self._functions.values())
+        return self._published.newest()
 
     def find(self, name_or_arn: str) -> Function:
-        """The function of that name, ARN or partial ARN; a version or alias is passed over.
-
-        Raises:
-            UnknownFunction: if there is none.
-        """
-        name = name_or_arn.partition("function:")[2] or name_or_arn
-        try:
-            return self._functions[name.partition(":")[0]]
-        except KeyError:
-            raise UnknownFunction(name_or_arn) from None
+        """As `Published.find`."""
+        return self._published.find(name_or_arn)
 
     def invocations(self) -> list[dict[str, Any]]:
         return [asdict(invocation) for invocation in list(self._invocations)]
@@ -327,8 +289,8 @@ class LambdaRuntime:
         """An idle worker or a new one, whether it is new, and what its init failed with, if it did."""
         with self._lock:
             idle = self._idle[function.name]
-            while idle:
-                worker = idle.pop()
+            for worker in reversed([own for own in idle if own.function is function]):
+                idle.remove(worker)
                 if worker.alive:
                     self._busy.add(worker)
                     return worker, False, None
@@ -373,11 +335,11 @@ def _environment(function: Function, surroundings: Surroundings, path: list[Path
         "_HANDLER": function.handler,
         "AWS_EXECUTION_ENV": "AWS_Lambda_python{}.{}".format(*sys.version_info),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group or f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{uuid.uuid4().hex}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"{_today()}/[{function.version}]{uuid.uuid4().hex}",
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
         "AWS_ACCESS_KEY_ID": "drill",
@@ -388,6 +350,10 @@ def _environment(function: Function, surroundings: Surroundings, path: list[Path
         # Last, since the template has it empty.
         "AWS_ENDPOINT_URL": surroundings.endpoint,
     }
+
+
+def _today() -> str:
+    return time.strftime("%Y/%m/%d", time.gmtime())
 
 
 def _failed(error: dict[str, Any]) -> Invoked:

@@ -214,6 +214,12 @@ def secret(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resourc
     return Resource("AWS::SecretsManager::Secret", arn, {"Id": arn})
 
 
+def parameter(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:
+    name, value = properties.get("Name", stack.physical_name(logical_id)), properties["Value"]
+    stack.client("ssm").put_parameter(Name=name, Value=value, Type=properties["Type"])
+    return Resource("AWS::SSM::Parameter", name, {"Type": properties["Type"], "Value": value})
+
+
 CREATORS: dict[str, Creator] = {
     "AWS::CloudWatch::Alarm": alarm,
     "AWS::CloudWatch::CompositeAlarm": composite_alarm,
@@ -228,6 +234,7 @@ CREATORS: dict[str, Creator] = {
     "AWS::SNS::Subscription": subscription,
     "AWS::SNS::Topic": topic,
     "AWS::SQS::Queue": queue,
+    "AWS::SSM::Parameter": parameter,
     "AWS::Scheduler::Schedule": schedule,
     "AWS::SecretsManager::Secret": secret,
 }

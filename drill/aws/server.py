@@ -18,7 +18,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from drill.aws.lambda_async import AsyncInvoker
-from drill.aws.lambda_runtime import Function, LambdaRuntime, UnknownFunction
+from drill.aws.lambda_functions import Function, UnknownFunction
+from drill.aws.lambda_runtime import LambdaRuntime
 from drill.aws.regions import Regions
 
 _FUNCTIONS = "/2015-03-31/functions"
@@ -162,7 +163,7 @@ class Door:
             self._runtime.find(name)
             return _answer(start_response, 204, b"")
         invoked = self._runtime.invoke(name, event)
-        headers = [("X-Amz-Executed-Version", "$LATEST")]
+        headers = [("X-Amz-Executed-Version", self._runtime.find(name).version)]
         if invoked.error is not None:
             headers.append(("X-Amz-Function-Error", "Unhandled"))
         return _answer(start_response, 200, invoked.payload, headers)

@@ -14,7 +14,7 @@ from typing import Any
 
 from drill.aws import resources
 from drill.aws.intrinsics import TemplateError, read_yaml
-from drill.aws.lambda_runtime import Function
+from drill.aws.lambda_functions import Function
 from drill.aws.template import Creator, Resource, Stack
 
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
@@ -56,7 +56,7 @@ def function(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resou
         raise TemplateError(f"{logical_id}: there is no directory {code}")
     invoke = properties.get("EventInvokeConfig", {})
     variables = properties.get("Environment", {}).get("Variables", {})
-    stack.runtime.add(
+    version = stack.runtime.add(
         Function(
             name=name,
             arn=arn,
@@ -74,7 +74,9 @@ def function(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resou
         )
     )
     _events(stack, logical_id, arn, properties.get("Events", {}))
-    return Resource("AWS::Serverless::Function", name, {"Arn": arn})
+    alias = properties.get("AutoPublishAlias")
+    published = {"Version": f"{arn}:{version}", "Alias": f"{arn}:{alias}"} if alias else {}
+    return Resource("AWS::Serverless::Function", name, {"Arn": arn} | published)
 
 
 def state_machine(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:

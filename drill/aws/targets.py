@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.aws.clients import Clients
-from drill.aws.lambda_runtime import UnknownFunction
+from drill.aws.lambda_functions import UnknownFunction
 from drill.aws.regions import Regions
 
 _GONE = ("NotFound", "DoesNotExist", "NonExistent")

@@ -96,9 +96,7 @@ class Stack:
             "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/{name}/drill",
             "AWS::NotificationARNs": [],
         }
-        self.intrinsics = Intrinsics(
-            self._template, values, lambda logical_id: self.create(logical_id).ref, self._attribute
-        )
+        self.intrinsics = Intrinsics(self._template, values, self._ref, self._attribute)
 
     def load(self) -> dict[str, Any]:
         """Create every resource whose condition holds. Gives the template's outputs.
@@ -149,6 +147,11 @@ class Stack:
             if logical_id.endswith(ending) and function.get("Type") == "AWS::Serverless::Function":
                 return {"Type": kind}
         return None
+
+    def _ref(self, name: str) -> Any:
+        """What a Ref gives: of a resource, or of what SAM publishes of a function, such as `Step.Version`."""
+        logical_id, _, published = name.partition(".")
+        return self._attribute(logical_id, published) if published else self.create(logical_id).ref
 
     def client(self, service: str) -> Any:
         return self.clients.of(service, self.region)

@@ -57,6 +57,23 @@ def test_variables_keep_whatever_text_they_hold(aws: Aws) -> None:
     assert output(aws.run({"StartAt": "Keep", "States": states}, {"text": text})) == {"kept": text}
 
 
+def test_executions_of_one_machine_side_by_side_keep_what_is_theirs(aws: Aws) -> None:
+    mapped = {
+        "Type": "Map",
+        "Items": "{% [$own, $own] %}",
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **one({"Type": "Pass", "End": True})},
+        "End": True,
+    }
+    states = {
+        "Keep": {"Type": "Pass", "Assign": {"own": "{% $states.input.own %}"}, "Next": "Wait"},
+        "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Give"},
+        "Give": mapped,
+    }
+    machine = aws.machine({"StartAt": "Keep", "States": states})
+    started = [aws.start(machine, {"own": number}) for number in range(4)]
+    assert [output(aws.ended(execution)) for execution in started] == [[number, number] for number in range(4)]
+
+
 @pytest.mark.parametrize("expression", ["$states.input.absent", "$nothing()", "$error('no')", "$sum"])
 def test_an_expression_without_a_value_is_a_query_error(aws: Aws, expression: str) -> None:
     ended = aws.run(one({"Type": "Pass", "Output": f"{{% {expression} %}}", "End": True}))

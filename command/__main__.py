@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from command import act, planned, plans, render, report, rescue, start, status
+from command import act, planned, plans, practice, render, report, rescue, start, status
 from command.controller import STACK, Options
 from command.doctor import doctor
 from command.errors import remedy_of
@@ -33,11 +33,13 @@ app = typer.Typer(
 )
 for looks in (status.status, status.check, status.decisions, status.history, report.report):
     app.command(rich_help_panel="Look")(looks)
+app.command("practices", rich_help_panel="Look")(practice.list_practices)
 app.add_typer(rescue.app, name="rescue", rich_help_panel="Look")
 for name, starts in (
     ("switchover", planned.start_switchover),
     ("restore", planned.start_restore),
     ("failback", planned.start_failback),
+    ("practice", practice.start_practice),
 ):
     start.app.command(name)(starts)
 app.add_typer(start.app, name="start", rich_help_panel="Act")

@@ -29,6 +29,7 @@ _MACHINES: Final = {
     "failover": "StateMachineArn",
     "switchover": "SwitchoverStateMachineArn",
     "restore": "RestoreStateMachineArn",
+    "practice": "PracticeStateMachineArn",
 }
 """The outputs that name a state machine, by the kind of its executions."""
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from failover.aws.events import OMITTED
 from failover.detection.observation import Observation
-from failover.documents import decision, execution, readiness, steps
+from failover.documents import decision, execution, practice, readiness, steps
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "events" / "schemas"
 DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
@@ -28,6 +28,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
         "execution-ended": execution.ExecutionEnded,
         "decision": decision.Decision,
         "evidence": decision.Evidence,
+        "practice-ended": practice.PracticeEnded,
         "readiness": readiness.Readiness,
         "readiness-changed": readiness.ReadinessChanged,
         "observation": Observation,
@@ -48,6 +49,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
         "step-request_approval": steps.StepReport[steps.ApprovalRequested],
         "step-rescue_records": steps.StepReport[steps.RecordsRescued],
         "step-reverse_mirrors": steps.StepReport[steps.Reversal],
+        "step-run_practice": steps.StepReport[steps.Practised],
         "step-switch_routes": steps.StepReport[steps.RouteSwitch],
         "step-sync_offsets": steps.StepReport[steps.OffsetsSynced],
         "step-verify": steps.StepReport[steps.Verified],
@@ -65,13 +67,16 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "Restore succeeded": "execution-ended",
         "Restore stood-down": "execution-ended",
         "Restore failed": "execution-ended",
+        "Practice succeeded": "practice-ended",
+        "Practice stood-down": "practice-ended",
+        "Practice failed": "practice-ended",
         "Failover Decision": "decision",
         "Readiness changed": "readiness-changed",
         "Site Sighting": "observation",
     }
 )
 """The document that is the detail of an event, by its detail-type."""
-_MODULES: Final = (execution, decision, readiness, steps)
+_MODULES: Final = (execution, decision, practice, readiness, steps)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from drill import switchover, there_and_back
+from drill import practice, switchover, there_and_back
 from drill import tour as guide
 from drill import up as running_world
 from drill.decision.expected_outcomes import TABLE
@@ -44,7 +44,7 @@ from drill.world import World, WorldNotUp
 from drill.world_settings import Settings
 
 REPORTS = Path("drill-reports")
-OPERATED = (switchover, there_and_back)
+OPERATED = (switchover, there_and_back, practice)
 """Scenarios in which an operator starts something; each has a report of its own."""
 
 

@@ -1,16 +1,18 @@
 """The state machines, written once in Python; what is deployed is their text in Amazon States Language beside it.
 
-`python -m statemachines` writes `*.asl.yaml` anew. `failover.py`, `switchover.py` and `restore.py` are flows,
-`stages.py` what they share, `ends.py` how a flow ends, `blocks.py` what every flow is made of.
+`python -m statemachines` writes `*.asl.yaml` anew. `failover.py`, `switchover.py`, `restore.py` and `practice.py` are
+flows, `stages.py` what they share, `ends.py` how a flow ends, `blocks.py` what every flow is made of.
 """
 
 from statemachines.failover import failover
+from statemachines.practice import practice
 from statemachines.restore import restore
 from statemachines.rounds import sample, watch
 from statemachines.switchover import switchover
 
 MACHINES = {
     "failover": failover,
+    "practice": practice,
     "restore": restore,
     "sample": sample,
     "switchover": switchover,

@@ -58,6 +58,8 @@ class Start(BaseModel):
     reason: str | None = Field(default=None, max_length=500)
     discard: bool = False
     """Of a restore: truncate what is stranded, though nothing saves it."""
+    practice: str = Field(default="", max_length=80)
+    """Of a switchover: the practice that it is one way of."""
 
 
 class ClaimRequest(BaseModel):
@@ -110,6 +112,7 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         forced=start.force,
         started_by=start.by or "",
         reason=start.reason or "",
+        practice=start.practice,
         claimed_at=started,
         outage_started_at=start.outage_started_at,
     )
@@ -171,6 +174,8 @@ def _check_kind(request: ClaimRequest) -> None:
         raise MalformedEvent(f"this state machine does a {request.kind}: a {start.kind} is started on another one")
     if start.discard and request.kind != "restore":
         raise MalformedEvent(f"a {request.kind} truncates nothing: leave out discard")
+    if start.practice and request.kind != "switchover":
+        raise MalformedEvent(f"a practice is two switchovers, and no {request.kind}: leave out practice")
     if request.kind == "failover":
         return
     if misplaced := sorted({"epoch", "force", "supersedes", "outage_started_at"} & start.model_fields_set):

@@ -17,6 +17,7 @@ from failover.decision.doubts import doubts_of_fleets, doubts_of_name, doubts_of
 from failover.detection.probes import probe_sites
 from failover.documents.steps import Prechecked
 from failover.execution.inventory import Inventory, listed, save_inventory
+from failover.execution.practice import approved_there
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.ledger.execution import Execution
 from failover.ledger.topic_tables import load_plan_table
@@ -72,6 +73,8 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         return done(**observed, verdict="stand-down", why=f"nothing was changed: {'; '.join(doubts[:NAMED])}")
     save_inventory(ledger(), execution, _inventory(mirrors))
     if plan.policy.by_hand == "approve" and not execution.dry_run:
+        if who := approved_there(ledger(), execution):
+            return done(**observed, verdict="proceed", why=f"the way back of a practice that {who} approved")
         return done(**observed, verdict="ask", why="the plan's policy is to ask a second person")
     return done(**observed, verdict="proceed", why="started by hand, and nothing is in doubt")
 

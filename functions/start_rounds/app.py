@@ -1,5 +1,6 @@
 """start_rounds: start for every plan what goes on of itself: each minute a round of looks, one of samples, and a
-judgement of what is known; now and then a look at what a failover will need; a dry run, of some plans at a time.
+judgement of what is known; now and then a look at what a failover will need; a dry run, of some plans at a time; in
+the windows of a plan's practice, once in each, that, which looks itself whether it is due.
 
 Everything that is started is a plan's own, so that none waits for another, and none fails with another. A bad plan is
 judged and looked at, which says what is wrong with it; its sites can't be looked at.
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from failover.aws.clients import client
 from failover.aws.errors import aws_errors
 from failover.errors import FailoverError, RoundsNotStarted, ServiceRejected, ServiceUnavailable
+from failover.execution.runs import start_run
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans
 from failover.validation import read
@@ -53,11 +55,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     request = read(RoundsRequest, event)
     plans = deployed_plans()
-    good = [name for name, plan in sorted(plans.items()) if isinstance(plan, Plan)]
-    turn = plans_of_turn(good, request, time.time()) if request.due == "dry-runs" else sorted(plans)
+    good = {name: plan for name, plan in sorted(plans.items()) if isinstance(plan, Plan)}
+    turn = plans_of_turn(list(good), request, time.time()) if request.due == "dry-runs" else sorted(plans)
     failures: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        starts = [(name, pool.submit(start)) for name in turn for start in _starts(request.due, name, name in good)]
+        starts = [(name, pool.submit(start)) for name in turn for start in _starts(request.due, name, good.get(name))]
         for name, started in starts:
             try:
                 started.result()
@@ -77,12 +79,13 @@ def plans_of_turn(names: Sequence[str], request: RoundsRequest, now: float) -> l
     return [names[(first + number) % len(names)] for number in range(many)]
 
 
-def _starts(due: str, plan: str, good: bool) -> Iterator[Callable[[], None]]:
+def _starts(due: str, plan: str, good: Plan | None) -> Iterator[Callable[[], None]]:
     match due:
         case "rounds":
-            if good:
+            if good is not None:
                 for machine in filter(None, os.environ["ROUND_MACHINE_ARNS"].split(",")):
                     yield partial(_start, machine, {"plan": plan})
+                yield from _practice(good, time.time())
             if judge := os.environ.get("JUDGE_FUNCTION"):
                 yield partial(_invoke, judge, _regular_look(plan))
         case "readiness":
@@ -90,6 +93,19 @@ def _starts(due: str, plan: str, good: bool) -> Iterator[Callable[[], None]]:
         case "dry-runs":
             request = {"plan": plan, "to": "standby", "dry_run": True, "reason": "scheduled dry run"}
             yield partial(_start, os.environ["STATE_MACHINE_ARN"], request)
+
+
+def _practice(plan: Plan, now: float) -> Iterator[Callable[[], None]]:
+    """The practice of the window that is open, by a name of that window: again, it is the same."""
+    machine = os.environ.get("PRACTICE_MACHINE_ARN")
+    ends = plan.practice.open_until(now) if plan.practice and machine else None
+    if ends is not None:
+        request = {"plan": plan.name, "scheduled": True, "reason": "by the plan's schedule"}
+        yield partial(_start_once, f"{plan.name}-practice-{ends:%Y%m%d-%H%M}", request, str(machine))
+
+
+def _start_once(name: str, request: dict[str, Any], machine: str) -> None:
+    start_run(name, request, machine)
 
 
 def _regular_look(plan: str) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def stack(deployed: Callable[..., Any], call: Any, monkeypatch: pytest.MonkeyPat
         "StateMachineArn": machine,
         "SwitchoverStateMachineArn": machine,
         "RestoreStateMachineArn": machine,
+        "PracticeStateMachineArn": machine,
         "AnswerFunction": "answer_approval",
         "CheckReadinessFunction": "check_readiness",
     }

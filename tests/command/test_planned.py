@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -66,3 +67,23 @@ def test_a_failback_is_refused_until_the_home_site_is_restored(failover: Failove
 def test_what_holds_the_lease_is_not_run_over(failover: Failover, claimed: Execution, flow: str) -> None:
     refused = failover("start", flow, "orders", "--yes")
     assert refused.code == 2 and f"{claimed.name} holds the lease" in refused.err
+
+
+def test_a_practice_says_that_it_leads_away_and_back_and_what_was_practised_is_listed(
+    failover: Failover, stack: Any, book: Ledger
+) -> None:
+    assert "never practised" in failover("practices", "orders").out
+    shown = failover("start", "practice", "orders", "--yes", "--by", "Ada", "--why", "the second", "--stay", "60")
+    assert shown.code == 0 and "from east to west, and back" in shown.out and "Clients stand still twice" in shown.out
+    ((name, start),) = inputs(stack).items()
+    assert name.startswith("orders-practice-")
+    assert start == {"plan": "orders", "by": "Ada", "reason": "the second", "stay_seconds": 60}
+    way = {"execution": f"{name}-there", "from": "east", "to": "west", "ended_at": 9.0, "recovery_seconds": 12.0}
+    way |= {"fenced_seconds": 4.25, "left_behind": 0, "approved_by": "Bob"}
+    kept = {"plan": "orders", "practice": name, "outcome": "failed", "why": "aborted", "ended_at": 9.0}
+    kept |= {"scheduled": False, "started_by": "Ada", "there": way, "back": None}
+    book.put("orders", f"practice#{name}", {"document": json.dumps(kept)})
+    listed = failover("practices", "orders").out
+    assert f"{name}  failed, started by Ada" in listed
+    assert "to west in 12 s, fenced for 4.2 s, left behind: 0, approved by Bob" in listed
+    assert json.loads(failover("practices", "orders", "--json").out)[0]["practice"] == name

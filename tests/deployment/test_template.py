@@ -310,7 +310,8 @@ def test_every_alarm_is_told_and_its_topic_takes_it() -> None:
 
 
 def test_every_way_in_which_an_execution_can_end_badly_is_an_alarm() -> None:
-    for logical_id in ("FailoverStateMachine", "SwitchoverStateMachine", "RestoreStateMachine"):
+    for flow in ("Failover", "Switchover", "Restore", "Practice"):
+        logical_id = f"{flow}StateMachine"
         machine = [{"Name": "StateMachineArn", "Value": {"Ref": logical_id}}]
         alarms = [alarm for alarm in of_type("AWS::CloudWatch::Alarm").values() if alarm["Dimensions"] == machine]
         metrics = {alarm["MetricName"] for alarm in alarms}
@@ -334,6 +335,7 @@ def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can
         "serve_operators",
         "write_report",
         "announce_start",
+        "run_practice",
     }
     assert reserved["WatchConcurrency"] == {"watch_site", "start_rounds"} and reserved["JudgeConcurrency"] == {"judge"}
     assert reserved["ApprovalConcurrency"] == {"answer_approval"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from tests.conftest import Context
 from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+SUNDAY = 1_795_910_400.0
 MACHINE = "arn:aws:states:us-west-2:123456789012:stateMachine:"
 
 
@@ -35,6 +37,10 @@ class Started:
 
     def start_execution(self, *, stateMachineArn: str, input: str) -> None:  # noqa: A002, N803
         self._take(stateMachineArn.rpartition(":")[2], json.loads(input))
+
+    def start_run(self, name: str, request: dict[str, Any], machine: str) -> bool:
+        self._take(name, request)
+        return True
 
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: str) -> None:  # noqa: N803
         assert InvocationType == "Event", "nobody waits for it"
@@ -117,3 +123,18 @@ def test_every_plan_has_its_turn_in_time_whatever_their_number(function: Any, pl
     for call in range(72):
         turns.update(module.plans_of_turn(names, request, 300.0 * call))
     assert set(turns) == set(names)
+
+
+def test_a_practice_is_started_once_in_each_of_its_windows(
+    started: Started, deployed: Any, plan_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = {"windows": [{"days": ["sun"], "begins": "03:00", "ends": "04:00"}]}
+    put_plan(deployed, yaml.safe_dump(yaml.safe_load(plan_text) | {"practice": windows}))
+    monkeypatch.setenv("PRACTICE_MACHINE_ARN", f"{MACHINE}practice")
+    monkeypatch.setattr(sys.modules["function_start_rounds"], "start_run", started.start_run)
+    for minute in (2 * 60 + 59, 3 * 60, 3 * 60 + 59, 4 * 60):
+        monkeypatch.setattr("time.time", lambda minute=minute: SUNDAY + 60 * minute)
+        started.due("rounds")
+    practices = [(name, request) for name, request in started.inputs if "-practice-" in name]
+    assert [name for name, _ in practices] == ["orders-practice-20261129-0400"] * 2
+    assert practices[0][1]["scheduled"] is True

@@ -37,3 +37,9 @@ def switchover(all_machines: dict[str, Machine]) -> Machine:
 def restore(all_machines: dict[str, Machine]) -> Machine:
     """The restore, with short deadlines."""
     return all_machines["Restore"]
+
+
+@pytest.fixture
+def practice(all_machines: dict[str, Machine]) -> Machine:
+    """The practice, with short deadlines."""
+    return all_machines["Practice"]

@@ -33,6 +33,8 @@ STEPS = (
 )
 STEPS_OF_SWITCHOVER = ("CallHooks", "Precheck", "DrainMirrors", "ReverseMirrors", "SyncOffsets")
 STEPS_OF_RESTORE = ("PrecheckRestore", "MeasureDivergence", "RescueRecords", "RestoreMirrors")
+STEPS_OF_PRACTICE = ("RunPractice",)
+EVERY_STEP = (*STEPS, *STEPS_OF_SWITCHOVER, *STEPS_OF_RESTORE, *STEPS_OF_PRACTICE)
 DEADLINES = {
     "CallTimeoutSeconds": 10,
     "AssessDeadlineSeconds": 3,
@@ -69,12 +71,13 @@ DEADLINES_OF_RESTORE = {
     "RestoreDeadlineSeconds": 3,
     "PatienceSeconds": 4,
 }
+DEADLINES_OF_PRACTICE = {"CallTimeoutSeconds": 10, "PracticeDeadlineSeconds": 1, "PatienceSeconds": 2}
 SCRIPTED = '''
 import fcntl, json, os, time
 def handler(event, context):
     """Do what the script says for this call of this step; the last line of a step goes for all later calls."""
     name, folder = context.function_name.split("-")[-1], os.environ["SCRIPTS"]
-    execution = event.get("execution_name") or event["execution"]["name"]
+    execution = event.get("execution_name") or event.get("practice") or event["execution"]["name"]
     with open(os.path.join(folder, execution + ".calls"), "a+") as calls:
         fcntl.flock(calls, fcntl.LOCK_EX)
         calls.seek(0)
@@ -176,7 +179,7 @@ class Machine:
             "discard": False,
             "hooks": [],
         }
-        lines = {step: [done()] for step in (*STEPS, *STEPS_OF_SWITCHOVER, *STEPS_OF_RESTORE)}
+        lines = {step: [done()] for step in EVERY_STEP}
         lines |= {"Precheck": [verdict("proceed")], "PrecheckRestore": [verdict("proceed")]}
         lines |= {"Claim": [{"return": claimed}], "Assess": [verdict("proceed")]}
         lines |= {"Conclude": [concluded()]} | script
@@ -222,14 +225,16 @@ def machines(folder: Path) -> Iterator[dict[str, Machine]]:
     (code / "app.py").write_text(SCRIPTED)
     function = {"Handler": "app.handler", "Runtime": "python3.13", "CodeUri": "code", "Timeout": 10}
     function["Environment"] = {"Variables": {"SCRIPTS": str(scripts)}}
-    steps = (*STEPS, *STEPS_OF_SWITCHOVER, *STEPS_OF_RESTORE)
-    resources: dict[str, Any] = {step: {"Type": "AWS::Serverless::Function", "Properties": function} for step in steps}
-    functions = {f"{step}Function": {"Fn::GetAtt": [step, "Arn"]} for step in steps}
+    resources: dict[str, Any] = {
+        step: {"Type": "AWS::Serverless::Function", "Properties": function} for step in EVERY_STEP
+    }
+    functions = {f"{step}Function": {"Fn::GetAtt": [step, "Arn"]} for step in EVERY_STEP}
     for name, flow, deadlines in (
         ("Failover", "failover", DEADLINES),
         ("Deployed", "failover", deployed_deadlines()),
         ("Switchover", "switchover", DEADLINES_OF_SWITCHOVER),
         ("Restore", "restore", DEADLINES_OF_RESTORE),
+        ("Practice", "practice", DEADLINES_OF_PRACTICE),
     ):
         path = ROOT / "statemachines" / f"{flow}.asl.yaml"
         called = {each: arn for each, arn in functions.items() if f"${{{each}}}" in path.read_text()}
@@ -244,7 +249,8 @@ def machines(folder: Path) -> Iterator[dict[str, Machine]]:
     config = {"region": "us-west-2", "log_dir": str(folder / "logs"), "template": str(folder / "template.yaml")}
     cloud = spawn("drill.aws.cloud", config, log=folder / "cloud.log")
     try:
-        yield {name: Machine(cloud, scripts, name) for name in ("Failover", "Deployed", "Switchover", "Restore")}
+        flows = ("Failover", "Deployed", "Switchover", "Restore", "Practice")
+        yield {name: Machine(cloud, scripts, name) for name in flows}
     finally:
         cloud.stop()
 

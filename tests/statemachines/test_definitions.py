@@ -55,7 +55,7 @@ def test_every_state_is_reached_and_leads_somewhere(path: Path) -> None:
     check(definition(path))
 
 
-@pytest.mark.parametrize("machine", ["failover", "switchover", "restore"])
+@pytest.mark.parametrize("machine", ["failover", "switchover", "restore", "practice"])
 def test_every_task_has_a_timeout_and_is_called_again_after_every_transient_error(machine: str) -> None:
     for module in pkgutil.walk_packages(failover.__path__, "failover."):
         importlib.import_module(module.name)

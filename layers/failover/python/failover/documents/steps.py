@@ -307,3 +307,10 @@ class HooksCalled(TypedDict):
 
     moment: str
     hooks: list[HookCall]
+
+
+class Practised(TypedDict, total=False):
+    """run_practice: how far it is, or how it ended."""
+
+    outcome: Literal["succeeded", "stood-down", "failed"]
+    why: Required[str]

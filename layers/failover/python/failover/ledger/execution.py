@@ -29,6 +29,7 @@ class Execution(BaseModel):
     forced: bool = Field(default=False, description="started by hand to leave a site although it answers")
     started_by: str = Field(default="", description="who started it, in their own words: nobody checks the name")
     reason: str = ""
+    practice: str = Field(default="", description="the practice that this is one way of")
     claimed_at: float = Field(description="seconds since the Unix epoch")
     outage_started_at: float | None = Field(default=None, description="seconds since the Unix epoch, if a signal said")
 

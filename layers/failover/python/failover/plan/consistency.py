@@ -45,6 +45,8 @@ def contradictions(plan: Plan) -> Iterator[Problem]:
             yield f"dns.{field}", f"must name each site of the plan ({', '.join(plan.sites)}) and no other"
     yield from too_old_between_looks(plan, FASTEST_WATCH_S)
     yield from votes.signals_of_nobody(plan)
+    if plan.practice is not None and plan.policy.by_hand == "refuse":
+        yield "practice", "is never carried out where policy.by_hand is refuse: leave one of them out"
     if plan.policy.mode != "observe" and plan.home in plan.sites:
         yield from votes.shortfalls(plan, plan.home)
 

@@ -21,6 +21,7 @@ from failover.plan.document import read_document
 from failover.plan.fleets import FleetConfig
 from failover.plan.hooks import Hook
 from failover.plan.policy import Policy
+from failover.plan.practice import PracticeSchedule
 from failover.plan.renamed import with_new_names
 from failover.plan.rescue import Rescue
 from failover.wording import problems_of
@@ -161,6 +162,8 @@ class Plan(PlanModel):
     """What every failover is measured by; nothing is decided by it."""
     hooks: tuple[Hook, ...] = Field(default=(), max_length=10)
     """Functions of yours that are called at turns of a failover and a switchover."""
+    practice: PracticeSchedule | None = None
+    """When a switchover and back is practised by itself; without it, only by hand."""
     policy: Policy = Policy()
     """When the controller may act by itself, and whose word counts."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,6 +13,7 @@ from failover.readiness import Finding, ok, warn
 
 _SORT: Final = "practice"
 _DAY_S: Final = 86_400
+_LEAD_ON: Final = ("switch_routes", "flip_dns")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,11 @@ class Leg:
     took_seconds: float
     started_by: str
     reason: str
+    fenced_seconds: float | None = None
+    """From the first fence until gateways and name led on, as the controller saw it; None: that is not known."""
+    left_behind: int | None = None
+    """Records; None: it is not known that both logs of every partition ended alike."""
+    approved_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +50,14 @@ def save_leg(book: Ledger, report: Mapping[str, Any]) -> None:
     Raises:
         LedgerUnavailable
     """
-    leg = Leg(
+    practice = with_leg(load_practice(book, report["plan"]), leg_of(report))
+    book.put(report["plan"], _SORT, {"practice": json.dumps(asdict(practice))})
+
+
+def leg_of(report: Mapping[str, Any]) -> Leg:
+    """What the report of a switchover that succeeded is evidence of."""
+    approval = report.get("approval") or {}
+    return Leg(
         execution=report["execution"],
         from_site=report["from"],
         to_site=report["to"],
@@ -52,9 +65,16 @@ def save_leg(book: Ledger, report: Mapping[str, Any]) -> None:
         took_seconds=round(report["ended_at"] - report["claimed_at"], 3),
         started_by=report["started_by"],
         reason=report["reason"],
+        fenced_seconds=_fenced_seconds(report.get("steps", ())),
+        left_behind=0 if (report.get("switchover") or {}).get("drained_partitions") else None,
+        approved_by=approval["by"] if approval.get("answer") == "approve" else "",
     )
-    practice = with_leg(load_practice(book, report["plan"]), leg)
-    book.put(report["plan"], _SORT, {"practice": json.dumps(asdict(practice))})
+
+
+def _fenced_seconds(steps: Sequence[Mapping[str, Any]]) -> float | None:
+    fenced = [step["started_at"] for step in steps if step["step"] == "fence"]
+    led_on = [step["reported_at"] for step in steps if step["step"].partition(":")[0] in _LEAD_ON]
+    return round(max(led_on) - fenced[0], 3) if fenced and led_on else None
 
 
 def load_practice(book: Ledger, plan: str) -> Practice:
@@ -80,7 +100,7 @@ def with_leg(practice: Practice, leg: Leg) -> Practice:
 
 def last_practice(practice: Practice, max_age_days: int | None, now: float) -> Iterator[Finding]:
     """Whether a switchover and back was practised lately, as policy wants it."""
-    how = "practise it: failover start switchover PLAN, and back"
+    how = "practise it: failover start practice PLAN"
     if practice.there is None or practice.back is None:
         never = "a switchover and back was never practised"
         yield ok(never) if max_age_days is None else warn(never, how)

@@ -12,6 +12,7 @@ from command.output import Line
 from command.progress import StepProgress, awaited, with_those_to_come
 from command.words import ago, moment, table
 from failover.decision.log import DecisionRecord, decisions
+from failover.decision.rules import PLANNED
 from failover.detection.evidence import Signal
 from failover.detection.signal_store import signals
 from failover.errors import ServiceRejected, ServiceUnavailable
@@ -83,6 +84,8 @@ class Situation:
         match self.holder:
             case "asks":
                 return f"approve {self.plan}"
+            case "runs" if self.lost and self.record is not None and self.record.kind in PLANNED:
+                return f"start failover {self.plan} --supersede"
             case "runs":
                 return f"status {self.plan} --watch"
             case "ended" | "unknown":

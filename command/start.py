@@ -17,6 +17,7 @@ from command.output import Line, show, show_json, show_next
 from command.situation import Situation, situation
 from command.status import Json, PlanName
 from command.words import span
+from failover.decision.rules import PLANNED
 from failover.execution.runs import start_run
 from failover.ledger.execution import Kind
 from failover.plan.model import Plan
@@ -27,6 +28,11 @@ Force = Annotated[bool, typer.Option("--force", help="Leave the active site alth
 Watch = Annotated[bool, typer.Option("--watch", help="Show it until it ends.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Walk the whole way, change nothing, and say what would be done.")
+]
+
+
+Supersede = Annotated[
+    bool, typer.Option("--supersede", help="Take over from what holds the lease: it stopped, or is no failover.")
 ]
 
 
@@ -43,15 +49,20 @@ def start_failover(
     by: By = None,
     dry_run: DryRun = False,
     force: Force = False,
+    supersede: Supersede = False,
     yes: Yes = False,
     watch: Watch = False,
     as_json: Json = False,
 ) -> None:
-    """Have the standby take over from the active site. Without --force it stands down if the active site answers.
+    """Have the standby take over from the active site. Without --force it stands down if the active site answers; with
+    --supersede it goes on from where a switchover or a restore is, or from where anything stopped.
 
     Exits with 0 once it is started; with --watch, with 0 if it succeeded and 1 if not.
     """
     controller, of = connected(context), chosen_plan(plan)
+    if supersede and not dry_run:
+        _supersede(controller, of, why=why, by=by, force=force, yes=yes, watch=watch, as_json=as_json)
+        return
     before = startable(controller, of, dry_run=dry_run)
     if not as_json:
         show(_announcement(controller, of, before, dry_run=dry_run, force=force))
@@ -71,15 +82,25 @@ def supersede(
     watch: Watch = False,
     as_json: Json = False,
 ) -> None:
-    """Start another execution in place of one that stopped and can't go on: it takes the lease over."""
+    """Start a failover in place of what holds the lease: what stopped and can't go on, or a switchover or a restore
+    whose active site dies meanwhile."""
     controller, of = connected(context), chosen_plan(plan)
+    _supersede(controller, of, why=why, by=by, force=force, yes=yes, watch=watch, as_json=as_json)
+
+
+def _supersede(
+    controller: Controller, of: Plan, *, why: str, by: str | None, force: bool, yes: bool, watch: bool, as_json: bool
+) -> None:
     before = situation(controller, of)
     if before.state.holder is None:
         raise NotDone(f"no execution holds the lease of {of.name}", controller.command(f"start failover {of.name}"))
-    if before.holder in ("runs", "asks"):
+    runs = before.holder in ("runs", "asks")
+    if runs and (before.record is None or before.record.kind not in PLANNED):
         raise NotDone(f"{before.state.holder} runs", controller.command(f"status {of.name} --watch"))
     if not as_json:
         show([f"{before.state.holder} can change nothing any more from then on."])
+        if runs and before.record is not None:
+            show([(f"It runs still: take over from a {before.record.kind} only if its active site dies.", "yellow")])
         show(_announcement(controller, of, before, dry_run=False, force=force))
     confirm(of.name, yes=yes)
     request = request_of(before, by, why) | {"supersedes": before.state.holder} | ({"force": True} if force else {})

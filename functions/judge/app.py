@@ -120,7 +120,7 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
         "judged", extra={**answer, "votes": decision.votes, "heard": [_spoken(signal) for signal in heard.signals]}
     )
     if failure is not None:
-        notify_withheld(record, state.epoch, str(failure), type(failure).__name__)
+        notify_withheld(record, state.epoch, why=str(failure), guard=type(failure).__name__)
         raise failure
     if (ended := ended_holder(case.state)) is not None:
         # It may have given the lease back since the state was read, as it ended.
@@ -128,7 +128,7 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
             claim = ledger.step(plan.name, ended.name, "claim")
             notify_ended_holder(plan.name, epoch=case.state.epoch, ended=ended, now=now, claim=claim)
     elif failover_withheld(case, decision):
-        notify_withheld(record, case.state.epoch)
+        notify_withheld(record, case.state.epoch, holder=case.state.holder)
     return answer
 
 
@@ -143,11 +143,20 @@ def _case(plan: Plan, state: PlanState, signals: tuple[Signal, ...], ledger: Led
         now=time.time(),
         deferred_to=deferred_to(plan, state.active, current_region(), controller_regions()),
         ended_holder=None if ended is None else str(ended),
+        holder_kind=_kind_of_holder(plan, state, signals, ledger),
     )
     if state.denial is None or not observed_healthy(case, state.denial.at):
         return case
     ledger.forget_denial(plan.name, state.denial)
     return replace(case, state=replace(state, denial=None))
+
+
+def _kind_of_holder(plan: Plan, state: PlanState, signals: tuple[Signal, ...], ledger: Ledger) -> str:
+    """Looked up only where somebody says that the active site is lost."""
+    if state.holder is None or not any(signal.says_lost and signal.site == state.active for signal in signals):
+        return ""
+    record = ledger.execution(plan.name, state.holder)
+    return record.kind if record else ""
 
 
 def _started(case: Case, decision: Decision, plan: Plan, ledger: Ledger) -> tuple[str | None, FailoverError | None]:

@@ -157,6 +157,30 @@ def test_what_holds_the_lease_is_superseded_only_once_it_has_ended(
     assert [start.get("supersedes") for start in inputs(stack).values() if start] == [claimed.name]
 
 
+@pytest.mark.parametrize("line", [("supersede",), ("start", "failover", "--supersede")])
+def test_a_failover_takes_over_from_a_switchover_that_runs(
+    failover: Failover, stack: Any, book: Ledger, line: tuple[str, ...]
+) -> None:
+    machine = stack("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    run = stack("stepfunctions").start_execution(stateMachineArn=machine, name="orders-1-switchover", input="{}")
+    execution = Execution(
+        plan="orders",
+        epoch=1,
+        name="orders-1-switchover",
+        arn=run["executionArn"],
+        kind="switchover",
+        from_site="east",
+        to_site="west",
+        claimed_at=1.0,
+    )
+    book.claim(execution, "east")
+    assert failover("start", "failover", "orders", "--yes").code == 2
+    shown = failover(*line, "orders", "--yes", "--why", "east is lost")
+    assert shown.code == 0 and "only if its active site dies" in shown.out
+    starts = [start for start in inputs(stack).values() if start]
+    assert [(start["to"], start["supersedes"]) for start in starts] == [("west", "orders-1-switchover")]
+
+
 def test_a_switchover_is_asked_to_put_back_what_it_changed(failover: Failover, book: Ledger) -> None:
     assert "nothing runs for orders" in failover("abort", "orders", "--yes").err
     execution = Execution(

@@ -66,6 +66,13 @@ def test_a_failover_that_stopped_is_understood_from_its_message_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize(("kind", "active"), [("switchover", "east"), ("restore", "west")])
+def test_what_people_started_and_stopped_says_how_a_failover_takes_over(kind: str, active: str) -> None:
+    lines = message_of(stopped("claim") | {"kind": kind}).text().splitlines()
+    assert "  failover start failover orders --supersede" in lines
+    assert any(f"if {active} is lost, have a failover take over" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("outcome", "put_back", "subject"),
     [
@@ -103,6 +110,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
 def test_who_is_told_that_nothing_is_done_knows_why_and_what_to_say(sent: list[Message]) -> None:
     decision = Decision(verdict="wait", why="the plan is paused: anna", guard="paused", votes=("probe/us-west-2",))
     notify_withheld(DecisionRecord(plan="orders", at=1.0, by="judge", site="east", decision=decision), 7)
+    notify_withheld(
+        DecisionRecord(plan="orders", at=1.0, by="judge", site="east", decision=decision),
+        7,
+        holder="orders-7-switchover",
+    )
+    assert '  failover start failover orders --supersede --why "east is lost"' in sent.pop().text().splitlines()
     ended = Ended("orders-7-failover", "ABORTED")
     notify_ended_holder("orders", epoch=7, ended=ended, now=1.0, claim=STARTED)
     paused, stopped_one = sent

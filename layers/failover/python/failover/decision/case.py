@@ -39,6 +39,8 @@ class Case:
     """Why another controller is to act for this site, if one is."""
     ended_holder: str | None = None
     """How the holder of the lease ended without releasing it, if it did."""
+    holder_kind: str = ""
+    """What the holder of the lease does; empty: nothing that is known of."""
 
     @property
     def lost_site(self) -> str:

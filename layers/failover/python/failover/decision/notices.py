@@ -15,13 +15,17 @@ from failover.message import Message
 HOUR_S: Final = 3600
 
 
-def notify_withheld(record: DecisionRecord, epoch: int, why: str = "", guard: str = "") -> None:
-    """The active site looks lost, and nothing is done about it. `why` and `guard`: in place of the decision's own.
+def notify_withheld(
+    record: DecisionRecord, epoch: int, *, why: str = "", guard: str = "", holder: str | None = None
+) -> None:
+    """The active site looks lost, and nothing is done about it. `why` and `guard`: in place of the decision's own;
+    `holder`: of the lease, from whom a failover would have to take over.
 
     Raises:
         LedgerUnavailable, ServiceUnavailable, LedgerRejected, ServiceRejected
     """
     why, guard = why or record.decision.why, guard or record.decision.guard
+    takes_over = " --supersede" if holder else ""
     _notify_hourly(
         f"held-back:{record.plan}:{epoch}:{guard}",
         record.at,
@@ -31,7 +35,10 @@ def notify_withheld(record: DecisionRecord, epoch: int, why: str = "", guard: st
             clients=f"if {record.site} is lost, they can't work until somebody acts",
             done="nothing was changed",
             to_do=f"look whether {record.site} is lost; if so, have the standby take over",
-            commands=(f"status {record.plan}", f'start failover {record.plan} --why "{record.site} is lost"'),
+            commands=(
+                f"status {record.plan}",
+                f'start failover {record.plan}{takes_over} --why "{record.site} is lost"',
+            ),
             evidence=[f"says that it is lost: {vote}" for vote in record.decision.votes] or ["no vote stands"],
         ),
         {**record.as_document(), "why": why, "guard": guard},

@@ -21,6 +21,8 @@ from failover.documents.decision import Verdict
 DAY_S: Final = 86_400.0
 LOOKS_LOST_S: Final = 30.0
 """A source that says so for less is a blip that nobody needs to hear of; more, and people are told within a minute."""
+PLANNED: Final = ("switchover", "restore")
+"""Kinds of executions that people start while both sites are up: a failover may have to take over from one."""
 Guard = Callable[[Case], str | None]
 
 
@@ -61,15 +63,18 @@ def judge(case: Case) -> Decision:
 
 def failover_withheld(case: Case, decision: Decision) -> bool:
     """Whether people should know that nothing is done: the votes ask for a failover and something else holds it back,
-    or the site has looked lost to anyone for `LOOKS_LOST_S`. What is another controller's to do is left to it for as
-    long again."""
-    if decision.verdict == "proceed" or (case.state.holder and case.ended_holder is None):
+    or the site has looked lost to anyone for `LOOKS_LOST_S`. While people's own switchover or restore is under way,
+    which takes over from nobody, the second counts. What is another controller's to do is left to it for as long
+    again."""
+    held = case.state.holder is not None and case.ended_holder is None
+    if decision.verdict == "proceed" or (held and case.holder_kind not in PLANNED):
         return False
     patience = LOOKS_LOST_S * (2 if case.deferred_to else 1)
     if any(looked_lost_for(vote, case) >= patience for vote in votes_against(case.lost_site, case)):
         return True
     return (
         decision.verdict == "stand-down"
+        and not held
         and case.deferred_to is None
         and not any(rule.guard(case) for rule in RULES if rule.of_votes)
     )
@@ -229,6 +234,8 @@ def execution_stopped(case: Case) -> str | None:
 
 def execution_in_progress(case: Case) -> str | None:
     """One execution a plan at a time."""
+    if case.holder_kind in PLANNED:
+        return f"{case.state.holder}, a {case.holder_kind}, holds the lease, and a failover must take over from it"
     return f"{case.state.holder} is at it already" if case.state.holder else None
 
 

@@ -78,10 +78,21 @@ def _message_of(report: dict[str, Any]) -> Message:
         f" {error_message(str(error.get('Cause', '')))}",
         clients=_clients_after_stop(report),
         done=", ".join(f"{step['step']} {step['status']}" for step in report["steps"]) or "nothing",
-        to_do=f"mend the cause, then redrive it; until then nothing else is started for {plan}",
-        commands=(f"redrive {plan}", f"supersede {plan}", details),
+        to_do=f"mend the cause, then redrive it; until then nothing else is started for {plan}{_take_over(report)}",
+        commands=(f"redrive {plan}", _superseding(report), details),
         evidence=evidence,
     )
+
+
+def _superseding(report: dict[str, Any]) -> str:
+    plan = report["plan"]
+    return f"supersede {plan}" if report["kind"] == "failover" else f"start failover {plan} --supersede"
+
+
+def _take_over(report: dict[str, Any]) -> str:
+    """What to do where the site that clients work on died under what people started while both sites were up."""
+    active = {"switchover": report["from"], "restore": report["to"]}.get(report["kind"])
+    return f"; if {active} is lost, have a failover take over" if active else ""
 
 
 def error_message(cause: str) -> str:

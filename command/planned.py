@@ -45,6 +45,7 @@ class Start:
     watch: bool
     as_json: bool
     discard: bool = False
+    delete_topics: bool = False
 
 
 def start_switchover(
@@ -72,6 +73,12 @@ def start_restore(
     discard: Annotated[
         bool, typer.Option("--discard", help="Truncate what is stranded, though nothing saves it.")
     ] = False,
+    delete_topics: Annotated[
+        bool,
+        typer.Option(
+            "--delete-topics", help="Delete topics whose link is not bidirectional, once saved, and mirror them anew."
+        ),
+    ] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     watch: Watch = False,
@@ -90,6 +97,7 @@ def start_restore(
             watch=watch,
             as_json=as_json,
             discard=discard,
+            delete_topics=delete_topics,
         ),
     )
 
@@ -124,7 +132,7 @@ def _start(context: typer.Context, typed: Start) -> None:
     request: dict[str, Any] = request_of(before, typed.by, typed.why)
     if typed.flow == "restore":
         request |= {"from": before.standby, "to": before.state.active}
-    request |= {name: True for name in ("dry_run", "discard") if getattr(typed, name)}
+    request |= {name: True for name in ("dry_run", "discard", "delete_topics") if getattr(typed, name)}
     start_execution(
         controller,
         before,
@@ -201,6 +209,11 @@ def _restore(typed: Start, active: str, standby: str) -> Iterator[Line]:
         )
     else:
         yield f"  4. truncate  {standby} to where {active} took over, once all of it is saved: no way back from here"
+    if typed.delete_topics:
+        yield (
+            f"               topics at {standby} whose link is not bidirectional are DELETED, and mirrored anew",
+            "red",
+        )
     yield f"  5. wait      until every topic at {standby} is an ACTIVE mirror"
     yield f"Clients work on {active} all the while."
 

@@ -1,7 +1,8 @@
 """Restore: the lost site is back, and becomes a mirror of the active one again.
 
-Nothing of it is changed while anything is in doubt, and nothing is truncated that is not measured, and saved. Until the
-first truncation any doubt, or a person's wish, ends it with what it found; from then on it goes forward only.
+Nothing of it is changed while anything is in doubt, and nothing is truncated that is not measured, and saved; nor is a
+topic deleted, to be mirrored anew, whose link can't be reversed, unless the start says so. Until the first of these any
+doubt, or a person's wish, ends it with what it found; from then on it goes forward only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from statemachines.ends import announce, conclude, stand_down, stop_and_resume
 from statemachines.stages import approve, claim, doubtful, look_for_doubts, too_slow
 
 DOUBT: State = {"doubt": jsonata("$states.errorOutput")}
+DELETE_TOPICS: State = {"delete_topics": jsonata("$claimed.delete_topics")}
+"""Whether the start consents to it, for topics whose link can't be reversed."""
 RESUMED_AT = {
     "BeginRequestApproval": "BeginRequestApproval",
     "BeginRescue": "BeginPrecheck",
@@ -43,7 +46,9 @@ def restore() -> State:
         "BeginClaim",
         {
             **claim("restore", then="BeginPrecheck"),
-            **look_for_doubts("PrecheckRestore", proceed="KeepClientsAway", ask="BeginRequestApproval"),
+            **look_for_doubts(
+                "PrecheckRestore", proceed="KeepClientsAway", ask="BeginRequestApproval", **DELETE_TOPICS
+            ),
             **approve(then="KeepClientsAway"),
             "KeepClientsAway": _keep_clients_away(then="BeginMeasure"),
             **_measure(then="Measured"),
@@ -90,7 +95,7 @@ def _measure(then: str) -> States:
         "Measure",
         call(
             "MeasureDivergence",
-            EXECUTION.copy(),
+            EXECUTION | DELETE_TOPICS,
             comment="Count exactly what the returned site holds beyond the active one.",
             Catch=doubtful(to="BeginStandDown"),
         ),
@@ -125,7 +130,7 @@ def _restore(then: str) -> States:
         "Restore",
         call(
             "RestoreMirrors",
-            EXECUTION | {"discard": jsonata("$claimed.discard")},
+            EXECUTION | DELETE_TOPICS | {"discard": jsonata("$claimed.discard")},
             comment="Truncate what is saved, and wait until every topic is an ACTIVE mirror of known lag.",
             Catch=[
                 catch("AbortRequested", "RescueIncomplete", to="BeginStandDown", assign=DOUBT),

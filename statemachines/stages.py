@@ -143,13 +143,14 @@ def too_slow(function: str, to: str) -> State:
     return {"Type": "Pass", "Assign": {"doubt": doubt}, "Next": to}
 
 
-def look_for_doubts(function: str, proceed: str, ask: str) -> States:
-    """Look at everything that is needed, before anything is changed; what is in doubt stands down."""
+def look_for_doubts(function: str, proceed: str, ask: str, **more: Any) -> States:
+    """Look at everything that is needed, before anything is changed; what is in doubt stands down. `more`: what else
+    the function is told."""
     states = step(
         "Precheck",
         call(
             function,
-            EXECUTION.copy(),
+            EXECUTION | more,
             comment="Look at everything that is needed, before anything is changed.",
             Assign={"assessed": jsonata("$states.result.Payload.observed")},
             Catch=doubtful(to="BeginStandDown"),

@@ -58,6 +58,9 @@ class Start(BaseModel):
     reason: str | None = Field(default=None, max_length=500)
     discard: bool = False
     """Of a restore: truncate what is stranded, though nothing saves it."""
+    delete_topics: bool = False
+    """Of a restore: delete topics whose link can't be reversed, once all that is stranded in them is saved, and mirror
+    them anew."""
     practice: str = Field(default="", max_length=80)
     """Of a switchover: the practice that it is one way of."""
 
@@ -143,6 +146,7 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         "promotion_timeout_seconds": plan.policy.promotion_timeout_seconds,
         "drain_timeout_seconds": plan.policy.drain_timeout_seconds,
         "discard": start.discard,
+        "delete_topics": start.delete_topics,
         "hooks": sorted({moment for hook in plan.hooks for moment in hook.when}),
     }
 
@@ -174,6 +178,10 @@ def _check_kind(request: ClaimRequest) -> None:
         raise MalformedEvent(f"this state machine does a {request.kind}: a {start.kind} is started on another one")
     if start.discard and request.kind != "restore":
         raise MalformedEvent(f"a {request.kind} truncates nothing: leave out discard")
+    if start.delete_topics and request.kind != "restore":
+        raise MalformedEvent(f"a {request.kind} deletes nothing: leave out delete_topics")
+    if start.delete_topics and start.discard:
+        raise MalformedEvent("topics are deleted only once all that is stranded is saved: leave out discard")
     if start.practice and request.kind != "switchover":
         raise MalformedEvent(f"a practice is two switchovers, and no {request.kind}: leave out practice")
     if request.kind == "failover":

@@ -1,8 +1,9 @@
 """measure_divergence: count exactly what the returned site holds beyond the one that took over, before any of it goes.
 
 A partition is cut where the link says that it would truncate it, or, where the link does not tell, where the failover
-recorded that its mirror ended at STOPPED. What it holds from there on, up to where its log ends now, is stranded. What
-is a mirror again by now was measured before, and keeps its figure.
+recorded that its mirror ended at STOPPED; so it is for every topic that is to be deleted and mirrored anew. What it
+holds from there on, up to where its log ends now, is stranded. What is a mirror again by now, or deleted, was measured
+before, and keeps its figure.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from failover.execution.inventory import inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka.factory import as_controller
 from failover.kafka.offsets import Offsets, Spot, in_words, log_ends
-from failover.link import STOPPED, MirrorLink, Rejection, Truncation
+from failover.link import STOPPED, MirrorLink, Rejection, Truncation, is_bidirectional
 from failover.link.batches import ask_in_batches
-from failover.link.factory import links_at
+from failover.link.factory import cluster_at, links_at
 from failover.loss.divergence import divergence, log_ends_at_promotion, save_divergence
 from failover.plan.model import Plan
 from failover.rescue.record import save_stranded
@@ -31,9 +32,11 @@ QUIET_S: Final = 0.5
 
 
 class MeasureRequest(Request):
-    """`last_chance`: waiting longer is no option, so what is not known by now can't be restored."""
+    """`last_chance`: waiting longer is no option, so what is not known by now can't be restored. `delete_topics`: those
+    whose link is not bidirectional are not truncated."""
 
     last_chance: bool = False
+    delete_topics: bool = False
 
 
 def measure(request: MeasureRequest, plan: Plan) -> Report:
@@ -46,8 +49,11 @@ def measure(request: MeasureRequest, plan: Plan) -> Report:
     expected = inventory(ledger(), execution)
     links = {link.name: link for link in links_at(plan, returned)}
     mirrored = {mirror.topic for link in links.values() for mirror in link.mirrors() if mirror.status != STOPPED}
-    before = [stranded for stranded in divergence(ledger(), execution) if stranded.topic in mirrored]
-    topics = {name: entry for name, entry in expected.items() if name not in mirrored}
+    anew = {name for name, link in links.items() if request.delete_topics and not is_bidirectional(link)}
+    here = {topic.name for topic in cluster_at(plan, returned).topics()} if anew else expected.keys()
+    over = mirrored | {name for name, entry in expected.items() if entry.link in anew and name not in here}
+    before = [stranded for stranded in divergence(ledger(), execution) if stranded.topic in over]
+    topics = {name: entry for name, entry in expected.items() if name not in over}
     spots = [(topic, partition) for topic, entry in topics.items() for partition in entry.lags]
     cuts: dict[Spot, int] = {}
 
@@ -56,7 +62,11 @@ def measure(request: MeasureRequest, plan: Plan) -> Report:
         cuts.update(_cuts(answers))
         return [answer.rejection for answer in answers if answer.rejection]
 
-    of_links = {link: [topic for topic, entry in topics.items() if entry.link == name] for name, link in links.items()}
+    of_links = {
+        link: [topic for topic, entry in topics.items() if entry.link == name]
+        for name, link in links.items()
+        if name not in anew
+    }
     answers = ask_in_batches(of_links, ask)
     recorded = {spot: end for spot, end in log_ends_at_promotion(ledger(), execution).items() if spot not in cuts}
     earlier = _ends(plan, returned, spots)

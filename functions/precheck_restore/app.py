@@ -1,5 +1,7 @@
 """precheck_restore: before a restore changes anything, look whether the returned site is fit to become a mirror.
 
+A topic is restored by its link, if that is bidirectional; else it is deleted and mirrored anew, if the start consents.
+
 Both sites must answer, the name and the active site's gateways must lead to the active site, nobody may work on the
 returned one: no member of a consumer group, no writer. What may pass is looked at again, until the last chance. Then
 the topics to be restored are kept as an inventory: what the active site's mirrors once were, and both sites have.
@@ -10,12 +12,14 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.doubts import doubts_of_fleets, doubts_of_name, doubts_of_sites
 from failover.detection.probes import probe_sites
 from failover.documents.steps import RestorePrechecked
+from failover.errors import LinkNotFound
 from failover.execution.inventory import Inventory, Listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka.factory import as_controller
@@ -33,9 +37,11 @@ IDLE: Final = frozenset({"EMPTY", "DEAD", "UNKNOWN"})
 
 
 class PrecheckRequest(Request):
-    """`last_chance`: waiting longer is no option, so what is in doubt by now stands down."""
+    """`last_chance`: waiting longer is no option, so what is in doubt by now stands down. `delete_topics`: the start
+    consents to that, of topics whose link is not bidirectional."""
 
     last_chance: bool = False
+    delete_topics: bool = False
 
 
 def precheck(request: PrecheckRequest, plan: Plan) -> Report:
@@ -52,12 +58,14 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         name = pool.submit(doubts_of_name, plan, active)
         fleets = pool.submit(doubts_of_fleets, plan, {active: {active}})
         here = {topic.name: topic for topic in topics[returned].result()}
-        stopped, listed_there = _mirrors(plan, active), _mirrors(plan, returned)
-        restorable = _restorable(stopped, here, topics[active].result())
+        stopped, there = _mirrors(plan, active), _links_there(plan, returned)
+        anew = {link.name for link in there.one_way if request.delete_topics}
+        restorable = _restorable(stopped, here, topics[active].result(), anew=anew)
         groups = pool.submit(_doubts_of_groups, cluster_at(plan, returned), returned, restorable)
         doubts = [
             *doubts_of_sites(view.result()),
-            *_doubts_of_links(plan, returned, stopped, listed_there),
+            *_doubts_of_links(plan, returned, there, delete_topics=request.delete_topics),
+            *_doubts_of_mirrors(plan.other(returned), returned, stopped),
             *_doubts_of_writers(plan, returned, restorable, here),
             *groups.result(),
             *fleets.result(),
@@ -67,8 +75,9 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
     observed: RestorePrechecked = {
         "doubts": doubts[:NAMED],
         "doubts_count": len(doubts),
-        "by_status": by_status(mirror for of_link in listed_there.values() for mirror in of_link),
+        "by_status": by_status(mirror for of_link in there.mirrors.values() for mirror in of_link),
         "topics": len(restorable),
+        "to_be_deleted": sum(entry.link in anew and topic in here for topic, entry in restorable.items()),
         "deleted": deleted[:NAMED],
         "deleted_count": len(deleted),
     }
@@ -82,40 +91,78 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
     return done(**observed, verdict="proceed", why="started by hand, and nothing is in doubt")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _LinksThere:
+    """The plan's links at the returned site."""
+
+    mirrors: dict[MirrorLink, list[Mirror]]
+    one_way: list[MirrorLink]
+    """Those that lead there only: their topics can't be truncated to be mirrors again."""
+    missing: list[str]
+
+
 def _mirrors(plan: Plan, site: str) -> dict[MirrorLink, list[Mirror]]:
     return {link: link.mirrors() for link in links_at(plan, site)}
 
 
+def _links_there(plan: Plan, returned: str) -> _LinksThere:
+    mirrors: dict[MirrorLink, list[Mirror]] = {}
+    missing: list[str] = []
+    for link in links_at(plan, returned):
+        try:
+            mirrors[link] = link.mirrors()
+        except LinkNotFound:
+            missing.append(link.name)
+    one_way = [link for link in mirrors if not is_bidirectional(link)]
+    return _LinksThere(mirrors=mirrors, one_way=one_way, missing=missing)
+
+
 def _restorable(
-    stopped: Mapping[MirrorLink, Sequence[Mirror]], here: Mapping[str, Topic], there: Sequence[Topic]
+    stopped: Mapping[MirrorLink, Sequence[Mirror]],
+    here: Mapping[str, Topic],
+    there: Sequence[Topic],
+    *,
+    anew: Collection[str],
 ) -> Inventory:
-    """What the active site's mirrors were, and both sites have; a topic that one of them deleted is no mirror again."""
+    """What the active site's mirrors were, and both sites have; a topic that one of them deleted is no mirror again.
+    `anew`: the links whose topics are mirrored anew, so that the returned site need not have them any more."""
     active = {topic.name: topic for topic in there}
     return {
-        mirror.topic: Listed(link.name, mirror.status, dict.fromkeys(range(here[mirror.topic].partitions)))
+        mirror.topic: Listed(
+            link.name, mirror.status, dict.fromkeys(range(here.get(mirror.topic, active[mirror.topic]).partitions))
+        )
         for link, of_link in stopped.items()
         for mirror in of_link
-        if mirror.status == STOPPED and mirror.topic in here and mirror.topic in active
+        if mirror.status == STOPPED and mirror.topic in active and (mirror.topic in here or link.name in anew)
     }
 
 
-def _doubts_of_links(
-    plan: Plan,
-    returned: str,
-    stopped: Mapping[MirrorLink, Sequence[Mirror]],
-    listed_there: Mapping[MirrorLink, Sequence[Mirror]],
-) -> Iterator[str]:
-    """The link must lead both ways, and the active site's mirrors must all be STOPPED: one that is not still waits for
-    records of the returned site."""
-    for link in listed_there:
-        if not is_bidirectional(link):
-            yield f"link {link.name} at {returned} is not bidirectional: no topic can be truncated to be a mirror again"
+def _doubts_of_links(plan: Plan, returned: str, there: _LinksThere, *, delete_topics: bool) -> Iterator[str]:
+    """A link leads both ways; or there is one that leads from the active site, and the start consents to the rest."""
+    active = plan.other(returned)
+    for name in there.missing:
+        yield (
+            f"there is no link {name} at {returned}: make one that leads there from {active}, and start with"
+            ' "delete_topics": true'
+        )
+    for link in there.one_way:
+        if not delete_topics:
+            yield (
+                f"link {link.name} at {returned} is not bidirectional: no topic can be truncated to be a mirror again;"
+                ' to have them deleted, once all is saved, and mirrored anew, start with "delete_topics": true'
+            )
+        elif link.facts().remote_cluster_id not in (None, plan.site(active).kafka.cluster_id):
+            yield f"link {link.name} at {returned} does not lead there from {active}: nothing could be mirrored anew"
+
+
+def _doubts_of_mirrors(active: str, returned: str, stopped: Mapping[MirrorLink, Sequence[Mirror]]) -> Iterator[str]:
+    """The active site's mirrors must all be STOPPED: one that is not still waits for records of the returned site."""
     mirrors = [mirror for of_link in stopped.values() for mirror in of_link]
     if not any(mirror.status == STOPPED for mirror in mirrors):
-        yield f"{plan.other(returned)} took over no mirror from {returned}: there is nothing to restore"
+        yield f"{active} took over no mirror from {returned}: there is nothing to restore"
     for mirror in mirrors:
         if mirror.status != STOPPED:
-            yield f"mirror {mirror.topic} on {plan.other(returned)} is {mirror.status}, not STOPPED"
+            yield f"mirror {mirror.topic} on {active} is {mirror.status}, not STOPPED"
 
 
 def _doubts_of_groups(cluster: ClusterRest, site: str, topics: Collection[str]) -> list[str]:
@@ -132,8 +179,10 @@ def _doubts_of_groups(cluster: ClusterRest, site: str, topics: Collection[str]) 
 
 def _doubts_of_writers(plan: Plan, site: str, restorable: Inventory, here: Mapping[str, Topic]) -> Iterator[str]:
     """Of topics that grow between two looks, but for those that are mirrors again by now."""
-    mirrored = {mirror.topic for of in _mirrors(plan, site).values() for mirror in of if mirror.status != STOPPED}
-    spots = [(name, n) for name in restorable if name not in mirrored for n in range(here[name].partitions)]
+    listed = _links_there(plan, site).mirrors.values()
+    mirrored = {mirror.topic for of_link in listed for mirror in of_link if mirror.status != STOPPED}
+    present = [name for name in restorable if name not in mirrored and name in here]
+    spots = [(name, n) for name in present for n in range(here[name].partitions)]
     earlier = _ends(plan, site, spots)
     time.sleep(QUIET_S)
     later = _ends(plan, site, spots)

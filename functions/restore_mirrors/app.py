@@ -3,35 +3,52 @@
 What was stranded is gone from the topic then: so nothing is asked for before all of it is saved, or the start said
 `discard`, and before every log is seen to end where it was measured. The first truncation that is asked for is the
 point of no return. Accepted is not done: each call lists the mirrors, and is done when all are ACTIVE and their lag is
-known.
+known. A topic whose link is not bidirectional can't be truncated: it is deleted, if the start consents, and asked to be
+mirrored anew once it is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from failover.documents.steps import Restored
-from failover.errors import LinkUnavailable, RescueIncomplete, RestoreRejected, ReturnedSiteInUse
+from failover.errors import LinkRejected, LinkUnavailable, RescueIncomplete, RestoreRejected, ReturnedSiteInUse
 from failover.execution.inventory import Inventory, inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka.factory import as_controller
 from failover.kafka.offsets import in_words, log_ends
-from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, Rejection, by_status, trailing
-from failover.link.batches import ask_in_batches
-from failover.link.factory import links_at
+from failover.ledger.topic_tables import load_execution_table, save_execution_table
+from failover.link import (
+    ACTIVE,
+    NO_CODE,
+    STOPPED,
+    Mirror,
+    MirrorLink,
+    Rejection,
+    by_status,
+    is_bidirectional,
+    trailing,
+)
+from failover.link.batches import Answers, ask_in_batches
+from failover.link.factory import cluster_at, links_at
 from failover.loss.divergence import divergence
 from failover.plan.model import Plan
 from failover.rescue.record import load_progress, load_stranded
 from failover.rescue.stranded import StrandedRange, refuse_unsaved, unsaved
 
 NAMED: Final = 20
+DELETING: Final = "deleting"
+"""The table of the topics that this execution asked to be deleted."""
 
 
 class RestoreRequest(Request):
-    """`discard`: the start said so, of what nothing saves."""
+    """`discard`: the start said so, of what nothing saves; `delete_topics`: and of topics whose link is not
+    bidirectional."""
 
     discard: bool = False
+    delete_topics: bool = False
 
 
 def restore(request: RestoreRequest, plan: Plan) -> Report:
@@ -55,8 +72,9 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
         for name, link in links.items()
     }
     facts: Restored = {"topics": len(expected), "by_status": by_status(mirrors.values()), "discarded": request.discard}
+    anew = _to_be_mirrored_anew(request, plan, idle)
     if execution.dry_run:
-        return done(**facts, would_restore=sum(map(len, idle.values())))
+        return done(**facts, would_restore=sum(map(len, idle.values())), would_delete=len(anew.present))
     if not any(idle.values()):
         facts["lag"] = trailing(mirrors.values()).records
         unready = [f"{topic} {mirror.status}" for topic, mirror in sorted(mirrors.items()) if not _is_ready(mirror)]
@@ -65,12 +83,22 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
             if unready
             else done(**facts, unready=[])
         )
-    stranded = [entry for entry in divergence(ledger(), execution) if entry.topic not in mirrors]
+    over = mirrors.keys() | anew.deleted
+    stranded = [entry for entry in divergence(ledger(), execution) if entry.topic not in over]
     _refuse_what_is_not_saved(request, plan)
-    _refuse_what_moved(plan, returned, stranded)
+    deleting = load_execution_table(ledger(), execution, DELETING) if anew.topics else {}
+    _refuse_what_moved(plan, returned, stranded, deleting=deleting.keys())
     ledger().pass_no_return(execution)
-    answers = ask_in_batches(idle, _ask)
-    if answers.all_refused and not _anything_moved(links, expected, mirrors):
+    if anew.topics:
+        save_execution_table(ledger(), execution, DELETING, dict.fromkeys(sorted(anew.topics), 1))
+        idle = {link: [topic for topic in topics if topic not in anew.topics] for link, topics in idle.items()}
+        facts["deleted"] = len(anew.present)
+    answers = _together(ask_in_batches(idle, _ask), _mirror_anew(plan, returned, anew))
+    if (
+        answers.all_refused
+        and not (anew.topics and _may_pass(answers))
+        and not _anything_moved(links, expected, mirrors)
+    ):
         raise RestoreRejected(
             f"no link of {returned} accepted to restore a topic: {'; '.join(map(str, answers.rejected[:NAMED]))}. Mend"
             " what it says, and redrive"
@@ -82,6 +110,62 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
         unready_count=len(named),
         rejected=list(map(str, answers.rejected[:NAMED])),
         unreachable=list(answers.unanswered[:NAMED]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Anew:
+    """Topics that are deleted and mirrored anew, by their link."""
+
+    topics: dict[str, MirrorLink]
+    present: frozenset[str]
+    """Of those, what the returned site has still."""
+
+    @property
+    def deleted(self) -> set[str]:
+        """What it does not have any more."""
+        return self.topics.keys() - self.present
+
+
+def _to_be_mirrored_anew(request: RestoreRequest, plan: Plan, idle: Mapping[MirrorLink, Sequence[str]]) -> _Anew:
+    one_way = [link for link, topics in idle.items() if topics and request.delete_topics and not is_bidirectional(link)]
+    topics = {topic: link for link in one_way for topic in idle[link]}
+    here = {topic.name for topic in cluster_at(plan, request.execution.from_site).topics()} if topics else set[str]()
+    return _Anew(topics=topics, present=frozenset(here & topics.keys()))
+
+
+def _mirror_anew(plan: Plan, site: str, anew: _Anew) -> Answers:
+    """Ask for what is there to be deleted, and for what is not to be mirrored; a topic that is being deleted is refused
+    as a mirror, and asked for again."""
+    cluster = cluster_at(plan, site)
+    by_link: dict[MirrorLink, list[str]] = {}
+    for topic, link in sorted(anew.topics.items()):
+        by_link.setdefault(link, []).append(topic)
+
+    def ask(link: MirrorLink, topics: Sequence[str]) -> list[Rejection]:
+        (topic,) = topics
+        try:
+            if topic in anew.present:
+                cluster.delete_topic(topic)
+            else:
+                link.create_mirror(topic)
+        except LinkRejected as error:
+            return [Rejection(topic, error.code or error.status or NO_CODE, str(error))]
+        return []
+
+    return ask_in_batches(by_link, ask, batch_of=1)
+
+
+def _may_pass(answers: Answers) -> bool:
+    """Whether a refusal is of a topic that is being deleted, or of a link that does not know itself yet."""
+    return not all(str(row.code)[:3] in ("401", "403") for row in answers.rejected)
+
+
+def _together(first: Answers, second: Answers) -> Answers:
+    return Answers(
+        requested=first.requested + second.requested,
+        rejected=first.rejected + second.rejected,
+        unanswered=first.unanswered + second.unanswered,
     )
 
 
@@ -114,13 +198,15 @@ def _refuse_what_is_not_saved(request: RestoreRequest, plan: Plan) -> None:
     refuse_unsaved(unsaved(stranded, load_progress(ledger(), request.execution), without_gone=without_gone))
 
 
-def _refuse_what_moved(plan: Plan, site: str, stranded: Sequence[StrandedRange]) -> None:
-    """Whoever writes after it was measured loses what they write, and nobody would have counted it."""
+def _refuse_what_moved(plan: Plan, site: str, stranded: Sequence[StrandedRange], *, deleting: Collection[str]) -> None:
+    """Whoever writes after it was measured loses what they write, and nobody would have counted it. `deleting`: what
+    was asked to be deleted, and may have no end any more."""
     ends = as_controller(plan, site, lambda settings: log_ends(settings, [entry.spot for entry in stranded]))
     moved = [
         f"{in_words(entry.spot)} ends at {ends.by_partition.get(entry.spot, 'an unknown offset')}, not at {entry.end}"
         for entry in stranded
         if ends.by_partition.get(entry.spot) != entry.end
+        and (entry.topic not in deleting or entry.spot in ends.by_partition)
     ]
     if moved:
         raise ReturnedSiteInUse(

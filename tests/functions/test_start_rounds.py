@@ -129,7 +129,7 @@ def test_a_practice_is_started_once_in_each_of_its_windows(
     started: Started, deployed: Any, plan_text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     windows = {"windows": [{"days": ["sun"], "begins": "03:00", "ends": "04:00"}]}
-    put_plan(deployed, yaml.safe_dump(yaml.safe_load(plan_text) | {"practice": windows}))
+    put_plan(deployed, json.dumps(yaml.safe_load(plan_text) | {"practice": windows}))
     monkeypatch.setenv("PRACTICE_MACHINE_ARN", f"{MACHINE}practice")
     monkeypatch.setattr(sys.modules["function_start_rounds"], "start_run", started.start_run)
     for minute in (2 * 60 + 59, 3 * 60, 3 * 60 + 59, 4 * 60):

@@ -177,6 +177,7 @@ class Machine:
             "promotion_timeout_seconds": 3,
             "drain_timeout_seconds": 2,
             "discard": False,
+            "delete_topics": False,
             "hooks": [],
         }
         lines = {step: [done()] for step in EVERY_STEP}

@@ -41,6 +41,8 @@ class Claimed(TypedDict):
     drain_timeout_seconds: int
     discard: bool
     """Of a restore: what is stranded is truncated, though nothing saves it."""
+    delete_topics: bool
+    """Of a restore: topics whose link can't be reversed are deleted, and mirrored anew."""
     hooks: list[str]
     """The turns at which the plan has hooks."""
 
@@ -155,6 +157,8 @@ class RestorePrechecked(TypedDict, total=False):
     """The mirrors that the returned site has already."""
     topics: int
     """To be mirrors again."""
+    to_be_deleted: int
+    """Of those, what is on the returned site and its link can't reverse: deleted, and mirrored anew."""
     deleted: list[str]
     """What was a mirror, and one of the sites has no more: it is left alone."""
     deleted_count: int
@@ -192,7 +196,10 @@ class Restored(TypedDict, total=False):
     """Records by which the new mirrors trail."""
     discarded: bool
     """What was stranded was truncated, though nothing saved it."""
+    deleted: int
+    """Topics that were asked in this call to be deleted, since their link can't reverse them."""
     would_restore: int
+    would_delete: int
 
 
 class OffsetsSynced(TypedDict):

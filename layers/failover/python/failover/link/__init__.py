@@ -211,6 +211,9 @@ class ClusterRest(Protocol):
     def topics(self) -> list[Topic]:
         """Every topic."""
 
+    def delete_topic(self, topic: str) -> None:
+        """Delete a topic and all that it holds; one that is not there raises `LinkNotFound`."""
+
     def groups(self) -> list[Group]:
         """Every consumer group."""
 

@@ -36,16 +36,16 @@ class Answers:
         return bool(self.requested) and not self.unanswered and len(refused) == self.requested
 
 
-def ask_in_batches(topics: Mapping[MirrorLink, Sequence[str]], verb: Verb) -> Answers:
-    """Ask each link for its topics.
+def ask_in_batches(topics: Mapping[MirrorLink, Sequence[str]], verb: Verb, *, batch_of: int = BATCH) -> Answers:
+    """Ask each link for its topics, so many in a call.
 
     Raises:
         LinkRejected, CredentialsMissing, ServiceUnavailable
     """
     batches = [
-        (link, of_link[first : first + BATCH])
+        (link, of_link[first : first + batch_of])
         for link, of_link in topics.items()
-        for first in range(0, len(of_link), BATCH)
+        for first in range(0, len(of_link), batch_of)
     ]
     deadline = time.monotonic() + ASKING_S
 

@@ -56,6 +56,10 @@ class KafkaRestCluster:
         """Every topic (listKafkaTopics)."""
         return [row.read() for row in self.calls.get_list(self._call("GET", "/topics"), TopicRow)]
 
+    def delete_topic(self, topic: str) -> None:
+        """Delete a topic (deleteKafkaTopic); accepted is not done."""
+        self.calls.send(self._call("DELETE", f"/topics/{_in_path(topic)}", topics=(topic,), changes=True))
+
     def groups(self) -> list[Group]:
         """Every consumer group (listKafkaConsumerGroups)."""
         return [row.read() for row in self.calls.get_list(self._call("GET", "/consumer-groups"), GroupRow)]

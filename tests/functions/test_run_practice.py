@@ -82,7 +82,7 @@ def practice(deployed: Callable[..., Any], call: Call, plan_text: str, monkeypat
 def set_plan(deployed: Callable[..., Any], text: str, policy: dict[str, Any] | None = None, **more: Any) -> None:
     document = yaml.safe_load(text)
     document["policy"] |= {"failback_after_seconds": 0} | (policy or {})
-    put_plan(deployed, yaml.safe_dump(document | more))
+    put_plan(deployed, json.dumps(document | more))
     forget()
 
 

@@ -91,6 +91,6 @@ def _lines(report: PracticeReport) -> Iterator[Line]:
 
 def _way(way: PracticeWay) -> str:
     fenced = "not known for how long" if way["fenced_seconds"] is None else f"for {way['fenced_seconds']:.1f} s"
-    behind = "not known" if way["left_behind"] is None else str(way["left_behind"])
+    lost = "not known" if way["lost_records"] is None else str(way["lost_records"])
     approved = f", approved by {way['approved_by']}" if way["approved_by"] else ""
-    return f"to {way['to']} in {way['recovery_seconds']:.0f} s, fenced {fenced}, left behind: {behind}{approved}"
+    return f"to {way['to']} in {way['recovery_seconds']:.0f} s, fenced {fenced}, lost: {lost}{approved}"

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from simulation.story import SWITCHOVER_STEPS, Act, Story, Switchover
 
-SEEN_AFTER_S: Final = 40.0
+NOTICED_AFTER_S: Final = 40.0
 """Until people have seen that the site is lost, and have a failover take over from what runs still."""
 LATER_S: Final = (0.0, 0.3, 0.9)
 """Into the call of a step: before it looks, as it acts, and after it."""
@@ -34,7 +34,7 @@ def _story(step: str, after: float) -> Story:
         switchovers=(Switchover(begins=30.0),),
         acts=(
             Act(deed="lose the active site", function=step, invocation=1, after=after),
-            Act(deed="supersede a running one", function=step, invocation=1, after=after + SEEN_AFTER_S),
+            Act(deed="supersede a running one", function=step, invocation=1, after=after + NOTICED_AFTER_S),
         ),
     )
 

@@ -54,7 +54,12 @@ def mismatches(name: str, document: Any) -> list[str]:
 
 def answer_mismatches(function: str, answer: Any) -> list[str]:
     """Where the answer of a function is not as its schema says, if it has one."""
-    answers = {"check_readiness": "readiness", "claim": "claimed", "conclude": "concluded"}
+    answers = {
+        "check_readiness": "readiness",
+        "claim": "claimed",
+        "conclude": "concluded",
+        "run_practice": "practice-progress",
+    }
     document = answers.get(function, f"step-{function}")
     return mismatches(document, answer) if document in DOCUMENTS else []
 

@@ -88,7 +88,7 @@ class _Practice:
     def go_on(self) -> Report:
         """Look how far it is, and start what comes next."""
         if (before := load_report(self.book, self.plan.name, self.request.practice)) is not None:
-            return self._told(before)
+            return self._announced(before)
         there = self.book.execution(self.plan.name, way_there(self.request.practice))
         if there is None:
             return self._begin()
@@ -195,12 +195,12 @@ class _Practice:
             "there": None,
             "back": None,
         }
-        return self._told(save_report(self.book, practice_report(self.book, report)))
+        return self._announced(save_report(self.book, practice_report(self.book, report)))
 
     def _state(self) -> PlanState:
         return self.book.state(self.plan.name, self.plan.home)
 
-    def _told(self, report: PracticeReport) -> Report:
+    def _announced(self, report: PracticeReport) -> Report:
         try:
             announce_practice(report, home=self.plan.home)
         except ServiceRejected as error:

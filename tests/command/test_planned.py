@@ -79,11 +79,11 @@ def test_a_practice_says_that_it_leads_away_and_back_and_what_was_practised_is_l
     assert name.startswith("orders-practice-")
     assert start == {"plan": "orders", "by": "Ada", "reason": "the second", "stay_seconds": 60}
     way = {"execution": f"{name}-there", "from": "east", "to": "west", "ended_at": 9.0, "recovery_seconds": 12.0}
-    way |= {"fenced_seconds": 4.25, "left_behind": 0, "approved_by": "Bob"}
+    way |= {"fenced_seconds": 4.25, "lost_records": 0, "approved_by": "Bob"}
     kept = {"plan": "orders", "practice": name, "outcome": "failed", "why": "aborted", "ended_at": 9.0}
     kept |= {"scheduled": False, "started_by": "Ada", "there": way, "back": None}
     book.put("orders", f"practice#{name}", {"document": json.dumps(kept)})
     listed = failover("practices", "orders").out
     assert f"{name}  failed, started by Ada" in listed
-    assert "to west in 12 s, fenced for 4.2 s, left behind: 0, approved by Bob" in listed
+    assert "to west in 12 s, fenced for 4.2 s, lost: 0, approved by Bob" in listed
     assert json.loads(failover("practices", "orders", "--json").out)[0]["practice"] == name

@@ -26,4 +26,4 @@ def test_clients_are_led_away_and_home_and_the_evidence_is_kept(tmp_path: Path) 
     evidence = report["evidence"]
     assert (evidence["outcome"], evidence["started_by"]) == ("succeeded", "drill")
     for way in (evidence["there"], evidence["back"]):
-        assert way["left_behind"] == 0 and 0 < way["fenced_seconds"] < way["recovery_seconds"]
+        assert way["lost_records"] == 0 and 0 < way["fenced_seconds"] < way["recovery_seconds"]

@@ -105,7 +105,7 @@ def test_clients_are_led_away_and_back_and_the_evidence_is_kept_and_told_once(
     (report,) = practices(book(), "orders")
     assert report["there"] and report["back"] and (report["active"], report["started_by"]) == ("east", "anna")
     assert report["there"]["to"] == report["back"]["from"] == "west"
-    assert report["there"]["left_behind"] == 0 and report["there"]["fenced_seconds"] is not None
+    assert report["there"]["lost_records"] == 0 and report["there"]["fenced_seconds"] is not None
 
 
 def test_what_is_given_up_on_the_way_there_leaves_clients_where_they_are(practice: Practice) -> None:

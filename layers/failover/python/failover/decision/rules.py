@@ -66,15 +66,15 @@ def failover_withheld(case: Case, decision: Decision) -> bool:
     or the site has looked lost to anyone for `LOOKS_LOST_S`. While people's own switchover or restore is under way,
     which takes over from nobody, the second counts. What is another controller's to do is left to it for as long
     again."""
-    held = case.state.holder is not None and case.ended_holder is None
-    if decision.verdict == "proceed" or (held and case.holder_kind not in PLANNED):
+    is_at_it = case.state.holder is not None and case.ended_holder is None
+    if decision.verdict == "proceed" or (is_at_it and case.holder_kind not in PLANNED):
         return False
     patience = LOOKS_LOST_S * (2 if case.deferred_to else 1)
     if any(looked_lost_for(vote, case) >= patience for vote in votes_against(case.lost_site, case)):
         return True
     return (
         decision.verdict == "stand-down"
-        and not held
+        and not is_at_it
         and case.deferred_to is None
         and not any(rule.guard(case) for rule in RULES if rule.of_votes)
     )

@@ -18,7 +18,7 @@ class PracticeWay(Direction):
     """From its start until clients were proven to work at the other site."""
     fenced_seconds: float | None
     """From the first fence until gateways and name led on, as the controller saw it; None: that is not known."""
-    left_behind: int | None
+    lost_records: int | None
     """Records that the site that was left did not hand over; None: it is not known that there are none."""
     approved_by: str
     """Empty: nobody was asked."""

@@ -316,7 +316,7 @@ class HooksCalled(TypedDict):
     hooks: list[HookCall]
 
 
-class Practised(TypedDict, total=False):
+class PracticeProgress(TypedDict, total=False):
     """run_practice: how far it is, or how it ended."""
 
     outcome: Literal["succeeded", "stood-down", "failed"]

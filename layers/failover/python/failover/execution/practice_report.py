@@ -35,7 +35,7 @@ def practice_way(book: Ledger, plan: str, execution: str) -> PracticeWay | None:
         "ended_at": leg.ended_at,
         "recovery_seconds": leg.took_seconds,
         "fenced_seconds": leg.fenced_seconds,
-        "left_behind": leg.left_behind,
+        "lost_records": leg.lost_records,
         "approved_by": leg.approved_by,
     }
 
@@ -136,6 +136,6 @@ def message_of(report: PracticeReport, home: str) -> Message:
 
 def _in_words(way: PracticeWay) -> str:
     fenced = "" if way["fenced_seconds"] is None else f", fenced for {way['fenced_seconds']:.1f} s"
-    proof = "what is left behind is not known" if way["left_behind"] is None else "nothing left behind"
+    proof = "what is left behind is not known" if way["lost_records"] is None else "nothing left behind"
     who = f", approved by {way['approved_by']}" if way["approved_by"] else ""
     return f"to {way['to']} in {way['recovery_seconds']:.0f} s{fenced}, {proof}{who}"

@@ -30,7 +30,7 @@ class Leg:
     reason: str
     fenced_seconds: float | None = None
     """From the first fence until gateways and name led on, as the controller saw it; None: that is not known."""
-    left_behind: int | None = None
+    lost_records: int | None = None
     """Records; None: it is not known that both logs of every partition ended alike."""
     approved_by: str = ""
 
@@ -66,7 +66,7 @@ def leg_of(report: Mapping[str, Any]) -> Leg:
         started_by=report["started_by"],
         reason=report["reason"],
         fenced_seconds=_fenced_seconds(report.get("steps", ())),
-        left_behind=0 if (report.get("switchover") or {}).get("drained_partitions") else None,
+        lost_records=0 if (report.get("switchover") or {}).get("drained_partitions") else None,
         approved_by=approval["by"] if approval.get("answer") == "approve" else "",
     )
 

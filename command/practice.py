@@ -17,9 +17,9 @@ from command.start import Why, announced_approval, startable
 from command.status import Json, PlanName
 from command.words import moment
 from failover.documents.practice import PracticeReport, PracticeWay
-from failover.execution.practice_report import practices
 from failover.execution.runs import start_run
 from failover.plan.model import Plan
+from failover.readiness.practice_report import practices
 
 Stay = Annotated[
     int | None, typer.Option("--stay", min=0, max=21_600, help="Seconds that clients work at the other site.")

@@ -18,7 +18,6 @@ from failover.decision.controllers import controller_regions, current_region, de
 from failover.documents.practice import PracticeReport
 from failover.errors import ServiceRejected
 from failover.execution.practice import way_there, ways_back
-from failover.execution.practice_report import announce_practice, load_report, practice_report, save_report
 from failover.execution.runs import describe_run, start_run
 from failover.execution.step import Report, done, ledger, waiting
 from failover.ledger.ledger import Ledger
@@ -28,6 +27,7 @@ from failover.loss.samples import SourceLiveness
 from failover.plan.model import Plan
 from failover.plan.store import plan_named
 from failover.readiness.practice import load_practice
+from failover.readiness.practice_report import announce_practice, load_report, practice_report, save_report
 from failover.validation import read
 
 STAY_S: Final = 300

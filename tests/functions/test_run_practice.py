@@ -17,9 +17,9 @@ from failover.aws.clients import client
 from failover.container import forget
 from failover.errors import MalformedEvent
 from failover.execution.practice import approved_there
-from failover.execution.practice_report import practices
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
+from failover.readiness.practice_report import practices
 from tests.functions.conftest import Message
 from tests.plans import put_plan
 

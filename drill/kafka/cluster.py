@@ -87,8 +87,8 @@ class Guard(Open):
         """
         request = read_request(api_key, version, frame)
         if api_key != PRODUCE:
-            stranger = self._members.is_stranger(api_key, request)
-            return Answered(refusal(api_key, version, frame, ErrorCode.unknown_member_id)) if stranger else None
+            error = self._members.refusal_of(api_key, request)
+            return None if error is None else Answered(refusal(api_key, version, frame, error))
         refused = self.read_only.intersection(topic.name for topic in request.topic_data)
         if not refused:
             return None

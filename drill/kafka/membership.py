@@ -4,13 +4,16 @@ librdkafka's mock accepts the commit of a member it never saw, and answers its h
 ignore. A broker answers both with UNKNOWN_MEMBER_ID, so that the client rejoins and starts from the offsets committed
 here (https://kafka.apache.org/protocol#protocol_error_codes). So it does to a commit that names a generation, but no
 member, as librdkafka sends after it lost its session: only one that names neither comes from outside a group, and is
-taken (`validateOffsetCommit` of Kafka's ClassicGroup).
+taken (`validateOffsetCommit` of Kafka's ClassicGroup). A member of the newer protocol (KIP-848) whose group nobody
+joined by it here is answered GROUP_ID_NOT_FOUND, and ends: committed offsets alone make no such group.
 """
 
 from __future__ import annotations
 
 import time
 from typing import Any, Final
+
+from kio.schema.errors import ErrorCode
 
 from drill.kafka.messages import CONSUMER_GROUP_HEARTBEAT, HEARTBEAT, OFFSET_COMMIT, SYNC_GROUP
 
@@ -21,28 +24,35 @@ GONE_AFTER_S: Final = 10.0
 class Membership:
     """The members that joined a group here.
 
-    A member shows itself in the SyncGroup that follows its JoinGroup, or, in the newer protocol (KIP-848), in a
-    heartbeat of epoch 0.
+    A member shows itself in the SyncGroup that follows its JoinGroup, or, in the newer protocol, in a heartbeat of
+    epoch 0.
     """
 
     def __init__(self) -> None:
         self._members: set[tuple[str, str]] = set()
         self._heard: dict[str, float] = {}
+        self._consumer_groups: set[str] = set()
+        """Those of the newer protocol."""
 
     def wants(self, api_key: int) -> bool:
         """Whether a request must be looked at."""
         return api_key in (HEARTBEAT, OFFSET_COMMIT, SYNC_GROUP, CONSUMER_GROUP_HEARTBEAT)
 
-    def is_stranger(self, api_key: int, request: Any) -> bool:
-        """Whether the request comes from a member that never joined here; a commit from outside a group does not."""
-        member = (str(request.group_id), str(request.member_id))
-        if api_key == SYNC_GROUP or (api_key == CONSUMER_GROUP_HEARTBEAT and request.member_epoch == 0):
+    def refusal_of(self, api_key: int, request: Any) -> ErrorCode | None:
+        """What a member that never joined here is answered; None: it is a member, or a commit from outside a group."""
+        group, member = str(request.group_id), (str(request.group_id), str(request.member_id))
+        joins_consumer_group = api_key == CONSUMER_GROUP_HEARTBEAT and request.member_epoch == 0
+        if joins_consumer_group:
+            self._consumer_groups.add(group)
+        if joins_consumer_group or api_key == SYNC_GROUP:
             self._members.add(member)
+        elif api_key == CONSUMER_GROUP_HEARTBEAT and group not in self._consumer_groups:
+            return ErrorCode.group_id_not_found
         elif member not in self._members and not _is_from_outside(api_key, request):
-            return True
+            return ErrorCode.unknown_member_id
         if request.member_id:
-            self._heard[str(request.group_id)] = time.monotonic()
-        return False
+            self._heard[group] = time.monotonic()
+        return None
 
     def active_groups(self) -> list[str]:
         """The groups whose members were heard of a moment ago."""

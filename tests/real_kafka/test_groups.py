@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import struct
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -24,20 +22,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourcePatternType,
     ResourceType,
 )
-from kio.index import load_request_schema, load_response_schema
-from kio.schema.errors import ErrorCode
-from kio.serial import entity_reader
 
-from drill.kafka.codec import written
-from drill.kafka.messages import OFFSET_COMMIT, framed
-from drill.kafka.refusal import _filled, _item
-from failover.kafka.client import settings
+from drill.kafka.messages import CONSUMER_GROUP_HEARTBEAT, OFFSET_COMMIT
+from failover.kafka.client import Settings, settings
 from failover.kafka.groups import create_group, group_protocols, unreadable_groups
 from failover.kafka.offsets import commit, committed, leader_epochs
+from tests.kafka_requests import asked, commit_request, request
 
 LIBS = os.environ.get("KAFKA_LIBS", "")
 UP_S = 60.0
-OFFSET_COMMIT_VERSION = 7
 
 pytestmark = [
     pytest.mark.slow,
@@ -137,10 +130,7 @@ def test_a_group_with_synced_offsets_is_made_one_of_the_new_protocol_and_keeps_t
     for _ in range(10):
         producer.produce("orders", b"x", partition=0)
     assert producer.flush(20) == 0
-    deadline = time.monotonic() + UP_S
-    while (synced := commit(chosen, "fulfilment", {("orders", 0): 7})).retry and time.monotonic() < deadline:
-        time.sleep(0.2)  # the coordinator of a cluster that has just come up
-    assert (synced.refused, synced.retry) == ("", "")
+    _commit_synced(chosen, "fulfilment", 7)
     create_group(chosen, "fulfilment", "failover-canary", timeout=20)
     assert group_protocols(chosen, ["fulfilment", "nobodys"]) == {"fulfilment": "consumer"}
     kept = Consumer({"bootstrap.servers": bootstrap, "group.id": "fulfilment"})
@@ -195,30 +185,11 @@ def test_a_group_that_may_not_be_read_is_named_before_it_has_to_be_made(bootstra
     assert named == ["theirs"]
 
 
-def _commit_as(bootstrap: str, group: str, generation: int, member: str) -> str:
-    """The error of a commit of offset 500 that names this generation and member, by its name in the protocol."""
-    schema = load_request_schema(OFFSET_COMMIT, OFFSET_COMMIT_VERSION)
-    topic_schema = _item(schema, "topics")
-    partition = _filled(_item(topic_schema, "partitions"), ErrorCode.none, partition_index=0, committed_offset=500)
-    topic = _filled(topic_schema, ErrorCode.none, name="orders", partitions=(partition,))
-    message = _filled(
-        schema,
-        ErrorCode.none,
-        group_id=group,
-        generation_id_or_member_epoch=generation,
-        member_id=member,
-        topics=(topic,),
-    )
-    host, _, port = bootstrap.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        header = struct.pack(">hhih", OFFSET_COMMIT, OFFSET_COMMIT_VERSION, 1, -1)
-        connection.sendall(framed(header + written(schema, message)))
-        with connection.makefile("rb") as answer:
-            size = int.from_bytes(answer.read(4), "big")
-            body = answer.read(size)
-    response: Any = entity_reader(load_response_schema(OFFSET_COMMIT, OFFSET_COMMIT_VERSION))(memoryview(body), 4)[0]
-    (error,) = (row.error_code for of_topic in response.topics for row in of_topic.partitions)
-    return str(error.name)
+def _commit_synced(chosen: Settings, group: str, offset: int) -> None:
+    deadline = time.monotonic() + UP_S
+    while (synced := commit(chosen, group, {("orders", 0): offset})).retry and time.monotonic() < deadline:
+        time.sleep(0.2)  # the coordinator of a cluster that has just come up
+    assert (synced.refused, synced.retry) == ("", "")
 
 
 @pytest.mark.parametrize("member", ["", "a-member-of-the-lost-cluster"])
@@ -226,10 +197,18 @@ def test_a_commit_that_outlived_its_session_is_refused_and_changes_nothing(boots
     """What librdkafka sends to the standby's empty group after it lost its session: a generation, and no member. The
     drill's cluster refuses it, too."""
     chosen = settings(bootstrap, "PLAINTEXT", None)
-    deadline = time.monotonic() + UP_S
-    while commit(chosen, "clamped", {("orders", 0): 150}).retry and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert _commit_as(bootstrap, "clamped", 3, member) == "unknown_member_id"
+    _commit_synced(chosen, "clamped", 150)
+    assert asked(bootstrap, OFFSET_COMMIT, commit_request("clamped", 3, member)) == "unknown_member_id"
     assert committed(chosen, "clamped", [("orders", 0)]).by_partition == {("orders", 0): 150}
-    assert _commit_as(bootstrap, "clamped", -1, "") == "none", "as an admin client sends it, it is taken"
+    from_outside = commit_request("clamped", -1, "")
+    assert asked(bootstrap, OFFSET_COMMIT, from_outside) == "none", "as an admin client sends it, it is taken"
     assert committed(chosen, "clamped", [("orders", 0)]).by_partition == {("orders", 0): 500}
+
+
+def test_a_member_of_the_newer_protocol_ends_unless_its_group_was_made_here(bootstrap: str) -> None:
+    chosen = settings(bootstrap, "PLAINTEXT", None)
+    _commit_synced(chosen, "moved", 7)
+    of_the_lost_site = request(CONSUMER_GROUP_HEARTBEAT, group_id="moved", member_id="m", member_epoch=7)
+    assert asked(bootstrap, CONSUMER_GROUP_HEARTBEAT, of_the_lost_site) == "group_id_not_found"
+    create_group(chosen, "moved", "failover-canary", timeout=20)
+    assert asked(bootstrap, CONSUMER_GROUP_HEARTBEAT, of_the_lost_site) == "unknown_member_id"

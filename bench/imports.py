@@ -26,20 +26,17 @@ LAYER: Final = ROOT / "layers" / "failover" / "python"
 REQUIREMENTS: Final = ROOT / "layers" / "dependencies" / "requirements.txt"
 SPEAK_KAFKA: Final = frozenset(
     {
-        "assess",
         "check_offsets",
         "check_readiness",
         "create_groups",
         "drain_mirrors",
         "measure_divergence",
         "rescue_records",
-        "precheck",
         "precheck_restore",
         "restore_mirrors",
         "sample_lag",
         "sync_offsets",
         "verify",
-        "watch_site",
     }
 )
 DRAW_PAGES: Final = frozenset({"answer_approval", "write_report"})

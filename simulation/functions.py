@@ -19,6 +19,7 @@ from typing import Any, Final
 from simulation.calls import Calls
 from simulation.machine.expressions import StateError
 from simulation.scheduler import Event, Process, Scheduler
+from simulation.wire import looks
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RETRIES_S: Final = (60.0, 120.0)
@@ -51,6 +52,7 @@ def load_handlers() -> dict[str, Handler]:
     """The handler of every function, as Lambda loads it: with the layer on its path."""
     if (layer := str(ROOT / "layers" / "failover" / "python")) not in sys.path:
         sys.path.insert(0, layer)
+    looks.install()
     handlers: dict[str, Handler] = {}
     for path in sorted((ROOT / "functions").glob("*/app.py")):
         name = path.parent.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import threading
@@ -18,6 +19,7 @@ from failover.aws.secrets import ApiKey
 from failover.decision.case import Case
 from failover.decision.rules import site_answers
 from failover.detection.evidence import Evidence, Probe, View
+from failover.detection.network import Network
 from failover.detection.probes import probe_sites
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
 from failover.kafka.canary import write_and_read_back
@@ -86,10 +88,12 @@ class Site:
 def site(aws: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     east = Site(aws("secretsmanager"))
     # The front speaks SASL and no TLS.
-    monkeypatch.setattr(
-        "failover.detection.probes.settings",
-        lambda at, protocol, held: settings(at, "SASL_PLAINTEXT" if held else protocol, held),
-    )
+    secured = Network.cluster_id
+
+    async def in_plain_text(network: Network, at: str, protocol: str, held: Any, deadline: float) -> str:
+        return await secured(network, at, "SASL_PLAINTEXT" if held else protocol, held, deadline)
+
+    monkeypatch.setattr(Network, "cluster_id", in_plain_text)
     yield east
     east.broker.close()
 
@@ -134,17 +138,17 @@ def test_a_look_that_was_refused_and_then_ran_out_of_time_does_not_know(
 ) -> None:
     plan, asked = site.plan(), list[Any]()
 
-    def refuse_then_hang(chosen: Any, timeout: float) -> str:
-        if chosen["bootstrap.servers"] != site.broker.bootstrap:
+    async def refuse_then_hang(_: Network, at: str, protocol: str, held: Any, deadline: float) -> str:
+        if at != site.broker.bootstrap:
             raise KafkaUnavailable("west is not asked here")
-        asked.append(chosen)
+        asked.append(held)
         if len(asked) == 1:
             site.rotate(f"at {time.monotonic()}")
             raise KafkaUnauthorized("refused the credentials")
-        time.sleep(timeout)
+        await asyncio.sleep(deadline - time.monotonic())
         raise KafkaUnavailable("no answer")
 
-    monkeypatch.setattr("failover.detection.probes.cluster_id", refuse_then_hang)
+    monkeypatch.setattr(Network, "cluster_id", refuse_then_hang)
     assert of_east(probe_sites(plan, 1.0)).refused and len(asked) == 2
     monkeypatch.setattr("failover.detection.probes.MARGIN_S", -2.0)  # the probe outlasts its look
     asked.clear()

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ import yaml
 
 from drill import fixture_plan
 from drill.network.certificate import certificate
+from failover.detection.network import Network
 from failover.detection.observation import publish
 from failover.detection.probes import probe_sites
 from failover.errors import KafkaUnauthorized
-from failover.kafka.addresses import connectable
 from failover.plan.model import Plan, parse
 
 NOBODY = "127.0.0.1:9"
@@ -78,6 +78,12 @@ def plan(east: str = NOBODY, west: str = NOBODY, anchors: tuple[str, ...] = (), 
     return parse(yaml.safe_dump(document))
 
 
+def connectable(bootstrap: str, tls: bool = False) -> str | None:
+    """Why no address takes a connection, or None."""
+    with closing(Network()) as network:
+        return network.run(network.connectable(bootstrap, time.monotonic() + 2.0, tls=tls))
+
+
 def test_a_site_that_takes_connections_and_answers_nothing_does_not_answer(mute: Callable[[], str]) -> None:
     started = time.monotonic()
     view = probe_sites(plan(east=mute(), west=mute()), within=1.0)
@@ -119,10 +125,10 @@ def test_who_does_not_reach_most_of_the_anchors_is_cut_off_itself(
 
 
 def test_refused_credentials_are_no_loss_of_a_site(mute: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> str:
+    async def refuse(*_: object) -> str:
         raise KafkaUnauthorized("the key was rotated")
 
-    monkeypatch.setattr("failover.detection.probes.cluster_id", refuse)
+    monkeypatch.setattr("failover.detection.network.Network.cluster_id", refuse)
     view = probe_sites(plan(east=mute(), west=mute()), within=1.0)
     assert [probe.healthy for probe in view.probes if probe.service == "kafka"] == [None, None]
     assert not any(signal.says_lost for signal in view.signals())
@@ -131,7 +137,10 @@ def test_refused_credentials_are_no_loss_of_a_site(mute: Callable[[], str], monk
 def test_a_cluster_that_is_not_the_plans_is_no_loss_of_a_site(
     mute: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("failover.detection.probes.cluster_id", lambda *_: "lkc-another")
+    async def answer(*_: object) -> str:
+        return "lkc-another"
+
+    monkeypatch.setattr("failover.detection.network.Network.cluster_id", answer)
     view = probe_sites(plan(east=mute(), west=mute()), within=1.0)
     kafka = next(probe for probe in view.probes if probe.service == "kafka")
     assert (kafka.healthy, "lkc-another answers, not east" in kafka.why) == (None, True)

@@ -178,6 +178,10 @@ class FailoverStopped(FailoverError):
     """The failover stopped in a step; the lease is kept."""
 
 
+class UnknownProtocol(FailoverError):
+    """A Kafka broker speaks no version of a request that the controller knows: it is there, and can't be asked."""
+
+
 class StandbyChanged(FailoverError):
     """The cluster behind an endpoint is not the cluster the plan names."""
 

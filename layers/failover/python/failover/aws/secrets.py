@@ -62,17 +62,21 @@ class Secret:
 
     name: str
 
+    def cached(self) -> Credentials | None:
+        """As they were at most five minutes ago, if they were read since; without asking anybody."""
+        cached = _cache().get(self.name)
+        return cached.credentials if cached is not None and time.time() - cached.read_at < SECRET_CACHED_S else None
+
     def read(self) -> Credentials:
         """As they were at most five minutes ago. While Secrets Manager does not answer, those read last go on."""
-        cached = _cache().get(self.name)
-        if cached is not None and time.time() - cached.read_at < SECRET_CACHED_S:
-            return cached.credentials
+        if (fresh := self.cached()) is not None:
+            return fresh
         try:
             return self.read_anew()
         except ServiceUnavailable:
-            if cached is None:
+            if (last := _cache().get(self.name)) is None:
                 raise
-            return self._keep(cached.credentials)
+            return self._keep(last.credentials)
 
     def read_anew(self) -> Credentials:
         """As they are now: for who was refused with those of earlier."""

@@ -5,24 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+from contextlib import closing
+from typing import TypeVar
 
-from failover.aws.secrets import Credentials, with_credentials
+from failover.aws.secrets import Credentials, Secret
 from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES, Probe, View
+from failover.detection.network import Job, Network
 from failover.errors import (
-    CanarySaysNothing,
     FailoverError,
     KafkaUnauthorized,
     KafkaUnavailable,
     LinkUnavailable,
     StandbyChanged,
 )
-from failover.kafka.addresses import connectable, reachable
-from failover.kafka.canary import write_and_read_back
-from failover.kafka.client import settings
-from failover.kafka.cluster import cluster_id, cluster_with_topic
-from failover.link.factory import cluster_at
 from failover.plan.model import Plan
 
 LOOK_S = 4.0
@@ -31,8 +26,7 @@ LOST_SITE_S = 1.3
 ANCHOR_S = 1.5
 MARGIN_S = 0.3
 """A probe ends so much before its look does: what it found out by then, a refusal above all, is not lost."""
-CANARY_TOPIC_S, CANARY_S = 1.0, 1.5
-"""Together less than a look takes."""
+GATEWAY_S = 2.0
 
 Answer = TypeVar("Answer")
 
@@ -46,27 +40,26 @@ def probe_sites(plan: Plan, within: float = LOOK_S, *, lost_site: str | None = N
     """Probe every service of every site, and the plan's anchors, all at once. What gives no answer within so many
     seconds does not answer; unless it refused our credentials meanwhile: who refuses is alive. `lost_site` is said to
     be lost: it has `LOST_SITE_S`."""
+    with closing(Network()) as network:
+        return network.run(view(network, plan, within, lost_site=lost_site))
+
+
+async def view(network: Network, plan: Plan, within: float = LOOK_S, *, lost_site: str | None = None) -> View:
+    """As `probe_sites`, beside whatever else is looked at over the same network."""
     at, began = time.time(), time.monotonic()
     patience = {site: min(within, LOST_SITE_S) if site == lost_site else within for site in plan.sites}
     services = (*SERVICES, CANARY) if plan.clients.canary_probe else SERVICES
     probes = [
-        _Probe(plan, site, service, began + seconds - MARGIN_S)
+        _Probe(network, plan, site=site, service=service, ends=began + seconds, within=seconds)
         for site, seconds in patience.items()
         for service in services
     ]
-    pool = ThreadPoolExecutor(max_workers=len(probes) + 1 + len(plan.anchors))
-    anchors = {anchor: pool.submit(connectable, anchor, min(ANCHOR_S, within)) for anchor in plan.anchors}
-    results = {probe: pool.submit(probe.run) for probe in probes}
-    for seconds in sorted(set(patience.values())):
-        so_long: list[Future[Any]] = [result for probe, result in results.items() if patience[probe.site] == seconds]
-        wait(so_long, timeout=max(0.0, began + seconds - time.monotonic()))
-    wait(anchors.values(), timeout=max(0.0, began + min(ANCHOR_S, within) + MARGIN_S - time.monotonic()))
-    pool.shutdown(wait=False, cancel_futures=True)
-    observed = tuple(
-        result.result() if result.done() else probe.unfinished(patience[probe.site])
-        for probe, result in results.items()
-    )
-    missed = [anchor for anchor, look in anchors.items() if not look.done() or look.result() is not None]
+    by = began + min(ANCHOR_S, within)
+    jobs: dict[_Probe | str, tuple[Job[Probe | bool], float]] = {probe: (probe.run(), probe.ends) for probe in probes}
+    jobs |= {anchor: (_reaches(network, anchor, by), by + MARGIN_S) for anchor in plan.anchors}
+    answers = await network.together(jobs)
+    observed = tuple(answer if isinstance(answer := answers[probe], Probe) else probe.unfinished() for probe in probes)
+    missed = [anchor for anchor in plan.anchors if not answers[anchor]]
     return View(
         vantage=vantage(), at=at, probes=observed, isolated_because=_isolated_because(observed, plan.anchors, missed)
     )
@@ -81,25 +74,25 @@ def _isolated_because(probes: Sequence[Probe], anchors: Sequence[str], missed: S
     return None
 
 
-class _Probe:
-    """One look at one service of one site. `deadline`: on the monotonic clock."""
+async def _reaches(network: Network, anchor: str, deadline: float) -> bool:
+    return await network.connectable(anchor, deadline) is None
 
-    def __init__(self, plan: Plan, site: str, service: str, deadline: float) -> None:
-        self._plan, self.site, self._service, self._deadline = plan, site, service, deadline
+
+class _Probe:
+    """One look at one service of one site, `within` so many seconds. `ends`: on the monotonic clock."""
+
+    def __init__(self, network: Network, plan: Plan, *, site: str, service: str, ends: float, within: float) -> None:
+        self._network, self._plan, self.site, self._service = network, plan, site, service
+        self.ends, self._within = ends, within
         self._refused_because: str | None = None
 
-    def run(self) -> Probe:
+    async def run(self) -> Probe:
         """What is seen."""
         started = time.monotonic()
-        look: dict[str, Callable[[], str | None]] = {
-            "kafka": self._kafka,
-            "gateway": self._gateway,
-            "rest": self._rest,
-            CANARY: self._canary,
-        }
+        look = {"kafka": self._kafka, "gateway": self._gateway, "rest": self._rest, CANARY: self._canary}
         healthy: bool | None
         try:
-            why = look[self._service]()
+            why = await look[self._service]()
             healthy = why is None
         except (KafkaUnavailable, LinkUnavailable) as error:
             # Something that refuses is there, and one attempt in time is not lost by a second that was too late.
@@ -108,11 +101,12 @@ class _Probe:
             healthy, why = None, self._refused_because or f"the probe itself failed: {error}"
         return self._result(healthy, time.monotonic() - started, why or "")
 
-    def unfinished(self, within: float) -> Probe:
+    def unfinished(self) -> Probe:
         """What is known of it when the look ends before it does."""
+        late = f"no answer within {self._within:g} s"
         if self._refused_because:
-            return self._result(None, within, f"not known: no answer within {within:g} s after {self._refused_because}")
-        return self._result(None if self._service == CANARY else False, within, f"no answer within {within:g} s")
+            return self._result(None, self._within, f"not known: {late} after {self._refused_because}")
+        return self._result(None if self._service == CANARY else False, self._within, late)
 
     def _result(self, healthy: bool | None, took_seconds: float, why: str) -> Probe:
         return Probe(
@@ -124,84 +118,66 @@ class _Probe:
             refused=healthy is None and self._refused_because is not None,
         )
 
-    def _seconds(self, at_most: float = LOOK_S) -> float:
-        return max(0.05, min(at_most, self._deadline - time.monotonic()))
+    def _deadline(self, at_most: float = LOOK_S) -> float:
+        """When to give up, on the monotonic clock."""
+        now = time.monotonic()
+        return max(now + 0.05, min(now + at_most, self.ends - MARGIN_S))
 
-    def _logged_in(self, secret: str | None, ask: Callable[[Credentials | None], Answer]) -> Answer:
-        """What `ask` gives with the secret's credentials, the old or the new ones."""
+    def _note_refusal(self, why: str | None) -> None:
+        self._refused_because = why
 
-        def noting_refusal(credentials: Credentials | None) -> Answer:
-            try:
-                return ask(credentials)
-            except KafkaUnauthorized as error:
-                self._refused_because = str(error)
-                raise
-
-        answer = with_credentials(secret, noting_refusal)
-        self._refused_because = None
-        return answer
-
-    def _kafka(self) -> str | None:
+    async def _kafka(self) -> str | None:
         kafka = self._plan.site(self.site).kafka
 
-        def ask(credentials: Credentials | None) -> str:
-            return cluster_id(settings(kafka.bootstrap, kafka.security_protocol, credentials), self._seconds())
+        async def ask(credentials: Credentials | None) -> str:
+            return await self._network.cluster_id(
+                kafka.bootstrap, kafka.security_protocol, credentials, self._deadline()
+            )
 
-        _is_the_plans(self._logged_in(kafka.credentials, ask), kafka.cluster_id)
+        _is_the_plans(await self._logged_in(kafka.credentials, ask), kafka.cluster_id)
         return None
 
-    def _gateway(self) -> str | None:
+    async def _logged_in(self, name: str | None, ask: Callable[[Credentials | None], Job[Answer]]) -> Answer:
+        """What `ask` gives with the credentials in the secret of that name, the old or the new ones."""
+        secret = None if name is None else Secret(name)
+        used = None if secret is None else secret.cached() or await self._network.beside(secret.read)
+        try:
+            return await ask(used)
+        except KafkaUnauthorized as error:
+            self._note_refusal(str(error))
+            if secret is None or (anew := await self._network.beside(secret.read_anew)) == used:
+                raise
+        try:
+            answer = await ask(anew)
+        except KafkaUnauthorized as error:
+            self._note_refusal(str(error))
+            raise
+        self._note_refusal(None)
+        return answer
+
+    async def _gateway(self) -> str | None:
         """Any fleet that takes connections, as its clients have them, will do; what it routes to is the fleet's own
         look: a standby's fleet may lead to the very cluster that is lost. A load balancer may take a connection for
         nobody, and ends no TLS handshake."""
         fleets = ",".join(fleet.bootstrap for fleet in self._plan.site(self.site).fleets)
-        return connectable(fleets, self._seconds(2.0), tls=self._plan.clients.security_protocol.endswith("SSL"))
+        tls = self._plan.clients.security_protocol.endswith("SSL")
+        return await self._network.connectable(fleets, self._deadline(GATEWAY_S), tls=tls)
 
-    def _rest(self) -> str | None:
-        _is_the_plans(cluster_at(self._plan, self.site).answers(), self._plan.site(self.site).kafka.cluster_id)
+    async def _rest(self) -> str | None:
+        answering = await self._network.rest_cluster_id(self._plan, self.site)
+        _is_the_plans(answering, self._plan.site(self.site).kafka.cluster_id)
         return None
 
-    def _canary(self) -> str | None:
-        """A record through any of the site's gateways, written and read back."""
-        fleets = self._plan.site(self.site).fleets
-        with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
-            looks = [pool.submit(self._canary_through, fleet.bootstrap) for fleet in fleets]
-        errors = [error for look in looks if (error := look.exception())]
-        why = [look.result() for look in looks if look.exception() is None]
-        if None in why:
-            return None
-        if errors:
-            raise errors[0]
-        return "; ".join(reason for reason in why if reason)
+    async def _canary(self) -> str | None:
+        deadline = self.ends - MARGIN_S
 
-    def _canary_through(self, bootstrap: str) -> str | None:
-        """It tells of the site only if that gateway leads to the site's own cluster, and the topic is there: else the
-        other probes must tell."""
-        clients, expected = self._plan.clients, self._plan.site(self.site).kafka.cluster_id
+        def send() -> str | None:
+            # Slow to import, and asked for by few plans.
+            from failover.detection.canary_probe import send_canary
 
-        def ask(credentials: Credentials | None) -> str | None:
-            client = settings(bootstrap, clients.security_protocol, credentials)
-            addresses = reachable(bootstrap, self._seconds(CANARY_TOPIC_S))
-            try:
-                cluster = cluster_with_topic(client, clients.canary_topic, addresses, self._seconds(CANARY_TOPIC_S))
-            except KafkaUnauthorized:
-                raise
-            except KafkaUnavailable as error:
-                raise CanarySaysNothing(f"{bootstrap} leads to no cluster now: {error}") from error
-            if cluster != expected:
-                leads_to = cluster or f"a cluster without {clients.canary_topic}"
-                raise CanarySaysNothing(f"{bootstrap} leads to {leads_to}, not to {expected}")
-            try:
-                write_and_read_back(client, clients.canary_topic, self._seconds(CANARY_S))
-            except KafkaUnauthorized:
-                raise
-            except KafkaUnavailable as error:
-                if addresses.silent:
-                    raise CanarySaysNothing(f"an address of {bootstrap} is silent: {error}") from error
-                return str(error)
-            return None
+            return send_canary(self._plan, self.site, deadline, self._note_refusal)
 
-        return self._logged_in(clients.credentials, ask)
+        return await self._network.by_librdkafka(send)
 
 
 def _is_the_plans(answering: str, named: str) -> None:

@@ -6,15 +6,11 @@ others, so all are tried side by side, and the first that answers speaks for the
 
 from __future__ import annotations
 
-import functools
 import socket
-import ssl
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Final
-
-from failover.kafka.client import SHORT_SETUP_TIMEOUT_MS, Settings
 
 TIMEOUT_S: Final = 2.0
 _GRACE_S: Final = 0.2
@@ -36,9 +32,8 @@ class Reachable:
     """What became of the others, in words."""
 
 
-def reachable(bootstrap: str, timeout: float = TIMEOUT_S, *, tls: bool = False) -> Reachable:
-    """Connect to all addresses at once, and with `tls` end a handshake; takes `timeout` seconds at most. Whose
-    certificate it is does not matter here: that somebody is there does."""
+def reachable(bootstrap: str, timeout: float = TIMEOUT_S) -> Reachable:
+    """Connect to all addresses at once; takes `timeout` seconds at most."""
     endpoints = tuple(bootstrap.split(","))
     deadline = time.monotonic() + timeout
     pool = ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE, thread_name_prefix="connect")
@@ -57,7 +52,7 @@ def reachable(bootstrap: str, timeout: float = TIMEOUT_S, *, tls: bool = False) 
                     errors[endpoint, endpoint] = str(error)
                     continue
                 for address in addresses:
-                    connection = pool.submit(_connect, endpoint, address, deadline, tls)
+                    connection = pool.submit(_connect, address, deadline)
                     connections[connection] = endpoint, address[0]
                     pending.add(connection)
             elif why := future.result():
@@ -77,43 +72,18 @@ def reachable(bootstrap: str, timeout: float = TIMEOUT_S, *, tls: bool = False) 
     )
 
 
-def connectable(bootstrap: str, timeout: float = TIMEOUT_S, tls: bool = False) -> str | None:
-    """None if one of the addresses takes a connection within `timeout` seconds, otherwise why none does."""
-    outcome = reachable(bootstrap, timeout, tls=tls)
-    return None if outcome.endpoints else outcome.why_not
-
-
-def narrowed(chosen: Settings, addresses: Reachable) -> Settings:
-    """The settings for those endpoints alone; where one of their addresses is silent, with less patience for it."""
-    less_patience = {"socket.connection.setup.timeout.ms": SHORT_SETUP_TIMEOUT_MS} if addresses.silent else {}
-    return {**chosen, "bootstrap.servers": ",".join(addresses.endpoints), **less_patience}
-
-
 def _addresses(endpoint: str) -> list[_Address]:
     host, _, port = endpoint.rpartition(":")
     resolved = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
     return list(dict.fromkeys((str(address[0]), int(address[1])) for *_, address in resolved))
 
 
-def _connect(endpoint: str, address: _Address, deadline: float, tls: bool) -> str | None:
+def _connect(address: _Address, deadline: float) -> str | None:
     """Why the address took no connection, or None."""
     try:
-        with socket.create_connection(address, max(0.01, deadline - time.monotonic())) as connection:
-            if tls:
-                connection.settimeout(max(0.01, deadline - time.monotonic()))
-                host = endpoint.rpartition(":")[0].strip("[]")
-                _any_certificate().wrap_socket(connection, server_hostname=host).close()
+        with socket.create_connection(address, max(0.01, deadline - time.monotonic())):
+            return None
     except TimeoutError:
         return _TIMED_OUT
     except OSError as error:
-        if isinstance(error, ssl.SSLError) and "ALERT" in str(error.reason):
-            return None
         return str(error)
-    return None
-
-
-@functools.cache
-def _any_certificate() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from failover.aws.secrets import ApiKey, Credentials, OAuthClient, without
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
+from failover.kafka.refusal import refused_credentials
 
 Settings = Mapping[str, str | int | bool]
 Answer = TypeVar("Answer")
@@ -155,12 +156,8 @@ def unauthorized(what: str, error: KafkaError) -> KafkaUnauthorized:
 
 def trouble(chosen: Settings, errors: Sequence[KafkaError], what: str) -> KafkaUnavailable:
     """The error for what went wrong, by what a client reported meanwhile."""
-    where = f"Kafka at {chosen['bootstrap.servers']}"
     for error in errors:
         if error.code() in _AUTHENTICATION:
             why = without(str(error.str()), str(chosen.get("sasl.oauthbearer.client.secret", "")))
-            return KafkaUnauthorized(
-                f"{where} refused the credentials of the plan's secret: {why}. The secret must hold a key of this very"
-                " cluster, or a client that the cluster's identity pool admits"
-            )
-    return KafkaUnavailable(f"{where} {what}")
+            return refused_credentials(str(chosen["bootstrap.servers"]), why)
+    return KafkaUnavailable(f"Kafka at {chosen['bootstrap.servers']} {what}")

@@ -8,8 +8,8 @@ from typing import Final
 from confluent_kafka.admin import ClusterMetadata  # type: ignore[attr-defined]
 
 from failover.errors import KafkaUnavailable
-from failover.kafka.addresses import TIMEOUT_S, Reachable, narrowed, reachable
-from failover.kafka.client import Admin, Settings, called
+from failover.kafka.addresses import TIMEOUT_S, Reachable, reachable
+from failover.kafka.client import SHORT_SETUP_TIMEOUT_MS, Admin, Settings, called
 
 _SIDE_BY_SIDE: Final = 6
 """librdkafka picks one of a name's addresses by chance, and waits for a silent one for a second at least. So where one
@@ -46,7 +46,8 @@ def cluster_with_topic(chosen: Settings, topic: str, addresses: Reachable, timeo
 def _metadata(chosen: Settings, addresses: Reachable, topic: str | None, deadline: float) -> ClusterMetadata:
     if not addresses.endpoints:
         raise KafkaUnavailable(f"no connection to Kafka at {addresses.why_not}")
-    settings = narrowed(chosen, addresses)
+    less_patience = {"socket.connection.setup.timeout.ms": SHORT_SETUP_TIMEOUT_MS} if addresses.silent else {}
+    settings = {**chosen, "bootstrap.servers": ",".join(addresses.endpoints), **less_patience}
     admins = [Admin(settings) for _ in range(_SIDE_BY_SIDE if addresses.silent else 1)]
 
     def ask(admin: Admin, seconds: float) -> ClusterMetadata:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    import httpx
 
 ACTIVE: Final = "ACTIVE"
 STOPPED: Final = "STOPPED"
@@ -207,6 +210,9 @@ class ClusterRest(Protocol):
 
     def answers(self) -> str:
         """The id of the cluster that answers."""
+
+    async def look(self, client: httpx.AsyncClient) -> str:
+        """The same on an event loop, over a pool of connections for as many clusters as are looked at."""
 
     def topics(self) -> list[Topic]:
         """Every topic."""

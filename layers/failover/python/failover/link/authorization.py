@@ -6,8 +6,9 @@ token is got anew, and the request is sent once more. The server answered it bef
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from typing import Final
 
 import httpx
@@ -45,6 +46,24 @@ class Authorization(httpx.Auth):
         if other != used:
             _put(request, other)
             yield request
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """The same on an event loop, which no secret and no token hold up: what is not at hand is read beside it."""
+        flow = self.sync_auth_flow(request)
+        at_hand = isinstance(self._secret.cached(), ApiKey)
+        asking: httpx.Request | None = next(flow) if at_hand else await asyncio.to_thread(next, flow)
+        while asking is not None:
+            response = yield asking
+            once_more = response.status_code == httpx.codes.UNAUTHORIZED
+            asking = await asyncio.to_thread(_sent, flow, response) if once_more else _sent(flow, response)
+
+
+def _sent(flow: Generator[httpx.Request, httpx.Response, None], response: httpx.Response) -> httpx.Request | None:
+    """What is asked after the answer, or None."""
+    try:
+        return flow.send(response)
+    except StopIteration:
+        return None
 
 
 def _headers(credentials: Credentials, refused: str = "") -> dict[str, str]:

@@ -6,6 +6,7 @@ something only if it was certainly not carried out. What was slow is not repeate
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import random
 import threading
@@ -97,6 +98,27 @@ class KafkaRestHttp:
         """Any success will do: where the spec says 204, 201 with an empty body was seen."""
         self._repeated(call, lambda _: None)
 
+    async def look(self, client: httpx.AsyncClient, call: Call, shape: type[Answer]) -> Answer:
+        """As `get_one`, on an event loop and a pool of its own: what many clusters are asked at a time."""
+        began, repeats = time.monotonic(), 0
+        while True:
+            try:
+                return await self._looked(client, call, _reader(shape))
+            except LinkUnavailable as error:
+                pause = _pause(error, began, repeats)
+            repeats += 1
+            await asyncio.sleep(pause)
+
+    async def _looked(self, client: httpx.AsyncClient, call: Call, read: Callable[[bytes], Answer]) -> Answer:
+        try:
+            patience = httpx.Timeout(call.within_s, connect=CONNECT_S)
+            response = await client.get(self._base + call.path, auth=self._auth, timeout=patience)
+        except NoToken as error:
+            raise no_token(call, error) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise no_answer(call, error) from None
+        return _answer(call, response, response.content, read)
+
     def _repeated(self, call: Call, read: Callable[[bytes], Answer]) -> Answer:
         began, repeats = time.monotonic(), 0
         while True:
@@ -105,11 +127,7 @@ class KafkaRestHttp:
             except LinkUncertain:
                 raise
             except LinkUnavailable as error:
-                requested = error.retry_after or 0.0
-                pause = max(requested, random.uniform(0, PAUSE_S))  # noqa: S311 - jitter
-                soon = time.monotonic() - began + pause < REPEAT_WITHIN_S
-                if repeats == REPEATS or requested > PAUSE_S or not soon:
-                    raise
+                pause = _pause(error, began, repeats)
             repeats += 1
             time.sleep(pause)
 
@@ -128,12 +146,7 @@ class KafkaRestHttp:
             raise no_token(call, error) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise no_answer(call, error) from None
-        if not response.is_success or says_failed(body):
-            raise refused(call, response, body)
-        try:
-            return read(body)
-        except ValidationError as error:
-            raise unreadable(call, response, error) from None
+        return _answer(call, response, body, read)
 
     def _http(self) -> httpx.Client:
         """The pool. Unused time is taken by the wall clock: a monotonic one stands still with a frozen container."""
@@ -146,6 +159,24 @@ class KafkaRestHttp:
                 self._client = httpx.Client(auth=self._auth, limits=_CONNECTIONS, verify=trust())
             self._used = now
             return self._client
+
+
+def _pause(error: LinkUnavailable, began: float, repeats: int) -> float:
+    """Seconds before the call is repeated; raises the error if it is not."""
+    requested = error.retry_after or 0.0
+    pause = max(requested, random.uniform(0, PAUSE_S))  # noqa: S311 - jitter
+    if repeats == REPEATS or requested > PAUSE_S or time.monotonic() - began + pause >= REPEAT_WITHIN_S:
+        raise error
+    return pause
+
+
+def _answer(call: Call, response: httpx.Response, body: bytes, read: Callable[[bytes], Answer]) -> Answer:
+    if not response.is_success or says_failed(body):
+        raise refused(call, response, body)
+    try:
+        return read(body)
+    except ValidationError as error:
+        raise unreadable(call, response, error) from None
 
 
 def _reader(shape: Any) -> Callable[[bytes], Any]:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
+import httpx
+
 from failover.aws.secrets import Secret
 from failover.errors import LinkNotFound, LinkRejected
 from failover.link import (
@@ -51,6 +53,10 @@ class KafkaRestCluster:
     def answers(self) -> str:
         """The id of the cluster that answers (getKafkaCluster)."""
         return self.calls.get_one(self._call("GET", "", within_s=PROBE_S), Cluster).cluster_id
+
+    async def look(self, client: httpx.AsyncClient) -> str:
+        """As `answers`, on an event loop."""
+        return (await self.calls.look(client, self._call("GET", "", within_s=PROBE_S), Cluster)).cluster_id
 
     def topics(self) -> list[Topic]:
         """Every topic (listKafkaTopics)."""

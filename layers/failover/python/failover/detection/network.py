@@ -1,0 +1,120 @@
+"""The network, as a vantage point asks it: any number of questions at once in one thread, each with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ssl
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from failover.aws.secrets import Credentials, OAuthClient
+from failover.kafka.looks import Broker, Connections
+from failover.kafka.metadata import plain
+from failover.link.factory import cluster_at
+from failover.link.tls import trust
+from failover.plan.model import Plan
+
+Answer = TypeVar("Answer")
+Key = TypeVar("Key")
+Job = Coroutine[Any, Any, Answer]
+
+SECRETS_AT_ONCE: Final = 3
+CLIENTS_AT_ONCE: Final = 32
+"""Of librdkafka, which blocks a thread each: canary records, and logins with OAuth."""
+REST_IDLE_S: Final = 30.0
+
+
+class Network:
+    """One event loop, and the connections that are kept from one look to the next. Not to be shared by threads."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(SECRETS_AT_ONCE, "secrets"))
+        self._clients = ThreadPoolExecutor(CLIENTS_AT_ONCE, "librdkafka")
+        self._connections = Connections()
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=REST_IDLE_S)
+        self._http = httpx.AsyncClient(limits=limits, verify=trust())
+
+    def run(self, job: Job[Answer]) -> Answer:
+        """What the job gives, and all it waits for."""
+        return self._loop.run_until_complete(job)
+
+    async def together(self, jobs: Mapping[Key, tuple[Job[Answer], float | None]]) -> dict[Key, Answer | None]:
+        """What each job gives, or None if it gave nothing until its own deadline on the monotonic clock, if any."""
+        answers = await asyncio.gather(*(_until(deadline, job) for job, deadline in jobs.values()))
+        return dict(zip(jobs, answers, strict=True))
+
+    async def beside(self, call: Callable[[], Answer]) -> Answer:
+        """What a call that blocks for a moment gives: a secret, an event."""
+        return await asyncio.to_thread(call)
+
+    async def by_librdkafka(self, call: Callable[[], Answer]) -> Answer:
+        """What a call of librdkafka gives."""
+        return await self._loop.run_in_executor(self._clients, call)
+
+    async def cluster_id(
+        self, bootstrap: str, security_protocol: str, credentials: Credentials | None, deadline: float
+    ) -> str:
+        """The id of the cluster that answers over the Kafka protocol.
+
+        Raises:
+            KafkaUnauthorized, KafkaUnavailable, UnknownProtocol
+        """
+        if not security_protocol.startswith("SASL"):
+            credentials = None
+        if isinstance(credentials, OAuthClient):
+            return await self.by_librdkafka(
+                lambda: _as_oauth_client(bootstrap, security_protocol, credentials, deadline)
+            )
+        tls = trust() if security_protocol.endswith("SSL") else None
+        login = None if credentials is None else plain(credentials.key, credentials.secret)
+        return await self._connections.cluster_id(Broker(bootstrap, tls, login), deadline)
+
+    async def connectable(self, bootstrap: str, deadline: float, *, tls: bool = False) -> str | None:
+        """None if one of the addresses takes a connection, and with `tls` ends a handshake, whatever its certificate;
+        otherwise why none does."""
+        return await self._connections.connectable(bootstrap, _anybody() if tls else None, deadline)
+
+    async def rest_cluster_id(self, plan: Plan, site: str) -> str:
+        """The id of the cluster that answers over REST.
+
+        Raises:
+            LinkUnavailable, LinkRejected, CredentialsMissing, ServiceUnavailable
+        """
+        return await cluster_at(plan, site).look(self._http)
+
+    def close(self) -> None:
+        """End every connection; what hangs in a thread is left alone."""
+        self._connections.close()
+        self._loop.run_until_complete(self._http.aclose())
+        self._clients.shutdown(wait=False, cancel_futures=True)
+        self._loop.close()
+
+
+async def _until(deadline: float | None, job: Job[Answer]) -> Answer | None:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await job
+    except TimeoutError:
+        return None
+
+
+def _as_oauth_client(bootstrap: str, security_protocol: str, credentials: OAuthClient, deadline: float) -> str:
+    # Slow to import, and rarely needed: it gets tokens as clients do.
+    from failover.kafka.client import settings
+    from failover.kafka.cluster import cluster_id
+
+    return cluster_id(settings(bootstrap, security_protocol, credentials), max(0.0, deadline - time.monotonic()))
+
+
+@functools.cache
+def _anybody() -> ssl.SSLContext:
+    """Takes any certificate: that somebody is there is what matters."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

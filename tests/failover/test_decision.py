@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from failover.decision.case import Case
 from failover.decision.rules import RULES, decide, failover_withheld, judge
 from failover.decision.votes import is_sustained, votes_against
-from failover.detection.evidence import Evidence, Probe, Signal, View, unbroken
+from failover.detection.evidence import Evidence, Probe, Signal, unbroken
 from failover.ledger.records import PlanState
 from failover.link import Lag
 from failover.plan.policy import Policy
@@ -123,43 +123,6 @@ def test_a_canary_that_fails_takes_the_veto_away_and_one_that_can_not_tell_does_
 def test_a_controller_that_is_cut_off_itself_waits() -> None:
     decision = decide(with_evidence(isolated_because="cut off itself: of 2 anchors it does not reach a, b"))
     assert (decision.verdict, decision.guard) == ("wait", "observer_isolated")
-
-
-def view(*healthy: bool | None, isolated_because: str | None = None) -> View:
-    services = [(site, service) for site in ("east", "west") for service in ("kafka", "gateway", "rest")]
-    return View(
-        vantage="us-east-1",
-        at=NOW,
-        probes=tuple(probe(*each, answer) for each, answer in zip(services, healthy, strict=True)),
-        isolated_because=isolated_because,
-    )
-
-
-def test_a_vantage_point_says_lost_of_a_site_whose_clients_it_sees_cut_off() -> None:
-    east, west = view(False, True, True, True, True, False).signals()
-    assert (east.says_lost, west.says_lost) == (True, False)
-    assert (east.source, east.vantage, east.why) == ("probe/us-east-1", "us-east-1", "kafka: no answer")
-    assert [signal.says_lost for signal in view(True, False, True, None, True, True).signals()] == [True, False]
-
-
-def test_an_ill_vantage_point_and_a_probe_that_failed_itself_say_nothing() -> None:
-    assert not any(signal.says_lost for signal in view(*[False] * 6, isolated_because="sees nothing").signals())
-    assert not any(signal.says_lost for signal in view(None, None, None, True, True, True).signals())
-
-
-@pytest.mark.parametrize(
-    ("at", "lost", "since"),
-    [(NOW + 2, True, NOW - 9), (NOW + 30, True, NOW + 30), (NOW + 2, False, NOW + 2)],
-    ids=["goes on", "was silent in between", "changed its mind"],
-)
-def test_since_when_a_source_says_so_is_told_from_what_it_said_before(at: float, lost: bool, since: float) -> None:
-    before = Signal(site="east", source="probe/a", says_lost=True, at=NOW, since=NOW - 9, kind="probe")
-    assert (
-        unbroken(
-            Signal(site="east", source="probe/a", says_lost=lost, at=at, since=at, kind="probe"), before, gap=15
-        ).since
-        == since
-    )
 
 
 def test_a_source_that_was_silent_for_a_moment_is_a_new_vote_and_people_hear_of_it_all_the_same() -> None:

@@ -174,6 +174,7 @@ class World:
             "dependencies_path": [sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]],
             "log_dir": str(self.logs / "functions"),
             "alarms": self.settings.alarms,
+            "alarm_evaluation": self.settings.alarm_evaluation,
             "ecs": True,
             "health_checks": True,
             "schedules": False,

@@ -43,6 +43,8 @@ class Settings:
     """Whose offsets are synced to the standby."""
     watch: bool = True
     alarms: bool = True
+    alarm_evaluation: bool = True
+    """Whether alarms follow their metrics; else each stays as it was set."""
     more_topics: int = 0
     rest_only_mirrors: int = 0
     controllers: Literal[1, 2] = 1

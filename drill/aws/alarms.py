@@ -96,6 +96,8 @@ class AlarmEvaluator:
         self._clock = clock
         self._next: dict[str, float] = {}
         self._silenced: dict[str, dict[str, Any]] = {}
+        self.evaluates = True
+        """Whether alarms follow their metrics once this has started; else each stays as it was set."""
 
     def install(self) -> None:
         """A new alarm is INSUFFICIENT_DATA, and any change of state is told, one by SetAlarmState too."""
@@ -120,8 +122,9 @@ class AlarmEvaluator:
         self._silenced[alarm] = detail
 
     def start(self) -> None:
-        """Evaluate from now on."""
-        threading.Thread(target=self._run, name="alarms", daemon=True).start()
+        """Evaluate from now on, if at all."""
+        if self.evaluates:
+            threading.Thread(target=self._run, name="alarms", daemon=True).start()
 
     def look(self) -> None:
         """Evaluate every alarm that is due."""

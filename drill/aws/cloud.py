@@ -62,6 +62,8 @@ class CloudConfig(BaseModel):
     schedules: bool = True
     """Whether schedules fire from the start on; else they wait for POST /drill/schedules/start."""
     alarms: bool = False
+    alarm_evaluation: bool = True
+    """Whether alarms follow their metrics; else each stays as it was set."""
     health_checks: bool = False
     ecs: bool = False
     ecs_start_delay_s: float = 0.0

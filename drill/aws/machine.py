@@ -132,7 +132,9 @@ class Machine:
         config = self.config
         if config.alarms:
             alarms: Any = importlib.import_module("drill.aws.alarms")
-            yield alarms.AlarmEvaluator(config.account, self.metrics, self._put_event, self.regions)
+            evaluator = alarms.AlarmEvaluator(config.account, self.metrics, self._put_event, self.regions)
+            evaluator.evaluates = config.alarm_evaluation
+            yield evaluator
         if config.health_checks:
             health_checks: Any = importlib.import_module("drill.aws.health_checks")
             checks = health_checks.HealthChecks(config.account, self.metrics.add)

@@ -158,11 +158,6 @@ class ScenarioRun:
                 raise ScenarioStuck(f"{what} did not come; executions: {self._new()}; judged: {self._judged()}")
             time.sleep(0.05)
 
-    def just_evaluated(self) -> None:
-        """Wait until CloudWatch has just looked at its alarms; it does so every ten seconds."""
-        while not 1.5 < time.time() % 10 < 5:
-            time.sleep(0.1)
-
     # What there is to see.
 
     def ending(self) -> Ending:

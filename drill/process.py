@@ -135,14 +135,9 @@ def spawn(
         ChildFailed: if it ends, or says nothing for `timeout_s` seconds.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink:
-        process = subprocess.Popen(
-            [python, "-m", module, json.dumps(dict(config))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=sink,
-            env={**os.environ, **SPARING, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **(env or {})},
-        )
+    environment = {**os.environ, **SPARING, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **(env or {})}
+    with log.open("ab") as stderr:
+        process = start_module(module, json.dumps(dict(config)), python=python, environment=environment, stderr=stderr)
     line = _first_line(process.stdout, time.monotonic() + timeout_s)
     if not line:
         why = "said nothing in time" if process.poll() is None else f"ended with status {process.returncode}"
@@ -150,6 +145,16 @@ def spawn(
         process.wait()
         raise ChildFailed(module, why, log)
     return Child(module=module, ready=json.loads(line), process=process, log=log)
+
+
+def start_module(
+    module: str, argument: str, *, python: str, environment: Mapping[str, str], stderr: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a module of the drill, with pipes for its stdin and stdout."""
+    command = [python, "-m", module, argument]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=dict(environment)
+    )
 
 
 def _first_line(stream: IO[bytes] | None, deadline: float) -> bytes:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,13 +16,6 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from drill.process import Child, spawn
 
-MOCK = """
-import os
-from confluent_kafka import Producer
-mock = Producer({"test.mock.num.brokers": 3, "bootstrap.servers": "x", "log_level": 0})
-print(",".join(f"{b.host}:{b.port}" for b in mock.list_topics().brokers.values()), flush=True)
-os.read(0, 1)
-"""
 KEY, SECRET = "key", "secret"
 LINK = "orders-link"
 TOPICS = ["orders", "payments"]
@@ -48,12 +39,14 @@ def eventually() -> Callable[..., Any]:
 class MockCluster:
     """A mock cluster in a process of its own, so that it can be lost."""
 
-    process: subprocess.Popen[str]
-    bootstrap: str
+    child: Child
+
+    @property
+    def bootstrap(self) -> str:
+        return str(self.child.ready["bootstrap"])
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        self.child.kill()
 
     def producer(self) -> Producer:
         settings = {"bootstrap.servers": self.bootstrap, "enable.idempotence": True, "linger.ms": 0, "log_level": 0}
@@ -191,15 +184,12 @@ def guard() -> Iterator[StubGuard]:
 
 
 @pytest.fixture
-def mock_cluster() -> Iterator[Callable[[], MockCluster]]:
+def mock_cluster(tmp_path: Path) -> Iterator[Callable[[], MockCluster]]:
     started: list[MockCluster] = []
 
     def start() -> MockCluster:
-        process = subprocess.Popen(
-            [sys.executable, "-c", MOCK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        started.append(MockCluster(process, process.stdout.readline().strip()))
+        log = tmp_path / f"mock-{len(started)}.log"
+        started.append(MockCluster(spawn("tests.drill.confluent.mock_cluster", {}, log=log)))
         return started[-1]
 
     yield start

@@ -1,0 +1,95 @@
+"""Forks the drill's processes for tests, so that what they import is imported once and not by each of them.
+
+`python -m tests.fork_server FD`: a socket on which each message is a request (JSON of module, argument, environment and
+directory) with four file descriptors: the process's stdin, stdout and stderr, and a pipe on which its status is told
+once it has ended. The answer is the process's id, or 0 if its module can't be imported. It ends with its parent.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+
+REQUEST_BYTES = 128 * 1024
+STATUS_BYTES = 4
+
+
+class ForkServer:
+    """Its children are forked one at a time, by its only thread."""
+
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
+        self._status_pipes: dict[int, int] = {}
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+
+    def run(self) -> None:
+        """Until the parent is gone; in a child, until the module's `main` has returned."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake)
+        while True:
+            readable = select.select([self._requests.fileno(), self._woken], [], [])[0]
+            if self._woken in readable:
+                os.read(self._woken, 4096)
+                self._tell_statuses()
+            if self._requests.fileno() in readable:
+                message, descriptors, _, _ = socket.recv_fds(self._requests, REQUEST_BYTES, 4)
+                if not message:
+                    return
+                self._start(json.loads(message), descriptors)
+
+    def _start(self, request: dict[str, str], descriptors: list[int]) -> None:
+        try:
+            module = importlib.import_module(request["module"])
+        except Exception:
+            pid = 0
+        else:
+            gc.freeze()
+            pid = os.fork()
+            if pid == 0:
+                self._become(request, descriptors)
+                module.main()
+                sys.exit()
+            self._status_pipes[pid] = descriptors.pop()
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._requests.send(str(pid).encode())
+
+    def _become(self, request: dict[str, str], descriptors: list[int]) -> None:
+        """In the child: be as a process that was started by itself."""
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        self._requests.close()
+        for stream, descriptor in enumerate(descriptors[:3]):
+            os.dup2(descriptor, stream)
+        for descriptor in (self._woken, self._wake, *self._status_pipes.values(), *descriptors):
+            os.close(descriptor)
+        os.chdir(request["directory"])
+        os.environ.clear()
+        os.environ.update(json.loads(request["environment"]))
+        sys.argv = [request["module"], request["argument"]]
+
+    def _tell_statuses(self) -> None:
+        while self._status_pipes:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            pipe = self._status_pipes.pop(pid)
+            os.write(pipe, os.waitstatus_to_exitcode(status).to_bytes(STATUS_BYTES, "big", signed=True))
+            os.close(pipe)
+
+
+if __name__ == "__main__":
+    from tests.forked import use_forks
+
+    # What is forked here may start processes itself, as a cluster its pods.
+    use_forks()
+    ForkServer(socket.socket(fileno=int(sys.argv[1]))).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
@@ -16,8 +17,10 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, settings
 
+import tests.shared_clients  # noqa: F401 - before anything imports the clients by name
 from tests.claims import claims_counted
 from tests.emitted import answer_mismatches, held_to_schemas
+from tests.forked import use_forks
 from tests.plans import put_plan
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +31,7 @@ os.environ["AWS_DEFAULT_REGION"] = REGION
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Failover"
 os.environ["POWERTOOLS_SERVICE_NAME"] = "failover"
 
+use_forks()
 
 LOADING = threading.Lock()
 """Models look their neighbours up by the name of their module: one load of a function at a time."""
@@ -116,10 +120,15 @@ def aws(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
     _forget_clients()
 
-    def client(service: str, region: str = REGION) -> Any:
-        return boto3.client(service, region_name=region, endpoint_url=aws_endpoint)  # type: ignore[call-overload]
+    return functools.partial(_test_client, aws_endpoint)
 
-    return client
+
+_make_client: Any = boto3.client
+
+
+@functools.cache
+def _test_client(endpoint: str, service: str, region: str = REGION) -> Any:
+    return _make_client(service, region_name=region, endpoint_url=endpoint)
 
 
 @pytest.fixture
@@ -207,12 +216,13 @@ def call(function: Callable[[str], ModuleType]) -> Callable[[str, dict[str, Any]
 
 
 def _forget_clients() -> None:
-    """Clients and caches live as long as a Lambda container; a test is a new container."""
+    """Caches live as long as a Lambda container, and a test is a new container; clients are kept where they may be."""
+    from failover.aws.clients import client
     from failover.container import forget
 
     forget()
     for name, module in sys.modules.copy().items():
         if name == "failover" or name.startswith("failover."):
             for value in vars(module).copy().values():
-                if callable(getattr(value, "cache_clear", None)):
+                if value is not client and callable(getattr(value, "cache_clear", None)):
                     value.cache_clear()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -53,7 +54,7 @@ def stack(deployed: Callable[..., Any], call: Any, monkeypatch: pytest.MonkeyPat
         "StackStatus": "CREATE_COMPLETE",
         "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()],
     }
-    cloudformation = deployed("cloudformation")
+    cloudformation = boto3.client("cloudformation", region_name="us-west-2")
     stubber = Stubber(cloudformation)
     for _ in range(20):
         stubber.add_response("describe_stacks", {"Stacks": [described]}, {"StackName": "failover"})

@@ -74,6 +74,8 @@ class CloudConfig(BaseModel):
     """How long an event is on its way to its target."""
     cold_start_s: float = 0.0
     """How long an environment of a function takes beyond its process's own start."""
+    state_clock_rate: float = 1.0
+    """How fast the state machines' clock goes: at 3, a wait of three seconds takes one."""
     verbose: bool = False
 
 

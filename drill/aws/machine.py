@@ -63,6 +63,9 @@ class Machine:
         dynamodb.install()
         self.bus.install()
         step_functions.install(self.clients, self.metrics.add)
+        if self.config.state_clock_rate != 1.0:
+            state_clock: Any = importlib.import_module("drill.aws.state_clock")
+            state_clock.install(self.config.state_clock_rate)
         feed(self.metrics.add)
         reports = {
             "events": self.bus.recorded,

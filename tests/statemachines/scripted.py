@@ -35,6 +35,8 @@ STEPS_OF_SWITCHOVER = ("CallHooks", "Precheck", "DrainMirrors", "ReverseMirrors"
 STEPS_OF_RESTORE = ("PrecheckRestore", "MeasureDivergence", "RescueRecords", "RestoreMirrors")
 STEPS_OF_PRACTICE = ("RunPractice",)
 EVERY_STEP = (*STEPS, *STEPS_OF_SWITCHOVER, *STEPS_OF_RESTORE, *STEPS_OF_PRACTICE)
+RATE = 3.0
+"""How much faster than a test's the machines' clock goes, which deadlines and the moments of calls are by."""
 DEADLINES = {
     "CallTimeoutSeconds": 10,
     "AssessDeadlineSeconds": 3,
@@ -82,7 +84,7 @@ def handler(event, context):
         fcntl.flock(calls, fcntl.LOCK_EX)
         calls.seek(0)
         before = [call for line in calls if (call := json.loads(line))["step"] == name]
-        now = time.time()
+        now = time.time() * float(os.environ["RATE"])
         calls.write(json.dumps({"step": name, "event": event, "at": now}) + "\\n")
     script = json.load(open(os.path.join(folder, execution + ".json")))
     lines = script.get(name + ":" + event.get("outcome", ""), script[name])
@@ -225,7 +227,7 @@ def machines(folder: Path) -> Iterator[dict[str, Machine]]:
     scripts.mkdir()
     (code / "app.py").write_text(SCRIPTED)
     function = {"Handler": "app.handler", "Runtime": "python3.13", "CodeUri": "code", "Timeout": 10}
-    function["Environment"] = {"Variables": {"SCRIPTS": str(scripts)}}
+    function["Environment"] = {"Variables": {"SCRIPTS": str(scripts), "RATE": str(RATE)}}
     resources: dict[str, Any] = {
         step: {"Type": "AWS::Serverless::Function", "Properties": function} for step in EVERY_STEP
     }
@@ -247,7 +249,8 @@ def machines(folder: Path) -> Iterator[dict[str, Machine]]:
         }
         resources[name] = {"Type": "AWS::Serverless::StateMachine", "Properties": properties}
     (folder / "template.yaml").write_text(json.dumps({"Resources": resources}))
-    config = {"region": "us-west-2", "log_dir": str(folder / "logs"), "template": str(folder / "template.yaml")}
+    config: dict[str, Any] = {"region": "us-west-2", "state_clock_rate": RATE}
+    config |= {"log_dir": str(folder / "logs"), "template": str(folder / "template.yaml")}
     cloud = spawn("drill.aws.cloud", config, log=folder / "cloud.log")
     try:
         flows = ("Failover", "Deployed", "Switchover", "Restore", "Practice")

@@ -20,6 +20,21 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-west-2",
 }
 
+IMPORT_EACH = """
+import os, sys
+sys.path = [p for p in sys.path if "site-packages" not in p]
+import botocore.session, pydantic, aws_lambda_powertools
+for artefact in sys.argv[1:]:
+    if os.fork() == 0:
+        sys.path.insert(0, artefact)
+        import app
+        assert app.handler and app.__file__.startswith(artefact)
+        sys.exit()
+    if os.wait()[1]:
+        sys.exit(artefact)
+"""
+"""Each in a process of its own, which has of the layers what every function imports and is long to import."""
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not SAM.exists(), reason="the SAM CLI's environment is made by `make test`"),
@@ -70,20 +85,23 @@ def test_every_built_function_imports_from_its_artefact_and_layers_alone(built: 
     own = next(line for line in (built / "template.yaml").read_text().splitlines() if line.endswith("layers/failover"))
     layers = [str(built / own.split(": ")[1] / "python"), str(built / "DependenciesLayer" / "python")]
     layers.append(str(built / "ReportLayer" / "python"))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(layers),
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "LEDGER_TABLE": "ledger",
+    }
+    artefacts = []
     for app in functions:
         name = "".join(part.capitalize() for part in app.parent.name.split("_"))
-        artefact = built / name
-        assert (artefact / "app.py").read_bytes() == app.read_bytes()
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join([str(artefact), *layers]),
-            "AWS_DEFAULT_REGION": "us-west-2",
-            "LEDGER_TABLE": "ledger",
-        }
-        code = (
-            "import sys; sys.path = [p for p in sys.path if 'site-packages' not in p]; import app; assert app.handler"
-        )
-        result = subprocess.run(
-            [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, f"{name}: {result.stderr}"
+        assert (built / name / "app.py").read_bytes() == app.read_bytes()
+        artefacts.append(str(built / name))
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORT_EACH, *artefacts],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr

@@ -7,6 +7,8 @@ import pytest
 
 from tests.statemachines.scripted import Machine, done, fails, verdict, waiting
 
+pytestmark = pytest.mark.slow
+
 
 def test_all_goes_well_and_nothing_is_truncated_before_clients_are_kept_away_and_it_is_measured(
     restore: Machine,

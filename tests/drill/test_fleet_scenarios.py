@@ -12,8 +12,9 @@ from drill.rerouting.scenarios import SETUPS, Setup, run_all
 ROOT = Path(__file__).resolve().parents[2]
 ENDINGS = {(row.scenario, row.fleet): row.ending for row in TABLE}
 
-OF_ALL_CASES = ("cfk, one stuck", "cfk, out of reach")
-"""Setups that `make test` leaves to `make test-all`: those on ECS, and each step on Kubernetes, play the same."""
+OF_ALL_CASES = ("ecs, out of reach", "cfk", "cfk, out of reach", "cfk, one stuck", "cfk, unlicensed")
+"""Setups that `make test` leaves to `make test-all`: there, a whole drill runs on Kubernetes and one on ECS whose lost
+site is out of reach, and each step meets such fleets and such troubles (tests/functions)."""
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """The whole failover, with the deployed state machine and functions, while the mirrors or the REST API are in trouble.
 
 No clients and no alarms: the site is lost, the execution is started, something is done to the standby's API in the
-middle; the end is what the ledger and the cluster say.
+middle; the end is what the ledger and the cluster say. What is `exhaustive` here the step itself meets in
+tests/functions/test_promotion.py, and the state machine, step by step, in tests/statemachines.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ def test_a_stuck_mirror_stops_it_before_dns_and_a_redrive_goes_on_once_it_is_men
         assert run.name_leads_to() == fixture_plan.dns_target(STANDBY)
 
 
+@pytest.mark.exhaustive
 def test_policy_goes_on_without_a_stuck_mirror_and_the_report_names_it(tmp_path: Path) -> None:
     policy = {"promotion_timeout_seconds": 5, "on_stuck_mirrors": "go-on"}
     with failover(tmp_path, policy=policy) as run:
@@ -145,6 +147,7 @@ def test_policy_goes_on_without_a_stuck_mirror_and_the_report_names_it(tmp_path:
         assert run.name_leads_to() == fixture_plan.dns_target(STANDBY)
 
 
+@pytest.mark.exhaustive
 def test_a_failed_mirror_is_made_writable_with_the_others(tmp_path: Path) -> None:
     with failover(tmp_path) as run:
         run.put("link", fail={"shipments": "SOURCE_TOPIC_MAY_BE_DELETED"})
@@ -154,6 +157,7 @@ def test_a_failed_mirror_is_made_writable_with_the_others(tmp_path: Path) -> Non
         assert set(run.mirrors().values()) == {"STOPPED"}
 
 
+@pytest.mark.exhaustive
 def test_a_mirror_created_during_the_failover_is_promoted_too(tmp_path: Path) -> None:
     with failover(tmp_path, promotion_s=3.0) as run:
         run.world.lose(HOME)
@@ -165,6 +169,7 @@ def test_a_mirror_created_during_the_failover_is_promoted_too(tmp_path: Path) ->
         assert ("late", 0) in run.account.loss_table("orders-1-failover")
 
 
+@pytest.mark.exhaustive
 def test_a_rest_api_that_is_down_for_20_seconds_in_the_middle_delays_it_and_no_more(tmp_path: Path) -> None:
     with failover(tmp_path, promotion_s=3.0) as run:
         run.world.lose(HOME)
@@ -176,6 +181,7 @@ def test_a_rest_api_that_is_down_for_20_seconds_in_the_middle_delays_it_and_no_m
         assert run.observed("promote_mirrors")["left_behind"] == []
 
 
+@pytest.mark.exhaustive
 def test_a_storm_of_429_delays_it_and_no_more(tmp_path: Path) -> None:
     with failover(tmp_path, promotion_s=3.0) as run:
         run.world.lose(HOME)
@@ -186,6 +192,7 @@ def test_a_storm_of_429_delays_it_and_no_more(tmp_path: Path) -> None:
         assert set(run.mirrors().values()) == {"STOPPED"}
 
 
+@pytest.mark.exhaustive
 def test_a_lag_above_the_limit_asks_a_person_and_shows_the_expected_loss(tmp_path: Path) -> None:
     policy = {"quorum": 1, "min_vantage_points": 1, "hold_seconds": 0, "fast_path": True, "rpo_limit_records": 100}
     with failover(tmp_path, policy=policy, rest_only_mirrors=50) as run:
@@ -221,6 +228,7 @@ def test_a_source_that_comes_back_in_the_middle_changes_nothing_and_its_fleet_is
         assert run.steps()[f"switch_routes:gateway-{HOME}"] == "done", "no task of before the loss is waited for"
 
 
+@pytest.mark.exhaustive
 def test_300_topics_on_the_wire_and_10000_in_the_api_are_promoted_by_the_state_machine(tmp_path: Path) -> None:
     with failover(tmp_path, more_topics=300, rest_only_mirrors=10_000) as run:
         run.world.lose(HOME)

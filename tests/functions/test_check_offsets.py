@@ -39,6 +39,8 @@ class Cluster:
     untold: dict[int, int] = field(default_factory=dict)
     """The error of each partition whose end is not told."""
     offsets: dict[int, int] = field(default_factory=dict)
+    left_out: set[int] = field(default_factory=set)
+    """Partitions that the answer about the group says nothing of."""
     group_error: int | None = None
     commit_error: int | None = None
     ignores_commits: int = 0
@@ -58,7 +60,9 @@ class Cluster:
     def list_consumer_group_offsets(self, asked: Any, **_: Any) -> dict[str, Future[Any]]:
         (group,) = asked
         rows = [
-            TopicPartition(p.topic, p.partition, self.offsets.get(p.partition, -1001)) for p in group.topic_partitions
+            TopicPartition(p.topic, p.partition, self.offsets.get(p.partition, -1001))
+            for p in group.topic_partitions
+            if p.partition not in self.left_out
         ]
         return {GROUP: ended(ConsumerGroupTopicPartitions(GROUP, rows), self.group_error)}
 
@@ -195,6 +199,16 @@ def test_a_group_whose_offsets_are_not_told_is_named_and_waited_for_unless_it_is
     assert (report["status"], report["observed"]["partitions"]) == (status, 4)
     (unknown,) = report["observed"]["unknown"]
     assert unknown.startswith(f"group {GROUP}: ") and reason in unknown
+
+
+def test_a_partition_that_the_answer_leaves_out_is_not_taken_for_one_without_an_offset(
+    check: Callable[[], dict[str, Any]], cluster: Cluster
+) -> None:
+    cluster.offsets, cluster.left_out = {0: 1, 3: 500}, {3}
+    report = check()
+    assert report["status"] == "waiting" and "orders[3]: the answer leaves it out" in report["observed"]["unknown"][0]
+    cluster.left_out = set()
+    assert check()["observed"]["clamped"] == [f"{GROUP} orders[3] 500 > 103"]
 
 
 def test_an_offset_that_was_never_committed_is_not_ahead(check: Callable[[], dict[str, Any]], cluster: Cluster) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from failover.errors import KafkaUnauthorized
+from failover.errors import KafkaUnauthorized, KafkaUnavailable
 from failover.kafka.range_reader import Part, RangeReader
 
 SPOT = ("orders", 0)
@@ -117,6 +117,15 @@ def test_of_a_topic_made_anew_all_is_gone(consumer: Consumer) -> None:
     consumer.watermarks = (0, 2)
     parts = read(consumer, 5, 10, [Shown(5, KafkaError._AUTO_OFFSET_RESET)])
     assert [(part.end, part.gone) for part in parts] == [(10, 5)]
+
+
+@pytest.mark.parametrize("watermarks", [(-1001, -1001), (-1, 20), (0, -1)])
+def test_a_sentinel_in_place_of_a_logs_begin_or_end_makes_nothing_gone(
+    consumer: Consumer, watermarks: tuple[int, int]
+) -> None:
+    consumer.watermarks = watermarks
+    with pytest.raises(KafkaUnavailable, match="no offsets"):
+        read(consumer, 5, 10, [Shown(5, KafkaError._AUTO_OFFSET_RESET)])
 
 
 def test_an_offset_that_is_there_after_all_is_read(consumer: Consumer) -> None:

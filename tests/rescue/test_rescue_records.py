@@ -10,11 +10,11 @@ import pytest
 from botocore.client import BaseClient
 from confluent_kafka import Producer
 
-from failover.errors import KafkaUnavailable, RescueIncomplete, ServiceUnavailable
+from failover.errors import KafkaUnavailable, RescueDamaged, RescueIncomplete, ServiceUnavailable
 from failover.ledger.ledger import Ledger
 from failover.rescue.record import load_progress, load_stranded
 from failover.rescue.stranded import unsaved
-from tests.rescue.conftest import EXECUTION, RESCUE, Bucket, Returned
+from tests.rescue.conftest import BUCKET, EXECUTION, PREFIX, RESCUE, Bucket, Returned
 
 Step = Callable[[], Any]
 Strand = Callable[..., None]
@@ -232,6 +232,16 @@ def test_of_twenty_thousand_none_is_twice_or_missing_however_often_it_is_killed(
     assert killed >= 4
     assert observed["saved"] == observed["diverged"] == 20_000
     assert_whole(bucket, 4, 5000)
+
+
+def test_an_object_that_says_it_ends_where_it_begins_is_damage_and_is_not_looked_at_for_ever(
+    bucket: Bucket, strand: Strand, rescue_records: Step
+) -> None:
+    strand({("orders", 0): (0, 40)})
+    facts = {"end": "0", "records": "0", "gone": "0", "sha256": ""}
+    bucket.s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}orders/0/{0:020}.ndjson", Body=b"", Metadata=facts)
+    with pytest.raises(RescueDamaged):
+        rescue_records()
 
 
 @pytest.mark.usefixtures("small_segments")

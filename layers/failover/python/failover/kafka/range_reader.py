@@ -151,6 +151,8 @@ class RangeReader:
             low, high = self._consumer.get_watermark_offsets(row, timeout=_TIMEOUT_S)
         except KafkaException as error:
             raise KafkaUnavailable(f"{in_words(spot)} does not tell where its log begins: {error}") from error
+        if low < 0 or high < 0:
+            raise KafkaUnavailable(f"{in_words(spot)} tells {low} and {high} as its log's begin and end: no offsets")
         self._consumer.incremental_unassign([row])
         first_offset = low if low > begin else end if high < begin else begin
         resumed = min(first_offset, end)

@@ -63,7 +63,7 @@ class Writer:
             KafkaUnavailable: one was not acknowledged in time; others may be in the topic.
         """
         for row in rows:
-            while not self._produced(row, partition):
+            while not self._failed and not self._produced(row, partition):
                 self._producer.poll(_POLL_S)
         deadline = time.monotonic() + _TIMEOUT_S + 1
         while len(self._producer) and time.monotonic() < deadline and not self._failed:

@@ -91,7 +91,7 @@ class Archive:
                 return None
             raise
         facts = answer["Metadata"]
-        if not facts.keys() >= _FACTS:
+        if not facts.keys() >= _FACTS or int(facts["end"]) <= begin:
             raise RescueDamaged(f"s3://{self._rescue.bucket}/{self.key(spot, begin)} was not saved by a rescue")
         return Segment(
             begin=begin,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from statemachines.blocks import (
     END,
     EXECUTION,
+    PATIENCE_S,
     State,
     States,
     branch,
@@ -103,6 +104,7 @@ def _measure(then: str) -> States:
         then=then,
         late=too_slow("measure_divergence", to="BeginStandDown"),
         last_chance=True,
+        patience=PATIENCE_S,
     )
 
 

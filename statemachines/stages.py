@@ -144,8 +144,9 @@ def too_slow(function: str, to: str) -> State:
 
 
 def look_for_doubts(function: str, proceed: str, ask: str, **more: Any) -> States:
-    """Look at everything that is needed, before anything is changed; what is in doubt stands down. `more`: what else
-    the function is told."""
+    """Look at everything that is needed, before anything is changed; what is in doubt stands down. That nobody answers
+    is no doubt yet: as long as nothing is changed, an answer can be waited for. `more`: what else the function is told.
+    """
     states = step(
         "Precheck",
         call(
@@ -159,6 +160,7 @@ def look_for_doubts(function: str, proceed: str, ask: str, **more: Any) -> State
         then="Prechecked",
         late=too_slow("precheck", to="BeginStandDown"),
         last_chance=True,
+        patience=PATIENCE_S,
         assign={"assessed": {"why": ""}, "doubt": {}},
     )
     verdicts = [choice("$assessed.verdict = 'proceed'", proceed), choice("$assessed.verdict = 'ask'", ask)]

@@ -9,7 +9,17 @@ import pytest
 
 from drill.aws.jsonata_evaluation import evaluate
 from statemachines.blocks import TRANSIENT, step
-from tests.statemachines.scripted import DEADLINES, STEPS, Machine, concluded, done, fails, throttled, verdict
+from tests.statemachines.scripted import (
+    DEADLINES,
+    DEADLINES_OF_RESTORE,
+    STEPS,
+    Machine,
+    concluded,
+    done,
+    fails,
+    throttled,
+    verdict,
+)
 
 pytestmark = [pytest.mark.slow]
 
@@ -75,6 +85,18 @@ def test_a_step_that_is_not_heard_before_its_deadline_is_heard_before_its_last_c
     run = machine.run(Assess=[silent, *[verdict("stand-down")]])
     assert run.status == "SUCCEEDED"
     assert run.of("Assess")[-1]["last_chance"] is False
+
+
+def test_what_is_planned_waits_for_its_looks_as_long_as_nothing_is_changed(
+    switchover: Machine, restore: Machine
+) -> None:
+    silent = throttled("LinkUnavailable", DEADLINES_OF_RESTORE["PrecheckDeadlineSeconds"] + 1)
+    looks = [(switchover, "Precheck"), (restore, "PrecheckRestore"), (restore, "MeasureDivergence")]
+    late = [(flow, flow.start(**{look: [silent, verdict("proceed")]})) for flow, look in looks]
+    never = [(flow, flow.start(**{look: [fails("LinkUnavailable")]})) for flow, look in looks]
+    for outcome, started in (("succeeded", late), ("stood-down", never)):
+        ends = [flow.ended(*run) for flow, run in started]
+        assert [end.of("Conclude")[-1]["outcome"] for end in ends] == [outcome] * len(looks)
 
 
 @pytest.mark.parametrize("step", ["Assess", "PromoteMirrors", "FlipDns", "Verify", "RequestApproval"])

@@ -31,7 +31,12 @@ def measure() -> list[Result]:
                 limit=count["tried"] - count["given up"],
                 at_least=True,
             ),
-            Result(name=f"{name}: given up before anything was reversed", value=count["given up"], unit="", limit=None),
+            Result(
+                name=f"{name}: given up behind the fence, and put back", value=count["given up"], unit="", limit=None
+            ),
+            Result(
+                name=f"{name}: told meanwhile why nothing is done", value=count["told meanwhile"], unit="", limit=None
+            ),
             Result(name=f"{name}: stopped", value=count["stopped"], unit="", limit=0),
         ]
     return results

@@ -57,9 +57,9 @@ def hold(life: World, kind: str) -> None:
 
 
 def _by_beacons(life: World) -> names.Leads:
-    there = names.beacons(life)
-    life.put_back["name"] = there.clear
-    return lambda: _TARGETS["west" if there else "east"]
+    beacons = life.account.s3.objects
+    life.put_back["name"] = beacons.clear
+    return lambda: _TARGETS["west" if beacons else "east"]
 
 
 def _by_routing_controls(life: World) -> names.Leads:

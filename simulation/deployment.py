@@ -17,10 +17,16 @@ STACK: Final = "failover"
 STATE_MACHINE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:failover"
 SWITCHOVER: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:switchover"
 RESTORE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:restore"
+WATCH: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:watch"
+SAMPLE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:sample"
+EXPRESS: Final = frozenset({WATCH, SAMPLE})
+"""The machines whose executions are over within minutes, and can't be described."""
 _MACHINES: Final = {
     "FailoverStateMachine": STATE_MACHINE,
     "SwitchoverStateMachine": SWITCHOVER,
     "RestoreStateMachine": RESTORE,
+    "WatchStateMachine": WATCH,
+    "SampleStateMachine": SAMPLE,
 }
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:notifications"
 PARAMETERS: Final = {
@@ -28,10 +34,12 @@ PARAMETERS: Final = {
     "HostedZones": "Z0123456789ORDERS",
     "Secrets": "*",
 }
+LAMBDAS_RETRIES: Final = 2
+"""Of an asynchronous call, where the template says nothing."""
 _PLACE: Final = re.compile(r"\$\{(\w+)\}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Deployment:
     """One stack."""
 
@@ -39,6 +47,8 @@ class Deployment:
     """Of each function, by the name of its folder."""
     timeouts: dict[str, float]
     """Of each function, in seconds."""
+    retries: dict[str, int]
+    """How often each function is called again that was called asynchronously and failed."""
     machines: dict[str, dict[str, Any]]
     """The definition of each state machine, as it is deployed, by ARN."""
 
@@ -69,15 +79,17 @@ def deployment() -> Deployment:
     }
     intrinsics = Intrinsics(template, values, ref, lambda name, attribute: ref(name))
     every = template["Globals"]["Function"]["Environment"]["Variables"]
-    environments, timeouts = {}, {}
+    environments, timeouts, retries = {}, {}, {}
     timeout = template["Globals"]["Function"]["Timeout"]
     for name, folder in folders.items():
-        own = resources[name]["Properties"].get("Environment", {}).get("Variables", {})
+        properties = resources[name]["Properties"]
+        own = properties.get("Environment", {}).get("Variables", {})
         variables: dict[str, Any] = intrinsics.resolve(every | own)
-        timeouts[folder] = float(resources[name]["Properties"].get("Timeout", timeout))
+        timeouts[folder] = float(properties.get("Timeout", timeout))
+        retries[folder] = properties.get("EventInvokeConfig", {}).get("MaximumRetryAttempts", LAMBDAS_RETRIES)
         environments[folder] = _of_lambda() | {key: str(value) for key, value in variables.items()}
     machines = {arn: _definition(resources[name]["Properties"], intrinsics) for name, arn in _MACHINES.items()}
-    return Deployment(environments, timeouts, machines)
+    return Deployment(environments=environments, timeouts=timeouts, retries=retries, machines=machines)
 
 
 def _definition(properties: dict[str, Any], intrinsics: Intrinsics) -> Any:

@@ -87,8 +87,10 @@ class Functions:
         note: Callable[..., None],
         *,
         timeouts: Mapping[str, float],
+        retries: Mapping[str, int],
     ) -> None:
         self._timeouts = timeouts
+        self._retries = retries
         self._clock = scheduler
         self._calls = calls
         self._handlers = handlers
@@ -150,16 +152,19 @@ class Functions:
         return json.loads(answer)
 
     def invoke_later(self, name: str, event: dict[str, Any]) -> None:
-        """Call a function asynchronously, as EventBridge does: again if it fails, at last it is a dead letter."""
+        """Call a function asynchronously, as EventBridge does: again if it fails, at last it is a dead letter. One that
+        is deployed to be called once is called anew by the next schedule."""
 
         def attempts() -> None:
-            for pause in (*RETRIES_S, None):
+            pauses = RETRIES_S[: self._retries[name]]
+            for pause in (*pauses, None):
                 try:
                     self.invoke(name, event)
                 except StateError as error:
                     self._note("failed", name, error.error)
                     if pause is None:
-                        self.dead_letters.append((self._clock.now, name))
+                        if pauses:
+                            self.dead_letters.append((self._clock.now, name))
                         return
                     self._clock.sleep(pause)
                 else:

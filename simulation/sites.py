@@ -20,6 +20,8 @@ TOPICS: Final = ("orders", "payments", "audit")
 LOG_END: Final = 100
 STRANDED: Final = 4
 """Records of each topic that a lost site holds, and the other one never had."""
+RECOVERY_TOPIC: Final = "orders-rescued"
+RECOVERY_PARTITIONS: Final = 2
 WRITES_A_SECOND: Final = 10
 """Of who writes past the gateways. A writer so slow that no record comes between two looks half a second apart is not
 found by them; a link that reverses its mirrors carries what came, all the same."""
@@ -27,6 +29,19 @@ _ROUTE: Final = re.compile(r"/gateway-\w+?-(?:to-)?(\w+):\d+$")
 _TASK_STARTS_S: Final = (5.0, 40.0)
 _IN_SYNC_S: Final = (2.0, 30.0)
 _STOPS_S: Final = (0.3, 6.0)
+
+
+Spot = tuple[str, int]
+"""Topic and partition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A record."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, str | bytes | None], ...] = ()
 
 
 def other(site: str) -> str:
@@ -122,6 +137,8 @@ class Sites:
         self.changes: dict[str, float] = {}
         """When each change of the record is in sync."""
         self.canaries: list[bytes] = []
+        self.recovered: list[list[Written]] = [[] for _ in range(RECOVERY_PARTITIONS)]
+        """What the recovery topic holds, by partition."""
         self._task_starts_s, self._in_sync_s, self._stops_s = _TASK_STARTS_S, _IN_SYNC_S, _STOPS_S
 
     def hasten(self) -> None:
@@ -131,6 +148,13 @@ class Sites:
     def is_writable(self, site: str) -> bool:
         """Whether clients can write there, whatever they write."""
         return all(status == "STOPPED" for status in self.mirrors[site].values())
+
+    def log_end(self, site: str, spot: Spot) -> int:
+        """Where a partition's log ends there."""
+        topic, partition = spot
+        if topic == RECOVERY_TOPIC:
+            return len(self.recovered[partition])
+        return self.logs.end(is_mirror=self.mirrors[site].get(topic) == "ACTIVE")
 
     def mirror_to(self, site: str) -> None:
         """People make a site the mirror of the other one."""

@@ -20,7 +20,7 @@ from simulation.machine.execution import Execution, Token
 from simulation.scheduler import Event, Process, Scheduler
 from simulation.sites import SITES, Sites
 from simulation.trace import Trace
-from simulation.wire import kafka, network, rest
+from simulation.wire import kafka, network, records, rest
 
 PLAN: Final = "orders"
 STARTED: Final = 1_795_426_000.0
@@ -64,8 +64,15 @@ class World:
         self.account.secrets |= {f"failover/{PLAN}/{name}": json.dumps(fields) for name, fields in keys.FIRST.items()}
         self.account.secrets["ApprovalKey"] = "approval-key"
         self.functions = Functions(
-            self.scheduler, self.calls, handlers, deployed.environments, self.note, timeouts=deployed.timeouts
+            self.scheduler,
+            self.calls,
+            handlers,
+            deployed.environments,
+            self.note,
+            timeouts=deployed.timeouts,
+            retries=deployed.retries,
         )
+        self.account.invoke_later = self.functions.invoke_later
         self.rest = rest.Rest(self.scheduler, self.sites, self.keys, self.make, self.tell)
         self.http: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         """Who answers HTTP at a host, beside the clusters' REST API."""
@@ -213,3 +220,4 @@ def install() -> None:
     rest.install(request)
     network.install(lambda: _world().network)
     kafka.install(lambda: _world().kafka)
+    records.install(lambda: _world().kafka)

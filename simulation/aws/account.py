@@ -13,6 +13,8 @@ from drill.deployment import plan_item
 from simulation.aws.dynamodb import Table
 from simulation.aws.ecs import Ecs
 from simulation.aws.errors import ApiError, NotSimulated
+from simulation.aws.s3 import S3
+from simulation.deployment import EXPRESS
 from simulation.machine.execution import Execution, State, Surroundings
 from simulation.machine.expressions import StateError
 from simulation.scheduler import Scheduler
@@ -39,6 +41,7 @@ class Account:
         self._table = table
         self._tell = tell
         self.ecs = Ecs(scheduler, sites, tell)
+        self.s3 = S3()
         self.operations: dict[str, Callable[[Answer], Answer]] = {}
         """Those that only some plans need, by service and operation."""
         self.secrets: dict[str, str] = {}
@@ -51,6 +54,8 @@ class Account:
         self.machines: Mapping[str, State] = {}
         """The definition of each state machine, by ARN."""
         self.around: Surroundings
+        self.invoke_later: Callable[[str, dict[str, Any]], None]
+        """Calls a function that nobody waits for."""
 
     def call(self, service: str, region: str, operation: str, request: Answer) -> Answer:
         """Carry an operation out.
@@ -62,6 +67,8 @@ class Account:
             return self._table.call(operation, request)
         if service == "ecs":
             return self.ecs.call(region, operation, request)
+        if service == "s3":
+            return self.s3.call(operation, request)
         named: Callable[[Answer], Answer] | None = getattr(self, f"_{service}_{operation}".lower(), None)
         method = self.operations.get(f"{service} {operation}", named)
         if method is None:
@@ -95,7 +102,13 @@ class Account:
     # Step Functions
 
     def _stepfunctions_startexecution(self, request: Answer) -> Answer:
-        arn = self.start(request["name"], request["input"], request["stateMachineArn"])
+        machine = request["stateMachineArn"]
+        name = request.get("name") or f"{self._clock.random.getrandbits(128):032x}"
+        if machine in EXPRESS:
+            arn = f"{machine.replace(':stateMachine:', ':express:')}:{name}"
+            Execution(self.around, self.machines[machine], arn=arn, input_text=request["input"])
+            return {"executionArn": arn, "startDate": self._moment(self._clock.now)}
+        arn = self.start(name, request["input"], machine)
         return {"executionArn": arn, "startDate": self._moment(self.executions[arn].started)}
 
     def _stepfunctions_describeexecution(self, request: Answer) -> Answer:
@@ -128,6 +141,12 @@ class Account:
         if not token.open or token.answered.happened:
             raise ApiError("TaskTimedOut", "Task Timed Out: the task is over")
         return token
+
+    # Lambda
+
+    def _lambda_invoke(self, request: Answer) -> Answer:
+        self.invoke_later(request["FunctionName"], json.loads(request["Payload"]))
+        return {"StatusCode": 202}
 
     # Secrets Manager
 

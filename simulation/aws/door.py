@@ -32,6 +32,8 @@ _THROTTLED: Final = {
     "sns": "Throttled",
     "route53": "Throttling",
     "stepfunctions": "ThrottlingException",
+    "s3": "SlowDown",
+    "lambda": "TooManyRequestsException",
 }
 """The code of each service; of the others: ThrottlingException."""
 Send = Callable[[str, str, str, Mapping[str, Any], Door], dict[str, Any]]

@@ -33,7 +33,7 @@ def main() -> int:
     tried: list[Tried] = []
     for case in matrix.sample(options.one_in):
         tried.append(matrix.attempt(case))
-        if tried[-1].differences:
+        if tried[-1].differences or tried[-1].gave_up:
             print(tried[-1], file=sys.stderr, flush=True)
     functions = dict.fromkeys(trial.case.call.function for trial in tried)
     counts = {name: _counts([trial for trial in tried if trial.case.call.function == name]) for name in functions}
@@ -51,6 +51,7 @@ def _counts(tried: Sequence[Tried]) -> dict[str, int]:
         "tried": len(tried),
         "ended as without": sum(not each.differences and not each.gave_up for each in tried),
         "given up": sum(each.gave_up for each in tried),
+        "told meanwhile": sum(each.told_meanwhile for each in tried),
         "stopped": sum(bool(each.stopped) for each in tried),
     }
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any, Final
 
 from simulation.aws.dynamodb import plain
-from simulation.sites import SITES, TOPICS, definition_of
+from simulation.sites import SITES, TOPICS, Written, definition_of
 from simulation.world import PLAN, World
 
 End = dict[str, Any]
+NOTHING_IS_DONE: Final = "nothing is done"
+WITHHELD: Final = "told that nothing is done"
+"""How often. It has to be told while what must be asked does not answer for a minute, and then only."""
+STARTED_BY_ROUNDS: Final = ("judge", "watch_site", "sample_lag", "check_readiness", "claim")
 
 
 def failover_end(life: World) -> End:
@@ -31,6 +36,7 @@ def failover_end(life: World) -> End:
         "name": (life.sites.record, life.sites.answer),
         "fleets": {name: (site.fleet.definition, site.fleet.desired) for name, site in life.sites.sites.items()},
         "told": _messages(life),
+        WITHHELD: sum(NOTHING_IS_DONE in message.subject for message in life.account.messages),
         "dead letters": [name for _, name in life.functions.dead_letters],
     }
 
@@ -47,7 +53,18 @@ def switchover_end(life: World) -> End:
     return failover_end(life) | {"offsets": is_carried or bool(reported), "heard": messages in (1, 2)}
 
 
-GIVEN_UP: Final[End] = {
+@dataclass(frozen=True, kw_only=True)
+class GivenUp:
+    """What a scenario may come to as well: nothing was changed, or all is put back, and people are told."""
+
+    why: str
+    """In which case that is the right end."""
+    functions: frozenset[str]
+    """At whose calls alone."""
+    end: End
+
+
+_PUT_BACK: Final[End] = {
     "executions": {"by-hand": "SUCCEEDED"},
     "ledger": {"active": "east", "epoch": 1.0, "holder": None, "denied": False},
     "outcomes": {"by-hand": "stood-down"},
@@ -57,24 +74,18 @@ GIVEN_UP: Final[End] = {
     "dead letters": [],
     "heard": True,
 }
-"""A switchover in doubt before the point of no return."""
-NOT_RESTORED: Final[End] = {
-    "executions": {"by-hand": "SUCCEEDED"},
-    "ledger": {"active": "west", "epoch": 1.0, "holder": None, "denied": False},
-    "outcomes": {"by-hand": "stood-down"},
-    "mirrors": {"west": dict.fromkeys(TOPICS, "STOPPED"), "east": {}},
-    "name": ("gw-west.orders.example.com", "gw-west.orders.example.com"),
-    "dead letters": [],
-    "promotions": 0,
-}
-"""A restore in doubt before anything is truncated; that the returned site's gateways lead to the active one is well."""
+BEHIND_THE_FENCE: Final = GivenUp(
+    why="clients stand still behind a switchover's fence: what has no answer in the time that the plan gives it is put"
+    " back, sooner than waited for",
+    functions=frozenset({"fence", "drain_mirrors", "reverse_mirrors"}),
+    end=_PUT_BACK,
+)
 
 
 def _messages(life: World) -> dict[str, str]:
-    """What people were told, and how often: who dies between the telling and its record has it told again. That nothing
-    is done yet, while a service does not answer for a minute, is told, too, and is no other end."""
+    """What people were told, and how often: who dies between the telling and its record has it told again."""
     subjects = [re.sub(r"\d+", "N", message.subject) for message in life.account.messages]
-    count = Counter(subject for subject in subjects if "nothing is done" not in subject)
+    count = Counter(subject for subject in subjects if NOTHING_IS_DONE not in subject)
     return {subject: "once or twice" if times <= 2 else f"{times} times" for subject, times in count.items()}
 
 
@@ -89,6 +100,63 @@ def scheduled_end(life: World) -> End:
         "events": sorted({kind for _, kind, _ in life.account.events}),
         "told": bool(life.account.messages),
         "dead letters": [name for _, name in life.functions.dead_letters],
+    }
+
+
+def rescued_end(life: World) -> End:
+    """As of a failover; and which records are saved, and are in the recovery topic: each once."""
+    folder = f"rescue/{PLAN}/by-hand/"
+    saved: dict[str, set[int]] = {}
+    for (_, key), written in sorted(life.account.s3.objects.items()):
+        if key.startswith(folder) and key.endswith(".ndjson"):
+            offsets = {json.loads(line)["offset"] for line in written.body.splitlines()}
+            saved.setdefault(key.removeprefix(folder).rpartition("/")[0], set()).update(offsets)
+    indexes = sorted(key for _, key in life.account.s3.objects if key.endswith("/index.json"))
+    recovered = sorted(_origin(row) for rows in life.sites.recovered for row in rows)
+    return failover_end(life) | {"saved": saved, "indexes": indexes, "recovered": recovered}
+
+
+def _origin(row: Written) -> tuple[str, str, str]:
+    headers = dict(row.headers)
+    topic, partition, offset = (str(headers[f"failover-{name}"]) for name in ("topic", "partition", "offset"))
+    return topic, partition, offset
+
+
+def hooks_end(life: World) -> End:
+    """As of a failover or a switchover; and what became of each hook."""
+    rows = json.loads(_item(life, "execution#by-hand").get("document", "{}")).get("hooks", [])
+    hooks = {f"{row['hook']} {row['moment']}": row["status"] for row in rows}
+    return failover_end(life) | {"hooks": hooks}
+
+
+def reported_end(life: World) -> End:
+    """As of a failover; and the files that are written of it."""
+    files = {key: written.body for (_, key), written in life.account.s3.objects.items()}
+    whole = json.loads(files.get(f"{PLAN}/by-hand/report.json", b"{}"))
+    return failover_end(life) | {"files": sorted(files), "written": whole.get("report", {}).get("outcome")}
+
+
+def rounds_end(life: World) -> End:
+    """Which functions were called, how the dry runs ended, and what is kept of which kind."""
+    readiness = json.loads(_item(life, "readiness").get("document", '{"checks": []}'))
+    return {
+        "called": sorted(set(life.functions.invocations) & set(STARTED_BY_ROUNDS)),
+        "dry runs": sorted({execution.status for execution in life.executions}),
+        "kept": sorted({sort.partition("#")[0] for partition, sort in life.table.items if partition == f"plan#{PLAN}"}),
+        "checks": {check["name"]: check["status"] for check in readiness["checks"]},
+        "told": bool(life.account.messages),
+        "dead letters": [name for _, name in life.functions.dead_letters],
+    }
+
+
+def operated_end(life: World) -> End:
+    """The plan that is deployed, how often it was changed, and whether it is paused."""
+    deployed = plain(life.table.items["plans", f"deployed#{PLAN}"])
+    return {
+        "is changed": "cooldown_seconds: 1800" in life.account.plan_text(PLAN),
+        "revision": deployed["revision"],
+        "by": deployed["by"],
+        "paused": _item(life, "state").get("paused"),
     }
 
 

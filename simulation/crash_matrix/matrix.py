@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulation.calls import Fault, Made, Trouble
-from simulation.crash_matrix.ends import End
-from simulation.crash_matrix.scenarios import Scenario
+from simulation.crash_matrix.ends import WITHHELD, End
+from simulation.crash_matrix.scenario import Scenario
 from simulation.life import Simulation
 from simulation.world import STARTED, World
 
@@ -23,8 +23,6 @@ FAULTS: Final[dict[str, tuple[Trouble, float]]] = {
 """By name: what goes wrong with the call, and for how many seconds with every other call to the same service."""
 NEVER_THROTTLED: Final = ("dns", "kafka", "tcp")
 """Services that do not answer that they are asked too much."""
-SETTLES_S: Final = 30.0
-"""It is over when no execution runs any more for so long."""
 LOOKED_AT_EVERY_S: Final = 10.0
 
 
@@ -52,12 +50,14 @@ class Tried:
     differences: tuple[str, ...]
     """How it ended otherwise than without the fault."""
     gave_up: bool
-    """Whether it was given up, as its scenario allows."""
+    """Whether it was given up, where its scenario says that this is right."""
+    told_meanwhile: bool
+    """Whether people were told that nothing is done, while a service did not answer for long."""
     stopped: tuple[str, ...]
     """The executions that did not end well, and the calls that nobody makes again."""
 
     def __str__(self) -> str:
-        return f"{self.case}: {'; '.join(self.differences) or 'as without'}"
+        return f"{self.case}: {'; '.join(self.differences) or ('given up' if self.gave_up else 'as without')}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class Matrix:
         for scenario in self._scenarios:
             for made in self._without[scenario.name].world.calls.made:
                 begin, end = scenario.faults
-                if made.function not in scenario.functions or not begin <= made.at - STARTED <= end:
+                is_tried = made.function in scenario.functions and made.service not in scenario.spared
+                if not is_tried or not begin <= made.at - STARTED <= end:
                     continue
                 for fault, (trouble, _) in FAULTS.items():
                     if trouble != "throttled" or made.service not in NEVER_THROTTLED:
@@ -101,12 +102,20 @@ class Matrix:
         """Live through a case."""
         without, lived = self._without[case.scenario.name], self._live(case.scenario, case)
         life, given_up = lived.world, case.scenario.given_up
-        gave_up = given_up is not None and not _differences(given_up, lived.end)
+        gave_up = (
+            given_up is not None
+            and case.call.function in given_up.functions
+            and not _differences(given_up.end, lived.end)
+        )
+        withheld = without.end.get(WITHHELD, 0)
+        is_long = FAULTS[case.fault][1] > 0
+        expected = without.end | ({WITHHELD: lived.end[WITHHELD]} if is_long and WITHHELD in lived.end else {})
         return Tried(
             case=case,
             hit=life.calls.hits > 0,
-            differences=() if gave_up else _differences(without.end, lived.end),
+            differences=() if gave_up else _differences(expected, lived.end),
             gave_up=gave_up,
+            told_meanwhile=lived.end.get(WITHHELD, 0) > withheld,
             stopped=(
                 *(f"{each.name} {each.status} {each.error}" for each in life.executions if each.status == "FAILED"),
                 *(f"{name} is a dead letter" for _, name in life.functions.dead_letters),
@@ -123,16 +132,16 @@ class Matrix:
             fault = Fault(function=case.call.function, call=case.call.number, trouble=trouble, seconds=seconds)
             life.calls.faults.append(fault)
         scenario.begin(life)
-        while life.now < STARTED + scenario.seconds and not _settled(life):
+        while life.now < STARTED + scenario.seconds and not _settled(life, scenario.settles):
             life.scheduler.run(life.now + LOOKED_AT_EVERY_S)
         life.scheduler.close()
         counted = {"promotions": len(promotions)} if scenario.promotes_once else {}
         return Lived(life, scenario.end(life) | counted)
 
 
-def _settled(life: World) -> bool:
+def _settled(life: World, seconds: float) -> bool:
     ends = [run.stopped for run in life.executions if run.stopped is not None]
-    return bool(ends) and len(ends) == len(life.executions) and max(ends) + SETTLES_S < life.now
+    return bool(ends) and len(ends) == len(life.executions) and max(ends) + seconds < life.now
 
 
 def _order(case: Case) -> tuple[str, str, str, int]:

@@ -65,12 +65,12 @@ def install(brokers: Callable[[], Kafka]) -> None:
     library.Consumer = lambda settings: _Consumer(brokers(), settings)
 
 
-class _Client:
+class Client:
     """What all of them have."""
 
     def __init__(self, brokers: Kafka, settings: Mapping[str, Any]) -> None:
-        self._brokers = brokers
-        self._settings = settings
+        self.brokers = brokers
+        self.settings = settings
 
     def poll(self, timeout: float = 0.0) -> Any:
         """No event."""
@@ -80,7 +80,7 @@ class _Client:
         """Nothing to end."""
 
 
-class _Admin(_Client):
+class _Admin(Client):
     """AdminClient."""
 
     def list_topics(self, topic: str | None = None, timeout: float = 3.0) -> Any:
@@ -89,21 +89,20 @@ class _Admin(_Client):
         def metadata(site: str) -> Any:
             return SimpleNamespace(cluster_id=f"lkc-{site}01", topics={topic: SimpleNamespace(error=None)})
 
-        return self._brokers.ask(self._settings, "metadata", metadata, timeout)
+        return self.brokers.ask(self.settings, "metadata", metadata, timeout)
 
     def list_offsets(self, specs: Mapping[Any, Any], request_timeout: float, **_: Any) -> dict[Any, Future[Any]]:
         """Where each partition ends."""
         answers: dict[Any, Future[Any]] = {partition: Future() for partition in specs}
 
-        sites = self._brokers.sites
+        sites = self.brokers.sites
 
         def ends(site: str) -> dict[Any, int]:
-            mirrors = sites.mirrors[site]
-            return {spot: sites.logs.end(is_mirror=mirrors.get(spot.topic) == "ACTIVE") for spot in answers}
+            return {spot: sites.log_end(site, (spot.topic, spot.partition)) for spot in answers}
 
         def answer() -> None:
             try:
-                told = self._brokers.ask(self._settings, "log ends", ends, request_timeout)
+                told = self.brokers.ask(self.settings, "log ends", ends, request_timeout)
             except KafkaException as error:
                 for future in answers.values():
                     future.set_exception(error)
@@ -111,14 +110,14 @@ class _Admin(_Client):
             for partition, future in answers.items():
                 future.set_result(SimpleNamespace(offset=told[partition], leader_epoch=1))
 
-        self._brokers.clock.spawn(answer)
+        self.brokers.clock.spawn(answer)
         return answers
 
     def list_consumer_group_offsets(self, groups: list[Any], request_timeout: float) -> dict[str, Future[Any]]:
         """What the group has committed there."""
 
         def committed(site: str) -> list[Any]:
-            offsets = self._brokers.sites.committed[site]
+            offsets = self.brokers.sites.committed[site]
             return [
                 SimpleNamespace(
                     topic=row.topic, partition=row.partition, offset=offsets.get(row.topic, -1001), error=None
@@ -133,7 +132,7 @@ class _Admin(_Client):
 
         def commit(site: str) -> list[Any]:
             rows = groups[0].topic_partitions
-            self._brokers.sites.committed[site] |= {row.topic: row.offset for row in rows}
+            self.brokers.sites.committed[site] |= {row.topic: row.offset for row in rows}
             return [SimpleNamespace(topic=row.topic, partition=row.partition, error=None) for row in rows]
 
         return self._of_group(groups[0].group_id, "commit", commit, request_timeout)
@@ -145,17 +144,17 @@ class _Admin(_Client):
 
         def answer() -> None:
             try:
-                rows = self._brokers.ask(self._settings, operation, effect, within)
+                rows = self.brokers.ask(self.settings, operation, effect, within)
             except KafkaException as error:
                 future.set_exception(error)
             else:
                 future.set_result(SimpleNamespace(topic_partitions=rows))
 
-        self._brokers.clock.spawn(answer)
+        self.brokers.clock.spawn(answer)
         return {group: future}
 
 
-class _Producer(_Client):
+class _Producer(Client):
     """Producer, of one record."""
 
     def produce(self, topic: str, value: bytes, on_delivery: Callable[[Any, Any], None]) -> None:
@@ -167,9 +166,9 @@ class _Producer(_Client):
         if self._record is None:
             return 0
         value, on_delivery = self._record
-        canaries = self._brokers.sites.canaries
+        canaries = self.brokers.sites.canaries
         try:
-            self._brokers.ask(self._settings, "produce", lambda site: canaries.append(value), timeout)
+            self.brokers.ask(self.settings, "produce", lambda site: canaries.append(value), timeout)
         except KafkaException:
             return 0
         self._record = None
@@ -178,7 +177,7 @@ class _Producer(_Client):
         return 1
 
 
-class _Consumer(_Client):
+class _Consumer(Client):
     """Consumer, of one partition."""
 
     def assign(self, partitions: list[Any]) -> None:
@@ -188,8 +187,8 @@ class _Consumer(_Client):
     def poll(self, timeout: float = 0.0) -> Any:
         """The record there."""
         try:
-            self._brokers.ask(self._settings, "fetch", lambda site: None, timeout)
+            self.brokers.ask(self.settings, "fetch", lambda site: None, timeout)
         except KafkaException:
             return None
-        value = self._brokers.sites.canaries[self._offset]
+        value = self.brokers.sites.canaries[self._offset]
         return SimpleNamespace(error=lambda: None, value=lambda: value)

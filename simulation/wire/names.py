@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from drill.dns_providers.server import Operation
-from simulation.aws.errors import ApiError, NotSimulated
+from simulation.aws.errors import NotSimulated
 from simulation.scheduler import Process
 from simulation.sites import HOSTNAME
 from simulation.wire.rest import TooMany, door_of
@@ -109,30 +109,6 @@ def web_identity(life: World) -> None:
         return {"WebIdentityToken": f"signed-by-aws.for.{asked['Audience'][0]}", "Expiration": expires}
 
     life.account.operations["sts GetWebIdentityToken"] = token
-
-
-def beacons(life: World) -> set[str]:
-    """S3 holds objects; their keys by bucket and key."""
-    there: set[str] = set()
-
-    def key(asked: Mapping[str, Any]) -> str:
-        return f"{asked['Bucket']}/{asked['Key']}"
-
-    def head(asked: Mapping[str, Any]) -> dict[str, Any]:
-        if key(asked) not in there:
-            raise ApiError("404", "Not Found", status=404)
-        return {}
-
-    def put(asked: Mapping[str, Any]) -> dict[str, Any]:
-        there.add(key(asked))
-        return {}
-
-    def delete(asked: Mapping[str, Any]) -> dict[str, Any]:
-        there.discard(key(asked))
-        return {}
-
-    life.account.operations |= {"s3 HeadObject": head, "s3 PutObject": put, "s3 DeleteObject": delete}
-    return there
 
 
 def routing_controls(life: World, states: dict[str, str]) -> None:

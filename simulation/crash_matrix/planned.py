@@ -1,0 +1,123 @@
+"""What people plan: a switchover, in doubt before its point of no return and past it, and a restore of a site that is
+back, with what is stranded there; also where gateways and the name are of another kind."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from simulation import story
+from simulation.client_names import DESCRIBED, held_by
+from simulation.crash_matrix.ends import BEHIND_THE_FENCE, failover_end, rescued_end, switchover_end
+from simulation.crash_matrix.scenario import BY_HAND, FLEETS, Scenario, lose_east, with_fleets, with_name
+from simulation.deployment import RESTORE, SWITCHOVER
+from simulation.fleets import sites_with
+from simulation.sites import RECOVERY_TOPIC, TOPICS
+from simulation.world import PLAN, World
+
+COMMITTED: Final = 60
+OF_EVERY_KIND: Final = frozenset({"dynamodb", "rest", "kafka", "secretsmanager", "sns", "events", "stepfunctions"})
+"""Services that are asked the same, of whatever kind gateways and name are."""
+RESCUE: Final = {
+    "bucket": "rescued",
+    "key": "arn:aws:kms:us-west-2:123456789012:key/11111111-2222-3333-4444-555555555555",
+    "retention_days": 400,
+    "readers": ["arn:aws:iam::123456789012:role/rescue-reader"],
+    "recovery_topic": RECOVERY_TOPIC,
+}
+
+
+def _begin_switchover(life: World, link_mode: str = "BIDIRECTIONAL") -> None:
+    life.sites.link_mode = link_mode
+    life.sites.committed["east"] = dict.fromkeys(TOPICS, COMMITTED)
+    life.start(BY_HAND | {"reason": "a planned change of sites"}, "by-hand", SWITCHOVER)
+
+
+def _begin_switchover_that_never_drains(life: World) -> None:
+    """It is given up, and what was fenced is put back."""
+    life.sites.logs.behind = 7
+    _begin_switchover(life)
+
+
+def _begin_switchover_whose_source_dies(life: World) -> None:
+    """Past the point of no return: what was to be reversed is failed over."""
+    _begin_switchover(life)
+    life.on_change.append(lambda _, __, what: lose_east(life) if "reverse-and-start" in what else None)
+
+
+def _begin_restore(life: World, **more: Any) -> None:
+    """East was lost, and is back; its own gateways still lead to it."""
+    sites = life.sites
+    sites.mirrors = {"west": dict.fromkeys(TOPICS, "STOPPED"), "east": {}}
+    sites.record = sites.answer = "gw-west.orders.example.com"
+    key = {"pk": {"S": f"plan#{PLAN}"}, "sk": {"S": "state"}}
+    life.table.call("PutItem", {"Item": key | {"active": {"S": "west"}, "epoch": {"N": "0"}}})
+    life.start(BY_HAND | {"reason": "it is back"} | more, "by-hand", RESTORE)
+
+
+PLANNED: Final = (
+    Scenario(
+        name="switchover",
+        functions=story.SWITCHOVER_STEPS,
+        begin=_begin_switchover,
+        end=switchover_end,
+        given_up=BEHIND_THE_FENCE,
+    ),
+    Scenario(
+        name="switchover over a link of one way",
+        functions=("precheck", "reverse_mirrors"),
+        begin=partial(_begin_switchover, link_mode="DESTINATION"),
+        end=switchover_end,
+        given_up=BEHIND_THE_FENCE,
+    ),
+    Scenario(
+        name="switchover that never drains",
+        functions=("drain_mirrors", "switch_routes", "conclude", "announce"),
+        begin=_begin_switchover_that_never_drains,
+        end=switchover_end,
+        plan={"policy": {"drain_timeout_seconds": 5}},
+    ),
+    Scenario(
+        name="switchover whose source dies",
+        functions=("promote_mirrors", "switch_routes"),
+        begin=_begin_switchover_whose_source_dies,
+        end=switchover_end,
+        plan={"policy": {"promotion_timeout_seconds": 70}},
+        promotes_once=False,
+    ),
+    Scenario(
+        name="restore",
+        functions=("claim", "precheck_restore", "measure_divergence", "restore_mirrors", "switch_routes", "conclude"),
+        begin=partial(_begin_restore, discard=True),
+        end=failover_end,
+    ),
+    Scenario(
+        name="restore that rescues",
+        functions=("measure_divergence", "rescue_records", "restore_mirrors"),
+        begin=_begin_restore,
+        end=rescued_end,
+        plan={"rescue": RESCUE},
+    ),
+    *(
+        Scenario(
+            name=f"switchover, name by {kind}",
+            functions=("precheck", "flip_dns"),
+            begin=with_name(kind, _begin_switchover),
+            end=switchover_end,
+            plan=held_by(kind),
+            spared=OF_EVERY_KIND,
+        )
+        for kind in DESCRIBED
+    ),
+    *(
+        Scenario(
+            name=f"switchover of {kind}",
+            functions=("precheck", "fence", "switch_routes"),
+            begin=with_fleets(kind, _begin_switchover),
+            end=switchover_end,
+            plan=sites_with(kind),
+            spared=OF_EVERY_KIND,
+        )
+        for kind in FLEETS
+    ),
+)

@@ -17,6 +17,7 @@ STACK: Final = "failover"
 STATE_MACHINE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:failover"
 SWITCHOVER: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:switchover"
 RESTORE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:restore"
+PRACTICE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:practice"
 WATCH: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:watch"
 SAMPLE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:sample"
 EXPRESS: Final = frozenset({WATCH, SAMPLE})
@@ -25,6 +26,7 @@ _MACHINES: Final = {
     "FailoverStateMachine": STATE_MACHINE,
     "SwitchoverStateMachine": SWITCHOVER,
     "RestoreStateMachine": RESTORE,
+    "PracticeStateMachine": PRACTICE,
     "WatchStateMachine": WATCH,
     "SampleStateMachine": SAMPLE,
 }

@@ -13,7 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from failover.decision.controllers import controller_regions, current_region, deferred_to
-from failover.decision.doubts import doubts_of_fleets, doubts_of_name, doubts_of_sites
+from failover.decision.doubts import (
+    Unanswered,
+    doubts_of_fleets,
+    doubts_of_name,
+    doubts_of_sites,
+    only_unanswered,
+)
 from failover.detection.probes import probe_sites
 from failover.documents.steps import Prechecked
 from failover.execution.inventory import Inventory, listed, save_inventory
@@ -33,7 +39,7 @@ ASK_AGAIN_S: Final = 3
 
 
 class PrecheckRequest(Request):
-    """`last_chance`: waiting longer is no option, so what is in doubt by now stands down."""
+    """`last_chance`: what is in doubt by now stands down. What only did not answer is waited for."""
 
     last_chance: bool = False
 
@@ -68,7 +74,7 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         "lag": trailing(mirror for mirror in every if mirror.status == ACTIVE).records,
     }
     if doubts:
-        if not request.last_chance:
+        if not request.last_chance or only_unanswered(doubts):
             return waiting(ASK_AGAIN_S, **observed)
         return done(**observed, verdict="stand-down", why=f"nothing was changed: {'; '.join(doubts[:NAMED])}")
     save_inventory(ledger(), execution, _inventory(mirrors))
@@ -154,7 +160,7 @@ def _doubts_of_failback(
 
 
 def _doubts_of_links(answers: Answers) -> Iterator[str]:
-    yield from answers.unanswered
+    yield from map(Unanswered, answers.unanswered)
     for row in answers.rejected:
         yield f"mirror {row.topic} would not be reversed: {row.code} {row.message}"
 

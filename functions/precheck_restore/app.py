@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from failover.decision.controllers import controller_regions, current_region, deferred_to
-from failover.decision.doubts import doubts_of_fleets, doubts_of_name, doubts_of_sites
+from failover.decision.doubts import doubts_of_fleets, doubts_of_name, doubts_of_sites, only_unanswered
 from failover.detection.probes import probe_sites
 from failover.documents.steps import RestorePrechecked
 from failover.errors import LinkNotFound
@@ -37,8 +37,8 @@ IDLE: Final = frozenset({"EMPTY", "DEAD", "UNKNOWN"})
 
 
 class PrecheckRequest(Request):
-    """`last_chance`: waiting longer is no option, so what is in doubt by now stands down. `delete_topics`: the start
-    consents to that, of topics whose link is not bidirectional."""
+    """`last_chance`: what is in doubt by now stands down; what only did not answer is waited for. `delete_topics`: the
+    start consents to that, of topics whose link is not bidirectional."""
 
     last_chance: bool = False
     delete_topics: bool = False
@@ -82,7 +82,7 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         "deleted_count": len(deleted),
     }
     if doubts:
-        if not request.last_chance:
+        if not request.last_chance or only_unanswered(doubts):
             return waiting(ASK_AGAIN_S, **observed)
         return done(**observed, verdict="stand-down", why=f"nothing was changed: {'; '.join(doubts[:NAMED])}")
     save_inventory(ledger(), execution, restorable)

@@ -10,7 +10,7 @@ from simulation import story
 from simulation.client_names import DESCRIBED, held_by
 from simulation.crash_matrix.ends import BEHIND_THE_FENCE, failover_end, rescued_end, switchover_end
 from simulation.crash_matrix.scenario import BY_HAND, FLEETS, Scenario, lose_east, with_fleets, with_name
-from simulation.deployment import RESTORE, SWITCHOVER
+from simulation.deployment import PRACTICE, RESTORE, SWITCHOVER
 from simulation.fleets import sites_with
 from simulation.sites import RECOVERY_TOPIC, TOPICS
 from simulation.world import PLAN, World
@@ -55,6 +55,13 @@ def _begin_restore(life: World, **more: Any) -> None:
     life.start(BY_HAND | {"reason": "it is back"} | more, "by-hand", RESTORE)
 
 
+def _begin_practice(life: World) -> None:
+    """A switchover, and a moment later another one back."""
+    life.sites.committed["east"] = dict.fromkeys(TOPICS, COMMITTED)
+    start = {"plan": PLAN, "by": "alice", "reason": "to practise", "stay_seconds": 5}
+    life.start(start, "practice-1", PRACTICE)
+
+
 PLANNED: Final = (
     Scenario(
         name="switchover",
@@ -84,6 +91,13 @@ PLANNED: Final = (
         end=switchover_end,
         plan={"policy": {"promotion_timeout_seconds": 70}},
         promotes_once=False,
+    ),
+    Scenario(
+        name="practised",
+        functions=("run_practice",),
+        begin=_begin_practice,
+        end=failover_end,
+        plan={"policy": {"failback_after_seconds": 0}},
     ),
     Scenario(
         name="restore",

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from failover.decision.doubts import doubts_of_fleets, doubts_of_name, doubts_of_sites
+from failover.decision.doubts import doubts_of_fleets, doubts_of_name, doubts_of_sites, only_unanswered
 from failover.detection.evidence import Probe, View
 from failover.dns import NameState
-from failover.errors import DnsRejected, DnsUnavailable, FleetRejected
+from failover.errors import DnsRejected, DnsUnavailable, FleetRejected, FleetUnavailable
 from failover.fleets import FleetState
 from failover.plan.model import Plan, parse
 
@@ -69,6 +69,15 @@ def test_a_name_that_does_not_lead_to_the_site_is_a_doubt_and_no_name_is_none(
         found = NameState(record=target, answers={}, in_sync=found.in_sync)
     monkeypatch.setattr("failover.decision.doubts.client_name_of", lambda _: None if found is None else Looked(found))
     assert doubts_of_name(plan, "east") == [doubt.replace("T", target) for doubt in doubts]
+
+
+def test_who_did_not_answer_is_told_from_who_refused(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, unanswered in ((DnsUnavailable("silent"), True), (DnsRejected("refused"), False)):
+        monkeypatch.setattr("failover.decision.doubts.client_name_of", lambda _, error=error: Looked(error))
+        assert only_unanswered(doubts_of_name(plan, "east")) is unanswered
+    for failure, unanswered in ((FleetUnavailable("silent"), True), (FleetRejected("refused"), False)):
+        monkeypatch.setattr("failover.decision.doubts.fleets_of", lambda _, failure=failure: [("F", Looked(failure))])
+        assert only_unanswered(doubts_of_fleets(plan, {"east": {"east"}})) is unanswered
 
 
 def state(**changes: Any) -> FleetState:

@@ -11,8 +11,8 @@ import pytest
 from failover.aws.clients import client
 from failover.detection.evidence import Probe, View
 from failover.dns import NameState
+from failover.errors import FleetUnavailable
 from failover.execution.inventory import inventory
-from failover.fleets import FleetState
 from failover.kafka.offsets import Offsets
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -46,7 +46,7 @@ class Sites:
     groups: list[Group] = field(default_factory=lambda: [Group("fulfilment", "EMPTY")])
     offsets: list[GroupOffset] | None = field(default_factory=list)
     written: list[str] = field(default_factory=list)
-    fleet: FleetState = field(default_factory=lambda: state("west"))
+    fleet: Any = field(default_factory=lambda: state("west"))
     name: str = "gw-west.orders.example.com"
 
 
@@ -158,6 +158,16 @@ def test_a_doubt_is_waited_out_and_then_stands_down_by_name(
     assert call("precheck_restore", {"execution": execution})["status"] == "waiting"
     report = call("precheck_restore", {"execution": execution, "last_chance": True})
     assert report["observed"]["verdict"] == "stand-down" and words in report["observed"]["why"]
+
+
+def test_gateways_that_can_not_be_asked_are_waited_for_also_at_the_last_chance(
+    call: Call, execution: dict[str, Any], sites: Sites
+) -> None:
+    sites.fleet = FleetUnavailable("throttled", answered=True)
+    last_chance = {"execution": execution, "last_chance": True}
+    assert call("precheck_restore", last_chance)["status"] == "waiting"
+    sites.fleet = state("west")
+    assert call("precheck_restore", last_chance)["observed"]["verdict"] == "proceed"
 
 
 def test_who_reads_other_topics_or_left_long_ago_is_no_doubt(

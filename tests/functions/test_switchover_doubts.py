@@ -141,9 +141,9 @@ DOUBTS: dict[str, tuple[dict[str, Any], str]] = {
     "the link refuses": ({"rejected": [Rejection("orders", 400, "no")]}, "orders would not be reversed: 400 no"),
     "fenced by others": ({"fleets": {"east": state("fenced"), "west": state("west")}}, "gateway-east leads to fenced"),
     "led away": ({"fleets": {"east": state("west"), "west": state("west")}}, "gateway-east leads to west"),
-    "out of reach": (
-        {"fleets": {"east": FleetUnavailable("503", answered=True), "west": state("west")}},
-        "gateway-east is out of reach: 503",
+    "refused": (
+        {"fleets": {"east": FleetRejected("403"), "west": state("west")}},
+        "gateway-east is out of reach: 403",
     ),
     "not settled": (
         {
@@ -155,7 +155,13 @@ DOUBTS: dict[str, tuple[dict[str, Any], str]] = {
         "gateway-east is not settled: 1 of 2",
     ),
     "the name": ({"name": NameState(record="gw-west", answers={}, in_sync=True)}, "leads to gw-west, not to gw-east"),
-    "the name is silent": ({"name": DnsUnavailable("busy")}, "the client hostname can't be looked at: busy"),
+}
+SILENT: dict[str, tuple[dict[str, Any], str]] = {
+    "a fleet": (
+        {"fleets": {"east": FleetUnavailable("503", answered=True), "west": state("west")}},
+        "fleet gateway-east is out of reach: 503",
+    ),
+    "the name": ({"name": DnsUnavailable("busy")}, "the client hostname can't be looked at: busy"),
 }
 
 
@@ -170,6 +176,21 @@ def test_what_is_in_doubt_is_waited_for_and_at_the_last_chance_it_stands_down_by
     assert (report["status"], report["observed"]["verdict"]) == ("done", "stand-down")
     assert doubt in report["observed"]["why"]
     assert not inventory(book(), Execution.model_validate(execution))
+
+
+@pytest.mark.parametrize(("changes", "doubt"), SILENT.values(), ids=list(SILENT))
+def test_what_does_not_answer_is_waited_for_unless_something_is_in_doubt_beside(
+    call: Call, execution: dict[str, Any], site: Site, changes: dict[str, Any], doubt: str
+) -> None:
+    for name, value in changes.items():
+        setattr(site, name, value)
+    last_chance = {"execution": execution, "last_chance": True}
+    report = call("precheck", last_chance)
+    assert (report["status"], report["observed"]["doubts"]) == ("waiting", [doubt])
+    site.mirrors = [mirror("orders"), mirror("payments", "PAUSED")]
+    report = call("precheck", last_chance)
+    assert report["observed"]["verdict"] == "stand-down"
+    assert doubt in report["observed"]["why"] and "payments is PAUSED" in report["observed"]["why"]
 
 
 def test_every_gateway_that_leads_to_the_site_that_is_left_is_fenced_and_none_is_best_effort(

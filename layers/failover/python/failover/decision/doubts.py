@@ -3,7 +3,7 @@ lead elsewhere. Each doubt is a line for people; none is good news, and what cou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 
 from failover.detection.evidence import View
@@ -11,6 +11,18 @@ from failover.dns import canonical, client_name_of
 from failover.errors import DnsRejected, DnsUnavailable, FleetRejected, FleetUnavailable
 from failover.fleets import Fleet, FleetState, at_once_again, fleets_of
 from failover.plan.model import Plan
+
+
+class Unanswered(str):
+    """A doubt only because what was asked did not answer: it is no news of any site, and can be waited for as long as
+    nothing is changed."""
+
+    __slots__ = ()
+
+
+def only_unanswered(doubts: Sequence[str]) -> bool:
+    """Whether each of them is such a doubt."""
+    return all(isinstance(doubt, Unanswered) for doubt in doubts)
 
 
 def doubts_of_sites(view: View) -> Iterator[str]:
@@ -38,13 +50,15 @@ def doubts_of_fleets(plan: Plan, expected: Mapping[str, Set[str]]) -> list[str]:
 def _state(fleet: Fleet) -> FleetState | str:
     try:
         return at_once_again(fleet.look)
-    except (FleetUnavailable, FleetRejected) as error:
+    except FleetUnavailable as error:
+        return Unanswered(error)
+    except FleetRejected as error:
         return str(error)
 
 
 def _doubt_of_fleet(name: str, state: FleetState | str, expected: Set[str]) -> str:
     if isinstance(state, str):
-        return f"fleet {name} is out of reach: {state}"
+        return type(state)(f"fleet {name} is out of reach: {state}")
     if state.target not in expected:
         return f"fleet {name} leads to {state.target or 'what the plan does not name'}: {state.detail}"
     return "" if state.accepts_clients else f"fleet {name} is not settled: {state.detail}"
@@ -57,7 +71,9 @@ def doubts_of_name(plan: Plan, site: str) -> list[str]:
         return []
     try:
         state = name.look(None)
-    except (DnsUnavailable, DnsRejected) as error:
+    except DnsUnavailable as error:
+        return [Unanswered(f"the client hostname can't be looked at: {error}")]
+    except DnsRejected as error:
         return [f"the client hostname can't be looked at: {error}"]
     if state.record == target and state.in_sync:
         return []

@@ -36,7 +36,7 @@ _MAY_PASS: Final = {
     KafkaError._TRANSPORT,
 }
 """Of a partition's row, whose error never says itself whether it is retriable."""
-_LEFT_OUT: Final = "the answer leaves it out"
+_NO_ROW: Final = "the answer leaves it out"
 _IN_USE: Final = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
 
 
@@ -71,7 +71,7 @@ def log_ends(chosen: Settings, spots: Iterable[Spot], *, stable: bool = False) -
     level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
     answers = admin.client.list_offsets(specs, isolation_level=level, request_timeout=TIMEOUT_S)
     offsets: dict[Spot, int] = {}
-    unknown = {(partition.topic, partition.partition): _LEFT_OUT for partition in specs}
+    unknown = {(partition.topic, partition.partition): _NO_ROW for partition in specs}
     refused: dict[Spot, str] = {}
     errors: list[KafkaUnavailable] = []
     for partition, answer in answers.items():
@@ -134,10 +134,10 @@ def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> Offsets:
         chosen, group, rows=rows, call="list_consumer_group_offsets", what=f"told no offsets of group {group}"
     )
     failed_rows = [row for row in answered if row.error is not None]
-    left_out = {_spot(row) for row in rows} - {_spot(row) for row in answered}
+    absent = {_spot(row) for row in rows} - {_spot(row) for row in answered}
     return Offsets(
         {_spot(row): row.offset for row in answered if row.error is None and row.offset >= 0},
-        dict.fromkeys(left_out, _LEFT_OUT)
+        dict.fromkeys(absent, _NO_ROW)
         | {_spot(row): str(row.error) for row in failed_rows if not is_authorization(row.error)},
         {_spot(row): str(row.error) for row in failed_rows if is_authorization(row.error)},
     )

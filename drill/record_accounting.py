@@ -47,6 +47,7 @@ class PartitionAccount:
     duplicates: int
     out_of_order: int
     never_consumed: int | None
+    skipped: int | None
     first_acknowledged_by_standby: float | None
     resumed: bool | None
 
@@ -69,8 +70,9 @@ class Account:
 
     `consumed` counts receptions, `duplicates` the receptions of a record beyond its first. A record is out of order if
     it is first received after a record of the same partition that was produced later. `never_consumed` is in the
-    standby's log and was not received. `in_flight`: sent before the kill and not acknowledged by the lost site, whose
-    log may hold it nevertheless. `stored_twice` is in the standby's log more than once: produced again by a
+    standby's log and was not received; it was `skipped` if a later record of its partition was received there: a reader
+    that has not come to the end skips nothing. `in_flight`: sent before the kill and not acknowledged by the lost site,
+    whose log may hold it nevertheless. `stored_twice` is in the standby's log more than once: produced again by a
     client that did not get the lost site's acknowledgement.
     """
 
@@ -90,6 +92,7 @@ class Account:
     duplicates: int | None
     out_of_order: int | None
     never_consumed: int | None
+    skipped: int | None
     stored_twice: int | None
     first_acknowledged_by_standby: float | None
     first_consumed_from_standby: float | None
@@ -148,6 +151,7 @@ def account(
         duplicates=sum(p.duplicates for p in partitions) if received else None,
         out_of_order=sum(p.out_of_order for p in partitions) if received else None,
         never_consumed=_sum(p.never_consumed for p in partitions) if received else None,
+        skipped=_sum(p.skipped for p in partitions) if received else None,
         stored_twice=None if standby is None else len(standby.records) - len(matching.stored),
         first_acknowledged_by_standby=_earliest(by_standby),
         first_consumed_from_standby=_earliest(consumed_from_standby),
@@ -187,9 +191,10 @@ class _Matching:
         self.undecided = {s.n for s in producer.sent} - answered
         self._acknowledged = _by_partition(producer.acknowledged)
         self._received = _by_partition(consumer.received)
-        self._stored = defaultdict[Key, set[int]](set)
+        self._stored = defaultdict[Key, dict[int, int]](dict)
+        """Of each partition, where its records are, by their numbers."""
         for record in self._records:
-            self._stored[record.topic, record.partition].add(record.n)
+            self._stored[record.topic, record.partition].setdefault(record.n, record.offset)
         self._attributable = standby is not None and all(key in self._ends for key in self.keys)
         self.acknowledged_by_standby = (
             [a for a in producer.acknowledged if self._written_to_standby(a)] if self._attributable else None
@@ -217,10 +222,17 @@ class _Matching:
             consumed=len(received),
             duplicates=len(received) - len(first_received),
             out_of_order=out_of_order(first_received),
-            never_consumed=None if self._standby is None else len(self._stored[key] - received_numbers),
+            never_consumed=None if self._standby is None else len(self._stored[key].keys() - received_numbers),
+            skipped=None if self._standby is None else self._skipped(key, received),
             first_acknowledged_by_standby=_earliest(by_standby),
             resumed=None if by_standby is None else any(a.n in received_numbers for a in by_standby),
         )
+
+    def _skipped(self, key: Key, received: Sequence[Received]) -> int:
+        """How many records of a partition were passed over by who received a later one."""
+        stored, numbers = self._stored[key], {r.n for r in received}
+        furthest = max((r.offset for r in received if self._is_stored(r)), default=-1)
+        return sum(offset < furthest and n not in numbers for n, offset in stored.items())
 
     def in_flight(self) -> int | None:
         """How many records were on their way at the kill; None if the clusters can't be told apart."""

@@ -39,7 +39,7 @@ def client_figures(pair: PairAccount) -> tuple[ClientFigures, ClientFigures]:
         recovered_s=seconds(of.first_consumed_from_standby),
         duplicates=of.duplicates,
         lost=None,
-        skipped=of.never_consumed,
+        skipped=of.skipped,
         out_of_order=of.out_of_order,
         errors=dict(pair.reader_errors),
     )

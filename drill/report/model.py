@@ -148,7 +148,7 @@ class ClientFigures(_Part):
     lost: int | None
     """Of a writer: records that the lost site had acknowledged, and that are not on the standby."""
     skipped: int | None
-    """Of a reader: records on the standby that it never received."""
+    """Of a reader: records on the standby that it never received, though it received later ones of their partition."""
     out_of_order: int | None
     """In the standby's log, or as received."""
     errors: dict[str, int]

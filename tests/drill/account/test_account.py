@@ -129,9 +129,18 @@ def test_duplicates_and_what_was_never_consumed_are_found_exactly(run: list[Part
     reaches(found.duplicates and found.never_consumed)
     assert found.duplicates == sum(min(p.read_before, p.mirrored) - p.restart for p in run)
     assert found.never_consumed == sum(p.unread for p in run)
+    assert found.skipped in (0, None), "who has not come to the end has passed nothing over"
     assert found.out_of_order == 0
     assert found.consumed_from_lost_site == sum(p.read_before for p in run)
     assert found.unmeasured == () or found.consumed is None
+
+
+def test_who_goes_on_beyond_what_was_mirrored_skips_what_was_written_there_until_then() -> None:
+    producer, consumer, standby, promoted = played([dataclasses.replace(of, after=6, unread=1) for of in SIMPLE])
+    beyond = tuple(r for r in consumer.received if r.at < WRITABLE or r.offset >= 5)
+    found = account(producer, ConsumerLog(beyond), standby, killed_at=KILL, promoted=promoted, writable_at=WRITABLE)
+    assert [(p.skipped, p.never_consumed) for p in found.partitions] == [(2, 3)] * len(KEYS)
+    assert found.skipped == 2 * len(KEYS)
 
 
 @given(runs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from simulation.scheduler import Event, Process, Scheduler
 
@@ -33,8 +33,7 @@ class Fault:
     """For which every call to the same service is in the same trouble."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
+class Made(NamedTuple):
     """A call that was made."""
 
     at: float
@@ -86,8 +85,7 @@ class Calls:
         """Make a call; what its effect answers, or raises."""
         process = self._clock.process
         self.count += 1
-        self.by_function[process.name] += 1
-        number = self.by_function[process.name]
+        number = self.by_function[process.name] = self.by_function[process.name] + 1
         self.made.append(
             Made(at=self._clock.now, function=process.name, number=number, service=service, operation=operation)
         )
@@ -104,15 +102,18 @@ class Calls:
                 raise door.unreached()
             case "killed before":
                 self._die(process)
-        outcome: list[tuple[Any, Exception | None]] = []
+        result: Any = None
+        refusal: Exception | None = None
 
         def land() -> None:
+            nonlocal result, refusal
             try:
-                outcome.append((effect(), None))
+                result = effect()
             except Exception as error:  # whatever the service answers instead
-                outcome.append((None, error))
+                refusal = error
 
-        way, way_back = self._latency(), self._latency()
+        draw = self._clock.random.uniform
+        way, way_back = draw(*_LATENCY_S), draw(*_LATENCY_S)
         self._clock.call_later(way, land)
         if trouble == "unanswered":
             self._clock.sleep(_READ_S)
@@ -120,15 +121,16 @@ class Calls:
         self._clock.sleep(way + way_back)
         if trouble == "killed after":
             self._die(process)
-        ((result, error),) = outcome
-        if error is not None:
-            raise error
+        if refusal is not None:
+            raise refusal
         return result  # type: ignore[no-any-return]
 
     def _latency(self) -> float:
         return self._clock.random.uniform(*_LATENCY_S)
 
     def _trouble(self, service: str, function: str) -> Trouble | None:
+        if not self.faults and not self.spells:
+            return None
         number = self.by_function[function]
         for fault in self.faults:
             if (fault.function, fault.call) == (function, number):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -101,6 +102,11 @@ def deploy(life: World) -> None:
 
 
 def _example() -> Any:
+    return copy.deepcopy(_read_example())
+
+
+@functools.cache
+def _read_example() -> Any:
     return yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8"))
 
 

@@ -27,6 +27,9 @@ from simulation.story import POLICIES, AnchoredFault, AnchoredSpell, Story
 from simulation.verdicts import Decisions, Verdicts
 from simulation.world import STARTED, World
 
+_DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_GARBAGE: Final = (50_000, 20, 100)
+"""A life leaves little before its end: it is looked for less often than by default."""
 SHORTENING_LIVES: Final = 24
 """How many lives are tried at most to make a story shorter."""
 
@@ -65,6 +68,7 @@ class Simulation:
         self._handlers: dict[str, Handler] = load_handlers()
         process.use_virtual_datetime()
         gc.freeze()
+        gc.set_threshold(*_GARBAGE)
         self._deployed: Deployment = deployment()
         self._plan: Any = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8"))
 
@@ -72,7 +76,7 @@ class Simulation:
         """A world in which nothing happened yet. `plan`: what its plan says beside the example's."""
         document = self._plan | plan | {"policy": self._plan["policy"] | plan.get("policy", {})}
         document["dns"] = plan.get("dns", self._plan["dns"] | {"nameservers": NAME_SERVERS})
-        life = World(seed, self._deployed, self._handlers, yaml.safe_dump(document, sort_keys=False))
+        life = World(seed, self._deployed, self._handlers, yaml.dump(document, Dumper=_DUMPER, sort_keys=False))
         world.enter(life)
         return life
 

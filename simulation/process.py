@@ -8,6 +8,8 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import datetime
+import functools
+import gzip
 import os
 import random
 import sys
@@ -16,7 +18,9 @@ import types
 import uuid
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
+
+import httpx
 
 from simulation import threads
 from simulation.scheduler import current, running
@@ -51,6 +55,8 @@ def install() -> None:
     chance: Any = uuid
     chance.uuid4 = lambda: uuid.UUID(int=current().random.getrandbits(128), version=4)
     _without_metrics()
+    _without_log()
+    _once_for_each()
 
 
 def seed(value: str) -> None:
@@ -71,6 +77,26 @@ def use_virtual_datetime() -> None:
                 setattr(module, attribute, virtual)
             elif value is _RealDatetime:
                 setattr(module, attribute, _VirtualDatetime)
+
+
+def _once_for_each() -> None:
+    """What is computed of the same few values again and again, and depends on nothing else."""
+    compression, urls = cast("Any", gzip), cast("Any", httpx._urls)
+    compression.decompress = functools.lru_cache(maxsize=256)(gzip.decompress)
+    urls.urlparse = functools.lru_cache(maxsize=1024)(urls.urlparse)
+
+
+def _without_log() -> None:
+    """Nothing is logged, so nothing need be known of whose line it would be."""
+    import aws_lambda_powertools
+
+    logger: Any = aws_lambda_powertools.Logger
+
+    def inject_lambda_context(self: Any, handler: Any = None, **_: Any) -> Any:
+        return handler if handler is not None else lambda wrapped: wrapped
+
+    logger.inject_lambda_context = inject_lambda_context
+    logger.append_keys = lambda self, **_: None
 
 
 def _without_metrics() -> None:

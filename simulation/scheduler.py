@@ -100,16 +100,15 @@ class Scheduler:
         self.now = start
         self.hub = getcurrent()
         self.world = Process("the world")
+        self._draw = self.random.random
         self._due: list[tuple[float, float, int, _Wake | Callable[[], None]]] = []
         self._count = 0
-        self._tasks: dict[greenlet, Task[Any]] = {}
+        self._tasks: dict[Task[Any], None] = {}
+        """Those that have not ended, in the order they began."""
         self._closed = False
         self._process: Process | None = None
-
-    @property
-    def task(self) -> Task[Any] | None:
+        self.task: Task[Any] | None = None
         """The task that runs now."""
-        return self._tasks.get(getcurrent())
 
     @property
     def process(self) -> Process:
@@ -133,7 +132,7 @@ class Scheduler:
     def spawn(self, action: Callable[[], Result], process: Process | None = None, delay: float = 0.0) -> Task[Result]:
         """Run something, by default in the process of now."""
         task = Task(self, action, process or self.process)
-        self._tasks[task.green] = task
+        self._tasks[task] = None
         self._push(self.now + delay, _Wake(task))
         return task
 
@@ -145,16 +144,16 @@ class Scheduler:
         """Until one of them happens, or the time is up."""
         if self._closed:
             raise GreenletExit
-        if any(event.happened for event in events):
-            return
-        task = self.task
-        if task is None:
+        for event in events:
+            if event.happened:
+                return
+        if self.task is None:
             raise RuntimeError("only a task can wait")
-        wake = _Wake(task)
+        wake = _Wake(self.task)
         for event in events:
             event.add(wake)
         if timeout is not None:
-            self._push(self.now + max(0.0, timeout), wake)
+            self._push(self.now + timeout if timeout > 0.0 else self.now, wake)
         self.hub.switch()
         if self._closed:
             raise GreenletExit
@@ -166,36 +165,43 @@ class Scheduler:
 
     def run(self, until: float) -> None:
         """Let time pass up to a moment."""
-        due = self._due
+        due, next_due = self._due, heapq.heappop
         while due and due[0][0] <= until and not self._closed:
-            self.now, _, _, what = heapq.heappop(due)
-            if not isinstance(what, _Wake):
-                what()
+            self.now, _, _, what = next_due(due)
+            if type(what) is not _Wake:
+                what()  # type: ignore[operator]
                 continue
             task = what.task
-            if not what.pending or task.process.dead or task.finished.happened:
+            process = task.process
+            if not what.pending or process.dead or task.finished.happened:
                 continue
             what.pending = False
-            if task.process is not self._process:
-                self._process = task.process
-                if task.process.enter is not None:
-                    task.process.enter()
+            if process is not self._process:
+                self._process = process
+                if process.enter is not None:
+                    process.enter()
+            self.task = task
             task.green.switch()
+            self.task = None
             if task.green.dead:
-                self._tasks.pop(task.green, None)
+                del self._tasks[task]
         self.now = max(self.now, until)
 
     def close(self) -> None:
         """End every task: none goes on, and what it would do at its end it can't."""
         self._closed = True
         self._due.clear()
-        for task in list(self._tasks.values()):
+        for task in list(self._tasks):
             if task.green:
+                self.task = task
                 task.green.throw(GreenletExit)
+        self.task = None
         self._tasks.clear()
 
     def _push(self, when: float, what: _Wake | Callable[[], None]) -> None:
-        heapq.heappush(self._due, (max(when, self.now), self.random.random(), self.next_number(), what))
+        self._count += 1
+        now = self.now
+        heapq.heappush(self._due, (when if when > now else now, self._draw(), self._count, what))
 
 
 class _Current:

@@ -154,8 +154,7 @@ class World:
 
     def send(self, service: str, region: str, operation: str, asked: Mapping[str, Any], how: Door) -> dict[str, Any]:
         """A call to AWS."""
-        lost = [site for site, of in SITES.items() if of == region and not self.sites.sites[site].up["control"]]
-        if service in _OF_SITES and lost:
+        if service in _OF_SITES and self._is_lost(region):
             self.scheduler.sleep(_CONNECT_S)
             raise how.unreached()
         changes = operation in _CHANGES
@@ -165,6 +164,10 @@ class World:
 
         answer: dict[str, Any] = self.make(service, operation, effect, how, changes=changes)
         return answer
+
+    def _is_lost(self, region: str) -> bool:
+        """Whether the control plane of a site's region is."""
+        return any(of == region and not self.sites.sites[site].up["control"] for site, of in SITES.items())
 
     def make(self, service: str, operation: str, effect: Callable[[], Any], how: Door, *, changes: bool = False) -> Any:
         """A call that leaves a function; one that `changes` something is shown to who looks on."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import jsonata
 
+_AS_IT_IS: Final = (str, bool, int)
 NOTHING: Final = object()
 """An expression's result, when it has none."""
 
@@ -19,6 +20,8 @@ def json_value(result: Any) -> Any:
     """
     if result is None:
         return NOTHING
+    if type(result) in _AS_IT_IS:
+        return result
     return _plain(json.loads(json.dumps(jsonata.utils.Utils.convert_nulls([result])))[0])
 
 

@@ -8,6 +8,7 @@ see it would follow from the ingress; here the annotation `drill/advertised` of 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import time
@@ -76,7 +77,7 @@ class Kroxylicious:
         ensure(self._store, manifest, lambda present: present.update(spec=manifest["spec"]))
 
     def _configure(self, name: str, config: dict[str, Any]) -> None:
-        data = {CONFIG_MAP: yaml.safe_dump(config, sort_keys=False)}
+        data = {CONFIG_MAP: _yaml(json.dumps(config))}
         try:
             present = self._store.get("configmaps", f"{name}-proxy-config")
         except NotFound:
@@ -162,3 +163,9 @@ def _pod_template(name: str, clusters: list[Object], checksum: str) -> Object:
             "volumes": [{"name": "config-volume", "configMap": {"name": f"{name}-proxy-config"}}],
         },
     }
+
+
+@functools.lru_cache(maxsize=64)
+def _yaml(config: str) -> str:
+    """The YAML of a document in JSON: each look asks for the same ones."""
+    return yaml.safe_dump(json.loads(config), sort_keys=False)

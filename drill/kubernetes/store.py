@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import threading
 import uuid
@@ -26,6 +25,15 @@ def timestamp(at: datetime | None = None) -> str:
     return (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def copied(value: Any) -> Any:
+    """A copy of a JSON value: faster than of anything, which counts where every look copies every object."""
+    if isinstance(value, dict):
+        return {name: copied(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [copied(member) for member in value]
+    return value
+
+
 class Store:
     """Objects by resource and name, of one namespace. Safe to use from any thread; what it gives are copies.
 
@@ -44,7 +52,7 @@ class Store:
             Conflict: if there is one of that name.
         """
         with self.lock:
-            made: Object = copy.deepcopy(dict(manifest))
+            made: Object = copied(dict(manifest))
             key = resource, made["metadata"]["name"]
             if key in self._objects:
                 raise Conflict(f"{resource} {key[1]!r} already exists")
@@ -55,7 +63,7 @@ class Store:
                 "resourceVersion": str(next(self._versions)),
             }
             self._objects[key] = made
-            return copy.deepcopy(made)
+            return copied(made)
 
     def get(self, resource: str, name: str) -> Object:
         """An object.
@@ -65,7 +73,7 @@ class Store:
         """
         with self.lock:
             try:
-                return copy.deepcopy(self._objects[resource, name])
+                return copied(self._objects[resource, name])
             except KeyError:
                 raise NotFound(name) from None
 
@@ -73,7 +81,7 @@ class Store:
         """The objects that have these labels, by name."""
         with self.lock:
             return [
-                copy.deepcopy(stored)
+                copied(stored)
                 for (kind, _), stored in sorted(self._objects.items())
                 if kind == resource and (labels or {}).items() <= stored["metadata"].get("labels", {}).items()
             ]
@@ -91,9 +99,9 @@ class Store:
             before = self.get(resource, name)
             if changed["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
                 raise Conflict("the object has been modified; please apply your changes to the latest version")
-            after = copy.deepcopy(before if status else changed)
+            after = copied(before if status else changed)
             if status:
-                after["status"] = copy.deepcopy(changed.get("status", {}))
+                after["status"] = copied(changed.get("status", {}))
             elif "status" in before:
                 after["status"] = before["status"]
             else:
@@ -106,7 +114,7 @@ class Store:
                 after["metadata"]["generation"] += 1
             after["metadata"]["resourceVersion"] = str(next(self._versions))
             self._objects[resource, name] = after
-            return copy.deepcopy(after)
+            return copied(after)
 
     def delete(self, resource: str, name: str) -> None:
         """Remove an object, at once."""

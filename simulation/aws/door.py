@@ -28,6 +28,9 @@ _REQUEST: Final = SimpleNamespace(reset_stream=lambda: None)
 _RESPONSE: Final = 3
 """The argument of `Endpoint._needs_retry` that the response is."""
 _PARAMETERS: Final = "simulation_parameters"
+_FIRST: Final = "simulation_first_answer"
+FIRST_ERROR: Final = 300
+"""The lowest status of HTTP that is no success."""
 _THROTTLED: Final = {
     "sns": "Throttled",
     "route53": "Throttling",
@@ -36,6 +39,8 @@ _THROTTLED: Final = {
     "lambda": "TooManyRequestsException",
 }
 """The code of each service; of the others: ThrottlingException."""
+Answer = tuple[tuple[Any, dict[str, Any]] | None, Exception | None]
+"""Response and parsed body, or what was raised instead."""
 Send = Callable[[str, str, str, Mapping[str, Any], Door], dict[str, Any]]
 """Service, region, operation, parameters, and how trouble is told."""
 
@@ -52,22 +57,31 @@ def install(send: Send) -> None:
         config = unsigned if config is None else config.merge(unsigned)
         return make_client(session, service, region_name=region_name or REGION, config=config)
 
-    def answer(
-        self: Any, request: Any, operation_model: Any, context: dict[str, Any]
-    ) -> tuple[tuple[Any, dict[str, Any]] | None, Exception | None]:
+    def answer(self: Any, request: Any, operation_model: Any, context: dict[str, Any]) -> Answer:
+        first: Answer | None = context.pop(_FIRST, None)
+        if first is not None:
+            return first
         service, operation = operation_model.service_model.service_name, operation_model.name
-        status, parsed = 200, dict[str, Any]()
-        try:
-            parsed = dict(send(service, context["client_region"], operation, context[_PARAMETERS], _door(service)))
-        except ApiError as error:
-            status, parsed = error.status, {"Error": {"Code": error.code, "Message": error.message}} | error.fields
-        except (ConnectTimeoutError, ReadTimeoutError) as error:
-            return None, error
-        parsed["ResponseMetadata"] = {"HTTPStatusCode": status, "HTTPHeaders": {}}
-        return (SimpleNamespace(status_code=status, headers={}, content=b""), parsed), None
+        return _answered(send, service, context["client_region"], operation, context[_PARAMETERS])
+
+    def make_api_call(self: Any, operation_name: str, api_params: Mapping[str, Any]) -> Any:
+        """As botocore's own, without what nobody reads here: no request is validated, addressed, signed and written,
+        and what succeeds at once does not go by the endpoint, which only tries again. That takes most of a call;
+        `tests/simulation` holds a life's requests and answers to botocore's shapes."""
+        service, region = self._service_model.service_name, self.meta.region_name
+        if _CHECKED:
+            check_request(self._service_model.operation_model(operation_name), api_params)
+        first = _answered(send, service, region, operation_name, api_params)
+        if first[0] is not None and first[0][0].status_code < FIRST_ERROR:
+            parsed = first[0][1]
+        else:
+            parsed = _tried_again(self, operation_name, api_params, first)
+        if _CHECKED:
+            check_answer(self._service_model.operation_model(operation_name), parsed)
+        return parsed
 
     clients: Any = botocore.client.BaseClient
-    clients._make_api_call = _make_api_call
+    clients._make_api_call = make_api_call
     endpoints: Any = botocore.endpoint.Endpoint
     endpoints._get_response = answer
     needs_retry = endpoints._needs_retry
@@ -79,28 +93,40 @@ def install(send: Send) -> None:
     quota.acquire = lambda self, amount: True
 
 
-def _make_api_call(self: Any, operation_name: str, api_params: Mapping[str, Any]) -> Any:
-    """As botocore's own, without what nobody reads here: no request is validated, addressed, signed and written.
-    That takes three quarters of a call; `tests/simulation` holds a life's requests and answers to botocore's shapes."""
-    operation = self._service_model.operation_model(operation_name)
+def _answered(send: Send, service: str, region: str, operation: str, asked: Mapping[str, Any]) -> Answer:
+    try:
+        parsed = send(service, region, operation, asked, _door(service))
+    except ApiError as error:
+        fields = {"Error": {"Code": error.code, "Message": error.message}} | error.fields
+        return _response(error.status, fields), None
+    except (ConnectTimeoutError, ReadTimeoutError) as error:
+        return None, error
+    return _response(200, dict(parsed)), None
+
+
+def _tried_again(client: Any, operation_name: str, asked: Mapping[str, Any], first: Answer) -> dict[str, Any]:
+    """What botocore's endpoint makes of a first answer that is an error."""
+    operation = client._service_model.operation_model(operation_name)
     context = {
-        "client_region": self.meta.region_name,
-        "client_config": self.meta.config,
+        "client_region": client.meta.region_name,
+        "client_config": client.meta.config,
         "retries": {"invocation-id": "simulation"},
-        _PARAMETERS: api_params,
+        _PARAMETERS: asked,
+        _FIRST: first,
     }
-    if _CHECKED:
-        check_request(operation, api_params)
-    http, parsed = self._endpoint.make_request(operation, {"context": context})
-    if http.status_code >= 300:
-        raise self.exceptions.from_code(parsed["Error"]["Code"])(parsed, operation_name)
-    if _CHECKED:
-        check_answer(operation, parsed)
-    return parsed
+    http, parsed = client._endpoint.make_request(operation, {"context": context})
+    if http.status_code >= FIRST_ERROR:
+        raise client.exceptions.from_code(parsed["Error"]["Code"])(parsed, operation_name)
+    return dict(parsed)
+
+
+def _response(status: int, parsed: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    parsed["ResponseMetadata"] = {"HTTPStatusCode": status, "HTTPHeaders": {}}
+    return SimpleNamespace(status_code=status, headers={}, content=b""), parsed
 
 
 def _succeeded(response: Any) -> bool:
-    return response is not None and response[0].status_code < 300
+    return response is not None and response[0].status_code < FIRST_ERROR
 
 
 @functools.cache

@@ -36,14 +36,7 @@ class Table:
         self.items: dict[tuple[str, str], Item] = {}
         self._sorted: dict[str, list[str]] = {}
         self._changed = changed
-
-    def call(self, operation: str, request: Item) -> Item:
-        """Carry an operation out.
-
-        Raises:
-            ApiError: `ConditionalCheckFailedException`.
-        """
-        operations: dict[str, Callable[[Item], Item]] = {
+        self._operations: dict[str, Callable[[Item], Item]] = {
             "GetItem": self._get,
             "PutItem": self._put,
             "UpdateItem": self._update,
@@ -51,9 +44,16 @@ class Table:
             "Query": self._query,
             "Scan": self._scan,
         }
-        if operation not in operations:
+
+    def call(self, operation: str, request: Item) -> Item:
+        """Carry an operation out.
+
+        Raises:
+            ApiError: `ConditionalCheckFailedException`.
+        """
+        if operation not in self._operations:
             raise NotSimulated(f"DynamoDB {operation}")
-        return operations[operation](request)
+        return self._operations[operation](request)
 
     def _get(self, request: Item) -> Item:
         item = self.items.get(_key(request["Key"]))

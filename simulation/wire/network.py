@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import socket
 import ssl
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import dns.message
+import dns.name
 import dns.query
 import dns.resolver
 import dns.rrset
@@ -76,11 +78,16 @@ class Network:
             response = dns.message.make_response(question)
             name = question.question[0].name
             if str(name).rstrip(".") in self.names:
-                response.answer.append(dns.rrset.from_text(name, 5, "IN", "CNAME", f"{self._sites.answer}."))
+                response.answer.append(_cname(name, f"{self._sites.answer}."))
             return response
 
         response: dns.message.Message = self._make("dns", "query", answer, _DOOR)
         return response
+
+
+@functools.cache
+def _cname(name: dns.name.Name, target: str) -> dns.rrset.RRset:
+    return dns.rrset.from_text(name, 5, "IN", "CNAME", target)
 
 
 def install(network: Callable[[], Network]) -> None:

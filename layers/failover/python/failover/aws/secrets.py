@@ -7,6 +7,7 @@ while a container lives: who is refused with what was read earlier reads it anew
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable
@@ -144,9 +145,15 @@ def _fetched(name: str) -> Credentials:
     return _parsed(name, answer.get("SecretString", ""))
 
 
+@functools.cache
+def _fields() -> TypeAdapter[dict[str, Any]]:
+    """What reads a secret; made when first needed, which takes longer than to read one."""
+    return TypeAdapter(dict[str, Any])
+
+
 def _parsed(name: str, document: str) -> Credentials:
     try:
-        fields = TypeAdapter(dict[str, Any]).validate_json(document)
+        fields = _fields().validate_json(document)
     except ValidationError:
         raise CredentialsMissing(f"secret {name!r} {_SHAPES}") from None
     values = {key: value.strip() for key, value in fields.items() if isinstance(value, str) and value.strip()}

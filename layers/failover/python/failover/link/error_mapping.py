@@ -8,6 +8,7 @@ hold an error, and a link that was just made is "not found" for a while, with 40
 from __future__ import annotations
 
 import email.utils
+import functools
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -206,9 +207,15 @@ def _read(body: bytes, content_type: str) -> tuple[int | None, str]:
 
 def _parsed(body: bytes) -> _ErrorBody | None:
     try:
-        return TypeAdapter(_ErrorBody).validate_json(body)
+        return _error_bodies().validate_json(body)
     except ValidationError:
         return None
+
+
+@functools.cache
+def _error_bodies() -> TypeAdapter[_ErrorBody]:
+    """What reads them; made when first needed, which takes longer than to read one."""
+    return TypeAdapter(_ErrorBody)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -57,9 +57,15 @@ def hold(life: World, kind: str) -> None:
 
 
 def _by_beacons(life: World) -> names.Leads:
-    beacons = life.account.s3.objects
-    life.put_back["name"] = beacons.clear
-    return lambda: _TARGETS["west" if beacons else "east"]
+    objects = life.account.s3.objects
+    beacons = [(str(each["bucket"]), str(each["key"])) for each in DESCRIBED["route53-health-check"]["beacons"]]
+
+    def clear() -> None:
+        for beacon in beacons:
+            objects.pop(beacon, None)
+
+    life.put_back["name"] = clear
+    return lambda: _TARGETS["west" if any(beacon in objects for beacon in beacons) else "east"]
 
 
 def _by_routing_controls(life: World) -> names.Leads:

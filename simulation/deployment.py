@@ -10,9 +10,9 @@ import yaml
 
 from drill.aws.intrinsics import Intrinsics, parameter_values, read_yaml
 from simulation.functions import ROOT
+from simulation.regions import REGION
 
 ACCOUNT: Final = "123456789012"
-REGION: Final = "us-west-2"
 STACK: Final = "failover"
 STATE_MACHINE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:failover"
 SWITCHOVER: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:switchover"

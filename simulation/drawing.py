@@ -10,6 +10,7 @@ from typing import Final, Literal
 from simulation.calls import TROUBLES, Trouble
 from simulation.story import (
     ACTIVE,
+    RESTORE_STEPS,
     STEPS,
     SWITCHOVER_STEPS,
     VANTAGE_POINTS,
@@ -20,6 +21,7 @@ from simulation.story import (
     Deed,
     FleetKind,
     Hindrance,
+    HookConduct,
     NameKind,
     Outage,
     Part,
@@ -83,6 +85,23 @@ _SWITCHOVER_DEEDS: Final[tuple[Deed, ...]] = (
     "revert a fleet",
     "deploy",
 )
+_RESTORE_DEEDS: Final[tuple[Deed, ...]] = (
+    "abort",
+    "supersede",
+    "supersede a running one",
+    "want it put back",
+    "lose the active site",
+    "rotate a secret",
+    "deploy",
+)
+_SERVICES_OF_RESTORE: Final = ("dynamodb", "kafka", "rest", "s3", "s3", "secretsmanager")
+_HOOKS: Final[tuple[HookConduct, ...]] = ("answer", "answer", "are slow", "break at first", "fail")
+_HOOKED: Final = 0.12
+"""How likely a plan has a hook,"""
+_TWO_CONTROLLERS: Final = 0.1
+"""and how likely there are two controllers; in weeks with restores, twice as likely:"""
+_CLOCKS_APART_S: Final = (-4.0, 4.0)
+"""by so much. What is further apart than five seconds is found by readiness."""
 _SWITCHED_OVER: Final = 0.2
 """How likely a life has a switchover."""
 _HINDRANCES: Final[tuple[Hindrance, ...]] = (
@@ -129,8 +148,33 @@ def drawn(seed: int) -> Story:
     story = replace(story, fleets=kinds.choice(_FLEETS), client_name=kinds.choice(_NAMES))
     if story.fleets != "ecs":
         story = replace(story, standby_leads_to="west")
+    story = _with_more(story, seed)
     planned = random.Random(f"switchover {seed}")
     return _with_switchover(story, planned) if not weeks and planned.random() < _SWITCHED_OVER else story
+
+
+def _with_more(story: Story, seed: int) -> Story:
+    """Hooks, a second controller, and what goes wrong with a restore."""
+    hooks, elsewhere, restore = (random.Random(f"{what} {seed}") for what in ("hooks", "controllers", "restore"))
+    if hooks.random() < _HOOKED:
+        story = replace(story, hooks=hooks.choice(_HOOKS))
+        if hooks.random() < 0.3:
+            story = replace(story, spells=(*story.spells, _spell(hooks, ("call_hooks",), ("lambda",))))
+        if hooks.random() < 0.3:
+            story = replace(story, faults=(*story.faults, _fault(hooks, ("call_hooks",))))
+    if elsewhere.random() < (_TWO_CONTROLLERS if not story.restores else 2 * _TWO_CONTROLLERS):
+        story = replace(story, clock_ahead_elsewhere=elsewhere.choice((0.0, elsewhere.uniform(*_CLOCKS_APART_S))))
+    if not story.restores:
+        return story
+    story = replace(story, rescues=restore.random() < 0.6)
+    if restore.random() < 0.4:
+        faults = tuple(_fault(restore, RESTORE_STEPS) for _ in range(restore.randint(1, 3)))
+        story = replace(story, faults=(*story.faults, *faults))
+    if restore.random() < 0.25:
+        story = replace(story, spells=(*story.spells, _spell(restore, RESTORE_STEPS, _SERVICES_OF_RESTORE)))
+    if restore.random() < 0.25:
+        story = replace(story, acts=(*story.acts, _act(restore, _RESTORE_DEEDS, RESTORE_STEPS)))
+    return story
 
 
 def _with_switchover(story: Story, chance: random.Random) -> Story:
@@ -225,11 +269,13 @@ def _fault(chance: random.Random, functions: Sequence[str] = _CALLED) -> Anchore
     )
 
 
-def _spell(chance: random.Random, functions: Sequence[str] = _CALLED) -> AnchoredSpell:
+def _spell(
+    chance: random.Random, functions: Sequence[str] = _CALLED, services: Sequence[str] = SERVICES
+) -> AnchoredSpell:
     return AnchoredSpell(
         function=chance.choice(functions),
         invocation=1 if chance.random() < 0.8 else chance.randint(2, 5),
-        service=chance.choice(SERVICES),
+        service=chance.choice(services),
         seconds=chance.choice((20.0, 60.0, 60.0, 600.0)),
         trouble=chance.choice(_LASTING),
     )

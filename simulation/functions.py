@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from simulation.calls import Calls
 from simulation.machine.expressions import StateError
+from simulation.regions import REGION
 from simulation.scheduler import Event, Process, Scheduler
 from simulation.wire import looks
 
@@ -75,28 +76,40 @@ class Container:
     used_at: float = 0.0
 
 
+@dataclass(frozen=True)
+class Controller:
+    """One deployment of every function."""
+
+    environments: dict[str, dict[str, str]]
+    """Of each function, by name."""
+    clock_ahead_s: float = 0.0
+    """Seconds that its clock is ahead."""
+
+
 class Functions:
-    """The functions of one controller."""
+    """The functions of every controller, which are counted together."""
 
     def __init__(
         self,
         scheduler: Scheduler,
         calls: Calls,
         handlers: Mapping[str, Handler],
-        environments: Mapping[str, dict[str, str]],
-        note: Callable[..., None],
         *,
+        controllers: Mapping[str, Controller],
+        note: Callable[..., None],
         timeouts: Mapping[str, float],
         retries: Mapping[str, int],
     ) -> None:
+        """`controllers`: by region."""
         self._timeouts = timeouts
         self._retries = retries
         self._clock = scheduler
         self._calls = calls
         self._handlers = handlers
-        self._environments = dict(environments)
+        self._controllers = dict(controllers)
         self._note = note
-        self._warm: dict[str, list[Container]] = {}
+        self._warm: dict[tuple[str, str], list[Container]] = {}
+        """Idle containers, by region and function."""
         self.invocations: Counter[str] = Counter()
         self.at_invocation: dict[tuple[str, int], Callable[[], None]] = {}
         """What happens as a function is called for the n-th time, from 1."""
@@ -110,8 +123,10 @@ class Functions:
         self.begun: dict[Process, tuple[str, float]] = {}
         """The execution that a container works for, and since when."""
 
-    def invoke(self, name: str, payload: Any, timeout: float | None = None, execution: str = "") -> Any:
-        """Call a function and wait for its answer.
+    def invoke(
+        self, name: str, payload: Any, timeout: float | None = None, execution: str = "", *, region: str = REGION
+    ) -> Any:
+        """Call a function of the controller there and wait for its answer.
 
         Raises:
             StateError: by the class of what it raised, or of how it ended.
@@ -122,7 +137,7 @@ class Functions:
         self._note("invoke", name, self.invocations[name])
         if (action := self.at_invocation.get((name, self.invocations[name]))) is not None:
             action()
-        container, cold = self._container(name)
+        container, cold = self._container(name, region)
         process = container.process
         self.begun[process] = execution, self._clock.now
         text = json.dumps(payload)
@@ -143,7 +158,7 @@ class Functions:
         if not task.finished.happened:
             raise StateError("States.Timeout" if waited_for < lambdas else "Sandbox.Timedout", name)
         container.used_at = self._clock.now
-        self._warm.setdefault(name, []).append(container)
+        self._warm.setdefault((region, name), []).append(container)
         if task.error is not None:
             raise self._state_error(name, task.error)
         answer = task.value()
@@ -151,7 +166,7 @@ class Functions:
             self.too_long.append(f"{name} answers {len(answer)} bytes")
         return json.loads(answer)
 
-    def invoke_later(self, name: str, event: dict[str, Any]) -> None:
+    def invoke_later(self, name: str, event: dict[str, Any], region: str = REGION) -> None:
         """Call a function asynchronously, as EventBridge does: again if it fails, at last it is a dead letter. One that
         is deployed to be called once is called anew by the next schedule."""
 
@@ -159,7 +174,7 @@ class Functions:
             pauses = RETRIES_S[: self._retries[name]]
             for pause in (*pauses, None):
                 try:
-                    self.invoke(name, event)
+                    self.invoke(name, event, region=region)
                 except StateError as error:
                     self._note("failed", name, error.error)
                     if pause is None:
@@ -174,21 +189,22 @@ class Functions:
 
     def configure(self, name: str, **variables: str) -> None:
         """Deploy a function with more variables in its environment."""
-        self._environments[name] = self._environments[name] | variables
+        for controller in self._controllers.values():
+            controller.environments[name] = controller.environments[name] | variables
 
     def forget(self) -> None:
         """Every container begins cold from now on, as after a deployment."""
         self._warm.clear()
 
-    def _container(self, name: str) -> tuple[Container, bool]:
+    def _container(self, name: str, region: str) -> tuple[Container, bool]:
         """The one that was used last and is idle, or a new one; and whether it is."""
-        warm = self._warm.get(name, [])
+        warm = self._warm.get((region, name), [])
         while warm:
             container = warm.pop()
             if not container.process.dead and self._clock.now - container.used_at < _IDLE_S:
                 return container, False
-        environment = self._environments[name]
-        process = Process(name, environment)
+        controller = self._controllers[region]
+        process = Process(name, controller.environments[name], controller.clock_ahead_s)
         container = Container(process)
         process.enter = lambda: _enter(container)
         return container, True

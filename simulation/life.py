@@ -6,11 +6,14 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
 
 from simulation import process, world
+from simulation.aws import hooks
+from simulation.aws.s3 import RESCUE
 from simulation.calls import Fault
 from simulation.client_names import DESCRIBED, held_by, hold
 from simulation.deployment import Deployment, deployment
@@ -21,6 +24,7 @@ from simulation.machine.execution import Execution
 from simulation.observers import Observers
 from simulation.oracle import Broken, Oracle
 from simulation.people import People
+from simulation.regions import OTHER_REGION, REGION
 from simulation.schedules import Schedules
 from simulation.sites import NAME_SERVERS
 from simulation.story import POLICIES, AnchoredFault, AnchoredSpell, Story
@@ -72,17 +76,22 @@ class Simulation:
         self._deployed: Deployment = deployment()
         self._plan: Any = yaml.safe_load((ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8"))
 
-    def world(self, seed: str, plan: Mapping[str, Any]) -> World:
-        """A world in which nothing happened yet. `plan`: what its plan says beside the example's."""
+    def world(
+        self, seed: str, plan: Mapping[str, Any], clocks_ahead: Mapping[str, float] = MappingProxyType({REGION: 0.0})
+    ) -> World:
+        """A world in which nothing happened yet. `plan`: what its plan says beside the example's; `clocks_ahead`: of
+        each controller, by its region."""
         document = self._plan | plan | {"policy": self._plan["policy"] | plan.get("policy", {})}
         document["dns"] = plan.get("dns", self._plan["dns"] | {"nameservers": NAME_SERVERS})
-        life = World(seed, self._deployed, self._handlers, yaml.dump(document, Dumper=_DUMPER, sort_keys=False))
+        text = yaml.dump(document, Dumper=_DUMPER, sort_keys=False)
+        life = World(seed, self._deployed, self._handlers, text, clocks_ahead=clocks_ahead)
         world.enter(life)
         return life
 
     def live(self, story: Story) -> Outcome:
         """Live it through."""
-        life = self.world(story.seed, _plan_of(story))
+        second = {} if story.clock_ahead_elsewhere is None else {OTHER_REGION: story.clock_ahead_elsewhere}
+        life = self.world(story.seed, _plan_of(story), {REGION: 0.0} | second)
         life.sites.lag_known = story.lag_known
         life.sites.sites["west"].fleet.route_to(story.standby_leads_to)
         add_fleets(life, story.fleets)
@@ -91,6 +100,8 @@ class Simulation:
         for line in story.lines():
             life.trace.tell(life.now, line)
         observers = Observers(life, story)
+        if story.hooks != "none":
+            life.account.operations |= hooks.Hooks(story.hooks, life.hook_called).operations()
         people = People(life, story, observers.lose)
         oracle = Oracle(life, story, observers, people)
         for fault in story.faults:
@@ -142,7 +153,10 @@ def _plan_of(story: Story) -> dict[str, Any]:
         "maintenance": [] if story.maintenance is None else [_window(story.maintenance)],
     }
     name = held_by(story.client_name) if story.client_name in DESCRIBED else {}
-    return {"policy": policy} | sites_with(story.fleets) | name
+    more: dict[str, Any] = {"hooks": hooks.described(story.hooks)} if story.hooks != "none" else {}
+    if story.rescues:
+        more["rescue"] = RESCUE
+    return {"policy": policy} | sites_with(story.fleets) | name | more
 
 
 def _window(seconds: tuple[float, float]) -> dict[str, str]:

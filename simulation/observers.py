@@ -138,7 +138,11 @@ class Observers:
 
     def _deliver(self, event: dict[str, Any]) -> None:
         """Over the bus: at least once, and in no order that could be counted on."""
-        judge = partial(self._world.functions.invoke_later, "judge", event)
+        for region in self._world.regions:
+            self._deliver_to(region, event)
+
+    def _deliver_to(self, region: str, event: dict[str, Any]) -> None:
+        judge = partial(self._world.functions.invoke_later, "judge", event, region)
         if not self._story.untidy_bus:
             judge()
             return

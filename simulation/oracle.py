@@ -7,13 +7,14 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulation.aws.dynamodb import Item, plain
+from simulation.aws.dynamodb import plain
+from simulation.changes import MEDDLED_S, Changes
 from simulation.keys import SECRET_WORDS
 from simulation.machine.execution import Execution
 from simulation.observers import ALARMS, Observers
 from simulation.people import People
 from simulation.scheduler import Process
-from simulation.sites import SITES, other
+from simulation.sites import other
 from simulation.story import POLICIES, VANTAGE_POINTS, Story
 from simulation.world import PLAN, STARTED, World
 
@@ -34,10 +35,6 @@ LASTING_ITEMS: Final = 40
 """That never expire: of the plan itself, and of each execution."""
 COOLDOWN_S: Final = 3600.0
 FAILOVERS_A_DAY: Final = 2
-MEDDLED_S: Final = 30.0
-"""What other writers put back so shortly before an execution's end it can't have seen."""
-_REVERSING: Final = ("mirrors:reverse-and-start-mirror", "mirrors:promote")
-_STATE: Final = (f"plan#{PLAN}", "state")
 _TELLING: Final = ("dynamodb", "events", "sns")
 _STARTING: Final = (*_TELLING, "stepfunctions", "secretsmanager")
 
@@ -63,8 +60,6 @@ class Oracle:
         self._observers = observers
         self._people = people
         self.broken: list[Broken] = []
-        self._leases: list[tuple[float, str, int]] = []
-        """Since when, holder and epoch."""
         self._silent = 0.0
         """For how many attentive seconds the active site looks lost, nothing runs, and nobody was told."""
         self._idle = 0.0
@@ -76,9 +71,7 @@ class Oracle:
         self.longest_s = 0.0
         """The longest such time, while ledger, bus and SNS answered."""
         self._ended: dict[str, float] = {}
-        world.moved.append(self._clients_moved)
-        world.changed.append(self._item_changed)
-        world.on_change.append(self._changes)
+        Changes(world, self._break)
 
     def begin(self) -> None:
         """From now on it looks."""
@@ -88,33 +81,6 @@ class Oracle:
         if not any(each.promise == promise for each in self.broken):
             self.broken.append(Broken(promise, self._world.now - STARTED, why))
             self._world.tell(f"BROKEN {self.broken[-1]}")
-
-    # 1 and 2: as it happens
-
-    def _clients_moved(self) -> None:
-        at = self._world.sites.clients_at()
-        if at is not None and not self._world.sites.is_writable(at):
-            self._break(1, f"clients are led to {at}, and its mirrors are {self._world.sites.mirrors[at]}")
-
-    def _item_changed(self, key: tuple[str, str], before: Item, after: Item) -> None:
-        if key == _STATE:
-            state = plain(after)
-            self._leases.append((self._world.now, str(state.get("holder", "")), int(state.get("epoch", 0))))
-
-    def _changes(self, execution: str, begun: float, what: str) -> None:
-        held = [holder for since, holder, _ in self._leases if since <= begun]
-        if not held or held[-1] != execution:
-            self._break(2, f"{execution}, called at {begun - STARTED:.1f} s, does {what} without the lease")
-        if what.endswith(_REVERSING):
-            self._reversing(self._world.active)
-
-    def _reversing(self, left: str) -> None:
-        """Nobody can write any more to the site that is left, and the other one has all of it."""
-        sites = self._world.sites
-        if leading := [site for site in SITES if sites.leads_to(site) == left]:
-            self._break(1, f"mirrors are reversed while the gateways of {', '.join(leading)} lead clients to {left}")
-        if sites.logs.end(is_mirror=True) != sites.logs.end(is_mirror=False) or sites.logs.written_since is not None:
-            self._break(7, f"mirrors are reversed that have not all of {left}")
 
     # 3, 4 and 5: as time passes
 
@@ -279,7 +245,7 @@ class Oracle:
         for execution in self._world.executions:
             redriven_at = execution.redriven_at or 0.0
             in_peace = redriven_at > last_trouble + NOTIFIED_WITHIN_S and not (
-                "switchover" in execution.name and self._observers.any_lost_since(redriven_at)
+                execution.name.startswith(("switchover", "restore")) and self._observers.any_lost_since(redriven_at)
             )
             superseded = execution.error == "LeaseLost"
             if in_peace and execution.status == "FAILED" and not superseded and not self._people.paused:
@@ -298,7 +264,7 @@ class Oracle:
             if not sort.startswith("execution#") or "dry-run" in sort:
                 continue
             document = json.loads(plain(item).get("document", "{}"))
-            if document.get("switchover"):
+            if document.get("switchover") or document.get("kind") == "restore":
                 continue
             loss = document.get("loss") or {}
             if document.get("outcome") == "succeeded" and not loss.get("unknown_partitions"):

@@ -8,18 +8,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from simulation import restores
 from simulation.aws.account import Message
 from simulation.deployment import SWITCHOVER
 from simulation.machine.execution import Execution
 from simulation.machine.expressions import StateError
 from simulation.others import Others
+from simulation.regions import REGION
+from simulation.restores import Restores
 from simulation.scheduler import Process
 from simulation.sites import other
 from simulation.story import Act, Story, Switchover
 from simulation.world import PLAN, STARTED, World
 
 REDRIVES: Final = 3
-_RESTORED_S: Final = (3000.0, 20_000.0)
 PAUSED_S: Final = 420.0
 _READS_EVERY_S: Final = 10.0
 
@@ -38,6 +40,7 @@ class People:
         self._hands = 0
         self._rehearsals = 0
         self._others = Others(world, story)
+        self._restores = Restores(world, story)
         self.paused = False
         self.denied_at: float | None = None
         """When a person last denied, until a person resumed."""
@@ -95,19 +98,10 @@ class People:
             self._answer(told)
         elif execution is not None and ("STOPPED" in message.subject or ("ended_at" in told and "remedy" in told)):
             self._take_up(execution)
-        elif self._story.restores and told.get("outcome") == "succeeded":
-            self._restore()
+        elif self._restores.hear(told):
+            return
         elif self._story.starts_by_hand and "nothing is done" in message.subject:
             self._start_by_hand(str(told.get("site", "east")))
-
-    def _restore(self) -> None:
-        """Once the lost site is back, it follows the active one."""
-        self._world.scheduler.sleep(self._chance.uniform(*_RESTORED_S))
-        active = self._world.active
-        standby = other(active)
-        if self._running() is None and all(self._world.sites.sites[standby].up.values()):
-            self._world.sites.mirror_to(standby)
-            self._world.tell(f"a person has {standby} mirror {active} again")
 
     def _named(self, name: str) -> Execution | None:
         return next((each for each in self._world.executions if each.name == name), None)
@@ -119,8 +113,10 @@ class People:
         self._world.scheduler.sleep(seconds)
         answer = "deny" if self._story.approver == "denies" else "approve"
         asked = {"plan": PLAN, "execution": told["execution"], "answer": answer, "by": "alice"}
+        execution = self._named(str(told["execution"]))
+        region = REGION if execution is None else execution.arn.split(":")[3]
         try:
-            self._world.functions.invoke("answer_approval", asked)
+            self._world.functions.invoke("answer_approval", asked, region=region)
         except StateError as error:
             self._world.tell(f"alice's answer, {answer}, is not taken: {error.error}")
             return
@@ -143,6 +139,9 @@ class People:
 
     def _supersede(self, execution: Execution) -> None:
         to = json.loads(execution.input_text).get("to", "west")
+        if execution.name.startswith(restores.NAME):
+            self._restores.start(to, supersedes=execution.name)
+            return
         self._start({"to": to, "supersedes": execution.name})
 
     def _supersede_running(self) -> None:
@@ -202,11 +201,11 @@ class People:
         self._world.start(request, name, SWITCHOVER)
 
     def _want_it_put_back(self) -> None:
-        """What `failover abort` does, of a switchover that is not past its point of no return."""
+        """What `failover abort` does, of a switchover or a restore that is not past its point of no return."""
         key = {"pk": {"S": f"plan#{PLAN}"}, "sk": {"S": "state"}}
         state = self._world.table.call("GetItem", {"Key": key}).get("Item", {})
         holder = state.get("holder", {}).get("S", "")
-        if holder.startswith("switchover") and state.get("no_return", {}).get("S") != holder:
+        if holder.startswith(("switchover", restores.NAME)) and state.get("no_return", {}).get("S") != holder:
             wish = {"execution": holder, "by": "alice", "why": "not now", "at": self._world.now}
             self._item(lambda item: item | {"abort_wish": {"S": json.dumps(wish)}})
             self._world.tell(f"a person wants {holder} put back")

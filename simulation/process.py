@@ -47,7 +47,7 @@ def install() -> None:
         "POWERTOOLS_SERVICE_NAME": "failover",
     }
     clock: Any = time
-    clock.time = lambda: life.now if (life := running()) else _real_time()
+    clock.time = lambda: life.now + life.clock_ahead_s if (life := running()) else _real_time()
     clock.monotonic = lambda: life.now if (life := running()) else _real_monotonic()
     clock.sleep = lambda seconds: life.sleep(seconds) if (life := running()) else _real_sleep(seconds)
     futures: Any = concurrent.futures

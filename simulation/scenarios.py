@@ -156,6 +156,34 @@ SCENARIOS: Final = (
         executions=("succeeded",),
         active="west",
     ),
+    Scenario(
+        name="restored-with-its-records-saved",
+        happens="east comes back; people restore it, and what it held beyond is saved before it is truncated",
+        story=Story(seed="11", seconds=24_000.0, outages=(_AGAIN,), restores=True, rescues=True),
+        executions=("succeeded", "succeeded"),
+        active="west",
+    ),
+    Scenario(
+        name="two-controllers-there-and-back",
+        happens="two controllers, whose clocks are four seconds apart; east is lost, comes back and is restored; a day"
+        " later west is lost, and the controller in east's region acts",
+        story=Story(
+            seed="12",
+            seconds=100_000.0,
+            outages=(_AGAIN, replace(_AGAIN, site="west", begins=95_000.0, ends=98_000.0)),
+            restores=True,
+            clock_ahead_elsewhere=-4.0,
+        ),
+        executions=("succeeded", "succeeded", "succeeded"),
+        active="east",
+    ),
+    Scenario(
+        name="hook-that-breaks-at-first",
+        happens="the plan's hook raises thrice at each of its turns; nothing goes on without it, and nothing stops",
+        story=Story(seed="13", seconds=900.0, outages=(_LOST,), hooks="break at first"),
+        executions=("succeeded",),
+        active="west",
+    ),
 )
 
 

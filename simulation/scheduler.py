@@ -20,6 +20,8 @@ class Process:
 
     name: str
     environment: dict[str, str] = field(default_factory=dict)
+    clock_ahead_s: float = 0.0
+    """Seconds that its machine's clock is ahead of the world's."""
     enter: Callable[[], None] | None = None
     """Called when the scheduler comes to a task of it from another process."""
     inner: list[Process] = field(default_factory=list)
@@ -98,6 +100,8 @@ class Scheduler:
     def __init__(self, seed: str, start: float) -> None:
         self.random = random.Random(seed)
         self.now = start
+        self.clock_ahead_s = 0.0
+        """Seconds that the clock of whoever runs now is ahead."""
         self.hub = getcurrent()
         self.world = Process("the world")
         self._draw = self.random.random
@@ -180,9 +184,9 @@ class Scheduler:
                 self._process = process
                 if process.enter is not None:
                     process.enter()
-            self.task = task
+            self.task, self.clock_ahead_s = task, process.clock_ahead_s
             task.green.switch()
-            self.task = None
+            self.task, self.clock_ahead_s = None, 0.0
             if task.green.dead:
                 del self._tasks[task]
         self.now = max(self.now, until)

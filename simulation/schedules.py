@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simulation.deployment import ACCOUNT
+from simulation.regions import REGION
 from simulation.scheduler import Process
 from simulation.world import PLAN, World
 
@@ -27,14 +28,16 @@ class Schedule:
     request: dict[str, Any]
     every: float
     first: float
+    everywhere: bool = False
+    """Whether every controller has it; else the first alone."""
 
 
 SCHEDULES: Final = (
-    Schedule(function="judge", request=_LOOK, every=60.0, first=7.0),
+    Schedule(function="judge", request=_LOOK, every=60.0, first=7.0, everywhere=True),
     Schedule(function="sample_lag", request=_OF_PLAN, every=120.0, first=11.0),
     Schedule(function="watch_site", request=_OF_PLAN, every=600.0, first=13.0),
     Schedule(function="check_readiness", request=_OF_PLAN, every=14_400.0, first=17.0),
-    Schedule(function="sweep_ledger", request={}, every=86_400.0, first=19.0),
+    Schedule(function="sweep_ledger", request={}, every=86_400.0, first=19.0, everywhere=True),
 )
 """More seldom than in the field, but for the judge's: what they see is in the world, and each look costs."""
 
@@ -48,14 +51,15 @@ class Schedules:
     def begin(self) -> None:
         """From now on they call."""
         for schedule in SCHEDULES:
-            process = Process(f"schedule of {schedule.function}")
-            self._world.scheduler.spawn(self._rounds(schedule), process, schedule.first)
+            for region in self._world.regions if schedule.everywhere else (REGION,):
+                process = Process(f"schedule of {schedule.function}")
+                self._world.scheduler.spawn(self._rounds(schedule, region), process, schedule.first)
 
-    def _rounds(self, schedule: Schedule) -> Callable[[], None]:
+    def _rounds(self, schedule: Schedule, region: str) -> Callable[[], None]:
         def rounds() -> None:
             while True:
                 self._world.await_attention()
-                self._world.functions.invoke_later(schedule.function, dict(schedule.request))
+                self._world.functions.invoke_later(schedule.function, dict(schedule.request), region)
                 self._world.scheduler.sleep(schedule.every)
 
         return rounds

@@ -156,10 +156,6 @@ class Sites:
             return len(self.recovered[partition])
         return self.logs.end(is_mirror=self.mirrors[site].get(topic) == "ACTIVE")
 
-    def mirror_to(self, site: str) -> None:
-        """People make a site the mirror of the other one."""
-        self.mirrors = {site: dict.fromkeys(TOPICS, "ACTIVE"), other(site): {}}
-
     def deploy(self, fleet: Fleet, starts_in: float | None = None) -> None:
         """Replace every instance of a fleet by one of its definition of now."""
         fleet.deployments += 1

@@ -37,6 +37,7 @@ FleetKind = Literal["ecs", "ecs-blue-green", "cfk", "cfk-blue-green", "kroxylici
 NameKind = Literal[
     "route53-record", "route53-health-check", "arc-routing-control", "cloud-dns", "traffic-manager", "none"
 ]
+HookConduct = Literal["none", "answer", "are slow", "break at first", "fail"]
 Approver = Literal["approves", "denies", "is late"]
 HAPPENINGS: Final = ("acts", "spells", "faults", "outages", "switchovers")
 SWITCHOVER_STEPS: Final = (
@@ -50,6 +51,16 @@ SWITCHOVER_STEPS: Final = (
     "switch_routes",
     "flip_dns",
     "verify",
+    "conclude",
+    "announce",
+)
+RESTORE_STEPS: Final = (
+    "claim",
+    "precheck_restore",
+    "switch_routes",
+    "measure_divergence",
+    "rescue_records",
+    "restore_mirrors",
     "conclude",
     "announce",
 )
@@ -180,6 +191,12 @@ class Story:
     """Whether people start a failover that is held back, once they are told."""
     restores: bool = False
     """Whether people make the lost site the standby again, some hours after it is back."""
+    rescues: bool = False
+    """Whether what is stranded on it is saved before; else they say that it is to be discarded."""
+    hooks: HookConduct = "none"
+    """Whether the plan has a hook, and what becomes of its calls."""
+    clock_ahead_elsewhere: float | None = None
+    """Seconds that the clock of a second controller is ahead of the first's; None: there is no second one."""
     untidy_bus: bool = False
     """Whether events come twice, late and out of order."""
     maintenance: tuple[float, float] | None = None
@@ -204,7 +221,11 @@ class Story:
         if self.starts_by_hand:
             people.append("they start what is held back")
         if self.restores:
-            people.append("they restore what comes back")
+            people.append(f"they restore what comes back{' and rescue what it holds' if self.rescues else ''}")
+        if self.hooks != "none":
+            people.append(f"hooks {self.hooks}")
+        if self.clock_ahead_elsewhere is not None:
+            people.append(f"a second controller, whose clock is {self.clock_ahead_elsewhere:+.1f} s ahead")
         if self.untidy_bus:
             people.append("events come twice, late and out of order")
         happenings = [*self.outages, *self.switchovers, *self.faults, *self.spells, *self.acts]

@@ -13,10 +13,12 @@ from simulation.aws import door
 from simulation.aws.account import Account
 from simulation.aws.dynamodb import Item, Table, plain
 from simulation.calls import Calls, Door, Spell
+from simulation.controllers import ControllerElsewhere
 from simulation.deployment import STATE_MACHINE, Deployment
-from simulation.functions import Functions, Handler
+from simulation.functions import Controller, Functions, Handler
 from simulation.keys import Keys
-from simulation.machine.execution import Execution, Token
+from simulation.machine.execution import Execution, Surroundings, Token
+from simulation.regions import REGION, environments_in
 from simulation.scheduler import Event, Process, Scheduler
 from simulation.sites import SITES, Sites
 from simulation.trace import Trace
@@ -38,7 +40,16 @@ _CHANGES: Final = ("UpdateService", "ModifyListener", "ChangeResourceRecordSets"
 class World:
     """Everything around the controller. It is what `Execution` calls, too."""
 
-    def __init__(self, seed: str, deployed: Deployment, handlers: Mapping[str, Handler], plan: str) -> None:
+    def __init__(
+        self,
+        seed: str,
+        deployed: Deployment,
+        handlers: Mapping[str, Handler],
+        plan: str,
+        *,
+        clocks_ahead: Mapping[str, float],
+    ) -> None:
+        """`clocks_ahead`: of each controller, by its region."""
         self.scheduler = Scheduler(seed, STARTED)
         scheduler.start(self.scheduler)
         process.seed(seed)
@@ -54,21 +65,30 @@ class World:
         """Called when an item of the ledger changes."""
         self.on_change: list[Callable[[str, float, str], None]] = []
         """Called as an execution changes something: which, when its step was called, and what it does."""
+        self.on_hook: list[Callable[[Mapping[str, Any]], None]] = []
+        """Called as a hook of the plan is called: with the event it is given."""
         self.sites = Sites(self.scheduler, self._moved)
         self.calls = Calls(self.scheduler, self.note, self.tell)
         self.table = Table(self._item_changed)
         self.account = Account(self.scheduler, self.sites, self.table, self.tell)
-        self.account.around, self.account.machines = self, deployed.machines
+        self.account.around, self.account.machines = self._surroundings, deployed.machines
+        self.account.tokens = self.tokens
         self.account.put_plan(PLAN, plan)
         self.keys = Keys()
         self.account.secrets |= {f"failover/{PLAN}/{name}": json.dumps(fields) for name, fields in keys.FIRST.items()}
         self.account.secrets["ApprovalKey"] = "approval-key"
+        self.regions = tuple(clocks_ahead)
+        """Where there is a controller."""
+        controllers = {
+            region: Controller(environments_in(region, deployed.environments, self.regions), ahead)
+            for region, ahead in clocks_ahead.items()
+        }
         self.functions = Functions(
             self.scheduler,
             self.calls,
             handlers,
-            deployed.environments,
-            self.note,
+            controllers=controllers,
+            note=self.note,
             timeouts=deployed.timeouts,
             retries=deployed.retries,
         )
@@ -142,6 +162,13 @@ class World:
         """For a state machine: call a function."""
         return self.functions.invoke(function, payload, timeout, execution)
 
+    def _surroundings(self, region: str) -> Surroundings:
+        if region == REGION:
+            return self
+        return ControllerElsewhere(
+            region=region, functions=self.functions, scheduler=self.scheduler, tokens=self.tokens, trace=self.note
+        )
+
     def spell(self, service: str, seconds: float, trouble: Any) -> None:
         """From now on a service is in trouble."""
         self.tell(f"{service} is {trouble} for {seconds:.0f} s")
@@ -149,7 +176,9 @@ class World:
         self.watch(seconds + ATTENTIVE_S)
 
     def start(self, request: dict[str, Any], name: str, machine: str = STATE_MACHINE) -> str:
-        """A person starts an execution; its ARN."""
+        """A person starts an execution, where the site is that takes over; its ARN."""
+        region = SITES.get(request["to"], REGION)
+        machine = machine.replace(REGION, region) if region in self.regions else machine
         return self.account.start(name, json.dumps(request), machine)
 
     def send(self, service: str, region: str, operation: str, asked: Mapping[str, Any], how: Door) -> dict[str, Any]:
@@ -182,6 +211,11 @@ class World:
             return effect()
 
         return self.calls.make(service, operation, watched_effect, how)
+
+    def hook_called(self, event: Mapping[str, Any]) -> None:
+        """The plan's hook is called."""
+        for heard in self.on_hook:
+            heard(event)
 
     def _moved(self) -> None:
         for heard in self.moved:

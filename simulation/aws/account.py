@@ -15,8 +15,9 @@ from simulation.aws.ecs import Ecs
 from simulation.aws.errors import ApiError, NotSimulated
 from simulation.aws.s3 import S3
 from simulation.deployment import EXPRESS
-from simulation.machine.execution import Execution, State, Surroundings
+from simulation.machine.execution import Execution, State, Surroundings, Token
 from simulation.machine.expressions import StateError
+from simulation.regions import at_home
 from simulation.scheduler import Scheduler
 from simulation.sites import HOSTNAME, Sites
 
@@ -53,7 +54,9 @@ class Account:
         """By ARN."""
         self.machines: Mapping[str, State] = {}
         """The definition of each state machine, by ARN."""
-        self.around: Surroundings
+        self.around: Callable[[str], Surroundings]
+        """What an execution calls in a region."""
+        self.tokens: Mapping[str, Token] = {}
         self.invoke_later: Callable[[str, dict[str, Any]], None]
         """Calls a function that nobody waits for."""
 
@@ -91,7 +94,9 @@ class Account:
         before = self.executions.get(arn)
         if before is None:
             self._tell(f"execution {name} starts: {text}")
-            self.executions[arn] = Execution(self.around, self.machines[machine], arn=arn, input_text=text)
+            self.executions[arn] = Execution(
+                self.around(arn.split(":")[3]), self.machines[at_home(machine)], arn=arn, input_text=text
+            )
         elif not before.running or before.input_text != text:
             raise ApiError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
         return arn
@@ -104,9 +109,11 @@ class Account:
     def _stepfunctions_startexecution(self, request: Answer) -> Answer:
         machine = request["stateMachineArn"]
         name = request.get("name") or f"{self._clock.random.getrandbits(128):032x}"
-        if machine in EXPRESS:
+        if at_home(machine) in EXPRESS:
             arn = f"{machine.replace(':stateMachine:', ':express:')}:{name}"
-            Execution(self.around, self.machines[machine], arn=arn, input_text=request["input"])
+            Execution(
+                self.around(arn.split(":")[3]), self.machines[at_home(machine)], arn=arn, input_text=request["input"]
+            )
             return {"executionArn": arn, "startDate": self._moment(self._clock.now)}
         arn = self.start(name, request["input"], machine)
         return {"executionArn": arn, "startDate": self._moment(self.executions[arn].started)}
@@ -134,8 +141,8 @@ class Account:
         self._waiting(request["taskToken"]).fail(StateError(request.get("error", ""), request.get("cause", "")))
         return {}
 
-    def _waiting(self, name: str) -> Any:
-        token = self.around.tokens.get(name)
+    def _waiting(self, name: str) -> Token:
+        token = self.tokens.get(name)
         if token is None:
             raise ApiError("InvalidToken", "Invalid token")
         if not token.open or token.answered.happened:

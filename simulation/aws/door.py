@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from simulation.aws.errors import ApiError
 from simulation.aws.shapes import check_answer, check_request
 from simulation.calls import Door
-from simulation.deployment import REGION
+from simulation.regions import REGION
 
 _CHECKED: Final = "SIMULATION_CHECKS_SHAPES" in os.environ
 """Whether every request and every answer is held to botocore's shapes. A container has an environment of its own."""
@@ -32,6 +32,8 @@ _FIRST: Final = "simulation_first_answer"
 FIRST_ERROR: Final = 300
 """The lowest status of HTTP that is no success."""
 _THROTTLED: Final = {
+    "lambda": "TooManyRequestsException",
+    "s3": "SlowDown",
     "sns": "Throttled",
     "route53": "Throttling",
     "stepfunctions": "ThrottlingException",

@@ -50,8 +50,13 @@ class Token:
 class Surroundings(Protocol):
     """What an execution calls."""
 
-    scheduler: Scheduler
-    tokens: dict[str, Token]
+    @property
+    def scheduler(self) -> Scheduler:
+        """The clock."""
+
+    @property
+    def tokens(self) -> dict[str, Token]:
+        """Those of every task, by name."""
 
     def invoke(self, function: str, payload: Any, timeout: float, execution: str) -> Any:
         """Call a Lambda function; raises `StateError`."""

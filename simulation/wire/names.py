@@ -1,4 +1,4 @@
-"""Providers of the client hostname beside a Route 53 record: the drill's stand-ins without their sockets, and S3 and
+"""Providers of the client hostname beside a Route 53 record: the drill's stand-ins without their sockets, and
 ARC behind the account. Each tells where its name servers lead clients."""
 
 from __future__ import annotations

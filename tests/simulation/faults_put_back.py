@@ -10,7 +10,7 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -65,6 +65,10 @@ STORIES: Final = {
         untidy_bus=True,
         outages=(replace(LOST, part="kafka", seen_by=VANTAGE_POINTS[1:]),),
     ),
+    "what is not saved is truncated": replace(
+        PLAIN, seed="11", seconds=24_000.0, outages=(replace(LOST, ends=1200.0),), restores=True, rescues=True
+    ),
+    "a hook is called too early": replace(PLAIN, seconds=900.0, hooks="answer"),
     "nothing is started": PLAIN,
     "one voice is enough": replace(PLAIN, outages=(replace(LOST, seen_by=VANTAGE_POINTS[:1]),)),
 }
@@ -88,6 +92,10 @@ SEEDS: Final = {
 }
 """A seed of `make simulate` that finds each."""
 SEEDS_AT_MOST: Final = 2000
+
+
+RESCUED: Final = {"version": 1, "status": "done", "observed": {}, "retry_after": 1}
+"""What a rescue answers that saved nothing."""
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -162,6 +170,11 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
         "an alarm that stands ages out": lambda: _put(
             "failover.decision.votes", "_is_fresh", lambda signal, policy, now: now - signal.at <= 60
         ),
+        "what is not saved is truncated": lambda: _put_both(
+            _put_handler(handlers, "rescue_records", lambda event, context: RESCUED),
+            _put("simulated_restore_mirrors", "_refuse_what_is_not_saved", nothing),
+        ),
+        "a hook is called too early": lambda: _put("simulated_promote_mirrors", "_unpromoted", lambda *_, **__: []),
         "a name is used up": lambda: _put(ledger, "next_attempt", lambda self, plan, epoch, kind, ended: ended),
         "an end that its execution did not tell is told by nobody": lambda: _put(
             "simulated_judge", "_announce_missed", nothing
@@ -190,6 +203,12 @@ def _put(where: Any, name: str, what: Any) -> Iterator[None]:
         yield
     finally:
         setattr(owner, name, mended)
+
+
+@contextmanager
+def _put_both(one: AbstractContextManager[None], other: AbstractContextManager[None]) -> Iterator[None]:
+    with one, other:
+        yield
 
 
 @contextmanager

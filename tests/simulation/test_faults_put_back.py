@@ -47,6 +47,8 @@ BREAKS = {
     "what is decided is kept for ever": 8,
     "an error of no class of its own": 9,
     "a secret is told": 10,
+    "what is not saved is truncated": 11,
+    "a hook is called too early": 12,
 }
 
 

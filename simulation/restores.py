@@ -1,0 +1,70 @@
+"""The people who have a site that came back follow the active one again, by the restore's state machine."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Final
+
+from simulation.deployment import RESTORE
+from simulation.scheduler import Process
+from simulation.sites import other
+from simulation.story import Story
+from simulation.world import PLAN, World
+
+NAME: Final = "restore"
+"""What the name of every restore begins with."""
+_AFTER_FAILOVER_S: Final = (3000.0, 20_000.0)
+_TRIED_AGAIN_S: Final = (900.0, 3600.0)
+_TRIES: Final = 4
+"""Of one restore that stands down again and again."""
+
+
+class Restores:
+    """What these people do, by what they are told."""
+
+    def __init__(self, world: World, story: Story) -> None:
+        self._world = world
+        self._story = story
+        self._chance = random.Random(f"restores {story.seed}")
+        self._started = 0
+        self._tries = 0
+
+    def hear(self, told: dict[str, Any]) -> bool:
+        """Act on a message, if it is theirs to act on; says whether it is."""
+        outcome, is_restore = told.get("outcome"), str(told.get("execution", "")).startswith(NAME)
+        if not self._story.restores or "dry-run" in str(told.get("execution", "")):
+            return False
+        if outcome == "succeeded" and not is_restore:
+            self._tries = 0
+            self._later(_AFTER_FAILOVER_S)
+            return True
+        if outcome == "stood-down" and is_restore and self._tries < _TRIES:
+            self._later(_TRIED_AGAIN_S)
+            return True
+        return False
+
+    def start(self, to: str, **more: Any) -> None:
+        """Have the other site follow this one."""
+        self._started += 1
+        request = {"plan": PLAN, "to": to, "by": "alice", "reason": f"{other(to)} is back", **more}
+        if not self._story.rescues:
+            request["discard"] = True
+        self._world.watch_closely()
+        self._world.tell(f"a person has {other(to)} mirror {to} again")
+        self._world.start(request, f"{NAME}-{self._started}", RESTORE)
+
+    def _later(self, seconds: tuple[float, float]) -> None:
+        self._world.scheduler.spawn(lambda: self._restore(seconds), Process("a person"))
+
+    def _restore(self, seconds: tuple[float, float]) -> None:
+        """Once the other site is back, if nobody has restored it meanwhile, and nothing runs."""
+        self._world.scheduler.sleep(self._chance.uniform(*seconds))
+        sites, active = self._world.sites, self._world.active
+        returned = other(active)
+        is_back = all(sites.sites[returned].up.values())
+        follows = "ACTIVE" in sites.mirrors[returned].values()
+        if follows or any(each.running for each in self._world.executions):
+            return
+        if is_back:
+            self._tries += 1
+            self.start(active)

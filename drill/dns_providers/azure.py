@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import copy
 import time
+import uuid
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -73,7 +73,7 @@ class TrafficManagerStandIn:
         if form.get("client_id") != self.client_id or not speaks_for(form.get("client_assertion", ""), AUDIENCE):
             message = "AADSTS70021: No matching federated identity record found for presented assertion."
             return JSONResponse({"error": "invalid_client", "error_description": message, "error_codes": [70021]}, 401)
-        self._tokens.add(token := f"eyJ0.{uuid4()}")
+        self._tokens.add(token := f"eyJ0.{uuid.uuid4()}")
         return JSONResponse({"token_type": "Bearer", "expires_in": 3599, "access_token": token})
 
     async def _get(self, request: Request) -> Response:
@@ -108,7 +108,7 @@ class TrafficManagerStandIn:
             self.endpoints = [changed if endpoint is matching[0] else endpoint for endpoint in self.endpoints]
         if not self.operation_s:
             return JSONResponse(changed)
-        operation = str(uuid4())
+        operation = str(uuid.uuid4())
         self._operations[operation] = time.monotonic() + self.operation_s
         if fails:
             self._failed.add(operation)

@@ -7,10 +7,10 @@ answered 412; what it adds must not be there, or 409. It is `pending` until name
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -76,7 +76,7 @@ class CloudDnsStandIn:
         trusted = speaks_for(form.get("subject_token", ""), self.audience) and form.get("audience") == self.audience
         if not (exchange and trusted):
             return JSONResponse({"error": "invalid_grant", "error_description": "The audience is not ours."}, 400)
-        (self._federated if self.account else self._tokens).add(token := f"ya29.{uuid4()}")
+        (self._federated if self.account else self._tokens).add(token := f"ya29.{uuid.uuid4()}")
         return JSONResponse(
             {
                 "access_token": token,
@@ -90,7 +90,7 @@ class CloudDnsStandIn:
         account = request.path_params["account"]
         if _bearer(request) not in self._federated or account != f"{self.account}:generateAccessToken":
             return _error(403, "Permission 'iam.serviceAccounts.getAccessToken' denied")
-        self._tokens.add(token := f"ya29.{uuid4()}")
+        self._tokens.add(token := f"ya29.{uuid.uuid4()}")
         return JSONResponse({"accessToken": token, "expireTime": "2099-01-01T00:00:00Z"})
 
     async def _get_zone(self, request: Request) -> Response:

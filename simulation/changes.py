@@ -44,18 +44,17 @@ class Changes:
 
     def _changes(self, execution: str, begun: float, what: str) -> None:
         self._changed.add(execution)
-        held = [holder for since, holder in self._leases if since <= begun]
-        if not held or held[-1] != execution:
+        holders = [holder for since, holder in self._leases if since <= begun]
+        if not holders or holders[-1] != execution:
             self._break(2, f"{execution}, called at {begun - STARTED:.1f} s, does {what} without the lease")
         if what.endswith(_REVERSING):
             self._reversing(self._world.active)
-
         if what.endswith(_TRUNCATING):
             self._truncating(execution)
 
     def _truncating(self, name: str) -> None:
         """What the topics hold beyond the active site's is saved, every record of it, or was said to be discarded."""
-        execution = next(each for each in self._world.executions if each.name == name)
+        execution = next(run for run in self._world.executions if run.name == name)
         if json.loads(execution.input_text).get("discard"):
             return
         returned, folder = other(self._world.active), f"rescue/{PLAN}/{name}/"
@@ -82,10 +81,10 @@ class Changes:
         if moment == "before-fence" and event["execution"] in self._changed:
             self._break(12, f"a hook is called {moment}, and {event['execution']} has changed something already")
 
-    def _reversing(self, left: str) -> None:
+    def _reversing(self, source: str) -> None:
         """Nobody can write any more to the site that is left, and the other one has all of it."""
         sites = self._world.sites
-        if leading := [site for site in SITES if sites.leads_to(site) == left]:
-            self._break(1, f"mirrors are reversed while the gateways of {', '.join(leading)} lead clients to {left}")
+        if leading := [site for site in SITES if sites.leads_to(site) == source]:
+            self._break(1, f"mirrors are reversed while the gateways of {', '.join(leading)} lead clients to {source}")
         if sites.logs.end(is_mirror=True) != sites.logs.end(is_mirror=False) or sites.logs.written_since is not None:
-            self._break(7, f"mirrors are reversed that have not all of {left}")
+            self._break(7, f"mirrors are reversed that have not all of {source}")

@@ -29,10 +29,10 @@ class Restores:
         self._started = 0
         self._tries = 0
 
-    def hear(self, told: dict[str, Any]) -> bool:
+    def hear(self, message: dict[str, Any]) -> bool:
         """Act on a message, if it is theirs to act on; says whether it is."""
-        outcome, is_restore = told.get("outcome"), str(told.get("execution", "")).startswith(NAME)
-        if not self._story.restores or "dry-run" in str(told.get("execution", "")):
+        outcome, is_restore = message.get("outcome"), str(message.get("execution", "")).startswith(NAME)
+        if not self._story.restores or "dry-run" in str(message.get("execution", "")):
             return False
         if outcome == "succeeded" and not is_restore:
             self._tries = 0
@@ -63,7 +63,7 @@ class Restores:
         returned = other(active)
         is_back = all(sites.sites[returned].up.values())
         follows = "ACTIVE" in sites.mirrors[returned].values()
-        if follows or any(each.running for each in self._world.executions):
+        if follows or any(run.running for run in self._world.executions):
             return
         if is_back:
             self._tries += 1

@@ -95,9 +95,9 @@ def install(send: Send) -> None:
     quota.acquire = lambda self, amount: True
 
 
-def _answered(send: Send, service: str, region: str, operation: str, asked: Mapping[str, Any]) -> Answer:
+def _answered(send: Send, service: str, region: str, operation: str, request: Mapping[str, Any]) -> Answer:
     try:
-        parsed = send(service, region, operation, asked, _door(service))
+        parsed = send(service, region, operation, request, _door(service))
     except ApiError as error:
         fields = {"Error": {"Code": error.code, "Message": error.message}} | error.fields
         return _response(error.status, fields), None
@@ -106,14 +106,14 @@ def _answered(send: Send, service: str, region: str, operation: str, asked: Mapp
     return _response(200, dict(parsed)), None
 
 
-def _tried_again(client: Any, operation_name: str, asked: Mapping[str, Any], first: Answer) -> dict[str, Any]:
+def _tried_again(client: Any, operation_name: str, request: Mapping[str, Any], first: Answer) -> dict[str, Any]:
     """What botocore's endpoint makes of a first answer that is an error."""
     operation = client._service_model.operation_model(operation_name)
     context = {
         "client_region": client.meta.region_name,
         "client_config": client.meta.config,
         "retries": {"invocation-id": "simulation"},
-        _PARAMETERS: asked,
+        _PARAMETERS: request,
         _FIRST: first,
     }
     http, parsed = client._endpoint.make_request(operation, {"context": context})

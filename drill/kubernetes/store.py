@@ -7,9 +7,10 @@ import threading
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 Object = dict[str, Any]
+Value = TypeVar("Value")
 
 
 class NotFound(KeyError):
@@ -25,12 +26,12 @@ def timestamp(at: datetime | None = None) -> str:
     return (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def copied(value: Any) -> Any:
+def copied(value: Value) -> Value:
     """A copy of a JSON value: faster than of anything, which counts where every look copies every object."""
     if isinstance(value, dict):
-        return {name: copied(member) for name, member in value.items()}
+        return {name: copied(member) for name, member in value.items()}  # type: ignore[return-value]
     if isinstance(value, list):
-        return [copied(member) for member in value]
+        return [copied(member) for member in value]  # type: ignore[return-value]
     return value
 
 

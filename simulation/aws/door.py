@@ -37,8 +37,6 @@ _THROTTLED: Final = {
     "sns": "Throttled",
     "route53": "Throttling",
     "stepfunctions": "ThrottlingException",
-    "s3": "SlowDown",
-    "lambda": "TooManyRequestsException",
 }
 """The code of each service; of the others: ThrottlingException."""
 Answer = tuple[tuple[Any, dict[str, Any]] | None, Exception | None]

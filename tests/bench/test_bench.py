@@ -100,7 +100,7 @@ def test_a_handler_is_imported_as_lambda_finds_it(tmp_path: Path) -> None:
 
 
 def test_a_handler_that_drags_kafka_in_for_nothing_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("assess", "claim"):
+    for name in ("check_offsets", "claim"):
         (tmp_path / "functions" / name).mkdir(parents=True)
         (tmp_path / "functions" / name / "app.py").write_text("")
     monkeypatch.setattr(imports, "ROOT", tmp_path)

@@ -34,6 +34,7 @@ from bench import (
     policies,
     promotion,
     readiness,
+    reversal,
     signals,
     vocabulary,
 )
@@ -50,6 +51,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "fleets": fleets.measure,
     "ecs-fleets": ecs_fleets.measure,
     "promotion": promotion.measure,
+    "reversal": reversal.measure,
     "readiness": readiness.measure,
     "signals": signals.measure,
     "names": names.measure,

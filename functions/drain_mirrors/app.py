@@ -19,6 +19,7 @@ from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka.factory import as_controller
 from failover.kafka.offsets import Offsets, Spot, in_words, log_ends
 from failover.ledger.topic_tables import load_execution_table, save_execution_table
+from failover.loss.divergence import SOURCE_ENDS
 from failover.plan.model import Plan
 
 QUIET_S: Final = 0.5
@@ -27,7 +28,6 @@ GROWTHS: Final = 4
 """How often a topic is seen to grow until a writer goes round the fence: what a gateway had let through before it was
 fenced, or a marker of a transaction that times out, grows once or twice."""
 NAMED: Final = 20
-TABLE: Final = "source-ends"
 
 
 def drain(request: Request, plan: Plan) -> Report:
@@ -80,7 +80,7 @@ def _ends(plan: Plan, site: str, spots: Iterable[Spot]) -> Offsets:
 
 def _count_growths(request: Request, earlier: Offsets, later: Offsets) -> dict[str, int]:
     """How often each topic was seen to grow, in this call and in those before."""
-    rows = load_execution_table(ledger(), request.execution, TABLE)
+    rows = load_execution_table(ledger(), request.execution, SOURCE_ENDS)
     recorded = {(topic, partition): end for topic, row in rows.items() for partition, end in row["ends"]}
     growths = {topic: int(row["growths"]) for topic, row in rows.items()}
     for before, after in ((recorded, earlier.by_partition), (earlier.by_partition, later.by_partition)):
@@ -90,7 +90,7 @@ def _count_growths(request: Request, earlier: Offsets, later: Offsets) -> dict[s
     for (topic, partition), end in sorted(later.by_partition.items()):
         ends.setdefault(topic, []).append((partition, end))
     table = {topic: {"ends": of_topic, "growths": growths.get(topic, 0)} for topic, of_topic in ends.items()}
-    save_execution_table(ledger(), request.execution, TABLE, table)
+    save_execution_table(ledger(), request.execution, SOURCE_ENDS, table)
     return growths
 
 

@@ -13,7 +13,13 @@ from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import Outcome
 from failover.ledger.topic_tables import save_execution_table
-from failover.loss.divergence import divergence, failovers_before, log_ends_at_promotion, save_divergence
+from failover.loss.divergence import (
+    SOURCE_ENDS,
+    divergence,
+    failovers_before,
+    log_ends_at_promotion,
+    save_divergence,
+)
 from failover.loss.record import keep_measured_loss
 from failover.rescue.stranded import StrandedRange
 
@@ -80,6 +86,19 @@ def test_a_restore_of_the_other_site_follows_none_of_them(book: Ledger, restore:
 
 def test_a_partition_ended_where_it_was_first_seen_to_end(book: Ledger, restore: Execution) -> None:
     assert log_ends_at_promotion(book, restore) == {("orders", 0): 100, ("orders", 1): 7, ("payments", 0): 5}
+
+
+@pytest.mark.parametrize(("outcome", "ends"), [("succeeded", {("orders", 0): 40}), ("stood-down", {})])
+def test_where_a_switchover_left_a_site_whose_mirrors_were_promoted_it_ended_behind_the_fence(
+    book: Ledger, outcome: Outcome, ends: dict[tuple[str, int], int]
+) -> None:
+    """A link that is not bidirectional leaves no copy there; it is restored from where it was drained."""
+    left = execution(1, "switchover", "east-west")
+    book.claim(left, "east")
+    save_execution_table(book, left, SOURCE_ENDS, {"orders": {"ends": [(0, 40)], "growths": 1}})
+    book.conclude(left, outcome, {"dry_run": False})
+    now = execution(2, "restore", "east-west")
+    assert log_ends_at_promotion(book, now) == ends and failovers_before(book, now) == []
 
 
 def ranges(*counts: int) -> list[StrandedRange]:

@@ -17,6 +17,8 @@ from failover.ledger.topic_tables import load_execution_table, save_execution_ta
 from failover.rescue.stranded import Spot, StrandedRange
 
 TABLE: Final = "divergence"
+SOURCE_ENDS: Final = "source-ends"
+"""The table of where a switchover saw the logs of the site end that it left, behind the fence."""
 
 
 def save_divergence(book: Ledger, execution: Execution, ranges: Iterable[StrandedRange]) -> None:
@@ -51,24 +53,35 @@ def failovers_before(book: Ledger, execution: Execution) -> list[ExecutionRecord
     Raises:
         LedgerUnavailable
     """
+    return [record for record in _led_away(book, execution) if record.kind == "failover"]
+
+
+def _led_away(book: Ledger, execution: Execution) -> list[ExecutionRecord]:
+    """What led from the returned site to the active one since the returned one was active; the last of them first."""
     walked = (record for record in book.executions(execution.plan) if not record.document.get("dry_run"))
     since = takewhile(
         lambda record: not (record.to_site == execution.from_site and record.status == "succeeded"), walked
     )
-    return [record for record in since if record.kind == "failover" and record.to_site == execution.to_site]
+    return [record for record in since if record.to_site == execution.to_site]
 
 
 def log_ends_at_promotion(book: Ledger, execution: Execution) -> Mapping[Spot, int]:
-    """Where each partition ended when those failovers made it writable; the earliest record counts, later ones hold
-    clients' own.
+    """Where each partition ended when it was made writable: by those failovers, of which the earliest record counts,
+    later ones hold clients' own; or by a switchover, behind whose fence both logs ended alike.
 
     Raises:
         LedgerUnavailable
     """
     ends: dict[Spot, int] = {}
-    for record in failovers_before(book, execution):
+    for record in _led_away(book, execution):
         earlier = execution.model_copy(update={"name": record.name})
-        for topic, rows in load_execution_table(book, earlier, "log-ends").items():
+        rows_of: dict[str, list[tuple[int, int]]] = {}
+        if record.kind == "failover":
+            rows_of = load_execution_table(book, earlier, "log-ends")
+        elif record.kind == "switchover" and record.status == "succeeded":
+            drained = load_execution_table(book, earlier, SOURCE_ENDS)
+            rows_of = {topic: row["ends"] for topic, row in drained.items()}
+        for topic, rows in rows_of.items():
             for partition, end in rows:
                 spot = topic, int(partition)
                 ends[spot] = min(int(end), ends.get(spot, int(end)))

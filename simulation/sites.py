@@ -127,6 +127,8 @@ class Sites:
             self.deploy(site.fleet, 0.0)
         self.mirrors: dict[str, dict[str, str]] = {"west": dict.fromkeys(TOPICS, "ACTIVE"), "east": {}}
         """The status of each mirror, by the site that has it."""
+        self.topics: dict[str, list[str]] = {site: list(TOPICS) for site in SITES}
+        """What each site has, mirrors among them."""
         self.lag_known = True
         self.link_mode = "BIDIRECTIONAL"
         self.logs = Logs(scheduler)
@@ -205,6 +207,22 @@ class Sites:
                 self.mirrors[site][topic] = "PENDING_RESTORE"
                 seconds = self._clock.random.uniform(*self._stops_s)
                 self._clock.call_later(seconds, partial(self.mirrors[site].__setitem__, topic, "ACTIVE"))
+
+    def delete_topic(self, site: str, topic: str) -> None:
+        """Have a topic go, in its own time."""
+
+        def go() -> None:
+            if topic in self.topics[site] and topic not in self.mirrors[site]:
+                self.topics[site].remove(topic)
+
+        self._clock.call_later(self._clock.random.uniform(*self._stops_s), go)
+
+    def create_mirror(self, site: str, topic: str) -> None:
+        """Have a topic of the other site mirrored, from its first record on."""
+        self.topics[site].append(topic)
+        self.mirrors[site][topic] = "PENDING_MIRROR"
+        seconds = self._clock.random.uniform(*self._stops_s)
+        self._clock.call_later(seconds, partial(self.mirrors[site].__setitem__, topic, "ACTIVE"))
 
     def _stopped(self, site: str, topic: str, *, reverse: bool) -> None:
         if reverse and not self.sites[other(site)].up["kafka"]:

@@ -53,6 +53,17 @@ def switchover_end(life: World) -> End:
     return failover_end(life) | {"offsets": is_carried or bool(reported), "heard": messages in (1, 2)}
 
 
+def practice_end(life: World) -> End:
+    """As of a failover; and what is kept as evidence, whenever it was."""
+    evidence = json.loads(_item(life, "practice#practice-1").get("document", "{}"))
+    ways = {way: (evidence.get(way) or {}).get("to") for way in ("there", "back")}
+    practised = [kind for _, kind, _ in life.account.events if kind.startswith("Practice")]
+    return failover_end(life) | {
+        "evidence": {name: evidence.get(name) for name in ("outcome", "why", "active")} | ways,
+        "events": sorted(set(practised)),
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class GivenUp:
     """What a scenario may come to as well: nothing was changed, or all is put back, and people are told."""

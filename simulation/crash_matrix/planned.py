@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from simulation import story
 from simulation.client_names import DESCRIBED, held_by
-from simulation.crash_matrix.ends import BEHIND_THE_FENCE, failover_end, rescued_end, switchover_end
+from simulation.crash_matrix.ends import BEHIND_THE_FENCE, failover_end, practice_end, rescued_end, switchover_end
 from simulation.crash_matrix.scenario import BY_HAND, FLEETS, Scenario, lose_east, with_fleets, with_name
 from simulation.deployment import PRACTICE, RESTORE, SWITCHOVER
 from simulation.fleets import sites_with
+from simulation.scheduler import Process
 from simulation.sites import RECOVERY_TOPIC, TOPICS
 from simulation.world import PLAN, World
 
@@ -55,6 +56,18 @@ def _begin_restore(life: World, **more: Any) -> None:
     life.start(BY_HAND | {"reason": "it is back"} | more, "by-hand", RESTORE)
 
 
+def _begin_restore_anew(life: World) -> None:
+    """West took over over a link of one way, and east has no copy since: its topics are deleted, and mirrored anew."""
+
+    def restore() -> None:
+        while not life.executions[0].stopped:
+            life.scheduler.sleep(1.0)
+        life.start(BY_HAND | {"reason": "no copy is left", "delete_topics": True}, "by-hand-2", RESTORE)
+
+    _begin_switchover(life, link_mode="DESTINATION")
+    life.scheduler.spawn(restore, Process("a person"))
+
+
 def _begin_practice(life: World) -> None:
     """A switchover, and a moment later another one back."""
     life.sites.committed["east"] = dict.fromkeys(TOPICS, COMMITTED)
@@ -96,13 +109,19 @@ PLANNED: Final = (
         name="practised",
         functions=("run_practice",),
         begin=_begin_practice,
-        end=failover_end,
+        end=practice_end,
         plan={"policy": {"failback_after_seconds": 0}},
     ),
     Scenario(
         name="restore",
         functions=("claim", "precheck_restore", "measure_divergence", "restore_mirrors", "switch_routes", "conclude"),
         begin=partial(_begin_restore, discard=True),
+        end=failover_end,
+    ),
+    Scenario(
+        name="restore over a link of one way",
+        functions=("precheck_restore", "measure_divergence", "restore_mirrors"),
+        begin=_begin_restore_anew,
         end=failover_end,
     ),
     Scenario(

@@ -13,12 +13,13 @@ from simulation.aws.errors import NotSimulated
 from simulation.calls import Door
 from simulation.keys import Keys
 from simulation.scheduler import Scheduler
-from simulation.sites import LOG_END, STRANDED, TOPICS, Sites
+from simulation.sites import LOG_END, STRANDED, Sites, other
 
 Answer = tuple[int, Any]
 Send = Callable[[httpx.Request], httpx.Response]
 _CLUSTER: Final = re.compile(r"/kafka/v3/clusters/lkc-(east|west)01(.*)")
 _VERB: Final = re.compile(r".*/mirrors:(failover|promote|reverse-and-start-mirror|truncate-and-restore)")
+_LINK: Final = re.compile(r"/links/[^/]+")
 _DONE: Final = {"failover": "failed over", "promote": "promoted", "reverse-and-start-mirror": "reversed"}
 _NO_ERROR: Final = {"error_code": None, "error_message": None}
 _CONNECT_S: Final = 2.0
@@ -70,7 +71,7 @@ class Rest:
         door = door_of(request)
         operation = f"{request.method} {request.url.path.rpartition('/')[2]}"
         try:
-            changes = _VERB.fullmatch(request.url.path) is not None and not _is_trial(request)
+            changes = request.method != "GET" and not _is_trial(request)
             status, body = self._make(
                 "rest", operation, lambda: self._answer(site.name, request), door, changes=changes
             )
@@ -85,14 +86,21 @@ class Rest:
         if not self._keys.takes_header(site, request.headers.get("Authorization", "")):
             return 401, {"error_code": 401, "message": "Unauthorized"}
         path = match[2]
+        if request.method != "GET":
+            return self._change(site, path, request)
         if path in (of_cluster := self._of_cluster(site)):
             return 200, of_cluster[path]
-        if (verb := _VERB.fullmatch(path)) is not None:
-            return self._alter(site, verb[1], json.loads(request.content), trial=_is_trial(request))
         if path.endswith("/mirrors"):
             return 200, _rows([self._mirror(site, topic) for topic in self._sites.mirrors[site]])
         if "/mirrors/" in path:
             return 200, self._mirror(site, path.rpartition("/")[2])
+        if _LINK.fullmatch(path) is not None:
+            remote = {"remote_cluster_id": f"lkc-{other(site)}01"}
+            return 200, {
+                "link_name": path.rpartition("/")[2],
+                "link_state": "ACTIVE",
+                "link_error": "NO_ERROR",
+            } | remote
         if path.endswith("/configs"):
             mode = {"name": "link.mode", "value": self._sites.link_mode}
             return 200, _rows([{"name": "consumer.offset.sync.ms", "value": "5000"}, mode])
@@ -100,10 +108,19 @@ class Rest:
             return 200, _rows([_committed(topic, offset) for topic, offset in self._sites.committed[site].items()])
         raise NotSimulated(f"{request.method} {request.url.path}")
 
+    def _change(self, site: str, path: str, request: httpx.Request) -> Answer:
+        if (verb := _VERB.fullmatch(path)) is not None:
+            return self._alter(site, verb[1], json.loads(request.content), trial=_is_trial(request))
+        if request.method == "DELETE" and path.startswith("/topics/"):
+            return self._delete(site, path.rpartition("/")[2])
+        if request.method == "POST" and path.endswith("/mirrors"):
+            return self._mirror_anew(site, json.loads(request.content)["source_topic_name"])
+        raise NotSimulated(f"{request.method} {request.url.path}")
+
     def _of_cluster(self, site: str) -> dict[str, Any]:
         return {
             "": {"cluster_id": f"lkc-{site}01"},
-            "/topics": _rows([{"topic_name": topic, "partitions_count": 1} for topic in TOPICS]),
+            "/topics": _rows([{"topic_name": topic, "partitions_count": 1} for topic in self._sites.topics[site]]),
             "/consumer-groups": _rows([{"consumer_group_id": "fulfilment", "state": "EMPTY"}]),
         }
 
@@ -120,6 +137,20 @@ class Rest:
             self._sites.stop_mirrors(site, topics, reverse=verb == "reverse-and-start-mirror")
         error = {"error_code": 40002, "error_message": "the link is not bidirectional"} if refused else _NO_ERROR
         return 200, _rows([{"mirror_topic_name": topic} | error for topic in topics])
+
+    def _delete(self, site: str, topic: str) -> Answer:
+        if topic not in self._sites.topics[site]:
+            return 404, {"error_code": 40403, "message": "This server does not host this topic-partition."}
+        self._tell(f"the topic {topic} of {site} is deleted")
+        self._sites.delete_topic(site, topic)
+        return 204, None
+
+    def _mirror_anew(self, site: str, topic: str) -> Answer:
+        if topic in self._sites.topics[site]:
+            return 400, {"error_code": 40002, "message": f"Topic '{topic}' already exists."}
+        self._tell(f"the topic {topic} is mirrored anew to {site}")
+        self._sites.create_mirror(site, topic)
+        return 204, None
 
     def _mirror(self, site: str, topic: str) -> dict[str, Any]:
         lag = (

@@ -26,7 +26,7 @@ Number = Annotated[int | None, typer.Option("--revision", help="Not the one in f
 
 def put(
     context: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Plans, in YAML; - is the standard input.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Plans, in YAML; - is the standard input.")],
     as_json: Json = False,
 ) -> None:
     """Put plans, or change those of their names: each is checked, in force at once, and nothing else is deployed."""

@@ -25,7 +25,7 @@ _WORDS: Final[dict[Severity, str]] = {
 def doctor(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Java properties, librdkafka's JSON, Spring's files, Python."),
+        typer.Argument(metavar="FILE", help="Java properties, librdkafka's JSON, Spring's files, Python."),
     ],
     library: Annotated[
         str | None, typer.Option(help=f"Whose settings they are, if a file does not show it: {', '.join(LIBRARIES)}.")

@@ -52,7 +52,7 @@ class Checked:
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Plans, in YAML; - is the standard input.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Plans, in YAML; - is the standard input.")],
     strict: Annotated[bool, typer.Option("--strict", help="Take a warning for a reason to refuse.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:

@@ -35,7 +35,7 @@ def report(
     context: typer.Context,
     execution: Annotated[
         str | None,
-        typer.Argument(metavar="[EXECUTION]", help="Its name, as `failover history` has it; by default the last one."),
+        typer.Argument(metavar="EXECUTION", help="Its name, as `failover history` has it; by default the last one."),
     ] = None,
     plan: Annotated[str | None, typer.Option("--plan", help="Its plan; not needed where there is one.")] = None,
     save: Annotated[

@@ -18,7 +18,7 @@ from command.output import Line, show, show_json, show_next
 from command.words import columns
 from failover.rescue.archive import Archive, rescues_of
 
-PlanName = Annotated[str | None, typer.Argument(metavar="[PLAN]", help="The plan; not needed where there is one.")]
+PlanName = Annotated[str | None, typer.Argument(metavar="PLAN", help="The plan; not needed where there is one.")]
 Of = Annotated[
     str | None, typer.Option("--execution", help="The restore that saved them; not needed where there is one.")
 ]

@@ -24,7 +24,7 @@ from failover.plan.model import Plan
 from failover.plan.store import deployed_plans
 from failover.readiness.store import load
 
-PlanName = Annotated[str | None, typer.Argument(metavar="[PLAN]", help="The plan; not needed where there is one.")]
+PlanName = Annotated[str | None, typer.Argument(metavar="PLAN", help="The plan; not needed where there is one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print for machines.")]
 STYLES = {"pass": "green", "warn": "yellow", "unknown": "magenta", "fail": "red"}
 

@@ -58,6 +58,22 @@ def test_an_error_is_told_in_json_with_what_to_do_and_in_words_to_people(failove
     assert document["error"] in ended.err and "Traceback" not in ended.err
 
 
+OF_A_PLAN = (
+    *("status", "check", "decisions", "history", "approve", "deny", "abort", "redrive", "supersede", "resume"),
+    "pause --why x",
+    *("start failover", "start switchover", "start restore", "start failback"),
+    *("rescue show", "plans show", "plans remove", "plans diff"),
+)
+
+
+def test_every_command_refuses_the_name_of_no_plan_with_the_nearest(failover: Failover) -> None:
+    for words in OF_A_PLAN:
+        ended = failover(*words.split(), "ordres")
+        assert ended.code == 2 and "did you mean orders?" in ended.err, words
+    ended = failover("report", "--plan", "ordres")
+    assert ended.code == 2 and "did you mean orders?" in ended.err
+
+
 def test_what_stopped_is_shown_with_its_cause_in_a_line(failover: Failover, book: Ledger, claimed: Execution) -> None:
     error = {"Error": "LinkRejected", "Cause": "403:\n give the key the rights"}
     book.conclude(claimed, "failed", {"outcome": "failed", "stopped_at": "Promote", "error": error})

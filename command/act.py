@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -21,6 +21,8 @@ from failover.aws.errors import aws_errors
 from failover.errors import AbortRefused, ServiceRejected, ServiceUnavailable
 from failover.execution.runs import run_arn
 from failover.plan.model import Plan
+
+_ANSWERED: Final = {"approve": "approved", "deny": "denied"}
 
 Watch = Annotated[bool, typer.Option("--watch", help="Show it until it ends, or stops.")]
 
@@ -168,7 +170,7 @@ def _answer(controller: Controller, of: Situation, *, answer: str, by: str | Non
     if not answered["now"]:
         verb = f"{answered['answer']} by {answered['by']}"
         raise NotDone(f"it was answered before: {verb}; yours changed nothing", controller.command(f"status {of.plan}"))
-    return _Done(of.plan, f"{of.state.holder}: {answer} by {answered['by']}", of.state.holder)
+    return _Done(of.plan, f"{of.state.holder}: {_ANSWERED[answer]} by {answered['by']}", of.state.holder)
 
 
 def _arn(of: Situation) -> str:

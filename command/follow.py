@@ -22,6 +22,8 @@ from failover.execution.runs import describe_run
 from failover.plan.model import Plan
 
 EVERY_S: Final = 1.0
+SUMMARY_AT_LEAST: Final = 4
+"""Lines of it that a screen has, however low it is."""
 Fact = tuple[float, str]
 """What is so, and since when, in seconds since 1970."""
 
@@ -112,8 +114,13 @@ def _ended_unclaimed(machine: str, execution: str) -> bool:
 
 
 def _picture(now: Situation, controller: Controller, screen: Console) -> Group:
-    lines = [Text(line) if isinstance(line, str) else Text(*line) for line in now.summary()]
-    steps = Group(Text(), steps_table(now.progress(), plain=screen.options.ascii_only)) if now.steps else Group()
+    """What a screen holds whole: of the summary, whose worst comes first, as much as the steps leave room for."""
+    progress = now.progress()
     since = f"; looked at {span(max(0.0, time.time() - now.now))} ago" if time.time() - now.now > 5 else ""
-    last = Text(f"\nnext: {controller.command(now.next_command)}\nCtrl-C ends this{since}", "dim")
-    return Group(*lines, steps, last)
+    last = [f"next: {controller.command(now.next_command)}", f"Ctrl-C ends this{since}"]
+    room = max(SUMMARY_AT_LEAST, screen.height - len(progress) - len(last) - 3)
+    lines = [Text(line) if isinstance(line, str) else Text(*line) for line in list(now.summary())[:room]]
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    steps = Group(Text(), steps_table(progress, plain=screen.options.ascii_only)) if now.steps else Group()
+    return Group(*lines, steps, Text(), *(Text(line, "dim", no_wrap=True, overflow="fold") for line in last))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
+from textwrap import fill
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+_COLUMNS = re.compile(r" *(\S+ {2,}|- )?")
+"""The indent of a line, and its first column, if it has two."""
 Line = str | tuple[str, str]
 """A line, or a line and its style."""
 
@@ -27,11 +31,24 @@ def console() -> Console:
 
 
 def show(lines: Iterable[Line]) -> None:
-    """Print lines."""
+    """Print lines; in a terminal those that are too long go on below where their text began."""
     paper = console()
     for line in lines:
-        text = Text(line) if isinstance(line, str) else Text(*line)
-        paper.print(text, soft_wrap=not paper.is_terminal)
+        words, style = (line, "") if isinstance(line, str) else line
+        whole = hanging(words, paper.width) if paper.is_terminal else words
+        paper.print(Text(whole, style), soft_wrap=True)
+
+
+def hanging(line: str, width: int) -> str:
+    """A line broken to a width: what follows the first break stands below the line's last column, or its indent."""
+    columns = _COLUMNS.match(line)
+    begins = len(columns[0]) if columns else 0
+    text = line.lstrip()
+    indent = " " * (len(line) - len(text))
+    below = " " * begins if begins < width // 2 else indent
+    return fill(
+        text, width, initial_indent=indent, subsequent_indent=below, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def show_next(command: str) -> None:

@@ -95,12 +95,13 @@ def with_those_to_come(kind: str, steps: Iterable[StepProgress]) -> list[StepPro
 
 def steps_table(steps: Iterable[StepProgress], *, plain: bool, narrow: bool = False) -> Table:
     """The picture; `plain`: in ASCII; `narrow`: without what is awaited, which `awaits_line` has."""
-    table = Table.grid(padding=(0, 1))
+    table = Table.grid(padding=(0, 1), expand=not narrow)
     table.add_column(width=1)
     table.add_column(no_wrap=True, overflow="crop" if plain else "ellipsis")
     table.add_column(justify="right", no_wrap=True)
     if not narrow:
-        table.add_column(no_wrap=True, overflow="crop" if plain else "ellipsis")
+        # What is awaited gets what the others leave, and is cut; else it takes the room of marks and times.
+        table.add_column(no_wrap=True, overflow="crop" if plain else "ellipsis", ratio=1)
     for step in steps:
         ascii_mark, mark, style = _MARKS[step.state]
         cells = [

@@ -83,7 +83,7 @@ def check(
         show_json(document)
     else:
         show(_readiness_lines(of.name, document))
-        only_dry_run = all(check["name"] == "dry-run" for check in unready)
+        only_dry_run = all(check["name"] == "dry-run" for check in unready if check["status"] == "fail")
         show_next(
             controller.command(f"start failover {of.name} --dry-run" if only_dry_run else f"check {of.name} --now")
         )
@@ -154,11 +154,13 @@ def _readiness_lines(plan: str, document: dict[str, Any]) -> Iterator[Line]:
     verdict = f"NOT READY, {unready} of {len(checks)} checks" if unready else f"ready, {len(checks)} checks"
     yield f"{plan}: {verdict}; looked at {ago(document['taken_at'], time.time())}", "red" if unready else "green"
     for check in checks:
-        yield f"  {check['status']:<8} {check['name']}", STYLES[check["status"]]
         if check["status"] != "pass":
+            yield f"  {check['status']:<8} {check['name']}", STYLES[check["status"]]
             yield from (f"           {fact}" for fact in check["evidence"])
             if check["remedy"]:
                 yield f"           do: {check['remedy']}", "bold"
+    if passed := [check["name"] for check in checks if check["status"] == "pass"]:
+        yield f"  {'pass':<8} {', '.join(passed)}", STYLES["pass"]
 
 
 def _decision_line(record: DecisionRecord) -> str:

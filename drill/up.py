@@ -31,6 +31,8 @@ LOOK_EVERY_S: Final = 0.5
 STANDSTILL_S: Final = 3.0
 """For how long nothing is acknowledged before that is told."""
 FAILBACK_AFTER_S: Final = 5
+COOLDOWN_S: Final = 5
+FAILOVERS_A_DAY: Final = 100
 CONTROL_FILE: Final = "control.json"
 WITHOUT_RIGHT: Final = {
     "match": "updateKafkaMirrorTopics",
@@ -127,8 +129,14 @@ class RunningWorld:
 
 def settings(directory: Path, mode: str, **more: Any) -> Settings:
     """Of a world that has clients, and whose lost site can be restored. `mode`: the policy's."""
-    # On AWS mirrors have to trail by little for minutes before clients are led home.
-    policy = {"mode": mode, "failback_after_seconds": FAILBACK_AFTER_S}
+    # On AWS mirrors have to trail by little for minutes before clients are led home, and a failover is followed by an
+    # hour in which none begins by itself.
+    policy = {
+        "mode": mode,
+        "failback_after_seconds": FAILBACK_AFTER_S,
+        "cooldown_seconds": COOLDOWN_S,
+        "max_failovers_a_day": FAILOVERS_A_DAY,
+    }
     chosen: dict[str, Any] = {"topics": CLIENTS.topics, "groups": (CLIENTS.group,), "policy": policy}
     return Settings(directory=directory, truncation=True, **chosen, **more)
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from command import follow as looking
 from command.controller import Controller, Options
 from command.follow import follow
-from command.progress import awaited
+from command.output import hanging
+from command.progress import StepProgress, awaited, steps_table
 from command.situation import situation
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -108,3 +109,21 @@ def test_the_picture_has_what_is_awaited_and_what_is_to_come_and_fits_a_small_te
 )
 def test_what_a_step_awaits_is_what_it_reported_last(observed: dict[str, object], words: str) -> None:
     assert awaited(observed) == words
+
+
+def test_at_80_columns_what_is_awaited_is_cut_and_no_mark_or_time() -> None:
+    steps = [
+        StepProgress(name="claim", state="done", seconds=0.4),
+        StepProgress(name="switch_routes:gateway-west", state="running", seconds=12.3, awaits="tasks " * 40),
+    ]
+    printed = io.StringIO()
+    Console(file=printed, width=80).print(steps_table(steps, plain=False))
+    claim, waits = printed.getvalue().splitlines()
+    assert claim.split()[1:] == ["claim", "0.4", "s"]
+    assert "switch_routes:gateway-west 12.3 s awaits tasks" in waits and len(waits) <= 80
+
+
+def test_a_line_that_is_too_long_goes_on_below_where_its_text_began() -> None:
+    lines = hanging(f"  readiness  {'word ' * 30}".rstrip(), 80).splitlines()
+    assert len(lines) == 3 and all(line.startswith(" " * 13 + "word") for line in lines[1:])
+    assert hanging(f"    {'x' * 100}", 80) == f"    {'x' * 100}"

@@ -21,6 +21,7 @@ from failover.readiness.store import save
 from tests.command.conftest import Failover
 from tests.plans import put_plan
 
+ANSWERED = {"approve": "approved", "deny": "denied"}
 CASE = Case(
     evidence=Evidence(lost_site="east", standby_site="west"),
     policy=Policy(),
@@ -115,7 +116,7 @@ def test_a_question_is_answered_by_the_plans_name_alone_once(
     assert shown.code == 1 and "orders-1-failover asks a person" in shown.out
     assert "next: failover approve orders" in shown.out
     answered = failover(word, "orders", "--by", "Ada", "--why", "seen", *(["--yes"] if word == "approve" else []))
-    assert answered.code == 0 and f"orders-1-failover: {answer} by Ada" in answered.out
+    assert answered.code == 0 and f"orders-1-failover: {ANSWERED[answer]} by Ada" in answered.out
     assert (book.item("orders", f"approval#{claimed.name}") or {})["answer"] == answer
     assert failover(word, "orders", "--by", "Bob").code == 2
 

@@ -15,7 +15,7 @@ from failover.decision.notices import notify_ended_holder, notify_withheld
 from failover.execution.ending import message_of
 from failover.execution.runs import Ended
 from failover.ledger.records import StepRecord
-from failover.message import LINE_LIMIT, SUBJECT_LIMIT, Message
+from failover.message import HAPPENED_LIMIT, LINE_LIMIT, SUBJECT_LIMIT, Message
 
 REPORT: dict[str, Any] = {
     "plan": "orders",
@@ -48,7 +48,8 @@ def stopped(*steps: str) -> dict[str, Any]:
 def test_a_message_is_ten_lines_of_text_with_a_subject_that_a_phone_shows_whole(report: dict[str, Any]) -> None:
     message = message_of(report)
     lines = message.text(" --region us-west-2").splitlines()
-    assert len(message.subject) <= SUBJECT_LIMIT and len(lines) <= 10 and max(map(len, lines)) <= LINE_LIMIT
+    assert len(message.subject) <= SUBJECT_LIMIT and len(lines) <= 10 and max(map(len, lines[1:])) <= LINE_LIMIT
+    assert len(lines[0]) <= HAPPENED_LIMIT
     assert not {"{", "}", "stackTrace"} & set("".join(lines).split())
     assert "  failover report orders-7-failover --plan orders --region us-west-2" in lines
 
@@ -130,7 +131,7 @@ def test_who_is_told_that_nothing_is_done_knows_why_and_what_to_say(sent: list[M
 def test_rubbish_in_a_reason_stays_in_its_line_and_evidence_has_an_end() -> None:
     message = Message(subject="s", what_happened="a\nb\x00c" * 200, evidence=[f"vote {n}" for n in range(9)])
     lines = message.text().splitlines()
-    assert len(lines[0]) == LINE_LIMIT and lines[-1] == "- and 5 more" and "\x00" not in lines[0]
+    assert len(lines[0]) == HAPPENED_LIMIT and lines[-1] == "- and 5 more" and "\x00" not in lines[0]
 
 
 def test_people_get_text_and_machines_json_and_both_fit_a_topic() -> None:
@@ -141,3 +142,8 @@ def test_people_get_text_and_machines_json_and_both_fit_a_topic() -> None:
     assert [json.loads(by_protocol[name])["left_out"] for name in FOR_MACHINES] == [["partitions"]] * len(FOR_MACHINES)
     small = json.loads(json.loads(_by_protocol("x", {"plan": "orders"}))["sqs"])
     assert small == {"plan": "orders"}
+
+
+def test_the_line_of_what_happened_has_the_end_of_an_error_which_says_what_to_do() -> None:
+    error = f"the call of {'x' * 400} was refused: give the key the right"
+    assert Message(subject="s", what_happened=error).text().splitlines()[0].endswith("give the key the right")

@@ -10,6 +10,8 @@ SUBJECT_LIMIT: Final = 60
 """Characters that a phone shows of a subject, more or less."""
 LINE_LIMIT: Final = 300
 """Characters of a line: the rest is in the ledger."""
+HAPPENED_LIMIT: Final = 600
+"""Characters of the line that says what happened: an error ends with what to do."""
 TEXT_LIMIT: Final = 3000
 """Characters of all lines that are not links: Slack takes no more in a section
 (https://docs.slack.dev/reference/block-kit/blocks/section-block)."""
@@ -40,7 +42,8 @@ class Message:
         """The lines. `where`: what a command needs to find the controller."""
         links = "".join(f"{one_line(f'{name}: {address}')}\n" for name, address in self.links)
         for limit in (LINE_LIMIT, SHORT_LINE_LIMIT):
-            lines = "".join(f"{one_line(line, limit)}\n" for line in self._lines(where))
+            happened = one_line(self.what_happened, HAPPENED_LIMIT if limit == LINE_LIMIT else limit)
+            lines = "".join(f"{line}\n" for line in (happened, *(one_line(line, limit) for line in self._lines(where))))
             if len(lines) + len(links) <= TEXT_LIMIT:
                 break
         return lines + links
@@ -51,7 +54,6 @@ class Message:
         return bool(self.to_do) and not self.to_do.startswith("nothing")
 
     def _lines(self, where: str) -> Iterator[str]:
-        yield self.what_happened
         for name, line in (("Clients", self.clients), ("Done", self.done), ("You", self.to_do)):
             if line:
                 yield f"{name}: {line}"

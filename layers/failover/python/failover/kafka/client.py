@@ -141,7 +141,13 @@ def failed(admin: Admin, what: str, error: Any) -> KafkaUnavailable:
     """The error for a call that failed with `error`: `KafkaUnauthorized` if that is a refusal."""
     if isinstance(error, KafkaError) and error.code() in _AUTHORIZATION:
         return unauthorized(what, error)
-    return admin.trouble(f"{what}: {error}")
+    return admin.trouble(f"{what}: {in_words(error)}")
+
+
+def in_words(error: Any) -> str:
+    """What librdkafka has to say of an error, and its name; what is none of its errors as it is."""
+    of_kafka = error.args[0] if isinstance(error, KafkaException) and error.args else error
+    return f"{of_kafka.str()} ({of_kafka.name()})" if isinstance(of_kafka, KafkaError) else str(error)
 
 
 def is_authorization(error: KafkaError) -> bool:
@@ -151,7 +157,7 @@ def is_authorization(error: KafkaError) -> bool:
 
 def unauthorized(what: str, error: KafkaError) -> KafkaUnauthorized:
     """The error for a call that the cluster does not allow."""
-    return KafkaUnauthorized(f"Kafka {what}: {error}. The principal needs an ACL or a role binding for it")
+    return KafkaUnauthorized(f"Kafka {what}: {in_words(error)}. The principal needs an ACL or a role binding for it")
 
 
 def trouble(chosen: Settings, errors: Sequence[KafkaError], what: str) -> KafkaUnavailable:

@@ -22,7 +22,7 @@ from failover.aws.clients import client
 from failover.container import remembered
 from failover.decision.case import Case, Decision
 from failover.decision.controllers import controller_regions, current_region, deferred_to
-from failover.decision.log import decision_record, last_decision, record_decision
+from failover.decision.log import decision_record, record_decision
 from failover.decision.notices import notify_ended_holder, notify_withheld
 from failover.decision.rules import failover_withheld, judge, only_too_young
 from failover.decision.votes import observed_healthy, votes_against
@@ -89,14 +89,13 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
     plan, by = heard.plan, f"judge/{current_region()}"
     with ThreadPoolExecutor() as pool:
         standing = pool.submit(ledger.state, plan.name, plan.home)
-        before = pool.submit(last_decision, ledger, plan.name, by)
         saved = all(
             pool.map(
                 lambda signal: save_signal(ledger, plan.name, signal, plan.policy.probe_max_age_seconds), heard.signals
             )
         )
         current = current_signals(ledger, plan.name, plan.policy.signal_max_age_seconds)
-        state, last = standing.result(), before.result()
+        state = standing.result()
     now, well = time.time(), not any(signal.says_lost for signal in current)
     quiet = well and not (state.denial or state.unannounced)
     if heard.frequent and quiet and now - _all_well().get(plan.name, 0.0) < ALL_WELL_S:
@@ -111,7 +110,7 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
     started, failure = _started(case, decision, plan, ledger)
     on = tuple(dict.fromkeys(signal.source for signal in heard.signals))
     record = decision_record(plan.name, case, decision, by=by, on=on, started=started)
-    record_decision(ledger, record, last)
+    record_decision(ledger, record)
     if state.unannounced:
         _announce_missed(ledger, plan.name, state.unannounced)
     _all_well()[plan.name] = now if well else 0.0

@@ -224,6 +224,21 @@ def test_that_all_is_well_is_judged_and_kept_once_a_minute_until_it_is_not(deplo
     assert standing() == {("east", "probe/us-west-2"): False, ("west", "probe/us-west-2"): False}
 
 
+def test_that_all_is_well_takes_one_look_at_the_plan_beside_the_signals(deployed: Any, call: Call) -> None:
+    call("judge", sighting("us-west-2", lost=(), ago=4))
+    sorts: list[str] = []
+    keys = client("dynamodb").meta.events
+    keys.register("before-call.dynamodb.GetItem", lambda params, **_: sorts.append(_sort_key(params)), unique_id="all")
+    answer = call("judge", sighting("us-west-2", lost=(), ago=2))
+    keys.unregister("before-call.dynamodb.GetItem", unique_id="all")
+    assert answer["judged"][0]["why"] == "all is well"
+    assert [sort for sort in sorts if not sort.startswith("deployed#")] == ["state"]
+
+
+def _sort_key(params: Any) -> str:
+    return str(json.loads(params["body"])["Key"]["sk"]["S"])
+
+
 def test_a_sighting_that_comes_late_does_not_overwrite_a_newer_one(deployed: Any, call: Call) -> None:
     call("judge", sighting("us-west-2", lost=()))
     assert call("judge", sighting("us-west-2", ago=4))["judged"][0]["kept"] is False

@@ -98,26 +98,21 @@ def save_decision(book: Ledger, record: DecisionRecord) -> str:
     return sort
 
 
-def last_decision(book: Ledger, plan: str, by: str) -> Item:
-    """What is kept of the last decision of a judge, for the next one to be compared with.
-
-    Raises:
-        LedgerUnavailable
-    """
+def _last_decision(book: Ledger, plan: str, by: str) -> Item:
+    """What is kept of the last decision of a judge, for the next one to be compared with."""
     return book.item(plan, f"{_LAST}{by}") or {"fingerprint": "", "since": "0", "sort": "", "revision": 0}
 
 
-def record_decision(book: Ledger, record: DecisionRecord, last: Item | None = None) -> None:
+def record_decision(book: Ledger, record: DecisionRecord) -> None:
     """Keep a decision, count it, and tell other systems if it is another one than the last of the same judge.
 
-    `last`: that one, if it was asked for already. The event is told once at most, by best effort: who needs every
-    decision asks the ledger.
+    The event is told once at most, by best effort: who needs every decision asks the ledger.
 
     Raises:
         LedgerUnavailable
     """
     place, fingerprint = f"{_LAST}{record.by}", _fingerprint(record)
-    last = last or last_decision(book, record.plan, record.by)
+    last = _last_decision(book, record.plan, record.by)
     same = last["fingerprint"] == fingerprint
     if same and record.at - float(last["since"]) < RUN_S:
         book.increment(

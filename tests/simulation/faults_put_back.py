@@ -60,7 +60,7 @@ STORIES: Final = {
     ),
     "a silent moment is a new beginning": replace(
         PLAIN,
-        seed="7",
+        seed="30",
         seconds=400.0,
         untidy_bus=True,
         outages=(replace(LOST, part="kafka", seen_by=VANTAGE_POINTS[1:]),),

@@ -19,7 +19,7 @@ from failover.errors import FailoverError
 from failover.fleets import FleetState, fleet_of
 from failover.fleets.kubernetes import EksApi
 from failover.plan.fleets import CfkFleet, EcsBlueGreenFleet, EcsFleet, FleetConfig, KroxyliciousFleet
-from failover.plan.model import Plan, load_plan
+from failover.plan.model import Plan, Site, load_plan
 from gateway.facts import Fact, cfk_facts, ecs_facts, kroxylicious_facts, of_gateway
 
 Facts = dict[str, str | None]
@@ -54,16 +54,17 @@ def unknown(facts: Facts) -> list[str]:
 
 
 def _look(plan: Plan, site: str, fleet: FleetConfig) -> Facts:
-    region = plan.site(site).region
-    return facts_of(fleet.kind, fleet_of(fleet, region).look()) | dict(_own_facts(fleet, site, region))
+    at = plan.site(site)
+    return facts_of(fleet.kind, fleet_of(fleet, at.region, at.role).look()) | dict(_own_facts(fleet, site, at))
 
 
-def _own_facts(fleet: FleetConfig, site: str, region: str) -> Iterator[Fact]:
+def _own_facts(fleet: FleetConfig, site: str, at: Site) -> Iterator[Fact]:
+    region, role = at.region, at.role
     if isinstance(fleet, EcsFleet | EcsBlueGreenFleet):
         where = f"fleet {fleet.name} of ECS cluster {fleet.cluster} in {region}"
-        yield from ecs_facts(fleet, where, client("ecs", region), client("elbv2", region))
+        yield from ecs_facts(fleet, where, client("ecs", region, role=role), client("elbv2", region, role=role))
         return
-    api = EksApi(fleet.eks, region, fleet.namespace)
+    api = EksApi(fleet.eks, region, fleet.namespace, role)
     if isinstance(fleet, KroxyliciousFleet):
         yield from kroxylicious_facts(fleet, api)
     elif isinstance(fleet, CfkFleet):

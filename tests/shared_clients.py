@@ -21,6 +21,8 @@ class SharedClients:
         self._clients: dict[Hashable, Any] = {}
 
     def __call__(self, service: str, region: str | None = None, **options: Any) -> Any:
+        if options.get("role") is not None:
+            return self._make(service, region, **options)  # who it is is a test's own
         key = service, region, tuple(sorted(options.items())), _made_of()
         if key not in self._clients:
             self._clients.setdefault(key, self._make(service, region, **options))

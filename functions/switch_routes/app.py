@@ -88,7 +88,7 @@ def _fleet(request: SwitchRequest, plan: Plan) -> Fleet:
     described = next((fleet for fleet in site.fleets if fleet.name == request.fleet), None)
     if described is None:
         raise FleetRejected(f"site {request.site} of plan {plan.name!r} has no fleet {request.fleet!r}")
-    return fleet_of(described, site.region)
+    return fleet_of(described, site.region, site.role)
 
 
 def _was_fenced_and_not_yet_missed(request: SwitchRequest) -> bool:

@@ -28,6 +28,9 @@ _LIBRARIES: Final = {
 """What Powertools calls with a client that it is given."""
 
 
+_CLIENT: Final = "failover.aws.clients:client"
+_TAKES_ON_A_ROLE: Final = ("sts", "assume_role")
+"""What a client does first that is made with a role; one without does not."""
 _OF_CONTAINERS: Final = {name for kind in (dict, list, set, str) for name in dir(kind)}
 """`get` of no evident class is a dictionary's, but of a lambda's parameter, which can't be annotated."""
 
@@ -57,7 +60,9 @@ class Uses:
             case ast.Name(id=name, ctx=ast.Load()):
                 service, methods = _LIBRARIES.get(name, ("", set()))
                 self.calls |= {(service, method) for method in methods}
-                self.names.add(scope.names.get(name, ""))
+                self.names |= {scope.names.get(name, "")} - {_CLIENT}
+            case ast.Call(func=ast.Name(id="client"), keywords=options) if "role" in {each.arg for each in options}:
+                self.calls.add(_TAKES_ON_A_ROLE)
             case ast.Constant(value=str() as text) if _LOADED_BY_NAME.fullmatch(text):
                 self.names.add(text)
             case ast.Constant(value=str() as text) if "_" in text:

@@ -30,6 +30,7 @@ BESIDE = {
     "kms:Decrypt": "s3:GetObject",
 }
 """A right that AWS asks for beside that of an operation."""
+FOR_ANYBODY = {"sts:GetCallerIdentity"}
 NEVER = {
     ("Fence", "ecs:TagResource"): "a fence turns no listener",
     ("Fence", "elasticloadbalancing:ModifyListener"): "a fence turns no listener",
@@ -46,7 +47,7 @@ NEVER = {
 def called(function: dict[str, Any]) -> set[str]:
     """The actions of a function's code."""
     reach = Reach(ROOT / function["CodeUri"] / "app.py")
-    return {_action(service, operation) for service, operation in reach.calls}
+    return {_action(service, operation) for service, operation in reach.calls} - FOR_ANYBODY
 
 
 def _action(service: str, operation: str) -> str:
@@ -130,6 +131,15 @@ def _functions(machine: dict[str, Any]) -> set[str]:
     """The substitutions that are functions in a state machine's definition."""
     (path,) = (path for path in MACHINES if machine["DefinitionUri"].endswith(path.name))
     return set(re.findall(r"FunctionName: \$\{(\w+)\}", path.read_text()))
+
+
+def test_only_roles_under_the_stacks_pattern_are_taken_on() -> None:
+    for template in (TEMPLATE, SIGNALS):
+        for name, each in of_type(FUNCTIONS, template).items():
+            for statement in statements(each):
+                if "sts:AssumeRole" in statement["Action"]:
+                    assert statement["Resource"] == {"Sub": "arn:${AWS::Partition}:iam::${PlanRoles}"}, name
+        assert template["Parameters"]["PlanRoles"]["Default"] == "none:role/none"
 
 
 def test_every_role_has_room_for_its_managed_policies() -> None:

@@ -154,7 +154,7 @@ def test_a_colour_that_is_not_warm_is_warmed_up_before_any_client_is_led_to_it(
     fleet = colours(warm=0, ready_after_s=1.0)
     execution = begin(document)
     (described,) = parse(yaml.safe_dump(document)).site("west").fleets
-    (obstacle,) = fleet_of(described, "us-west-2").obstacles()
+    (obstacle,) = fleet_of(described, "us-west-2", None).obstacles()
     assert "green" in obstacle.what and "is not warm" in obstacle.what
     assert call("switch_routes", switch(execution))["status"] == "waiting"
     assert selected(fleet) == "blue"
@@ -189,7 +189,7 @@ def test_a_selector_that_the_plan_does_not_name_is_a_state_to_go_on_from(
     fleet = colours(selector=selector)
     execution = begin(document)
     (described,) = parse(yaml.safe_dump(document)).site("west").fleets
-    state = fleet_of(described, "us-west-2").look()
+    state = fleet_of(described, "us-west-2", None).look()
     assert (state.target, state.settled) == (None, False) and "does not name" in state.detail
     until(call, "switch_routes", switch(execution))
     assert selected(fleet) == "green"
@@ -250,10 +250,10 @@ def test_a_kafka_service_that_is_not_there_is_known_long_before(
 ) -> None:
     open_source()
     (fleet,) = parse(yaml.safe_dump(document)).site("west").fleets
-    assert fleet_of(fleet, "us-west-2").obstacles() == []
+    assert fleet_of(fleet, "us-west-2", None).obstacles() == []
     there = EksApi.get_if_there
     monkeypatch.setattr(EksApi, "get_if_there", lambda *given: None if given[2] == "west" else there(*given))
-    (obstacle,) = fleet_of(fleet, "us-west-2").obstacles()
+    (obstacle,) = fleet_of(fleet, "us-west-2", None).obstacles()
     assert "could not be led to west: there is no KafkaService west" in obstacle.what
 
 

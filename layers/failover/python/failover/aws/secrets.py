@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from failover.aws.clients import client
+from failover.aws.clients import Role, client
 from failover.aws.errors import aws_errors
 from failover.container import remembered
 from failover.errors import CredentialsMissing, KafkaUnauthorized, ServiceUnavailable
@@ -59,13 +59,15 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Secret:
-    """The credentials in the secret of that name. Both methods raise `CredentialsMissing` and `ServiceUnavailable`."""
+    """The credentials in the secret of that name, read as a role if one is named. Both methods raise
+    `CredentialsMissing` and `ServiceUnavailable`."""
 
     name: str
+    role: Role | None = None
 
     def cached(self) -> Credentials | None:
         """As they were at most five minutes ago, if they were read since; without asking anybody."""
-        cached = _cache().get(self.name)
+        cached = _cache().get(self)
         return cached.credentials if cached is not None and time.time() - cached.read_at < SECRET_CACHED_S else None
 
     def read(self) -> Credentials:
@@ -75,40 +77,40 @@ class Secret:
         try:
             return self.read_anew()
         except ServiceUnavailable:
-            if (last := _cache().get(self.name)) is None:
+            if (last := _cache().get(self)) is None:
                 raise
             return self._keep(last.credentials)
 
     def read_anew(self) -> Credentials:
         """As they are now: for who was refused with those of earlier."""
-        return self._keep(_fetched(self.name))
+        return self._keep(_fetched(self))
 
     def _keep(self, credentials: Credentials) -> Credentials:
-        _cache()[self.name] = _CachedSecret(credentials, time.time())
+        _cache()[self] = _CachedSecret(credentials, time.time())
         return credentials
 
 
-def credentials(name: str | None) -> Credentials | None:
+def credentials(name: str | None, role: Role | None = None) -> Credentials | None:
     """The credentials in the secret of that name; None for no name.
 
     Raises:
         CredentialsMissing: if the secret does not exist or does not hold credentials.
         ServiceUnavailable: if Secrets Manager does not answer.
     """
-    return None if name is None else Secret(name).read()
+    return None if name is None else Secret(name, role).read()
 
 
-def with_credentials(name: str | None, ask: Callable[[Credentials | None], Answer]) -> Answer:
+def with_credentials(name: str | None, ask: Callable[[Credentials | None], Answer], role: Role | None = None) -> Answer:
     """What `ask` gives with the secret's credentials; if Kafka refuses them, asked once more with those of now.
 
     Raises:
         CredentialsMissing, ServiceUnavailable, and what `ask` raises
     """
-    used = credentials(name)
+    used = credentials(name, role)
     try:
         return ask(used)
     except KafkaUnauthorized:
-        if name is None or (anew := Secret(name).read_anew()) == used:
+        if name is None or (anew := Secret(name, role).read_anew()) == used:
             raise
     return ask(anew)
 
@@ -130,19 +132,19 @@ class _CachedSecret:
 
 
 @remembered
-def _cache() -> dict[str, _CachedSecret]:
+def _cache() -> dict[Secret, _CachedSecret]:
     return {}
 
 
-def _fetched(name: str) -> Credentials:
+def _fetched(secret: Secret) -> Credentials:
     with aws_errors(
-        f"Secrets Manager, for the secret {name!r}",
+        f"Secrets Manager, for the secret {secret.name!r}",
         transient=ServiceUnavailable,
         final=CredentialsMissing,
         remedy="It must exist in this region, and be this stack's",
     ):
-        answer = client("secretsmanager").get_secret_value(SecretId=name)
-    return _parsed(name, answer.get("SecretString", ""))
+        answer = client("secretsmanager", role=secret.role).get_secret_value(SecretId=secret.name)
+    return _parsed(secret.name, answer.get("SecretString", ""))
 
 
 @functools.cache

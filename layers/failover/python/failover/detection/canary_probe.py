@@ -72,6 +72,6 @@ def _through(plan: Plan, site: str, bootstrap: str, deadline: float, note_refusa
             return str(error)
         return None
 
-    answer = with_credentials(clients.credentials, ask)
+    answer = with_credentials(clients.credentials, ask, clients.role)
     note_refusal(None)
     return answer

@@ -18,7 +18,7 @@ from failover.errors import (
     LinkUnavailable,
     StandbyChanged,
 )
-from failover.plan.model import Plan
+from failover.plan.model import Clients, Kafka, Plan
 
 LOOK_S = 4.0
 LOST_SITE_S = 1.3
@@ -134,12 +134,12 @@ class _Probe:
                 kafka.bootstrap, kafka.security_protocol, credentials, self._deadline()
             )
 
-        _is_the_plans(await self._logged_in(kafka.credentials, ask), kafka.cluster_id)
+        _is_the_plans(await self._logged_in(kafka, ask), kafka.cluster_id)
         return None
 
-    async def _logged_in(self, name: str | None, ask: Callable[[Credentials | None], Job[Answer]]) -> Answer:
-        """What `ask` gives with the credentials in the secret of that name, the old or the new ones."""
-        secret = None if name is None else Secret(name)
+    async def _logged_in(self, owner: Kafka | Clients, ask: Callable[[Credentials | None], Job[Answer]]) -> Answer:
+        """What `ask` gives with the credentials in the owner's secret, the old or the new ones."""
+        secret = None if owner.credentials is None else Secret(owner.credentials, owner.role)
         used = None if secret is None else secret.cached() or await self._network.beside(secret.read)
         try:
             return await ask(used)

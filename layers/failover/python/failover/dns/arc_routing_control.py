@@ -108,7 +108,7 @@ class RoutingControlName:
         self._endpoints.insert(0, endpoint)
 
     def _ask_at(self, endpoint: ClusterEndpoint, operation: str, **arguments: Any) -> dict[str, Any]:
-        at = client(SERVICE, endpoint.region, attempts=1, endpoint=endpoint.endpoint)
+        at = client(SERVICE, endpoint.region, attempts=1, endpoint=endpoint.endpoint, role=self._described.role)
         of = f"ARC's {operation} for {self._hostname}"
         try:
             with aws_errors(of, transient=DnsUnavailable, final=DnsRejected):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
-from failover.aws.clients import client
+from failover.aws.clients import Role, client
 from failover.aws.errors import aws_errors
 from failover.dns import canonical
 from failover.errors import DnsRejected, DnsUnavailable
@@ -21,9 +21,9 @@ Answer = TypeVar("Answer")
 class Zone:
     """A hosted zone. Methods raise `DnsUnavailable` and `DnsRejected`."""
 
-    def __init__(self, zone_id: str, route53: Route53Client | None = None) -> None:
+    def __init__(self, zone_id: str, route53: Route53Client | None = None, role: Role | None = None) -> None:
         self._zone_id = zone_id
-        self._route53 = route53 if route53 is not None else client("route53")
+        self._route53 = route53 if route53 is not None else client("route53", role=role)
 
     def records(self, hostname: str, kind: Literal["A", "CNAME"]) -> list[dict[str, Any]]:
         """The record sets of a name and type: one, or one for each set identifier."""

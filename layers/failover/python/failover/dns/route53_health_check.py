@@ -40,7 +40,7 @@ class BeaconName:
 
     def look(self, change: str | None) -> NameState:
         """Which beacons are there, and what name servers answer; Route 53's control plane is not asked."""
-        beacons = self._at_all_beacons(_is_there)
+        beacons = self._at_all_beacons(self._is_there)
         states = {state for state in beacons.values() if isinstance(state, bool)}
         site = None if len(states) != 1 else self._away if states == {True} else self._home
         if not self._servers:
@@ -59,12 +59,12 @@ class BeaconName:
 
     def point_to(self, site: str) -> str:
         """Put every beacon, or take every one away. One that can't be changed is told by `look`."""
-        changed = self._at_all_beacons(_put if site == self._away else _take_away)
+        changed = self._at_all_beacons(self._put if site == self._away else self._take_away)
         return ", ".join(f"{beacon.region}: {outcome}" for beacon, outcome in changed.items())
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """The records, the health check and the beacons, as far as they are not as a flip needs them."""
-        zone = Zone(self._described.hosted_zone_id)
+        zone = Zone(self._described.hosted_zone_id, role=self._described.role)
         records = {str(record.get("Failover")): record for record in zone.records(self._hostname, "CNAME")}
         return [
             *self._wrong_records(records),
@@ -137,31 +137,28 @@ class BeaconName:
             raise kind("; ".join(map(str, errors)))
         return outcomes
 
+    def _is_there(self, beacon: Beacon) -> bool:
+        try:
+            self._s3(beacon, "head_object")
+        except DnsRejected as error:
+            if error_code(error) in _ABSENT:
+                return False
+            raise
+        return True
 
-def _is_there(beacon: Beacon) -> bool:
-    try:
-        _s3(beacon, "head_object")
-    except DnsRejected as error:
-        if error_code(error) in _ABSENT:
-            return False
-        raise
-    return True
+    def _put(self, beacon: Beacon) -> bool:
+        self._s3(beacon, "put_object", Body=b"", ContentType="text/plain", CacheControl="no-store")
+        return True
 
+    def _take_away(self, beacon: Beacon) -> bool:
+        self._s3(beacon, "delete_object")
+        return False
 
-def _put(beacon: Beacon) -> bool:
-    _s3(beacon, "put_object", Body=b"", ContentType="text/plain", CacheControl="no-store")
-    return True
-
-
-def _take_away(beacon: Beacon) -> bool:
-    _s3(beacon, "delete_object")
-    return False
-
-
-def _s3(beacon: Beacon, operation: str, **more: Any) -> None:
-    of = f"S3 in {beacon.region}, {operation} of {beacon.bucket}/{beacon.key}"
-    with aws_errors(of, transient=DnsUnavailable, final=DnsRejected):
-        getattr(client("s3", beacon.region, attempts=1), operation)(Bucket=beacon.bucket, Key=beacon.key, **more)
+    def _s3(self, beacon: Beacon, operation: str, **more: Any) -> None:
+        s3 = client("s3", beacon.region, attempts=1, role=self._described.role)
+        of = f"S3 in {beacon.region}, {operation} of {beacon.bucket}/{beacon.key}"
+        with aws_errors(of, transient=DnsUnavailable, final=DnsRejected):
+            getattr(s3, operation)(Bucket=beacon.bucket, Key=beacon.key, **more)
 
 
 def _status(beacon: Beacon) -> int:

@@ -27,7 +27,7 @@ class Route53Name:
         self._targets = targets_of(plan)
         self._described = described
         self._type: Kind = "A" if described.type == "alias" else "CNAME"
-        self._zone = Zone(described.hosted_zone_id, route53)
+        self._zone = Zone(described.hosted_zone_id, route53, described.role)
         self._servers: tuple[str, ...] = described.nameservers
 
     def look(self, change: str | None) -> NameState:

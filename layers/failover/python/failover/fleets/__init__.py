@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, cast
 
+from failover.aws.clients import Role
 from failover.aws.errors import error_code
 from failover.container import remembered
 from failover.errors import FleetRejected, FleetUnavailable, Obstacle
@@ -115,15 +116,15 @@ _KINDS: Final = {
 
 
 @remembered
-def fleet_of(fleet: FleetConfig, region: str) -> Fleet:
-    """The fleet a plan describes, in the region of its site."""
+def fleet_of(fleet: FleetConfig, region: str, role: Role | None) -> Fleet:
+    """The fleet a plan describes, in the region of its site; `role`: who looks at it and routes it."""
     module, _, name = _KINDS[fleet.kind].partition(":")
-    return cast("Fleet", getattr(importlib.import_module(module), name)(fleet, region))
+    return cast("Fleet", getattr(importlib.import_module(module), name)(fleet, region, role=role))
 
 
 def fleets_of(site: Site) -> list[tuple[str, Fleet]]:
     """The fleets of a site, by name."""
-    return [(fleet.name, fleet_of(fleet, site.region)) for fleet in site.fleets]
+    return [(fleet.name, fleet_of(fleet, site.region, site.role)) for fleet in site.fleets]
 
 
 def is_busy(error: FleetUnavailable) -> bool:

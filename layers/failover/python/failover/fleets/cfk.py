@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from failover.aws.clients import Role
 from failover.errors import FleetRejected, Obstacle
 from failover.fleets import FleetState, metrics
 from failover.fleets.cfk_state import (
@@ -48,9 +49,9 @@ _VERSION: Final = re.compile(r":v?(\d+)\.(\d+)\.")
 class CfkGateway:
     """A `Fleet` that is one Gateway resource."""
 
-    def __init__(self, fleet: CfkFleet, region: str, api: Api | None = None) -> None:
+    def __init__(self, fleet: CfkFleet, region: str, api: Api | None = None, *, role: Role | None = None) -> None:
         self._fleet = fleet
-        self._api = api or EksApi(fleet.eks, region, fleet.namespace)
+        self._api = api or EksApi(fleet.eks, region, fleet.namespace, role)
         self._where = f"gateway {fleet.gateway} in namespace {fleet.namespace} of {self._api.where}"
 
     def look(self) -> FleetState:

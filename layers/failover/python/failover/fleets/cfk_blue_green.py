@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
+from failover.aws.clients import Role
 from failover.errors import Obstacle
 from failover.fleets.blue_green import TIER, BlueGreenFleet
 from failover.fleets.cfk import PODS, CfkGateway
@@ -24,9 +25,11 @@ _APP: Final = "/spec/selector/app"
 class BlueGreenGateways(BlueGreenFleet):
     """A `Fleet` that is two Gateways and a Service."""
 
-    def __init__(self, fleet: CfkBlueGreenFleet, region: str, api: Api | None = None) -> None:
+    def __init__(
+        self, fleet: CfkBlueGreenFleet, region: str, api: Api | None = None, *, role: Role | None = None
+    ) -> None:
         self._fleet = fleet
-        self._api = api or EksApi(fleet.eks, region, fleet.namespace)
+        self._api = api or EksApi(fleet.eks, region, fleet.namespace, role)
         super().__init__(
             f"service {fleet.service} in namespace {fleet.namespace} of {self._api.where}",
             fleet.gateways,

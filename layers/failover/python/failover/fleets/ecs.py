@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 
-from failover.aws.clients import client
+from failover.aws.clients import Role, client
 from failover.aws.errors import aws_errors
 from failover.errors import FleetRejected, FleetUnavailable, Obstacle
 from failover.fleets import FleetState, Instance
@@ -52,11 +52,14 @@ class EcsService:
         region: str,
         ecs: ECSClient | None = None,
         balancing: ElasticLoadBalancingv2Client | None = None,
+        *,
+        role: Role | None = None,
     ) -> None:
         self._fleet = fleet
         self._balancing = balancing
         self._region = region
-        self._ecs = ecs if ecs is not None else client("ecs", region, attempts=1)
+        self._role = role
+        self._ecs = ecs if ecs is not None else client("ecs", region, attempts=1, role=role)
         self._where = f"service {fleet.service} of ECS cluster {fleet.cluster} in {region}"
 
     def look(self) -> FleetState:
@@ -142,7 +145,8 @@ class EcsService:
                     yield Obstacle(f"the task definition for {target}, {definition}, was deregistered", _REGISTER)
 
     def _undrained_connections(self, service: dict[str, Any]) -> Iterator[Obstacle]:
-        balancing = self._balancing if self._balancing is not None else client("elbv2", self._region, attempts=1)
+        given, region = self._balancing, self._region
+        balancing = given if given is not None else client("elbv2", region, attempts=1, role=self._role)
         for group in sorted({str(it["targetGroupArn"]) for it in _balancers(service) if "targetGroupArn" in it}):
             answer = self._call(balancing.describe_target_group_attributes, TargetGroupArn=group)
             set_to = {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}

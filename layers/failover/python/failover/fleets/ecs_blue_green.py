@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from failover.aws.clients import client
+from failover.aws.clients import Role, client
 from failover.errors import FleetRejected, Obstacle
 from failover.fleets.blue_green import BlueGreenFleet
 from failover.fleets.ecs import EcsService, called
@@ -102,10 +102,12 @@ class BlueGreenServices(BlueGreenFleet):
         region: str,
         ecs: ECSClient | None = None,
         balancing: ElasticLoadBalancingv2Client | None = None,
+        *,
+        role: Role | None = None,
     ) -> None:
         self._fleet = fleet
-        self._ecs = ecs if ecs is not None else client("ecs", region, attempts=1)
-        self._balancing = balancing if balancing is not None else client("elbv2", region, attempts=1)
+        self._ecs = ecs if ecs is not None else client("ecs", region, attempts=1, role=role)
+        self._balancing = balancing if balancing is not None else client("elbv2", region, attempts=1, role=role)
         self._services = {
             site: EcsService(fleet.service(site), region, self._ecs, self._balancing) for site in fleet.services
         }

@@ -20,7 +20,7 @@ import botocore.session
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
-from failover.aws.clients import client
+from failover.aws.clients import Role, client, session_of
 from failover.aws.errors import aws_errors
 from failover.container import remembered
 from failover.errors import FleetRejected, FleetUnavailable
@@ -49,7 +49,7 @@ class ApiServer:
 
 
 @remembered
-def api_server(eks: Eks, region: str) -> ApiServer:
+def api_server(eks: Eks, region: str, role: Role | None = None) -> ApiServer:
     """The plan's, or else what EKS says; asked once for each container.
 
     Raises:
@@ -59,7 +59,7 @@ def api_server(eks: Eks, region: str) -> ApiServer:
     if endpoint is None or authority is None:
         of = f"EKS, for where cluster {eks.name} in {region} is"
         with aws_errors(of, transient=FleetUnavailable, final=FleetRejected):
-            cluster = client("eks", region, attempts=1).describe_cluster(name=eks.name)["cluster"]
+            cluster = client("eks", region, attempts=1, role=role).describe_cluster(name=eks.name)["cluster"]
         try:
             endpoint, authority = str(cluster["endpoint"]), str(cluster["certificateAuthority"]["data"])
         except KeyError:
@@ -87,14 +87,16 @@ def trust(server: ApiServer) -> ssl.SSLContext:
     return context
 
 
-def token(cluster: str, region: str) -> str:
-    """A bearer token for a cluster of that name, signed for STS in the cluster's own region.
+def token(cluster: str, region: str, role: Role | None = None) -> str:
+    """A bearer token for a cluster of that name, signed for STS in the cluster's own region, by a role or as who this
+    function is.
 
     Raises:
-        FleetRejected: if this function has no credentials.
+        FleetRejected: if this function has no credentials, or may not take the role on.
+        FleetUnavailable: if nobody gave it the role's.
     """
     session = _session()
-    credentials = session.get_credentials()
+    credentials = (session if role is None else session_of(role)).get_credentials()
     if credentials is None:
         raise FleetRejected(f"no AWS credentials to sign a token for EKS cluster {cluster} with")
     signer = RequestSigner(
@@ -112,7 +114,8 @@ def token(cluster: str, region: str) -> str:
         "headers": {CLUSTER_HEADER: cluster},
         "context": {},
     }
-    url = signer.generate_presigned_url(request, region_name=region, expires_in=TOKEN_VALID_S, operation_name="")
+    with aws_errors(f"STS, for EKS cluster {cluster}", transient=FleetUnavailable, final=FleetRejected):
+        url = signer.generate_presigned_url(request, region_name=region, expires_in=TOKEN_VALID_S, operation_name="")
     return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from failover.aws.clients import Role
 from failover.errors import FleetRejected, Obstacle
 from failover.fleets import FenceKind, FleetState, Instance
 from failover.fleets.cfk import DEPLOYMENTS, PODS
@@ -153,9 +154,11 @@ class View(Rollout):
 class KroxyliciousCluster:
     """A `Fleet` that is one virtual cluster of a KafkaProxy."""
 
-    def __init__(self, fleet: KroxyliciousFleet, region: str, api: Api | None = None) -> None:
+    def __init__(
+        self, fleet: KroxyliciousFleet, region: str, api: Api | None = None, *, role: Role | None = None
+    ) -> None:
         self._fleet = fleet
-        self._api = api or EksApi(fleet.eks, region, fleet.namespace)
+        self._api = api or EksApi(fleet.eks, region, fleet.namespace, role)
         self._where = f"virtual cluster {fleet.virtual_cluster} in namespace {fleet.namespace} of {self._api.where}"
 
     def look(self) -> FleetState:

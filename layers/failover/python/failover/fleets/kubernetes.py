@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from failover.aws.clients import Role
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.fleets.eks import api_server, token, trust
 from failover.plan.fleets import Eks
@@ -64,14 +65,14 @@ class Api(Protocol):
 class EksApi:
     """An `Api` in an EKS cluster."""
 
-    def __init__(self, eks: Eks, region: str, namespace: str) -> None:
+    def __init__(self, eks: Eks, region: str, namespace: str, role: Role | None = None) -> None:
         self.where = f"EKS cluster {eks.name} in {region}"
-        self._eks, self._region, self._namespace = eks, region, namespace
+        self._eks, self._region, self._namespace, self._role = eks, region, namespace, role
 
     @functools.cached_property
     def _http(self) -> httpx.Client:
         # Not before it is asked: a cluster that EKS tells nothing of is one out of reach, and no fleet less.
-        server = api_server(self._eks, self._region)
+        server = api_server(self._eks, self._region, self._role)
         return httpx.Client(
             base_url=server.endpoint, verify=trust(server), timeout=TIMEOUT, limits=_LIMITS, trust_env=False
         )
@@ -122,7 +123,7 @@ class EksApi:
         return f"{path}/{quote(name, safe=':')}" if name else path
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {token(self._eks.name, self._region)}"}
+        return {"Authorization": f"Bearer {token(self._eks.name, self._region, self._role)}"}
 
     def _call(self, method: str, path: str, *, gone_is_fine: bool = False, **more: Any) -> httpx.Response:
         headers = self._headers() | more.pop("headers", {})

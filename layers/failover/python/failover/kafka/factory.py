@@ -23,7 +23,9 @@ def as_controller(plan: Plan, site: str, ask: Callable[[Settings], Answer]) -> A
     """
     kafka = plan.site(site).kafka
     return with_credentials(
-        kafka.credentials, lambda credentials: ask(settings(kafka.bootstrap, kafka.security_protocol, credentials))
+        kafka.credentials,
+        lambda credentials: ask(settings(kafka.bootstrap, kafka.security_protocol, credentials)),
+        kafka.role,
     )
 
 
@@ -33,7 +35,9 @@ def as_client(plan: Plan, bootstrap: str, ask: Callable[[Settings], Answer]) -> 
     Raises:
         CredentialsMissing, ServiceUnavailable, and what `ask` raises
     """
-    protocol = plan.clients.security_protocol
+    clients = plan.clients
     return with_credentials(
-        plan.clients.credentials, lambda credentials: ask(settings(bootstrap, protocol, credentials))
+        clients.credentials,
+        lambda credentials: ask(settings(bootstrap, clients.security_protocol, credentials)),
+        clients.role,
     )

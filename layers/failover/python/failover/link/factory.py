@@ -33,5 +33,5 @@ def links_at(plan: Plan, site: str) -> tuple[MirrorLink, ...]:
 def _cluster_at(plan: Plan, site: str) -> KafkaRestCluster:
     kafka = plan.site(site).kafka
     return KafkaRestCluster(
-        kafka.rest_endpoint, kafka.cluster_id, Secret(kafka.credentials) if kafka.credentials else None
+        kafka.rest_endpoint, kafka.cluster_id, Secret(kafka.credentials, kafka.role) if kafka.credentials else None
     )

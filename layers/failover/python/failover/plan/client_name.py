@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from failover.plan.base import Label, Name, NameServer, PlanModel, PublicUrl, Region, Url, form
+from failover.plan.role import Role
 
 ZoneId = Annotated[str, form(r"^[A-Z0-9]{1,32}$", "the id of a hosted zone, such as Z0123456789ABC")]
 Seconds = Annotated[int, Field(ge=0, le=300)]
@@ -31,6 +32,8 @@ class Route53Record(DnsVerification):
 
     kind: Literal["route53-record"]
     """Records of a Route 53 zone."""
+    role: Role | None = None
+    """A role that is taken on to look at the name and to change it."""
     hosted_zone_id: ZoneId
     """Of the client hostname."""
     type: Literal["CNAME", "alias"] = "CNAME"
@@ -78,6 +81,8 @@ class Route53HealthCheck(DnsVerification):
 
     kind: Literal["route53-health-check"]
     """A failover pair of records with a health check."""
+    role: Role | None = None
+    """A role that is taken on to look at the name and to change it."""
     hosted_zone_id: ZoneId
     """Of the client hostname."""
     beacons: tuple[Beacon, ...] = Field(min_length=1, max_length=4)
@@ -100,6 +105,8 @@ class ArcRoutingControl(DnsVerification):
 
     kind: Literal["arc-routing-control"]
     """Routing controls of Amazon Application Recovery Controller."""
+    role: Role | None = None
+    """A role that is taken on to look at the name and to change it."""
     cluster_endpoints: tuple[ClusterEndpoint, ...] = Field(min_length=1, max_length=5)
     """The regional endpoints of the ARC cluster."""
     controls: dict[Name, str] = Field(min_length=2, max_length=2)

@@ -24,6 +24,7 @@ from failover.plan.policy import Policy
 from failover.plan.practice import PracticeSchedule
 from failover.plan.renamed import with_new_names
 from failover.plan.rescue import Rescue
+from failover.plan.role import Role
 from failover.wording import problems_of
 
 FENCED: Final = "fenced"
@@ -44,6 +45,8 @@ class Kafka(PlanModel):
     credentials: Label | None = None
     """The name of a secret in the controller's region, of a resource API key or an OAuth client; it serves REST and
     Kafka."""
+    role: Role | None = None
+    """A role that is taken on to read that secret."""
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
     """How a Kafka client of the controller speaks to it."""
 
@@ -73,6 +76,8 @@ class Site(PlanModel):
     """Its Kafka cluster."""
     fleets: tuple[FleetConfig, ...] = Field(min_length=1)
     """Its fleets of gateways."""
+    role: Role | None = None
+    """A role that is taken on to look at its fleets and to route them."""
     dns_target: Host
     """What the client hostname points at while the site is active: the name of its load balancer."""
     alarms: tuple[Annotated[Alarm, BeforeValidator(_by_its_name, json_schema_input_type=str | Alarm)], ...] = ()
@@ -103,6 +108,8 @@ class Clients(PlanModel):
     credentials: Label | None = None
     """The name of a secret in the controller's region, of credentials that a client of the gateways may use for the
     canary topic."""
+    role: Role | None = None
+    """A role that is taken on to read that secret."""
     security_protocol: Literal["SASL_SSL", "SSL", "PLAINTEXT"] = "SASL_SSL"
     """How clients speak to the gateways."""
     canary_topic: Topic = "failover-canary"

@@ -25,7 +25,7 @@ from failover.ledger.ledger import Ledger
 from failover.link import STOPPED, MirrorLink, Rejection
 from failover.link.factory import cluster_at, links_at
 from failover.plan.consistency import FASTEST_WATCH_S
-from failover.plan.model import FENCED, Plan
+from failover.plan.model import FENCED, Clients, Kafka, Plan
 from failover.readiness import (
     Check,
     Finding,
@@ -45,6 +45,7 @@ from failover.readiness import (
 from failover.readiness import credentials as logins
 from failover.readiness import hooks as of_hooks
 from failover.readiness import rescue as rescues
+from failover.readiness import roles as of_roles
 from failover.readiness.dry_run import load_dry_run
 from failover.readiness.group_protocols import protocols
 from failover.readiness.leader_epochs import epochs
@@ -226,17 +227,17 @@ def _validated(link: MirrorLink, topics: list[str]) -> list[Rejection]:
 
 def _secrets(snapshot: PlanSnapshot) -> Iterator[Finding]:
     plan = snapshot.plan
-    named = [*(site.kafka.credentials for site in plan.sites.values()), plan.clients.credentials]
-    names = list(dict.fromkeys(filter(None, named)))
-    if not names:
+    owners: list[Kafka | Clients] = [*(site.kafka for site in plan.sites.values()), plan.clients]
+    named = dict.fromkeys(Secret(owner.credentials, owner.role) for owner in owners if owner.credentials)
+    if not named:
         yield ok("the plan names no secret")
-    for name in names:
+    for secret in named:
         try:
-            Secret(name).read_anew()
+            secret.read_anew()
         except FailoverError as error:
             yield unreadable(error)
         else:
-            yield ok(f"secret {name} holds credentials")
+            yield ok(f"secret {secret.name} holds credentials")
 
 
 def _clients(snapshot: PlanSnapshot) -> Iterator[Finding]:
@@ -376,6 +377,7 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "leader-epochs": epochs,
     "acls": _acls,
     "promotion": _promotion,
+    "roles": lambda snapshot: of_roles.roles(snapshot.plan),
     "secrets": _secrets,
     "clients": _clients,
     "canary-topic": _canary,

@@ -168,7 +168,8 @@ class PlanSnapshot:
 
     def _fleet(self, site: str, name: str) -> Fleet:
         described = next(fleet for fleet in self.plan.site(site).fleets if fleet.name == name)
-        return fleet_of(described, self.plan.site(site).region)
+        at = self.plan.site(site)
+        return fleet_of(described, at.region, at.role)
 
     def instances(self, site: str) -> tuple[Instance, ...]:
         """Every healthy instance of a site's fleets."""

@@ -98,7 +98,7 @@ class Sources:
         if isinstance(node, ast.Import | ast.ImportFrom):
             module.names |= _imported(node)
             return
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names = [node.name]
         elif isinstance(node, ast.Assign):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
@@ -108,7 +108,7 @@ class Sources:
             return
         definition = Definition(module, node)
         if isinstance(node, ast.ClassDef):
-            methods = (each for each in node.body if isinstance(each, ast.FunctionDef))
+            methods = (each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
             definition.members = {each.name: Definition(module, each, definition) for each in methods}
             annotated = (each for each in node.body if isinstance(each, ast.AnnAssign))
             definition.fields = {
@@ -184,6 +184,8 @@ class Scope:
                 return service
             case ast.Call(func=function):
                 return self._returned(function)
+            case ast.Await(value=awaited):
+                return self.type(awaited)
             case ast.IfExp(body=left, orelse=right) | ast.BinOp(left=left, op=ast.BitOr(), right=right):
                 return self.type(left) or self.type(right)
             case ast.Name(id=name) if name in CLIENTS:
@@ -198,13 +200,16 @@ class Scope:
             case ast.Name(id=name):
                 found = self._sources.find(self.names.get(name, ""))
                 return found if isinstance(found, Module) or is_class(found) else None
-            case ast.Attribute(value=of, attr=name):
-                owner = self.type(of)
-                if isinstance(owner, Module):
-                    found = self._sources.find(f"{owner.name}:{name}")
-                    return found if isinstance(found, Module) or is_class(found) else None
-                return self._attribute(owner, name) if isinstance(owner, Definition) else None
+            case ast.Attribute():
+                return self._member(node)
         return None
+
+    def _member(self, node: ast.Attribute) -> str | Module | Definition | None:
+        owner = self.type(node.value)
+        if isinstance(owner, Module):
+            found = self._sources.find(f"{owner.name}:{node.attr}")
+            return found if isinstance(found, Module) or is_class(found) else None
+        return self._attribute(owner, node.attr) if isinstance(owner, Definition) else None
 
     def _returned(self, function: ast.AST) -> str | Module | Definition | None:
         if is_class(made := self.type(function)) and isinstance(function, ast.Name | ast.Attribute):
@@ -220,7 +225,7 @@ class Scope:
                 elif isinstance(owner, Definition):
                     relatives = (owner, *self._sources.bases(owner))
                     found = next((each.members[name] for each in relatives if name in each.members), None)
-        if isinstance(found, Definition) and isinstance(found.node, ast.FunctionDef):
+        if isinstance(found, Definition) and isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef):
             return self._sources.scope(found).type(found.node.returns)
         return None
 
@@ -268,11 +273,11 @@ def expressions(node: Any) -> Iterator[ast.AST]:
     """What is evaluated: no annotations, no methods of a class, which are reached by their names."""
     if isinstance(node, ast.ClassDef):
         parts = [*node.bases, *node.keywords, *node.decorator_list]
-        parts += [each for each in node.body if not isinstance(each, ast.FunctionDef)]
-    elif isinstance(node, ast.FunctionDef | ast.Lambda):
+        parts += [each for each in node.body if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
         arguments = node.args
         parts = [*arguments.defaults, *filter(None, arguments.kw_defaults)]
-        parts += [*node.body, *node.decorator_list] if isinstance(node, ast.FunctionDef) else [node.body]
+        parts += [*node.body, *node.decorator_list] if not isinstance(node, ast.Lambda) else [node.body]
     elif isinstance(node, ast.AnnAssign):
         parts = [node.target, *([node.value] if node.value is not None else [])]
     else:

@@ -12,7 +12,7 @@ from tests.deployment.test_rights import STATE_MACHINES
 from tests.deployment.test_sam import ENVIRONMENT, ROOT, SAM
 from tests.deployment.test_template import RESOURCES, TEMPLATE, of_type
 
-MACHINES = ("FailoverStateMachine", "SwitchoverStateMachine", "RestoreStateMachine")
+MACHINES = ("FailoverStateMachine", "SwitchoverStateMachine", "RestoreStateMachine", "PracticeStateMachine")
 TRANSLATE = """
 import json, sys
 from samtranslator.translator.transform import transform

@@ -145,8 +145,9 @@ class EcsService:
                     yield Obstacle(f"the task definition for {target}, {definition}, was deregistered", _REGISTER)
 
     def _undrained_connections(self, service: dict[str, Any]) -> Iterator[Obstacle]:
-        given, region = self._balancing, self._region
-        balancing = given if given is not None else client("elbv2", region, attempts=1, role=self._role)
+        balancing = self._balancing
+        if balancing is None:
+            balancing = client("elbv2", self._region, attempts=1, role=self._role)
         for group in sorted({str(it["targetGroupArn"]) for it in _balancers(service) if "targetGroupArn" in it}):
             answer = self._call(balancing.describe_target_group_attributes, TargetGroupArn=group)
             set_to = {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}

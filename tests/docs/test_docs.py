@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from drill import pictures
 from failover import errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,12 @@ DOCUMENTS = [ROOT / name for name in TRACKED] or sorted(ROOT.glob("*.md")) + sor
 
 def test_the_readme_is_read_in_a_few_minutes() -> None:
     assert len((ROOT / "README.md").read_bytes()) <= 9 * 1024
+
+
+def test_the_readme_shows_the_pictures_that_a_drill_remakes_and_they_are_small() -> None:
+    shown = set(re.findall(r"!\[[^\]]+\]\((docs/[^)]+)\)", (ROOT / "README.md").read_text()))
+    assert shown == {f"docs/{name}" for name in (pictures.PAGE, pictures.TERMINAL)}
+    assert all((ROOT / name).stat().st_size <= pictures.BYTES_AT_MOST for name in shown)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

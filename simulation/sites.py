@@ -41,7 +41,7 @@ class Written:
 
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, str | bytes | None], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def other(site: str) -> str:

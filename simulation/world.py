@@ -177,7 +177,7 @@ class World:
 
     def start(self, request: dict[str, Any], name: str, machine: str = STATE_MACHINE) -> str:
         """A person starts an execution, where the site is that takes over; its ARN."""
-        region = SITES.get(request["to"], REGION)
+        region = SITES.get(request.get("to", ""), REGION)
         machine = machine.replace(REGION, region) if region in self.regions else machine
         return self.account.start(name, json.dumps(request), machine)
 

@@ -129,7 +129,9 @@ def rescued_end(life: World) -> End:
 
 def _origin(row: Written) -> tuple[str, str, str]:
     headers = dict(row.headers)
-    topic, partition, offset = (str(headers[f"failover-{name}"]) for name in ("topic", "partition", "offset"))
+    topic, partition, offset = (
+        (headers[f"failover-{name}"] or b"").decode() for name in ("topic", "partition", "offset")
+    )
     return topic, partition, offset
 
 

@@ -66,7 +66,7 @@ class _Message:
         """Its value."""
         return self.row.value if self.row else None
 
-    def headers(self) -> list[tuple[str, str | bytes | None]] | None:
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
         """Its headers."""
         return list(self.row.headers) if self.row else None
 
@@ -139,7 +139,8 @@ class _RowsProducer(Client):
     ) -> None:
         """To be sent by the next poll."""
         self._begun = self.brokers.clock.now if self._begun is None else self._begun
-        self._queue.append((partition, Written(key=key, value=value, headers=tuple(headers)), on_delivery))
+        encoded = tuple((name, part.encode() if isinstance(part, str) else part) for name, part in headers)
+        self._queue.append((partition, Written(key=key, value=value, headers=encoded), on_delivery))
 
     def poll(self, timeout: float = 0.0) -> Any:
         """Send what is to be sent."""

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from command import act, planned, plans, practice, render, report, rescue, start, status
 from command.controller import STACK, Options
+from command.cost import cost
 from command.doctor import doctor
 from command.errors import remedy_of
 from command.output import complain, is_read, print_to_nobody
@@ -47,6 +48,7 @@ for acts in (start.supersede, act.approve, act.deny, act.abort, act.redrive, act
     app.command(rich_help_panel="Act")(acts)
 app.add_typer(plans.app, name="plans", rich_help_panel="Prepare")
 app.command(rich_help_panel="Prepare")(doctor)
+app.command(rich_help_panel="Prepare")(cost)
 app.command("render", rich_help_panel="Prepare")(render.render_plan)
 
 

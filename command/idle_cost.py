@@ -1,0 +1,268 @@
+"""What a controller costs a month while nothing happens, and what one failover costs: from the templates' resources and
+schedules, what a drill was seen to use, and a table of list prices. Pure, but for reading those files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any, Final, TypedDict
+
+import yaml
+
+from failover.plan.model import Plan
+
+HERE: Final = Path(__file__).parent
+MONTH_MINUTES: Final = 43_800
+"""Of 365 days by twelve."""
+EXPRESS_GB: Final = 0.0625
+GB: Final = 1e9
+DAYS_A_MONTH: Final = 365 / 12
+ROWS_A_READ: Final = 600
+ROWS_A_WRITE: Final = 200
+"""Partitions whose samples are one unit of the ledger, as they are packed: 100 mirrors of 6 took 5 to read and 4 to
+write, of which 4 and 1 are for anything else."""
+SHARE_TRACED: Final = 0.05
+"""X-Ray traces the first request of a second, and so much of the others:
+https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html"""
+
+
+class Call(TypedDict):
+    """What one call of a function uses."""
+
+    milliseconds: float
+    reads: float
+    writes: float
+    events: float
+    log_bytes: float
+
+
+class Execution(TypedDict):
+    """What an execution uses: transitions between states, and calls by function."""
+
+    transitions: int
+    calls: dict[str, int]
+
+
+class Usage(TypedDict):
+    """What a drill was seen to use."""
+
+    functions: dict[str, Call]
+    executions: dict[str, Execution]
+    metrics: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A line of the bill. `apart`: it is the plans' own, or asked for beside."""
+
+    name: str
+    usd: float
+    why: str
+    apart: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A controller's stack: its parameters and what it has."""
+
+    parameters: Mapping[str, Any]
+    resources: Mapping[str, Mapping[str, Any]]
+
+    def number(self, parameter: str) -> float:
+        """A parameter that is one."""
+        return float(self.parameters[parameter])
+
+    def count(self, kind: str) -> int:
+        """Resources of a kind."""
+        return sum(resource["Type"] == kind for resource in self.resources.values())
+
+    def gigabytes(self, function: str) -> float:
+        """A function's memory."""
+        size = self.resources[function]["Properties"].get("MemorySize", self.parameters["MemorySize"])
+        return float(size) / 1024
+
+
+def read_stack(template: Path, changed: Mapping[str, str]) -> Stack:
+    """A template with its defaults, and what is said instead.
+
+    Raises:
+        OSError, KeyError: it is not there; it has no such parameter.
+    """
+    document = yaml.load(template.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  (safe, with short forms)
+    declared = document["Parameters"]
+    if unknown := changed.keys() - declared.keys():
+        raise KeyError(", ".join(sorted(unknown)))
+    defaults = {name: parameter.get("Default") for name, parameter in declared.items()}
+    return Stack(parameters=defaults | dict(changed), resources=document["Resources"])
+
+
+def prices() -> dict[str, float]:
+    """The table of prices, in USD."""
+    table: dict[str, float] = yaml.safe_load((HERE / "prices.yaml").read_text(encoding="utf-8"))
+    return table
+
+
+def usage() -> Usage:
+    """What a drill was seen to use."""
+    measured: Usage = yaml.safe_load((HERE / "usage.yaml").read_text(encoding="utf-8"))
+    return measured
+
+
+class Bill:
+    """What is paid for some plans on one controller.
+
+    `vantage_points`: from how many regions the sites are looked at, the controller's among them; `partitions`: how many
+    each plan has mirrored; `alarms`: whether each has its small stack of alarms.
+    """
+
+    def __init__(
+        self, stack: Stack, plans: Sequence[Plan], *, vantage_points: int, partitions: int, alarms: bool
+    ) -> None:
+        self._stack, self._plans, self._alarms = stack, plans, alarms
+        self._vantage_points, self._partitions = vantage_points, partitions
+        self._prices, self._usage = prices(), usage()
+
+    def a_month(self) -> list[Item]:
+        """The lines of a month in which nothing happens."""
+        return [*self._shared(), *self._apart()]
+
+    def a_failover(self) -> float:
+        """What one failover costs, but for the gateways and the cluster."""
+        return self._execution("failover")
+
+    def _shared(self) -> Iterator[Item]:
+        looks = 60 // self._stack.number("WatchSeconds") * MONTH_MINUTES * len(self._plans)
+        everywhere = looks * self._vantage_points
+        yield Item(
+            name="looks",
+            usd=self._calls("WatchSite", everywhere),
+            why=f"every {self._stack.number('WatchSeconds'):g} s, a plan; regions: {self._vantage_points}",
+        )
+        minutes = MONTH_MINUTES * len(self._plans)
+        machine = self._prices["express_request"] + 60 * EXPRESS_GB * self._prices["express_gb_second"]
+        yield Item(
+            name="rounds",
+            usd=minutes * (self._vantage_points + 1) * machine + self._rounds(),
+            why="Express workflows of a minute, a plan and region",
+        )
+        yield Item(name="judging", usd=self._calls("Judge", everywhere + minutes), why="every look, and once a minute")
+        yield Item(
+            name="lag samples",
+            usd=self._samples(12 * minutes),
+            why=f"every 5 s, of {self._partitions} partitions a plan",
+        )
+        yield self._dry_runs()
+        readiness = MONTH_MINUTES / _minutes_of_rate(str(self._stack.parameters["ReadinessSchedule"]))
+        checks = readiness * len(self._plans)
+        yield Item(
+            name="readiness",
+            usd=self._calls("CheckReadiness", checks),
+            why=str(self._stack.parameters["ReadinessSchedule"]),
+        )
+        yield self._metrics()
+        own = self._stack.count("AWS::CloudWatch::Alarm"), self._stack.count("AWS::CloudWatch::Dashboard")
+        usd = own[0] * self._prices["alarm"] + own[1] * self._prices["board"]
+        yield Item(name="alarms and board", usd=usd, why=f"{own[0]} alarms, {own[1]} board of the stack")
+        per_second = [looks, everywhere - looks + minutes]
+        seconds = MONTH_MINUTES * 60
+        traces = sum(min(n, seconds) + SHARE_TRACED * max(0.0, n - seconds) for n in per_second) + minutes
+        yield Item(name="traces", usd=traces * self._prices["trace"], why="X-Ray: at most, of looks, judging, samples")
+
+    def _apart(self) -> Iterator[Item]:
+        named = [
+            {site.kafka.credentials for site in plan.sites.values()} | {plan.clients.credentials}
+            for plan in self._plans
+        ]
+        secrets = sum(len(names - {None}) for names in named) * self._vantage_points
+        yield Item(
+            name="secrets", usd=secrets * self._prices["secret"], why=f"{secrets}, one in each region", apart=True
+        )
+        if self._alarms:
+            resources = yaml.load((HERE / "alarms.yaml").read_text(encoding="utf-8"), Loader=_Loader)["Resources"]  # noqa: S506
+            of_plan = sum(
+                self._of_alarm(resource["Properties"]) for resource in resources.values() if _is_alarm(resource)
+            )
+            boards = sum(resource["Type"] == "AWS::CloudWatch::Dashboard" for resource in resources.values())
+            yield Item(
+                name="alarms of plans",
+                usd=len(self._plans) * (of_plan + boards * self._prices["board"]),
+                why="its small stack, with its board",
+                apart=True,
+            )
+
+    def _of_alarm(self, properties: Mapping[str, Any]) -> float:
+        of_seconds = isinstance(properties.get("Period"), int) and properties["Period"] < 60
+        return self._prices["alarm_of_seconds" if of_seconds else "alarm"]
+
+    def _metrics(self) -> Item:
+        counts = self._usage["metrics"]
+        many = counts["controller"] + counts["plan"] * len(self._plans)
+        return Item(name="metrics", usd=many * self._prices["metric"], why=f"{many} custom metrics")
+
+    def _dry_runs(self) -> Item:
+        if self._stack.parameters["DryRunState"] != "ENABLED":
+            return Item(name="dry runs", usd=0.0, why="DISABLED")
+        every, turn = self._stack.number("DryRunMinutes"), self._stack.number("DryRunPlanMinutes")
+        at_once = min(len(self._plans), ceil(len(self._plans) * every / turn))
+        walks = MONTH_MINUTES / every * at_once
+        return Item(
+            name="dry runs",
+            usd=walks * self._execution("dry_run"),
+            why=f"{walks:,.0f} a month, {self._usage['executions']['dry_run']['transitions']} transitions each",
+        )
+
+    def _rounds(self) -> float:
+        starts = MONTH_MINUTES * self._vantage_points
+        return self._calls("StartRounds", starts) + starts * self._prices["schedule"]
+
+    def _samples(self, calls: float) -> float:
+        reads = ceil(self._partitions / ROWS_A_READ) * self._prices["ledger_read"]
+        writes = ceil(self._partitions / ROWS_A_WRITE) * self._prices["ledger_write"]
+        return self._calls("SampleLag", calls) + calls * (reads + writes)
+
+    def _execution(self, kind: str) -> float:
+        execution = self._usage["executions"][kind]
+        calls = sum(self._calls(function, many) for function, many in execution["calls"].items())
+        return execution["transitions"] * self._prices["standard_transition"] + calls
+
+    def _calls(self, function: str, many: float) -> float:
+        """That many calls, with what they ask of the ledger and the bus, and their logs."""
+        call = self._usage["functions"][function]
+        architecture = str(self._stack.parameters["Architecture"])
+        seconds = call["milliseconds"] / 1000 * self._stack.gigabytes(function)
+        storage = self._stack.number("LogRetentionDays") / DAYS_A_MONTH * self._prices["log_gb_month"]
+        one = (
+            seconds * self._prices[f"lambda_gb_second_{architecture}"]
+            + self._prices["lambda_request"]
+            + call["reads"] * self._prices["ledger_read"]
+            + call["writes"] * self._prices["ledger_write"]
+            + call["events"] * self._prices["event"]
+            + call["log_bytes"] / GB * (self._prices["log_gb"] + storage)
+        )
+        return many * one
+
+
+def _is_alarm(resource: Mapping[str, Any]) -> bool:
+    return bool(resource["Type"] == "AWS::CloudWatch::Alarm")
+
+
+def _minutes_of_rate(rate: str) -> float:
+    number, unit = rate.removeprefix("rate(").removesuffix(")").split()
+    return float(number) * {"minute": 1, "hour": 60, "day": 1440}[unit.removesuffix("s")]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as what they are written with."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    return {suffix: loader.construct_mapping(node, deep=True)}  # type: ignore[arg-type]
+
+
+_Loader.add_multi_constructor("!", _short_form)

@@ -1,0 +1,80 @@
+"""`failover cost` computes from the templates, what a drill used, and a table of prices whose sources it names."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command.cost import TEMPLATE
+from command.idle_cost import HERE, prices, read_stack, usage
+from tests.command.conftest import Failover
+
+
+@pytest.fixture(autouse=True)
+def plan_in_this_directory(plan_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plan.yaml").write_text(plan_text)
+
+
+def bill(failover: Failover, *words: str) -> tuple[dict[str, Any], dict[str, float]]:
+    document = json.loads(failover("cost", "plan.yaml", *words, "--json").out)
+    return document, {item["name"]: item["usd"] for item in document["items"]}
+
+
+def test_what_is_shown_adds_up_and_what_is_apart_is_apart(failover: Failover) -> None:
+    document, items = bill(failover, "--alarms")
+    apart = {"secrets", "alarms of plans"}
+    assert {item["name"] for item in document["items"] if item["apart"]} == apart
+    assert document["usd_a_month"] == pytest.approx(sum(items.values()) - sum(items[name] for name in apart), abs=0.01)
+    assert 0 < document["usd_a_failover"] < 0.01
+    shown = failover("cost", "plan.yaml").out
+    assert f"{document['usd_a_month']:.2f}" in shown and shown.splitlines()[-1].startswith("next: ")
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_more_plans_cost_their_looks_and_share_the_controller(failover: Failover) -> None:
+    _, one = bill(failover)
+    _, four = bill(failover, "--copies", "4")
+    for name in ("looks", "judging", "lag samples", "readiness", "secrets"):
+        assert four[name] == pytest.approx(4 * one[name], rel=0.01)
+    assert four["alarms and board"] == one["alarms and board"]
+    assert four["dry runs"] == one["dry runs"]  # some plan's turn every five minutes, each every six hours
+
+
+def test_the_stacks_parameters_and_resources_are_what_is_computed_with(failover: Failover) -> None:
+    _, usual = bill(failover)
+    _, seldom = bill(failover, "--set", "WatchSeconds=10", "--set", "DryRunState=DISABLED")
+    assert seldom["looks"] == pytest.approx(usual["looks"] / 5, rel=0.01) and seldom["dry runs"] == 0
+    _, smaller = bill(failover, "--set", "MemorySize=512")
+    assert smaller["judging"] < usual["judging"]
+    alarms = len(re.findall(r"Type: AWS::CloudWatch::Alarm$", TEMPLATE.read_text(), re.MULTILINE))
+    boards = len(re.findall(r"Type: AWS::CloudWatch::Dashboard$", TEMPLATE.read_text(), re.MULTILINE))
+    table = prices()
+    assert usual["alarms and board"] == pytest.approx(alarms * table["alarm"] + boards * table["board"])
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--set", "WatchSecond=10"], "no parameter WatchSecond"),
+        (["--set", "WatchSeconds"], "is no NAME=VALUE"),
+        (["--set", "WatchSeconds=often"], "could not convert"),
+        (["--template", "none.yaml"], "none.yaml: No such file"),
+        (["paln.yaml"], "did you mean plan.yaml?"),
+    ],
+)
+def test_what_can_not_be_computed_is_said_with_what_to_do(failover: Failover, words: list[str], what: str) -> None:
+    ended = failover("cost", "plan.yaml", *words)
+    assert ended.code == 2 and what in ended.err and "next: " in ended.err and "Traceback" not in ended.err
+
+
+def test_every_price_has_its_source_and_what_was_measured_is_of_the_templates_functions() -> None:
+    lines = [line for line in (HERE / "prices.yaml").read_text().splitlines() if line and not line.startswith("#")]
+    assert len(lines) == len(prices()) and all("https://aws.amazon.com/" in line for line in lines)
+    measured, functions = usage(), read_stack(TEMPLATE, {}).resources
+    called = {name for execution in measured["executions"].values() for name in execution["calls"]}
+    assert called <= measured["functions"].keys() <= functions.keys()

@@ -101,6 +101,10 @@ class RunningWorld:
             if message["id"] not in self._printed:
                 self._printed.add(message["id"])
                 self._print_message(message)
+        for part in self.world.ended_parts():
+            if part not in self._printed:
+                self._printed.add(part)
+                self._print(f"{_now()}  {part} has ended by itself, and this world lacks it: bring up another", "red")
         if self._pair is not None:
             self._tell_of_clients(self._pair)
 

@@ -349,8 +349,14 @@ class World:
 
     def alive(self, site: str) -> dict[str, bool]:
         """Which parts of a site run."""
-        parts = {"kafka": self._clusters, "rest": self._rest, "gateway": self._balancers}
-        return {part: _runs(of[site]) for part, of in parts.items()}
+        return {part: _runs(child) for part, child in self._parts(site).items()}
+
+    def ended_parts(self) -> list[str]:
+        """Parts of sites that are gone; a loss that was asked for only stops them in their tracks."""
+        return [f"{part} of {site}" for site in SITES for part, child in self._parts(site).items() if not child.alive]
+
+    def _parts(self, site: str) -> dict[str, Child]:
+        return {"kafka": self._clusters[site], "rest": self._rest[site], "gateway": self._balancers[site]}
 
     def spawn(self, module: str, config: dict[str, Any], name: str) -> Child:
         """Start another process in this world, a client for example."""

@@ -39,12 +39,28 @@ def test_another_drill_is_seen_as_long_as_it_runs(tmp_path: Path) -> None:
 TEXT = "It stopped.\n  failover redrive orders --region us-west-2"
 
 
+def world_with(ended: list[str]) -> SimpleNamespace:
+    return SimpleNamespace(endpoint="", ledger_table="", aws=lambda _: None, ended_parts=lambda: ended)
+
+
+def test_a_part_of_the_world_that_ended_by_itself_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drill.up.httpx.get", lambda *_, **__: SimpleNamespace(json=list))
+    out, ended = io.StringIO(), list[str]()
+    running = RunningWorld(cast("Any", world_with(ended)), Console(file=out, width=80))
+    running.tell()
+    assert out.getvalue() == ""
+    ended.append("rest of east")
+    running.tell()
+    running.tell()
+    assert out.getvalue().count("rest of east has ended by itself") == 1
+
+
 def test_what_people_are_sent_is_shown_once_with_commands_that_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
     message = {"id": "1", "subject": "orders: STOPPED", "text": TEXT}
     answer = SimpleNamespace(json=lambda: [message])
     monkeypatch.setattr("drill.up.httpx.get", lambda *_, **__: answer)
     out = io.StringIO()
-    world = cast("Any", SimpleNamespace(endpoint="", ledger_table="", aws=lambda _: None))
+    world = cast("Any", world_with(ended=[]))
     running = RunningWorld(world, Console(file=out, width=80))
     running.tell()
     running.tell()

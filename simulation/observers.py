@@ -21,7 +21,7 @@ ROUND_S: Final = 2.0
 CONFIRMED_S: Final = 0.5
 """Between two looks as deployed: at sites that are well, and at one that looks lost."""
 BURST_S: Final = 18.0
-"""Where nothing happens, the sites are looked at for so long,"""
+"""Where nothing happens, the sites are looked at slowly for so long,"""
 QUIET_S: Final = 1200.0
 """and then not for so long: a life jumps over quiet time."""
 LONGEST_QUIET_S: Final = 43_200.0
@@ -119,7 +119,7 @@ class Observers:
         while True:
             if self._world.attentive:
                 pause = QUIET_S
-            self._world.watch_closely(BURST_S)
+            self._world.watch(BURST_S)
             self._world.scheduler.sleep(pause)
             pause = min(2 * pause, LONGEST_QUIET_S)
 

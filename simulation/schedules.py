@@ -36,7 +36,7 @@ SCHEDULES: Final = (
     Schedule(function="judge", request=_LOOK, every=60.0, first=7.0, everywhere=True),
     Schedule(function="sample_lag", request=_OF_PLAN, every=120.0, first=11.0),
     Schedule(function="watch_site", request=_OF_PLAN, every=600.0, first=13.0),
-    Schedule(function="check_readiness", request=_OF_PLAN, every=14_400.0, first=17.0),
+    Schedule(function="check_readiness", request=_OF_PLAN, every=86_400.0, first=17.0),
     Schedule(function="sweep_ledger", request={}, every=86_400.0, first=19.0, everywhere=True),
 )
 """More seldom than in the field, but for the judge's: what they see is in the world, and each look costs."""

@@ -89,6 +89,8 @@ SEEDS: Final = {
     "what is decided is kept for ever": 101,
     "an error of no class of its own": 101,
     "a secret is told": 101,
+    "a hook is called too early": 101,
+    "what is not saved is truncated": 18,
 }
 """A seed of `make simulate` that finds each."""
 SEEDS_AT_MOST: Final = 2000

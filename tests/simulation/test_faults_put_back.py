@@ -27,6 +27,8 @@ SEEDS = (
     "what is decided is kept for ever",
     "an error of no class of its own",
     "a secret is told",
+    "a hook is called too early",
+    "what is not saved is truncated",
 )
 """Those that a seed is known of, among the first 2,000."""
 BREAKS = {

@@ -8,8 +8,8 @@ _ROUND_S = "${RoundSeconds}"
 
 
 def watch() -> State:
-    """Look at the sites of a plan every few seconds for a minute."""
-    return _rounds("Watch: look at the sites of a plan every few seconds for a minute.", "WatchSite")
+    """Look at the sites of a shard of plans every few seconds for a minute."""
+    return _rounds("Watch: look at the sites of plans every few seconds for a minute.", "WatchSite", "plans")
 
 
 def sample() -> State:
@@ -17,12 +17,13 @@ def sample() -> State:
     return _rounds(
         "Sample: keep the lag of a plan's mirrors every few seconds for a minute, as long as it is proven fresh.",
         "SampleLag",
+        "plan",
     )
 
 
-def _rounds(comment: str, function: str) -> State:
+def _rounds(comment: str, function: str, of: str) -> State:
     """The call runs beside the wait, so that rounds begin on time; one that fails says nothing, and the next comes."""
-    task = call(function, {"plan": jsonata("$plan")}, Catch=[catch("States.ALL", to="Nothing")], Output={}, End=True)
+    task = call(function, {of: jsonata(f"${of}")}, Catch=[catch("States.ALL", to="Nothing")], Output={}, End=True)
     round_ = {
         "Type": "Parallel",
         "Branches": [
@@ -33,7 +34,7 @@ def _rounds(comment: str, function: str) -> State:
         "Output": {},
         "Next": "More",
     }
-    begin = {"plan": jsonata("$states.input.plan"), "rounds_left": jsonata(f"$floor(60 / {_ROUND_S})")}
+    begin = {of: jsonata(f"$states.input.{of}"), "rounds_left": jsonata(f"$floor(60 / {_ROUND_S})")}
     return machine(
         comment,
         "Begin",

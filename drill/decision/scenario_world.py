@@ -174,7 +174,7 @@ class ScenarioRun:
 
     def _watch(self, region: str) -> None:
         function = self.world.resource("WatchSite", self._eyes[region])
-        aws, payload = self.world.aws("lambda", region), json.dumps({"plan": PLAN})
+        aws, payload = self.world.aws("lambda", region), json.dumps({"plans": [PLAN]})
         answer = aws.invoke(FunctionName=function, Payload=payload)
         document = answer["Payload"].read().decode()
         if ENVIRONMENT_ENDED in document:

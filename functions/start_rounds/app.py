@@ -2,8 +2,9 @@
 judgement of what is known; now and then a look at what a failover will need; a dry run, of some plans at a time; in
 the windows of a plan's practice, once in each, that, which looks itself whether it is due.
 
-Everything that is started is a plan's own, so that none waits for another, and none fails with another. A bad plan is
-judged and looked at, which says what is wrong with it; its sites can't be looked at.
+Sites are looked at by shards, of as many plans as one function looks at in a moment; all else that is started is a
+plan's own, so that none waits for another, and none fails with another. A bad plan is judged and looked at, which says
+what is wrong with it; its sites can't be looked at.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from failover.plan.store import deployed_plans
 from failover.validation import read
 
 AT_ONCE: Final = 16
+PLANS_A_SHARD: Final = 40
+"""Of a look, of a function with 1,024 MB."""
 
 logger = Logger(service="failover")
 
@@ -60,6 +63,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     failures: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         starts = [(name, pool.submit(start)) for name in turn for start in _starts(request.due, name, good.get(name))]
+        for shard in shards(list(good)) if request.due == "rounds" else ():
+            watch = pool.submit(_start, os.environ["WATCH_MACHINE_ARN"], {"plans": shard})
+            starts.append((f"the looks at {shard[0]} and {len(shard) - 1} more", watch))
         for name, started in starts:
             try:
                 started.result()
@@ -79,11 +85,17 @@ def plans_of_turn(names: Sequence[str], request: RoundsRequest, now: float) -> l
     return [names[(first + number) % len(names)] for number in range(many)]
 
 
+def shards(names: Sequence[str]) -> list[list[str]]:
+    """The plans that are looked at together: as few shards as can be, and each of about the same size."""
+    many = ceil(len(names) / PLANS_A_SHARD)
+    return [list(names[shard::many]) for shard in range(many)]
+
+
 def _starts(due: str, plan: str, good: Plan | None) -> Iterator[Callable[[], None]]:
     match due:
         case "rounds":
             if good is not None:
-                for machine in filter(None, os.environ["ROUND_MACHINE_ARNS"].split(",")):
+                if machine := os.environ.get("SAMPLE_MACHINE_ARN"):
                     yield partial(_start, machine, {"plan": plan})
                 yield from _practice(good, time.time())
             if judge := os.environ.get("JUDGE_FUNCTION"):
@@ -120,7 +132,7 @@ def _regular_look(plan: str) -> dict[str, Any]:
 
 
 def _start(machine: str, request: Mapping[str, Any]) -> None:
-    of = f"Step Functions, to start {machine.rpartition(':')[2]} for {request['plan']}"
+    of = f"Step Functions, to start {machine.rpartition(':')[2]}"
     with aws_errors(of, transient=ServiceUnavailable, final=ServiceRejected):
         client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps(dict(request)))
 

@@ -1,10 +1,12 @@
-"""watch_site: look at both sites from here, and say what was seen: to the judge at once, and as the metrics of alarms.
+"""watch_site: look at the sites of plans from here, and say what was seen: to the judge, and as metrics for alarms.
 
-What looks lost is looked at again at once, every half second, until it has looked so for as long as policy wants of a
-vote, or answers: an outage is confirmed within one call, and so is a blip.
+Every plan is looked at by itself, in one thread: what a silent site delays is the word of its own plan. What looks lost
+is looked at again at once, every half second, until it has looked so for as long as policy wants of a vote, or answers:
+an outage is confirmed within one call, and so is a blip.
 
-The observation goes to the default bus of every region that has a controller. Metrics go out as EMF at one-second
-resolution, so that alarms of 10-second periods can stand on them
+The observation goes to the default bus of every region that has a controller: on change at once, every look while a
+site looks lost, once a minute while all is well. Metrics go out as EMF at one-second resolution, so that alarms of
+10-second periods can stand on them
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 A probe that failed itself publishes nothing: it is no vote. Nor does a vantage point that is cut off itself.
 """
@@ -12,19 +14,21 @@ A probe that failed itself publishes nothing: it is no vote. Nor does a vantage 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricResolution, MetricUnit
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from failover.container import remembered
 from failover.decision.controllers import controller_regions
 from failover.detection.evidence import Probe, Signal, View, unbroken
-from failover.detection.observation import publish
-from failover.detection.probes import probe_sites
+from failover.detection.network import Network
+from failover.detection.observation import Publisher
+from failover.detection.probes import view
 from failover.plan.model import Plan
-from failover.plan.store import plan_named
+from failover.plan.store import deployed_plans
 from failover.validation import read
 
 LOOK_S = 2.0
@@ -33,73 +37,114 @@ CONFIRMING_LOOK_S = 1.5
 CONFIRM_EVERY_S = 0.5
 CONFIRM_FOR_S = 4.0
 """No look begins later after the first of a call: the next call goes on."""
+CALL_S = 7.0
+"""A plan's looks end within so long, whatever they wait for."""
+ALL_WELL_EVERY_S = 45.0
+"""With the seconds to the next look, less than the minute after which a vantage point counts as silent."""
 
 logger = Logger(service="failover")
 
 
 class WatchRequest(BaseModel):
-    """The plan whose sites to look at."""
+    """The plans whose sites to look at."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    plan: str
+    plans: tuple[str, ...] = Field(min_length=1)
+
+
+@dataclass(kw_only=True)
+class Watch:
+    """What this container keeps from one call to the next."""
+
+    network: Network = field(default_factory=Network)
+    publisher: Publisher = field(init=False)
+    signals: dict[tuple[str, str], Signal] = field(default_factory=dict)
+    """What was last seen, by plan and site."""
+    published: dict[str, View] = field(default_factory=dict)
+    """What was last put on every bus, by plan."""
+
+    def __post_init__(self) -> None:
+        self.publisher = Publisher(self.network, controller_regions())
+
+
+@remembered
+def _watch() -> Watch:
+    return Watch()
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Look and tell; answers what was seen, and what region's bus did not take it.
+    """Look and tell; answers what was seen of each plan, and what region's bus did not take it.
 
     Raises:
-        MalformedEvent, UnknownPlan, BadPlan, ServiceUnavailable
+        MalformedEvent, LedgerUnavailable
     """
-    plan = plan_named(read(WatchRequest, event).plan)
+    names, deployed, watch = read(WatchRequest, event).plans, deployed_plans(), _watch()
+    plans = {name: plan for name in names if isinstance(plan := deployed.get(name), Plan)}
+    if missing := [name for name in names if name not in plans]:
+        logger.warning("not looked at: they are not deployed, or bad", plans=missing)
+    views = watch.network.run(_look_at_all(watch, plans))
+    return {"plans": [_answer(watch, name, current) for name, current in views.items()], "not_looked_at": missing}
+
+
+async def _look_at_all(watch: Watch, plans: dict[str, Plan]) -> dict[str, View | None]:
+    ends = time.monotonic() + CALL_S
+    return await watch.network.together({name: (_look_at(watch, plan), ends) for name, plan in plans.items()})
+
+
+async def _look_at(watch: Watch, plan: Plan) -> View:
+    """The last of the looks that it takes."""
+    await watch.network.turn()
     began = looked_at = time.monotonic()
-    answer = _look_and_tell(plan, view := probe_sites(plan, LOOK_S))
-    while _is_unconfirmed(plan, view):
+    current = await view(watch.network, plan, LOOK_S)
+    _tell(watch, plan, current)
+    while _is_unconfirmed(watch, plan, current):
         pause = max(0.0, looked_at + CONFIRM_EVERY_S - time.monotonic())
         if time.monotonic() + pause > began + CONFIRM_FOR_S:
             break
-        time.sleep(pause)
+        await watch.network.sleep(pause)
         looked_at = time.monotonic()
-        answer = _look_and_tell(plan, view := probe_sites(plan, CONFIRMING_LOOK_S))
-    return answer
+        current = await view(watch.network, plan, CONFIRMING_LOOK_S)
+        _tell(watch, plan, current)
+    return current
 
 
-def _is_unconfirmed(plan: Plan, view: View) -> bool:
+def _is_unconfirmed(watch: Watch, plan: Plan, current: View) -> bool:
     """Whether a site looks lost for less than a vote must have stood. What earlier calls saw spares looks, no more."""
-    before, young = _last_signals(), False
-    for signal in view.signals():
+    young = False
+    for signal in current.signals():
         key = plan.name, signal.site
-        before[key] = signal = unbroken(signal, before.get(key), plan.policy.probe_max_age_seconds)
+        signal = unbroken(signal, watch.signals.get(key), plan.policy.probe_max_age_seconds)
+        watch.signals[key] = signal
         young |= signal.says_lost and signal.at - signal.since < plan.policy.hold_seconds
     return young
 
 
-@remembered
-def _last_signals() -> dict[tuple[str, str], Signal]:
-    """What this container last saw, by plan and site."""
-    return {}
-
-
-def _look_and_tell(plan: Plan, view: View) -> dict[str, Any]:
-    if view.isolated_because:
-        logger.warning("no vote", plan=plan.name, vantage=view.vantage, why=view.isolated_because)
+def _tell(watch: Watch, plan: Plan, current: View) -> None:
+    if current.isolated_because:
+        logger.warning("no vote", plan=plan.name, vantage=current.vantage, why=current.isolated_because)
     else:
-        for probe in view.probes:
-            _publish(plan.name, view.vantage, probe)
-    untold = publish(plan.name, view, controller_regions())
-    if untold:
-        logger.warning("observation not taken", plan=plan.name, vantage=view.vantage, regions=untold)
-    return {
-        "plan": plan.name,
-        "vantage": view.vantage,
-        "isolated_because": view.isolated_because,
-        "probes": [_result(probe) for probe in view.probes],
-        "untold": untold,
-    }
+        for probe in current.probes:
+            _measure(plan.name, current.vantage, probe)
+    before = watch.published.get(plan.name)
+    if before is None or is_news(before, current) or watch.publisher.missing(plan.name):
+        watch.publisher.publish(plan.name, current)
+        watch.published[plan.name] = current
 
 
-def _publish(plan: str, vantage: str, probe: Probe) -> None:
+def is_news(before: View, current: View) -> bool:
+    """Whether judges should hear of it: a site looks lost, something changed, or they have heard nothing for long."""
+    if any(signal.says_lost for signal in current.signals()) or current.at - before.at >= ALL_WELL_EVERY_S:
+        return True
+    return _state(before) != _state(current)
+
+
+def _state(current: View) -> tuple[Any, ...]:
+    return current.isolated_because, *((probe.site, probe.service, probe.healthy) for probe in current.probes)
+
+
+def _measure(plan: str, vantage: str, probe: Probe) -> None:
     if probe.healthy is None:
         return
     with single_metric(
@@ -113,6 +158,21 @@ def _publish(plan: str, vantage: str, probe: Probe) -> None:
         metric.add_dimension("site", probe.site)
         metric.add_dimension("service", probe.service)
         metric.add_dimension("vantage", vantage)
+
+
+def _answer(watch: Watch, plan: str, current: View | None) -> dict[str, Any]:
+    untold = watch.publisher.missing(plan)
+    if untold:
+        logger.warning("observation not taken", plan=plan, regions=untold)
+    if current is None:
+        return {"plan": plan, "untold": untold, "probes": []}
+    return {
+        "plan": plan,
+        "vantage": current.vantage,
+        "isolated_because": current.isolated_because,
+        "probes": [_result(probe) for probe in current.probes],
+        "untold": untold,
+    }
 
 
 def _result(probe: Probe) -> dict[str, Any]:

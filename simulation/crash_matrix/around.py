@@ -167,7 +167,7 @@ AROUND: Final = (
         end=operated_end,
         seconds=SCHEDULE_S,
     ),
-    _looks("watched", "watch_site", _scheduled("watch_site", {"plan": PLAN})),
+    _looks("watched", "watch_site", _scheduled("watch_site", {"plans": [PLAN]})),
     _looks("sampled", "sample_lag", _scheduled("sample_lag", {"plan": PLAN})),
     _looks("looked at before", "check_readiness", _scheduled("check_readiness", {"plan": PLAN})),
     _looks("swept", "sweep_ledger", _begin_sweeping),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from simulation.threads import Executor, wait
@@ -24,13 +25,30 @@ class Network:
             return end.value  # type: ignore[no-any-return]
         raise RuntimeError("a question of the simulation waits for an event loop")
 
+    def begin(self, job: Job[None]) -> None:
+        """Do it beside what runs."""
+        Executor(max_workers=1).submit(self.run, job)
+
     async def together(self, jobs: Mapping[Key, tuple[Job[Answer], float | None]]) -> dict[Key, Answer | None]:
         """What each job gives, or None if it gave nothing until its deadline."""
         pool = Executor(max_workers=max(1, len(jobs)))
         running = {key: (pool.submit(self.run, job), deadline) for key, (job, deadline) in jobs.items()}
-        for answer, deadline in running.values():
-            wait([answer], timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+        try:
+            for answer, deadline in running.values():
+                wait([answer], timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+        finally:
+            for job, _ in jobs.values():
+                # One of a container that ended may never have begun.
+                with suppress(ValueError, RuntimeError):
+                    job.close()
         return {key: answer.result() if answer.done() else None for key, (answer, _) in running.items()}
+
+    async def turn(self) -> None:
+        """A thread of the simulation is never busy."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the others go on for so long."""
+        time.sleep(seconds)
 
     async def beside(self, call: Callable[[], Answer]) -> Answer:
         """What a call that blocks for a moment gives."""

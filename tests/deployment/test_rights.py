@@ -37,8 +37,6 @@ NEVER = {
     ("Precheck", "route53:GetChange"): "who only looks has no change to ask for",
     ("PrecheckRestore", "route53:GetChange"): "who only looks has no change to ask for",
     ("CheckReadiness", "route53:GetChange"): "who only looks has no change to ask for",
-    ("WatchSite", "dynamodb:Query"): "it is the query of a URL",
-    ("WatchSite of signals.yaml", "dynamodb:Query"): "it is the query of a URL",
     ("StartRounds of signals.yaml", "lambda:InvokeFunction"): "nothing is judged there",
 }
 """What the source can't be seen to leave out, and why it is never called."""

@@ -246,7 +246,7 @@ def test_the_other_vantage_point_looks_with_the_same_eyes_and_may_do_nothing_but
     assert watch["CodeUri"] == own["CodeUri"]
     assert set(own["Environment"]["Variables"]) <= set(watch["Environment"]["Variables"])
     actions = {action for statement in statements(watch) for action in statement["Action"]}
-    assert actions == {"dynamodb:GetItem", "secretsmanager:GetSecretValue", "sts:AssumeRole", "events:PutEvents"}
+    assert actions == {"dynamodb:Query", "secretsmanager:GetSecretValue", "sts:AssumeRole", "events:PutEvents"}
 
 
 def test_every_sighting_and_every_alarm_of_the_plan_reaches_the_judge() -> None:

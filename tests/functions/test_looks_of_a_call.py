@@ -8,10 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
+from pydantic import TypeAdapter
 
 from failover.detection.evidence import SERVICES, Probe, View
 from failover.errors import LeaseLost
 from failover.fleets import FleetState
+from failover.plan.model import Plan
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 Step = Callable[..., dict[str, Any]]
@@ -110,7 +114,7 @@ class Eyes:
         self.answers = list(answers)
         self.looks: list[View] = []
 
-    def look(self, *_: Any) -> View:
+    async def look(self, *_: Any) -> View:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         probes = [
             Probe(site=site, service=service, healthy=answer or site == "west", took_seconds=0.0)
@@ -128,15 +132,51 @@ def watch(deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
     def run(eyes: Eyes) -> list[bool]:
         told: list[bool] = []
-        monkeypatch.setattr("failover.detection.probes.probe_sites", eyes.look)
-        monkeypatch.setattr(
-            "failover.detection.observation.publish",
-            lambda _plan, view, _regions: told.append(view.signals()[0].says_lost) or {},  # type: ignore[func-returns-value]
-        )
-        call("watch_site", {"plan": "orders"})
+
+        def put(_: str, details: list[dict[str, Any]], region: str) -> None:
+            views = [TypeAdapter(View).validate_python(detail["view"]) for detail in details]
+            told.extend(view.signals()[0].says_lost for view in views)
+
+        monkeypatch.setattr("failover.detection.probes.view", eyes.look)
+        monkeypatch.setattr("failover.detection.observation.put_events_at_most_once", put)
+        call("watch_site", {"plans": ["orders"]})
         return told
 
     return run
+
+
+def test_a_plan_whose_sites_hang_holds_up_the_word_of_no_other(
+    deployed: Any, plan_text: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_plan(deployed, yaml.safe_dump(yaml.safe_load(plan_text) | {"name": "payments"}), "payments")
+    put_plan(deployed, "name: broken", "broken")
+    told, eyes = threading.Event(), Eyes(True)
+
+    async def look(network: Any, plan: Plan, within: float) -> View:
+        while plan.name == "orders" and not told.is_set():
+            await network.sleep(0.01)
+        return await eyes.look()
+
+    def put(_: str, details: list[dict[str, Any]], region: str) -> None:
+        if any(detail["plan"] == "payments" for detail in details):
+            told.set()
+
+    monkeypatch.setattr("failover.detection.probes.view", look)
+    monkeypatch.setattr("failover.detection.observation.put_events_at_most_once", put)
+    answer = call("watch_site", {"plans": ["orders", "payments", "broken", "gone"]})
+    assert {plan["plan"]: len(plan["probes"]) for plan in answer["plans"]} == {"orders": 6, "payments": 6}
+    assert answer["not_looked_at"] == ["broken", "gone"]
+
+
+def test_what_is_news_is_told_and_that_all_is_still_well_once_a_minute(
+    watch: Callable[[Eyes], list[bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert watch(Eyes(True)) == [False]
+    assert watch(Eyes(True)) == [], "nothing changed since a moment ago"
+    assert watch(Eyes(False, True)) == [True, False]
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 50.0)
+    assert watch(Eyes(True)) == [False], "a vantage point that says nothing for a minute is silent"
 
 
 def test_a_site_that_is_well_is_looked_at_once(watch: Callable[[Eyes], list[bool]]) -> None:

@@ -47,12 +47,21 @@ AWS_OWN = {
 """Those of what is read that AWS itself sends, by the names of its user guides."""
 
 
+def look_with(monkeypatch: pytest.MonkeyPatch, seen: View) -> None:
+    """Have a look see this."""
+
+    async def look(*_: Any) -> View:
+        return seen
+
+    monkeypatch.setattr("failover.detection.probes.view", look)
+
+
 def watch(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look at both sites."""
     probe = Probe(site="east", service="kafka", healthy=True, took_seconds=0.1, why="")
     view = View(vantage="us-west-2", at=1.0, probes=(probe,))
-    monkeypatch.setattr("failover.detection.probes.probe_sites", lambda *_: view)
-    call("watch_site", {"plan": "orders"})
+    look_with(monkeypatch, view)
+    call("watch_site", {"plans": ["orders"]})
 
 
 def check_readiness(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +110,8 @@ def test_what_a_vantage_point_saw_of_a_service_is_1_or_0_and_nothing_if_it_is_no
         for service, healthy in seen.items()
     )
     view = View(vantage="us-west-2", at=1.0, probes=probes)
-    monkeypatch.setattr("failover.detection.probes.probe_sites", lambda *_: view)
-    call("watch_site", {"plan": "orders"})
+    look_with(monkeypatch, view)
+    call("watch_site", {"plans": ["orders"]})
     metrics = [metric for metric in sent(capsys.readouterr().out) if metric[0] == "SiteHealthy"]
     assert [(dimensions["service"], value) for _, dimensions, value in metrics] == [("kafka", 1.0), ("rest", 0.0)]
     assert metrics[0][1] == {"plan": "orders", "site": "east", "service": "kafka", "vantage": "us-west-2"}
@@ -113,8 +122,8 @@ def test_an_isolated_vantage_point_sends_nothing(
 ) -> None:
     probe = Probe(site="east", service="kafka", healthy=False, took_seconds=0.1, why="no answer")
     view = View(vantage="us-west-2", at=1.0, probes=(probe,), isolated_because="it reaches no anchor")
-    monkeypatch.setattr("failover.detection.probes.probe_sites", lambda *_: view)
-    call("watch_site", {"plan": "orders"})
+    look_with(monkeypatch, view)
+    call("watch_site", {"plans": ["orders"]})
     assert not any(name == "SiteHealthy" for name, _, _ in sent(capsys.readouterr().out))
 
 

@@ -51,6 +51,10 @@ class Started:
             raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "StartExecution")
         self.inputs.append((what, request))
 
+    def shards(self) -> list[list[str]]:
+        """The plans that are looked at together."""
+        return [request["plans"] for name, request in self.inputs if name == "watch"]
+
     def of(self, what: str) -> list[str]:
         """Of which plans it was started."""
         plans = [request.get("plan") or request["detail"]["plan"] for name, request in self.inputs if name == what]
@@ -62,7 +66,8 @@ def started(deployed: Any, function: Any, plan_text: str, monkeypatch: pytest.Mo
     """Of three plans, one of them bad."""
     put_plan(deployed, yaml.safe_dump(yaml.safe_load(plan_text) | {"name": "payments"}), "payments")
     put_plan(deployed, "name: broken", "broken")
-    monkeypatch.setenv("ROUND_MACHINE_ARNS", f"{MACHINE}watch,{MACHINE}sample")
+    monkeypatch.setenv("WATCH_MACHINE_ARN", f"{MACHINE}watch")
+    monkeypatch.setenv("SAMPLE_MACHINE_ARN", f"{MACHINE}sample")
     monkeypatch.setenv("JUDGE_FUNCTION", "judge")
     monkeypatch.setenv("READINESS_FUNCTION", "readiness")
     monkeypatch.setenv("STATE_MACHINE_ARN", f"{MACHINE}failover")
@@ -75,7 +80,8 @@ def started(deployed: Any, function: Any, plan_text: str, monkeypatch: pytest.Mo
 
 def test_each_minute_every_plan_is_looked_at_sampled_and_judged_and_a_bad_one_is_judged(started: Started) -> None:
     assert started.due("rounds") == ["broken", "orders", "payments"]
-    assert started.of("watch") == started.of("sample") == ["orders", "payments"]
+    assert started.shards() == [["orders", "payments"]]
+    assert started.of("sample") == ["orders", "payments"]
     assert started.of("judge") == ["broken", "orders", "payments"]
     looks = [request for what, request in started.inputs if what == "judge"]
     assert {(look["detail-type"], look["account"]) for look in looks} == {("Regular Look", "123456789012")}
@@ -85,7 +91,7 @@ def test_what_can_not_be_started_for_one_plan_is_started_for_the_others_and_said
     started.throttled = "orders"
     with pytest.raises(RoundsNotStarted, match=r"orders.*ServiceUnavailable"):
         started.due("rounds")
-    assert started.of("watch") == started.of("sample") == ["payments"]
+    assert started.of("sample") == ["payments"] and started.shards() == [["orders", "payments"]]
     assert started.of("judge") == ["broken", "orders", "payments"]
 
 
@@ -95,7 +101,7 @@ def test_readiness_is_looked_at_for_every_plan_even_a_bad_one(started: Started) 
 
 
 def test_a_vantage_point_only_looks(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROUND_MACHINE_ARNS", f"{MACHINE}watch")
+    monkeypatch.delenv("SAMPLE_MACHINE_ARN")
     monkeypatch.delenv("JUDGE_FUNCTION")
     monkeypatch.delenv("STATE_MACHINE_ARN")
     started.due("rounds")
@@ -112,6 +118,14 @@ def test_a_dry_run_is_one_good_plans_at_a_time_and_every_plan_has_its_turn(
     assert sorted(turns) == [["orders"], ["orders"], ["payments"], ["payments"]] and turns[0] != turns[1]
     request = started.inputs[0][1]
     assert (request["to"], request["dry_run"]) == ("standby", True)
+
+
+@pytest.mark.parametrize(("plans", "sizes"), [(0, []), (1, [1]), (40, [40]), (41, [21, 20]), (200, [40] * 5)])
+def test_plans_are_looked_at_by_shards_of_about_one_size(function: Any, plans: int, sizes: list[int]) -> None:
+    names = [f"plan-{number:03}" for number in range(plans)]
+    shards = function("start_rounds").shards(names)
+    assert [len(shard) for shard in shards] == sizes
+    assert sorted(name for shard in shards for name in shard) == names
 
 
 @pytest.mark.parametrize("plans", [0, 1, 40, 72, 200])

@@ -195,7 +195,8 @@ def test_the_sample_events_work_on_their_handlers(
     until_done(call, "promote_mirrors", sample("promote_mirrors"))
     assert call("check_offsets", sample("check_offsets"))["status"] == "done"
     assert call("sample_lag", sample("sample_lag"))["sampled"] is False
-    probes = call("watch_site", sample("watch_site"))["probes"]
+    (seen_of_orders,) = call("watch_site", sample("watch_site"))["plans"]
+    probes = seen_of_orders["probes"]
     seen = {(probe["site"], probe["service"]): probe["healthy"] for probe in probes}
     assert seen["west", "kafka"] is True and seen["east", "kafka"] is False
     assert call("conclude", sample("conclude"))["outcome"] == "succeeded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any, Final
 
 from failover.aws.clients import client
@@ -13,16 +14,24 @@ from failover.errors import ServiceRejected, ServiceUnavailable
 SOURCE: Final = "kafka.failover"
 SIZE_LIMIT: Final = 250_000
 """Bytes of one message: EventBridge and SNS take 256 KB with everything around it."""
+ENTRIES_AT_MOST: Final = 10
+"""Of one call of PutEvents (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html)."""
 OMITTED: Final = "left_out"
 
 
-def put_event_at_most_once(detail_type: str, detail: dict[str, Any], region: str | None = None) -> str | None:
-    """Put an event on a region's bus, in one attempt; answers why it is not known to be taken, None if it is."""
+def put_events_at_most_once(detail_type: str, details: Sequence[dict[str, Any]], region: str | None) -> str | None:
+    """Put at most `ENTRIES_AT_MOST` events on a region's bus, in one attempt; answers why they are not known to be
+    taken, all of them, and None if they are."""
     try:
-        put_event(detail_type, detail, region)
+        _put(detail_type, details, region)
     except (ServiceUnavailable, ServiceRejected) as error:
         return str(error)
     return None
+
+
+def put_event_at_most_once(detail_type: str, detail: dict[str, Any], region: str | None = None) -> str | None:
+    """As `put_events_at_most_once`, of one event."""
+    return put_events_at_most_once(detail_type, [detail], region)
 
 
 def put_event(detail_type: str, detail: dict[str, Any], region: str | None = None) -> None:
@@ -32,21 +41,27 @@ def put_event(detail_type: str, detail: dict[str, Any], region: str | None = Non
         ServiceUnavailable: it is not known to be taken, and may be if it is put again.
         ServiceRejected: it is refused.
     """
+    _put(detail_type, [detail], region)
+
+
+def _put(detail_type: str, details: Sequence[dict[str, Any]], region: str | None) -> None:
     of = f"EventBridge, for the event {detail_type!r}"
+    bus = os.environ.get("EVENT_BUS", "default")
     with aws_errors(of, transient=ServiceUnavailable, final=ServiceRejected):
         answer = client("events", region, attempts=1).put_events(
             Entries=[
                 {
                     "Source": SOURCE,
                     "DetailType": detail_type,
-                    "Detail": sized_json(detail),
-                    "EventBusName": os.environ.get("EVENT_BUS", "default"),
+                    "Detail": sized_json(detail, limit=SIZE_LIMIT // len(details)),
+                    "EventBusName": bus,
                 }
+                for detail in details
             ]
         )
-    if answer.get("FailedEntryCount"):
-        entry = answer["Entries"][0]
-        raise ServiceUnavailable(f"{of}: not taken ({entry.get('ErrorCode')}: {entry.get('ErrorMessage')})")
+    refused = [entry for entry in answer.get("Entries", []) if entry.get("ErrorCode")]
+    if refused:
+        raise ServiceUnavailable(f"{of}: not taken ({refused[0]['ErrorCode']}: {refused[0].get('ErrorMessage')})")
 
 
 def sized_json(document: dict[str, Any], indent: int | None = None, limit: int = SIZE_LIMIT) -> str:

@@ -27,6 +27,13 @@ SECRETS_AT_ONCE: Final = 3
 CLIENTS_AT_ONCE: Final = 32
 """Of librdkafka, which blocks a thread each: canary records, and logins with OAuth."""
 REST_IDLE_S: Final = 30.0
+BESIDE_S: Final = 1.0
+"""For what does not end sooner, a look is not held up: an event to a region that hangs."""
+TURN_S: Final = 0.002
+BUSY_S: Final = 0.01
+"""A thread that wakes up so much too late is busy."""
+BUSY_LOOKS: Final = 20
+"""So often a turn is put off, no more."""
 
 
 class Network:
@@ -37,17 +44,45 @@ class Network:
         self._loop.set_default_executor(ThreadPoolExecutor(SECRETS_AT_ONCE, "secrets"))
         self._clients = ThreadPoolExecutor(CLIENTS_AT_ONCE, "librdkafka")
         self._connections = Connections()
+        self._turns = asyncio.Lock()
+        self._begun: set[asyncio.Task[None]] = set()
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=REST_IDLE_S)
         self._http = httpx.AsyncClient(limits=limits, verify=trust())
 
     def run(self, job: Job[Answer]) -> Answer:
-        """What the job gives, and all it waits for."""
-        return self._loop.run_until_complete(job)
+        """What the job gives. What was begun beside it has `BESIDE_S` more to end."""
+        return self._loop.run_until_complete(self._run(job))
+
+    async def _run(self, job: Job[Answer]) -> Answer:
+        answer = await job
+        if self._begun:
+            await asyncio.wait(self._begun, timeout=BESIDE_S)
+        return answer
+
+    def begin(self, job: Job[None]) -> None:
+        """Do it beside the job that runs."""
+        begun = self._loop.create_task(job)
+        self._begun.add(begun)
+        begun.add_done_callback(self._begun.discard)
 
     async def together(self, jobs: Mapping[Key, tuple[Job[Answer], float | None]]) -> dict[Key, Answer | None]:
         """What each job gives, or None if it gave nothing until its own deadline on the monotonic clock, if any."""
         answers = await asyncio.gather(*(_until(deadline, job) for job, deadline in jobs.values()))
         return dict(zip(jobs, answers, strict=True))
+
+    async def turn(self) -> None:
+        """Wait until what others began does not keep the thread busy: who begins when it does would run out of time for
+        want of ours, and be called silent."""
+        async with self._turns:
+            for _ in range(BUSY_LOOKS):
+                began = time.monotonic()
+                await asyncio.sleep(TURN_S)
+                if time.monotonic() - began < TURN_S + BUSY_S:
+                    return
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the others go on for so long."""
+        await asyncio.sleep(seconds)
 
     async def beside(self, call: Callable[[], Answer]) -> Answer:
         """What a call that blocks for a moment gives: a secret, an event."""
@@ -90,10 +125,16 @@ class Network:
 
     def close(self) -> None:
         """End every connection; what hangs in a thread is left alone."""
-        self._connections.close()
-        self._loop.run_until_complete(self._http.aclose())
+        self._loop.run_until_complete(self._close())
         self._clients.shutdown(wait=False, cancel_futures=True)
         self._loop.close()
+
+    async def _close(self) -> None:
+        for begun in self._begun:
+            begun.cancel()
+        await asyncio.gather(*self._begun, return_exceptions=True)
+        self._connections.close()
+        await self._http.aclose()
 
 
 async def _until(deadline: float | None, job: Job[Answer]) -> Answer | None:

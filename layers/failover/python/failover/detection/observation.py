@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from itertools import islice
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from failover.aws.events import put_event_at_most_once
+from failover.aws.events import ENTRIES_AT_MOST, put_events_at_most_once
 from failover.detection.evidence import View
+from failover.detection.network import Network
 
 DETAIL_TYPE: Final = "Site Sighting"
-PUBLISH_S: Final = 1.0
+TOGETHER_S: Final = 0.02
+"""What is observed within so long goes in one call."""
 
 
 class Observation(BaseModel):
@@ -24,15 +27,40 @@ class Observation(BaseModel):
     view: View
 
 
-def publish(plan: str, view: View, regions: list[str]) -> dict[str, str]:
-    """Put the observation on the default bus of each of the regions; answers why it is not on one, by region.
+class Publisher:
+    """Puts observations on the default bus of each of the regions, many in a call. Each region has a sender of its own:
+    one that does not answer holds no other up, and is given the newest observation of a plan once it does."""
 
-    A region that does not take it in a second holds nothing up: the next observation comes soon.
-    """
-    detail = Observation(plan=plan, view=view).model_dump(mode="json")
-    pool = ThreadPoolExecutor(max_workers=max(1, len(regions)))
-    puts = {region: pool.submit(put_event_at_most_once, DETAIL_TYPE, detail, region) for region in regions}
-    wait(puts.values(), timeout=PUBLISH_S)
-    pool.shutdown(wait=False, cancel_futures=True)
-    answers = {region: put.result() if put.done() else f"not within {PUBLISH_S:g} s" for region, put in puts.items()}
-    return {region: why for region, why in answers.items() if why}
+    def __init__(self, network: Network, regions: list[str]) -> None:
+        self._network = network
+        self._waiting: dict[str, dict[str, View]] = {region: {} for region in regions}
+        self._sending: set[str] = set()
+        self._missing: dict[str, dict[str, str]] = {region: {} for region in regions}
+
+    def publish(self, plan: str, view: View) -> None:
+        """Send it beside whatever else is done."""
+        for region, waiting in self._waiting.items():
+            waiting[plan] = view
+            self._missing[region][plan] = "not in time"
+            if region not in self._sending:
+                self._sending.add(region)
+                self._network.begin(self._send(region))
+
+    def missing(self, plan: str) -> dict[str, str]:
+        """Why the last observation of a plan is not known to be on a bus, by region."""
+        return {region: why[plan] for region, why in self._missing.items() if plan in why}
+
+    async def _send(self, region: str) -> None:
+        waiting, missing = self._waiting[region], self._missing[region]
+        try:
+            await self._network.sleep(TOGETHER_S)
+            while waiting:
+                views = {plan: waiting.pop(plan) for plan in list(islice(waiting, ENTRIES_AT_MOST))}
+                details = [Observation(plan=plan, view=view).model_dump(mode="json") for plan, view in views.items()]
+                why = await self._network.beside(partial(put_events_at_most_once, DETAIL_TYPE, details, region))
+                for plan in views.keys() - waiting.keys():
+                    missing.pop(plan, None)
+                    if why is not None:
+                        missing[plan] = why
+        finally:
+            self._sending.discard(region)

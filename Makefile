@@ -17,7 +17,7 @@ check: .venv/test.done lint
 	.venv/bin/python -m pytest -n 4 -m "not slow and not exhaustive"
 
 test: .venv/test.done .venv-sam/done lint
-	.venv/bin/python -m pytest -n 3 -rs -m "not exhaustive"
+	.venv/bin/python -m pytest -n 4 -rs -m "not exhaustive"
 
 # With every case of what `make test` has some of.
 test-all: .venv/test.done .venv-sam/done lint

@@ -157,7 +157,7 @@ def test_a_look_that_was_refused_and_then_ran_out_of_time_does_not_know(
 
 
 @pytest.mark.parametrize(
-    "rotations", [20, pytest.param(200, marks=pytest.mark.slow)], ids=["a few rotations", "200 rotations"]
+    "rotations", [20, pytest.param(200, marks=pytest.mark.exhaustive)], ids=["a few rotations", "200 rotations"]
 )
 def test_no_rotation_at_any_moment_reads_as_a_lost_site(site: Site, rotations: int) -> None:
     plan, chance, over = site.plan(), random.Random(rotations), threading.Event()

@@ -7,6 +7,7 @@ yet is waited for, until the step's deadline; what it refuses to tell is not. Bo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,8 @@ from failover.link.factory import links_at
 from failover.plan.model import Plan
 
 NAMED: Final = 20
+SIDE_BY_SIDE: Final = 16
+"""Clients wait for the groups: each is asked in a connection of its own."""
 
 
 @dataclass(frozen=True, order=True, kw_only=True)
@@ -58,8 +61,10 @@ def check(request: Request, plan: Plan) -> Report:
     ends = _log_ends(plan, site, partitions)
     if not execution.dry_run:
         _record_log_ends(request, ends.by_partition)
-    open_transactions = _open_transactions(plan, site, ends)
-    ahead, groups = _ahead(plan, site, plan.protect.groups if ends.by_partition else (), ends)
+    with ThreadPoolExecutor() as pool:
+        open_transactions = pool.submit(_open_transactions, plan, site, ends)
+        offset_sync_seconds = pool.submit(_offset_sync_seconds, plan, site)
+        ahead, groups = _ahead(plan, site, plan.protect.groups if ends.by_partition else (), ends)
     clamping = plan.policy.on_offsets_ahead == "clamp" and not execution.dry_run
     commits = _clamp(plan, site, ahead) if clamping else {}
     still_ahead = ahead
@@ -73,8 +78,8 @@ def check(request: Request, plan: Plan) -> Report:
         "unknown": unknown[:NAMED],
         "unknown_count": len(unknown),
         "groups": list(plan.protect.groups),
-        "offset_sync_seconds": _offset_sync_seconds(plan, site),
-        "open_transactions": open_transactions[:NAMED],
+        "offset_sync_seconds": offset_sync_seconds.result(),
+        "open_transactions": open_transactions.result()[:NAMED],
         "ahead": list(map(str, still_ahead[:NAMED])),
         "ahead_count": len(still_ahead),
         "clamped": [*_clamped_before(request), *(str(offset) for offset in ahead if offset not in still_ahead)][:NAMED],
@@ -138,9 +143,15 @@ def _ahead(plan: Plan, site: str, groups: Iterable[str], ends: Offsets) -> tuple
     """Offsets of the groups beyond the ends; and the groups of which that is not known, or not for every partition."""
     ahead: list[Ahead] = []
     untold = UntoldGroups()
-    for group in groups:
+
+    def ask(group: str) -> Offsets:
+        return committed_offsets(plan, site, group, ends.by_partition)
+
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        answers = {group: pool.submit(ask, group) for group in groups}
+    for group, answer in answers.items():
         try:
-            offsets = committed_offsets(plan, site, group, ends.by_partition.keys())
+            offsets = answer.result()
         except KafkaUnauthorized as error:
             untold.refused[group] = f"group {group}: {error}"
             continue
@@ -162,7 +173,12 @@ def _clamp(plan: Plan, site: str, ahead: list[Ahead]) -> dict[str, Commit]:
     ends: dict[str, dict[Spot, int]] = {}
     for offset in ahead:
         ends.setdefault(offset.group, {})[offset.spot] = offset.log_end
-    return {group: commit_offsets(plan, site, group, offsets) for group, offsets in ends.items()}
+
+    def set_back(group: str) -> Commit:
+        return commit_offsets(plan, site, group, ends[group])
+
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        return dict(zip(ends, pool.map(set_back, ends), strict=True))
 
 
 def _offset_sync_seconds(plan: Plan, site: str) -> float | None:

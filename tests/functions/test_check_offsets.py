@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,6 +46,8 @@ class Cluster:
     commit_error: int | None = None
     ignores_commits: int = 0
     commits: list[dict[int, int]] = field(default_factory=list)
+    before_group: Callable[[str], Any] = lambda _: None
+    """Called before the offsets of a group are told."""
 
     def list_offsets(self, asked: Any, isolation_level: IsolationLevel, **_: Any) -> dict[Any, Future[Any]]:
         stable = isolation_level == IsolationLevel.READ_COMMITTED
@@ -64,7 +67,8 @@ class Cluster:
             for p in group.topic_partitions
             if p.partition not in self.left_out
         ]
-        return {GROUP: ended(ConsumerGroupTopicPartitions(GROUP, rows), self.group_error)}
+        self.before_group(group.group_id)
+        return {group.group_id: ended(ConsumerGroupTopicPartitions(group.group_id, rows), self.group_error)}
 
     def alter_consumer_group_offsets(self, asked: Any, **_: Any) -> dict[str, Future[Any]]:
         (group,) = asked
@@ -88,12 +92,17 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 @pytest.fixture
-def plan_text(plan_text: str) -> str:
+def more_groups() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def plan_text(plan_text: str, more_groups: list[str]) -> str:
     plan = yaml.safe_load(plan_text)
     for site in plan["sites"].values():
         site["kafka"] |= {"rest_endpoint": "http://127.0.0.1:9"}
         site["kafka"].pop("credentials", None)
-    plan["protect"]["groups"] = [GROUP]
+    plan["protect"]["groups"] = [GROUP, *more_groups]
     return str(yaml.safe_dump(plan))
 
 
@@ -209,6 +218,16 @@ def test_a_partition_that_the_answer_leaves_out_is_not_taken_for_one_without_an_
     assert report["status"] == "waiting" and "orders[3]: the answer leaves it out" in report["observed"]["unknown"][0]
     cluster.left_out = set()
     assert check()["observed"]["clamped"] == [f"{GROUP} orders[3] 500 > 103"]
+
+
+@pytest.mark.parametrize("more_groups", [["billing", "archive"]])
+def test_groups_are_asked_side_by_side_since_clients_wait_for_them(
+    check: Callable[[], dict[str, Any]], cluster: Cluster
+) -> None:
+    all_are_asked = Barrier(3, timeout=10)
+    cluster.before_group = lambda _: all_are_asked.wait()
+    report = check()
+    assert (report["status"], report["observed"]["groups"]) == ("done", [GROUP, "billing", "archive"])
 
 
 def test_an_offset_that_was_never_committed_is_not_ahead(check: Callable[[], dict[str, Any]], cluster: Cluster) -> None:

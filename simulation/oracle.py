@@ -94,7 +94,7 @@ class Oracle:
         now, state = self._world.now, self._state()
         active = str(state.get("active", "east"))
         seeing = [vantage for vantage in VANTAGE_POINTS if self._observers.seen_lost(vantage, active)]
-        running = [each for each in self._world.executions if each.running and not _is_rehearsal(each)]
+        running = [each for each in self._world.executions if each.running and _takes_over(each)]
         self._heard(now, bool(seeing))
         if not seeing:
             self._lost_since = None
@@ -313,6 +313,12 @@ class Oracle:
             spell.service in services and spell.begins <= until and since < spell.ends + NOTIFIED_WITHIN_S
             for spell in self._world.calls.spells
         )
+
+
+def _takes_over(execution: Execution) -> bool:
+    """Whether it leads clients from a site that is lost: a switchover that waits for its site does not, nor does a
+    rehearsal."""
+    return not _is_rehearsal(execution) and "switchover" not in execution.name
 
 
 def _is_rehearsal(execution: Execution) -> bool:

@@ -32,7 +32,7 @@ BESIDE_S: Final = 1.0
 TURN_S: Final = 0.002
 BUSY_S: Final = 0.01
 """A thread that wakes up so much too late is busy."""
-BUSY_LOOKS: Final = 20
+BUSY_LOOKS: Final = 5
 """So often a turn is put off, no more."""
 
 

@@ -134,6 +134,9 @@ class HeldSecret:
     def read(self) -> Credentials:
         return self.held
 
+    def cached(self) -> Credentials:
+        return self.held
+
     def read_anew(self) -> Credentials:
         self.read_anew_times += 1
         self.held = self.now or self.held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from failover.aws.secrets import ApiKey, OAuthClient
@@ -60,6 +62,18 @@ def test_an_api_key_is_sent_as_basic(rest: Scripted) -> None:
     rest.says(Reply(body={"cluster_id": "x"}))
     KafkaRestCluster(rest.url, CLUSTER, HeldSecret(ApiKey("KÉY", "p:w"))).answers()  # type: ignore[arg-type]
     assert rest.asked[0].headers["authorization"] == basic("KÉY", "p:w")
+
+
+def test_a_look_on_an_event_loop_asks_again_with_the_key_of_now(rest: Scripted) -> None:
+    rest.says(Reply(401), Reply(body={"cluster_id": "x"}))
+    rotated = HeldSecret(ApiKey("KEY", "old"), now=ApiKey("KEY", "new"))
+
+    async def look() -> str:
+        async with httpx.AsyncClient() as client:
+            return await KafkaRestCluster(rest.url, CLUSTER, rotated).look(client)  # type: ignore[arg-type]
+
+    assert asyncio.run(look()) == "x"
+    assert [asked.headers["authorization"] for asked in rest.asked] == [basic("KEY", "old"), basic("KEY", "new")]
 
 
 def test_a_token_is_got_as_librdkafka_gets_it_and_sent_with_the_pool(

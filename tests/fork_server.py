@@ -7,6 +7,7 @@ once it has ended. The answer is the process's id, or 0 if its module can't be i
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
@@ -18,6 +19,8 @@ import sys
 
 REQUEST_BYTES = 128 * 1024
 STATUS_BYTES = 4
+LAYOUTS = 64
+"""Of the heap, by which children that live side by side differ."""
 
 
 class ForkServer:
@@ -26,6 +29,7 @@ class ForkServer:
     def __init__(self, requests: socket.socket) -> None:
         self._requests = requests
         self._status_pipes: dict[int, int] = {}
+        self._children = 0
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
 
@@ -52,6 +56,7 @@ class ForkServer:
             pid = 0
         else:
             gc.freeze()
+            self._children += 1
             pid = os.fork()
             if pid == 0:
                 self._become(request, descriptors)
@@ -76,6 +81,7 @@ class ForkServer:
         os.environ.clear()
         os.environ.update(json.loads(request["environment"]))
         sys.argv = [request["module"], request["argument"]]
+        _shift_heap(self._children % LAYOUTS)
 
     def _tell_statuses(self) -> None:
         while self._status_pipes:
@@ -85,6 +91,16 @@ class ForkServer:
             pipe = self._status_pipes.pop(pid)
             os.write(pipe, os.waitstatus_to_exitcode(status).to_bytes(STATUS_BYTES, "big", signed=True))
             os.close(pipe)
+
+
+def _shift_heap(by: int) -> None:
+    """Children of one process have the same addresses otherwise, and librdkafka's mock takes its cluster's id from
+    where it lies (rd_kafka_mock_cluster_new): every cluster would have the same."""
+    malloc = ctypes.CDLL(None).malloc
+    malloc.argtypes, malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+    for size in range(256, 2048, 16):
+        for _ in range(by):
+            malloc(size)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ BROKERS = 3
 def main() -> None:
     exit_with_parent()
     mock = Producer({"test.mock.num.brokers": BROKERS, "bootstrap.servers": "x", "log_level": 0})
-    brokers = mock.list_topics().brokers.values()
-    announce({"bootstrap": ",".join(f"{broker.host}:{broker.port}" for broker in brokers)})
+    cluster = mock.list_topics()
+    bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in cluster.brokers.values())
+    announce({"bootstrap": bootstrap, "cluster_id": cluster.cluster_id})
     threading.Event().wait()
 
 

@@ -30,6 +30,10 @@ def test_services_that_do_not_answer_and_a_controller_that_can_not_tell_are_doub
     assert list(doubts_of_sites(View(vantage="here", at=1.0, probes=probes))) == [
         "west kafka does not answer: no answer"
     ]
+    unknown = View(vantage="here", at=1.0, probes=(probe("east", None, why="no secret"), probes[0]))
+    assert only_unanswered(list(doubts_of_sites(unknown))) and not only_unanswered(
+        list(doubts_of_sites(View(vantage="here", at=1.0, probes=probes)))
+    )
     isolated = View(vantage="here", at=1.0, probes=(), isolated_because="cut off")
     assert list(doubts_of_sites(isolated)) == ["the controller is cut off"]
 

@@ -31,7 +31,8 @@ def doubts_of_sites(view: View) -> Iterator[str]:
         yield f"the controller is {view.isolated_because}"
     for probe in view.probes:
         if not probe.answers:
-            yield f"{probe.site} {probe.service} does not answer: {probe.why}"
+            doubt = f"{probe.site} {probe.service} does not answer: {probe.why}"
+            yield Unanswered(doubt) if probe.healthy is None else doubt
 
 
 def doubts_of_fleets(plan: Plan, expected: Mapping[str, Set[str]]) -> list[str]:

@@ -50,7 +50,8 @@ def switchover_end(life: World) -> End:
     reported = offsets.get("label") == "unknown" or offsets.get("unknown") or offsets.get("refused")
     is_carried = life.sites.committed["west"] == life.sites.committed["east"]
     messages = len(life.account.messages)
-    return failover_end(life) | {"offsets": is_carried or bool(reported), "heard": messages in (1, 2)}
+    fenced = any("routed to fenced" in line for line in life.trace.story)
+    return failover_end(life) | {"offsets": is_carried or bool(reported), "heard": messages in (1, 2), "fenced": fenced}
 
 
 def practice_end(life: World) -> End:
@@ -71,7 +72,7 @@ class GivenUp:
     why: str
     """In which case that is the right end."""
     functions: frozenset[str]
-    """At whose calls alone."""
+    """At whose calls alone; a minute that begins in the last look before the fence reaches behind it."""
     end: End
 
 
@@ -84,11 +85,12 @@ _PUT_BACK: Final[End] = {
     "fleets": {site: (definition_of(site, site), 2) for site in SITES},
     "dead letters": [],
     "heard": True,
+    "fenced": True,
 }
 BEHIND_THE_FENCE: Final = GivenUp(
     why="clients stand still behind a switchover's fence: what has no answer in the time that the plan gives it is put"
     " back, sooner than waited for",
-    functions=frozenset({"fence", "drain_mirrors", "reverse_mirrors"}),
+    functions=frozenset({"precheck", "fence", "drain_mirrors", "reverse_mirrors"}),
     end=_PUT_BACK,
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from failover.execution.announcement import announce, announce_refusal
-from failover.execution.step import Request, ledger, logger, metrics
+from failover.execution.step import Request, ledger, logger
 from failover.validation import read
 
 
@@ -31,7 +31,6 @@ class RefusedStart(BaseModel):
         return by_judge and self.error.get("Error") == "DuplicateExecution"
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Tell; answers whether there was anything to tell.
@@ -44,7 +43,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if "execution_name" in event:
         return {"announced": _announce_refusal(read(RefusedStart, event))}
     execution = read(Request, event).execution
-    metrics.add_dimension("plan", execution.plan)
     book = ledger()
     record = book.execution(execution.plan, execution.name)
     if record is None or not record.document:

@@ -1,8 +1,8 @@
 """check_readiness: look, before the disaster, at everything a failover will need; on a schedule, and on demand.
 
-Each check is `pass`, `warn`, `fail` or `unknown`, with its evidence and a remedy. They are published as metrics, kept
-in the ledger, and told when they change. A plan that an execution holds just now is looked at, but nothing of it is
-kept: what is seen then is in between.
+Each check is `pass`, `warn`, `fail` or `unknown`, with its evidence and a remedy. How many are not ready is a
+metric; they are kept in the ledger, and told when they change. A plan that an execution holds just now is looked at,
+but nothing of it is kept: what is seen then is in between.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from failover.documents import readiness as documents
 from failover.errors import LedgerUnavailable
 from failover.execution.step import ledger, logger
 from failover.plan.store import plan_named
-from failover.readiness import Check
 from failover.readiness.checks import Readiness, run_checks
 from failover.readiness.notifications import publish_changes
 from failover.readiness.store import mark_published, save
@@ -61,14 +60,7 @@ def handler(event: dict[str, Any], context: Any) -> documents.Readiness:
 
 
 def _publish(readiness: Readiness) -> None:
-    """As metrics: each check as 1 or 0, and how many are not ready."""
-    for check in readiness.checks:
-        _metric(readiness.plan, "CheckReady", int(check.ready), check)
-    _metric(readiness.plan, "ReadinessFailures", len(readiness.unready))
-
-
-def _metric(plan: str, name: str, value: int, check: Check | None = None) -> None:
-    with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace="Failover") as metric:
-        metric.add_dimension("plan", plan)
-        if check is not None:
-            metric.add_dimension("check", check.name)
+    """How many checks are not ready, as a metric."""
+    failures = len(readiness.unready)
+    with single_metric(name="ReadinessFailures", unit=MetricUnit.Count, value=failures, namespace="Failover") as metric:
+        metric.add_dimension("plan", readiness.plan)

@@ -9,7 +9,6 @@ import time
 from math import ceil
 from typing import Any, Final
 
-from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict, Field
 
 from failover.decision.controllers import current_region
@@ -17,7 +16,7 @@ from failover.documents.steps import Claimed
 from failover.errors import DuplicateExecution, MalformedEvent, WrongDirection
 from failover.execution.claimed_plan import save_plan
 from failover.execution.runs import ended_holder
-from failover.execution.step import ledger, logger, metrics
+from failover.execution.step import ledger, logger
 from failover.ledger.execution import Execution, Kind, epoch_in_name
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
@@ -77,7 +76,6 @@ class ClaimRequest(BaseModel):
     """Of the state machine that asks."""
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> Claimed:
     """Claim, and answer what the later steps need of the plan.
@@ -90,8 +88,6 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
     started = time.time()
     request = read(ClaimRequest, event)
     start, name = request.start, request.execution_name
-    metrics.add_dimension("plan", start.plan)
-    metrics.add_metric("ClaimsAsked", MetricUnit.Count, 1)
     _check_kind(request)
     plan, book = plan_named(start.plan), ledger()
     state = book.state(plan.name, plan.home)

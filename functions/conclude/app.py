@@ -11,8 +11,6 @@ import json
 import time
 from typing import Any, Literal, cast
 
-from aws_lambda_powertools.metrics import MetricUnit
-
 from failover.documents.execution import ExecutionReport, Loss
 from failover.documents.steps import Concluded
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
@@ -21,7 +19,7 @@ from failover.execution.claimed_plan import claimed_plan, renew_plan
 from failover.execution.ending import error_message
 from failover.execution.predecessors import predecessors, where_the_name_leads
 from failover.execution.report import Ending, execution_report
-from failover.execution.step import Request, ledger, logger, metrics
+from failover.execution.step import Request, ledger, logger
 from failover.ledger.approvals import approval
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -44,7 +42,6 @@ class ConcludeRequest(Request):
     redriven: bool = False
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> Concluded:
     """Conclude; answers the outcome, or `resume` and the step to go on with.
@@ -56,9 +53,6 @@ def handler(event: dict[str, Any], context: Any) -> Concluded:
     """
     request = read(ConcludeRequest, event)
     execution, book = request.execution, ledger()
-    metrics.add_dimension("plan", execution.plan)
-    metrics.add_dimension("outcome", request.outcome)
-    metrics.add_metric("Conclusions", MetricUnit.Count, 1)
     if request.redriven:
         book.hold(execution)
         renew_plan(book, execution)
@@ -104,8 +98,6 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
         save_dry_run(book, report)
     if execution.kind == "switchover" and request.outcome == "succeeded" and not execution.dry_run:
         save_leg(book, report)
-    if report["recovery_seconds"] is not None and execution.kind == "failover":
-        metrics.add_metric("RecoverySeconds", MetricUnit.Seconds, report["recovery_seconds"])
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=report)
     if request.outcome == "failed":
         _announce_stop(report)

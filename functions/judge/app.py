@@ -15,8 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from failover.aws.clients import client
 from failover.container import remembered
@@ -46,7 +45,6 @@ REASON_LIMIT: Final = 500
 """Characters that a start may give as its reason."""
 
 logger = Logger(service="failover")
-metrics = Metrics(namespace="Failover", service="failover")
 
 
 @remembered
@@ -55,7 +53,6 @@ def _all_well() -> dict[str, float]:
     return {}
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Judge one EventBridge event; answers what was done for each plan it speaks of.
@@ -67,9 +64,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     ledger = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
     parsed = parse_event(event, account=os.environ["STATE_MACHINE_ARN"].split(":")[4])
-    metrics.add_metric(
-        "SignalsJudged", MetricUnit.Count, max(1, sum(len(of_plan.signals) for of_plan in parsed.by_plan))
-    )
     if not parsed.by_plan:
         logger.warning("no plan is meant", source=parsed.source, why=parsed.why_none)
         return {"source": parsed.source, "judged": [], "why": parsed.why_none}

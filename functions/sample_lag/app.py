@@ -77,7 +77,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     lag = trailing(mirrors)
     metrics.add_dimension("plan", plan.name)
     metrics.add_metric("MirrorLagRecords", MetricUnit.Count, lag.records)
-    metrics.add_metric("MirrorLagUnknownPartitions", MetricUnit.Count, lag.unknown_partitions)
     return {"plan": plan.name, "sampled": True, "source_answers": source_answers, "lag": asdict(lag)}
 
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from aws_lambda_powertools.metrics import MetricUnit
-
-from failover.execution.step import ledger, logger, metrics
+from failover.execution.step import ledger, logger
 
 SPARE_S: Final = 10.0
 """Left of the function's time when it ends of itself; the next day goes on."""
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Delete, page by page; answers how many items, and whether that was all.
@@ -31,6 +28,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if time.monotonic() > stop_at:
             done = False
             break
-    metrics.add_metric("ExpiredItemsDeleted", MetricUnit.Count, deleted)
     logger.info("swept", deleted=deleted, done=done)
     return {"deleted": deleted, "done": done}

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from failover.aws.events import put_event_at_most_once
 from failover.decision.case import Case, Decision
@@ -129,10 +128,6 @@ def record_decision(book: Ledger, record: DecisionRecord) -> None:
         first = book.compare_and_swap(record.plan, place, run, last["revision"])
         if first and not same:
             _publish(record)
-    with single_metric(name="Decisions", unit=MetricUnit.Count, value=1, namespace="Failover") as metric:
-        metric.add_dimension("plan", record.plan)
-        metric.add_dimension("verdict", record.decision.verdict)
-        metric.add_dimension("guard", record.decision.guard or "none")
 
 
 def decisions(book: Ledger, plan: str, most: int = 20) -> list[DecisionRecord]:

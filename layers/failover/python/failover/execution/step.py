@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field
 
 from failover.aws.clients import client
@@ -27,7 +26,6 @@ AGAIN_EVERY_S = 0.2
 """Step Functions waits whole seconds; most changes are over sooner, so a step looks again within its call."""
 
 logger = Logger(service="failover")
-metrics = Metrics(namespace="Failover", service="failover")
 
 
 class Request(BaseModel):
@@ -85,7 +83,6 @@ def step(
     and what `look_and_act` raises.
     """
 
-    @metrics.log_metrics
     @logger.inject_lambda_context(clear_state=True)
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.time()
@@ -95,17 +92,12 @@ def step(
         logger.append_keys(
             plan=execution.plan, epoch=execution.epoch, execution=execution.name, step=key, dry_run=execution.dry_run
         )
-        metrics.add_dimension("step", key.split(":")[0])
-        metrics.add_dimension("plan", execution.plan)
-        metrics.add_metric("StepCalls", MetricUnit.Count, 1)
         try:
             report = _look_until_done(request, look_and_act)
         except FailoverError as error:
             logger.warning("step failed", error=type(error).__name__, why=str(error))
-            metrics.add_metric("StepFailed", MetricUnit.Count, 1)
             raise
         ledger().record_step(execution, key, status=report.status, observed=report.observed, started=started)
-        metrics.add_metric("StepMilliseconds", MetricUnit.Milliseconds, (time.time() - started) * 1000)
         logger.info(report.status, observed=report.observed)
         return report.model_dump(mode="json")
 

@@ -177,10 +177,9 @@ class Bill:
         own = self._stack.count("AWS::CloudWatch::Alarm"), self._stack.count("AWS::CloudWatch::Dashboard")
         usd = own[0] * self._prices["alarm"] + own[1] * self._prices["board"]
         yield Item(name="alarms and board", usd=usd, why=f"{own[0]} alarms, {own[1]} board of the stack")
-        per_second = [looks, observations + minutes]
-        seconds = MONTH_MINUTES * 60
-        traces = sum(min(n, seconds) + SHARE_TRACED * max(0.0, n - seconds) for n in per_second) + minutes
-        yield Item(name="traces", usd=traces * self._prices["trace"], why="X-Ray: at most, of looks, judging, samples")
+        judged, seconds = observations + minutes, MONTH_MINUTES * 60
+        traces = min(judged, seconds) + SHARE_TRACED * max(0.0, judged - seconds)
+        yield Item(name="traces", usd=traces * self._prices["trace"], why="X-Ray: at most, of judging")
 
     def _apart(self) -> Iterator[Item]:
         named = [

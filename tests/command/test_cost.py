@@ -43,7 +43,7 @@ def test_more_plans_cost_their_looks_and_share_the_controller(failover: Failover
     for name in ("judging", "lag samples", "readiness", "secrets"):
         assert four[name] == pytest.approx(4 * one[name], rel=0.01)
     assert four["alarms and board"] == one["alarms and board"]
-    assert four["dry runs"] == one["dry runs"]  # some plan's turn every five minutes, each every six hours
+    assert four["dry runs"] == one["dry runs"]  # some plan's turn every half hour, each every six hours
 
 
 def test_the_stacks_parameters_and_resources_are_what_is_computed_with(failover: Failover) -> None:

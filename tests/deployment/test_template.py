@@ -297,10 +297,10 @@ def test_nobody_looking_at_readiness_is_an_alarm_too() -> None:
     assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "failover"
 
 
-def test_a_dry_run_that_stops_again_and_again_is_one_alarm() -> None:
+def test_a_dry_run_that_stops_again_and_again_hides_no_failover_that_does() -> None:
     alarm = of_type("AWS::CloudWatch::Alarm")["StoppedAlarm"]
-    assert TEMPLATE["Parameters"]["DryRunMinutes"]["Default"] == 5
-    assert alarm["DatapointsToAlarm"] == 1 and alarm["Period"] * alarm["EvaluationPeriods"] > 5 * 60
+    every_s = 60 * TEMPLATE["Parameters"]["DryRunMinutes"]["Default"]
+    assert alarm["DatapointsToAlarm"] == 1 and alarm["Period"] * alarm["EvaluationPeriods"] < every_s
 
 
 def test_every_alarm_is_told_and_its_topic_takes_it() -> None:

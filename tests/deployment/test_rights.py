@@ -137,7 +137,7 @@ def test_only_roles_under_the_stacks_pattern_are_taken_on() -> None:
             for statement in statements(each):
                 if "sts:AssumeRole" in statement["Action"]:
                     assert statement["Resource"] == {"Sub": "arn:${AWS::Partition}:iam::${PlanRoles}"}, name
-        assert template["Parameters"]["PlanRoles"]["Default"] == "none:role/none"
+        assert template["Parameters"]["PlanRoles"]["Default"] == "000000000000:role/none"
 
 
 def test_every_role_has_room_for_its_managed_policies() -> None:

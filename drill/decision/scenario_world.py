@@ -63,10 +63,11 @@ class ScenarioRun:
         self._judged_site = self._account.active_site() or HOME
 
     def look(self, *regions: str) -> None:
-        """All or some vantage points look at the sites now; back once every judge has judged what they saw."""
+        """All or some vantage points look at the sites now; back once every judge has judged what they told. Who saw
+        nothing new tells nothing, and what is known is judged as it is once a minute."""
         since, eyes = time.time(), regions or tuple(self._eyes)
         with ThreadPoolExecutor(max_workers=len(eyes)) as pool:
-            list(pool.map(self._watch, eyes))
+            told = sum(told_at > since for told_at in pool.map(self._watch, eyes))
 
         def judged(judge: str) -> bool:
             mine = [
@@ -74,10 +75,12 @@ class ScenarioRun:
                 for invocation in self._report("invocations")
                 if invocation["function"] == judge and invocation["start"] > since
             ]
-            return len(mine) >= len(eyes)
+            return len(mine) >= told
 
         judges = [self.world.resource("Judge", stack) for stack in self._controllers.values()]
         self.until(lambda: all(map(judged, judges)), "a judgement of every sighting")
+        if not told:
+            self._judge_what_is_known()
 
     def alarm(self, name: str, value: str) -> None:
         """An alarm of the controller's region changes; back once the ledger knows."""
@@ -172,7 +175,20 @@ class ScenarioRun:
             judged=self._judged(),
         )
 
-    def _watch(self, region: str) -> None:
+    def _judge_what_is_known(self) -> None:
+        event = {
+            "source": "kafka.failover",
+            "detail-type": "Regular Look",
+            "account": fixture_plan.ACCOUNT,
+            "detail": {"plan": PLAN},
+        }
+        for region, stack in self._controllers.items():
+            judge = self.world.resource("Judge", stack)
+            with suppress(*GONE):
+                self.world.aws("lambda", region).invoke(FunctionName=judge, Payload=json.dumps(event))
+
+    def _watch(self, region: str) -> float:
+        """When the region told last what it saw, in seconds since 1970; 0.0: never."""
         function = self.world.resource("WatchSite", self._eyes[region])
         aws, payload = self.world.aws("lambda", region), json.dumps({"plans": [PLAN]})
         answer = aws.invoke(FunctionName=function, Payload=payload)
@@ -182,6 +198,8 @@ class ScenarioRun:
             document = answer["Payload"].read().decode()
         if "FunctionError" in answer:
             raise ScenarioStuck(f"{region} could not look: {document}")
+        (of_plan,) = json.loads(document)["plans"]
+        return of_plan["told_at"] or 0.0
 
     def _runs(self) -> dict[str, str]:
         """Every execution that a state machine started, with its outcome, by region and name."""

@@ -53,7 +53,10 @@ def build(out: Path, *arguments: str, **environment: str) -> None:
 
 @pytest.mark.parametrize(
     "template",
-    [f"{name}.yaml" for name in ("template", "signals", "command/alarms", "ledger", "beacon", "name", "messages", "rescue")],
+    [
+        f"{name}.yaml"
+        for name in ("template", "signals", "command/alarms", "ledger", "beacon", "name", "messages", "rescue")
+    ],
 )
 def test_the_template_is_valid_and_lints(template: str) -> None:
     result = sam("validate", "--lint", "--template", template)

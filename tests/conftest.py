@@ -55,6 +55,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(world) for world in WORLDS):
             item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    # The long ones first, so that no worker is left alone with one at the end.
+    items.sort(key=lambda item: (not _is_whole_drill(item.nodeid), item.path not in slow))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -65,9 +68,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class WorldsTogether(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "whole drills" if file.startswith("tests/drill/test_") else file
+            return "whole drills" if _is_whole_drill(nodeid) else file
 
+    config.option.loadscopereorder = False  # in the order in which they were collected
     return WorldsTogether(config, log)
+
+
+def _is_whole_drill(nodeid: str) -> bool:
+    return nodeid.startswith("tests/drill/test_")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -39,11 +39,12 @@ class Reach:
     """The tests that fail without any mutant; they are not used."""
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """The tests that reach a mutant, the quickest first; of what runs at import alone, all that reach its room."""
+        """The tests that reach a mutant, the quickest first; of what runs at import, where one test comes there for all,
+        those that reach its room."""
         lines = self.lines.get(mutant.module, {})
         run = [lines[line] for line in _statement(mutant) if line in lines]
         reached = {test for tests in run for test in tests} | self.anywhere.get(mutant.module, set())
-        if run and not reached:
+        if run and _runs_at_import(mutant):
             reached = {test for tests in self._room(mutant.module) for test in tests}
         tests: list[str] = []
         total = 0.0
@@ -153,6 +154,16 @@ def _add(reach: Reach, part: dict[str, Any], texts: Mapping[str, str]) -> None:
 
 def _mark(path: str) -> str:
     return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()[:16]
+
+
+def _runs_at_import(mutant: Mutant) -> bool:
+    """Whether it is outside of every function's body."""
+    line = mutant.spec.start_pos[0]
+    return not any(
+        node.body[0].lineno <= line <= (node.end_lineno or node.lineno)
+        for node in ast.walk(ast.parse((ROOT / mutant.module).read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def _statement(mutant: Mutant) -> range:

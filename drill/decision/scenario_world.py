@@ -67,7 +67,7 @@ class ScenarioRun:
         nothing new tells nothing, and what is known is judged as it is once a minute."""
         since, eyes = time.time(), regions or tuple(self._eyes)
         with ThreadPoolExecutor(max_workers=len(eyes)) as pool:
-            told = sum(told_at > since for told_at in pool.map(self._watch, eyes))
+            observations = sum(published_at > since for published_at in pool.map(self._watch, eyes))
 
         def judged(judge: str) -> bool:
             mine = [
@@ -75,12 +75,12 @@ class ScenarioRun:
                 for invocation in self._report("invocations")
                 if invocation["function"] == judge and invocation["start"] > since
             ]
-            return len(mine) >= told
+            return len(mine) >= observations
 
         judges = [self.world.resource("Judge", stack) for stack in self._controllers.values()]
         self.until(lambda: all(map(judged, judges)), "a judgement of every sighting")
-        if not told:
-            self._judge_what_is_known()
+        if not observations:
+            self._judge_again()
 
     def alarm(self, name: str, value: str) -> None:
         """An alarm of the controller's region changes; back once the ledger knows."""
@@ -175,7 +175,7 @@ class ScenarioRun:
             judged=self._judged(),
         )
 
-    def _judge_what_is_known(self) -> None:
+    def _judge_again(self) -> None:
         event = {
             "source": "kafka.failover",
             "detail-type": "Regular Look",
@@ -199,7 +199,7 @@ class ScenarioRun:
         if "FunctionError" in answer:
             raise ScenarioStuck(f"{region} could not look: {document}")
         (of_plan,) = json.loads(document)["plans"]
-        return of_plan["told_at"] or 0.0
+        return of_plan["published_at"] or 0.0
 
     def _runs(self) -> dict[str, str]:
         """Every execution that a state machine started, with its outcome, by region and name."""

@@ -161,18 +161,18 @@ def _measure(plan: str, vantage: str, probe: Probe) -> None:
 
 
 def _answer(watch: Watch, plan: str, current: View | None) -> dict[str, Any]:
-    untold, told = watch.publisher.missing(plan), watch.published.get(plan)
+    untold, published = watch.publisher.missing(plan), watch.published.get(plan)
     if untold:
         logger.warning("observation not taken", plan=plan, regions=untold)
     if current is None:
-        return {"plan": plan, "untold": untold, "told_at": told and told.at, "probes": []}
+        return {"plan": plan, "untold": untold, "published_at": published and published.at, "probes": []}
     return {
         "plan": plan,
         "vantage": current.vantage,
         "isolated_because": current.isolated_because,
         "probes": [_result(probe) for probe in current.probes],
         "untold": untold,
-        "told_at": told and told.at,
+        "published_at": published and published.at,
     }
 
 

@@ -52,7 +52,8 @@ def test_every_record_is_sent_acknowledged_stored_and_received_once(
     mock: Mock, client: Callable[..., Child], tmp_path: Path
 ) -> None:
     producer = client("producer", rate=RATE)
-    consumer = client("consumer", group="fulfilment")
+    wait_for(lambda: {a.topic for a in producer_log(tmp_path / "producer.log").acknowledged} == set(TOPICS))
+    consumer = client("consumer", group="fulfilment")  # it looks for a topic that it missed after five minutes
     tail = LogTail(tmp_path / "consumer.log")
     received = 0
 
@@ -92,7 +93,8 @@ def test_a_group_commits_while_it_runs_and_when_it_ends(
     mock: Mock, client: Callable[..., Child], tmp_path: Path
 ) -> None:
     producer = client("producer", rate=RATE)
-    consumer = client("consumer", group="fulfilment")
+    wait_for(lambda: {a.topic for a in producer_log(tmp_path / "producer.log").acknowledged} == set(TOPICS))
+    consumer = client("consumer", group="fulfilment")  # it looks for a topic that it missed after five minutes
     outside = Consumer({"bootstrap.servers": mock.bootstrap, "group.id": "fulfilment"})
     places = [TopicPartition(topic, partition) for topic in TOPICS for partition in range(4)]
 

@@ -39,8 +39,8 @@ class Reach:
     """The tests that fail without any mutant; they are not used."""
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """The tests that reach a mutant, the quickest first; of what runs at import, where one test comes there for all,
-        those that reach its room."""
+        """The tests that reach a mutant, the quickest first; of what runs at import, where one test comes there for
+        all, those that reach its room."""
         lines = self.lines.get(mutant.module, {})
         run = [lines[line] for line in _statement(mutant) if line in lines]
         reached = {test for tests in run for test in tests} | self.anywhere.get(mutant.module, set())

@@ -45,10 +45,29 @@ WORLDS = tuple(
         "link",
         "gateway/test_render.py",
         "names/test_beacon_templates.py",
+        "names/test_route53_records.py",
+        "rescue/test_rescue_records.py",
+        "failover/test_divergence.py",
+        "failover/test_key_rotation.py",
+        "failover/test_one_address_is_silent.py",
+        "failover/test_probes.py",
+        "functions/test_announce.py",
+        "functions/test_approval.py",
+        "functions/test_check_offsets.py",
+        "functions/test_denial.py",
+        "functions/test_fleets_out_of_reach.py",
+        "functions/test_judge.py",
+        "functions/test_never_silent.py",
+        "functions/test_run_practice.py",
+        "functions/test_superseding.py",
+        "functions/test_switchover_doubts.py",
         "functions/test_throttled.py",
+        "command/test_for_machines.py",
+        "command/test_operate.py",
     )
 )
-"""Where a test waits for clusters, an account, pages or minutes of its own: what `make check` leaves to `make test`."""
+"""Where a test waits for clusters, an account, pages or minutes of its own, a third of a second and more for each of
+a file's: what `make check` leaves to `make test`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

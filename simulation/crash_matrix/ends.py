@@ -55,13 +55,18 @@ def switchover_end(life: World) -> End:
 
 
 def practice_end(life: World) -> End:
-    """As of a failover; and what is kept as evidence, whenever it was."""
+    """As of a failover; and what is kept as evidence, whenever it was. Both its switchovers are told by one subject."""
     evidence = json.loads(_item(life, "practice#practice-1").get("document", "{}"))
     ways = {way: (evidence.get(way) or {}).get("to") for way in ("there", "back")}
     practised = [kind for _, kind, _ in life.account.events if kind.startswith("Practice")]
-    return failover_end(life) | {
+    end = failover_end(life)
+    return end | {
         "evidence": {name: evidence.get(name) for name in ("outcome", "why", "active")} | ways,
         "events": sorted(set(practised)),
+        "told": _messages(life, most=4),
+        "active": end["ledger"]["active"],
+        "fleet at home": end["fleets"]["east"],
+        "put back": "stood-down" in end["outcomes"].values(),
     }
 
 
@@ -95,11 +100,25 @@ BEHIND_THE_FENCE: Final = GivenUp(
 )
 
 
-def _messages(life: World) -> dict[str, str]:
+A_WAY_PUT_BACK: Final = GivenUp(
+    why="what a minute of throttling asks of its switchover behind the fence is put back there: who was led nowhere is"
+    " at home, and who was led away is led home once more",
+    functions=frozenset({"run_practice"}),
+    end={
+        "name": _PUT_BACK["name"],
+        "dead letters": [],
+        "active": "east",
+        "fleet at home": _PUT_BACK["fleets"]["east"],
+        "put back": True,
+    },
+)
+
+
+def _messages(life: World, *, most: int = 2) -> dict[str, str]:
     """What people were told, and how often: who dies between the telling and its record has it told again."""
     subjects = [re.sub(r"\d+", "N", message.subject) for message in life.account.messages]
     count = Counter(subject for subject in subjects if NOTHING_IS_DONE not in subject)
-    return {subject: "once or twice" if times <= 2 else f"{times} times" for subject, times in count.items()}
+    return {subject: "once or twice" if times <= most else f"{times} times" for subject, times in count.items()}
 
 
 def scheduled_end(life: World) -> End:

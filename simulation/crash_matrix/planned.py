@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from simulation import story
 from simulation.client_names import DESCRIBED, held_by
-from simulation.crash_matrix.ends import BEHIND_THE_FENCE, failover_end, practice_end, rescued_end, switchover_end
+from simulation.crash_matrix.ends import (
+    A_WAY_PUT_BACK,
+    BEHIND_THE_FENCE,
+    failover_end,
+    practice_end,
+    rescued_end,
+    switchover_end,
+)
 from simulation.crash_matrix.scenario import BY_HAND, FLEETS, Scenario, lose_east, with_fleets, with_name
 from simulation.deployment import PRACTICE, RESTORE, SWITCHOVER
 from simulation.fleets import sites_with
@@ -110,6 +117,7 @@ PLANNED: Final = (
         functions=("run_practice",),
         begin=_begin_practice,
         end=practice_end,
+        given_up=A_WAY_PUT_BACK,
         plan={"policy": {"failback_after_seconds": 0}},
     ),
     Scenario(

@@ -24,8 +24,9 @@ def test_no_function_is_left_out_but_by_name_and_reason() -> None:
 
 
 def test_what_waits_for_nobody_is_never_given_up() -> None:
-    """Only a switchover has clients stand still, before its point of no return."""
+    """Only a switchover has clients stand still, before its point of no return; a practice is two of them."""
     assert {scenario.name for scenario in SCENARIOS if scenario.given_up} == {
+        "practised",
         "switchover",
         "switchover over a link of one way",
     }

@@ -10,16 +10,24 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
-from rich.table import Table
 
 from drill import fixture_plan
-from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair, await_consumption, read_topics
+from drill.clients.pairs import GROUPS, SPECS, TOPICS, Pair
 from drill.execution_times import ExecutionTimes, execution_times
 from drill.fixture_plan import HOME
 from drill.ledger_reader import ControllerAccount
-from drill.switchover import reads, until
-from drill.switchover_account import ClientsAccount, Gaps, clients_account
-from drill.there_and_back_account import sum_of
+from drill.moved_clients import (
+    accounts_of,
+    begin_work,
+    end_work,
+    mirrors_back,
+    print_accounts,
+    print_executions,
+    recommended,
+    sum_of,
+    until,
+)
+from drill.switchover_account import ClientsAccount, Gaps
 from drill.world import World
 from drill.world_settings import Settings
 
@@ -27,7 +35,6 @@ NAME: Final = "practice"
 DESCRIPTION: Final = "Both sites are up: clients are led to the standby and home again, and the evidence of it is kept."
 SHARE_OF_RATE: Final = 0.2
 """Of the rates at which clients write in other scenarios, as there and back: mirrors that are reversed start anew."""
-BEFORE_S: Final = 6.0
 STAY_S: Final = 10
 AFTER_S: Final = 5.0
 LIMIT_S: Final = 300.0
@@ -75,29 +82,14 @@ def rehearse(settings: Settings, console: Console) -> PracticeReport:
     settings = replace(settings, topics=TOPICS, groups=GROUPS, policy=_POLICY)
     pairs = [Pair(replace(spec, rate=spec.rate * SHARE_OF_RATE), settings.directory / "logs") for spec in SPECS]
     with World(settings) as world:
-        console.print(f"the world is up after {world.up_seconds:.1f} s")
-        controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
-        for pair in pairs:
-            pair.start(world)
-        until(lambda: all(reads(pair) for pair in pairs), 30.0, "clients begin")
-        time.sleep(BEFORE_S)
+        controller = begin_work(world, pairs, console)
         began = time.time()
         evidence = _practise(world, controller, console)
         time.sleep(AFTER_S)
-        for pair in pairs:
-            pair.finish_writing()
-        await_consumption(pairs)
-        for pair in pairs:
-            pair.finish_reading()
-        active = controller.active_site()
-        log = None if active is None else read_topics(world, active)
-        accounts = [
-            clients_account(pair.spec.settings, pair.written(), pair.read(), log, since=began, topics=pair.spec.topics)
-            for pair in pairs
-        ]
+        active, log = end_work(world, pairs, controller)
+        accounts = accounts_of(pairs, log, since=began)
         executions = [of for of in controller.executions() if of.name.startswith(evidence["practice"])]
-    headline = next(account for account in accounts if account.settings == RECOMMENDED.settings)
-    looks_back = [step.observed for of in executions for step in of.steps if step.name == "look_back"]
+    headline = recommended(accounts)
     return PracticeReport(
         scenario=NAME,
         fleet=settings.fleet,
@@ -108,7 +100,7 @@ def rehearse(settings: Settings, console: Console) -> PracticeReport:
         twice=headline.twice,
         missing=sum_of([account.lost for account in accounts]),
         active_site=active,
-        mirrors_back=looks_back[-1].get("mirrors_back") if looks_back else None,
+        mirrors_back=mirrors_back(executions[-1]) if executions else None,
         executions=[execution_times(execution) for execution in executions],
         by_settings=accounts,
     )
@@ -128,19 +120,6 @@ def _practise(world: World, controller: ControllerAccount, console: Console) -> 
 
 def print_report(console: Console, report: PracticeReport) -> None:
     """The report in a few lines."""
-    table = Table("clients", "writers stood still", "readers stood still", "lost", "out of order", "twice", box=None)
-    for account in report.by_settings:
-        gaps, counts = account.switchover, (account.lost, account.out_of_order, account.twice)
-        table.add_row(
-            account.settings,
-            *("not known" if gap is None else f"{gap:.2f} s" for gap in (gaps.gap_writers_s, gaps.gap_readers_s)),
-            *("not known" if count is None else f"{count:,}" for count in counts),
-        )
-    console.print(table)
-    for execution in report.executions:
-        console.print(
-            f"{execution.name}: {execution.outcome} in {execution.seconds:.1f} s: {execution.why}", markup=False
-        )
-        for step in execution.steps:
-            console.print(f"  {step.started:6.1f} to {step.ended:6.1f} s  {step.name} ({step.calls})", markup=False)
+    print_accounts(console, report.by_settings)
+    print_executions(console, report.executions)
     console.print(f"{report.active_site} is active", markup=False)

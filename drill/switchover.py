@@ -11,24 +11,32 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
-from rich.table import Table
 
 from drill import fixture_plan
-from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair, await_consumption, read_topics
+from drill.clients.pairs import GROUPS, SPECS, TOPICS, Pair
 from drill.execution_times import StepTimes, execution_times
 from drill.fixture_plan import STANDBY
 from drill.ledger_reader import ControllerAccount, Execution
+from drill.moved_clients import (
+    accounts_of,
+    begin_work,
+    end_work,
+    mirrors_back,
+    print_accounts,
+    print_steps,
+    recommended,
+    sum_of,
+    until,
+)
 from drill.rehearsal import RehearsalFailed
-from drill.switchover_account import ClientsAccount, Gaps, clients_account
+from drill.switchover_account import ClientsAccount, Gaps
 from drill.world import World
 from drill.world_settings import Settings
 
 NAME: Final = "switchover"
 DESCRIPTION: Final = "Both sites are up: clients are moved to the standby, by a person's word, and nothing is lost."
-BEFORE_S: Final = 6.0
 AFTER_S: Final = 5.0
 LIMIT_S: Final = 120.0
-_FRAME_S: Final = 0.1
 
 
 class SwitchoverReport(BaseModel):
@@ -67,42 +75,18 @@ def rehearse(settings: Settings, console: Console) -> SwitchoverReport:
     settings = replace(settings, topics=TOPICS, groups=GROUPS)
     pairs = [Pair(spec, settings.directory / "logs") for spec in SPECS]
     with World(settings) as world:
-        console.print(f"the world is up after {world.up_seconds:.1f} s")
-        controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
-        for pair in pairs:
-            pair.start(world)
-        until(lambda: all(reads(pair) for pair in pairs), 30.0, "clients begin")
-        time.sleep(BEFORE_S)
+        controller = begin_work(world, pairs, console)
         _walk_dry(world)
         began = time.time()
         execution = _switch(world, controller, console)
         time.sleep(AFTER_S)
-        for pair in pairs:
-            pair.finish_writing()
-        await_consumption(pairs)
-        for pair in pairs:
-            pair.finish_reading()
-        active = controller.active_site()
-        log = None if active is None else read_topics(world, active)
-        accounts = [
-            clients_account(
-                pair.spec.settings,
-                pair.written(),
-                pair.read(),
-                log,
-                since=began,
-                topics=pair.spec.topics,
-            )
-            for pair in pairs
-        ]
-    return report_of(settings.fleet, execution, active, accounts)
+        active, log = end_work(world, pairs, controller)
+    return report_of(settings.fleet, execution, active, accounts_of(pairs, log, since=began))
 
 
 def report_of(fleet: str, execution: Execution, active: str | None, accounts: list[ClientsAccount]) -> SwitchoverReport:
     """What there is to say."""
-    headline = next(account for account in accounts if account.settings == RECOMMENDED.settings)
-    lost = [account.lost for account in accounts]
-    looked_back = next((step.observed for step in execution.steps if step.name == "look_back"), {})
+    headline = recommended(accounts)
     return SwitchoverReport(
         scenario=NAME,
         fleet=fleet,
@@ -112,9 +96,9 @@ def report_of(fleet: str, execution: Execution, active: str | None, accounts: li
         lost=headline.lost,
         out_of_order=headline.out_of_order,
         twice=headline.twice,
-        missing=None if None in lost else sum(count or 0 for count in lost),
+        missing=sum_of([account.lost for account in accounts]),
         active_site=active,
-        mirrors_back=looked_back.get("mirrors_back"),
+        mirrors_back=mirrors_back(execution),
         steps=execution_times(execution).steps,
         by_settings=accounts,
     )
@@ -127,20 +111,9 @@ def write(directory: Path, report: BaseModel) -> None:
 
 def print_report(console: Console, report: SwitchoverReport) -> None:
     """The report in a few lines."""
-    table = Table("clients", "writers stood still", "readers stood still", "lost", "out of order", "twice", box=None)
-    for account in report.by_settings:
-        gaps = account.switchover
-        figures = (account.lost, account.out_of_order, account.twice)
-        table.add_row(
-            account.settings,
-            _seconds(gaps.gap_writers_s),
-            _seconds(gaps.gap_readers_s),
-            *(_count(figure) for figure in figures),
-        )
-    console.print(table)
+    print_accounts(console, report.by_settings)
     console.print(f"{report.outcome}: {report.why}; {report.active_site} is active", markup=False)
-    for step in report.steps:
-        console.print(f"  {step.started:6.1f} to {step.ended:6.1f} s  {step.name} ({step.calls})", markup=False)
+    print_steps(console, report.steps)
 
 
 def _switch(world: World, controller: ControllerAccount, console: Console) -> Execution:
@@ -200,30 +173,3 @@ def _walk_dry(world: World) -> None:
         return bool(execution["status"] == "SUCCEEDED")
 
     until(over, LIMIT_S, "a dry run of the switchover")
-
-
-def reads(pair: Pair) -> bool:
-    """Whether its reader received anything yet."""
-    pair.traffic.read()
-    return pair.traffic.consumed(time.time()).now > 0
-
-
-def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for it.
-
-    Raises:
-        RehearsalFailed: it was not so in time.
-    """
-    deadline = time.time() + seconds
-    while not condition():
-        if time.time() > deadline:
-            raise RehearsalFailed(f"not within {seconds:.0f} s: {what}")
-        time.sleep(_FRAME_S)
-
-
-def _seconds(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.2f} s"
-
-
-def _count(value: int | None) -> str:
-    return "not known" if value is None else f"{value:,}"

@@ -15,16 +15,27 @@ from rich.console import Console
 from rich.table import Table
 
 from drill import fixture_plan
-from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair, await_consumption, read_topics
+from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair
 from drill.clients.read_log import ClusterLog
 from drill.clients.record_log import ProducerLog
 from drill.clients.record_number import number_of
 from drill.execution_times import execution_times
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount, Execution
-from drill.switchover import await_end, reads, run_to_end, until
-from drill.switchover_account import clients_account
-from drill.there_and_back_account import Rescued, ThereAndBackReport, missing_records, recovery_time, sum_of
+from drill.moved_clients import (
+    accounts_of,
+    begin_work,
+    end_work,
+    in_records,
+    in_seconds,
+    mirrors_back,
+    print_executions,
+    recommended,
+    sum_of,
+    until,
+)
+from drill.switchover import await_end, run_to_end
+from drill.there_and_back_account import Rescued, ThereAndBackReport, missing_records, recovery_time
 from drill.world import World
 from drill.world_settings import Settings
 
@@ -35,7 +46,6 @@ DESCRIPTION: Final = (
 SHARE_OF_RATE: Final = 0.2
 """Of the rates at which clients write in other scenarios. The restored site has to catch up with all that was written
 while it was away, and the mock answers a fetch with one batch of a partition: here, with hardly more than a record."""
-BEFORE_S: Final = 6.0
 BETWEEN_S: Final = 5.0
 CAUGHT_UP_S: Final = 120.0
 """By then the controller has seen that the new mirrors' lag is low: it looks at no lag while an execution holds the
@@ -73,23 +83,12 @@ def rehearse(settings: Settings, console: Console) -> ThereAndBackReport:
     )
     pairs = [Pair(replace(spec, rate=spec.rate * SHARE_OF_RATE), settings.directory / "logs") for spec in SPECS]
     with World(settings) as world:
-        console.print(f"the world is up after {world.up_seconds:.1f} s")
         region = fixture_plan.REGIONS[STANDBY]
         world.aws("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region})
-        controller = ControllerAccount(world.aws("dynamodb"), world.ledger_table)
-        for pair in pairs:
-            pair.start(world)
-        until(lambda: all(reads(pair) for pair in pairs), 30.0, "clients begin")
-        time.sleep(BEFORE_S)
+        controller = begin_work(world, pairs, console)
         story = _play(world, controller, console)
         time.sleep(BETWEEN_S)
-        for pair in pairs:
-            pair.finish_writing()
-        await_consumption(pairs)
-        for pair in pairs:
-            pair.finish_reading()
-        active = controller.active_site()
-        log = None if active is None else read_topics(world, active)
+        active, log = end_work(world, pairs, controller)
         rescued = _rescued_numbers(world, story.restore.name)
     return _report(settings.fleet, story, pairs, active=active, log=log, rescued=rescued)
 
@@ -136,27 +135,16 @@ def _report(
     rescued: set[int],
 ) -> ThereAndBackReport:
     written: dict[str, ProducerLog] = {pair.spec.settings: pair.written() for pair in pairs}
-    accounts = [
-        clients_account(
-            pair.spec.settings,
-            written[pair.spec.settings],
-            pair.read(),
-            log,
-            since=story.failback_at,
-            topics=pair.spec.topics,
-        )
-        for pair in pairs
-    ]
-    recommended = next(account for account in accounts if account.settings == RECOMMENDED.settings)
+    accounts = accounts_of(pairs, log, since=story.failback_at)
+    headline = recommended(accounts)
     missing = missing_records(written, log, rescued)
-    looked_back = next((step.observed for step in story.failback.steps if step.name == "look_back"), {})
     restored = story.restore.document.get("restore") or {}
     loss = story.failover.document.get("loss") or {}
     return ThereAndBackReport(
         scenario=NAME,
         fleet=fleet,
         rto=recovery_time(written[RECOMMENDED.settings], story.lost_at, story.failback_at),
-        switchover=recommended.switchover,
+        switchover=headline.switchover,
         rescued=Rescued(
             diverged=restored.get("diverged"),
             saved=restored.get("saved"),
@@ -166,11 +154,11 @@ def _report(
         estimated_loss=loss.get("records"),
         measured_loss=(loss.get("measured") or {}).get("records"),
         lost=missing[RECOMMENDED.settings],
-        out_of_order=recommended.out_of_order,
-        twice=recommended.twice,
+        out_of_order=headline.out_of_order,
+        twice=headline.twice,
         missing=sum_of(missing.values()),
         active_site=active,
-        mirrors_back=looked_back.get("mirrors_back"),
+        mirrors_back=mirrors_back(story.failback),
         executions=[execution_times(execution) for execution in (story.failover, story.restore, story.failback)],
         by_settings=accounts,
     )
@@ -180,21 +168,16 @@ def print_report(console: Console, report: ThereAndBackReport) -> None:
     """The report in a few lines."""
     table = Table("what", "as clients saw it, and logs show it", box=None)
     gaps, rescued = report.switchover, report.rescued
-    table.add_row("from the loss to the first record", _seconds(report.rto))
+    table.add_row("from the loss to the first record", in_seconds(report.rto))
     table.add_row(
         "failback: writers stood still; readers",
-        f"{_seconds(gaps.gap_writers_s)}; {_seconds(gaps.gap_readers_s)}",
+        f"{in_seconds(gaps.gap_writers_s)}; {in_seconds(gaps.gap_readers_s)}",
     )
-    table.add_row("stranded records; saved", f"{_count(rescued.diverged)}; {_count(rescued.saved)}")
-    table.add_row("lost; of all clients", f"{_count(report.lost)}; {_count(report.missing)}")
-    table.add_row("out of order; twice", f"{_count(report.out_of_order)}; {_count(report.twice)}")
+    table.add_row("stranded records; saved", f"{in_records(rescued.diverged)}; {in_records(rescued.saved)}")
+    table.add_row("lost; of all clients", f"{in_records(report.lost)}; {in_records(report.missing)}")
+    table.add_row("out of order; twice", f"{in_records(report.out_of_order)}; {in_records(report.twice)}")
     console.print(table)
-    for execution in report.executions:
-        console.print(
-            f"{execution.name}: {execution.outcome} in {execution.seconds:.1f} s: {execution.why}", markup=False
-        )
-        for step in execution.steps:
-            console.print(f"  {step.started:6.1f} to {step.ended:6.1f} s  {step.name} ({step.calls})", markup=False)
+    print_executions(console, report.executions)
     console.print(f"{report.active_site} is active", markup=False)
 
 
@@ -223,11 +206,3 @@ def _rescued_numbers(world: World, execution: str) -> set[int]:
             if number is not None:
                 numbers.add(number)
     return numbers
-
-
-def _seconds(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.2f} s"
-
-
-def _count(value: int | None) -> str:
-    return "not known" if value is None else f"{value:,}"

@@ -85,12 +85,6 @@ def missing_records(
     return {settings: len({record.n for record in log.acknowledged} - safe) for settings, log in written.items()}
 
 
-def sum_of(counts: Collection[int | None]) -> int | None:
-    """The sum; None if one of them is not known."""
-    numbers = [count for count in counts if count is not None]
-    return sum(numbers) if len(numbers) == len(counts) else None
-
-
 def recovery_time(written: ProducerLog, lost_at: float, failback_at: float) -> float | None:
     """Seconds from the loss to the first record that was acknowledged after the longest standstill before the failback;
     None without one."""

@@ -11,8 +11,9 @@ from drill.clients.read_log import ClusterLog, StoredRecord
 from drill.clients.record_log import Acknowledged, ProducerLog
 from drill.execution_times import ExecutionTimes, execution_times
 from drill.ledger_reader import Execution, Step
+from drill.moved_clients import sum_of
 from drill.switchover_account import Gaps
-from drill.there_and_back_account import Rescued, ThereAndBackReport, missing_records, recovery_time, sum_of
+from drill.there_and_back_account import Rescued, ThereAndBackReport, missing_records, recovery_time
 
 
 def written(*moments: float) -> ProducerLog:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,12 +18,11 @@ from failover.fleets.cfk import CfkGateway
 from failover.ledger.ledger import Ledger
 from failover.plan.fleets import CfkFleet
 from failover.plan.model import parse
+from tests.functions.polled_steps import Call, never_done, until_done, wait_for
 from tests.plans import put_plan
 
-Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 Make = Callable[..., Any]
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
 READY = "platform.confluent.io/cluster-ready"
 OLD_FAILURE = {
     "type": READY,
@@ -33,11 +31,6 @@ OLD_FAILURE = {
     "message": "of last week",
     "lastTransitionTime": "2026-01-01T00:00:00Z",
 }
-
-
-@pytest.fixture
-def plan_text() -> str:
-    return (ROOT / "plans" / "orders.yaml").read_text()
 
 
 def claimed(deployed: Callable[..., Any], call: Call, plan: str) -> Any:
@@ -62,31 +55,13 @@ def switch(execution: Any, site: str = "west") -> dict[str, Any]:
     return {"execution": execution, "site": site, "fleet": f"gateway-{site}"}
 
 
-def until(call: Call, step: str, request: dict[str, Any], limit_s: float = 30) -> dict[str, Any]:
-    deadline = time.monotonic() + limit_s
-    while (report := call(step, request))["status"] != "done":
-        assert time.monotonic() < deadline, report
-        time.sleep(0.05)
-    return report
-
-
-def never(call: Call, step: str, request: dict[str, Any], during_s: float = 1.0) -> dict[str, Any]:
-    """The last report of a step that is not done for so long."""
-    until_then = time.monotonic() + during_s
-    while time.monotonic() < until_then:
-        report = call(step, request)
-        assert report["status"] == "waiting", report
-        time.sleep(0.1)
-    return report
-
-
 def unproven(call: Call, request: dict[str, Any], pods: list[str], limit_s: float = 30) -> None:
     """Waits until just these pods are unproven, and sees that they stay so."""
     deadline = time.monotonic() + limit_s
     while (report := call("switch_routes", request))["observed"].get("unproven") != pods:
         assert time.monotonic() < deadline and report["status"] == "waiting", report
         time.sleep(0.05)
-    assert never(call, "switch_routes", request)["observed"]["unproven"] == pods
+    assert never_done(call, "switch_routes", request)["observed"]["unproven"] == pods
 
 
 def after_the_reload(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,11 +80,11 @@ def test_a_hot_reload_is_one_patch_and_done_when_every_pod_reports_its_id(start:
     execution, fleet = start()
     pods = fleet.pods()
     assert call("switch_routes", switch(execution))["status"] == "waiting"
-    observed = until(call, "switch_routes", switch(execution))["observed"]
+    observed = until_done(call, "switch_routes", switch(execution))["observed"]
     assert (observed["target"], observed["instances"], observed["unproven"]) == ("west", 2, [])
     assert observed["tier"] == "hot reload"
     assert (fleet.domain, fleet.pods()) == ("west", pods)
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert fleet.patches() == 1
 
 
@@ -131,7 +106,7 @@ def test_a_route_that_somebody_moved_under_an_old_id_is_not_believed(start: Make
     dry = call("switch_routes", switch(execution | {"dry_run": True}))
     assert dry["observed"]["would_route_to"] == "west" and "does not certify" in dry["observed"]["detail"]
     assert call("switch_routes", switch(execution))["status"] == "waiting"
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert fleet.patches() == 1
 
 
@@ -147,7 +122,7 @@ def test_a_route_that_swaps_credentials_gets_those_of_its_new_domain_in_the_same
         for target, domain in site["fleets"][0]["domains"].items():
             domain["secret_store"] = f"{target}-store"
     execution = claimed(deployed, call, yaml.safe_dump(document))
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert fleets["west"].domain == "west" and fleets["west"].patches() == 1
     assert fleets["west"].gateway["spec"]["routes"][0]["security"]["secretStore"] == "west-store"
 
@@ -170,7 +145,7 @@ def test_the_name_of_the_cluster_in_a_routes_extension_headers_moves_with_the_ro
         for target, domain in site["fleets"][0]["domains"].items():
             domain["extension_headers"] = {"logicalCluster": f"lkc-{target}"}
     execution = claimed(deployed, call, yaml.safe_dump(document))
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     security = fleets["west"].gateway["spec"]["routes"][0]["security"]
     assert security["cluster"] == {"extensionHeaders": {"logicalCluster": "lkc-west", "tenant": "ours"}}
     assert security["client"] == {"authentication": tokens} and fleets["west"].patches() == 1
@@ -184,7 +159,7 @@ def test_a_patch_that_crashed_after_its_effect_is_not_repeated(
         crash.setattr(Ledger, "record_step", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             call("switch_routes", switch(execution))
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert fleet.patches() == 1
 
 
@@ -198,7 +173,7 @@ def test_a_patch_whose_answer_never_came_is_not_repeated_and_a_conflict_is(start
     with pytest.raises(FleetUnavailable, match="did not answer PATCH"):
         call("switch_routes", switch(execution))
     assert fleet.domain == "west"
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert fleet.patches() == 1
 
 
@@ -210,7 +185,7 @@ def test_one_pod_that_never_reloads_is_named_and_then_replaced(
     fleet.trouble("stuck", [stuck])
     unproven(call, switch(execution), [stuck])
     after_the_reload(monkeypatch)
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert stuck not in fleet.pods(ready=False) and other in fleet.pods()
     assert (fleet.patches(), fleet.asked("delete pods")) == (1, 1)
 
@@ -227,13 +202,10 @@ def test_an_unlicensed_reload_is_not_believed_though_the_operator_reports_succes
     execution, fleet = start(licence="trial", fleet={"reload_within_seconds": 60})
     before = fleet.pods()
     call("switch_routes", switch(execution))
-    deadline = time.monotonic() + 30
-    while reload_conditions(fleet) != [("True", "Succeeded")]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: reload_conditions(fleet) == [("True", "Succeeded")])
     unproven(call, switch(execution), before)
     after_the_reload(monkeypatch)
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert not set(before) & set(fleet.pods(ready=False))
     assert fleet.patches() == 1
 
@@ -241,7 +213,7 @@ def test_an_unlicensed_reload_is_not_believed_though_the_operator_reports_succes
 def test_a_fleet_without_a_licence_is_replaced_without_waiting_for_a_reload(start: Make, call: Call) -> None:
     execution, fleet = start(spec=lambda spec: spec.pop("podTemplate"), instances=1)
     before = fleet.pods()
-    observed = until(call, "switch_routes", switch(execution))["observed"]
+    observed = until_done(call, "switch_routes", switch(execution))["observed"]
     assert observed["tier"] == "replace"
     assert not set(before) & set(fleet.pods(ready=False))
 
@@ -270,16 +242,16 @@ def test_a_stale_failure_is_not_taken_for_an_answer_and_a_new_one_is_in_the_oper
     execution, fleet = start(instances=1)
     fleet.trouble("operator", {"lag_s": 1.5})
     fleet.trouble("conditions", {"gateway": "gateway-west", "conditions": [OLD_FAILURE]})
-    never(call, "switch_routes", switch(execution), 1.2)
-    until(call, "switch_routes", switch(execution))
+    never_done(call, "switch_routes", switch(execution), 1.2)
+    until_done(call, "switch_routes", switch(execution))
     fleet.trouble("operator", {"lag_s": 0.1, "refuses": "secretRef gateway-tls not found"})
     back = switch(execution | {"to": "east", "from": "west"})
     assert call("switch_routes", back)["status"] == "waiting"
     with pytest.raises(FleetRejected, match="secretRef gateway-tls not found"):
-        never(call, "switch_routes", back, 10)
+        never_done(call, "switch_routes", back, 10)
     assert fleet.patches() == 2
     fleet.trouble("operator", {"lag_s": 0.1, "refuses": ""})
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert fleet.domain == "west", "a refusal that was there before keeps nobody from another target"
 
 
@@ -292,11 +264,11 @@ def test_a_redrive_after_the_cause_of_a_refusal_was_mended_asks_again_and_goes_o
     call("switch_routes", switch(execution))
     for asked in (1, 2):  # the redrive that comes too early is refused as well
         with pytest.raises(FleetRejected, match="ContainerCrashed"):
-            never(call, "switch_routes", switch(execution), 20)
+            never_done(call, "switch_routes", switch(execution), 20)
         assert fleet.patches() == asked
         time.sleep(5)
     fleet.trouble("operator", {"canary": "passes"})
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert fleet.domain == "west" and fleet.patches() == 3
 
 
@@ -310,7 +282,7 @@ def test_pods_that_reload_and_can_not_say_what_are_replaced_and_that_is_said_lon
     (obstacle,) = CfkGateway(described, "us-west-2").obstacles()
     assert "no pod can say what it runs" in obstacle.what and "0.1718.34" in obstacle.remedy
     before = fleet.pods()
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert not set(before) & set(fleet.pods(ready=False)) and "configId" not in fleet.gateway["spec"]
     assert fleet.patches() == 1
 
@@ -319,17 +291,17 @@ def test_a_healthy_deployment_of_an_operator_that_does_nothing_proves_nothing(st
     execution, fleet = start(spec=rolling, cfk=(3, 2), instances=1)
     fleet.trouble("operator", {"lag_s": 60})
     call("switch_routes", switch(execution))
-    assert "not accepted" in never(call, "switch_routes", switch(execution))["observed"]["detail"]
+    assert "not accepted" in never_done(call, "switch_routes", switch(execution))["observed"]["detail"]
 
 
 def test_a_canary_that_finds_no_room_is_waited_for_and_no_pod_is_lost_to_it(start: Make, call: Call) -> None:
     execution, fleet = start(instances=1, canary="waits", fleet={"reload_within_seconds": 1})
     pods = fleet.pods()
     call("switch_routes", switch(execution))
-    never(call, "switch_routes", switch(execution), 1.5)
+    never_done(call, "switch_routes", switch(execution), 1.5)
     assert fleet.pods() == pods and fleet.asked("delete pods") == 0
     fleet.trouble("operator", {"canary": "passes"})
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
 
 
 def test_a_crashed_canary_is_a_refusal(start: Make, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +309,7 @@ def test_a_crashed_canary_is_a_refusal(start: Make, call: Call, monkeypatch: pyt
     execution, _ = start(instances=1, canary="crashes")
     call("switch_routes", switch(execution))
     with pytest.raises(FleetRejected, match="ContainerCrashed"):
-        never(call, "switch_routes", switch(execution), 10)
+        never_done(call, "switch_routes", switch(execution), 10)
 
 
 def test_a_blocked_operator_is_found_before_anything_is_changed(start: Make, call: Call, plan_text: str) -> None:
@@ -353,12 +325,12 @@ def test_the_lost_sites_fleet_is_fenced_by_its_route_and_lifted_in_the_same_edit
 ) -> None:
     execution, fleets = start(sites=("east",), instances=1)
     east = fleets["east"]
-    report = until(call, "fence", {"execution": execution})
+    report = until_done(call, "fence", {"execution": execution})
     assert report["observed"]["fleets"] == {"gateway-east": "fenced"}
     assert east.gateway["spec"]["routes"][0]["fence"] == {"scope": "ALL", "errorCode": "BROKER_NOT_AVAILABLE"}
-    until(call, "fence", {"execution": execution})
+    until_done(call, "fence", {"execution": execution})
     assert east.patches() == 1
-    until(call, "switch_routes", switch(execution, "east"))
+    until_done(call, "switch_routes", switch(execution, "east"))
     assert "fence" not in east.gateway["spec"]["routes"][0] and east.domain == "west"
     assert east.patches() == 2
 
@@ -368,10 +340,10 @@ def test_where_no_fence_is_known_the_fleet_is_scaled_to_zero_and_said_to_be_and_
 ) -> None:
     execution, fleets = start(sites=("east",), spec=rolling, cfk=(3, 1))
     east = fleets["east"]
-    report = until(call, "fence", {"execution": execution})
+    report = until_done(call, "fence", {"execution": execution})
     assert report["observed"]["fleets"] == {"gateway-east": "fenced: scaled to zero"}
     assert east.pods(ready=False) == []
-    observed = until(call, "switch_routes", switch(execution, "east"))["observed"]
+    observed = until_done(call, "switch_routes", switch(execution, "east"))["observed"]
     assert (observed["instances"] + observed.get("missing", 0), east.domain) == (2, "west")
 
 
@@ -404,7 +376,7 @@ def test_an_api_that_is_gone_is_out_of_reach_for_a_fence_and_tried_again_for_the
     with pytest.raises(FleetUnavailable, match="did not answer GET"):
         call("switch_routes", switch(execution))
     fleets["west"].trouble("api", {"gone": False})
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
 
 
 def test_a_lost_cluster_that_eks_tells_nothing_of_is_out_of_reach_and_stops_no_failover(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +16,6 @@ from failover.plan.model import parse
 
 Make = Callable[..., Any]
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def plan_text() -> str:
-    return (ROOT / "plans" / "orders.yaml").read_text()
 
 
 def test_what_would_keep_a_fleet_from_being_routed_is_known_beforehand(cfk: Make, plan_text: str) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import yaml
 
 from drill import fixture_plan
 from drill.process import Child, spawn
+from tests.functions import polled_steps
+from tests.functions.polled_steps import Call
 from tests.plans import put_plan
 
-Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+until_done = partial(polled_steps.until_done, limit_s=40)
 pytestmark = pytest.mark.slow
 
 
@@ -77,14 +80,6 @@ def begin(deployed: Callable[..., Any], call: Call) -> Callable[[str], dict[str,
         return dict(call("claim", begun)["execution"])
 
     return claim
-
-
-def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 40) -> dict[str, Any]:
-    deadline = time.monotonic() + limit_s
-    while (report := call(step, request))["status"] != "done":
-        assert time.monotonic() < deadline, report
-        time.sleep(0.1)
-    return report
 
 
 def test_a_ready_pod_that_reports_the_right_id_proves_nothing_while_its_upstream_is_dead(

@@ -22,6 +22,7 @@ from failover.plan.model import parse
 from gateway.cfk import blue_green_rules, gateway_resource
 from gateway.kroxylicious import controller_rules, kroxylicious_resources
 from gateway.settings import OnKubernetes, Settings
+from tests.functions.polled_steps import until_done
 from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -83,14 +84,6 @@ def switch(execution: Any, site: str = "west") -> dict[str, Any]:
     return {"execution": execution, "site": site, "fleet": "gateway-west"}
 
 
-def until(call: Call, step: str, request: dict[str, Any], limit_s: float = 30) -> dict[str, Any]:
-    deadline = time.monotonic() + limit_s
-    while (report := call(step, request))["status"] != "done":
-        assert time.monotonic() < deadline, report
-        time.sleep(0.05)
-    return report
-
-
 @pytest.fixture
 def colours(
     kubernetes: Callable[..., Any], document: dict[str, Any], balancer: Child, tmp_path: Path
@@ -140,11 +133,11 @@ def test_the_selector_is_moved_to_the_warm_colour_and_connections_of_before_end_
         with pytest.raises(TimeoutError):  # it is another one's turn only for new connections
             client.recv(1)
         client.settimeout(20)
-        report = until(call, "switch_routes", switch(execution))
+        report = until_done(call, "switch_routes", switch(execution))
         assert client.recv(1) == b""
     assert report["observed"]["tier"] == "blue/green" and report["observed"]["instances"] == 1
     assert fleet.pods(ready=False) == [green] and blue != green
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert fleet.asked("patch services") == 1
 
 
@@ -161,7 +154,7 @@ def test_a_colour_that_is_not_warm_is_warmed_up_before_any_client_is_led_to_it(
     time.sleep(0.5)
     call("switch_routes", switch(execution))
     assert selected(fleet) == "blue"
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert selected(fleet) == "green" and len(fleet.pods(ready=False)) == 1
 
 
@@ -174,11 +167,11 @@ def test_a_fence_is_of_the_colour_that_has_the_clients_and_a_dry_run_moves_nothi
     report = call("fence", {"execution": execution | {"dry_run": True}})
     assert "would be fenced" in report["observed"]["fleets"]["gateway-west"]
     assert fleet.asked("patch gateways") == fleet.asked("patch services") == 0
-    report = until(call, "fence", {"execution": execution})
+    report = until_done(call, "fence", {"execution": execution})
     assert report["observed"]["fleets"] == {"gateway-west": "fenced"}
     fences = {each["metadata"]["name"]: each["spec"]["routes"][0].get("fence") for each in fleet.objects("gateways")}
     assert fences["blue"] is not None and fences["green"] is None and selected(fleet) == "blue"
-    until(call, "switch_routes", switch(execution | {"to": "west", "from": "east"}))
+    until_done(call, "switch_routes", switch(execution | {"to": "west", "from": "east"}))
     assert selected(fleet) == "green"
 
 
@@ -191,7 +184,7 @@ def test_a_selector_that_the_plan_does_not_name_is_a_state_to_go_on_from(
     (described,) = parse(yaml.safe_dump(document)).site("west").fleets
     state = fleet_of(described, "us-west-2", None).look()
     assert (state.target, state.settled) == (None, False) and "does not name" in state.detail
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert selected(fleet) == "green"
 
 
@@ -240,7 +233,7 @@ def test_a_virtual_cluster_is_led_elsewhere_by_one_patch_and_done_when_no_pod_of
     assert call("switch_routes", switch(execution))["status"] == "waiting"
     report = call("switch_routes", switch(execution))
     assert report["observed"]["unproven"] == before and report["observed"]["tier"] == "roll"
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert led_to(fleet) == "west" and not set(before) & set(fleet.pods(ready=False))
     assert fleet.objects("virtualkafkaclusters")[0]["metadata"]["generation"] == 2
 
@@ -267,7 +260,7 @@ def test_a_target_that_the_operator_does_not_find_is_told_in_its_words(
     execution = begin(document)
     for asked in (1, 2):  # whoever comes later asks again, and is told again
         with pytest.raises(FleetRejected, match=r"ReferencedResourcesNotFound.*'west-2'"):
-            until(call, "switch_routes", switch(execution), 10)
+            until_done(call, "switch_routes", switch(execution), 10)
         assert (len(fleet.pods()), fleet.asked("patch virtualkafkaclusters")) == (2, asked)
         time.sleep(4)
 
@@ -290,10 +283,10 @@ def test_the_engine_has_no_fence_and_what_stands_for_it_is_said(
     fleet = open_source(services)
     document["home"] = "west"
     execution = begin(document, to="east")
-    report = until(call, "fence", {"execution": execution})
+    report = until_done(call, "fence", {"execution": execution})
     assert report["observed"]["fleets"] == {"gateway-west": said}
     assert len(fleet.pods(ready=False)) == (2 if services else 0)
-    until(call, "switch_routes", switch(execution | {"to": "west", "from": "east"}))
+    until_done(call, "switch_routes", switch(execution | {"to": "west", "from": "east"}))
     assert led_to(fleet) == "west" and len(fleet.pods()) == 2
 
 
@@ -303,5 +296,5 @@ def test_a_conflict_is_looked_at_again(open_source: Any, document: dict[str, Any
     execution = begin(document)
     with pytest.raises(FleetUnavailable):
         call("switch_routes", switch(execution))
-    until(call, "switch_routes", switch(execution))
+    until_done(call, "switch_routes", switch(execution))
     assert led_to(fleet) == "west"

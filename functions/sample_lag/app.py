@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel, ConfigDict
 
@@ -31,7 +31,6 @@ from failover.plan.store import plan_named
 from failover.validation import read
 
 logger = Logger(service="failover")
-metrics = Metrics(namespace="Failover", service="failover")
 
 
 class SampleRequest(BaseModel):
@@ -42,7 +41,6 @@ class SampleRequest(BaseModel):
     plan: str
 
 
-@metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sample; answers how far the mirrors trail. While an execution holds the plan nothing is sampled.
@@ -75,8 +73,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     watch = looked.with_lag(watch, active, plan.policy.failback_lag_records)
     save_plan_table(book, plan.name, "watch", {state.active: asdict(watch)})
     lag = trailing(mirrors)
-    metrics.add_dimension("plan", plan.name)
-    metrics.add_metric("MirrorLagRecords", MetricUnit.Count, lag.records)
+    with single_metric(
+        name="MirrorLagRecords", unit=MetricUnit.Count, value=lag.records, namespace="Failover"
+    ) as metric:
+        metric.add_dimension("plan", plan.name)
     return {"plan": plan.name, "sampled": True, "source_answers": source_answers, "lag": asdict(lag)}
 
 

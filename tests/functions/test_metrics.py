@@ -32,7 +32,7 @@ def sent(text: str) -> list[Metric]:
     return [(each.name, each.dimensions, each.value) for line in text.splitlines() for each in metrics_of(line)]
 
 
-METRIC_SENT = re.compile(r"(?:add_metric\(|single_metric\(\s*name=)\"(\w+)\"")
+METRIC_SENT = re.compile(r"single_metric\(\s*name=\"(\w+)\"")
 AWS_OWN = {
     "AWS/Lambda": {"Errors"},
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},

@@ -140,6 +140,8 @@ def test_nobody_there_is_told_at_once_and_of_each_address(network: Network) -> N
     with pytest.raises(KafkaUnavailable, match=r"127\.0\.0\.1:9: Connection refused; nobody\.invalid:9: "):
         ask(network, f"{NOBODY},nobody.invalid:9", seconds=30.0)
     assert time.monotonic() - began < 20, "nothing is waited for"
+    with pytest.raises(KafkaUnavailable, match=r"nobody\.invalid:9: .*; 127\.0\.0\.1:9: Connection refused"):
+        ask(network, f"nobody.invalid:9,{NOBODY}", seconds=30.0)
 
 
 def test_who_answers_after_a_silent_address_is_asked_beside_it(

@@ -28,6 +28,8 @@ AGAIN_S: Final = 0.1
 """After which an address that took a connection and dropped it is tried again."""
 FRESH_EVERY: Final = 5
 """A kept connection says nothing of whether new ones are taken: in so many looks one is over a new one."""
+BEFORE: Final = "as before"
+"""What stands for the endpoint where a kept connection was tried."""
 
 Answer = TypeVar("Answer")
 Attempt = Callable[[], Coroutine[Any, Any, Answer]]
@@ -202,10 +204,11 @@ class _Race(Generic[Answer]):
     """What becomes of an answer that came at the same moment as the first."""
 
     def __post_init__(self) -> None:
-        self._waiting: deque[tuple[str, Attempt[Answer]]] = deque(("as before", attempt) for attempt in self.first)
+        self._waiting: deque[tuple[str, Attempt[Answer]]] = deque((BEFORE, attempt) for attempt in self.first)
         self._running: dict[asyncio.Task[Answer], tuple[str, Attempt[Answer]]] = {}
         self._lookups: dict[asyncio.Task[list[Address]], str] = {}
         self._why: dict[str, str] = {}
+        self._endpoints: tuple[str, ...] = ()
 
     async def run(self, bootstrap: str, deadline: float) -> Answer:
         """The first answer.
@@ -214,13 +217,13 @@ class _Race(Generic[Answer]):
             OSError: there is none, and what became of each endpoint.
             FailoverError: one attempt raised it.
         """
-        endpoints = bootstrap.split(",")
-        self._lookups = {asyncio.ensure_future(self.names.addresses(endpoint)): endpoint for endpoint in endpoints}
+        self._endpoints = tuple(bootstrap.split(","))
+        self._lookups = {asyncio.ensure_future(self.names.addresses(name)): name for name in self._endpoints}
         try:
             async with asyncio.timeout_at(deadline):
                 return await self._first_answer()
         except TimeoutError:
-            silent = dict.fromkeys(endpoints, "timed out")
+            silent = dict.fromkeys(self._endpoints, "timed out")
             raise _Nobody(silent | self._why) from None
         finally:
             for task in (*self._lookups, *self._running):
@@ -253,7 +256,8 @@ class _Race(Generic[Answer]):
                     self._waiting.append((name, attempt))
                 except OSError as error:
                     self._why[name], due = _reason(error), True
-        raise _Nobody(self._why)
+        # One order every time: whoever reads two of these messages compares them.
+        raise _Nobody({name: why for name in (BEFORE, *self._endpoints) if (why := self._why.get(name))})
 
     def _take_addresses(self, lookup: asyncio.Task[list[Address]]) -> None:
         endpoint = self._lookups.pop(lookup)

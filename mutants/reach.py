@@ -19,6 +19,8 @@ from mutants.sample import ROOT, Mutant, core, test_files
 from mutants.trial import in_tree, load_packages
 
 KEPT: Final = ROOT / ".mutants" / "reach.json"
+CHOSEN: Final = "not exhaustive"
+"""The tests of a file that count, as pytest's `-m` has it: all that `make test` runs."""
 AT_MOST_S: Final = 40.0
 """A mutant is given the quickest of its tests, up to so many seconds in all."""
 
@@ -105,11 +107,11 @@ def load_reach(tree: Path, *, as_it_is: bool) -> Reach:
     is wanted as it is."""
     kept: dict[str, dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
     files = test_files()
-    marks, texts = {name: _mark(name) for name in files}, {name: _mark(name) for name in core()}
+    marks, texts = {name: _mark(name, CHOSEN) for name in files}, {name: _mark(name) for name in core()}
     stale = [name for name, mark in marks.items() if kept.get(name, {}).get("mark") != mark]
     for name in () if as_it_is else stale:
         print(f"which lines {name} reaches", flush=True)
-        kept[name] = {"mark": marks[name], "texts": texts, **_traced(tree, name, files[name])}
+        kept[name] = {"mark": marks[name], "texts": texts, **_traced(tree, name)}
         load_packages(kept[name]["packages"])
         KEPT.parent.mkdir(exist_ok=True)
         KEPT.write_text(json.dumps(kept))
@@ -121,14 +123,14 @@ def load_reach(tree: Path, *, as_it_is: bool) -> Reach:
     return reach
 
 
-def _traced(tree: Path, test_file: str, chosen: str) -> dict[str, Any]:
+def _traced(tree: Path, test_file: str) -> dict[str, Any]:
     out = KEPT.with_suffix(".part")
     out.parent.mkdir(exist_ok=True)
 
     def trace() -> int:
         tracer = Tracer(tree, core())
         tracer.coverage.start()
-        status = pytest.main(["-q", "-p", "no:xdist", "-m", chosen, test_file], plugins=[tracer])
+        status = pytest.main(["-q", "-p", "no:xdist", "-m", CHOSEN, test_file], plugins=[tracer])
         tracer.coverage.stop()
         out.write_text(json.dumps(vars(tracer.result())))
         return int(status)
@@ -152,8 +154,8 @@ def _add(reach: Reach, part: dict[str, Any], texts: Mapping[str, str]) -> None:
                 reach.anywhere.setdefault(module, set()).update(tests)
 
 
-def _mark(path: str) -> str:
-    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()[:16]
+def _mark(path: str, chosen: str = "") -> str:
+    return hashlib.sha256((ROOT / path).read_bytes() + chosen.encode()).hexdigest()[:16]
 
 
 def _runs_at_import(mutant: Mutant) -> bool:

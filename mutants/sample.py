@@ -58,11 +58,10 @@ def core() -> list[str]:
     return [path for path in _matching("core") if (ROOT / path).stat().st_size > 0]
 
 
-def test_files() -> dict[str, str]:
-    """The files of the tests that hold it, by path, and which of their tests do, as pytest's `-m` says it."""
-    last, slow = _matching("last"), _matching("slow")
-    files = [name for name in _matching("tests") if name not in last] + last
-    return {name: "not exhaustive" if name in slow else "not slow and not exhaustive" for name in files}
+def test_files() -> list[str]:
+    """The files of the tests that hold it, by path."""
+    last = _matching("last")
+    return [name for name in _matching("tests") if name not in last] + last
 
 
 def _matching(key: str) -> list[str]:

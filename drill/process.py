@@ -19,7 +19,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+
+from drill.forks import CAN_FORK, Forks, Program
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -34,6 +36,9 @@ SPARING = {
 """What keeps dozens of processes small. The C library (glibc) keeps a pool of memory a thread, where one will do; and
 it keeps what a large file took to parse, such as an SDK's model of a service, unless its threshold is fixed. Pydantic,
 in search of plugins, reads the metadata of every package that is installed; none is a plugin."""
+_FORKS: Final = Forks(
+    [sys.executable, "-P"], {**os.environ, **SPARING, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+)
 
 
 class ChildFailed(RuntimeError):
@@ -137,7 +142,7 @@ def spawn(
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **SPARING, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **(env or {})}
     with log.open("ab") as stderr:
-        process = start_module(module, json.dumps(dict(config)), python=python, environment=environment, stderr=stderr)
+        process = _started(module, json.dumps(dict(config)), python=python, environment=environment, stderr=stderr)
     line = _first_line(process.stdout, time.monotonic() + timeout_s)
     if not line:
         why = "said nothing in time" if process.poll() is None else f"ended with status {process.returncode}"
@@ -147,10 +152,14 @@ def spawn(
     return Child(module=module, ready=json.loads(line), process=process, log=log)
 
 
-def start_module(
+def _started(
     module: str, argument: str, *, python: str, environment: Mapping[str, str], stderr: IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    """Start a module of the drill, with pipes for its stdin and stdout."""
+    if CAN_FORK and python == sys.executable:
+        program = Program(program=module, arguments=[argument], environment=environment, directory=str(Path.cwd()))
+        forked = _FORKS.fork(program, stderr)
+        if forked is not None:
+            return forked
     command = [python, "-m", module, argument]
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=dict(environment)

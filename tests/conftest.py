@@ -20,7 +20,6 @@ from hypothesis import HealthCheck, settings
 import tests.shared_clients  # noqa: F401 - before anything imports the clients by name
 from tests.claims import claims_counted
 from tests.emitted import answer_mismatches, held_to_schemas
-from tests.forked import use_forks
 from tests.plans import put_plan
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,8 +29,6 @@ os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
 os.environ["AWS_DEFAULT_REGION"] = REGION
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Failover"
 os.environ["POWERTOOLS_SERVICE_NAME"] = "failover"
-
-use_forks()
 
 LOADING = threading.Lock()
 """Models look their neighbours up by the name of their module: one load of a function at a time."""

@@ -7,28 +7,24 @@ directories, the standard library; the template's and Lambda's own variables. A 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
 from drill.aws.emf import metrics_of
 from drill.aws.lambda_elsewhere import invoke_at
 from drill.aws.lambda_functions import Function, Published
+from drill.aws.lambda_process import Surroundings, WorkerProcesses
 from drill.aws.metrics import MetricSink
-from drill.process import SPARING
 
-WORKER = Path(__file__).with_name("lambda_worker.py")
 IDLE_S = 3.0
 """The last one used is used next, so that a burst's others soon idle."""
 INIT_TIMEOUT_S = 30.0
@@ -56,39 +52,13 @@ class Invocation:
     elsewhere: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What every worker of this machine needs: interpreter, where AWS answers, where logs go.
-
-    `runtime_path` comes last on sys.path, as the packages of Lambda's own runtime do (boto3, if no layer has it).
-    """
-
-    python: str
-    endpoint: str
-    log_dir: Path
-    runtime_path: tuple[Path, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    cold_start_s: float = 0.0  # beyond a worker's own start
-
-
 class Worker:
     """One execution environment: a process with the handler imported."""
 
-    def __init__(self, function: Function, surroundings: Surroundings, on_line: Callable[[str], None]) -> None:
+    def __init__(self, function: Function, processes: WorkerProcesses, on_line: Callable[[str], None]) -> None:
         self.function = function
         self.idle_since = 0.0
-        path = [function.code, *function.layers, *surroundings.runtime_path]
-        # -S and -s keep the interpreter's own site-packages out, -P the worker's directory: no package is there that a
-        # layer does not bring.
-        self.process = subprocess.Popen(
-            [surroundings.python, "-S", "-s", "-P", str(WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=function.code,
-            start_new_session=True,  # an interrupt from the terminal is for the drill's main process
-            env=_environment(function, surroundings, path),
-        )
+        self.process = processes.start(function)
         self._frames: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         threading.Thread(target=self._read_frames, daemon=True).start()
         self._log = threading.Thread(target=self._read_log, args=(on_line,), daemon=True)
@@ -184,6 +154,7 @@ class LambdaRuntime:
     def __init__(self, surroundings: Surroundings, metrics: MetricSink, *, concurrency: int = 2) -> None:
         """`concurrency`: how many invocations of one function run at a time; further ones wait, as on Lambda."""
         self._surroundings = surroundings
+        self._processes = WorkerProcesses(surroundings)
         self._metrics = metrics
         self._slots = defaultdict[str, threading.Semaphore](lambda: threading.Semaphore(concurrency))
         self._published = Published()
@@ -295,7 +266,7 @@ class LambdaRuntime:
                     self._busy.add(worker)
                     return worker, False, None
         time.sleep(self._surroundings.cold_start_s)
-        worker = Worker(function, self._surroundings, lambda line: self._on_line(function.name, line))
+        worker = Worker(function, self._processes, lambda line: self._on_line(function.name, line))
         failed = worker.wait_ready()
         if failed is None:
             with self._lock:
@@ -321,39 +292,6 @@ class LambdaRuntime:
         log.flush()
         for datum in metrics_of(line):
             self._metrics(datum)
-
-
-def _environment(function: Function, surroundings: Surroundings, path: list[Path]) -> dict[str, str]:
-    """The variables that Lambda defines, by one of which an SDK says whose a call is; then the function's own."""
-    return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
-        **SPARING,
-        "PYTHONPATH": os.pathsep.join(str(entry) for entry in path),
-        "LAMBDA_TASK_ROOT": str(function.code),
-        "_HANDLER": function.handler,
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python{}.{}".format(*sys.version_info),
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group or f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{_today()}/[{function.version}]{uuid.uuid4().hex}",
-        "AWS_REGION": function.region,
-        "AWS_DEFAULT_REGION": function.region,
-        "AWS_ACCESS_KEY_ID": "drill",
-        "AWS_SECRET_ACCESS_KEY": "drill",
-        "AWS_SDK_UA_APP_ID": function.name[:50],
-        **surroundings.environment,
-        **function.environment,
-        # Last, since the template has it empty.
-        "AWS_ENDPOINT_URL": surroundings.endpoint,
-    }
-
-
-def _today() -> str:
-    return time.strftime("%Y/%m/%d", time.gmtime())
 
 
 def _failed(error: dict[str, Any]) -> Invoked:

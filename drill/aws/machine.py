@@ -16,7 +16,8 @@ from drill.aws.clients import Clients
 from drill.aws.cloudwatch import QUEUES_EVERY_S, feed, measure_queues, repeat
 from drill.aws.events import EventBus, put_service_event
 from drill.aws.lambda_async import AsyncInvoker
-from drill.aws.lambda_runtime import LambdaRuntime, Surroundings
+from drill.aws.lambda_process import Surroundings
+from drill.aws.lambda_runtime import LambdaRuntime
 from drill.aws.messages import sent_messages
 from drill.aws.metrics import MetricStore
 from drill.aws.regions import Regions

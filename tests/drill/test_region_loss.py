@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,16 @@ def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def ours(text: str) -> list[psutil.Process]:
-    """Processes whose command line holds a text."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if any(text in part for part in process.info["cmdline"] or [])
-    ]
+    """Processes that hold a text in their command line or their environment, or in the path of an open file: what is
+    forked has the first two of its fork server."""
+
+    def holds(process: psutil.Process) -> bool:
+        with suppress(psutil.Error):
+            files = (file.path for file in process.open_files())
+            return any(text in part for part in (*process.cmdline(), *process.environ().values(), *files))
+        return False
+
+    return [process for process in psutil.process_iter() if holds(process)]
 
 
 @pytest.mark.timeout(LIMIT_S + 20)
@@ -183,8 +188,8 @@ def test_a_drill_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None
     while not list(tmp_path.glob("*/logs/producer.log")) and time.monotonic() < deadline:
         time.sleep(0.2)
     children = psutil.Process(running.pid).children(recursive=True)
-    assert len(children) > 10
+    assert len(children) > 10 and len(ours(str(tmp_path))) > 10
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     _, alive = psutil.wait_procs(children, timeout=15)
-    assert alive == []
+    assert alive == [] and ours(str(tmp_path)) == []

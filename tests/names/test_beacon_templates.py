@@ -14,7 +14,8 @@ import yaml
 
 from drill import fixture_plan
 from drill.aws.clients import Clients
-from drill.aws.lambda_runtime import LambdaRuntime, Surroundings
+from drill.aws.lambda_process import Surroundings
+from drill.aws.lambda_runtime import LambdaRuntime
 from drill.aws.template import Stack
 from failover.dns import client_name_of
 from failover.plan.model import Plan, parse

@@ -1,21 +1,28 @@
-"""Forks the drill's processes for tests, so that what they import is imported once and not by each of them.
+"""Forks processes, so that what they import is imported once, and held once in memory, and not by each of them.
 
-`python -m tests.fork_server FD`: a socket on which each message is a request (JSON of module, argument, environment and
-directory) with four file descriptors: the process's stdin, stdout and stderr, and a pipe on which its status is told
-once it has ended. The answer is the process's id, or 0 if its module can't be imported. It ends with its parent.
+`python drill/fork_server.py FD [PRELOADED …]`: FD is a socket on which each message is a request (JSON: see
+forks.py) with four file descriptors: the process's stdin, stdout and stderr, and a pipe on which its status is told
+once it has ended. The answer is the process's id, or 0 if its program can't be imported. What is preloaded and is not
+there is left out. It ends with its parent. Standard library only: a function's process has nothing of the drill.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import select
 import signal
 import socket
 import sys
+import time
+from pathlib import Path
+from typing import Any
 
 REQUEST_BYTES = 128 * 1024
 STATUS_BYTES = 4
@@ -34,7 +41,7 @@ class ForkServer:
         os.set_blocking(self._wake, False)
 
     def run(self) -> None:
-        """Until the parent is gone; in a child, until the module's `main` has returned."""
+        """Until the parent is gone; in a child, until the program's `main` has returned."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake)
@@ -49,9 +56,9 @@ class ForkServer:
                     return
                 self._start(json.loads(message), descriptors)
 
-    def _start(self, request: dict[str, str], descriptors: list[int]) -> None:
+    def _start(self, request: dict[str, Any], descriptors: list[int]) -> None:
         try:
-            module = importlib.import_module(request["module"])
+            program = _program(request["program"])
         except Exception:
             pid = 0
         else:
@@ -60,14 +67,14 @@ class ForkServer:
             pid = os.fork()
             if pid == 0:
                 self._become(request, descriptors)
-                module.main()
+                program.main()
                 sys.exit()
             self._status_pipes[pid] = descriptors.pop()
         for descriptor in descriptors:
             os.close(descriptor)
         self._requests.send(str(pid).encode())
 
-    def _become(self, request: dict[str, str], descriptors: list[int]) -> None:
+    def _become(self, request: dict[str, Any], descriptors: list[int]) -> None:
         """In the child: be as a process that was started by itself."""
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGINT, signal.SIGCHLD):
@@ -77,10 +84,14 @@ class ForkServer:
             os.dup2(descriptor, stream)
         for descriptor in (self._woken, self._wake, *self._status_pipes.values(), *descriptors):
             os.close(descriptor)
+        if request["own_session"]:
+            os.setsid()
         os.chdir(request["directory"])
         os.environ.clear()
-        os.environ.update(json.loads(request["environment"]))
-        sys.argv = [request["module"], request["argument"]]
+        os.environ.update(request["environment"])
+        time.tzset()
+        sys.path[:0] = request["path"]
+        sys.argv = [request["program"], *request["arguments"]]
         _shift_heap(self._children % LAYOUTS)
 
     def _tell_statuses(self) -> None:
@@ -93,6 +104,19 @@ class ForkServer:
             os.close(pipe)
 
 
+@functools.cache
+def _program(name: str) -> Any:
+    """The module of a program that is named as a module, or as a file."""
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _shift_heap(by: int) -> None:
     """Children of one process have the same addresses otherwise, and librdkafka's mock takes its cluster's id from
     where it lies (rd_kafka_mock_cluster_new): every cluster would have the same."""
@@ -103,9 +127,13 @@ def _shift_heap(by: int) -> None:
             malloc(size)
 
 
-if __name__ == "__main__":
-    from tests.forked import use_forks
-
-    # What is forked here may start processes itself, as a cluster its pods.
-    use_forks()
+def main() -> None:
+    """Serve the socket of the first argument."""
+    for module in sys.argv[2:]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
     ForkServer(socket.socket(fileno=int(sys.argv[1]))).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -62,7 +62,8 @@ def sync(request: Request, plan: Plan) -> Report:
             for entry in differing
             for spot, offset in sorted(entry.differing.items())
         ][:NAMED],
-        "committed": _committed_before(request) + sum(len(entry.differing) for entry in differing if commits),
+        "committed": _committed_before(request)
+        + sum(len(entry.differing) for entry, commit in zip(differing, commits, strict=False) if commit == Commit()),
         "refused": list(filter(None, refused))[:NAMED],
         "unknown": list(filter(None, pending))[:NAMED],
     }
@@ -92,7 +93,7 @@ def _compare(request: Request, plan: Plan, group: str, spots: Collection[Spot]) 
 def _committed_before(request: Request) -> int:
     """What earlier calls committed; for the report only."""
     last = ledger().step(request.execution.plan, request.execution.name, "sync_offsets")
-    return int(last.observed.get("committed", 0)) if last else 0
+    return int(last.observed["committed"]) if last else 0
 
 
 def _of_group(group: str, reasons: dict[Spot, str]) -> str:

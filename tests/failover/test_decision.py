@@ -211,6 +211,20 @@ def test_cooldown_after_a_change() -> None:
     assert decide(replace(case, manual=True)).verdict == "proceed"
 
 
+@pytest.mark.parametrize(("ago", "guard"), [(3599.9, "cooling_down"), (3600.0, "")])
+def test_the_cooldown_ends_when_policy_says(ago: float, guard: str) -> None:
+    changed = replace(REGION_LOSS.state, changed_at=NOW - ago)
+    signals = tuple(replace(signal, at=NOW, since=NOW - 9) for signal in EVIDENCE.signals)
+    assert decide(replace(with_evidence(signals=signals), state=changed)).guard == guard
+
+
+@pytest.mark.parametrize(("ago", "guard"), [(86_399.9, "failover_rate_limited"), (86_400.0, "")])
+def test_failovers_of_the_last_day_are_limited_and_none_before(ago: float, guard: str) -> None:
+    state = replace(REGION_LOSS.state, failovers=(NOW - ago, NOW - 7200))
+    assert decide(replace(REGION_LOSS, state=state)).guard == guard
+    assert decide(replace(REGION_LOSS, state=state, manual=True)).verdict == "proceed", "a person may"
+
+
 def test_policy_observes_asks_and_limits() -> None:
     assert decide(with_policy(mode="observe")).verdict == "stand-down"
     assert decide(with_policy(mode="approve")).verdict == "ask"

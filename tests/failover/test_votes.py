@@ -91,6 +91,7 @@ def test_a_vantage_point_looks_while_its_word_is_fresh() -> None:
         ((replace(WELL, why="it is isolated"),), False),
         ((signal(lost=False, ago=1.0),), True),
         ((signal(lost=False, ago=60.0),), False),
+        ((signal(lost=False, ago=10.0),), False),
         ((signal(lost=False, ago=60.0, read_at=NOW),), True),
         ((signal("probe", lost=False, ago=AGE + 1), signal(lost=False, ago=1.0)), True),
         ((replace(WELL, site="west"),), False),

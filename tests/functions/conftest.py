@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,13 @@ import yaml
 
 from drill import fixture_plan
 from drill.process import Child, spawn
+from failover.execution.inventory import Listed, save_inventory
+from failover.ledger.execution import Execution
 from failover.plan.fleets import CfkFleet
 from failover.plan.model import parse
 from gateway.cfk import controller_rules, gateway_resource
 from gateway.settings import Settings
+from tests.functions.both_sites import TOPICS, Sites, book, put_in_place
 
 ACCESS = {"test": "test"}
 
@@ -197,3 +200,28 @@ def service(selected: str, balancer: str) -> dict[str, Any]:
         "metadata": {"name": "kafka", "annotations": {"drill/balancer": balancer}},
         "spec": {"selector": {"app": selected}},
     }
+
+
+@pytest.fixture
+def sites(monkeypatch: pytest.MonkeyPatch) -> Sites:
+    """Both sites, with all as it has to be: a test changes what it is about."""
+    sites = Sites()
+    put_in_place(sites, monkeypatch)
+    return sites
+
+
+@pytest.fixture
+def begun(deployed: Any, call: Callable[..., Any], sites: Sites) -> Callable[..., dict[str, Any]]:
+    """What a step is called with, of an execution that leaves east, or makes it a mirror of west."""
+
+    def begin(kind: str = "switchover", topics: Sequence[str] = TOPICS, *, dry_run: bool = False) -> dict[str, Any]:
+        start = {"plan": "orders", "to": "west", "by": "anna", "dry_run": dry_run}
+        if kind == "restore":
+            failover = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
+            call("conclude", {"execution": call("claim", failover)["execution"], "outcome": "succeeded"})
+        claimed = call("claim", {"start": start, "execution_name": f"an-{kind}", "kind": kind})["execution"]
+        inventory = {topic: Listed("orders-link", "ACTIVE", {0: 0}) for topic in topics}
+        save_inventory(book(), Execution.model_validate(claimed), inventory)
+        return {"execution": dict(claimed)}
+
+    return begin

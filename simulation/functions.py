@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -101,6 +102,7 @@ class Functions:
         retries: Mapping[str, int],
     ) -> None:
         """`controllers`: by region."""
+        self._enter = _entering()
         self._timeouts = timeouts
         self._retries = retries
         self._clock = scheduler
@@ -206,7 +208,7 @@ class Functions:
         controller = self._controllers[region]
         process = Process(name, controller.environments[name], controller.clock_ahead_s)
         container = Container(process)
-        process.enter = lambda: _enter(container)
+        process.enter = partial(self._enter, container)
         return container, True
 
     def _state_error(self, name: str, error: BaseException) -> StateError:
@@ -217,10 +219,14 @@ class Functions:
         return StateError(kind.__name__, cause)
 
 
-def _enter(container: Container) -> None:
-    """Come to a container: its environment, and what it remembers."""
+def _entering() -> Callable[[Container], None]:
+    """What comes to a container: its environment, and what it remembers."""
     from failover.container import recall
 
     machine: Any = os
-    machine.environ = container.process.environment
-    recall(container.memory)
+
+    def enter(container: Container) -> None:
+        machine.environ = container.process.environment
+        recall(container.memory)
+
+    return enter

@@ -12,6 +12,7 @@ import functools
 import gzip
 import os
 import random
+import ssl
 import sys
 import time
 import types
@@ -84,6 +85,8 @@ def _once_for_each() -> None:
     compression, urls = cast("Any", gzip), cast("Any", httpx._urls)
     compression.decompress = functools.lru_cache(maxsize=256)(gzip.decompress)
     urls.urlparse = functools.lru_cache(maxsize=1024)(urls.urlparse)
+    trust: Any = ssl
+    trust.create_default_context = functools.lru_cache(maxsize=16)(ssl.create_default_context)
 
 
 def _without_log() -> None:

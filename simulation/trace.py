@@ -11,20 +11,18 @@ class Trace:
 
     def __init__(self, started: float) -> None:
         self._started = started
-        self._hash = hashlib.blake2b(digest_size=8)
-        self.lines = 0
+        self._lines: list[str] = []
         self.story: list[str] = []
         """What a reader needs to know, in order."""
 
     @property
     def digest(self) -> str:
         """The same for the same life."""
-        return self._hash.hexdigest()
+        return hashlib.blake2b("".join(self._lines).encode(), digest_size=8).hexdigest()
 
     def note(self, now: float, *what: object) -> None:
         """A line that nobody reads."""
-        self.lines += 1
-        self._hash.update(f"{now - self._started:.6f} {' '.join(map(str, what))}\n".encode())
+        self._lines.append(f"{now - self._started:.6f} {' '.join(map(str, what))}\n")
 
     def tell(self, now: float, sentence: str) -> None:
         """A line of the story."""

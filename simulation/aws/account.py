@@ -72,8 +72,7 @@ class Account:
             return self.ecs.call(region, operation, request)
         if service == "s3":
             return self.s3.call(operation, request)
-        named: Callable[[Answer], Answer] | None = getattr(self, f"_{service}_{operation}".lower(), None)
-        method = self.operations.get(f"{service} {operation}", named)
+        method = self.operations.get(f"{service} {operation}") or getattr(self, f"_{service}_{operation}".lower(), None)
         if method is None:
             raise NotSimulated(f"{service} {operation}")
         return method(request)

@@ -13,6 +13,7 @@ import botocore.client
 import botocore.endpoint
 import botocore.retries.quota
 import botocore.session
+import botocore.signers
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
@@ -29,6 +30,8 @@ _RESPONSE: Final = 3
 """The argument of `Endpoint._needs_retry` that the response is."""
 _PARAMETERS: Final = "simulation_parameters"
 _FIRST: Final = "simulation_first_answer"
+_NEVER_AGAIN: Final = "ConditionalCheckFailedException"
+"""The error that is answered most, and that botocore does not try again."""
 FIRST_ERROR: Final = 300
 """The lowest status of HTTP that is no success."""
 _THROTTLED: Final = {
@@ -74,6 +77,8 @@ def install(send: Send) -> None:
         first = _answered(send, service, region, operation_name, api_params)
         if first[0] is not None and first[0][0].status_code < FIRST_ERROR:
             parsed = first[0][1]
+        elif first[0] is not None and first[0][1]["Error"]["Code"] == _NEVER_AGAIN:
+            raise self.exceptions.from_code(_NEVER_AGAIN)(first[0][1], operation_name)
         else:
             parsed = _tried_again(self, operation_name, api_params, first)
         if _CHECKED:
@@ -88,6 +93,9 @@ def install(send: Send) -> None:
     endpoints._needs_retry = lambda self, *of: not _succeeded(of[_RESPONSE]) and needs_retry(self, *of)
     endpoints.create_request = lambda self, params, operation_model=None: _REQUEST
     sessions.create_client = client
+    signers: Any = botocore.signers.RequestSigner
+    # Nobody here reads a signature.
+    signers.generate_presigned_url = lambda self, request, **_: request["url"]
     # Clients outlive lives and containers here: what they have used up must not carry over.
     quota: Any = botocore.retries.quota.RetryQuota
     quota.acquire = lambda self, amount: True

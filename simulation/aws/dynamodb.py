@@ -210,6 +210,8 @@ class _Condition:
         while self._next() == "OR":
             self._take()
             checks.append(self._both())
+        if len(checks) == 1:
+            return checks[0]
         return lambda item, names, values: any(check(item, names, values) for check in checks)
 
     def _both(self) -> Check:
@@ -217,6 +219,8 @@ class _Condition:
         while self._next() == "AND":
             self._take()
             checks.append(self._one())
+        if len(checks) == 1:
+            return checks[0]
         return lambda item, names, values: all(check(item, names, values) for check in checks)
 
     def _one(self) -> Check:

@@ -77,9 +77,17 @@ def test_an_alarm_that_is_suppressed_or_muted_by_now_is_none(aws: Any, monkeypat
     monkeypatch.setattr(cloudwatch, "describe_alarms", lambda **_: {"MetricAlarms": [], "CompositeAlarms": [said]})
     rules = {"AlarmMuteRuleSummaries": [{"AlarmMuteRuleArn": "arn:mute"}]}
     monkeypatch.setattr(cloudwatch, "list_alarm_mute_rules", lambda **_: rules)
-    assert recheck_alarms([signal()])[0].why == "the alarm is muted by arn:mute"
+    (muted,) = recheck_alarms([signal()])
+    assert (muted.says_lost, muted.silenced, muted.why) == (False, True, "the alarm is muted by arn:mute")
+    rules["AlarmMuteRuleSummaries"].clear()
+    (again,) = recheck_alarms([muted])
+    assert (again.says_lost, again.silenced) == (True, False), "it stood all the while"
     said["ActionsSuppressedBy"] = "Alarm"
-    assert recheck_alarms([signal()])[0].why == "the alarm's actions are suppressed: Alarm"
+    (suppressed,) = recheck_alarms([again])
+    assert (suppressed.says_lost, suppressed.silenced) == (False, True)
+    assert suppressed.why == "the alarm's actions are suppressed: Alarm"
+    del said["ActionsSuppressedBy"]
+    assert recheck_alarms([suppressed])[0].says_lost
 
 
 def test_a_refusal_to_tell_mute_rules_is_logged_and_the_alarm_counts(

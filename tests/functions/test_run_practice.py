@@ -15,10 +15,12 @@ import yaml
 
 from failover.aws.clients import client
 from failover.container import forget
-from failover.errors import MalformedEvent
+from failover.errors import FailoverStopped, MalformedEvent
 from failover.execution.practice import approved_there
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import save_plan_table
+from failover.readiness.practice import load_practice
 from failover.readiness.practice_report import practices
 from tests.functions.conftest import Message
 from tests.plans import put_plan
@@ -79,6 +81,12 @@ def practice(deployed: Callable[..., Any], call: Call, plan_text: str, monkeypat
     return Practice(call, deployed, machine)
 
 
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the time."""
+    return lambda moment: monkeypatch.setattr("time.time", lambda: moment)
+
+
 def set_plan(deployed: Callable[..., Any], text: str, policy: dict[str, Any] | None = None, **more: Any) -> None:
     document = yaml.safe_load(text)
     document["policy"] |= {"failback_after_seconds": 0} | (policy or {})
@@ -116,29 +124,100 @@ def test_what_is_given_up_on_the_way_there_leaves_clients_where_they_are(practic
     assert list(practice.started()) == [THERE]
 
 
-def test_a_way_back_that_stands_down_is_tried_again_but_not_at_once(
-    practice: Practice, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["aborted", "denied"])
+def test_no_is_no_on_the_way_back_too(practice: Practice, how: str, later: Callable[[float], None]) -> None:
+    practice.go_on()
+    practice.play(THERE)
+    practice.go_on()
+    if how == "denied":
+        no = {"token": "t", "answer": "deny", "answered_by": "bob", "answered_at": "1", "answered_why": ""}
+        book().put("orders", f"approval#{BACK}", no)
+    practice.play(BACK, "stood-down", **({"error": {"Error": "AbortRequested"}} if how == "aborted" else {}))
+    later(time.time() + 61)
+    assert practice.go_on()["observed"]["outcome"] == "failed"
+    assert f"{BACK}-2" not in practice.started()
+
+
+def test_a_way_back_is_tried_three_times_a_minute_apart_and_then_a_person_is_needed(
+    practice: Practice, later: Callable[[float], None], messages: Callable[[], list[Message]]
 ) -> None:
     practice.go_on()
     practice.play(THERE)
     practice.go_on()
-    practice.play(BACK, "stood-down", why="mirrors trail")
-    waits = practice.go_on()
-    assert waits["status"] == "waiting" and f"{BACK}-2" not in practice.started()
-    later = time.time() + 61
-    monkeypatch.setattr("time.time", lambda: later)
+    for name, following in ((BACK, f"{BACK}-2"), (f"{BACK}-2", f"{BACK}-3")):
+        practice.play(name, "stood-down", why="mirrors trail")
+        ended = ended_at(name)
+        later(ended + 59.9)
+        assert "mirrors trail" in practice.go_on()["observed"]["why"] and following not in practice.started()
+        later(ended + 60)
+        assert practice.go_on()["status"] == "waiting" and following in practice.started()
+    practice.play(f"{BACK}-3", "stood-down", why="mirrors trail")
+    messages()
+    later(ended_at(f"{BACK}-3") + 61)
+    assert practice.go_on()["observed"]["outcome"] == "failed"
+    assert [message.subject for message in messages()] == ["orders: practice FAILED, a person is needed"]
+    assert set(practice.started()) == {THERE, BACK, f"{BACK}-2", f"{BACK}-3"}
+
+
+@pytest.mark.parametrize(("planned", "stay"), [(None, 300), (90, 90)])
+def test_clients_stay_for_as_long_as_the_plan_says_and_are_then_led_back(
+    practice: Practice, plan_text: str, later: Callable[[float], None], planned: int | None, stay: int
+) -> None:
+    if planned is not None:
+        window = {"windows": [{"begins": "00:00", "ends": "00:00"}], "stay_seconds": planned}
+        set_plan(practice.aws, plan_text, practice=window)
     practice.go_on()
-    assert f"{BACK}-2" in practice.started()
+    practice.play(THERE)
+    later(ended_at(THERE) + stay - 0.1)
+    assert practice.go_on(stay_seconds=None)["observed"]["why"] == f"clients work on west for {stay} s"
+    assert BACK not in practice.started()
+    later(ended_at(THERE) + stay)
+    practice.go_on(stay_seconds=None)
+    assert BACK in practice.started()
 
 
-@pytest.mark.parametrize("error", [{"Error": "AbortRequested", "Cause": "bob asked"}])
-def test_no_is_no_on_the_way_back_too(practice: Practice, error: dict[str, str]) -> None:
+def test_a_start_that_was_refused_is_told_and_after_the_way_there_it_has_failed(practice: Practice) -> None:
+    practice.go_on()
+    assert practice.go_on(by="bob")["observed"]["why"] == f"{THERE} begins", "it has not claimed the plan yet"
+    stop(practice, THERE)
+    ended = practice.go_on()["observed"]
+    assert (ended["outcome"], ended["why"]) == ("stood-down", f"the start of {THERE} was refused (ABORTED)")
+
+
+def test_a_way_back_whose_start_was_refused_leaves_clients_away(practice: Practice) -> None:
     practice.go_on()
     practice.play(THERE)
     practice.go_on()
-    practice.play(BACK, "stood-down", error=error)
-    assert practice.go_on()["observed"]["outcome"] == "failed"
-    assert f"{BACK}-2" not in practice.started()
+    stop(practice, BACK)
+    ended = practice.go_on()["observed"]
+    assert (ended["outcome"], ended["why"]) == ("failed", f"the start of {BACK} was refused (ABORTED)")
+
+
+def test_a_failover_that_took_over_ends_it_and_one_that_stopped_is_waited_for(practice: Practice) -> None:
+    practice.go_on()
+    execution = practice.claim(THERE)
+    stopped = {"outcome": "failed", "stopped_at": "fence", "error": {"Error": "FleetRejected", "Cause": "403"}}
+    with pytest.raises(FailoverStopped):
+        practice.call("conclude", {"execution": execution.as_state(), **stopped})
+    assert practice.go_on()["observed"]["why"] == f"{THERE} is stopped"
+    practice.call(
+        "claim", {"start": {"plan": "orders", "to": "west", "supersedes": THERE}, "execution_name": "by-hand"}
+    )
+    ended = practice.go_on()["observed"]
+    assert (ended["outcome"], ended["why"]) == ("failed", f"by-hand took over from {THERE}")
+
+
+def stop(practice: Practice, name: str) -> None:
+    """End a run before it claimed anything."""
+    states = practice.aws("stepfunctions")
+    arn = f"{practice.machine.replace(':stateMachine:', ':execution:')}:{name}"
+    states.stop_execution(executionArn=arn)
+
+
+def ended_at(execution: str) -> float:
+    record = book().execution("orders", execution)
+    assert record is not None and record.ended_at is not None
+    return record.ended_at
 
 
 def test_nobody_is_led_from_where_somebody_else_led_them(
@@ -166,12 +245,30 @@ def test_what_is_not_over_in_time_has_failed_and_stays_so(practice: Practice) ->
     assert practice.go_on()["observed"]["outcome"] == "failed", "its end is kept"
 
 
-def test_home_is_waited_for_until_its_mirrors_have_trailed_by_little(practice: Practice, plan_text: str) -> None:
+def test_home_is_waited_for_until_its_mirrors_have_trailed_by_little(
+    practice: Practice, plan_text: str, later: Callable[[float], None]
+) -> None:
     set_plan(practice.aws, plan_text, {"failback_after_seconds": 300})
     practice.go_on()
     practice.play(THERE)
     waits = practice.go_on()
     assert "trail by little for 0 s only" in waits["observed"]["why"] and BACK not in practice.started()
+    moment = time.time()
+    later(moment)
+    save_plan_table(book(), "orders", "watch", {"west": {"low_since": moment - 299}})
+    assert "trail by little for 299 s only" in practice.go_on()["observed"]["why"]
+    save_plan_table(book(), "orders", "watch", {"west": {"low_since": moment - 300}})
+    practice.go_on()
+    assert BACK in practice.started()
+
+
+def test_where_the_way_back_does_not_lead_home_no_mirrors_are_waited_for(practice: Practice, plan_text: str) -> None:
+    set_plan(practice.aws, plan_text, {"failback_after_seconds": 300}, home="west")
+    practice.go_on()
+    practice.play(THERE)
+    set_plan(practice.aws, plan_text, {"failback_after_seconds": 300})
+    practice.go_on()
+    assert practice.started()[BACK]["to"] == "west"
 
 
 def test_a_pause_holds_clients_where_they_are(practice: Practice) -> None:
@@ -221,7 +318,9 @@ def test_the_schedule_begins_in_its_window_and_not_in_maintenance(
     assert practices(book(), "orders") == [], "what is not due is no practice"
 
 
-def test_the_schedule_leaves_what_was_practised_lately(practice: Practice, plan_text: str) -> None:
+def test_the_schedule_leaves_what_was_practised_lately(
+    practice: Practice, plan_text: str, later: Callable[[float], None]
+) -> None:
     practice.go_on()
     practice.play(THERE)
     practice.go_on()
@@ -234,6 +333,14 @@ def test_the_schedule_leaves_what_was_practised_lately(practice: Practice, plan_
         "outcome": "stood-down",
         "why": "practised 0 days ago",
     }
+    last = load_practice(book(), "orders").back
+    assert last is not None
+    month = last.ended_at + 30 * 86_400
+    later(month - 1)
+    assert practice.call("run_practice", request)["observed"]["why"] == "practised 30 days ago"
+    later(month)
+    assert practice.call("run_practice", request)["status"] == "waiting"
+    assert "orders-practice-2-there" in practice.started()
 
 
 def test_no_other_kind_is_a_way_of_a_practice(practice: Practice) -> None:

@@ -9,11 +9,11 @@ from failover.plan.policy import Policy
 
 def votes_against(site: str, case: Case) -> list[Signal]:
     """The signals that count as votes that a site is lost; not those last heard before the active site changed."""
-    changed = case.state.changed_at or 0.0
+    changed = case.state.changed_at
     return [
         s
         for s in case.evidence.signals
-        if s.site == site and s.confirmed_at > changed and counts(s, case.policy, case.now)
+        if s.site == site and (changed is None or s.confirmed_at > changed) and counts(s, case.policy, case.now)
     ]
 
 

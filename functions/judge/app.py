@@ -30,7 +30,7 @@ from failover.detection.events import PlanSignals, parse_event
 from failover.detection.evidence import Evidence, Signal
 from failover.detection.signal_store import save_signal
 from failover.errors import FailoverError, ServiceUnavailable
-from failover.execution.runs import describe_run, ended_holder, run_arn, start_run
+from failover.execution.runs import Ended, describe_run, ended_holder, run_arn, start_run
 from failover.ledger.execution import execution_name
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
@@ -118,11 +118,25 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
     if (ended := ended_holder(case.state)) is not None:
         # It may have given the lease back since the state was read, as it ended.
         if ledger.state(plan.name, plan.home).holder == ended.name:
-            claim = ledger.step(plan.name, ended.name, "claim")
-            notify_ended_holder(plan.name, epoch=case.state.epoch, ended=ended, now=now, claim=claim)
+            notify_ended_holder(
+                plan.name,
+                epoch=case.state.epoch,
+                ended=ended,
+                now=now,
+                claim=ledger.step(plan.name, ended.name, "claim"),
+                report=_own_report(ledger, plan.name, ended),
+            )
     elif failover_withheld(case, decision):
         notify_withheld(record, case.state.epoch, holder=case.state.holder)
     return answer
+
+
+def _own_report(ledger: Ledger, plan: str, ended: Ended) -> dict[str, Any] | None:
+    """What the execution itself recorded of this end; None if it could not, or was redriven since it did."""
+    record = ledger.execution(plan, ended.name)
+    document = record.document if record else {}
+    of_this_end = document.get("outcome") == "failed" and document.get("redrives") == ended.redrives
+    return document if of_this_end else None
 
 
 def _case(plan: Plan, state: PlanState, signals: tuple[Signal, ...], ledger: Ledger) -> Case:

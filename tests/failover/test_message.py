@@ -117,7 +117,7 @@ def test_who_is_told_that_nothing_is_done_knows_why_and_what_to_say(sent: list[M
         holder="orders-7-switchover",
     )
     assert '  failover start failover orders --supersede --why "east is lost"' in sent.pop().text().splitlines()
-    ended = Ended("orders-7-failover", "ABORTED")
+    ended = Ended(name="orders-7-failover", status="ABORTED")
     notify_ended_holder("orders", epoch=7, ended=ended, now=1.0, claim=STARTED)
     paused, stopped_one = sent
     assert paused.subject.startswith("orders: east looks lost, nothing is done")

@@ -11,7 +11,7 @@ import pytest
 
 from failover.aws.clients import client
 from failover.container import forget
-from failover.errors import DuplicateExecution
+from failover.errors import DuplicateExecution, FailoverStopped
 from failover.execution import runs
 from failover.execution.runs import Run
 from failover.ledger.ledger import Ledger
@@ -101,6 +101,49 @@ def test_a_lease_that_nobody_works_under_is_told_although_the_site_is_well(
     stop(deployed, "orders-1-failover")
     call("judge", sighting("us-west-2", lost=()))
     assert [message.body["status"] for message in messages()] == ["ABORTED"]
+
+
+@pytest.mark.parametrize(
+    ("minutes_ago", "redrives", "subjects"),
+    [
+        (1, 0, ["orders: failover STOPPED, a person is needed"]),
+        (
+            61,
+            0,
+            ["orders: failover STOPPED, a person is needed", "orders: STOPPED 1 h ago, a person is needed"],
+        ),
+        (
+            1,
+            1,
+            [
+                "orders: failover STOPPED, a person is needed",
+                "orders: STOPPED, a person is needed: orders-1-failover",
+            ],
+        ),
+    ],
+    ids=["it told itself", "an hour later", "redriven since, and could not tell"],
+)
+def test_a_stop_is_told_once_and_once_more_each_hour(
+    deployed: Any,
+    call: Call,
+    messages: Messages,
+    monkeypatch: pytest.MonkeyPatch,
+    minutes_ago: int,
+    redrives: int,
+    subjects: list[str],
+) -> None:
+    started(call)
+    execution = claim(deployed, call, "orders-1-failover", epoch=1)["execution"]
+    failure = {"Error": "LinkRejected", "Cause": "403: give the key the rights"}
+    with pytest.raises(FailoverStopped):
+        call("conclude", {"execution": execution, "outcome": "failed", "stopped_at": "Promote", "error": failure})
+    ended = Run("FAILED", time.time() - 60 * minutes_ago, redrives)
+    monkeypatch.setattr(runs, "describe_run", lambda _: ended)
+    for _ in range(2):
+        call("judge", event("alarm-metric"))
+    told = messages()
+    assert [message.subject for message in told] == subjects
+    assert redrives or all("give the key the rights" in message.body["text"] for message in told)
 
 
 def test_a_start_that_is_refused_for_a_lease_nobody_works_under_says_so(deployed: Any, call: Call) -> None:

@@ -47,9 +47,9 @@ def holder(status: str, age: float) -> ExecutionRecord:
     [
         (PlanState(active="east", epoch=6), None, None, "pass"),
         (HELD, holder("running", 60), None, "warn"),
-        (HELD, holder("running", 60), Ended("orders-7-failover", "ABORTED"), "fail"),
+        (HELD, holder("running", 60), Ended(name="orders-7-failover", status="ABORTED"), "fail"),
         (HELD, holder("running", 3600 + 900 + 60), None, "fail"),
-        (HELD, holder("failed", 60), Ended("orders-7-failover", "FAILED"), "fail"),
+        (HELD, holder("failed", 60), Ended(name="orders-7-failover", status="FAILED"), "fail"),
         (HELD, None, None, "unknown"),
     ],
 )

@@ -5,6 +5,8 @@ A message that can't be sent raises; whoever judges has judged and recorded by t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from failover.decision.log import DecisionRecord
@@ -45,36 +47,66 @@ def notify_withheld(
     )
 
 
-def notify_ended_holder(plan: str, *, epoch: int, ended: Ended, now: float, claim: StepRecord | None) -> None:
+def notify_ended_holder(
+    plan: str,
+    *,
+    epoch: int,
+    ended: Ended,
+    now: float,
+    claim: StepRecord | None,
+    report: Mapping[str, Any] | None = None,
+) -> None:
     """An execution is over and keeps the plan's lease: nothing is started until a person sees to it. `claim`: its first
-    step, which knows who started it.
+    step, which knows who started it; `report`: its own of this end, if it wrote one, with which it told people: they
+    hear of it again once an hour is over.
 
     Raises:
         LedgerUnavailable, ServiceUnavailable, LedgerRejected, ServiceRejected
     """
-    by, reason = (claim.observed.get("by"), claim.observed.get("reason")) if claim else (None, None)
-    _notify_hourly(
-        f"ended-holder:{plan}:{epoch}:{ended.name}:{ended.at}",
-        now,
-        Message(
-            subject=f"{plan}: STOPPED, a person is needed: {ended.name}",
-            what_happened=f"{plan}: {ended}: nothing is started for this plan until a person sees to it.",
-            clients="where it left them: the status says which site is active, and which step was the last",
-            to_do="mend the cause and redrive it; if it can't go on, start another in its place",
-            commands=(f"status {plan}", f"redrive {plan}", f"supersede {plan}"),
-            evidence=[f"started by {by or '(not said)'}: {reason or 'no reason given'}"],
-        ),
-        {
+    # Rarely needed, and slow to import: a judgement does not wait for it.
+    from failover.aws.notify import notify_at_least_once
+    from failover.execution.announcement import announce
+
+    own = report if ended.at is not None else None
+    hours = int((now - (ended.at or 0.0)) // HOUR_S)
+    if own is not None and hours < 1:
+        announce(own)
+        return
+    notify_at_least_once(
+        key=f"ended-holder:{plan}:{epoch}:{ended.name}:{ended.at}:{hours}",
+        message=_stopped(plan, ended, claim) if own is None else _still_stopped(dict(own), hours),
+        document={
             "plan": plan,
             "execution": ended.name,
             "status": ended.status,
-            "started_by": by,
-            "reason": reason,
+            "started_by": claim.observed.get("by") if claim else None,
+            "reason": claim.observed.get("reason") if claim else None,
             "ended_at": ended.at,
             "remedy": f"mend the cause and redrive it, or start another with supersedes={ended.name!r}; until then"
             " nothing is started for this plan",
         },
     )
+
+
+def _stopped(plan: str, ended: Ended, claim: StepRecord | None) -> Message:
+    by, reason = (claim.observed.get("by"), claim.observed.get("reason")) if claim else (None, None)
+    return Message(
+        subject=f"{plan}: STOPPED, a person is needed: {ended.name}",
+        what_happened=f"{plan}: {ended}: nothing is started for this plan until a person sees to it.",
+        clients="where it left them: the status says which site is active, and which step was the last",
+        to_do="mend the cause and redrive it; if it can't go on, start another in its place",
+        commands=(f"status {plan}", f"redrive {plan}", f"supersede {plan}"),
+        evidence=[f"started by {by or '(not said)'}: {reason or 'no reason given'}"],
+    )
+
+
+def _still_stopped(report: dict[str, Any], hours: int) -> Message:
+    """What it said itself, and for how long nobody saw to it."""
+    from failover.execution.ending import message_of
+
+    own = message_of(report)
+    since = f"For {hours} h nobody saw to it. {own.what_happened}"
+    return replace(own, subject=f"{report['plan']}: STOPPED {hours} h ago, a person is needed", what_happened=since)
 
 
 def _notify_hourly(key: str, now: float, message: Message, document: dict[str, Any]) -> None:

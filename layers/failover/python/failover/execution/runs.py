@@ -25,10 +25,12 @@ _UNDER_WAY: Final = frozenset({"RUNNING", "PENDING_REDRIVE"})
 
 @dataclass(frozen=True)
 class Run:
-    """An execution in Step Functions' words; `ended_at` in seconds since 1970, None while it runs or is not known."""
+    """An execution in Step Functions' words; `ended_at` in seconds since 1970, None while it runs or is not known.
+    `redrives`: how often it was redriven."""
 
     status: str
     ended_at: float | None = None
+    redrives: int = 0
 
     @property
     def under_way(self) -> bool:
@@ -36,13 +38,15 @@ class Run:
         return self.status in _UNDER_WAY
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ended:
     """A holder of a lease that does nothing any more, how it ended, and when, seconds since 1970, if that is known."""
 
     name: str
     status: str
     at: float | None = None
+    redrives: int = 0
+    """How often it was redriven before."""
 
     def __str__(self) -> str:
         return f"{self.name} has ended ({self.status}) and keeps the lease"
@@ -86,7 +90,7 @@ def describe_run(arn: str) -> Run:
         except states.exceptions.ExecutionDoesNotExist:
             return Run("not known any more")
     stopped = answer.get("stopDate")
-    return Run(answer["status"], stopped.timestamp() if stopped else None)
+    return Run(answer["status"], stopped.timestamp() if stopped else None, answer.get("redriveCount", 0))
 
 
 def ended_holder(state: PlanState) -> Ended | None:
@@ -101,7 +105,9 @@ def ended_holder(state: PlanState) -> Ended | None:
         except (ServiceUnavailable, ServiceRejected):
             return None
         last_answers[state.holder_arn] = (time.monotonic(), run)
-    return None if run.under_way else Ended(state.holder, run.status, run.ended_at)
+    if run.under_way:
+        return None
+    return Ended(name=state.holder, status=run.status, at=run.ended_at, redrives=run.redrives)
 
 
 @remembered

@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-import typer
-
+from command.output import show_exactly
 from command.plan_files import File, readable_text
 from failover.plan.model import Plan, parse
 
@@ -17,7 +16,7 @@ TEMPLATE: Final = Path(__file__).with_name("alarms.yaml")
 def alarms(file: File) -> None:
     """Print a CloudFormation template of a plan's alarms and board, for a controller's region. Alarms are votes only if
     the plan names them."""
-    typer.echo(rendered_alarms(parse(readable_text(file))), nl=False)
+    show_exactly(rendered_alarms(parse(readable_text(file))))
 
 
 def rendered_alarms(plan: Plan) -> str:

@@ -103,7 +103,15 @@ def connected(context: typer.Context) -> Controller:
     Raises:
         NotDone: there is none.
     """
-    options: Options = context.obj or Options()
+    return connect(context.obj or Options())
+
+
+def connect(options: Options) -> Controller:
+    """The same, by its options.
+
+    Raises:
+        NotDone: there is none.
+    """
     outputs = _drill() if options.drill else _stack(options)
     os.environ["LEDGER_TABLE"] = outputs["LedgerTable"]
     os.environ["STATE_MACHINE_ARN"] = outputs["StateMachineArn"]

@@ -6,14 +6,16 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from textwrap import fill
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-_COLUMNS = re.compile(r" *(\S+ {2,}|- )?")
+from command.words import columns
+
+_FIRST_COLUMN = re.compile(r" *(\S+ {2,}|- )?")
 """The indent of a line, and its first column, if it has two."""
 Line = str | tuple[str, str]
 """A line, or a line and its style."""
@@ -39,10 +41,16 @@ def show(lines: Iterable[Line]) -> None:
         paper.print(Text(whole, style), soft_wrap=True)
 
 
+def show_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns; in a terminal no row is broken within a column but for one that is broader than it."""
+    paper = console()
+    show(columns(rows, paper.width if paper.is_terminal else None))
+
+
 def hanging(line: str, width: int) -> str:
     """A line broken to a width: what follows the first break stands below the line's last column, or its indent."""
-    columns = _COLUMNS.match(line)
-    begins = len(columns[0]) if columns else 0
+    first = _FIRST_COLUMN.match(line)
+    begins = len(first[0]) if first else 0
     text = line.lstrip()
     indent = " " * (len(line) - len(text))
     below = " " * begins if begins < width // 2 else indent
@@ -59,8 +67,13 @@ def show_next(command: str) -> None:
 
 def show_json(document: Any) -> None:
     """Print a document for machines."""
+    show_exactly(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def show_exactly(text: str) -> None:
+    """Print a text as it is, for files and pipes."""
     try:
-        print(json.dumps(document, indent=2, ensure_ascii=False), flush=True)
+        print(text, end="", flush=True)
     except BrokenPipeError:
         print_to_nobody()
 

@@ -14,11 +14,10 @@ import typer
 from command.choice import chosen_plan
 from command.controller import connected
 from command.errors import NotDone
-from command.output import Line, show, show_json, show_next
-from command.words import columns
+from command.output import Line, show, show_json, show_next, show_table
+from command.status import Json, PlanName
 from failover.rescue.archive import Archive, rescues_of
 
-PlanName = Annotated[str | None, typer.Argument(metavar="PLAN", help="The plan; not needed where there is one.")]
 Of = Annotated[
     str | None, typer.Option("--execution", help="The restore that saved them; not needed where there is one.")
 ]
@@ -31,7 +30,7 @@ def show_rescued(
     context: typer.Context,
     plan: PlanName = None,
     execution: Of = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what was saved of each partition, and whether S3 has it still as it was.
 
@@ -44,7 +43,7 @@ def show_rescued(
     if as_json:
         show_json({"execution": archive.execution, "partitions": indexes, "unfinished": unfinished, "damaged": damaged})
     else:
-        show(_lines(archive.execution, indexes, unfinished, damaged))
+        _show(archive.execution, indexes, unfinished, damaged)
         show_next(controller.command(f"rescue export {archive.plan} --execution {archive.execution} --to FOLDER"))
     raise typer.Exit(int(bool(damaged)))
 
@@ -58,16 +57,25 @@ def export_rescued(
     topic: Annotated[
         list[str] | None, typer.Option("--topic", help="Only this topic; more than once for more.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write rescued records to files, each object compared with the checksum that it was saved with."""
-    connected(context)
+    controller = connected(context)
     archive = _archive(plan, execution)
     indexes = [index for index in archive.indexes() if not topic or index["range"]["topic"] in topic]
     if not indexes:
-        raise NotDone("nothing of these topics was rescued", "failover rescue show lists what was")
+        listing = controller.command(f"rescue show {archive.plan}")
+        raise NotDone("nothing of these topics was rescued", f"{listing} lists what was")
+    written = list[dict[str, Any]]()
     for index in indexes:
         file, records = _export(archive, index, to)
-        show([f"{file}: {records:,} records"])
+        written.append({"file": str(file), "records": records})
+        if not as_json:
+            show([f"{file}: {records:,} records"])
+    if as_json:
+        show_json({"execution": archive.execution, "files": written})
+    else:
+        show_next(controller.command(f"status {archive.plan}"))
 
 
 def _archive(plan: str | None, execution: str | None) -> Archive:
@@ -106,15 +114,19 @@ def _export(archive: Archive, index: Mapping[str, Any], folder: Path) -> tuple[P
     return file, records
 
 
-def _lines(execution: str, indexes: list[dict[str, Any]], unfinished: list[str], damaged: list[str]) -> Iterator[Line]:
+def _show(execution: str, indexes: list[dict[str, Any]], unfinished: list[str], damaged: list[str]) -> None:
     rows = [["partition", "offsets", "records", "no record", "gone", "bytes", "objects"]]
     for index in indexes:
         place, saved = index["range"], index["saved"]
         counts = [f"{saved[name]:,}" for name in ("records", "without_record", "gone", "size", "objects")]
         rows.append([f"{place['topic']}[{place['partition']}]", f"{place['begin']}-{place['end'] - 1}", *counts])
     records = sum(index["saved"]["records"] for index in indexes)
-    yield f"{execution} saved {records:,} records of {len(indexes)} partitions"
-    yield from columns(rows)
+    show([f"{execution} saved {records:,} records of {len(indexes)} partitions"])
+    show_table(rows)
+    show(_state_of(indexes, unfinished, damaged))
+
+
+def _state_of(indexes: list[dict[str, Any]], unfinished: list[str], damaged: list[str]) -> Iterator[Line]:
     yield from ((f"not saved to its end: {folder}", "yellow") for folder in unfinished)
     yield from ((f"damaged: {problem}", "red") for problem in damaged)
     if indexes and not damaged:

@@ -13,7 +13,7 @@ from command.progress import StepProgress, awaited, with_those_to_come
 from command.words import ago, moment, table
 from failover.decision.log import DecisionRecord, decisions
 from failover.decision.rules import PLANNED
-from failover.detection.evidence import Signal
+from failover.detection.evidence import CANARY, Signal
 from failover.detection.signal_store import signals
 from failover.errors import ServiceRejected, ServiceUnavailable
 from failover.execution.ending import error_message
@@ -66,6 +66,10 @@ class Situation:
     """None: no sample was kept, so that nothing is known."""
     signals: tuple[Signal, ...]
     last_decision: DecisionRecord | None
+    canary_probe: bool = False
+    """Whether every look sends a record the clients' way."""
+    alarms: tuple[str, ...] = ()
+    """Those that the plan names of the active site."""
 
     @property
     def unready(self) -> list[dict[str, Any]]:
@@ -90,6 +94,8 @@ class Situation:
                 return f"status {self.plan} --watch"
             case "ended" | "unknown":
                 return f"redrive {self.plan}"
+        if self.lost and not self.state.denial:
+            return f'start failover {self.plan} --why "{self.state.active} is lost"'
         if self.state.paused or self.state.denial:
             return f"resume {self.plan}"
         if self.unready:
@@ -112,6 +118,7 @@ class Situation:
             "readiness": self.readiness,
             "lag": asdict(self.lag) if self.lag else None,
             "signals": [asdict(signal) for signal in self.signals],
+            "clients": self._clients(),
             "decision": self.last_decision.as_document() if self.last_decision else None,
             "steps": [asdict(step) for step in self.steps],
         }
@@ -151,6 +158,7 @@ class Situation:
                 ("readiness", self._readiness()),
                 ("lag", self._lag()),
                 ("decision", self._decision()),
+                ("clients", self._clients()),
                 ("seen", self._sighting()),
                 ("changed", moment(self.state.changed_at) if self.state.changed_at else "never"),
             ]
@@ -235,6 +243,33 @@ class Situation:
         )
         return "; ".join(sites) or f"nobody said anything in the last {FRESH_S:.0f} s"
 
+    def _clients(self) -> str:
+        """What the canary and the alarms that the plan names say of them at the active site."""
+        words = [f"{CANARY}: {self._canary()}" if self.canary_probe else "no canary is sent (clients.canary_probe)"]
+        last = {signal.source: signal for signal in self.signals if signal.site == self.state.active}
+        for name in self.alarms:
+            heard = last.get(name)
+            said = "no word yet" if heard is None else "in alarm" if heard.says_lost else "well"
+            when = "" if heard is None else f", since {moment(heard.since)}" if heard.says_lost else ""
+            words.append(f"{name}: {said}{when}")
+        return "; ".join(words if self.alarms else [*words, "the plan names no alarm"])
+
+    def _canary(self) -> str:
+        looks = [
+            signal
+            for signal in self.signals
+            if signal.kind == "probe" and signal.site == self.state.active and self.now - signal.at < FRESH_S
+        ]
+        if not looks:
+            return f"no look in the last {FRESH_S:.0f} s"
+        failed = [look.vantage for look in looks if look.says_lost and f"{CANARY}: " in look.why]
+        if failed:
+            return f"no record comes back, says {', '.join(failed)}"
+        if all(look.says_lost for look in looks):
+            return "not known: the site looks lost otherwise"
+        newest = max(look.at for look in looks if not look.says_lost)
+        return f"nothing failed, {ago(newest, self.now)}"
+
     def _reasons(self) -> Iterator[Line]:
         """Why sources say that a site is lost."""
         for signal in (signal for signal in self.signals if signal.says_lost):
@@ -266,6 +301,8 @@ def situation(controller: Controller, plan: Plan, execution: str | None = None) 
         lag=_lag(controller, plan, state),
         signals=tuple(sorted(signals(book, plan.name), key=_worst_first)),
         last_decision=next(iter(decisions(book, plan.name, 1)), None),
+        canary_probe=plan.clients.canary_probe,
+        alarms=tuple(alarm.name for alarm in plan.site(state.active).alarms),
     )
 
 

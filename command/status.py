@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from command.choice import chosen_plan
+from command.completion import complete_plan
 from command.controller import Controller, connected
 from command.errors import NotDone
 from command.follow import follow
-from command.output import Line, show, show_json, show_next
+from command.output import Line, show, show_json, show_next, show_table
 from command.situation import Situation, situation
-from command.words import ago, columns, moment, span
+from command.words import ago, moment, span
 from failover.decision.log import DecisionRecord
 from failover.decision.log import decisions as latest_decisions
 from failover.errors import BadPlan
@@ -24,7 +25,15 @@ from failover.plan.model import Plan
 from failover.plan.store import deployed_plans
 from failover.readiness.store import load
 
-PlanName = Annotated[str | None, typer.Argument(metavar="PLAN", help="The plan; not needed where there is one.")]
+PlanName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="PLAN",
+        help="The plan; not needed where there is one.",
+        autocompletion=complete_plan,
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print for machines.")]
 STYLES = {"pass": "green", "warn": "yellow", "unknown": "magenta", "fail": "red"}
 
@@ -49,8 +58,8 @@ def status(
     good, refused = _plans(plan)
     situations = [situation(controller, of) for of in good]
     if as_json:
-        documents = [{"plan": name, "refused": str(error)} for name, error in refused.items()]
-        show_json({"plans": [*(of.as_document() for of in situations), *documents]})
+        stands = [of.as_document() | {"next": controller.command(of.next_command)} for of in situations]
+        show_json({"plans": [*stands, *({"plan": name, "refused": str(error)} for name, error in refused.items())]})
     elif len(situations) == 1 and not refused:
         show(situations[0].lines())
         show_next(controller.command(situations[0].next_command))
@@ -58,7 +67,7 @@ def status(
         rows = [_row(of) for of in situations] + [
             (name, "is refused", "", f"failover status {name}") for name in refused
         ]
-        show(columns(rows))
+        show_table(rows)
         show_next(controller.command("status PLAN"))
     raise typer.Exit(int(bool(refused) or any(map(_needs_somebody, situations))))
 
@@ -103,9 +112,11 @@ def decisions(
     if as_json:
         show_json([record.as_document() | {"evidence": record.evidence} for record in records])
         return
-    show(map(_decision_line, records) if records else [f"nothing was decided of {name} yet"])
-    if not records:
-        show_next(controller.command(f"status {name}"))
+    if records:
+        show_table([_decision_row(record) for record in records])
+    else:
+        show([f"nothing was decided of {name} yet"])
+    show_next(controller.command(f"status {name}"))
 
 
 def history(context: typer.Context, plan: PlanName = None, as_json: Json = False) -> None:
@@ -116,7 +127,10 @@ def history(context: typer.Context, plan: PlanName = None, as_json: Json = False
     if as_json:
         show_json([execution_document(record) for record in records])
         return
-    show(columns([_execution_row(record) for record in records]) if records else [f"{name} had no execution yet"])
+    if records:
+        show_table([_execution_row(record) for record in records])
+    else:
+        show([f"{name} had no execution yet"])
     show_next(controller.command(f"report {records[0].name}" if records else f"start failover {name} --dry-run"))
 
 
@@ -163,11 +177,11 @@ def _readiness_lines(plan: str, document: dict[str, Any]) -> Iterator[Line]:
         yield f"  {'pass':<8} {', '.join(passed)}", STYLES["pass"]
 
 
-def _decision_line(record: DecisionRecord) -> str:
+def _decision_row(record: DecisionRecord) -> tuple[str, ...]:
     started = f"; started {record.started}" if record.started else ""
     again = f" ({record.times} times)" if record.times > 1 else ""
     decision = record.decision
-    return f"{moment(record.at)}  {record.by:<20}  {decision.verdict:<10}  {decision.why}{started}{again}"
+    return moment(record.at), record.by, decision.verdict, f"{decision.why}{started}{again}"
 
 
 def _execution_row(record: ExecutionRecord) -> tuple[str, ...]:

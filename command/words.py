@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 """In seconds."""
+GAP = "  "
+"""Between two columns."""
 
 
 def moment(seconds: float) -> str:
@@ -34,9 +36,19 @@ def table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield from (f"  {name:<{width}}  {text}" for name, text in listed)
 
 
-def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows whose columns stand below each other; the last one is as long as it is."""
+def columns(rows: Sequence[Sequence[str]], room: int | None = None) -> Iterator[str]:
+    """Rows whose columns stand below each other. `room`: characters of a line; of a table that is broader, the columns
+    that have no room stand in a line below those that have."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))] if rows else []
+    fitting = len(widths)
+    while room is not None and fitting > 1 and _breadth(widths[:fitting]) > room:
+        fitting -= 1
     for row in rows:
-        padded = [f"{cell:<{width}}" for cell, width in zip(row[:-1], widths, strict=False)]
-        yield "  ".join([*padded, row[-1]])
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+        yield GAP.join(cells[:fitting]).rstrip()
+        if below := GAP.join(cells[fitting:]).rstrip():
+            yield f"    {below}"
+
+
+def _breadth(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(widths) - 1)

@@ -239,8 +239,8 @@ def test_decisions_are_told_the_last_one_first_in_a_sentence_each(failover: Fail
         case = replace(CASE, now=CASE.now + second)
         save_decision(book, decision_record("orders", case, Decision(verdict="wait", why=why), by="judge"))
     lines = failover("decisions", "orders").out.splitlines()
-    assert lines[0] == "2026-11-23 09:31:06Z  judge                 wait        east is lost: a, b"
-    assert len(lines) == 2 and len(failover("decisions", "orders", "--most", "1").out.splitlines()) == 1
+    assert lines[0] == "2026-11-23 09:31:06Z  judge  wait  east is lost: a, b"
+    assert len(lines) == 3 and len(failover("decisions", "orders", "--most", "1").out.splitlines()) == 2
     assert '"lost_site": "east"' in failover("decisions", "orders", "--json").out
 
 

@@ -1,0 +1,116 @@
+"""A screen of 80 columns holds what is asked for, and `status` says what clients feel and what to say next."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+
+from command.completion import complete_plan, options_of
+from command.words import columns
+from failover.detection.evidence import Signal
+from failover.detection.signal_store import save_signal
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.ledger.records import Denial
+from tests.command.conftest import Failover
+
+ROWS = [
+    ("2026-11-23 09:31:06Z", "orders-by-hand-20261123-093106", "east to west", "succeeded", "recovered in 24 s"),
+    ("2026-11-23 09:12:00Z", "orders-7-failover", "east to west", "dry run stood-down", f"no vote {'stands ' * 12}"),
+]
+
+
+def heard(book: Ledger, *, lost: bool, source: str = "probe/us-west-2", why: str = "") -> None:
+    now, kind = time.time(), "probe" if source.startswith("probe/") else "alarm"
+    signal = Signal(
+        site="east",
+        source=source,
+        says_lost=lost,
+        at=now,
+        since=now,
+        why=why,
+        kind="probe" if kind == "probe" else "alarm",
+        vantage="us-west-2",
+    )
+    save_signal(book, "orders", signal, 15)
+
+
+def test_a_table_that_is_too_broad_goes_on_below_and_breaks_no_cell() -> None:
+    lines = list(columns(ROWS, 80))
+    assert lines[0] == "2026-11-23 09:31:06Z  orders-by-hand-20261123-093106  east to west"
+    assert lines[1].split() == ["succeeded", "recovered", "in", "24", "s"] and lines[1].startswith("    ")
+    assert len(lines) == 4 and list(columns(ROWS)) == list(columns(ROWS, 1000)) and len(list(columns(ROWS))) == 2
+
+
+def test_the_history_fits_a_terminal_of_80_columns_and_is_a_line_each_where_there_is_none(
+    failover: Failover, book: Ledger, claimed: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "the site answers " * 20
+    book.conclude(claimed, "stood-down", {"why": why, "dry_run": False, "outcome": "stood-down"})
+    assert len(failover("history").out.splitlines()) == 2
+    for name, value in (("COLUMNS", "80"), ("LINES", "24"), ("FORCE_COLOR", "1"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", failover("history").out)
+    assert max(map(len, shown.splitlines())) <= 80 and claimed.name in shown
+    assert " ".join(shown.split()).count("the site answers") == 20
+
+
+@pytest.mark.parametrize(
+    ("lost", "why", "said"),
+    [
+        (False, "", "canary: nothing failed, "),
+        (True, "canary: no record came back", "canary: no record comes back, says us-west-2"),
+        (True, "kafka: refused", "canary: not known: the site looks lost otherwise"),
+    ],
+)
+def test_status_says_what_the_canary_and_the_alarms_of_the_plan_say_of_clients(
+    failover: Failover, book: Ledger, stack: Any, plan_text: str, lost: bool, why: str, said: str
+) -> None:
+    from tests.plans import put_plan
+
+    assert "no canary is sent" in failover("status").out
+    put_plan(stack, re.sub(r"(?m)^clients:\n", "clients:\n  canary_probe: true\n", plan_text), "orders")
+    assert "canary: no look in the last" in failover("status").out
+    heard(book, lost=lost, why=why)
+    heard(book, lost=True, source="failover-orders-east-kafka")
+    (document,) = json.loads(failover("status", "--json").out)["plans"]
+    assert said in document["clients"] and "failover-orders-east-kafka: in alarm, since " in document["clients"]
+    assert said in failover("status").out
+
+
+def test_what_is_next_where_the_active_site_looks_lost_is_to_fail_over_unless_somebody_said_no(
+    failover: Failover, book: Ledger, claimed: Execution
+) -> None:
+    denial = Denial(site="east", why="not now", execution=claimed.name, at=1.0)
+    book.conclude(claimed, "stood-down", {}, denial)
+    heard(book, lost=True)
+    assert "next: failover resume orders" in failover("status").out
+    failover("resume")
+    (document,) = json.loads(failover("status", "--json").out)["plans"]
+    assert document["next"] == 'failover start failover orders --why "east is lost"'
+
+
+def test_a_line_that_is_typed_says_whose_plans_to_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = options_of(["failover", "status", "--stack=mine", "--region", "us-west-2", "--drill", "or"])
+    assert (options.stack, options.region, options.profile, options.drill) == ("mine", "us-west-2", None, True)
+    assert options_of(["failover", "status", "--profile"]).profile is None
+
+
+class _Line:
+    obj = None
+
+    def find_root(self) -> _Line:
+        return self
+
+
+def test_plan_names_are_completed_and_nothing_is_where_they_can_not_be_known(
+    stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line: Any = _Line()
+    assert (complete_plan(line, "or"), complete_plan(line, "x")) == (["orders"], [])
+    monkeypatch.setenv("COMP_WORDS", "failover status --stack none-of-ours 'or")
+    assert complete_plan(line, "or") == []

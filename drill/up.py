@@ -33,6 +33,7 @@ STANDSTILL_S: Final = 3.0
 FAILBACK_AFTER_S: Final = 5
 COOLDOWN_S: Final = 5
 FAILOVERS_A_DAY: Final = 100
+CONSOLE: Final = ".console.aws.amazon.com/"
 CONTROL_FILE: Final = "control.json"
 WITHOUT_RIGHT: Final = {
     "match": "updateKafkaMirrorTopics",
@@ -110,7 +111,8 @@ class RunningWorld:
 
     def _print_message(self, message: dict[str, Any]) -> None:
         text = message["text"].replace(f" --region {fixture_plan.REGIONS[STANDBY]}", " --drill")
-        lines = [f"  | {line}" for line in text.rstrip("\n").splitlines()]
+        # This world has no console that links could lead to.
+        lines = [f"  | {line}" for line in text.rstrip("\n").splitlines() if CONSOLE not in line]
         self._print(f"{_now()}  a message to people: {message['subject']}", "bold yellow")
         for line in lines:
             self._print(line)

@@ -7,12 +7,11 @@ fails by it.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any, Final
 
+from failover.aws.console import execution_links
 from failover.aws.notify import notify_at_least_once
-from failover.execution.runs import run_arn
 from failover.execution.status_change import StatusChange, status_change
 from failover.execution.step import ledger, logger
 from failover.ledger.ledger import Ledger
@@ -85,7 +84,7 @@ def _message(book: Ledger, started: StatusChange, decision: StepRecord) -> Messa
             f"started by {start.get('by') or 'the controller'}: {start.get('reason') or 'no reason given'}",
             *(f"says that {record.from_site} is lost: {vote}" for vote in observed.get("votes") or ()),
         ],
-        links=(("Execution", _console(execution)),),
+        links=execution_links(started.arn),
     )
 
 
@@ -96,9 +95,3 @@ def _expected(observed: dict[str, Any]) -> str:
     records = (observed["expected_loss"] or {}).get("records")
     stranded = f"{records['low']:,} to {records['high']:,} records (estimated)" if records else "not known"
     return f"expected to be stranded: {stranded}"
-
-
-def _console(execution: str) -> str:
-    region = os.environ.get("AWS_REGION", "")
-    arn = run_arn(execution)
-    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"

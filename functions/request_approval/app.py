@@ -11,6 +11,7 @@ import os
 import time
 from typing import Any
 
+from failover.aws.console import execution_links
 from failover.aws.notify import notify_at_least_once
 from failover.errors import CredentialsMissing, LedgerRejected, ServiceRejected
 from failover.execution.approval import Question, link
@@ -70,7 +71,7 @@ def _message(plan: Plan, request: ApprovalRequest, link: str | None) -> Message:
             *votes,
             *(f"not ready: {line}" for line in request.assessed.get("known_unready", ())),
         ],
-        links=(("Evidence, and your answer", link),) if link else (),
+        links=((("Evidence, and your answer", link),) if link else ()) + execution_links(execution.arn),
     )
 
 

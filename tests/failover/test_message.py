@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from failover.aws import notify
 from failover.aws.events import SIZE_LIMIT
 from failover.aws.notify import FOR_MACHINES, _by_protocol
 from failover.decision.case import Decision
@@ -126,6 +127,19 @@ def test_who_is_told_that_nothing_is_done_knows_why_and_what_to_say(sent: list[M
     assert "- started by Ada: it burns" in stopped_one.text()
     assert "orders-7-failover has ended (ABORTED) and keeps the lease" in stopped_one.text()
     assert "  failover redrive orders" in stopped_one.text().splitlines()
+
+
+def test_a_message_leads_to_the_page_the_run_and_the_board_and_no_link_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(notify, "_tell", lambda _, notification: told.append(notification))
+    for name, value in (("AWS_REGION", "us-west-2"), ("STACK_NAME", "mine"), ("REPORT_BUCKET", "r" * 60)):
+        monkeypatch.setenv(name, value)
+    arn = f"arn:aws:states:us-west-2:123456789012:execution:mine-{'s' * 70}:orders-{'e' * 70}"
+    notify.notify_at_least_once(key="k", message=message_of(REPORT | {"arn": arn}), document={})
+    report, run, board = told[0]["text"].splitlines()[-3:]
+    assert report.startswith("Report: https://us-west-2.console.aws.amazon.com/s3/object/rrr") and ".html" in report
+    assert run.startswith("Execution: https://us-west-2.console.aws.amazon.com/states/") and run.endswith(arn)
+    assert board.startswith("Board: ") and board.endswith("#dashboards/dashboard/mine-us-west-2")
 
 
 def test_rubbish_in_a_reason_stays_in_its_line_and_evidence_has_an_end() -> None:

@@ -62,6 +62,15 @@ def test_what_begins_is_told_once_with_who_started_it_why_and_what_it_may_cost(
     assert len(message.body["text"].splitlines()) <= 10
 
 
+def test_its_link_leads_to_the_run_of_its_own_state_machine(claimed: Execution, call: Call, messages: Messages) -> None:
+    decide(claimed)
+    of_another, switchover = event(), "arn:aws:states:us-west-2:123456789012:execution:switchover:orders-1-failover"
+    of_another["detail"] |= {"executionArn": switchover}
+    call("announce_start", of_another)
+    (message,) = messages()
+    assert f"#/v2/executions/details/{switchover}\n" in message.body["text"]
+
+
 @pytest.mark.parametrize("verdict", ["stand-down", "ask"])
 def test_who_changes_nothing_yet_is_not_said_to_begin(
     claimed: Execution, call: Call, messages: Messages, verdict: str

@@ -15,6 +15,8 @@ HAPPENED_LIMIT: Final = 600
 TEXT_LIMIT: Final = 3000
 """Characters of all lines that are not links: Slack takes no more in a section
 (https://docs.slack.dev/reference/block-kit/blocks/section-block)."""
+LINK_LIMIT: Final = 1000
+"""Characters of a link: one that is cut leads nowhere."""
 SHORT_LINE_LIMIT: Final = 160
 """Characters of a line, where whole ones would be too many."""
 EVIDENCE_LIMIT: Final = 4
@@ -40,7 +42,7 @@ class Message:
 
     def text(self, where: str = "") -> str:
         """The lines. `where`: what a command needs to find the controller."""
-        links = "".join(f"{one_line(f'{name}: {address}')}\n" for name, address in self.links)
+        links = "".join(f"{one_line(f'{name}: {address}', LINK_LIMIT)}\n" for name, address in self.links)
         for limit in (LINE_LIMIT, SHORT_LINE_LIMIT):
             happened = one_line(self.what_happened, HAPPENED_LIMIT if limit == LINE_LIMIT else limit)
             lines = "".join(f"{line}\n" for line in (happened, *(one_line(line, limit) for line in self._lines(where))))

@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from aws_lambda_powertools.utilities.idempotency import (
@@ -24,6 +25,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from failover.aws.clients import CONNECT_S, READ_S, client
+from failover.aws.console import board_links
 from failover.aws.errors import AWS_ERRORS, aws_errors, cause_of
 from failover.aws.events import SIZE_LIMIT, put_event, sized_json
 from failover.container import remembered
@@ -55,7 +57,7 @@ def notify_at_least_once(*, key: str, message: Message, document: Document) -> N
         LedgerUnavailable, ServiceUnavailable: it is not known to be told; call again.
         LedgerRejected, ServiceRejected: this stack may not tell.
     """
-    text = message.text(_where())
+    text = replace(message, links=(*message.links, *board_links())).text(_where())
     notification = {"key": key, "subject": subject_line(message.subject), "text": text}
     machines = notification | {"needs_somebody": message.needs_somebody} | document
     _tell(_publish, notification | {"document": machines})

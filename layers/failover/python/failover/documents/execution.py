@@ -205,6 +205,8 @@ class ExecutionReport(Direction):
     version: Literal[1]
     plan: str
     execution: str
+    arn: NotRequired[str]
+    """Of its run in Step Functions; not in reports of before."""
     epoch: int
     kind: Literal["failover", "switchover", "restore"]
     dry_run: bool

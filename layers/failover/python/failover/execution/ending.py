@@ -6,16 +6,17 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from failover.aws.console import execution_links
 from failover.execution.report import headline, leftovers
 from failover.execution.report_files import page_link
 from failover.message import Message
 
 
 def message_of(report: dict[str, Any]) -> Message:
-    """How an execution ended, for people, with where its page is."""
-    link = page_link(report["plan"], report["execution"])
-    message = _message_of(report)
-    return replace(message, links=(*message.links, ("Page", link))) if link else message
+    """How an execution ended, for people, with where its page and its run are."""
+    page = page_link(report["plan"], report["execution"])
+    links = (("Report", page),) if page else ()
+    return replace(_message_of(report), links=(*links, *execution_links(report.get("arn", ""))))
 
 
 def _message_of(report: dict[str, Any]) -> Message:

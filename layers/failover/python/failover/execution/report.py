@@ -51,6 +51,7 @@ def execution_report(
         "version": 1,
         "plan": plan.name,
         "execution": execution.name,
+        "arn": execution.arn,
         "epoch": execution.epoch,
         "kind": execution.kind,
         "from": execution.from_site,

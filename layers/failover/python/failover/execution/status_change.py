@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from failover.validation import read
 
@@ -21,6 +21,7 @@ class _Detail(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    arn: str = Field(default="", alias="executionArn")
     input: str | None = None
 
 
@@ -35,6 +36,8 @@ class StatusChange:
     """An execution, and what it was started with."""
 
     execution: str
+    arn: str = ""
+    """Of its run."""
     plan: str
     """Empty: it was started with none."""
     dry_run: bool
@@ -54,5 +57,8 @@ def status_change(event: Any) -> StatusChange:
     start = start if isinstance(start, dict) else {}
     plan = start.get("plan")
     return StatusChange(
-        execution=detail.name, plan=plan if isinstance(plan, str) else "", dry_run=start.get("dry_run") is True
+        execution=detail.name,
+        arn=detail.arn,
+        plan=plan if isinstance(plan, str) else "",
+        dry_run=start.get("dry_run") is True,
     )

@@ -21,6 +21,7 @@ from drill.confluent.bidirectional_operations import BothSides
 from drill.confluent.config import Config
 from drill.confluent.control import Control
 from drill.confluent.faults import Faults
+from drill.confluent.groups import GroupAdmin
 from drill.confluent.kafka_topics import ensure_topics
 from drill.confluent.link_creation import LinkCreation
 from drill.confluent.linking import Linking
@@ -47,7 +48,12 @@ class StandIn:
     def __init__(self, config: Config, url: str) -> None:
         local = admin_client(config.raw_bootstrap) if config.raw_bootstrap else None
         members = ClusterAdmin(config.admin) if config.truncation and config.admin else None
-        self.cluster = LocalCluster(local, config.groups, with_members=members.active_groups if members else None)
+        self.cluster = LocalCluster(
+            local,
+            config.groups,
+            group_admin=GroupAdmin(config.raw_bootstrap) if config.raw_bootstrap else None,
+            with_members=members.active_groups if members else None,
+        )
         self.cluster.dedicated = config.dedicated
         self.cluster.make_up(virtual_topics.topics(config.rest_only_topics))
         if local is not None:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 from drill.confluent import link_configs, virtual_topics
 from drill.confluent.acls import AclTable
 from drill.confluent.config import Config, LinkConfig
+from drill.confluent.groups import GroupAdmin
 from drill.confluent.link_configs import LinkConfigs
 from drill.confluent.link_state import LinkBook
 from drill.confluent.links import Links
@@ -114,7 +115,8 @@ class Linking:
                 local_bootstrap=self._config.raw_bootstrap,
                 prefix=prefix,
             )
-            wire, offsets = Wire(book, path, self._guard), GroupOffsets(source.admin, self._local, prefix)
+            wire = Wire(book, path, self._guard)
+            offsets = GroupOffsets(GroupAdmin(raw), GroupAdmin(self._config.raw_bootstrap), prefix)
         syncs = Syncs(
             book,
             source,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, TopicMetadata  # type: ignore[attr-defined]
 
-from drill.confluent.groups import committed, listed_groups, state_of
+from drill.confluent.groups import GroupAdmin, NoAnswer
 from drill.confluent.kafka_topics import REPLICATION_FACTOR, delete_topic, ensure_topics, grow_topic
 from drill.confluent.replication import Spot, end_offsets
 
@@ -75,9 +75,12 @@ class LocalCluster:
         admin: AdminClient | None,
         groups: Iterable[str] = (),
         timeout_s: float = 3.0,
+        *,
+        group_admin: GroupAdmin | None = None,
         with_members: Callable[[], Collection[str]] | None = None,
     ) -> None:
         self._admin = admin
+        self._group_admin = group_admin
         self._timeout_s = timeout_s
         self._with_members = with_members
         self._lock = threading.Lock()
@@ -189,7 +192,8 @@ class LocalCluster:
             if topic.name not in made_up
             for number in range(topic.partitions)
         ]
-        offsets = committed(admin, group, spots, self._timeout_s)
+        groups = self._group_admin
+        offsets = groups.committed(group, spots, self._timeout_s) if groups is not None else {}
         ends = end_offsets(admin, list(offsets), self._timeout_s, lambda: False)
         return [GroupLag(spot, offset, ends[spot]) for spot, offset in sorted(offsets.items()) if spot in ends]
 
@@ -205,8 +209,8 @@ class LocalCluster:
 
     def group_names(self) -> list[str]:
         """The names of all groups there may be."""
-        admin = self._brokers()
-        names = listed_groups(admin, self._timeout_s) if admin is not None else set()
+        self._brokers()
+        names = self._group_admin.listed(self._timeout_s) if self._group_admin is not None else set()
         with self._lock:
             return sorted(names | self._overlay.groups | self._overlay.states.keys())
 
@@ -217,13 +221,16 @@ class LocalCluster:
 
     def group_state(self, name: str) -> str:
         """STABLE for a group with members, EMPTY for one without."""
-        admin = self._brokers()
+        self._brokers()
         forced = self._overlay.states.get(name)
-        if forced is not None or admin is None:
+        if forced is not None or self._group_admin is None:
             return forced or "EMPTY"
         if self._with_members is not None:
             return "STABLE" if name in self._with_members() else "EMPTY"
-        return state_of(admin, name, self._timeout_s)
+        try:
+            return self._group_admin.state_of(name, self._timeout_s)
+        except NoAnswer as error:
+            raise KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT, str(error))) from error
 
     def set_group_states(self, states: Mapping[str, str | None]) -> None:
         """Say what state groups are in; None: as the brokers say."""

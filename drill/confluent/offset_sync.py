@@ -11,22 +11,22 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException
 
-from drill.confluent.groups import MEMBERS, committed
+from drill.confluent.groups import MEMBERS, GroupAdmin, NoAnswer
 from drill.confluent.mirrors import TransitionError
 from drill.confluent.replication import Hurry, Spot
 
 log = logging.getLogger(__name__)
 
 IN_USE: Final = "CONSUMER_GROUP_IN_USE_ERROR"
+COMMIT_S: Final = 2.0
 
 
 class GroupOffsets:
     """Reads and commits group offsets. Used by one thread. A mirror is named `prefix` and its source's name."""
 
-    def __init__(self, source: AdminClient, local: AdminClient, prefix: str = "", timeout_s: float = 0.75) -> None:
+    def __init__(self, source: GroupAdmin, local: GroupAdmin, prefix: str = "", timeout_s: float = 0.75) -> None:
         self._source = source
         self._local = local
         self._prefix = prefix
@@ -48,9 +48,7 @@ class GroupOffsets:
         for group, source_group in groups.items():
             if hurry():
                 break
-            source_offsets = committed(
-                self._source, source_group, spots=list(at_source), timeout_s=self._timeout_s, hurry=hurry
-            )
+            source_offsets = self._source.committed(source_group, list(at_source), self._timeout_s, hurry)
             offsets = {
                 at_source[spot]: max(end, beyond.get(at_source[spot], 0)) for spot, end in source_offsets.items()
             }
@@ -61,13 +59,9 @@ class GroupOffsets:
         return tuple(errors)
 
     def _commit(self, group: str, offsets: dict[Spot, int]) -> TransitionError | None:
-        rows = [TopicPartition(spot.topic, spot.partition, offset) for spot, offset in offsets.items()]
         try:
-            answer = self._local.alter_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group, rows)], request_timeout=2.0
-            )[group]
-            refused = [row.error for row in answer.result(3.0).topic_partitions if row.error is not None]
-        except (KafkaException, TimeoutError) as error:
+            refused = self._local.commit(group, offsets, COMMIT_S)
+        except (KafkaException, NoAnswer) as error:
             return TransitionError("INTERNAL_ERROR", f"Offsets of group '{group}' could not be committed: {error}")
         if not refused:
             return None

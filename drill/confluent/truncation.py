@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from typing import Final
 
 import httpx
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException
 
-from drill.confluent.groups import committed
+from drill.confluent.groups import GroupAdmin, NoAnswer
 from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirrors import Cut
-from drill.confluent.replication import Spot, admin_client
+from drill.confluent.replication import Spot
 
 TRUNCATION_S: Final = 60.0
 COMMIT_S: Final = 10.0
@@ -57,26 +56,24 @@ class LogTruncation:
         """
         spots = [Spot(topic.name, number) for topic in self._cluster.topics() for number in range(topic.partitions)]
         ends = {Spot(topic, cut.partition): cut.to for topic, rows in cuts.items() for cut in rows}
-        before = admin_client(self._raw_bootstrap)
-        offsets = {group: committed(before, group, spots, COMMIT_S) for group in self._cluster.group_names()}
+        before = GroupAdmin(self._raw_bootstrap)
+        offsets = {group: before.committed(group, spots, COMMIT_S) for group in self._cluster.group_names()}
         self._admin.keep_records({topic: [cut.to for cut in rows] for topic, rows in cuts.items()})
-        after = admin_client(self._raw_bootstrap)  # one that knew the brokers before waits for what never comes
+        after = GroupAdmin(self._raw_bootstrap)  # one that knew the brokers before waits for what never comes
         for group, of_group in offsets.items():
             if of_group:
                 _commit(after, group, {spot: min(offset, ends.get(spot, offset)) for spot, offset in of_group.items()})
 
 
-def _commit(admin: AdminClient, group: str, offsets: Mapping[Spot, int]) -> None:
-    rows = [TopicPartition(spot.topic, spot.partition, offset) for spot, offset in offsets.items()]
-    requested = [ConsumerGroupTopicPartitions(group, rows)]
+def _commit(admin: GroupAdmin, group: str, offsets: Mapping[Spot, int]) -> None:
     deadline, why = time.monotonic() + COMMIT_S, ""
     while time.monotonic() < deadline:
         try:
-            answer = admin.alter_consumer_group_offsets(requested, request_timeout=COMMIT_S)[group].result(COMMIT_S + 1)
-        except (KafkaException, TimeoutError) as error:
+            refused = admin.commit(group, offsets, COMMIT_S)
+        except (KafkaException, NoAnswer) as error:
             why = str(error)
             continue
-        if not (refused := [row.error for row in answer.topic_partitions if row.error is not None]):
+        if not refused:
             return
         why = str(refused[0])
         time.sleep(0.1)

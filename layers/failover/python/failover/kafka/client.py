@@ -26,6 +26,11 @@ SETUP_TIMEOUT_MS: Final = 2000
 """For TCP, TLS and SASL together, from another region."""
 SHORT_SETUP_TIMEOUT_MS: Final = 1000
 """librdkafka's least: where one address of a name is silent, the next one must be tried within the same look."""
+LONGEST_S: Final = 3600.0
+"""What librdkafka takes for a call at most, and what one that looks for a group's coordinator is given: 2.16 ends the
+whole process when a coordinator is found after the call that looked for it has timed out inside of it
+(https://github.com/confluentinc/librdkafka/issues/4605), as when a broker that was frozen goes on. Who waits for the
+answer gives up by its own clock, and what the call still looks for goes with its client."""
 _POLL_S: Final = 0.02
 _AUTHENTICATION: Final = {
     KafkaError._AUTHENTICATION,

@@ -16,7 +16,17 @@ from confluent_kafka import Consumer, ConsumerGroupType, KafkaError, KafkaExcept
 from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]
 
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
-from failover.kafka.client import Admin, Settings, failed, is_authorization, reporting, result, trouble, unauthorized
+from failover.kafka.client import (
+    LONGEST_S,
+    Admin,
+    Settings,
+    failed,
+    is_authorization,
+    reporting,
+    result,
+    trouble,
+    unauthorized,
+)
 
 Protocol = Literal["classic", "consumer"]
 """As `group.protocol` of a client has it."""
@@ -60,7 +70,7 @@ def unreadable_groups(chosen: Settings, groups: Collection[str]) -> list[str]:
         return []
     admin, deadline, what = Admin(chosen), time.monotonic() + TIMEOUT_S + 0.5, "described no consumer groups"
     described = admin.client.describe_consumer_groups(
-        list(groups), include_authorized_operations=True, request_timeout=TIMEOUT_S
+        list(groups), include_authorized_operations=True, request_timeout=LONGEST_S
     )
     refused, errors = list[str](), list[KafkaUnavailable]()
     for group, answer in described.items():

@@ -16,13 +16,11 @@ from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaE
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
-from failover.kafka.client import Admin, Settings, failed, is_authorization, result
+from failover.kafka.client import LONGEST_S, Admin, Settings, failed, is_authorization, result
 
 Spot = tuple[str, int]
 """Topic and partition."""
 TIMEOUT_S: Final = 3.0
-"""Below `socket.timeout.ms`: librdkafka 2.16 was seen to abort the process when a broker that had been frozen longer
-than the admin call answered after all. That this order prevents it is an assumption, not measured."""
 _RESULT_S: Final = TIMEOUT_S + 0.5
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _MAY_PASS: Final = {
@@ -181,7 +179,7 @@ def _spot(row: TopicPartition) -> Spot:
 def _of_group(chosen: Settings, group: str, rows: list[TopicPartition], call: str, what: str) -> list[Any]:
     admin, deadline = Admin(chosen), time.monotonic() + _RESULT_S
     request = [ConsumerGroupTopicPartitions(group, rows)]
-    answer = getattr(admin.client, call)(request, request_timeout=TIMEOUT_S)[group]
+    answer = getattr(admin.client, call)(request, request_timeout=LONGEST_S)[group]
     answered = list(result(admin, answer, what, deadline).topic_partitions)
     errors = [row.error for row in answered if row.error is not None]
     if len(errors) == len(answered) and (refused := next(filter(is_authorization, errors), None)):

@@ -55,9 +55,15 @@ def report(
         if whole is None:
             raise NotDone(f"{record.name} has no report yet", watch)
         page = _written(whole, save or Path(tempfile.mkdtemp(prefix=f"{record.name}-")))
-        show([str(page), *([str(_printed(page))] if pdf else [])])
-        if open_it:
-            webbrowser.open(page.resolve().as_uri())
+        files = {"page": str(page)} | ({"pdf": str(_printed(page))} if pdf else {})
+        opened = open_it and webbrowser.open(page.resolve().as_uri())
+        if as_json:
+            show_json({"execution": record.name} | files)
+            return
+        show(files.values())
+        if open_it and not opened:
+            show([("no browser was found here that shows it: open the file by hand", "yellow")])
+        show_next(controller.command(_after(of.name, record)))
         return
     if as_json:
         show_json(execution_document(record) | {"report": record.document})

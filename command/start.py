@@ -201,9 +201,9 @@ def start_execution(
         show_json({"execution": name, "input": request})
         return
     show([f"{name} is started"])
-    dry_run = bool(request.get("dry_run"))
-    if not watch or dry_run:
-        show_next(controller.command(f"report {name}" if dry_run else f"status {before.plan} --watch"))
+    if not watch:
+        then = f"report {name}" if request.get("dry_run") else f"status {before.plan} --watch"
+        show_next(controller.command(then))
         return
     follow(controller, chosen_plan(before.plan), name)
     record = controller.book.execution(before.plan, name)

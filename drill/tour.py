@@ -58,7 +58,7 @@ def stops() -> Iterator[Stop]:
     yield Stop(
         title="What it would do",
         text="A dry run walks the whole way with the real functions, and changes nothing.",
-        commands=[["start", "failover", PLAN, "--dry-run"]],
+        commands=[["start", "failover", PLAN, "--dry-run", "--watch"], ["report"]],
     )
     yield Stop(
         title="The active site is lost",

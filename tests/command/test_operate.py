@@ -147,6 +147,14 @@ def test_a_dry_run_needs_no_name_typed_and_changes_nothing(failover: Failover, s
     assert inputs(stack) == {started["execution"]: started["input"]}
 
 
+def test_a_dry_run_is_looked_at_until_it_ends(failover: Failover, stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched: list[Any] = []
+    monkeypatch.setattr("command.start.follow", lambda *words: watched.append(words[2]))
+    shown = failover("start", "failover", "orders", "--dry-run", "--watch")
+    (name,) = watched
+    assert shown.out.endswith(f"next: failover report {name}\n") and shown.code == 1, "it has not succeeded"
+
+
 def test_what_holds_the_lease_is_superseded_only_once_it_has_ended(
     failover: Failover, stack: Any, claimed: Execution
 ) -> None:
@@ -277,7 +285,8 @@ def test_a_report_can_be_had_as_a_page_and_as_a_document_of_all_that_is_kept(
     assert "has no report yet" in failover("report", claimed.name, "--save", str(tmp_path)).err
     call("conclude", {"execution": started, "outcome": "succeeded"})
     shown = failover("report", claimed.name, "--save", str(tmp_path / "kept"))
-    assert (shown.code, shown.out.splitlines()[-1]) == (0, str(tmp_path / "kept" / "report.html"))
+    assert (shown.code, shown.out.splitlines()[-2]) == (0, str(tmp_path / "kept" / "report.html"))
+    assert json.loads(failover("report", claimed.name, "--save", str(tmp_path), "--json").out)["page"]
     assert "What to do next" in (tmp_path / "kept" / "report.html").read_text()
     assert json.loads((tmp_path / "kept" / "report.json").read_text())["report"]["execution"] == claimed.name
 

@@ -182,6 +182,12 @@ def test_a_refusal_of_sns_is_no_foreign_error(teller: Teller, monkeypatch: pytes
         ("  \n", "Failover controller"),
         ("x" * 61, "x" * 57 + "..."),
         ("x" * 60, "x" * 60),
+        (
+            "orders: east looks lost, nothing is done: the plan is paused: anna, until the new switch is there",
+            "orders: east looks lost, nothing is done: the plan is paused",
+        ),
+        (f"orders: STOPPED, a person is needed: orders-{'n' * 40}", "orders: STOPPED, a person is needed"),
+        (f"orders: {'n' * 80}", f"orders: {'n' * 49}..."),
     ],
 )
 def test_a_subject_is_one_line_that_sns_takes(text: str, subject: str) -> None:

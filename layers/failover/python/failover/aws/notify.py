@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,6 +44,7 @@ FOR_MACHINES: Final = ("sqs", "lambda", "firehose")
 """Protocols of a topic's subscribers that nobody reads
 (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html)."""
 
+_CLAUSES: Final = re.compile(r"[:;,] ")
 Document = dict[str, Any]
 
 
@@ -75,8 +77,12 @@ def put_event_at_least_once(*, key: str, detail_type: str, detail: Document) -> 
 
 def subject_line(text: str) -> str:
     """A subject that SNS takes, and that a phone shows whole: one line without a control character
-    (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
-    return one_line(text, SUBJECT_LIMIT).strip() or "Failover controller"
+    (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). What is too long for it loses its last clauses, which
+    the text has, before it is cut."""
+    line = one_line(text, max(len(text), SUBJECT_LIMIT)).strip()
+    while len(line) > SUBJECT_LIMIT and len(clauses := list(_CLAUSES.finditer(line))) > 1:
+        line = line[: clauses[-1].start()]
+    return one_line(line, SUBJECT_LIMIT) or "Failover controller"
 
 
 def _where() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -32,7 +32,7 @@ def _tell_round(plan: str, revision: int, changes: list[Change]) -> None:
         notify_at_least_once(
             key=f"readiness:{plan}:{revision}",
             message=Message(
-                subject=f"Readiness of {plan}: {named}",
+                subject=f"Readiness of {plan}: {_in_short(worse)}",
                 what_happened=f"A failover of {plan} can count on less than before: {named}.",
                 clients="nothing; they would, on the day of a failover",
                 to_do="do what each line says, and look anew",
@@ -41,3 +41,8 @@ def _tell_round(plan: str, revision: int, changes: list[Change]) -> None:
             ),
             document={"plan": plan, "worse": [change.as_detail() for change in worse]},
         )
+
+
+def _in_short(worse: Sequence[Change]) -> str:
+    first, *more = worse
+    return f"{first.check} {first.after}" + (f" and {len(more)} more" if more else "")

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from command.errors import NotDone
 from failover.aws.clients import client
@@ -135,6 +135,10 @@ def _stack(options: Options) -> dict[str, str]:
     os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = region
     try:
         (stack,) = boto3.client("cloudformation", region_name=region).describe_stacks(StackName=options.stack)["Stacks"]
+    except NoCredentialsError as error:
+        raise NotDone(
+            f"no AWS credentials were found: {error}", "log in, or say --profile; --drill needs none"
+        ) from None
     except (ClientError, BotoCoreError, ValueError) as error:
         raise NotDone(
             f"the stack {options.stack!r} was not found in {region}: {error}",

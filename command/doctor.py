@@ -11,7 +11,8 @@ import typer
 
 from command.client_rules import Advice, Severity, advice
 from command.client_settings import LIBRARIES, ClientSettings, NoClientSettings, read_settings
-from command.output import Line, complain, show, show_json
+from command.output import Line, complain, show, show_json, show_next
+from command.plan_files import remedy_of_missing, unreadable_because
 
 _STYLES: Final[dict[Severity, str]] = {"ends": "red", "loses": "red", "slow": "yellow", "note": ""}
 _WORDS: Final[dict[Severity, str]] = {
@@ -44,7 +45,10 @@ def doctor(
     for file in files:
         try:
             clients += read_settings(file, named)
-        except (NoClientSettings, OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError) as error:
+            complain(f"{file}: {unreadable_because(error)}", f"next: {remedy_of_missing(file)}")
+            unreadable = True
+        except NoClientSettings as error:
             complain(str(error), f"next: name a file with a client's settings, or say whose: --library {LIBRARIES[0]}")
             unreadable = True
     diagnoses = [(client, advice(client)) for client in clients]
@@ -59,6 +63,8 @@ def doctor(
         )
     else:
         show(line for client, advices in diagnoses for line in _lines(client, advices))
+    if not as_json and diagnoses:
+        show_next("docs/clients.md: what each setting does in a failover, and what was measured")
     hurts = any(remark.severity in ("ends", "loses") for _, advices in diagnoses for remark in advices)
     raise typer.Exit(2 if unreadable else int(hurts))
 

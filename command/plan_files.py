@@ -35,13 +35,18 @@ def readable_text(file: str) -> str:
     try:
         return text_of(file)
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "is not text in UTF-8"
-        raise NotDone(f"{file}: {why}", _remedy(Path(file))) from None
+        raise NotDone(f"{file}: {unreadable_because(error)}", remedy_of_missing(Path(file))) from None
 
 
-def _remedy(file: Path) -> str:
+def unreadable_because(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file could not be read, in words."""
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "is not text in UTF-8"
+
+
+def remedy_of_missing(file: Path) -> str:
+    """What to do about a file that can't be read."""
     beside = [path.name for path in file.parent.iterdir()] if file.parent.is_dir() else []
     nearest = get_close_matches(file.name, beside, n=1)
     if file.name not in beside and nearest:
         return f"did you mean {file.parent / nearest[0]}?"
-    return "see whether the file is there, and is a plan"
+    return "see whether the file is there, and is text"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from command import alarms, deployed_plans
 from command.output import Line, show, show_json, show_next
-from command.plan_files import text_of
+from command.plan_files import remedy_of_missing, text_of, unreadable_because
 from failover.errors import BadPlan
 from failover.plan.consistency import warnings
 from failover.plan.document import read_document
@@ -66,7 +67,10 @@ def check(
     else:
         show(line for check in checked for line in _lines(check))
     statuses = {check.status for check in checked}
-    wrong = [check.file for check in checked if check.status != "good"]
+    wrong = [check.file for check in checked if check.status == "refused"]
+    missing = [check.file for check in checked if check.status == "unreadable"]
+    if not as_json:
+        show((f"next: {remedy_of_missing(Path(file))}", "dim") for file in missing)
     if not as_json and wrong:
         show_next(f"mend what is named (docs/plan.md has every field), then failover plans check {' '.join(wrong)}")
     refused = "refused" in statuses or (strict and any(check.warnings for check in checked))
@@ -77,8 +81,7 @@ def _checked(file: str) -> Checked:
     try:
         text = text_of(file)
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "is not text in UTF-8"
-        return Checked(file=file, plan=None, status="unreadable", problems=(("(file)", str(why)),))
+        return Checked(file=file, plan=None, status="unreadable", problems=(("(file)", unreadable_because(error)),))
     try:
         plan = parse(text)
     except BadPlan as error:

@@ -195,6 +195,8 @@ def next_steps(report: ExecutionReport) -> list[tuple[str, str]]:
     if report["dry_run"]:
         return [("Nothing. This is what a failover would do now.", f"failover check {plan}")]
     after = [("See that the next failover would work, too.", f"failover check {plan} --now")]
+    if report["kind"] == "restore":
+        return [("Lead clients home when you like; nothing is lost.", f"failover start failback {plan}"), *after]
     if report["kind"] != "failover":
         return after
     ahead = [f"Keep writers off {lost} when it comes back: what they write there is mirrored to nowhere."]
@@ -202,7 +204,7 @@ def next_steps(report: ExecutionReport) -> list[tuple[str, str]]:
         ahead.append(f"See to mirrors that are not STOPPED: {listed(report['left_behind'])}.")
     if report["consumers"]["ahead"]["refused"]:
         ahead.append(f"Set back offsets that were refused: {listed(report['consumers']['ahead']['refused'])}.")
-    back = (f"Once {lost} is back for good, restore it: it becomes a mirror again (docs/operate.md).", "")
+    back = (f"Once {lost} is back for good, restore it: it becomes a mirror again.", f"failover start restore {plan}")
     return [*((line, "") for line in ahead), back, *after]
 
 

@@ -102,6 +102,7 @@ def test_none_expected_is_an_estimate_and_no_zero() -> None:
 
 def test_a_restore_says_what_only_the_returned_site_had_and_what_is_saved(pages: dict[str, str]) -> None:
     text = text_of(pages["restore"])
+    assert "failover start failback orders" in text and "failover start restore orders" in text_of(pages["failover"])
     assert "east mirrors west again: orders has a standby" in text
     assert "180 records that only east had are truncated there; 180 are saved" in text
     assert [figure.status for figure in figures_of(sample.restore(saved=100)["report"])] == ["", "bad"]

@@ -248,10 +248,11 @@ class Situation:
         words = [f"{CANARY}: {self._canary()}" if self.canary_probe else "no canary is sent (clients.canary_probe)"]
         last = {signal.source: signal for signal in self.signals if signal.site == self.state.active}
         for name in self.alarms:
-            heard = last.get(name)
-            said = "no word yet" if heard is None else "in alarm" if heard.says_lost else "well"
-            when = "" if heard is None else f", since {moment(heard.since)}" if heard.says_lost else ""
-            words.append(f"{name}: {said}{when}")
+            signal = last.get(name)
+            if signal is None:
+                words.append(f"{name}: no word yet")
+            else:
+                words.append(f"{name}: {f'in alarm, since {moment(signal.since)}' if signal.says_lost else 'well'}")
         return "; ".join(words if self.alarms else [*words, "the plan names no alarm"])
 
     def _canary(self) -> str:

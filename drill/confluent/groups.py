@@ -85,10 +85,10 @@ class GroupAdmin:
         """
         if not spots:
             return {}
-        asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(spot.topic, spot.partition) for spot in spots])]
+        request = [ConsumerGroupTopicPartitions(group, [TopicPartition(spot.topic, spot.partition) for spot in spots])]
         try:
             answer = self._ask(
-                lambda admin: admin.list_consumer_group_offsets(asked, request_timeout=LONGEST_S)[group],
+                lambda admin: admin.list_consumer_group_offsets(request, request_timeout=LONGEST_S)[group],
                 timeout_s,
                 hurry,
             )

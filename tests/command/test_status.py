@@ -17,6 +17,7 @@ from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import Denial
 from tests.command.conftest import Failover
+from tests.plans import put_plan
 
 ROWS = [
     ("2026-11-23 09:31:06Z", "orders-by-hand-20261123-093106", "east to west", "succeeded", "recovered in 24 s"),
@@ -25,7 +26,7 @@ ROWS = [
 
 
 def heard(book: Ledger, *, lost: bool, source: str = "probe/us-west-2", why: str = "") -> None:
-    now, kind = time.time(), "probe" if source.startswith("probe/") else "alarm"
+    now = time.time()
     signal = Signal(
         site="east",
         source=source,
@@ -33,7 +34,7 @@ def heard(book: Ledger, *, lost: bool, source: str = "probe/us-west-2", why: str
         at=now,
         since=now,
         why=why,
-        kind="probe" if kind == "probe" else "alarm",
+        kind="probe" if source.startswith("probe/") else "alarm",
         vantage="us-west-2",
     )
     save_signal(book, "orders", signal, 15)
@@ -70,10 +71,8 @@ def test_the_history_fits_a_terminal_of_80_columns_and_is_a_line_each_where_ther
 def test_status_says_what_the_canary_and_the_alarms_of_the_plan_say_of_clients(
     failover: Failover, book: Ledger, stack: Any, plan_text: str, lost: bool, why: str, said: str
 ) -> None:
-    from tests.plans import put_plan
-
     assert "no canary is sent" in failover("status").out
-    put_plan(stack, re.sub(r"(?m)^clients:\n", "clients:\n  canary_probe: true\n", plan_text), "orders")
+    put_plan(stack, plan_text.replace("  canary_topic:", "  canary_probe: true\n  canary_topic:"), "orders")
     assert "canary: no look in the last" in failover("status").out
     heard(book, lost=lost, why=why)
     heard(book, lost=True, source="failover-orders-east-kafka")

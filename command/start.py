@@ -35,6 +35,13 @@ Supersede = Annotated[
     bool, typer.Option("--supersede", help="Take over from what holds the lease: it stopped, or is no failover.")
 ]
 
+Back = Annotated[
+    bool,
+    typer.Option(
+        "--back", help="Of one that takes over: lead clients back to the site that they were being led away from."
+    ),
+]
+
 
 @app.callback()
 def start() -> None:
@@ -50,18 +57,25 @@ def start_failover(
     dry_run: DryRun = False,
     force: Force = False,
     supersede: Supersede = False,
+    back: Back = False,
     yes: Yes = False,
     watch: Watch = False,
     as_json: Json = False,
 ) -> None:
     """Have the standby take over from the active site. Without --force it stands down if the active site answers; with
-    --supersede it goes on from where a switchover or a restore is, or from where anything stopped.
+    --supersede it goes on from where a switchover or a restore is, or from where anything stopped; with --back, too, it
+    leads clients back, if the site that was to take over is lost meanwhile.
 
     Exits with 0 once it is started; with --watch, with 0 if it succeeded and 1 if not.
     """
     controller, of = connected(context), chosen_plan(plan)
+    if back and not supersede:
+        raise NotDone(
+            "--back leads back from where something is that holds the lease",
+            controller.command(f"start failover {of.name} --supersede --back"),
+        )
     if supersede and not dry_run:
-        _supersede(controller, of, why=why, by=by, force=force, yes=yes, watch=watch, as_json=as_json)
+        _supersede(controller, of, why=why, by=by, force=force, back=back, yes=yes, watch=watch, as_json=as_json)
         return
     before = startable(controller, of, dry_run=dry_run)
     if not as_json:
@@ -78,32 +92,46 @@ def supersede(
     why: Why = "",
     by: By = None,
     force: Force = False,
+    back: Back = False,
     yes: Yes = False,
     watch: Watch = False,
     as_json: Json = False,
 ) -> None:
     """Start a failover in place of what holds the lease: what stopped and can't go on, or a switchover or a restore
-    whose active site dies meanwhile."""
+    whose active site dies meanwhile; or, with --back, the other one."""
     controller, of = connected(context), chosen_plan(plan)
-    _supersede(controller, of, why=why, by=by, force=force, yes=yes, watch=watch, as_json=as_json)
+    _supersede(controller, of, why=why, by=by, force=force, back=back, yes=yes, watch=watch, as_json=as_json)
 
 
 def _supersede(
-    controller: Controller, of: Plan, *, why: str, by: str | None, force: bool, yes: bool, watch: bool, as_json: bool
+    controller: Controller,
+    of: Plan,
+    *,
+    why: str,
+    by: str | None,
+    force: bool,
+    back: bool,
+    yes: bool,
+    watch: bool,
+    as_json: bool,
 ) -> None:
     before = situation(controller, of)
-    if before.state.holder is None:
+    superseded = before.state.holder or (_last_stood_down(controller, of) if back else None)
+    if superseded is None:
         raise NotDone(f"no execution holds the lease of {of.name}", controller.command(f"start failover {of.name}"))
     runs = before.holder in ("runs", "asks")
     if runs and (before.record is None or before.record.kind not in PLANNED):
         raise NotDone(f"{before.state.holder} runs", controller.command(f"status {of.name} --watch"))
     if not as_json:
-        show([f"{before.state.holder} can change nothing any more from then on."])
+        show([f"{superseded} can change nothing any more from then on."])
         if runs and before.record is not None:
-            show([(f"It runs still: take over from a {before.record.kind} only if its active site dies.", "yellow")])
-        show(_announcement(controller, of, before, dry_run=False, force=force))
+            dies = f"if {before.standby} dies" if back else "if its active site dies"
+            show([(f"It runs still: take over from a {before.record.kind} only {dies}.", "yellow")])
+        show(_way_back(before) if back else _announcement(controller, of, before, dry_run=False, force=force))
     confirm(of.name, yes=yes)
-    request = request_of(before, by, why) | {"supersedes": before.state.holder} | ({"force": True} if force else {})
+    request = request_of(before, by, why) | {"supersedes": superseded} | ({"force": True} if force else {})
+    if back:
+        request |= {"from": before.standby, "to": before.state.active, "force": True}
     start_execution(controller, before, request, watch=watch, as_json=as_json)
 
 
@@ -158,6 +186,28 @@ def _announcement(
     for check in before.unready:
         yield f"NOT READY: {check['name']}: {'; '.join(check['evidence'][:1])}", "red"
     yield from announced_approval(plan)
+
+
+def _last_stood_down(controller: Controller, plan: Plan) -> str | None:
+    """The last execution, if it took over from another and stood down: what that one left half done is so still."""
+    last = next(
+        (record for record in controller.book.executions(plan.name) if not record.document.get("dry_run")), None
+    )
+    return last.name if last and last.status == "stood-down" and last.supersedes else None
+
+
+def _way_back(before: Situation) -> Iterator[Line]:
+    """What leading clients back will do."""
+    active, lost = before.state.active, before.standby
+    yield f"A failover of {before.plan} from {lost} back to {active}, which was being left:", "bold"
+    yield f"  1. fence    gateways that lead to {lost}, where they can be reached"
+    yield f"  2. promote  what was reversed already, and mirrors {lost} now, is made writable at {active} again"
+    yield f"  3. route    gateways and name lead to {active}"
+    yield "  4. verify   a record goes the clients' way, and is read back"
+    yield (
+        f"What clients have written to {lost} since they were led there, and was not mirrored back, is stranded.",
+        "red",
+    )
 
 
 def announced_approval(plan: Plan) -> Iterator[Line]:

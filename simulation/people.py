@@ -64,6 +64,8 @@ class People:
             "rehearse": self._rehearse,
             "want it put back": self._want_it_put_back,
             "lose the active site": lambda: self._lose(self._world.active),
+            "lose the standby": lambda: self._lose(other(self._world.active)),
+            "lead clients back": self._lead_back,
             **self._others.deeds,
         }
         return deeds[act.deed]
@@ -148,6 +150,16 @@ class People:
         execution = self._running()
         if execution is not None and self._holds(execution):
             self._supersede(execution)
+
+    def _lead_back(self) -> None:
+        """To the site that is up, from where what holds the lease was leading, or what stood down in its place."""
+        (back,) = [name for name, site in self._world.sites.sites.items() if site.up["kafka"]]
+        last = self._world.executions[-1]
+        half_done = self._holds(last) or "supersedes" in last.input_text
+        if back == self._world.active and half_done:
+            self._start({"to": back, "supersedes": last.name, "force": True})
+        elif back != self._world.active:
+            self._start({"to": back})
 
     def _holds(self, execution: Execution) -> bool:
         """Whether it still has the lease: a person looks, as the message says."""

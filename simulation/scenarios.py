@@ -157,6 +157,23 @@ SCENARIOS: Final = (
         active="west",
     ),
     Scenario(
+        name="switchover-standby-dies-past-no-return",
+        happens="the standby dies once mirrors are reversed: the switchover stops; people lead clients back, what was"
+        " reversed is failed over on east",
+        story=Story(
+            seed="14",
+            seconds=1_800.0,
+            redrives=False,
+            switchovers=(Switchover(begins=30.0),),
+            acts=(
+                Act(deed="lose the standby", function="switch_routes", invocation=1, after=0.3),
+                Act(deed="lead clients back", function="switch_routes", invocation=1, after=310.0),
+            ),
+        ),
+        executions=("superseded", "succeeded"),
+        active="east",
+    ),
+    Scenario(
         name="restored-with-its-records-saved",
         happens="east comes back; people restore it, and what it held beyond is saved before it is truncated",
         story=Story(seed="11", seconds=24_000.0, outages=(_AGAIN,), restores=True, rescues=True),

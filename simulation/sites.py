@@ -225,7 +225,7 @@ class Sites:
         self._clock.call_later(seconds, partial(self.mirrors[site].__setitem__, topic, "ACTIVE"))
 
     def _stopped(self, site: str, topic: str, *, reverse: bool) -> None:
-        if reverse and not self.sites[other(site)].up["kafka"]:
+        if reverse and not all(each.up["kafka"] for each in self.sites.values()):
             return
         if reverse:
             self.mirrors[other(site)][topic] = "ACTIVE"

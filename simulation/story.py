@@ -69,6 +69,8 @@ Deed = Literal[
     "abort",
     "want it put back",
     "lose the active site",
+    "lose the standby",
+    "lead clients back",
     "pause",
     "supersede",
     "supersede a running one",

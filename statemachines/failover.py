@@ -25,7 +25,7 @@ from statemachines.blocks import (
     too_late,
 )
 from statemachines.ends import announce, conclude, stand_down, stop_and_resume
-from statemachines.stages import approve, claim, flip, hooks_or_stop, prepare, reroute, side_by_side, verify
+from statemachines.stages import approve, claim, hooks_or_stop, prepare, prepare_and_flip, reroute, side_by_side, verify
 
 RESUMED_AT = {
     "BeginAssess": "BeginAssess",
@@ -64,7 +64,7 @@ def failover() -> State:
                 " side by side with both.",
                 [
                     branch("WasMoved", _promote()),
-                    branch("PrepareFleets", prepare()),
+                    branch("CarryClients", _prepare()),
                     branch("IsToBeFenced", _fence_beside()),
                 ],
                 then="HasHooksAfterPromotion",
@@ -75,7 +75,7 @@ def failover() -> State:
                 "FlipAndReroute",
                 "Point the client hostname at the standby's fleet, and side by side route the lost site's fleet there,"
                 " if it can be.",
-                [branch("BeginFlip", flip()), branch("RerouteFleets", reroute("${RerouteDeadlineSeconds}"))],
+                [branch("ArePrepared", _flip()), branch("RerouteFleets", reroute("${RerouteDeadlineSeconds}"))],
                 then="HasHooksAfterName",
             ),
             **hooks_or_stop("HooksAfterName", "after-name", then="BeginVerify"),
@@ -206,6 +206,29 @@ def _fence_beside() -> States:
         "FenceBeside": fence | {"Next": "FenceEnd"},
         "FenceLostLease": {"Type": "Fail", "Error": "LeaseLost", "Cause": jsonata("$states.input.Cause")},
         "FenceEnd": END,
+    }
+
+
+def _prepare() -> States:
+    why = "Clients that are led back may come through these fleets still, and what is mirrored is not writable yet."
+    return prepare() | {
+        "CarryClients": {
+            "Comment": why,
+            "Type": "Choice",
+            "Choices": [choice("$execution.leads_back = true", "PreparedLater")],
+            "Default": "PrepareFleets",
+        },
+        "PreparedLater": END.copy(),
+    }
+
+
+def _flip() -> States:
+    return prepare_and_flip("LeadBack") | {
+        "ArePrepared": {
+            "Type": "Choice",
+            "Choices": [choice("$execution.leads_back = true", "LeadBackFleets")],
+            "Default": "BeginFlip",
+        }
     }
 
 

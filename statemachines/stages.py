@@ -173,20 +173,28 @@ def side_by_side(name: str, comment: str, branches: list[State], then: str, **fi
     return both | fields
 
 
-def prepare() -> States:
-    """Route the fleets of the site that takes over to it."""
+def prepare(name: str = "Prepare") -> States:
+    """Route the fleets of the site that takes over to it, in a state `<name>Fleets`."""
     prepare = call("SwitchRoutes", EXECUTION | {"site": jsonata("$execution.to"), "fleet": jsonata("$fleet")})
     states = step(
-        "Prepare",
+        name,
         prepare,
         deadline="${RouteDeadlineSeconds}",
-        then="PrepareEnd",
+        then=f"{name}End",
         late=too_late("switch_routes"),
         last_chance=True,
         assign={"fleet": jsonata("$states.input.fleet")},
         side_by_side="$claimed.fleets_here",
     )
-    return {"PrepareFleets": fleets("$claimed.fleets_here", "BeginPrepare", states | {"PrepareEnd": END})}
+    return {f"{name}Fleets": fleets("$claimed.fleets_here", f"Begin{name}", states | {f"{name}End": END})}
+
+
+def prepare_and_flip(name: str = "Prepare") -> States:
+    """Route the fleets of the site that takes over to it, and then point the client hostname at them."""
+    states = prepare(name)
+    del states[f"{name}Fleets"]["End"]
+    states[f"{name}Fleets"]["Next"] = "BeginFlip"
+    return states | flip()
 
 
 def flip() -> States:

@@ -29,11 +29,10 @@ from statemachines.stages import (
     approve,
     claim,
     doubtful,
-    flip,
     hooks,
     hooks_or_stop,
     look_for_doubts,
-    prepare,
+    prepare_and_flip,
     reroute,
     side_by_side,
     too_slow,
@@ -96,7 +95,7 @@ def switchover() -> State:
                 "The standby is writable. Route its fleets to it, and then point the client hostname at them; side by"
                 " side lead the gateways over that clients still come through.",
                 [
-                    branch("PrepareFleets", _prepare_and_flip()),
+                    branch("PrepareFleets", prepare_and_flip()),
                     branch("RerouteFleets", reroute("${RouteDeadlineSeconds}")),
                 ],
                 then="HasHooksAfterName",
@@ -213,13 +212,6 @@ def _promote(then: str) -> States:
         last_chance=True,
         patience=PATIENCE_S,
     )
-
-
-def _prepare_and_flip() -> States:
-    states = prepare()
-    del states["PrepareFleets"]["End"]
-    states["PrepareFleets"]["Next"] = "BeginFlip"
-    return states | flip()
 
 
 def _look_back(then: str) -> States:

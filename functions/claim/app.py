@@ -20,6 +20,7 @@ from failover.execution.step import ledger, logger
 from failover.ledger.execution import Execution, Kind, epoch_in_name
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
+from failover.ledger.succession import succession
 from failover.plan.model import Plan
 from failover.plan.store import plan_document, plan_named
 from failover.validation import read
@@ -50,7 +51,7 @@ class Start(BaseModel):
     supersedes: str | None = None
     """An execution that can't go on, and whose lease is to be taken over."""
     force: bool = False
-    """Leave the active site although it answers."""
+    """Leave the active site although it answers; or, of one that supersedes, lead back to the site that was left."""
     outage_started_at: float | None = None
     by: str | None = Field(default=None, min_length=1, max_length=NAME_LENGTH)
     """Who starts it."""
@@ -95,7 +96,8 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         start = start.model_copy(update={"to": plan.other(state.active)})
     if start.epoch is not None and start.epoch <= state.epoch and state.holder != name:
         raise DuplicateExecution(f"epoch {start.epoch} of plan {plan.name!r} was used: the ledger is at {state.epoch}")
-    _check_direction(plan, request.kind, start=start, state=state, claimed=state.holder == name)
+    leads_back = _leads_back(book, request, state)
+    _check_direction(plan, request.kind, start=start, state=state, may_stay=leads_back or state.holder == name)
     _check_starter(plan, start)
     execution = Execution(
         plan=plan.name,
@@ -109,6 +111,7 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         dry_run=start.dry_run,
         manual=start.epoch is None,
         forced=start.force,
+        leads_back=leads_back,
         started_by=start.by or "",
         reason=start.reason or "",
         practice=start.practice,
@@ -189,7 +192,33 @@ def _check_kind(request: ClaimRequest) -> None:
         )
 
 
-def _check_direction(plan: Plan, kind: Kind, *, start: Start, state: PlanState, claimed: bool) -> None:
+def _leads_back(book: Ledger, request: ClaimRequest, state: PlanState) -> bool:
+    """Whether it takes over from what was leaving the active site, to lead clients back there: the site that was to
+    take over is lost in the middle of it. What took over from that one, and stood down, left it as it was.
+
+    Raises:
+        WrongDirection: it would, and nobody said that they mean it.
+    """
+    start, before = request.start, request.start.supersedes
+    if request.kind != "failover" or start.to != state.active or before is None:
+        return False
+    chain = [record for _, record in succession(book, start.plan, before) if record is not None]
+    if not any(record.from_site == start.to for record in chain):
+        return False
+    stood_down = chain[0].status == "stood-down" and chain[0].supersedes is not None and chain[0].epoch == state.epoch
+    holder = state.superseded if state.holder == request.execution_name else state.holder
+    if before != holder and not (state.holder is None and stood_down):
+        return False
+    if not start.force:
+        raise WrongDirection(
+            f"{before} was leaving {start.to}: to lead clients back there, write force=true; what they have written to"
+            " the other site since is stranded on it"
+        )
+    return True
+
+
+def _check_direction(plan: Plan, kind: Kind, *, start: Start, state: PlanState, may_stay: bool) -> None:
+    """`may_stay`: it holds the lease already, or leads back to the active site."""
     lost = plan.other(start.to)
     if start.from_site is not None and plan.other(start.from_site) != start.to:
         raise WrongDirection(
@@ -202,7 +231,7 @@ def _check_direction(plan: Plan, kind: Kind, *, start: Start, state: PlanState, 
                 f" mirror of the active site; if that is {state.active}, write to={state.active!r}"
             )
         return
-    if start.to == state.active and not claimed:
+    if start.to == state.active and not may_stay:
         raise WrongDirection(
             f"{start.to} is the active site of plan {plan.name!r} already (epoch {state.epoch}); to leave it, write"
             f" to={lost!r}"

@@ -79,7 +79,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
     loss = _loss(request, book) if promoting else None
     before = predecessors(book, execution)
     clients_at = where_the_name_leads(plan, steps) if before and request.outcome == "stood-down" else None
-    moved = clients_at if clients_at == execution.to_site else None
+    moved = clients_at if clients_at == execution.inactive_site else None
     ending = Ending(
         outcome=request.outcome,
         why=_why(request),

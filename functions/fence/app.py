@@ -1,5 +1,6 @@
 """fence: stop writes to the site that is left. Of a lost one through every gateway of it that can be reached: best
 effort, and reported as such. Of one that is well through every gateway that leads to it, on both sites: all of them.
+Where clients are led back they may come through the gateways of either site: of both, as far as they can be reached.
 
 A failover that began by itself has seen that the active site is lost. Its clients wait for the standby, and not for a
 fence: it is asked for beside the promotion (`beside`), and not waited for.
@@ -36,7 +37,8 @@ def fence(request: FenceRequest, plan: Plan) -> Report:
     Raises:
         FleetRejected: one can't be fenced, of `everywhere`.
     """
-    sites = plan.sites.values() if request.everywhere else [plan.site(request.execution.from_site)]
+    both = request.everywhere or request.execution.leads_back
+    sites = plan.sites.values() if both else [plan.site(request.execution.from_site)]
     fleets = [named for site in sites for named in fleets_of(site)]
     fence_one = _fence_surely if request.everywhere else _fence
     with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
@@ -54,6 +56,8 @@ def _fence(execution: Execution, fleet: Fleet) -> tuple[str, bool]:
         return f"out of reach: {error}", not is_busy(error)
     except FleetRejected as error:
         return f"out of reach: {error}", True
+    if execution.leads_back and state.target == execution.to_site:
+        return f"leads to {execution.to_site}", True
     try:
         return _route_to_fence(execution, fleet, state)
     except FleetUnavailable as error:

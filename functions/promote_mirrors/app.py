@@ -62,7 +62,7 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
     expected = {} if execution.dry_run else _expected(request, by_link)
     unpromoted = _unpromoted(by_link, expected, ours_alone=execution.kind == "failover")
     facts: Promotion = {"mirrors": len(mirrors), "by_status": by_status(mirrors)}
-    if not mirrors:
+    if not mirrors and not execution.leads_back:
         raise StandbyChanged(f"{execution.to_site} holds no mirror under {', '.join(link.name for link in links)}")
     if execution.dry_run:
         answers = _ask(unpromoted, validate_only=True)

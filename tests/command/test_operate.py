@@ -190,6 +190,24 @@ def test_a_failover_takes_over_from_a_switchover_that_runs(
     assert [(start["to"], start["supersedes"]) for start in starts] == [("west", "orders-1-switchover")]
 
 
+def test_clients_are_led_back_from_what_holds_the_lease_or_stood_down_in_its_place(
+    failover: Failover, stack: Any, book: Ledger
+) -> None:
+    refused = failover("start", "failover", "orders", "--back", "--yes")
+    assert refused.code == 2 and "--supersede --back" in refused.err
+    assert failover("supersede", "orders", "--back", "--yes").code == 2, "nothing is half done"
+    fields: dict[str, Any] = {"plan": "orders", "from_site": "east", "to_site": "west", "claimed_at": 1.0}
+    over = Execution(**fields, epoch=1, name="orders-1-switchover", kind="switchover")
+    on = Execution(**fields | {"claimed_at": 2.0}, epoch=2, name="on", kind="failover")
+    book.claim(over, "east")
+    book.claim(on, "east", over.name)
+    book.conclude(on, "stood-down", {})
+    shown = failover("supersede", "orders", "--back", "--yes", "--why", "west is lost")
+    assert shown.code == 0 and "from west back to east" in shown.out and "is stranded" in shown.out
+    (start,) = [start for start in inputs(stack).values() if start]
+    assert (start["from"], start["to"], start["supersedes"], start["force"]) == ("west", "east", "on", True)
+
+
 def test_a_switchover_is_asked_to_put_back_what_it_changed(failover: Failover, book: Ledger) -> None:
     assert "nothing runs for orders" in failover("abort", "orders", "--yes").err
     execution = Execution(

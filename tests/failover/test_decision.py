@@ -381,3 +381,13 @@ def test_every_guard_is_asked_for_its_reason_and_none_twice() -> None:
     guards = [rule.guard for rule in RULES]
     assert len(set(guards)) == len(guards)
     assert all(guard.__doc__ for guard in guards)
+
+
+def test_who_leads_back_needs_a_site_that_answers_and_no_mirror_there() -> None:
+    back = replace(EVIDENCE, lost_site="west", standby_site="east", signals=(), mirrors_by_status={})
+    probes = tuple(probe("east", service, True) for service in ("kafka", "gateway", "rest"))
+    well = replace(REGION_LOSS, evidence=replace(back, probes=probes), manual=True, forced=True, leads_back=True)
+    assert (decide(well).verdict, decide(well).why) == ("proceed", "started by hand, to lead clients back")
+    assert decide(replace(well, leads_back=False)).guard == "active_elsewhere"
+    gone = replace(well, evidence=replace(back, probes=LOST))
+    assert (decide(gone).verdict, decide(gone).guard) == ("wait", "standby_unreachable")

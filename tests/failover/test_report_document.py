@@ -10,11 +10,12 @@ import pytest
 
 from failover.documents.execution import Loss
 from failover.execution.ending import error_message, message_of
-from failover.execution.predecessors import AT_MOST, LOOK_AT_NAME, predecessors, where_the_name_leads
+from failover.execution.predecessors import LOOK_AT_NAME, predecessors, where_the_name_leads
 from failover.execution.report import Ending, consumers, execution_report, leftovers, restore, switchover
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import ExecutionRecord, StepRecord
+from failover.ledger.succession import AT_MOST
 from failover.plan.model import Plan, parse
 
 ROOT = Path(__file__).resolve().parents[2]

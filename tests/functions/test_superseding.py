@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from failover.aws.clients import client
-from failover.errors import FailoverStopped, LeaseLost
+from failover.errors import FailoverStopped, LeaseLost, WrongDirection
 from failover.execution.predecessors import LOOK_AT_NAME
 from failover.execution.runs import Run
 from failover.fleets import FleetState
@@ -59,6 +59,52 @@ def test_a_superseding_claim_that_died_midway_is_finished_by_its_next_call(
     record = book().execution("orders", "old")
     assert record is not None and (record.status, record.superseded_by) == ("superseded", "new")
     assert status("new") == "running"
+
+
+def way_back(call: Call, name: str = "back", **more: Any) -> dict[str, Any]:
+    start = {"to": "east", "supersedes": "orders-1-switchover", "force": True} | more
+    return dict(claim(call, name, **start)["execution"])
+
+
+def switchover_under_way(call: Call) -> dict[str, Any]:
+    start = {"start": {"plan": "orders", "to": "west"}, "execution_name": "orders-1-switchover"}
+    return dict(call("claim", start | {"kind": "switchover"})["execution"])
+
+
+def test_who_leads_clients_back_says_that_they_mean_it_and_from_what(deployed: Any, call: Call) -> None:
+    switchover_under_way(call)
+    with pytest.raises(WrongDirection, match=r"was leaving east: .* write force=true; .* stranded"):
+        way_back(call, force=False)
+    with pytest.raises(WrongDirection, match="active site of plan 'orders' already"):
+        way_back(call, supersedes=None)
+    with pytest.raises(WrongDirection, match="active site of plan 'orders' already"):
+        way_back(call, supersedes="another")
+    back = way_back(call)
+    assert (back["from"], back["to"], back["leads_back"], back["forced"]) == ("west", "east", True, True)
+    again = way_back(call)
+    assert (again["epoch"], again["leads_back"]) == (back["epoch"], True), "called again, it is the same claim"
+    assert not claim(call, "on", supersedes="back")["execution"]["leads_back"]
+    assert way_back(call, "back-again", supersedes="on")["leads_back"]
+
+
+def test_clients_are_led_back_also_after_what_took_over_has_stood_down(deployed: Any, call: Call) -> None:
+    switchover_under_way(call)
+    on = claim(call, "on", supersedes="orders-1-switchover")["execution"]
+    call("conclude", {"execution": on, "outcome": "stood-down", "why": "west does not answer"})
+    back = way_back(call, supersedes="on")
+    assert back["leads_back"] and book().state("orders", "east").holder == "back"
+    assert way_back(call, supersedes="on")["epoch"] == back["epoch"] == 3
+    call("conclude", {"execution": back, "outcome": "succeeded"})
+    state = book().state("orders", "west")
+    assert (state.active, state.holder) == ("east", None)
+    with pytest.raises(WrongDirection, match="already"):
+        way_back(call, "once-more", supersedes="on")
+
+
+def test_a_switchover_that_was_put_back_is_nothing_to_lead_back_from(deployed: Any, call: Call) -> None:
+    call("conclude", {"execution": switchover_under_way(call), "outcome": "stood-down", "why": "aborted"})
+    with pytest.raises(WrongDirection, match="already"):
+        way_back(call)
 
 
 def test_a_failure_is_not_recorded_again_under_a_lease_that_another_took(

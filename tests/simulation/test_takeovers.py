@@ -1,4 +1,5 @@
-"""The active site dies at a step of a switchover: a failover takes over from the very state that is there."""
+"""A site dies at a step of a switchover: a failover takes over from the very state that is there, on to the other site
+if it was the active one, and back if it was the one to take over."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import json
 
 import pytest
 
-from simulation.takeovers import takeovers
+from simulation.takeovers import takeovers, ways_back
 from tests.simulation.conftest import Lives
 
 
@@ -14,9 +15,13 @@ def _taken_over(lives: Lives, *, few: bool) -> None:
     played = lives.run(*(["--few"] if few else []), module="simulation.takeovers")
     assert played.returncode == 0, played.stderr
     ended = json.loads(played.stdout)
-    assert ended.keys() == takeovers(few=few).keys()
-    assert {name: end for name, end in ended.items() if end["broken"] or end["active"] != "west"} == {}
-    assert {end["executions"][-1] for end in ended.values()} == {"succeeded"}
+    on, back = takeovers(few=few).keys(), ways_back(few=few).keys()
+    assert ended.keys() == on | back
+    assert {name: end["broken"] for name, end in ended.items() if end["broken"]} == {}
+    assert {(ended[name]["active"], ended[name]["executions"][-1]) for name in on} == {("west", "succeeded")}
+    half_done = [ended[name] for name in back if ended[name]["executions"][0] == "superseded"]
+    assert {(end["active"], end["executions"][-1]) for end in half_done} == {("east", "succeeded")}
+    assert len(half_done) >= len(back) // 2
 
 
 @pytest.mark.slow

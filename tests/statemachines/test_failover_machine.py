@@ -112,6 +112,17 @@ def test_a_fence_is_asked_for_once_beside_the_promotion_and_holds_nothing_up(
     assert run.steps().count("Fence") == 1
 
 
+def test_clients_are_led_back_through_no_gateway_before_all_is_writable_there(machine: Machine) -> None:
+    claimed = by_hand(machine, machine.next_name)
+    claimed["return"]["execution"]["leads_back"] = True
+    run = machine.run(Claim=[claimed], PromoteMirrors=[waiting(), done()])
+    assert run.status == "SUCCEEDED"
+    steps = [call["step"] for call in run.calls if not call["event"].get("look_only")]
+    assert steps.index("SwitchRoutes") > max(n for n, step in enumerate(steps) if step == "PromoteMirrors")
+    routed = [event["fleet"] for event in run.of("SwitchRoutes") if not event.get("look_only")]
+    assert set(routed) == {"west-1", "west-2", "east-1"}
+
+
 def test_what_is_started_by_hand_is_fenced_before_it_is_promoted(machine: Machine) -> None:
     run = machine.run(Claim=[by_hand(machine, machine.next_name)], Fence=[waiting(), done()])
     steps = run.steps()

@@ -165,3 +165,19 @@ def test_who_lost_the_lease_asks_for_nothing(pair: Pair, call: Call, request_: d
         with pytest.raises(LeaseLost):
             call(step, lost)
     assert pair.asked("updateKafkaMirrorTopicsReverseAndStartMirror") == 0
+
+
+def test_what_was_reversed_is_failed_over_where_clients_are_led_back_from_a_dead_site(
+    pair: Pair, call: Call, request_: dict[str, Any], plan_text: str
+) -> None:
+    until_done(call, "reverse_mirrors", request_)
+    until_done(call, "reverse_mirrors", request_ | {"look_back": True})
+    pair.rest["west"].stop()
+    pair.kafka["west"].stop()
+    start = {"plan": "orders", "to": "east", "supersedes": "orders-1-switchover", "force": True}
+    back = call("claim", {"start": start, "execution_name": "back"})["execution"]
+    (link,) = links_at(parse(plan_text), "east")
+    save_inventory(book(), Execution.model_validate(back), listed(link.name, link.mirrors()))
+    report = until_done(call, "promote_mirrors", {"execution": back})
+    assert report["observed"]["by_status"] == {"STOPPED": len(TOPICS)}
+    pair.write(3)

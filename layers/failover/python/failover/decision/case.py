@@ -33,6 +33,8 @@ class Case:
     """A person started it, so votes are not asked, the standby is."""
     forced: bool = False
     """That person wants to leave the site although it answers."""
+    leads_back: bool = False
+    """To the active site, which those were leaving that it takes over from."""
     now: float
     """Seconds since 1970."""
     deferred_to: str | None = None

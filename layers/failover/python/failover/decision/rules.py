@@ -101,7 +101,8 @@ def _decided(case: Case, rules: list[Rule]) -> Decision:
     for rule in rules:
         if reason := rule.guard(case):
             return Decision(verdict=rule.verdict, why=reason, votes=votes, guard=rule.guard.__name__)
-    why = "started by hand" if case.manual else f"{case.lost_site} is lost: {', '.join(votes)}"
+    by_hand = "started by hand, to lead clients back" if case.leads_back else "started by hand"
+    why = by_hand if case.manual else f"{case.lost_site} is lost: {', '.join(votes)}"
     return Decision(verdict="proceed", why=why, votes=votes)
 
 
@@ -198,8 +199,8 @@ def healthy_site_not_forced(case: Case) -> str | None:
 
 
 def active_elsewhere(case: Case) -> str | None:
-    """A site that is not active has nothing to be failed over from."""
-    if case.lost_site == case.state.active:
+    """A site that is not active has nothing to be failed over from, unless clients were being led there."""
+    if case.lost_site == case.state.active or case.leads_back:
         return None
     return f"{case.lost_site} is the standby; {case.state.active} is active"
 
@@ -263,8 +264,8 @@ def standby_lost_too(case: Case) -> str | None:
 
 
 def standby_holds_no_mirror(case: Case) -> str | None:
-    """A cluster without the data is no standby."""
-    if case.evidence.mirrors_by_status:
+    """A cluster without the data is no standby; the site that was being left has its own."""
+    if case.evidence.mirrors_by_status or case.leads_back:
         return None
     return f"the standby {case.evidence.standby_site} holds no mirror under the plan's links"
 

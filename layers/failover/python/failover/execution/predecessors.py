@@ -14,11 +14,11 @@ from failover.documents import execution as documents
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import StepRecord
+from failover.ledger.succession import succession
 from failover.plan.model import Plan
 
 LOOK_AT_NAME: Final = "look_at_name"
 """The step that looked where the client hostname leads, before anything was changed."""
-AT_MOST: Final = 20
 _CHANGES: Final = ("fence", "promote_mirrors", "reverse_mirrors", "switch_routes", "put_back", "flip_dns")
 
 
@@ -43,18 +43,19 @@ def predecessors(book: Ledger, execution: Execution) -> list[Predecessor]:
     Raises:
         LedgerUnavailable
     """
-    superseded: list[Predecessor] = []
-    record = book.execution(execution.plan, execution.name)
-    while record and record.supersedes and len(superseded) < AT_MOST:
-        name = record.supersedes
-        record = book.execution(execution.plan, name)
-        reached = {
-            step.step: step.status
-            for step in book.steps_of(execution.plan, name)
-            if step.step.partition(":")[0] in _CHANGES
-        }
-        superseded.append(Predecessor(execution=name, status=record.status if record else "not known", reached=reached))
-    return superseded
+    _, *superseded = succession(book, execution.plan, execution.name)
+    return [
+        Predecessor(
+            execution=name,
+            status=record.status if record else "not known",
+            reached={
+                step.step: step.status
+                for step in book.steps_of(execution.plan, name)
+                if step.step.partition(":")[0] in _CHANGES
+            },
+        )
+        for name, record in superseded
+    ]
 
 
 def where_the_name_leads(plan: Plan, steps: Sequence[StepRecord]) -> str | None:

@@ -27,11 +27,19 @@ class Execution(BaseModel):
     dry_run: bool = False
     manual: bool = False
     forced: bool = Field(default=False, description="started by hand to leave a site although it answers")
+    leads_back: bool = Field(
+        default=False, description="to the site that those were leaving which this one takes over from"
+    )
     started_by: str = Field(default="", description="who started it, in their own words: nobody checks the name")
     reason: str = ""
     practice: str = Field(default="", description="the practice that this is one way of")
     claimed_at: float = Field(description="seconds since the Unix epoch")
     outage_started_at: float | None = Field(default=None, description="seconds since the Unix epoch, if a signal said")
+
+    @property
+    def inactive_site(self) -> str:
+        """The one that is not active while the execution runs."""
+        return self.from_site if self.leads_back or self.kind == "restore" else self.to_site
 
     def as_state(self) -> dict[str, Any]:
         """The form it has in the state of a state machine."""

@@ -76,19 +76,20 @@ class Ledger(PlanItems):
         placeholders = {":epoch": execution.epoch, ":seen": state.epoch, ":holder": name, ":active": state.active}
         placeholders |= {":controller": execution.controller, ":arn": execution.arn}
         free = "attribute_not_exists(holder)" if state.holder is None else "holder = :superseded"
-        supersession = ", superseded = :superseded" if state.holder else ""
-        stale = "abort_wish, no_return" if state.holder else "abort_wish, no_return, superseded"
+        before = state.holder or (supersedes if execution.leads_back else None)
+        supersession = ", superseded = :superseded" if before else ""
+        stale = "abort_wish, no_return" if before else "abort_wish, no_return, superseded"
         won = self._items.update(
             plan,
             "state",
             expression="SET epoch = :epoch, holder = :holder, controller = :controller, holder_arn = :arn,"
             f" active = if_not_exists(active, :active){supersession} REMOVE {stale}",
-            placeholders=placeholders | ({":superseded": state.holder} if state.holder else {}),
+            placeholders=placeholders | ({":superseded": before} if before else {}),
             condition=f"(attribute_not_exists(epoch) OR epoch = :seen) AND {free}",
         )
         if not won and not self.state(plan, home).leased_to(execution):
             raise DuplicateExecution(f"another execution claimed plan {plan!r} first")
-        self._begin(execution, state.holder)
+        self._begin(execution, before)
 
     def attempt(self, plan: str, epoch: int, kind: Kind) -> int:
         """Which attempt at the execution of that epoch is to be started: 1, unless earlier ones ended unclaimed."""

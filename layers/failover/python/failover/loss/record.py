@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from failover.documents.execution import Loss, MeasuredLoss, PartitionLoss
+from failover.documents.execution import Loss, MeasuredLoss
+from failover.documents.execution import PartitionLoss as PartitionLossRow
 from failover.execution.inventory import Inventory, inventory
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
+from failover.ledger.succession import succession
 from failover.ledger.topic_tables import load_execution_table, load_plan_table, save_execution_table
+from failover.link import STOPPED
 from failover.loss.divergence import divergence, failovers_before
-from failover.loss.estimate import Offsets, losses, peak_rate, summary
+from failover.loss.estimate import Offsets, PartitionLoss, losses, peak_rate, summary
+from failover.loss.led_back import BASIS, samples_led_back
 from failover.loss.samples import Samples, SourceLiveness, from_rows
 
 
@@ -22,7 +26,8 @@ def expected_loss(book: Ledger, execution: Execution, mirrors: Inventory) -> Los
         LedgerUnavailable
     """
     samples, lost_by = _samples(book, execution), _lost_by(book, execution)
-    return summary(losses(_lags(mirrors), samples, {}, lost_by), lost_by, execution.from_site)
+    by_partition = losses(_lags(execution, mirrors, samples), samples, {}, lost_by)
+    return _summary(execution, by_partition, lost_by)
 
 
 def final_loss(book: Ledger, execution: Execution) -> Loss:
@@ -32,12 +37,13 @@ def final_loss(book: Ledger, execution: Execution) -> Loss:
         LeaseLost, LedgerUnavailable
     """
     samples, lost_by = _samples(book, execution), _lost_by(book, execution)
-    by_partition = losses(_lags(inventory(book, execution)), samples, _log_ends(book, execution), lost_by)
-    rows: dict[str, list[PartitionLoss]] = {}
+    lags = _lags(execution, inventory(book, execution), samples)
+    by_partition = losses(lags, samples, _log_ends(book, execution), lost_by)
+    rows: dict[str, list[PartitionLossRow]] = {}
     for loss in by_partition:
         rows.setdefault(loss.topic, []).append(loss.as_row())
     save_execution_table(book, execution, "loss", rows)
-    return summary(by_partition, lost_by, execution.from_site) | {
+    return _summary(execution, by_partition, lost_by) | {
         "table": f"table#{execution.name}#loss",
         "peak_rate": peak_rate(by_partition),
     }
@@ -69,7 +75,14 @@ def keep_measured_loss(book: Ledger, execution: Execution) -> None:
     book.amend_report(execution.plan, failovers[0].name, failovers[0].document | {"loss": amended})
 
 
+def _summary(execution: Execution, by_partition: list[PartitionLoss], lost_by: float) -> Loss:
+    loss = summary(by_partition, lost_by, execution.from_site)
+    return loss | {"basis": BASIS} if execution.leads_back else loss
+
+
 def _samples(book: Ledger, execution: Execution) -> Samples:
+    if execution.leads_back:
+        return samples_led_back(book, execution)
     return from_rows(load_plan_table(book, execution.plan, f"lag-{execution.to_site}"))
 
 
@@ -80,12 +93,26 @@ def _lost_by(book: Ledger, execution: Execution) -> float:
     return execution.claimed_at if since is None else min(since, execution.claimed_at)
 
 
-def _lags(mirrors: Inventory) -> dict[str, Mapping[int, int | None]]:
-    return {topic: entry.lags for topic, entry in mirrors.items()}
+def _lags(execution: Execution, mirrors: Inventory, samples: Samples) -> dict[str, Mapping[int, int | None]]:
+    """Of the mirrors; where clients are led back, of every topic that may have been written to elsewhere, mirrored back
+    or not, and a mirror that is STOPPED is of an earlier time."""
+    if not execution.leads_back:
+        return {topic: entry.lags for topic, entry in mirrors.items()}
+    mirrored_back = {topic: entry.lags for topic, entry in mirrors.items() if entry.status != STOPPED}
+    let_in = {topic: dict.fromkeys(partitions) for topic, partitions in samples.items()}
+    return let_in | {topic: {**let_in.get(topic, {}), **lags} for topic, lags in mirrored_back.items()}
 
 
 def _log_ends(book: Ledger, execution: Execution) -> Offsets:
-    return {
-        topic: {int(partition): int(end) for partition, end in ends}
-        for topic, ends in load_execution_table(book, execution, "log-ends").items()
-    }
+    """As they were recorded first, by this execution or by one that it took over from: later ones hold clients' own."""
+    ends: dict[str, dict[int, int]] = {}
+    for name, record in succession(book, execution.plan, execution.name):
+        if record is None or (record.kind, record.to_site) != ("failover", execution.to_site):
+            continue
+        recorded = load_execution_table(book, execution.model_copy(update={"name": name}), "log-ends")
+        for topic, rows in recorded.items():
+            of_topic = ends.setdefault(topic, {})
+            of_topic |= {
+                int(partition): min(int(end), of_topic.get(int(partition), int(end))) for partition, end in rows
+            }
+    return ends

@@ -13,8 +13,8 @@ from typing import Any, Final, Literal
 
 from failover.link import PENDING_STOPPED, STOPPED, Lag, Mirror, PartitionLag
 
-Proof = Literal["a fetch advanced", "the source answered"]
-_PROOFS: tuple[Proof, ...] = ("a fetch advanced", "the source answered")
+Proof = Literal["a fetch advanced", "the source answered", "both logs ended alike"]
+_PROOFS: tuple[Proof, ...] = ("a fetch advanced", "the source answered", "both logs ended alike")
 MANY_MIRRORS: Final = 1000
 """From so many on a table is no small thing to write: 10,000 are some 200 KB."""
 SAMPLED_EVERY_S: Final = 30.0

@@ -1,0 +1,109 @@
+"""What is said to be lost where clients are led back from the middle of a switchover: an estimate that stands on both
+logs having ended alike, and nothing where that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from failover.aws.clients import client
+from failover.execution.inventory import Listed, save_inventory
+from failover.execution.report import headline
+from failover.ledger.execution import Execution
+from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import save_execution_table, save_plan_table
+from failover.loss.divergence import SOURCE_ENDS
+from failover.loss.record import final_loss
+from failover.loss.samples import Sample, to_rows
+
+NOW = 1_900_000_000.0
+SWITCHOVER = Execution(
+    plan="orders", epoch=1, name="over", kind="switchover", from_site="east", to_site="west", claimed_at=NOW - 60
+)
+BACK = Execution(
+    plan="orders",
+    epoch=2,
+    name="back",
+    kind="failover",
+    from_site="west",
+    to_site="east",
+    leads_back=True,
+    claimed_at=NOW,
+)
+DRAINED = {"orders": {"ends": [(0, 1000), (1, 500)], "growths": 0}}
+
+
+@pytest.fixture
+def book(deployed: Callable[..., Any]) -> Ledger:
+    """A switchover drained both partitions, into which 50 records a second had come, and none."""
+    book = Ledger(client("dynamodb"), "ledger")
+    book.claim(SWITCHOVER, "east")
+    save_inventory(book, SWITCHOVER, {"orders": Listed("link", "ACTIVE", {0: 0, 1: 0})})
+    save_execution_table(book, SWITCHOVER, SOURCE_ENDS, DRAINED)
+    reported(book, "drain_mirrors")
+    sample = Sample(at=NOW - 90, lag=0, fetched_to=900, rate=50.0, proof="the source answered", last_fetched_to=900)
+    known = {"orders": {0: sample, 1: replace(sample, rate=0.0)}}
+    save_plan_table(book, "orders", "lag-west", to_rows(known))
+    return book
+
+
+def reported(book: Ledger, step: str, at: float = NOW - 40, status: str = "done") -> None:
+    book.record_step(SWITCHOVER, step, status, {}, at)
+
+
+def loss_of(book: Ledger, mirrors: dict[str, Listed], ends: dict[str, list[tuple[int, int]]]) -> dict[str, Any]:
+    """As it is told once clients are back; of the mirrors on east, and of where they ended as they were promoted."""
+    book.claim(BACK, "east", "over")
+    save_inventory(book, BACK, mirrors)
+    save_execution_table(book, BACK, "log-ends", ends)
+    return dict(final_loss(book, BACK))
+
+
+def test_where_nobody_was_led_over_nothing_is_expected_to_be_lost(book: Ledger) -> None:
+    reported(book, "reverse_mirrors", status="waiting")
+    loss = loss_of(book, {"orders": Listed("link", "ACTIVE", {0: 0, 1: None})}, {"orders": [(0, 1000), (1, 500)]})
+    assert (loss["label"], loss["records"], loss["unknown_partitions"]) == ("estimated", {"low": 0, "high": 0}, 0)
+    report = {"plan": "orders", "from": "west", "to": "east", "dry_run": False, "outcome": "succeeded"}
+    told = headline(report | {"recovery_seconds": 9.0, "loss": loss})
+    assert told.endswith("none expected to be stranded (estimate)")
+
+
+def test_once_they_may_have_been_all_that_came_in_since_may_be_lost_but_what_was_mirrored_back(book: Ledger) -> None:
+    reported(book, "reverse_mirrors", at=NOW - 10)
+    loss = loss_of(book, {"orders": Listed("link", "ACTIVE", {0: 7, 1: 0})}, {"orders": [(0, 1100), (1, 500)]})
+    assert loss["records"] == {"low": 7, "high": 50 * 10 - 100}
+    assert "both logs ended alike" in loss["basis"] and loss["worst"][0]["observed"]["at"] == NOW - 10
+
+
+def test_a_topic_that_nothing_mirrors_back_is_no_less_lost(book: Ledger) -> None:
+    reported(book, "promote_mirrors", at=NOW - 10)
+    stale = {"orders": Listed("link", "STOPPED", {0: 99, 1: 0})}
+    assert loss_of(book, {}, {})["records"] == {"low": 0, "high": 500}
+    save_inventory(book, BACK, stale)
+    assert final_loss(book, BACK)["records"] == {"low": 0, "high": 500}, "a lag of an earlier time says nothing"
+
+
+@pytest.mark.parametrize("known", ["no rate", "not drained"])
+def test_where_too_little_is_known_it_is_unknown_and_never_none(book: Ledger, known: str) -> None:
+    reported(book, "reverse_mirrors", at=NOW - 10)
+    if known == "no rate":
+        save_plan_table(book, "orders", "lag-west", {})
+    else:
+        reported(book, "drain_mirrors", status="waiting")
+    loss = loss_of(book, {"orders": Listed("link", "ACTIVE", {0: 7, 1: 0})}, {"orders": [(0, 1100), (1, 500)]})
+    assert (loss["label"], loss["records"], loss["unknown_partitions"]) == ("unknown", None, 2)
+    assert loss["at_least"] == 7
+
+
+def test_the_ends_of_one_that_was_taken_over_from_count_clients_were_let_in_since(book: Ledger) -> None:
+    reported(book, "reverse_mirrors", at=NOW - 10)
+    mirrors = {"orders": Listed("link", "ACTIVE", {0: 0, 1: 0})}
+    first = loss_of(book, mirrors, {"orders": [(0, 1100), (1, 500)]})
+    again = BACK.model_copy(update={"epoch": 3, "name": "back-again"})
+    book.claim(again, "east", "back")
+    save_inventory(book, again, mirrors)
+    save_execution_table(book, again, "log-ends", {"orders": [(0, 9000), (1, 900)]})
+    assert final_loss(book, again)["records"] == first["records"]

@@ -126,6 +126,7 @@ def plan_document(
         "sites": {name: _site(name, addresses, fleet) for name, addresses in sites.items()},
         "links": [{"name": LINK}],
         "protect": {"groups": list(groups), "topics": list(topics)},
+        "unused": ["schema-registry", "connectors", "role-bindings"],
         "vantage_points": list(vantage_points),
         "anchors": list(anchors),
         "dns": {

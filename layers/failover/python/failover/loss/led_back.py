@@ -34,15 +34,15 @@ def samples_led_back(book: Ledger, execution: Execution) -> dict[str, dict[int, 
     Raises:
         LedgerUnavailable
     """
-    left = [
+    leaving = [
         record
         for _, record in succession(book, execution.plan, execution.name)
         if record is not None and record.from_site == execution.to_site
     ]
-    if not left or left[-1].kind != "switchover":
+    if not leaving or leaving[-1].kind != "switchover":
         return {}
-    switchover = execution.model_copy(update={"name": left[-1].name})
-    let_in_at = _let_in_at(book, execution.plan, left)
+    switchover = execution.model_copy(update={"name": leaving[-1].name})
+    let_in_at = _let_in_at(book, execution.plan, leaving)
     drained = book.step(execution.plan, switchover.name, "drain_mirrors")
     if drained is not None and drained.status == "done":
         rows = load_execution_table(book, switchover, SOURCE_ENDS).items()
@@ -55,7 +55,7 @@ def samples_led_back(book: Ledger, execution: Execution) -> dict[str, dict[int, 
     return {
         topic: {
             partition: Sample(
-                at=left[-1].started_at if let_in_at is None else let_in_at,
+                at=leaving[-1].started_at if let_in_at is None else let_in_at,
                 lag=0,
                 fetched_to=end,
                 rate=0.0 if let_in_at is None else _rate(before.get(topic, {}).get(partition)),
@@ -68,9 +68,9 @@ def samples_led_back(book: Ledger, execution: Execution) -> dict[str, dict[int, 
     }
 
 
-def _let_in_at(book: Ledger, plan: str, left: Sequence[ExecutionRecord]) -> float | None:
+def _let_in_at(book: Ledger, plan: str, leaving: Sequence[ExecutionRecord]) -> float | None:
     """From when on clients may have been led over at the earliest; None: they were not."""
-    steps = (book.step(plan, record.name, name) for record in left for name in _LETS_IN)
+    steps = (book.step(plan, record.name, name) for record in leaving for name in _LETS_IN)
     return min((step.started_at for step in steps if step is not None and step.status == "done"), default=None)
 
 

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from failover.errors import BadPlan, UnknownSite
 from failover.plan.base import ClientHostname, Endpoint, Host, Label, Name, Origin, PlanModel, Region, Topic, form
+from failover.plan.beside import Beside, Connect, RoleBindings, SchemaRegistry
 from failover.plan.client_name import ClientNameConfig
 from failover.plan.document import read_document
 from failover.plan.fleets import FleetConfig
@@ -78,6 +79,12 @@ class Site(PlanModel):
     """Its fleets of gateways."""
     role: Role | None = None
     """A role that is taken on to look at its fleets and to route them."""
+    schema_registry: SchemaRegistry | None = None
+    """Its Schema Registry, which readiness looks at."""
+    connect: Connect | None = None
+    """Its Connect cluster, which readiness looks at."""
+    role_bindings: RoleBindings | None = None
+    """Where the role bindings of its cluster are told, which readiness looks at."""
     dns_target: Host
     """What the client hostname points at while the site is active: the name of its load balancer."""
     alarms: tuple[Annotated[Alarm, BeforeValidator(_by_its_name, json_schema_input_type=str | Alarm)], ...] = ()
@@ -150,6 +157,9 @@ class Plan(PlanModel):
     """The cluster links between them."""
     protect: Protect = Protect()
     """What the standby must have."""
+    unused: tuple[Beside, ...] = ()
+    """What clients do without of what stands beside the topics: readiness calls unknown what is neither named at the
+    sites nor here."""
     vantage_points: tuple[Label, ...] = ()
     """Whose observations count; those of others are no votes. Where none is named everybody's count."""
     anchors: tuple[Endpoint, ...] = ()

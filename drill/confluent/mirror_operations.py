@@ -96,11 +96,14 @@ def _applied(link: Link, mirror: Mirror, verb: Verb, now: float) -> Mirror:
 
 def mirrored(link: Link, topic: str, partitions: Iterable[Partition], now: float, *, paused: bool, wired: bool) -> Link:
     """The link with a new mirror, which begins as PENDING_MIRROR."""
+    return link.put(new_mirror(topic, partitions, now, paused=paused, wired=wired))
+
+
+def new_mirror(topic: str, partitions: Iterable[Partition], now: float, *, paused: bool, wired: bool) -> Mirror:
+    """A mirror that is to be, beginning as PENDING_MIRROR."""
     ahead = (Status.PAUSED if paused else Status.ACTIVE,)
-    return link.put(
-        Mirror(
-            topic=topic, partitions=tuple(partitions), since=now, status=Status.PENDING_MIRROR, wired=wired, ahead=ahead
-        )
+    return Mirror(
+        topic=topic, partitions=tuple(partitions), since=now, status=Status.PENDING_MIRROR, wired=wired, ahead=ahead
     )
 
 

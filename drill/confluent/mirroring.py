@@ -11,7 +11,7 @@ from drill.confluent import mirror_operations
 from drill.confluent.kafka_topics import ensure_topics
 from drill.confluent.link_state import LinkBook
 from drill.confluent.local_cluster import LocalCluster, Topic
-from drill.confluent.mirrors import Link, Mirror, Partition, Status
+from drill.confluent.mirrors import Mirror, Partition, Status
 from drill.confluent.read_only import Guard
 from drill.confluent.replication import Spot, end_offsets
 
@@ -63,14 +63,18 @@ class Mirroring:
         self.close(log_ends)
         here = self._cluster.log_ends([topic for topic in log_ends if self.is_on_wire(topic)])
 
-        def reversed_(link: Link) -> Link:
-            for topic, ends in log_ends.items():
-                parts = [Partition(end, end, fetched=end > 0) for end in ends]
-                same = here.get(topic) == ends
-                link = mirror_operations.mirrored(link, topic, parts, book.clock(), paused=paused, wired=same)
-            return link
-
-        book.change(reversed_)
+        now = book.clock()
+        mirrors = [
+            mirror_operations.new_mirror(
+                topic,
+                [Partition(end, end, fetched=end > 0) for end in ends],
+                now,
+                paused=paused,
+                wired=here.get(topic) == ends,
+            )
+            for topic, ends in log_ends.items()
+        ]
+        book.change(lambda link: link.put(*mirrors))
         book.wake.set()
 
     def is_on_wire(self, topic: str) -> bool:

@@ -59,7 +59,8 @@ class Changes:
             return
         returned, folder = other(self._world.active), f"rescue/{PLAN}/{name}/"
         for topic in TOPICS:
-            if self._world.sites.mirrors[returned].get(topic, "STOPPED") != "STOPPED":
+            gone = topic not in self._world.sites.topics[returned]
+            if gone or self._world.sites.mirrors[returned].get(topic, "STOPPED") != "STOPPED":
                 continue
             offsets = {
                 json.loads(line)["offset"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from simulation.sites import definition_of, other
+from simulation.sites import LOG_END, TOPICS, definition_of, other
 from simulation.story import Story
 from simulation.world import PLAN, World
 
@@ -35,7 +35,20 @@ class Others:
             "revert the name": self._revert_name,
             "revert a fleet": self._revert_fleet,
             "deploy": self._deploy,
+            "have a group read on the standby": self._read_on_standby,
+            "delete a topic of the standby": self._delete_topic,
         }
+
+    def _read_on_standby(self) -> None:
+        standby = other(self._world.active)
+        self._world.sites.group_states[standby] = "STABLE"
+        self._world.sites.committed[standby] = dict.fromkeys(TOPICS, LOG_END)
+        self._world.tell(f"somebody's consumers read on {standby} itself")
+
+    def _delete_topic(self) -> None:
+        standby = other(self._world.active)
+        self._world.sites.delete_topic(standby, TOPICS[-1])
+        self._world.tell(f"somebody deletes the topic {TOPICS[-1]} on {standby}")
 
     def _deploy(self) -> None:
         self._world.tell("every function is deployed anew")

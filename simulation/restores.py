@@ -39,6 +39,9 @@ class Restores:
             self._later(_AFTER_FAILOVER_S)
             return True
         if outcome == "stood-down" and is_restore and self._tries < _TRIES:
+            if "consumer group" in str(message.get("why", "")):
+                self._world.tell("people stop the group that it names")
+                self._world.sites.group_states = dict.fromkeys(self._world.sites.group_states, "EMPTY")
             self._later(_TRIED_AGAIN_S)
             return True
         return False

@@ -181,6 +181,36 @@ SCENARIOS: Final = (
         active="west",
     ),
     Scenario(
+        name="restore-refused-for-a-group",
+        happens="the same, but a consumer group has members on east: the restore refuses, and names it; people stop it,"
+        " and restore",
+        story=Story(
+            seed="15",
+            seconds=30_000.0,
+            outages=(_AGAIN,),
+            restores=True,
+            rescues=True,
+            acts=(Act(deed="have a group read on the standby", function="announce", invocation=1, after=30.0),),
+        ),
+        executions=("succeeded", "stood-down", "succeeded"),
+        active="west",
+    ),
+    Scenario(
+        name="restored-without-a-topic-deleted-meanwhile",
+        happens="the same, but somebody has deleted a topic on east: the others are saved and restored, the report"
+        " names it",
+        story=Story(
+            seed="16",
+            seconds=24_000.0,
+            outages=(_AGAIN,),
+            restores=True,
+            rescues=True,
+            acts=(Act(deed="delete a topic of the standby", function="announce", invocation=1, after=30.0),),
+        ),
+        executions=("succeeded", "succeeded"),
+        active="west",
+    ),
+    Scenario(
         name="two-controllers-there-and-back",
         happens="two controllers, whose clocks are four seconds apart; east is lost, comes back and is restored; a day"
         " later west is lost, and the controller in east's region acts",

@@ -132,6 +132,8 @@ class Sites:
         self.lag_known = True
         self.link_mode = "BIDIRECTIONAL"
         self.logs = Logs(scheduler)
+        self.group_states = dict.fromkeys(SITES, "EMPTY")
+        """By site, of the one group."""
         self.committed: dict[str, dict[str, int]] = {site: {} for site in SITES}
         """By site and topic, the offsets of the one group."""
         self.record = self.answer = "gw-east.orders.example.com"

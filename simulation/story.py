@@ -71,6 +71,8 @@ Deed = Literal[
     "lose the active site",
     "lose the standby",
     "lead clients back",
+    "have a group read on the standby",
+    "delete a topic of the standby",
     "pause",
     "supersede",
     "supersede a running one",

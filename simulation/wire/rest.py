@@ -125,7 +125,7 @@ class Rest:
         return {
             "": {"cluster_id": f"lkc-{site}01"},
             "/topics": _rows([{"topic_name": topic, "partitions_count": 1} for topic in self._sites.topics[site]]),
-            "/consumer-groups": _rows([{"consumer_group_id": "fulfilment", "state": "EMPTY"}]),
+            "/consumer-groups": _rows([{"consumer_group_id": "fulfilment", "state": self._sites.group_states[site]}]),
         }
 
     def _alter(self, site: str, verb: str, body: Any, *, trial: bool) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -104,7 +105,7 @@ def look(plan: Any, apis: Apis, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         field, more = FIELDS[name]
         for site, described in sites.items():
             if site not in without:
-                api = {"url": f"https://{site}.beside.example.com", **more, **parts}
+                api = {"url": f"https://{site}.beside.example.com", **copy.deepcopy(more), **parts}
                 api |= {"crn": f"{CRN}lkc-{site}01"} if name == "role_bindings" else {}
                 described[field] = api
         of = plan(sites=sites, unused=list(unused))

@@ -51,7 +51,10 @@ def schemas(snapshot: PlanSnapshot) -> Iterator[Finding]:
             yield ok("both sites use one Schema Registry")
         elif there is not None:
             yield from _followed(snapshot, here, there)
-        yield from _readable(snapshot, here, there)
+        try:
+            yield from _readable(snapshot, here, there)
+        except FailoverError as error:
+            yield unreadable(error)
 
 
 def _followed(snapshot: PlanSnapshot, here: Registry, there: Registry) -> Iterator[Finding]:
@@ -198,9 +201,13 @@ def role_bindings(snapshot: PlanSnapshot) -> Iterator[Finding]:
     yield from _unnamed(plan, "role-bindings", "role_bindings", apis)
     bindings: dict[str, frozenset[Binding]] = {}
     for site, api in apis.items():
-        if api is not None:
+        if api is None:
+            continue
+        try:
             with JsonApi(iam.WHAT, api) as api_there:
                 bindings[site] = iam.role_bindings(api_there, api.crn)
+        except FailoverError as error:
+            yield unreadable(error)
     if len(bindings) == len(apis):
         yield from same_bindings(bindings[active], bindings[standby])
 

@@ -76,17 +76,65 @@ def test_what_people_started_and_stopped_says_how_a_failover_takes_over(kind: st
 
 
 @pytest.mark.parametrize(
-    ("outcome", "put_back", "subject"),
+    ("outcome", "put_back", "subject", "clients", "done"),
     [
-        ("succeeded", False, "orders: switched over in 24 s, nothing left behind"),
-        ("stood-down", True, "orders: switchover given up, and put back"),
-        ("failed", False, "orders: switchover STOPPED, a person is needed"),
+        (
+            "succeeded",
+            False,
+            "orders: switched over in 24 s, nothing left behind",
+            "they work on west: a record went their way, and was read back",
+            "west is active, and east stands by",
+        ),
+        ("stood-down", True, "orders: switchover given up, and put back", "as before", "east is active still"),
+        (
+            "failed",
+            False,
+            "orders: switchover STOPPED, a person is needed",
+            "they are led to east still, where nothing was changed but for a fence, if any",
+            "nothing",
+        ),
     ],
 )
-def test_a_switchover_is_told_by_its_own_name(outcome: str, put_back: bool, subject: str) -> None:
+def test_a_switchover_is_told_by_its_own_name(
+    outcome: str, put_back: bool, subject: str, clients: str, done: str
+) -> None:
     switchover = {"put_back": put_back, "drained_partitions": [1]}
     message = message_of(REPORT | {"kind": "switchover", "outcome": outcome, "switchover": switchover})
     assert message.subject == subject and "failover of" not in message.text()
+    assert (message.clients, message.done) == (clients, done)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "subject", "done", "to_do"),
+    [
+        (
+            "succeeded",
+            "orders: east mirrors west again, 7 stranded (measured), 7 of them saved",
+            "east stands by, and mirrors west",
+            "nothing",
+        ),
+        (
+            "stood-down",
+            "orders: restore stood down, nothing more is truncated",
+            "east is no mirror of west, or not whole",
+            "mend what it says of east, and start again; keep writers off it",
+        ),
+        (
+            "failed",
+            "orders: restore STOPPED, a person is needed",
+            "nothing",
+            "mend the cause, then redrive it; until then nothing else is started for orders; if west is lost, have a"
+            " failover take over",
+        ),
+    ],
+)
+def test_a_restore_says_whether_the_returned_site_stands_by_and_that_clients_feel_nothing(
+    outcome: str, subject: str, done: str, to_do: str
+) -> None:
+    account = {"diverged": 7, "saved": 7, "discarded": False}
+    message = message_of(REPORT | {"kind": "restore", "outcome": outcome, "restore": account})
+    assert (message.subject, message.done, message.to_do) == (subject, done, to_do)
+    assert message.clients == "they work on west, as before"
 
 
 @pytest.mark.parametrize(

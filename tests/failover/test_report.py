@@ -33,6 +33,10 @@ def report(**changes: Any) -> dict[str, Any]:
             {"loss": {"records": {"low": 0, "high": 0}, "unknown_partitions": 0}},
             "orders east to west: failed over in 24 s, none expected to be stranded (estimate)",
         ),
+        (
+            {"loss": {"records": {"low": 0, "high": 0}, "unknown_partitions": 2}},
+            "orders east to west: failed over in 24 s, none expected to be stranded (estimate), 2 partitions unknown",
+        ),
         ({"loss": None}, "orders east to west: failed over in 24 s, loss unknown"),
         (
             {"loss": {"label": "measured", "measured": {"records": 1234}, "records": {"low": 0, "high": 0}}},
@@ -89,6 +93,16 @@ def test_a_dry_run_of_a_switchover_that_drained_nothing_has_its_account_too() ->
             {},
             {"diverged": 7, "saved": None, "discarded": True},
             "east mirrors west again, 7 stranded (measured), truncated unsaved",
+        ),
+        (
+            {},
+            {"diverged": 7, "saved": 3, "discarded": True},
+            "east mirrors west again, 7 stranded (measured), 3 of them saved",
+        ),
+        (
+            {},
+            {"diverged": 7, "saved": None},
+            "east mirrors west again, 7 stranded (measured), what is saved of them is not known",
         ),
         ({"outcome": "stood-down"}, {}, "restore stood down, nothing more is truncated"),
         ({"outcome": "failed"}, {}, "RESTORE STOPPED, a person is needed"),

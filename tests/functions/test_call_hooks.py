@@ -109,7 +109,7 @@ def test_every_hook_of_a_turn_is_called_and_knows_what_for(hooks: Hooks, at: Any
     report = at("before-fence")
     assert (report["status"], statuses(report)) == ("done", {"registry": "done", "connectors": "done"})
     event = next(event for event in hooks.events if event["hook"] == "registry")
-    assert event["key"] == "orders/orders-1-switchover/before-fence/registry"
+    assert (event["version"], event["key"]) == (1, "orders/orders-1-switchover/before-fence/registry")
     assert {name: event[name] for name in ("plan", "kind", "from", "to", "forced")} == {
         "plan": "orders",
         "kind": "switchover",

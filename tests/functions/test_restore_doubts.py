@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import yaml
 
 from failover.aws.clients import client
 from failover.detection.evidence import Probe, View
@@ -120,6 +121,46 @@ def test_where_nothing_is_in_doubt_it_proceeds_with_what_both_sites_have(
     assert report["observed"]["deleted"] == ["deleted-meanwhile"]
     kept = inventory(Ledger(client("dynamodb"), "ledger"), Execution.model_validate(execution))
     assert {topic: sorted(entry.lags) for topic, entry in kept.items()} == {topic: [0] for topic in TOPICS}
+
+
+@pytest.mark.parametrize(("by_hand", "verdict"), [("allow", "proceed"), ("approve", "ask"), ("refuse", "stand-down")])
+def test_policy_says_whether_people_may_start_it_and_a_dry_run_is_nobodys_start(
+    call: Call,
+    execution: dict[str, Any],
+    sites: Sites,
+    plan_text: str,
+    replan: Callable[[str], None],
+    by_hand: str,
+    verdict: str,
+) -> None:
+    document = yaml.safe_load(plan_text)
+    document["policy"]["by_hand"] = by_hand
+    replan(yaml.safe_dump(document))
+    assert call("precheck_restore", {"execution": execution})["observed"]["verdict"] == verdict
+    dry = {"execution": execution | {"dry_run": True}}
+    assert call("precheck_restore", dry)["observed"]["verdict"] == "proceed"
+
+
+def test_a_controller_in_the_region_of_the_returned_site_leaves_it_to_the_other(
+    call: Call, execution: dict[str, Any], sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failover.decision.controllers.current_region", lambda: "us-east-2")
+    monkeypatch.setattr("failover.decision.controllers.controller_regions", lambda: ["us-east-2", "us-west-2"])
+    observed = call("precheck_restore", {"execution": execution})["observed"]
+    assert observed["verdict"] == "stand-down" and "the controller in us-west-2 acts" in observed["why"]
+
+
+def test_a_topic_that_is_a_mirror_already_has_no_writer_but_its_link(
+    call: Call, execution: dict[str, Any], sites: Sites
+) -> None:
+    sites.written = ["payments"]
+    sites.mirrors["east"] = [stopped("payments", "ACTIVE"), stopped("orders")]
+    assert call("precheck_restore", {"execution": execution})["observed"]["verdict"] == "proceed"
+    sites.mirrors["east"] = [stopped("payments"), stopped("orders")]
+    report = call("precheck_restore", {"execution": execution})
+    assert report["observed"]["doubts"] == [
+        "somebody writes to payments on east: stop that writer, or lead it through a gateway"
+    ]
 
 
 OFFSET = GroupOffset(topic="orders", partition=0, committed=1, log_end=1)

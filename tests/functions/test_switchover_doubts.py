@@ -43,6 +43,8 @@ class Site:
     topics: list[Topic] = field(default_factory=lambda: [Topic(name, 1) for name in MIRRORS])
     mirrors: list[Mirror] = field(default_factory=lambda: [mirror(name) for name in MIRRORS])
     rejected: list[Rejection] = field(default_factory=list)
+    mode: str = "BIDIRECTIONAL"
+    validated: list[str] = field(default_factory=list)
     fleets: dict[str, Any] = field(default_factory=lambda: {"east": state("east"), "west": state("west")})
     name: Any = None
 
@@ -54,17 +56,22 @@ class Link:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self.validated: list[str] = []
 
     def mirrors(self) -> list[Mirror]:
         return self._site.mirrors
 
     def configs(self) -> dict[str, str | None]:
-        return {"link.mode": "BIDIRECTIONAL"}
+        return {"link.mode": self._site.mode}
 
     def reverse_and_start(self, topics: list[str], *, validate_only: bool = False) -> list[Rejection]:
+        return self._validate("reverse", topics, validate_only=validate_only)
+
+    def promote(self, topics: list[str], *, validate_only: bool = False) -> list[Rejection]:
+        return self._validate("promote", topics, validate_only=validate_only)
+
+    def _validate(self, verb: str, topics: list[str], *, validate_only: bool) -> list[Rejection]:
         assert validate_only, "a precheck changes nothing"
-        self.validated += topics
+        self._site.validated += [f"{verb} {topic}" for topic in topics]
         return self._site.rejected
 
 
@@ -123,6 +130,55 @@ def test_where_nothing_is_in_doubt_it_proceeds_and_takes_the_mirrors_down(
     report = call("precheck", {"execution": execution})
     assert (report["status"], report["observed"]["verdict"]) == ("done", "proceed")
     assert set(inventory(book(), Execution.model_validate(execution))) == set(MIRRORS)
+
+
+@pytest.mark.parametrize(("mode", "verb"), [("BIDIRECTIONAL", "reverse"), ("DESTINATION", "promote")])
+def test_each_link_is_asked_once_for_what_it_will_be_asked_for(
+    call: Call, execution: dict[str, Any], site: Site, mode: str, verb: str
+) -> None:
+    site.mode = mode
+    site.mirrors = [mirror("orders"), Mirror(topic="payments", status="ACTIVE", lags=(PartitionLag(0, 7),))]
+    site.mirrors.append(Mirror(topic="old", status="STOPPED", lags=(PartitionLag(0, 100),)))
+    report = call("precheck", {"execution": execution})
+    assert (report["observed"]["verdict"], site.validated) == ("proceed", [f"{verb} {name}" for name in MIRRORS])
+    assert report["observed"]["lag"] == 7, "of what is a mirror no more nothing trails"
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "verdict", "rehearsed", "inventory_taken"),
+    [
+        ("allow", "proceed", "proceed", True),
+        ("approve", "ask", "proceed", True),
+        ("refuse", "stand-down", "proceed", False),
+    ],
+)
+def test_policy_says_whether_people_may_start_it_and_a_dry_run_is_nobodys_start(
+    call: Call,
+    execution: dict[str, Any],
+    site: Site,
+    plan_text: str,
+    replan: Callable[[str], None],
+    by_hand: str,
+    verdict: str,
+    rehearsed: str,
+    inventory_taken: bool,
+) -> None:
+    document = yaml.safe_load(plan_text)
+    document["policy"]["by_hand"] = by_hand
+    replan(yaml.safe_dump(document))
+    assert call("precheck", {"execution": execution})["observed"]["verdict"] == verdict
+    assert bool(inventory(book(), Execution.model_validate(execution))) is inventory_taken
+    dry = {"execution": execution | {"dry_run": True}}
+    assert call("precheck", dry)["observed"]["verdict"] == rehearsed
+
+
+def test_a_controller_in_the_region_of_the_site_that_is_left_leaves_it_to_the_other(
+    call: Call, execution: dict[str, Any], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failover.decision.controllers.current_region", lambda: "us-east-2")
+    monkeypatch.setattr("failover.decision.controllers.controller_regions", lambda: ["us-east-2", "us-west-2"])
+    observed = call("precheck", {"execution": execution})["observed"]
+    assert observed["verdict"] == "stand-down" and "the controller in us-west-2 acts" in observed["why"]
 
 
 DOUBTS: dict[str, tuple[dict[str, Any], str]] = {

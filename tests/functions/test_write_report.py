@@ -55,7 +55,8 @@ def test_the_page_and_the_document_are_where_the_message_says(
     assert keys == ["orders/orders-1-failover/report.html", "orders/orders-1-failover/report.json"]
     page, document = (bucket()[key] for key in keys)
     assert "east burns &lt;b&gt;" in page and "Ada" in page and mistakes(page) == []
-    assert json.loads(document)["report"] == concluded
+    whole = json.loads(document)
+    assert (whole["version"], whole["report"]) == (1, concluded)
     call("announce", {"execution": _execution(concluded)})
     (message,) = messages()
     assert f"us-west-2.console.aws.amazon.com/s3/object/{BUCKET}?" in message.body["text"]

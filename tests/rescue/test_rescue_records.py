@@ -110,6 +110,13 @@ def test_what_was_not_measured_is_not_saved(rescue_records: Step) -> None:
         rescue_records()
 
 
+def test_a_dry_run_reads_nothing_and_does_not_know_what_was_not_measured(strand: Strand, call: Any) -> None:
+    rehearsal = {"execution": EXECUTION.as_state() | {"dry_run": True}}
+    assert call("rescue_records", rehearsal)["observed"] == {"would_rescue": None}
+    strand({("orders", 0): (0, 5), ("payments", 0): (3, 4)})
+    assert call("rescue_records", rehearsal)["observed"] == {"would_rescue": 6}
+
+
 def test_nothing_stranded_is_nothing_to_save(strand: Strand, rescue_records: Step) -> None:
     strand({})
     assert until_done(rescue_records, limit=1)["diverged"] == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -64,6 +66,51 @@ def test_a_verb_that_may_have_been_carried_out_is_never_repeated(
     with pytest.raises(LinkUncertain, match="may have been carried out") as error:
         link.fail_over(["orders", "payments"])
     assert error.value.topics == ("orders", "payments")
+    assert len(rest.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            pytest.param(lambda link, verb=verb: getattr(link, verb)(["orders"]), id=verb)
+            for verb in (
+                "fail_over",
+                "promote",
+                "pause",
+                "resume",
+                "reverse_and_start",
+                "reverse_and_pause",
+                "truncate_and_restore",
+            )
+        ),
+        pytest.param(lambda link: link.create_mirror("orders"), id="create_mirror"),
+        pytest.param(lambda link: link.set_config("acl.sync.enable", "true"), id="set_config"),
+        pytest.param(lambda link: link.unset_config("acl.sync.enable"), id="unset_config"),
+    ],
+)
+def test_whatever_changes_a_link_is_looked_after_and_asked_for_once(
+    rest: Scripted, link: KafkaRestLink, change: Callable[[KafkaRestLink], Any]
+) -> None:
+    rest.says(Reply(503, {"error_code": 50003, "message": "retry"}))
+    with pytest.raises(LinkUncertain, match="may have been carried out"):
+        change(link)
+    assert len(rest.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda cluster: cluster.delete_topic("orders"), id="delete_topic"),
+        pytest.param(lambda cluster: cluster.create_link(LINK, "lkc-east01", {}), id="create_link"),
+    ],
+)
+def test_whatever_changes_a_cluster_is_looked_after_and_asked_for_once(
+    rest: Scripted, cluster: KafkaRestCluster, change: Callable[[KafkaRestCluster], Any]
+) -> None:
+    rest.says(Reply(503, {"error_code": 50003, "message": "retry"}))
+    with pytest.raises(LinkUncertain, match="may have been carried out"):
+        change(cluster)
     assert len(rest.asked) == 1
 
 

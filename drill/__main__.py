@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import signal
 import sys
 import time
@@ -23,7 +22,9 @@ from drill import up as running_world
 from drill.decision.expected_outcomes import TABLE
 from drill.decision.scenario_world import ScenarioStuck
 from drill.decision.scenarios import SETUPS, run_all
+from drill.engines.jars import EngineMissing, jars
 from drill.loss import LossKind
+from drill.options import Callers, FleetKind, Functions, HoldPolicy, KafkaEngine, Mode, Resolver
 from drill.pictures import NoPicture, draw
 from drill.ports import HERE
 from drill.process import ROOT, ChildFailed
@@ -46,55 +47,6 @@ from drill.world_settings import Settings
 REPORTS = Path("drill-reports")
 OPERATED = (switchover, there_and_back, practice)
 """Scenarios in which an operator starts something; each has a report of its own."""
-
-
-class FleetKind(enum.Enum):
-    """The kinds of gateway fleet that a world can have."""
-
-    ECS = "ecs"
-    ECS_BLUE_GREEN = "ecs-blue-green"
-    CFK = "cfk"
-
-
-class Resolver(enum.Enum):
-    """Whose cache of names clients have."""
-
-    HOST = "host"
-    JVM = "jvm"
-
-
-class HoldPolicy(enum.Enum):
-    """How long a vote must have stood: by default, or as the fast policy has it."""
-
-    BALANCED = "balanced"
-    FAST = "fast"
-
-    @property
-    def fields(self) -> dict[str, int]:
-        """What it says in the plan's policy."""
-        return {} if self is HoldPolicy.BALANCED else {"hold_seconds": 1}
-
-
-class Functions(enum.Enum):
-    """Where the controller's functions run."""
-
-    DRILL = "drill"
-    SAM_LOCAL = "sam-local"
-
-
-class Callers(enum.Enum):
-    """Who calls a world beside its own processes."""
-
-    THIS_MACHINE = "this-machine"
-    SAM_LOCAL = "sam-local"
-
-
-class Mode(enum.Enum):
-    """What a plan's policy does when the active site is lost."""
-
-    APPROVE = "approve"
-    AUTOMATIC = "automatic"
-    OBSERVE = "observe"
 
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -131,6 +83,9 @@ def run(
     template: Annotated[Path, typer.Option(help="the template, or .aws-sam/build/template.yaml")] = ROOT
     / "template.yaml",
     fleet: Annotated[FleetKind, typer.Option(help="what the gateways run on")] = FleetKind.ECS,
+    kafka: Annotated[
+        KafkaEngine, typer.Option(help="what the clusters are; `apache` needs Java 17 and, the first time, Maven")
+    ] = KafkaEngine.MOCK,
     loss: Annotated[
         LossKind, typer.Option(help="how the site is lost: killed, stopped, only its cluster, cut off")
     ] = LossKind.LOUD,
@@ -165,7 +120,9 @@ def run(
         host = host_for_containers() if in_containers else HERE
         if in_containers:
             check_build()
-    except (NoEngine, NotBuilt) as error:
+        if kafka is KafkaEngine.APACHE:
+            jars("kafka")
+    except (NoEngine, NotBuilt, EngineMissing) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
     settings = Settings(
@@ -173,6 +130,7 @@ def run(
         instances=instances,
         host=host,
         fleet=fleet.value,
+        kafka=kafka.value,
         template=template.absolute(),
         policy=chosen.policy | policy.fields,
         watch=chosen.watch,

@@ -87,8 +87,8 @@ def _kill(children: Sequence[Child]) -> float:
 
 
 def _stop(children: Sequence[Child], spawn: Spawn) -> float:
-    spawn("drill.stopped_processes", {"pids": [child.pid for child in children]}, "stopped-processes")
+    spawn("drill.stopped_processes", {"pids": [pid for child in children for pid in child.pids]}, "stopped-processes")
     at = time.time()
     for child in children:
-        child.process.send_signal(signal.SIGSTOP)
+        child.signal(signal.SIGSTOP)
     return at

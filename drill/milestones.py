@@ -42,6 +42,8 @@ class Findings:
     settings: Mapping[str, Settings]
     timing: TimingName = TimingName.DRILL
     resolver: str = "host"
+    clusters: str | None = None
+    """What they are, if no stand-ins."""
     ran_in: Mapping[str, str] = field(default_factory=dict)
     """Which functions ran where after the kill, if not all of them ran in the drill's own runtime."""
 
@@ -125,6 +127,7 @@ def run_of(scenario: Scenario, kind: LossKind, findings: Findings, rate: float) 
             "confluent-kafka": version("confluent-kafka"),
             "moto": version("moto"),
             "names are cached as by": findings.resolver,
+            **({"clusters": findings.clusters} if findings.clusters else {}),
             **described(findings.timing),
             **findings.ran_in,
         },

@@ -105,6 +105,17 @@ class Child:
         return self.process.pid
 
     @property
+    def pids(self) -> tuple[int, ...]:
+        """Its own, and those of an engine that it runs."""
+        return (self.pid, *self.ready.get("engine_pids", ()))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to all of them."""
+        for pid in self.pids if self.alive else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    @property
     def alive(self) -> bool:
         return self.process.poll() is None
 

@@ -12,6 +12,7 @@ from functools import partial
 from drill import fixture_plan
 from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair, await_consumption, read_topics
 from drill.clients.read_log import ClusterLog
+from drill.engines import kafka
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount
 from drill.live_view import LiveView
@@ -108,6 +109,7 @@ class Rehearsal:
                 },
                 timing=self._timing,
                 resolver=self._settings.resolver,
+                clusters=kafka.version() if self._settings.kafka == "apache" else None,
                 ran_in=ran_in(world, killed_at) if self._in_containers else {},
             )
             counted, of_pairs = self._count(findings, read_topics(world, STANDBY), world.promoted())

@@ -124,7 +124,8 @@ class World:
 
     def _start_cluster(self, site: str) -> Child:
         config = {"site": site, "brokers": fixture_plan.BROKERS, "truncation": self.settings.truncation}
-        return self._spawn("drill.kafka.cluster", config | self._host, f"kafka-{site}")
+        engine = {"engine": self.settings.kafka, "directory": str(self.settings.directory / f"kafka-{site}")}
+        return self._spawn("drill.kafka.cluster", config | engine | self._host, f"kafka-{site}")
 
     def _start_balancer(self, site: str) -> Child:
         # Through kube-proxy connections stay until their pod is gone; ECS has the load balancer end them.
@@ -293,7 +294,7 @@ class World:
     def hang_cluster(self, site: str) -> None:
         """Stop the site's Kafka cluster and its REST API in their tracks: connections stay, nothing is answered."""
         for child in (self._clusters[site], self._rest[site]):
-            child.process.send_signal(signal.SIGSTOP)
+            child.signal(signal.SIGSTOP)
 
     def cluster(self, site: str) -> dict[str, Any]:
         """What a site's Kafka cluster announced."""
@@ -306,16 +307,18 @@ class World:
     def freeze(self, site: str) -> None:
         """Stop everything of a site in its tracks, and lose its region's AWS: a loss that it can come back from."""
         processes = self._processes(site)
-        self._spawn("drill.stopped_processes", {"pids": [child.pid for child in processes]}, "stopped-processes")
+        self._spawn(
+            "drill.stopped_processes", {"pids": [pid for child in processes for pid in child.pids]}, "stopped-processes"
+        )
         for child in processes:
-            child.process.send_signal(signal.SIGSTOP)
+            child.signal(signal.SIGSTOP)
         self._post(f"/drill/regions/{REGIONS[site]}/lose")
 
     def thaw(self, site: str) -> None:
         """Let a frozen site go on where it was."""
         self._post(f"/drill/regions/{REGIONS[site]}/restore")
         for child in self._processes(site):
-            child.process.send_signal(signal.SIGCONT)
+            child.signal(signal.SIGCONT)
 
     def _processes(self, site: str) -> tuple[Child, ...]:
         return self._clusters[site], self._rest[site], *self.fleets.processes(site), self._balancers[site]

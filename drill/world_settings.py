@@ -29,6 +29,8 @@ class Settings:
     fleet: FleetKind = "ecs"
     fleet_fields: dict[str, Any] = field(default_factory=dict)
     kubernetes: dict[str, Any] = field(default_factory=dict)
+    kafka: Literal["mock", "apache"] = "mock"
+    """What the clusters are: librdkafka's mock, or Apache Kafka."""
     name: NameKind = "route53-record"
     template: Path = ROOT / "template.yaml"
     link_interval_s: float = 0.4

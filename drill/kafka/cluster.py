@@ -2,7 +2,7 @@
 
 A mirror topic is read-only until it is STOPPED; a real broker answers a write with INVALID_REQUEST, which no client
 retries. The link writes to the mock cluster itself, round the guard. Where topics are truncated, another mock takes its
-place: see `renewal`.
+place: see `renewal`. By option the cluster is Apache Kafka, which refuses such writes itself.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import socket
 import ssl
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from kio.schema.errors import ErrorCode
 from pydantic import BaseModel, Field
 
+from drill.engines import kafka
 from drill.kafka.codec import read_request
 from drill.kafka.connection import Answered, Open, Verdict
 from drill.kafka.login import Login
@@ -54,6 +56,9 @@ class ClusterConfig(BaseModel):
     host: Host = Host()
     truncation: bool = False
     """Whether topics can be truncated: then the raw brokers are behind a proxy, too."""
+    engine: Literal["mock", "apache"] = "mock"
+    directory: Path | None = None
+    """Of a real engine's files."""
 
 
 class ReadOnlyTopic(ConnectionError):
@@ -102,6 +107,26 @@ class Guard(Open):
         if not isinstance(topics, list) or not all(isinstance(topic, str) for topic in topics):
             raise ValueError(f'"topics" must be a list of names, not {topics!r}')
         self.read_only = frozenset(topics)
+        return self.show(None)
+
+    def show(self, _: Any) -> Reply:
+        """GET: the set."""
+        return as_json({"topics": sorted(self.read_only)})
+
+
+class Denials(Open):
+    """The same list, held by the broker's own authorizer; what else is refused is the broker's affair, too."""
+
+    def __init__(self, engine: kafka.ApacheKafka) -> None:
+        self._engine = engine
+        self.read_only: frozenset[str] = frozenset()
+
+    async def replace(self, body: Any) -> Reply:
+        """PUT: the whole set."""
+        topics = frozenset(body["topics"])
+        changes = topics - self.read_only, self.read_only - topics
+        await asyncio.to_thread(self._engine.deny_writes, changes[0], allow=changes[1])
+        self.read_only = topics
         return self.show(None)
 
     def show(self, _: Any) -> Reply:
@@ -158,11 +183,35 @@ class Truncation:
         return as_json({})
 
 
+async def run_apache(config: ClusterConfig, directory: Path) -> None:
+    """Start Apache Kafka, then the proxy that clients come through, and serve until the process ends."""
+    engine = kafka.start(directory)
+    denials, host = Denials(engine), config.host.advertised
+    route, listeners = _route(engine.nodes, config.host, engine.reach)
+    route.gate = (lambda: Login(config.logins, denials)) if config.logins else (lambda: denials)
+    if config.tls is not None:
+        route.enter = _secured(config.tls)
+    admin = await admin_http.serve(
+        {("PUT", "/read-only-topics"): denials.replace, ("GET", "/read-only-topics"): denials.show}
+    )
+    announce(
+        {
+            "bootstrap": f"{host}:{port_of(listeners[0])}",
+            "raw_bootstrap": engine.broker.bootstrap,
+            "cluster_id": engine.broker.cluster_id,
+            "admin": f"http://{LOOPBACK}:{admin}",
+            "engine_pids": [engine.broker.pid],
+        }
+    )
+    nodes: Sequence[Node] = (None, *sorted(engine.nodes))
+    await asyncio.gather(*(serve(route, port, node) for node, port in zip(nodes, listeners, strict=True)))
+
+
 async def run(config: ClusterConfig) -> None:
     """Start the cluster, then its guard, and serve until the process ends."""
     mock, guard, host = start_mock(config.brokers), Guard(), config.host.advertised
     reach = Turns().reach
-    route, listeners = _route(mock, config.host, reach)
+    route, listeners = _route(mock.nodes, config.host, reach)
     route.gate = (lambda: Login(config.logins, guard)) if config.logins else (lambda: guard)
     if config.tls is not None:
         route.enter = _secured(config.tls)
@@ -173,7 +222,7 @@ async def run(config: ClusterConfig) -> None:
         ("GET", "/groups"): guard.show_groups,
     }
     if config.truncation:
-        raw_route, raw_listeners = _route(mock, Host(), reach)
+        raw_route, raw_listeners = _route(mock.nodes, Host(), reach)
         served.append((raw_route, raw_listeners))
         raw = ",".join(f"{LOOPBACK}:{port_of(listener)}" for listener in raw_listeners[1:])
         route.gate = lambda: ClusterName(mock.cluster_id, guard)
@@ -194,13 +243,13 @@ async def run(config: ClusterConfig) -> None:
     )
 
 
-def _route(mock: Mock, host: Host, reach: Reach) -> tuple[Route, list[socket.socket]]:
+def _route(brokers: Mapping[int, Address], host: Host, reach: Reach) -> tuple[Route, list[socket.socket]]:
     """A proxy's route to the cluster, and its listeners: of the bootstrap, and of each node in order."""
-    listeners = listen_on(1 + len(mock.nodes), host.listen)
-    ports = zip(sorted(mock.nodes), listeners[1:], strict=True)
+    listeners = listen_on(1 + len(brokers), host.listen)
+    ports = zip(sorted(brokers), listeners[1:], strict=True)
     advertised = {node: (host.advertised, port_of(port)) for node, port in ports}
-    upstream = mock.nodes[min(mock.nodes)]
-    route = Route(upstream=upstream, advertise=from_table(advertised), reach=reach, nodes=dict(mock.nodes))
+    upstream = brokers[min(brokers)]
+    route = Route(upstream=upstream, advertise=from_table(advertised), reach=reach, nodes=dict(brokers))
     return route, listeners
 
 
@@ -208,7 +257,10 @@ def main() -> None:
     config = configuration(ClusterConfig)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     exit_with_parent()
-    asyncio.run(run(config))
+    if config.engine == "apache" and config.directory is not None:
+        asyncio.run(run_apache(config, config.directory))
+    else:
+        asyncio.run(run(config))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -17,16 +18,19 @@ from typing import Any
 import psutil
 import pytest
 
+from drill.engines.jars import EngineMissing, jars
+
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 170
 
 pytestmark = [pytest.mark.slow]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Drill:
     """One drill that ran."""
 
+    arguments: tuple[str, ...]
     status: int
     said: str
     directory: Path
@@ -51,14 +55,32 @@ WITHOUT_ROUTE53 = pytest.param(("route53-control-plane-down",), id="without-rout
 
 @pytest.fixture(scope="module", params=[*(pytest.param(run, id=name) for name, run in RUNS.items()), WITHOUT_ROUTE53])
 def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drill:
-    """The drill, with the gateways on ECS and on Kubernetes, and with nobody to ask for another record."""
+    """The drill, with the gateways on ECS, on Kubernetes (on real Kafka where it can be had), and with nobody to ask
+    for another record."""
     reports = tmp_path_factory.mktemp("drill")
-    command = [sys.executable, "-m", "drill", "run", *request.param, "--reports", str(reports)]
+    engine = ("--kafka", "apache") if "cfk" in request.param and no_engine() is None else ()
+    command = [sys.executable, "-m", "drill", "run", *request.param, *engine, "--reports", str(reports)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     latest = reports / "latest"
     assert latest.is_symlink(), ran.stdout + ran.stderr
     report = json.loads((latest / "report.json").read_text())
-    return Drill(ran.returncode, ran.stdout + ran.stderr, latest.resolve(), report)
+    return Drill(
+        arguments=request.param,
+        status=ran.returncode,
+        said=ran.stdout + ran.stderr,
+        directory=latest.resolve(),
+        report=report,
+    )
+
+
+@functools.cache
+def no_engine() -> str | None:
+    """Why Apache Kafka can't be had here; None if it can."""
+    try:
+        jars("kafka")
+    except EngineMissing as error:
+        return str(error)
+    return None
 
 
 def ours(text: str) -> list[psutil.Process]:
@@ -81,6 +103,15 @@ def test_the_clients_recover_and_the_drill_says_so(drill: Drill) -> None:
     assert drill.report["unmeasured"] == []
     assert drill.report["outcome"] == "succeeded"
     assert (drill.directory / "report.html").stat().st_size > 10_000
+
+
+def test_the_clusters_are_real_where_they_can_be(drill: Drill) -> None:
+    if "cfk" not in drill.arguments:
+        assert "clusters" not in drill.report["world"]
+    elif (missing := no_engine()) is not None:
+        pytest.skip(f"no drill was played on Apache Kafka: {missing}")
+    else:
+        assert drill.report["world"]["clusters"].startswith("Apache Kafka 4.")
 
 
 def test_recovery_is_within_generous_limits_and_its_parts_add_up(drill: Drill) -> None:

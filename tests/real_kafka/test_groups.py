@@ -1,18 +1,14 @@
-"""Consumer groups on Apache Kafka itself, where Java and its jars are there: name their folder in KAFKA_LIBS."""
+"""Consumer groups on Apache Kafka itself, where Java is there, and Maven to fetch its jars the first time."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, closing
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
     AclOperation,
@@ -23,23 +19,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from drill.engines.jars import EngineMissing
+from drill.engines.kafka import start_broker
 from drill.kafka.messages import CONSUMER_GROUP_HEARTBEAT, OFFSET_COMMIT
 from failover.kafka.client import Settings, settings
 from failover.kafka.groups import create_group, group_protocols, unreadable_groups
 from failover.kafka.offsets import commit, committed, leader_epochs
 from tests.kafka_requests import asked, commit_request, request
 
-LIBS = os.environ.get("KAFKA_LIBS", "")
 UP_S = 60.0
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("java") and LIBS),
-        reason="needs Java 17 or later, and KAFKA_LIBS: a folder with the jars of org.apache.kafka:kafka_2.13 and"
-        " kafka-tools 4.x, with what they depend on (mvn dependency:copy-dependencies)",
-    ),
-]
+pytestmark = [pytest.mark.slow]
 
 PROPERTIES = """
 process.roles=broker,controller
@@ -67,42 +57,17 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with ExitStack() as ports:
         listeners = [ports.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
         port, controller = (listener.getsockname()[1] for listener in listeners)
-    properties = directory / "server.properties"
-    properties.write_text(PROPERTIES.format(port=port, controller=controller, directory=directory))
-    java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{LIBS}/*"]
-    log = (directory / "broker.log").open("wb")
-    with ExitStack() as stack:
-        stack.enter_context(log)
-        format_storage = [
-            *java,
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            "failoverfailoverfailov",
-            "-c",
-            str(properties),
-        ]
-        subprocess.run(format_storage, check=True, stdout=log, stderr=log, timeout=UP_S)
-        broker = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=log, stderr=log)
-        stack.callback(broker.wait)
-        stack.callback(broker.kill)
-        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
-        _wait_until_up(admin, broker, directory / "broker.log")
-        created = admin.create_topics([NewTopic("orders", 2, 1), NewTopic("failover-canary", 1, 1)])
-        for answer in created.values():
+    properties = PROPERTIES.format(port=port, controller=controller, directory=directory)
+    try:
+        broker = start_broker(directory, properties, f"127.0.0.1:{port}")
+    except EngineMissing as error:
+        pytest.skip(str(error))
+    with closing(broker):
+        for answer in broker.admin.create_topics(
+            [NewTopic("orders", 2, 1), NewTopic("failover-canary", 1, 1)]
+        ).values():
             answer.result(20)
-        yield f"127.0.0.1:{port}"
-
-
-def _wait_until_up(admin: AdminClient, broker: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + UP_S
-    while time.monotonic() < deadline and broker.poll() is None:
-        try:
-            if admin.list_topics(timeout=1).brokers:
-                return
-        except KafkaException:
-            time.sleep(0.2)
-    pytest.fail(log.read_text(errors="replace")[-2000:])
+        yield broker.bootstrap
 
 
 def _read_one(bootstrap: str, group: str, protocol: str) -> int:

@@ -1,0 +1,240 @@
+"""Apache Kafka as a site's cluster: one broker in KRaft mode, with an authorizer of its own.
+
+Clients come through the drill's proxy, which logs in for them as `clients`; the link comes to a listener of its own,
+where it may do anything. A mirror topic is read-only by the broker's own means: an ACL denies `clients` to write to it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Collection
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from drill.engines.jars import HERE, EngineMissing, jars, java
+from drill.kafka.login import log_in
+from drill.network.splice import Address, connect
+from drill.ports import LOOPBACK
+
+UP_S: Final = 90.0
+ANSWER_S: Final = 10.0
+CLIENTS: Final = "clients"
+PASSWORD: Final = "drill"
+HEAP: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+# The broker reads no stdin: whoever watches it ends it with the process that started both.
+WATCHED: Final = '"$@" </dev/null >>"$LOG" 2>&1 & echo $!; cat >/dev/null; kill -9 $!'
+
+PROPERTIES: Final = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller}
+listeners=CLIENTS://{host}:{clients},LINK://{host}:{link},CONTROLLER://{host}:{controller}
+advertised.listeners=CLIENTS://{host}:{clients},LINK://{host}:{link}
+listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,LINK:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=LINK
+sasl.enabled.mechanisms=PLAIN
+listener.name.clients.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+log.dirs={directory}/data
+num.partitions=4
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=16000000
+num.network.threads=2
+num.io.threads=4
+controlled.shutdown.enable=false
+"""
+LOGGING: Final = """\
+Configuration:
+  Appenders:
+    Console: {name: STDOUT, PatternLayout: {pattern: "%d %p %m (%c)%n"}}
+  Loggers:
+    Root: {level: WARN, AppenderRef: [{ref: STDOUT}]}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broker:
+    """A broker that runs; it ends with this process."""
+
+    cluster_id: str
+    bootstrap: str
+    pid: int
+    admin: AdminClient
+    watcher: subprocess.Popen[bytes]
+
+    def close(self) -> None:
+        """End it, at once."""
+        self.watcher.communicate()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApacheKafka:
+    """A site's cluster. The link reaches its broker at the broker's own bootstrap."""
+
+    broker: Broker
+    nodes: dict[int, Address]
+    """Where clients reach it, once they are logged in."""
+
+    async def reach(self, broker: Address) -> socket.socket:
+        """A connection as `clients`.
+
+        Raises:
+            OSError: as `connect` and `log_in` do.
+        """
+        return await log_in(await connect(broker), CLIENTS, PASSWORD)
+
+    def deny_writes(self, topics: Collection[str], *, allow: Collection[str] = ()) -> None:
+        """From now on `clients` may write to none of these topics, and to those of `allow` again.
+
+        Raises:
+            KafkaException
+        """
+        answers: list[Any] = []
+        if topics:
+            answers += self.broker.admin.create_acls([_write_denied(topic) for topic in topics]).values()
+        if allow:
+            answers += self.broker.admin.delete_acls([_any_denial(topic) for topic in allow]).values()
+        for answer in answers:
+            answer.result(ANSWER_S)
+
+
+def version() -> str:
+    """What runs, as a report names it."""
+    (jar,) = re.findall(r"kafka_[\d.]+-([\d.]+)\.jar", (HERE / "kafka.sha256").read_text())
+    return f"Apache Kafka {jar}, one broker a site"
+
+
+def start(directory: Path) -> ApacheKafka:
+    """A new cluster, its files in `directory`, and wait until it answers.
+
+    Raises:
+        EngineMissing: as `start_broker` does.
+    """
+    clients, link, controller = _ports()
+    ports = {"clients": clients, "link": link, "controller": controller}
+    fields = {**ports, "host": LOOPBACK, "directory": directory, "user": CLIENTS, "password": PASSWORD}
+    broker = start_broker(directory, PROPERTIES.format_map(fields), f"{LOOPBACK}:{link}")
+    for answer in broker.admin.create_acls([_all_allowed(kind) for kind in _ALLOWED]).values():
+        answer.result(ANSWER_S)
+    return ApacheKafka(broker=broker, nodes={1: (LOOPBACK, clients)})
+
+
+def start_broker(directory: Path, properties: str, bootstrap: str) -> Broker:
+    """A broker with these properties, whose log directory is empty, and wait until it answers at `bootstrap`.
+
+    Raises:
+        EngineMissing: if the machine has no Java or no Maven, or the broker does not come up.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    command = [java(), *HEAP, f"-Dlog4j2.configurationFile={directory}/log4j2.yaml", "-cp", f"{jars('kafka')}/*"]
+    file, log = directory / "server.properties", directory / "broker.log"
+    file.write_text(properties)
+    (directory / "log4j2.yaml").write_text(LOGGING)
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    formatted = subprocess.run(
+        [*command, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=UP_S,
+        check=False,
+    )
+    if formatted.returncode != 0:
+        raise EngineMissing(f"Kafka's storage could not be formatted:\n{(formatted.stdout + formatted.stderr)[-1500:]}")
+    watcher = subprocess.Popen(
+        ["/bin/sh", "-c", WATCHED, "sh", *command, "kafka.Kafka", str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "LOG": str(log)},
+        start_new_session=True,
+    )
+    if watcher.stdout is None:
+        raise RuntimeError("the broker was started without this pipe")
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 200})
+    broker = Broker(
+        cluster_id=cluster_id,
+        bootstrap=bootstrap,
+        pid=int(watcher.stdout.readline()),
+        admin=admin,
+        watcher=watcher,
+    )
+    try:
+        _wait_until_up(admin, log)
+    except BaseException:
+        broker.close()
+        raise
+    return broker
+
+
+def _ports() -> list[int]:
+    with ExitStack() as listeners:
+        opened = [listeners.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(3)]
+        return [listener.getsockname()[1] for listener in opened]
+
+
+def _wait_until_up(admin: AdminClient, log: Path) -> None:
+    deadline = time.monotonic() + UP_S
+    while time.monotonic() < deadline:
+        try:
+            if admin.list_topics(timeout=1).brokers:
+                return
+        except KafkaException:
+            time.sleep(0.1)
+    end_of_log = log.read_text(errors="replace")[-1500:] if log.exists() else ""
+    raise EngineMissing(f"Kafka did not answer within {UP_S:.0f} s:\n{end_of_log}")
+
+
+_ALLOWED: Final = {
+    ResourceType.TOPIC: "*",
+    ResourceType.GROUP: "*",
+    ResourceType.TRANSACTIONAL_ID: "*",
+    ResourceType.BROKER: "kafka-cluster",
+}
+
+
+def _all_allowed(kind: ResourceType) -> AclBinding:
+    return _acl(kind, _ALLOWED[kind], AclOperation.ALL, AclPermissionType.ALLOW)
+
+
+def _write_denied(topic: str) -> AclBinding:
+    return _acl(ResourceType.TOPIC, topic, AclOperation.WRITE, AclPermissionType.DENY)
+
+
+def _any_denial(topic: str) -> AclBindingFilter:
+    fields: dict[str, Any] = {"principal": f"User:{CLIENTS}", "host": "*", "operation": AclOperation.WRITE}
+    return AclBindingFilter(
+        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, permission_type=AclPermissionType.DENY, **fields
+    )
+
+
+def _acl(kind: ResourceType, name: str, operation: AclOperation, permission: AclPermissionType) -> AclBinding:
+    fields: dict[str, Any] = {"principal": f"User:{CLIENTS}", "host": "*", "operation": operation}
+    return AclBinding(kind, name, ResourcePatternType.LITERAL, permission_type=permission, **fields)

@@ -1,0 +1,61 @@
+"""What a drill's commands let one choose."""
+
+from __future__ import annotations
+
+import enum
+
+
+class KafkaEngine(enum.Enum):
+    """What the clusters are: librdkafka's mock, or Apache Kafka."""
+
+    MOCK = "mock"
+    APACHE = "apache"
+
+
+class FleetKind(enum.Enum):
+    """The kinds of gateway fleet that a world can have."""
+
+    ECS = "ecs"
+    ECS_BLUE_GREEN = "ecs-blue-green"
+    CFK = "cfk"
+
+
+class Resolver(enum.Enum):
+    """Whose cache of names clients have."""
+
+    HOST = "host"
+    JVM = "jvm"
+
+
+class HoldPolicy(enum.Enum):
+    """How long a vote must have stood: by default, or as the fast policy has it."""
+
+    BALANCED = "balanced"
+    FAST = "fast"
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """What it says in the plan's policy."""
+        return {} if self is HoldPolicy.BALANCED else {"hold_seconds": 1}
+
+
+class Functions(enum.Enum):
+    """Where the controller's functions run."""
+
+    DRILL = "drill"
+    SAM_LOCAL = "sam-local"
+
+
+class Callers(enum.Enum):
+    """Who calls a world beside its own processes."""
+
+    THIS_MACHINE = "this-machine"
+    SAM_LOCAL = "sam-local"
+
+
+class Mode(enum.Enum):
+    """What a plan's policy does when the active site is lost."""
+
+    APPROVE = "approve"
+    AUTOMATIC = "automatic"
+    OBSERVE = "observe"

@@ -45,7 +45,7 @@ def fence(request: FenceRequest, plan: Plan) -> Report:
         states = list(pool.map(lambda named: fence_one(request.execution, named[1]), fleets))
     reached = {name: state for (name, _), (state, _) in zip(fleets, states, strict=True)}
     finished = request.beside or all(finished for _, finished in states)
-    return (done if finished else waiting)(fleets=reached)
+    return done(fleets=reached) if finished else waiting(request.pause_s, fleets=reached)
 
 
 def _fence(execution: Execution, fleet: Fleet) -> tuple[str, bool]:

@@ -78,7 +78,7 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
         )
     facts.update(_still(unstopped, expected, listed))
     facts.update(_of(answers))
-    return waiting(**facts)
+    return waiting(request.pause_s, **facts)
 
 
 def _refuse_what_is_not_active(site: str, listed: Sequence[Mirror], expected: Inventory) -> None:

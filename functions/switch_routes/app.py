@@ -80,7 +80,7 @@ def switch(request: SwitchRequest, fleet: Fleet) -> Report:
         if not request.best_effort:
             raise
         return waiting(target=target, routed_from=state.target, out_of_reach=str(error))
-    return waiting(target=target, routed_from=state.target)
+    return waiting(request.pause_s, target=target, routed_from=state.target)
 
 
 def _fleet(request: SwitchRequest, plan: Plan) -> Fleet:
@@ -110,7 +110,8 @@ def _progress(request: SwitchRequest, state: FleetState, target: str) -> Report:
     if state.missing:
         observed["missing"] = state.missing
     enough = state.accepts_clients or (request.last_chance and state.missing > 0 and bool(state.instances))
-    return (done if enough else waiting)(**observed, detail=state.detail, tier=state.tier)
+    facts = {**observed, "detail": state.detail, "tier": state.tier}
+    return done(**facts) if enough else waiting(request.pause_s, **facts)
 
 
 def _key(request: SwitchRequest) -> str:

@@ -196,3 +196,17 @@ def test_an_outage_is_confirmed_within_one_call_and_then_looked_at_once_a_call(
     assert len(told) > 2 and all(told)
     assert eyes.looks[-1].at - eyes.looks[0].at >= 3.0
     assert watch(eyes) == [True]
+
+
+def test_a_switchover_whose_clients_stand_still_has_its_steps_called_again_at_once(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failover.execution.step.AGAIN_FOR_S", 0.0)
+    monkeypatch.setattr("failover.fleets.fleet_of", lambda *_: Fleet(looks_until_there=1_000))
+    for kind, pause in (("switchover", 0), ("failover", 1)):
+        more = {} if kind == "switchover" else {"supersedes": "switchover"}
+        start = {"start": {"plan": "orders", "to": "west", **more}, "execution_name": kind, "kind": kind}
+        request = {"execution": call("claim", start)["execution"]}
+        switch = {"site": "west", "fleet": "gateway-west"}
+        answers = [call("fence", request | {"everywhere": True}), call("switch_routes", request | switch)]
+        assert [(answer["status"], answer["retry_after"]) for answer in answers] == [("waiting", pause)] * 2

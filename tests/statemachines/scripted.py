@@ -106,8 +106,8 @@ def concluded() -> dict[str, Any]:
     return {"return": {"outcome": "told", "why": "all is well", "report": {"steps": []}}}
 
 
-def waiting(**observed: Any) -> dict[str, Any]:
-    return {"return": {"status": "waiting", "observed": observed, "retry_after": 1}}
+def waiting(retry_after: int = 1, **observed: Any) -> dict[str, Any]:
+    return {"return": {"status": "waiting", "observed": observed, "retry_after": retry_after}}
 
 
 def fails(error: str) -> dict[str, Any]:

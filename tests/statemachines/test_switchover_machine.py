@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow]
 
 
 def test_all_goes_well_and_clients_are_led_over_once_the_mirrors_are_reversed(switchover: Machine) -> None:
-    run = switchover.run(DrainMirrors=[waiting(), done()], ReverseMirrors=[waiting(), done()])
+    run = switchover.run(DrainMirrors=[waiting(), done()], ReverseMirrors=[waiting(retry_after=0), done()])
     assert run.status == "SUCCEEDED"
     steps = run.steps()
     assert steps[:5] == ["Claim", "Precheck", "Fence", "DrainMirrors", "DrainMirrors"]

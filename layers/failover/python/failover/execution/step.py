@@ -40,17 +40,23 @@ class Request(BaseModel):
         """Whether a person's wish to abort ends the step before it looks; not one that puts back."""
         return True
 
+    @property
+    def pause_s(self) -> int:
+        """Seconds between two calls of a step that has something under way: none in a switchover, whose clients stand
+        still behind a fence of its own making, for as long as its steps take."""
+        return 0 if self.execution.kind == "switchover" else 1
+
 
 class Report(BaseModel):
-    """What a step answers. `retry_after`: seconds until it wants to be called again, at least 1 (Step Functions waits
-    whole seconds: https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html)."""
+    """What a step answers. `retry_after`: seconds until it wants to be called again; Step Functions waits whole
+    seconds, or not at all (https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html)."""
 
     model_config = ConfigDict(frozen=True)
 
     version: Literal[1] = 1
     status: Literal["done", "waiting"]
     observed: dict[str, Any] = Field(default_factory=dict)
-    retry_after: int = Field(default=1, ge=1)
+    retry_after: int = Field(default=1, ge=0)
 
 
 def done(**observed: Any) -> Report:
@@ -111,7 +117,7 @@ def _look_until_done(request: StepRequest, look_and_act: Callable[[StepRequest, 
     while True:
         ledger().hold(request.execution, may_be_aborted=request.may_be_aborted)
         report = look_and_act(request, claimed_plan(ledger(), request.execution))
-        soon = report.status == "waiting" and report.retry_after == 1
+        soon = report.status == "waiting" and report.retry_after <= 1
         if not soon or time.monotonic() + AGAIN_EVERY_S > deadline:
             return report
         time.sleep(AGAIN_EVERY_S)

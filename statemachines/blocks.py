@@ -40,6 +40,9 @@ PATIENCE_S = "${PatienceSeconds}"
 GROWTH = 50
 """A wait is no shorter than this part of the time since the step began: a day of polling by the second is 400 turns."""
 
+REDRIVES = "($exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0)"
+"""How often the execution was redriven (JSONata)."""
+
 FEW_FLEETS = 3
 """What more of them do side by side is waited for longer, in proportion: they share one history."""
 

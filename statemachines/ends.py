@@ -7,6 +7,7 @@ from typing import Any
 from statemachines.blocks import (
     EXECUTION,
     PATIENCE_S,
+    REDRIVES,
     State,
     States,
     attempt,
@@ -17,8 +18,6 @@ from statemachines.blocks import (
     stop,
     stops_at,
 )
-
-REDRIVES = "($exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0)"
 
 
 def conclude(comment: str = "The standby is the active site now; report, release the lease.") -> States:

@@ -9,6 +9,7 @@ from statemachines.blocks import (
     END,
     EXECUTION,
     PATIENCE_S,
+    REDRIVES,
     State,
     States,
     attempt,
@@ -110,7 +111,7 @@ def hooks(name: str, moment: str, *, then: str, catches: list[State], late: Stat
     own: the step's is for a step that gets no answer."""
     task = call(
         "CallHooks",
-        EXECUTION | {"moment": moment} | more,
+        EXECUTION | {"moment": moment, "redrives": jsonata(REDRIVES)} | more,
         comment="The plan's own functions, each until it has answered.",
         Catch=catches,
     )

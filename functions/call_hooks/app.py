@@ -31,10 +31,12 @@ Status = Literal["done", "waiting", "failed", "went-on"]
 
 
 class HooksRequest(Request):
-    """At which turn. `put_back`: a switchover was, and has led clients back."""
+    """At which turn. `put_back`: a switchover was, and has led clients back. `redrives`: how often the execution was
+    redriven."""
 
     moment: Moment
     put_back: bool = False
+    redrives: int = 0
 
     @property
     def may_be_aborted(self) -> bool:
@@ -52,13 +54,13 @@ def call_hooks(request: HooksRequest, plan: Plan) -> Report:
     if request.moment == "after-switch-back" and not (request.put_back or request.execution.to_site == plan.home):
         hooks = []
     if not hooks:
-        return done(**HooksCalled(moment=request.moment, hooks=[]))
+        return done(**HooksCalled(moment=request.moment, hooks=[], redrives=request.redrives))
     rows = _earlier(request)
     pending = [hook for hook in hooks if hook.name not in rows or rows[hook.name]["status"] == "waiting"]
     with ThreadPoolExecutor(max_workers=len(hooks)) as pool:
         called = pool.map(lambda hook: _called(request, hook, rows.get(hook.name)), pending)
         rows |= {row["hook"]: row for row in called}
-    observed = HooksCalled(moment=request.moment, hooks=[rows[hook.name] for hook in hooks])
+    observed = HooksCalled(moment=request.moment, hooks=[rows[hook.name] for hook in hooks], redrives=request.redrives)
     statuses = {hook.name: rows[hook.name]["status"] for hook in hooks}
     if stopping := [hook for hook in hooks if statuses[hook.name] == "failed"]:
         reasons = "; ".join(f"{hook.name}: {rows[hook.name]['why']}" for hook in stopping)
@@ -70,9 +72,14 @@ def call_hooks(request: HooksRequest, plan: Plan) -> Report:
 
 
 def _earlier(request: HooksRequest) -> dict[str, HookCall]:
-    """What became of each hook in earlier calls of this step."""
+    """What became of each hook in earlier calls of this step. Who had not answered when the execution stopped has all
+    of its time again once that is redriven."""
     record = ledger().step(request.execution.plan, request.execution.name, _name(request))
-    return {row["hook"]: row for row in record.observed.get("hooks", [])} if record else {}
+    if record is None:
+        return {}
+    redriven = request.redrives > record.observed.get("redrives", 0)
+    rows: list[HookCall] = record.observed.get("hooks", [])
+    return {row["hook"]: row for row in rows if not (redriven and row["status"] == "waiting")}
 
 
 def _called(request: HooksRequest, hook: Hook, before: HookCall | None) -> HookCall:

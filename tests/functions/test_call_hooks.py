@@ -173,6 +173,23 @@ def test_one_that_the_plan_does_not_go_on_without_stops(hooks: Hooks, at: Any, m
     assert at("before-fence")["status"] == "done", "a redrive calls it again"
 
 
+@pytest.mark.parametrize("stopped_by", ["its own time", "the machine's"])
+def test_a_redrive_gives_who_has_not_answered_all_of_its_time_again(
+    hooks: Hooks, at: Any, monkeypatch: pytest.MonkeyPatch, stopped_by: str
+) -> None:
+    hooks.script = {"connectors": [HANGING], "registry": [{"status": "waiting"}]}
+    at("before-fence")
+    pass_time(monkeypatch, 3600)
+    if stopped_by == "its own time":
+        with pytest.raises(HookFailed):
+            at("before-fence")
+    hooks.script = {"connectors": [{"status": "waiting"}, {"status": "done"}], "registry": [{"status": "waiting"}]}
+    assert statuses(at("before-fence", redrives=1)) == {"registry": "waiting", "connectors": "waiting"}
+    assert statuses(at("before-fence", redrives=1)) == {"registry": "waiting", "connectors": "done"}
+    pass_time(monkeypatch, 31)
+    assert statuses(at("before-fence", redrives=1)) == {"registry": "went-on", "connectors": "done"}
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

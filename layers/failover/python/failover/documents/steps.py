@@ -314,6 +314,8 @@ class HooksCalled(TypedDict):
 
     moment: str
     hooks: list[HookCall]
+    redrives: int
+    """How often the execution was redriven by then: each time, who has not answered has all of its time again."""
 
 
 class PracticeProgress(TypedDict, total=False):

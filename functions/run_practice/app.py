@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from aws_lambda_powertools import Logger
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.documents.practice import PracticeReport
-from failover.errors import ServiceRejected
+from failover.errors import LedgerRejected, ServiceRejected
 from failover.execution.practice import way_there, ways_back
 from failover.execution.runs import describe_run, start_run
 from failover.execution.step import Report, done, ledger, waiting
@@ -27,12 +28,20 @@ from failover.loss.samples import SourceLiveness
 from failover.plan.model import Plan
 from failover.plan.store import plan_named
 from failover.readiness.practice import load_practice
-from failover.readiness.practice_report import announce_practice, load_report, practice_report, save_report
+from failover.readiness.practice_report import (
+    announce_practice,
+    load_report,
+    practice_report,
+    practices,
+    save_report,
+)
 from failover.validation import read
 
 STAY_S: Final = 300
 """Where neither the start nor the plan says otherwise."""
 BETWEEN_ATTEMPTS_S: Final = 60.0
+LATER_S: Final = 60
+"""Until a practice that is due, and held back, looks whether it may begin."""
 DAY_S: Final = 86_400
 
 logger = Logger(service="failover")
@@ -99,18 +108,24 @@ class _Practice:
     def _begin(self) -> Report:
         """Start the way there, unless there is a reason not to."""
         state = self._state()
-        if self.start.scheduled and (why := reason_to_wait(self.plan, state, self.book, time.time())):
-            return done(outcome="stood-down", why=why)
+        if self.start.scheduled:
+            now = time.time()
+            if why := reason_not_due(self.plan, self.book, now):
+                return done(outcome="stood-down", why=why)
+            if why := reason_to_wait(self.plan, state, now):
+                return done(outcome="stood-down", why=why) if self.request.last_chance else waiting(LATER_S, why=why)
         name = way_there(self.request.practice)
         if state.holder not in (None, name):
             return self._end("stood-down", f"{state.holder_in_words} holds the lease")
-        return self._lead(name, state.active)
+        return self._lead([name], state.active)
 
     def _lead_back(self, there: ExecutionRecord) -> Report:
         """Start the way back once clients have stayed long enough; after one that was given up, another."""
-        records = [self.book.execution(self.plan.name, name) for name in ways_back(self.request.practice)]
+        names = ways_back(self.request.practice)
+        records = [self.book.execution(self.plan.name, name) for name in names]
         tried = [record for record in records if record is not None]
         last = tried[-1] if tried else there
+        untried = names[names.index(last.name) + 1 :] if tried else names
         if last.status == "succeeded" and tried:
             if self._state().holder == last.name:
                 return self._wait(f"{last.name} gives the lease back")
@@ -122,11 +137,11 @@ class _Practice:
             return self._wait(f"{last.name} gives the lease back")
         if (state.active, state.epoch) != (there.to_site, last.epoch):
             return self._end("failed", "another execution led clients meanwhile, or holds the lease: see the history")
-        if last is not there and (len(tried) == len(records) or _by_a_person(last)):
+        if last is not there and (not untried or _by_a_person(last)):
             return self._end("failed", f"{last.name} stood down: {last.document.get('why')}")
         if why := self._too_early(there, last, state):
             return self._wait(why)
-        return self._lead(ways_back(self.request.practice)[len(tried)], there.to_site)
+        return self._lead(untried, there.to_site)
 
     def _too_early(self, there: ExecutionRecord, last: ExecutionRecord, state: PlanState) -> str:
         """Why clients stay where they are for now; empty: nothing speaks against leading them back."""
@@ -147,8 +162,9 @@ class _Practice:
                 return f"mirrors at {there.from_site} are known to trail by little for {low_for:.0f} s only"
         return ""
 
-    def _lead(self, execution: str, lost: str) -> Report:
-        """Start a switchover away from a site; who started it before finds out here what became of it."""
+    def _lead(self, names: Sequence[str], lost: str) -> Report:
+        """Start a switchover away from a site, under the first of the names that is not used up by one that claimed
+        nothing; who started it before finds out here what became of it."""
         if turn := deferred_to(self.plan, lost, current_region(), controller_regions()):
             return self._wait(turn)
         machine = os.environ["SWITCHOVER_MACHINE_ARN"]
@@ -160,13 +176,20 @@ class _Practice:
             "reason": f"practice, there and back: {self.start.reason or 'as scheduled'}",
             "practice": self.request.practice,
         }
-        if start_run(execution, request, machine):
-            return self._wait(f"{execution} is started")
-        run = describe_run(f"{machine.replace(':stateMachine:', ':execution:')}:{execution}")
-        if run.under_way or self.book.execution(self.plan.name, execution) is not None:
-            return self._wait(f"{execution} begins")
-        led_away = execution != way_there(self.request.practice)
-        return self._end("failed" if led_away else "stood-down", f"the start of {execution} was refused ({run.status})")
+        why = ""
+        for execution in names:
+            if start_run(execution, request, machine):
+                return self._wait(f"{execution} is started")
+            run = describe_run(f"{machine.replace(':stateMachine:', ':execution:')}:{execution}")
+            if run.under_way or self.book.execution(self.plan.name, execution) is not None:
+                return self._wait(f"{execution} begins")
+            why = f"the start of {execution} was refused ({run.status})"
+            if run.status == "ABORTED":  # A person's no.
+                break
+            if execution != names[-1] and time.time() < (run.ended_at or 0.0) + BETWEEN_ATTEMPTS_S:
+                return self._wait(why)
+        led_away = way_there(self.request.practice) not in names
+        return self._end("failed" if led_away else "stood-down", why)
 
     def _unfinished(self, way: ExecutionRecord) -> Report:
         """A way that is under way, that stopped, or that another execution took over."""
@@ -203,24 +226,39 @@ class _Practice:
     def _announced(self, report: PracticeReport) -> Report:
         try:
             announce_practice(report, home=self.plan.home)
-        except ServiceRejected as error:
+        except (ServiceRejected, LedgerRejected) as error:
             logger.error("the end is kept, and not told", why=str(error))
         return done(outcome=report["outcome"], why=report["why"])
 
 
-def reason_to_wait(plan: Plan, state: PlanState, book: Ledger, now: float) -> str:
-    """Why the schedule of a plan starts nothing now; empty: it is due."""
+def reason_not_due(plan: Plan, book: Ledger, now: float) -> str:
+    """Why the schedule of a plan starts nothing in this window; empty: it is due."""
     schedule = plan.practice
     if schedule is None or schedule.open_until(now) is None:
         return "no window of the plan's practice is open"
     back = load_practice(book, plan.name).back
     if back is not None and now - back.ended_at < schedule.every_days * DAY_S:
         return f"practised {(now - back.ended_at) / DAY_S:.0f} days ago"
+    return _refused_lately(plan, book, since=now - schedule.every_days * DAY_S)
+
+
+def reason_to_wait(plan: Plan, state: PlanState, now: float) -> str:
+    """Why a practice that is due does not begin now, as it may while the window is still open; empty: it may."""
     if state.paused:
         return f"the plan is paused: {state.paused}"
     if plan.policy.maintained_until(now):
         return "a window of maintenance is open"
     return "" if state.active == plan.home else f"clients are not at home, but on {state.active}"
+
+
+def _refused_lately(plan: Plan, book: Ledger, since: float) -> str:
+    """That a person did not want the last practice, if that is so: the schedule does not ask again until the next would
+    be due. By hand it can be started at any time."""
+    last = next(iter(practices(book, plan.name)), None)
+    way = None if last is None else book.execution(plan.name, way_there(last["practice"]))
+    if last is None or way is None or last["ended_at"] < since or not _by_a_person(way):
+        return ""
+    return f"a person did not want the last one: {last['why']}"
 
 
 def _by_a_person(way: ExecutionRecord) -> bool:

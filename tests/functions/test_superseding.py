@@ -240,3 +240,16 @@ def test_who_loses_the_lease_while_it_looks_changes_nothing(
     with pytest.raises(LeaseLost):
         step.handler({"execution": execution} | more, Context())
     assert looked_at.changes == []
+
+
+@pytest.mark.parametrize("step", ["restore_mirrors", "call_hooks:before-fence", "sync_offsets", "create_groups"])
+def test_whatever_a_superseded_one_had_changed_is_said_of_who_changes_nothing(
+    deployed: Any, call: Call, messages: Callable[[], list[Message]], step: str
+) -> None:
+    report(claim(call, "old")["execution"], step, "waiting", hooks=[])
+    execution = claim(call, "new", supersedes="old")["execution"]
+    call("conclude", {"execution": execution, "outcome": "stood-down", "why": "west does not answer"})
+    call("announce", {"execution": execution})
+    (message,) = messages()
+    assert "nothing was changed but by old before" in message.subject
+    assert message.body["predecessors"][0]["reached"] == {step: "waiting"}

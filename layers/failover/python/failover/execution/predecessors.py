@@ -19,7 +19,20 @@ from failover.plan.model import Plan
 
 LOOK_AT_NAME: Final = "look_at_name"
 """The step that looked where the client hostname leads, before anything was changed."""
-_CHANGES: Final = ("fence", "promote_mirrors", "reverse_mirrors", "switch_routes", "put_back", "flip_dns")
+_CHANGES: Final = frozenset(
+    {
+        "call_hooks",
+        "create_groups",
+        "fence",
+        "flip_dns",
+        "promote_mirrors",
+        "put_back",
+        "restore_mirrors",
+        "reverse_mirrors",
+        "switch_routes",
+        "sync_offsets",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)

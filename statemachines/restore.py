@@ -35,7 +35,7 @@ RESUMED_AT = {
     "BeginRequestApproval": "BeginRequestApproval",
     "BeginRescue": "BeginPrecheck",
     "BeginRestore": "BeginPrecheck",
-    "BeginConclude": "BeginConclude",
+    "BeginConclude": "BeginRestore",
 }
 """Where a redrive goes on that stopped at a state: whatever was truncated by then, what is left is measured anew."""
 

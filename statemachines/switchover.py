@@ -42,7 +42,7 @@ from statemachines.stages import (
 RESUMED_AT = {
     "BeginRequestApproval": "BeginRequestApproval",
     "PutBack": "PutBack",
-    "BeginHooksGivenUp": "BeginHooksGivenUp",
+    "BeginHooksGivenUp": "PutBack",
     "BeginPromote": "BeginPromote",
     "BeginHooksAfterPromotion": "BeginHooksAfterPromotion",
     "LeadOver": "LeadOver",

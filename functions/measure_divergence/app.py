@@ -74,7 +74,7 @@ def measure(request: MeasureRequest, plan: Plan) -> Report:
     later = _ends(plan, returned, spots)
     ranges, unknown = _ranges(spots, cuts | recorded, later)
     unknown += [*map(str, answers.rejected), *answers.unanswered]
-    growing = sorted(spot for spot, end in later.by_partition.items() if end != earlier.by_partition.get(spot, end))
+    growing = sorted(spot for spot, end in later.by_partition.items() if end != earlier.by_partition.get(spot))
     every = [*before, *ranges]
     worst = sorted((entry for entry in every if entry.offsets), key=lambda entry: (-entry.offsets, entry.spot))
     observed: Divergence = {

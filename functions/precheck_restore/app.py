@@ -24,16 +24,18 @@ from failover.execution.inventory import Inventory, Listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka.factory import as_controller
 from failover.kafka.offsets import Offsets, Spot, in_words, log_ends
-from failover.link import STOPPED, ClusterRest, Mirror, MirrorLink, Topic, by_status, is_bidirectional
+from failover.ledger.approvals import approval
+from failover.link import STOPPED, ClusterRest, Group, Mirror, MirrorLink, Topic, by_status, is_bidirectional
 from failover.link.factory import cluster_at, links_at
+from failover.link.schemas import UNKNOWN
 from failover.plan.model import Plan
 
 NAMED: Final = 20
 ASK_AGAIN_S: Final = 3
 QUIET_S: Final = 0.5
 """Between the two looks at where the returned site's logs end."""
-IDLE: Final = frozenset({"EMPTY", "DEAD", "UNKNOWN"})
-"""The states of a group that nobody works in."""
+IDLE: Final = frozenset({"EMPTY", "DEAD"})
+"""The states of a group that nobody works in; of one whose state is not told nobody knows."""
 
 
 class PrecheckRequest(Request):
@@ -84,11 +86,20 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
     if doubts:
         if not request.last_chance or only_unanswered(doubts):
             return waiting(ASK_AGAIN_S, **observed)
-        return done(**observed, verdict="stand-down", why=f"nothing was changed: {'; '.join(doubts[:NAMED])}")
+        return done(**observed, verdict="stand-down", why=f"{_so_far(request, plan)}: {'; '.join(doubts[:NAMED])}")
     save_inventory(ledger(), execution, restorable)
     if plan.policy.by_hand == "approve" and not execution.dry_run:
+        answer = approval(ledger(), plan.name, execution.name)
+        if answer and answer["answer"] == "approve":
+            return done(**observed, verdict="proceed", why=f"{answer['by']} approved it, before it stopped")
         return done(**observed, verdict="ask", why="the plan's policy is to ask a second person")
     return done(**observed, verdict="proceed", why="started by hand, and nothing is in doubt")
+
+
+def _so_far(request: PrecheckRequest, plan: Plan) -> str:
+    """What was changed by now: a redrive looks again, and may have truncated something before it stopped."""
+    truncated = ledger().state(plan.name, plan.home).no_return == request.execution.name
+    return "what was restored so far stays, and nothing more was changed" if truncated else "nothing was changed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,8 +184,17 @@ def _doubts_of_groups(cluster: ClusterRest, site: str, topics: Collection[str]) 
             continue
         offsets = cluster.group_offsets(group.name)
         if offsets is None or any(offset.topic in topics for offset in offsets):
-            doubts.append(f"consumer group {group.name} is {group.state} on {site}: stop its members there")
+            doubts.append(_doubt_of_group(group, site))
     return doubts
+
+
+def _doubt_of_group(group: Group, site: str) -> str:
+    if group.state == UNKNOWN:
+        return (
+            f"whether anybody works in consumer group {group.name} on {site} is not told: stop its members there, and"
+            " delete it if that does not help"
+        )
+    return f"consumer group {group.name} is {group.state} on {site}: stop its members there"
 
 
 def _doubts_of_writers(plan: Plan, site: str, restorable: Inventory, here: Mapping[str, Topic]) -> Iterator[str]:
@@ -189,7 +209,8 @@ def _doubts_of_writers(plan: Plan, site: str, restorable: Inventory, here: Mappi
     grown = {spot[0] for spot, end in later.by_partition.items() if end != earlier.by_partition.get(spot, end)}
     for topic in sorted(grown):
         yield f"somebody writes to {topic} on {site}: stop that writer, or lead it through a gateway"
-    for spot, why in sorted((later.unknown | later.refused).items()):
+    untold = earlier.unknown | earlier.refused | later.unknown | later.refused
+    for spot, why in sorted(untold.items()):
         yield f"where {in_words(spot)} ends on {site} is not known: {why}"
 
 

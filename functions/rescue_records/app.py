@@ -35,7 +35,7 @@ def rescue(request: Request, plan: Plan) -> Report:
     if stranded is None:
         raise RescueIncomplete("what is stranded was not measured: nothing is known to be saved, or to be truncated")
     if not stranded.ranges:
-        return done(**_observed(stranded, {}, []))
+        return done(**_observed(stranded, load_progress(ledger(), execution), []))
     if plan.rescue is None:
         raise RescueIncomplete(
             f"{len(stranded.ranges)} partitions of {stranded.site} hold stranded records, and the plan has no rescue:"
@@ -82,11 +82,14 @@ def _recovered(request: Request, plan: Plan, archive: Archive, *, stranded: Stra
 
 
 def _observed(stranded: Stranded, progress: Mapping[Spot, Saved], reasons: list[str]) -> RecordsRescued:
-    saved = [progress[entry.spot] for entry in stranded.ranges if entry.spot in progress]
+    """What this execution saved altogether: a redrive finds stranded no more what it truncated before it stopped."""
+    saved = list(progress.values())
+    spots = {entry.spot for entry in stranded.ranges}
+    truncated = [entry.next_offset - entry.begin for spot, entry in progress.items() if spot not in spots]
     return {
         "site": stranded.site,
-        "partitions": len(stranded.ranges),
-        "diverged": sum(entry.offsets for entry in stranded.ranges),
+        "partitions": len(stranded.ranges) + len(truncated),
+        "diverged": sum(entry.offsets for entry in stranded.ranges) + sum(truncated),
         "saved": sum(entry.records for entry in saved),
         "without_record": sum(entry.without_record for entry in saved),
         "gone": sum(entry.gone for entry in saved),

@@ -6,19 +6,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 
 from failover.aws.clients import client
+from failover.container import forget
 from failover.detection.evidence import Probe, View
 from failover.dns import NameState
 from failover.errors import FleetUnavailable
+from failover.execution.claimed_plan import renew_plan
 from failover.execution.inventory import inventory
 from failover.kafka.offsets import Offsets
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
-from failover.link import Group, GroupOffset, Mirror, PartitionLag, Topic
+from failover.link import Group, GroupOffset, Mirror, PartitionLag, Topic, Truncation
 from tests.functions.test_fleets_out_of_reach import Fleet, state
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 TOPICS = ("orders", "payments")
@@ -47,6 +51,7 @@ class Sites:
     groups: list[Group] = field(default_factory=lambda: [Group("fulfilment", "EMPTY")])
     offsets: list[GroupOffset] | None = field(default_factory=list)
     written: list[str] = field(default_factory=list)
+    untold_at_first: list[str] = field(default_factory=list)
     fleet: Any = field(default_factory=lambda: state("west"))
     name: str = "gw-west.orders.example.com"
 
@@ -65,6 +70,9 @@ def sites(monkeypatch: pytest.MonkeyPatch) -> Sites:
 
         def configs(self) -> dict[str, str | None]:
             return {"link.mode": sites.mode}
+
+        def truncate_and_restore(self, topics: list[str], **_: Any) -> list[Truncation]:
+            return [Truncation(topic=topic, messages=0, partitions=((0, 10, 0),)) for topic in topics]
 
     @dataclass(frozen=True)
     class Cluster:
@@ -85,7 +93,9 @@ def sites(monkeypatch: pytest.MonkeyPatch) -> Sites:
 
     def log_ends(_: object, spots: Iterable[tuple[str, int]]) -> Offsets:
         looks[0] += 1
-        return Offsets({spot: 10 + (looks[0] if spot[0] in sites.written else 0) for spot in spots})
+        untold = {spot: "no leader" for spot in spots if looks[0] % 2 and spot[0] in sites.untold_at_first}
+        ends = {spot: 10 + (looks[0] if spot[0] in sites.written else 0) for spot in spots if spot not in untold}
+        return Offsets(ends, untold)
 
     def view(*_: Any) -> View:
         return View(vantage="us-west-2", at=0.0, probes=sites.probes)
@@ -177,6 +187,14 @@ DOUBTS: dict[str, tuple[dict[str, Any], str]] = {
         {"groups": [Group("fulfilment", "STABLE")], "offsets": None},
         "consumer group fulfilment is STABLE on east",
     ),
+    "a group that does not tell": (
+        {"groups": [Group("fulfilment", "UNKNOWN")], "offsets": [OFFSET]},
+        "whether anybody works in consumer group fulfilment on east is not told",
+    ),
+    "an end that was told once only": (
+        {"untold_at_first": ["payments"]},
+        "where payments[0] ends on east is not known",
+    ),
     "a writer": ({"written": ["payments"]}, "somebody writes to payments on east"),
     "one way": ({"mode": "DESTINATION"}, "link orders-link at east is not bidirectional"),
     "not stopped": (
@@ -217,3 +235,29 @@ def test_who_reads_other_topics_or_left_long_ago_is_no_doubt(
     sites.groups = [Group("audit", "STABLE"), Group("fulfilment", "DEAD")]
     sites.offsets = [GroupOffset(topic="other", partition=0, committed=1, log_end=1)]
     assert call("precheck_restore", {"execution": execution})["observed"]["verdict"] == "proceed"
+
+
+def test_a_redrive_asks_nobody_again_and_says_nothing_wrong_of_what_was_truncated(
+    call: Call, execution: dict[str, Any], sites: Sites, plan_text: str
+) -> None:
+    put_plan(boto3.client, yaml.safe_dump(yaml.safe_load(plan_text) | {"policy": {"by_hand": "approve"}}))
+    claimed, book = Execution.model_validate(execution), Ledger(client("dynamodb"), "ledger")
+    forget()
+    renew_plan(book, claimed)
+    assert call("precheck_restore", {"execution": execution})["observed"]["verdict"] == "ask"
+    answered = {"token": "t", "answer": "approve", "answered_by": "bob", "answered_at": "1", "answered_why": ""}
+    book.put("orders", f"approval#{claimed.name}", answered)
+    assert call("precheck_restore", {"execution": execution})["observed"]["verdict"] == "proceed"
+    book.pass_no_return(claimed)
+    sites.written = ["payments"]
+    stood_down = call("precheck_restore", {"execution": execution, "last_chance": True})["observed"]
+    assert "nothing was changed" not in stood_down["why"] and "nothing more was changed" in stood_down["why"]
+
+
+def test_a_log_end_that_was_told_once_only_is_not_known_to_stand(
+    call: Call, execution: dict[str, Any], sites: Sites
+) -> None:
+    call("precheck_restore", {"execution": execution})
+    sites.untold_at_first = ["payments"]
+    measured = call("measure_divergence", {"execution": execution})
+    assert (measured["status"], measured["observed"]["growing"]) == ("waiting", ["payments[0]"])

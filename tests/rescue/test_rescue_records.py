@@ -12,8 +12,8 @@ from confluent_kafka import Producer
 
 from failover.errors import KafkaUnavailable, RescueDamaged, RescueIncomplete, ServiceUnavailable
 from failover.ledger.ledger import Ledger
-from failover.rescue.record import load_progress, load_stranded
-from failover.rescue.stranded import unsaved
+from failover.rescue.record import load_progress, load_stranded, save_progress
+from failover.rescue.stranded import Saved, unsaved
 from tests.rescue.conftest import BUCKET, EXECUTION, PREFIX, RESCUE, Bucket, Returned
 
 Step = Callable[[], Any]
@@ -307,3 +307,13 @@ def test_records_of_a_topic_that_was_deleted_are_named_or_counted_as_gone(
         return
     observed = until_done(rescue_records)
     assert (observed["saved"], observed["gone"], observed["diverged"]) == (5, 12, 17)
+
+
+def test_a_redrive_after_the_truncation_does_not_forget_what_was_saved(
+    strand: Strand, rescue_records: Step, ledger: Ledger
+) -> None:
+    strand({})
+    save_progress(ledger, EXECUTION, {("orders", 0): Saved(begin=10, next_offset=15, records=4, without_record=1)})
+    observed = until_done(rescue_records)
+    assert (observed["partitions"], observed["diverged"]) == (1, 5)
+    assert (observed["saved"], observed["without_record"]) == (4, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.statemachines.scripted import Machine, done, fails, verdict, waiting
+from tests.statemachines.scripted import Machine, concluded, done, fails, verdict, waiting
 
 pytestmark = pytest.mark.slow
 
@@ -89,6 +89,16 @@ def test_a_redrive_looks_and_measures_anew_what_is_left(restore: Machine) -> Non
     assert again.status == "SUCCEEDED", again.cause
     after = again.steps()[len(before.steps()) :]
     assert after.index("PrecheckRestore") < after.index("MeasureDivergence") < after.index("RestoreMirrors")
+
+
+def test_a_redrive_of_an_end_that_could_not_be_told_looks_again_whether_all_are_mirrors(restore: Machine) -> None:
+    name, arn = restore.start(Conclude=[fails("LedgerRejected")], **{"Conclude:failed": [fails("FailoverStopped")]})
+    before = restore.ended(name, arn)
+    assert before.of("Conclude")[-1]["stopped_at"] == "BeginConclude"
+    again = restore.go_on(name, arn, Conclude=[concluded()], **{"Conclude:failed": [done()]})
+    assert again.status == "SUCCEEDED", again.cause
+    after = again.steps()[len(before.steps()) :]
+    assert after.index("RestoreMirrors") < after.index("Conclude", after.index("RestoreMirrors"))
 
 
 @pytest.mark.parametrize("step", ["PrecheckRestore", "SwitchRoutes", "RescueRecords", "RestoreMirrors", "Conclude"])

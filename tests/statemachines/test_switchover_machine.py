@@ -142,6 +142,21 @@ def test_a_hook_that_fails_before_the_fence_gives_it_up_and_what_hooks_set_is_se
     assert (concluded["outcome"], concluded["error"]["Error"]) == ("stood-down", "HookFailed")
 
 
+def test_a_redrive_after_hooks_that_set_nothing_back_looks_again_whether_all_is_put_back(switchover: Machine) -> None:
+    claim = [{"return": {"hooks": ["after-switch-back"]}}]
+    stops = {"Conclude:failed": [fails("FailoverStopped")]}
+    name, arn = switchover.start(
+        Claim=claim, DrainMirrors=[fails("FenceBypassed")], CallHooks=[fails("HookFailed")], **stops
+    )
+    before = switchover.ended(name, arn)
+    assert before.of("Conclude")[0]["stopped_at"] == "BeginHooksGivenUp"
+    again = switchover.go_on(name, arn, CallHooks=[done()], **{"Conclude:failed": [done()]})
+    after = again.steps()[len(before.steps()) :]
+    assert (again.status, again.of("Conclude")[-1]["outcome"]) == ("SUCCEEDED", "stood-down")
+    assert after.index("SwitchRoutes") < after.index("CallHooks")
+    assert again.of("CallHooks")[-1]["redrives"] == 1
+
+
 def test_past_the_point_of_no_return_a_hook_that_fails_stops_before_clients_are_moved(switchover: Machine) -> None:
     claim = [{"return": {"hooks": ["after-promotion"]}}]
     stops = [fails("FailoverStopped")]

@@ -57,9 +57,9 @@ def drain(request: Request, plan: Plan) -> Report:
         )
     growing = {spot for spot, end in later.by_partition.items() if end != earlier.by_partition.get(spot)}
     behind = {
-        spot: end - here.by_partition.get(spot, 0)
+        spot: end - here.by_partition[spot]
         for spot, end in later.by_partition.items()
-        if end != here.by_partition.get(spot)
+        if spot in here.by_partition and end != here.by_partition[spot]
     }
     unknown = [*_reasons(execution.from_site, later), *_reasons(execution.to_site, here)]
     observed: Drained = {

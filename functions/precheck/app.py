@@ -71,7 +71,7 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         "doubts": doubts[:NAMED],
         "doubts_count": len(doubts),
         "by_status": by_status(every),
-        "lag": trailing(mirror for mirror in every if mirror.status == ACTIVE).records,
+        "lag": trailing(mirror for mirror in every if mirror.status == ACTIVE).total_records,
     }
     if doubts:
         if not request.last_chance or only_unanswered(doubts):

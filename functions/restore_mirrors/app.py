@@ -76,7 +76,7 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
     if execution.dry_run:
         return done(**facts, would_restore=sum(map(len, idle.values())), would_delete=len(anew.present))
     if not any(idle.values()):
-        facts["lag"] = trailing(mirrors.values()).records
+        facts["lag"] = trailing(mirrors.values()).total_records
         unready = [f"{topic} {mirror.status}" for topic, mirror in sorted(mirrors.items()) if not _is_ready(mirror)]
         return (
             waiting(**facts, unready=unready[:NAMED], unready_count=len(unready))

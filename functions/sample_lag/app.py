@@ -73,11 +73,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     watch = looked.with_lag(watch, active, plan.policy.failback_lag_records)
     save_plan_table(book, plan.name, "watch", {state.active: asdict(watch)})
     lag = trailing(mirrors)
-    with single_metric(
-        name="MirrorLagRecords", unit=MetricUnit.Count, value=lag.records, namespace="Failover"
-    ) as metric:
-        metric.add_dimension("plan", plan.name)
+    if lag.total_records is not None:
+        _measure(plan.name, lag.total_records)
     return {"plan": plan.name, "sampled": True, "source_answers": source_answers, "lag": asdict(lag)}
+
+
+def _measure(plan: str, records: int) -> None:
+    with single_metric(name="MirrorLagRecords", unit=MetricUnit.Count, value=records, namespace="Failover") as metric:
+        metric.add_dimension("plan", plan)
 
 
 def _answers(plan: Plan, site: str) -> bool | None:

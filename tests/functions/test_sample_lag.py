@@ -21,10 +21,11 @@ class Cluster:
 
     def __init__(self, count: int) -> None:
         self.count, self.fetched_to, self.answers = count, 100, True
+        self.lag: int | None = 3
 
     def mirrors(self) -> list[Mirror]:
         return [
-            Mirror(topic=f"t{n}", status="ACTIVE", lags=(PartitionLag(0, 3, self.fetched_to),))
+            Mirror(topic=f"t{n}", status="ACTIVE", lags=(PartitionLag(0, self.lag, self.fetched_to),))
             for n in range(self.count)
         ]
 
@@ -85,6 +86,17 @@ def test_few_mirrors_are_written_whenever_they_changed_and_not_while_they_are_fr
     assert [len(sampling(cluster, begin + second)) for second in (15, 20)] == [0, 0]
     cluster.fetched_to = 200
     assert len(sampling(cluster, begin + 25)) == 1
+
+
+def test_a_lag_that_is_not_known_is_no_figure_on_the_board(
+    sampling: Callable[[Cluster, float], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster, begin = Cluster(2), 1_800_000_000.0
+    sampling(cluster, begin)
+    assert "MirrorLagRecords" in capsys.readouterr().out
+    cluster.lag = None
+    sampling(cluster, begin + 5)
+    assert "MirrorLagRecords" not in capsys.readouterr().out
 
 
 def test_how_long_the_mirrors_have_trailed_by_little_is_kept_and_any_doubt_begins_anew() -> None:

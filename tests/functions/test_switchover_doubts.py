@@ -16,6 +16,7 @@ from failover.dns import NameState
 from failover.errors import AbortRequested, DnsUnavailable, FleetRejected, FleetUnavailable, PastNoReturn
 from failover.execution.inventory import inventory
 from failover.fleets import FleetState
+from failover.kafka.offsets import Offsets
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import save_plan_table
@@ -179,6 +180,23 @@ def test_a_controller_in_the_region_of_the_site_that_is_left_leaves_it_to_the_ot
     monkeypatch.setattr("failover.decision.controllers.controller_regions", lambda: ["us-east-2", "us-west-2"])
     observed = call("precheck", {"execution": execution})["observed"]
     assert observed["verdict"] == "stand-down" and "the controller in us-west-2 acts" in observed["why"]
+
+
+def test_a_lag_that_is_not_known_is_no_zero(call: Call, execution: dict[str, Any], site: Site) -> None:
+    site.mirrors[1] = Mirror(topic="payments", status="ACTIVE", lags=(PartitionLag(0, None),))
+    assert call("precheck", {"execution": execution})["observed"]["lag"] is None
+
+
+def test_where_a_mirror_ends_that_is_not_told_is_not_counted_as_behind(
+    call: Call, execution: dict[str, Any], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("precheck", {"execution": execution})
+    told, untold = Offsets({("orders", 0): 1_000_000}), Offsets(unknown={("orders", 0): "no leader"})
+    monkeypatch.setattr("failover.kafka.factory.as_controller", lambda _, at, __: told if at == "east" else untold)
+    report = call("drain_mirrors", {"execution": execution})
+    observed = report["observed"]
+    assert (report["status"], observed["behind"], observed["behind_by"]) == ("waiting", 0, 0)
+    assert observed["not_told"] == ["west orders[0]: no leader"]
 
 
 DOUBTS: dict[str, tuple[dict[str, Any], str]] = {

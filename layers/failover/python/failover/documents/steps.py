@@ -110,8 +110,8 @@ class Prechecked(TypedDict, total=False):
     """The first of them."""
     doubts_count: int
     by_status: dict[str, int]
-    lag: int
-    """Records by which the mirrors trail, as the standby last saw it."""
+    lag: int | None
+    """Records by which the mirrors trail, as the standby last saw it; None: it is not known of every partition."""
 
 
 class Drained(TypedDict, total=False):
@@ -121,7 +121,7 @@ class Drained(TypedDict, total=False):
     behind: int
     """Partitions whose mirror ends elsewhere than its source."""
     behind_by: int
-    """Records, of all of them."""
+    """Records, of all of them; of those in `not_told` nothing is known."""
     not_drained: list[str]
     growing: list[str]
     """Those whose source moved between the two looks of a call."""
@@ -192,8 +192,8 @@ class Restored(TypedDict, total=False):
     rejected: list[str]
     unreachable: list[str]
     """What gave no answer."""
-    lag: int
-    """Records by which the new mirrors trail."""
+    lag: int | None
+    """Records by which the new mirrors trail; None: it is not known of every partition."""
     discarded: bool
     """What was stranded was truncated, though nothing saved it."""
     deleted: int

@@ -40,7 +40,13 @@ class Lag:
     unknown_partitions: int
     """Never fetched since their leader started (last_source_fetch_offset -1)."""
     records: int
+    """Of the partitions that are known."""
     largest: int
+
+    @property
+    def total_records(self) -> int | None:
+        """Of all partitions; None if one is unknown: a part is not the whole."""
+        return None if self.unknown_partitions else self.records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

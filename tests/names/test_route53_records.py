@@ -43,6 +43,8 @@ class Route53:
         return {"ChangeInfo": {"Id": "C1"}}
 
     def get_change(self, Id: str) -> dict[str, Any]:  # noqa: N803
+        if Id not in self.changes:
+            raise ClientError({"Error": {"Code": "NoSuchChange", "Message": "no"}}, "GetChange")
         return {"ChangeInfo": {"Status": self.changes[Id]}}
 
     def get_hosted_zone(self, **_: Any) -> dict[str, Any]:
@@ -151,6 +153,12 @@ def test_a_change_is_in_sync_when_route_53_says_so_and_the_longest_ttl_counts(pl
     zone.changes["C1"] = "INSYNC"
     assert name.look("C1").in_sync
     assert name.look(None).answers == {"127.0.0.1:9": name.look(None).answers["127.0.0.1:9"]}
+
+
+def test_a_change_that_route_53_has_forgotten_is_over_and_the_record_is_what_counts(plan: Plan) -> None:
+    """A redrive asks of the change that its execution made weeks ago."""
+    state = name_at(plan, Route53(record(EAST))).look("C-of-long-ago")
+    assert (state.in_sync, state.record) == (True, EAST)
 
 
 def test_a_record_with_a_health_check_moves_clients_by_itself(plan: Plan) -> None:

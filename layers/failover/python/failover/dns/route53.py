@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
 from failover.aws.clients import Role, client
-from failover.aws.errors import aws_errors
+from failover.aws.errors import aws_errors, error_code
 from failover.dns import canonical
 from failover.errors import DnsRejected, DnsUnavailable
 
@@ -52,8 +52,14 @@ class Zone:
         return str(answer["ChangeInfo"]["Id"])
 
     def in_sync(self, change: str) -> bool:
-        """Whether every name server of Route 53 has the change."""
-        return bool(self._call(self._route53.get_change, Id=change)["ChangeInfo"]["Status"] == "INSYNC")
+        """Whether every name server of Route 53 has the change. One that nobody remembers is: the records are looked at
+        anyway."""
+        try:
+            return bool(self._call(self._route53.get_change, Id=change)["ChangeInfo"]["Status"] == "INSYNC")
+        except DnsRejected as error:
+            if error_code(error) == "NoSuchChange":
+                return True
+            raise
 
     def name_servers(self) -> tuple[str, ...]:
         """Those of the zone's delegation set."""

@@ -146,6 +146,20 @@ def test_of_what_could_not_be_measured_it_stays_an_estimate(book: Ledger, restor
     assert (told["measured"]["records"], told["measured"]["unmeasured_partitions"]) == (4, 1)
 
 
+def test_partitions_that_came_since_do_not_stand_for_one_that_was_not_measured(book: Ledger) -> None:
+    failover, table = execution(1, "failover", "east-west"), "table#failover-1#loss"
+    book.claim(failover, "east")
+    save_execution_table(book, failover, "loss", {"orders": [{"partition": 0}], "payments": [{"partition": 0}]})
+    lost = {"partitions": 2, "label": "estimated", "measured": None, "records": None, "table": table}
+    book.conclude(failover, "succeeded", {"dry_run": False, "loss": lost})
+    now = execution(2, "restore", "east-west")
+    book.claim(now, "east")
+    save_divergence(book, now, ranges(4, 0))
+    keep_measured_loss(book, now)
+    told = loss(book, "failover-1")
+    assert (told["label"], told["measured"]["unmeasured_partitions"]) == ("estimated", 1)
+
+
 def test_what_was_not_measured_amends_nothing(book: Ledger, restore: Execution) -> None:
     keep_measured_loss(book, restore)
     assert loss(book)["measured"] is None

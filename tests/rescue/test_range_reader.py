@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
-from failover.kafka.range_reader import Part, RangeReader
+from failover.kafka.range_reader import Part, RangeReader, partitions_of
 
 SPOT = ("orders", 0)
 
@@ -148,3 +149,23 @@ def test_open_and_aborted_transactions_are_read_too_and_bytes_are_checked(consum
     read(consumer, 0, 10)
     assert consumer.settings["isolation.level"] == "read_uncommitted"
     assert consumer.settings["check.crcs"] is True
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [(KafkaError.UNKNOWN_TOPIC_OR_PART, []), (KafkaError.LEADER_NOT_AVAILABLE, None), (None, [0, 1])],
+)
+def test_a_topic_that_a_cluster_can_not_tell_of_now_is_not_one_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, code: int | None, known: list[int] | None
+) -> None:
+    described = SimpleNamespace(error=None if code is None else KafkaError(code), partitions={1: None, 0: None})
+    consumer = SimpleNamespace(
+        list_topics=lambda *_, **__: SimpleNamespace(topics={"orders": described}), close=lambda: None
+    )
+    monkeypatch.setattr("failover.kafka.range_reader.Consumer", lambda _: consumer)
+    chosen = {"bootstrap.servers": "kafka:9092"}
+    if known is None:
+        with pytest.raises(KafkaUnavailable, match="tells nothing of orders now"):
+            partitions_of(chosen, "orders")
+    else:
+        assert partitions_of(chosen, "orders") == known

@@ -10,9 +10,11 @@ import pytest
 import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from failover.errors import RescueIncomplete
+from failover.errors import KafkaUnauthorized, KafkaUnavailable, RescueIncomplete
+from failover.kafka.offsets import Offsets
 from failover.kafka.writer import Writer
 from failover.ledger.ledger import Ledger
+from failover.rescue.recovery import begin
 from tests.rescue.conftest import RESCUE, Bucket, Returned
 from tests.rescue.test_rescue_records import Killed, kill_at, until_done
 
@@ -121,3 +123,19 @@ def test_without_its_topic_nothing_is_done(
     strand({("orders", 0): (0, 2)})
     with pytest.raises(RescueIncomplete, match="no recovery topic nowhere"):
         rescue_records()
+
+
+@pytest.mark.parametrize(
+    ("ends", "error"),
+    [
+        (Offsets({(TOPIC, 0): 1}, unknown={(TOPIC, 1): "no leader"}), KafkaUnavailable),
+        (Offsets({(TOPIC, 0): 1}, refused={(TOPIC, 1): "no ACL"}), KafkaUnauthorized),
+    ],
+)
+def test_a_recovery_topic_that_does_not_tell_all_of_its_ends_now_is_asked_again(
+    ends: Offsets, error: type[KafkaUnavailable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failover.rescue.recovery.partitions_of", lambda *_: [0, 1])
+    monkeypatch.setattr("failover.rescue.recovery.log_ends", lambda *_: ends)
+    with pytest.raises(error, match=next(iter((ends.unknown | ends.refused).values()))):
+        begin({}, TOPIC)

@@ -204,7 +204,11 @@ def partitions_of(chosen: Settings, topic: str) -> list[int]:
         consumer.close()
     if described.error is not None and is_authorization(described.error):
         raise unauthorized(f"tells nothing of {topic}", described.error)
-    return [] if described.error is not None else sorted(described.partitions)
+    if described.error is None:
+        return sorted(described.partitions)
+    if described.error.code() in _NOT_THERE:
+        return []
+    raise trouble(chosen, errors, f"tells nothing of {topic} now: {described.error}")
 
 
 def _kind(message: Message) -> tuple[str | None, int | None, bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from failover.documents.execution import Loss, MeasuredLoss
 from failover.documents.execution import PartitionLoss as PartitionLossRow
@@ -11,12 +11,13 @@ from failover.execution.inventory import Inventory, inventory
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.succession import succession
-from failover.ledger.topic_tables import load_execution_table, load_plan_table, save_execution_table
+from failover.ledger.topic_tables import load_execution_table, load_plan_table, load_table, save_execution_table
 from failover.link import STOPPED
 from failover.loss.divergence import divergence, failovers_before
 from failover.loss.estimate import Offsets, PartitionLoss, losses, peak_rate, summary
 from failover.loss.led_back import BASIS, samples_led_back
 from failover.loss.samples import Samples, SourceLiveness, from_rows
+from failover.rescue.stranded import Spot
 
 
 def expected_loss(book: Ledger, execution: Execution, mirrors: Inventory) -> Loss:
@@ -60,7 +61,7 @@ def keep_measured_loss(book: Ledger, execution: Execution) -> None:
     failovers = failovers_before(book, execution)
     if not by_spot or not failovers or not (loss := failovers[0].document.get("loss")):
         return
-    unmeasured = max(0, loss["partitions"] - len(by_spot))
+    unmeasured = _unmeasured(book, execution.plan, loss, by_spot.keys())
     measured: MeasuredLoss = {
         "records": sum(by_spot.values()),
         "partitions": len(by_spot),
@@ -78,6 +79,13 @@ def keep_measured_loss(book: Ledger, execution: Execution) -> None:
 def _summary(execution: Execution, by_partition: list[PartitionLoss], lost_by: float) -> Loss:
     loss = summary(by_partition, lost_by, execution.from_site)
     return loss | {"basis": BASIS} if execution.leads_back else loss
+
+
+def _unmeasured(book: Ledger, plan: str, loss: Loss, measured: Set[Spot]) -> int:
+    """How many partitions of a loss were not measured. Those that came since, and were, stand for none of them."""
+    rows = load_table(book, plan, loss["table"]) if "table" in loss else {}
+    spots = {(topic, int(row["partition"])) for topic, of_topic in rows.items() for row in of_topic}
+    return len(spots - measured) if spots else max(0, loss["partitions"] - len(measured))
 
 
 def _samples(book: Ledger, execution: Execution) -> Samples:

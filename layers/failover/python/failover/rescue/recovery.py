@@ -15,7 +15,7 @@ from zlib import crc32
 
 from confluent_kafka import Message
 
-from failover.errors import RescueIncomplete
+from failover.errors import KafkaUnauthorized, KafkaUnavailable, RescueIncomplete
 from failover.kafka.client import Settings
 from failover.kafka.offsets import log_ends
 from failover.kafka.range_reader import RangeReader, partitions_of
@@ -141,8 +141,12 @@ def _ends(chosen: Settings, topic: str) -> dict[int, int]:
     if not numbers:
         raise RescueIncomplete(f"there is no recovery topic {topic} on the active cluster: create it, and redrive")
     ends = log_ends(chosen, [(topic, number) for number in numbers])
-    if problems := ends.unknown | ends.refused:
-        raise RescueIncomplete(f"the recovery topic does not tell where it ends: {next(iter(problems.values()))}")
+    if ends.refused:
+        raise KafkaUnauthorized(
+            f"Kafka does not tell where the recovery topic ends: {next(iter(ends.refused.values()))}"
+        )
+    if ends.unknown:
+        raise KafkaUnavailable(f"Kafka did not tell where the recovery topic ends: {next(iter(ends.unknown.values()))}")
     return {number: ends.by_partition[topic, number] for number in numbers}
 
 
@@ -151,14 +155,17 @@ def _look(chosen: Settings, execution: str, topic: str, positions: Mapping[int, 
     ends = _ends(chosen, topic)
     ranges = {(topic, number): (at, ends[number]) for number, at in positions.items() if at < ends.get(number, 0)}
     highest: dict[Spot, int] = {}
-    deadline = time.monotonic() + RECOVER_S
+    deadline, silent = time.monotonic() + RECOVER_S, True
     with RangeReader(chosen) as reader:
         if ranges:
             reader.add(ranges)
         while reader.unread:
             for part in reader.read(0.2):
+                silent = False
                 for spot, offset in filter(None, (_origin(message, execution) for message in part.messages)):
                     highest[spot] = max(offset, highest.get(spot, offset))
+            if time.monotonic() > deadline and silent:
+                raise KafkaUnavailable(f"Kafka let nothing be read of the recovery topic {topic} in {RECOVER_S:g} s")
             if time.monotonic() > deadline:
                 raise RescueIncomplete(f"the recovery topic {topic} can't be read to its end: look who writes to it")
     return highest

@@ -19,7 +19,7 @@ from failover.decision.controllers import controller_regions, current_region, de
 from failover.documents.practice import PracticeReport
 from failover.errors import LedgerRejected, ServiceRejected
 from failover.execution.practice import way_there, ways_back
-from failover.execution.runs import describe_run, start_run
+from failover.execution.runs import describe_run, run_arn, start_run
 from failover.execution.step import Report, done, ledger, waiting
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import ExecutionRecord, PlanState
@@ -180,7 +180,7 @@ class _Practice:
         for execution in names:
             if start_run(execution, request, machine):
                 return self._wait(f"{execution} is started")
-            run = describe_run(f"{machine.replace(':stateMachine:', ':execution:')}:{execution}")
+            run = describe_run(run_arn(execution, machine))
             if run.under_way or self.book.execution(self.plan.name, execution) is not None:
                 return self._wait(f"{execution} begins")
             why = f"the start of {execution} was refused ({run.status})"

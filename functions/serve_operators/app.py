@@ -3,9 +3,10 @@ be one of the plan's operators.
 
 The function's URL takes requests signed for the service `lambda` (`AuthType: AWS_IAM`), and Lambda hands over the ARN
 that IAM verified (https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html). `POST /plans/put` has a plan's
-document in its body, `POST /plans/remove` its name, `POST /start` the input of an execution, `POST /answer` an answer
-to a question, `POST /pause` a plan and why, `POST /resume` a plan; none has a `by`. That proves something only where
-the same people may not start the state machine, or invoke the functions, past the URL.
+document in its body, `POST /plans/remove` its name, `POST /start` the input of an execution of whatever kind,
+`POST /practice` that of a practice, `POST /abort` an execution and why, `POST /answer` an answer to a question,
+`POST /pause` a plan and why, `POST /resume` a plan; none has a `by`. That proves something only where the same people
+may not start a state machine, or invoke the functions, past the URL.
 """
 
 from __future__ import annotations
@@ -26,10 +27,20 @@ from failover.errors import FailoverError, MalformedEvent, Refused, TransientErr
 from failover.execution.approval import Answer, answer
 from failover.execution.plan_changes import put_plan, remove_plan
 from failover.execution.runs import run_arn, start_run
+from failover.ledger.execution import Kind
 from failover.ledger.ledger import Ledger
 from failover.plan.operators import check_operator
 from failover.plan.store import Revision, plan_named
 from failover.validation import read
+
+PLAN: Final = r"^[a-z][a-z0-9-]{0,39}$"
+_MACHINES: Final = {
+    "failover": "STATE_MACHINE_ARN",
+    "switchover": "SWITCHOVER_MACHINE_ARN",
+    "restore": "RESTORE_MACHINE_ARN",
+    "practice": "PRACTICE_MACHINE_ARN",
+}
+"""What names the state machine of each."""
 
 logger = Logger(service="failover")
 
@@ -39,14 +50,28 @@ class StartRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, extra="forbid")
 
-    plan: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
+    plan: str = Field(pattern=PLAN)
+    kind: Kind = "failover"
     to: str
     from_site: str | None = Field(default=None, alias="from")
     dry_run: bool = False
     supersedes: str | None = None
     force: bool = False
+    discard: bool = False
+    delete_topics: bool = False
     reason: str = Field(min_length=1, max_length=500)
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,80}$")
+
+
+class PracticeRequest(BaseModel):
+    """The input of a practice by hand, and the name it is to have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: str = Field(pattern=PLAN)
+    reason: str = Field(min_length=1, max_length=300)
+    stay_seconds: int | None = Field(default=None, ge=0, le=21_600)
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,72}$")
 
 
 class PutRequest(BaseModel):
@@ -62,7 +87,14 @@ class PlanRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    plan: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
+    plan: str = Field(pattern=PLAN)
+
+
+class AbortRequest(PlanRequest):
+    """A switchover or a restore that is to put back what it changed, and why."""
+
+    execution: str
+    why: str = Field(min_length=1, max_length=500)
 
 
 class PauseRequest(PlanRequest):
@@ -122,11 +154,30 @@ def _start(caller: str, body: Any) -> dict[str, Any]:
     request = read(StartRequest, body)
     check_operator(plan_named(request.plan), caller)
     name = request.name or f"{request.plan}-by-hand-{uuid.uuid4().hex[:12]}"
-    start = request.model_dump(by_alias=True, exclude={"name"}, exclude_none=True) | {"by": caller}
-    if not start_run(name, start):
+    start = request.model_dump(by_alias=True, exclude={"name"}, exclude_unset=True) | {"by": caller}
+    return _started(request.kind, name, start)
+
+
+def _practise(caller: str, body: Any) -> dict[str, Any]:
+    request = read(PracticeRequest, body)
+    check_operator(plan_named(request.plan), caller)
+    name = request.name or f"{request.plan}-practice-{uuid.uuid4().hex[:12]}"
+    return _started("practice", name, request.model_dump(exclude={"name"}, exclude_unset=True) | {"by": caller})
+
+
+def _started(what: str, name: str, start: dict[str, Any]) -> dict[str, Any]:
+    machine = os.environ[_MACHINES[what]]
+    if not start_run(name, start, machine):
         raise Refused(f"there was another execution {name!r}: look at it, or give this one a name of its own")
     logger.info("started", execution=name, start=start)
-    return {"execution": name, "arn": run_arn(name), "started_by": caller}
+    return {"execution": name, "arn": run_arn(name, machine), "started_by": start["by"]}
+
+
+def _abort(caller: str, body: Any) -> dict[str, Any]:
+    request = read(AbortRequest, body)
+    check_operator(plan_named(request.plan), caller)
+    _ledger().request_abort(request.plan, request.execution, caller, request.why)
+    return {"plan": request.plan, "execution": request.execution, "aborted_by": caller}
 
 
 def _answer(caller: str, body: Any) -> dict[str, Any]:
@@ -172,6 +223,8 @@ _ACTIONS: Final = {
     ("POST", "/plans/put"): _put,
     ("POST", "/plans/remove"): _remove,
     ("POST", "/start"): _start,
+    ("POST", "/practice"): _practise,
+    ("POST", "/abort"): _abort,
     ("POST", "/answer"): _answer,
     ("POST", "/pause"): _pause,
     ("POST", "/resume"): _resume,

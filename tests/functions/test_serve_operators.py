@@ -52,6 +52,53 @@ def test_a_start_carries_the_callers_arn_and_is_one_execution_a_name(deployed: A
     assert executions(deployed) == ["by-hand-1"]
 
 
+@pytest.fixture
+def machines(deployed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The other state machines, by what they do."""
+    arns = {}
+    for what in ("switchover", "restore", "practice"):
+        role = "arn:aws:iam::123456789012:role/states"
+        machine = deployed("stepfunctions").create_state_machine(name=what, definition="{}", roleArn=role)
+        arns[what] = machine["stateMachineArn"]
+        monkeypatch.setenv(f"{what.upper()}_MACHINE_ARN", arns[what])
+    return arns
+
+
+@pytest.mark.parametrize(("kind", "to"), [("switchover", "west"), ("restore", "east")])
+def test_whatever_kind_is_started_the_caller_is_who_starts_it(
+    deployed: Any, call: Call, machines: dict[str, str], kind: str, to: str
+) -> None:
+    body = {"plan": "orders", "kind": kind, "to": to, "reason": "as agreed", "name": f"by-hand-{kind}"}
+    status, answer = asked(call, "/start", body)
+    assert status == 200 and answer["arn"].startswith(machines[kind].replace(":stateMachine:", ":execution:"))
+    request = {"start": started(deployed, answer["arn"]), "execution_name": answer["execution"], "kind": kind}
+    claimed = call("claim", request)["execution"]
+    assert (claimed["kind"], claimed["started_by"]) == (kind, ADA)
+
+
+def test_a_practice_is_started_by_the_caller_too(deployed: Any, call: Call, machines: dict[str, str]) -> None:
+    status, answer = asked(call, "/practice", {"plan": "orders", "reason": "the quarter's", "stay_seconds": 60})
+    assert status == 200
+    start = started(deployed, answer["arn"])
+    assert start == {"plan": "orders", "reason": "the quarter's", "stay_seconds": 60, "by": ADA}
+    assert call("run_practice", {"start": start, "practice": answer["execution"]})["status"] == "waiting"
+
+
+def test_who_aborts_is_the_caller_and_what_goes_forward_only_is_refused(deployed: Any, call: Call) -> None:
+    for name, kind in (("by-hand-1", "switchover"), ("by-hand-2", "failover")):
+        start = {"plan": "orders", "to": "west", "by": ADA} | (
+            {"supersedes": "by-hand-1"} if kind == "failover" else {}
+        )
+        call("claim", {"start": start, "execution_name": name, "kind": kind})
+        body = {"plan": "orders", "execution": name, "why": "wrong day"}
+        status, answer = asked(call, "/abort", body, BOB)
+        wish = Ledger(deployed("dynamodb"), "ledger").state("orders", "east").abort_wish
+        if kind == "switchover":
+            assert status == 200 and wish is not None and (wish.by, wish.why) == (BOB, "wrong day")
+        else:
+            assert (status, answer["error"], wish) == (403, "AbortRefused", None)
+
+
 def test_the_sample_is_a_start_with_a_name_of_its_own(deployed: Any, call: Call) -> None:
     sample = json.loads((EVENTS / "serve_operators.json").read_text())
     names = {json.loads(call("serve_operators", copy.deepcopy(sample))["body"])["execution"] for _ in range(2)}

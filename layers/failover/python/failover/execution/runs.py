@@ -72,9 +72,10 @@ def start_run(name: str, request: dict[str, Any], machine: str | None = None) ->
     return True
 
 
-def run_arn(name: str) -> str:
-    """The ARN of this controller's execution of that name."""
-    return f"{os.environ['STATE_MACHINE_ARN'].replace(':stateMachine:', ':execution:')}:{name}"
+def run_arn(name: str, machine: str | None = None) -> str:
+    """The ARN of this controller's execution of that name. `machine`: the ARN of another state machine than the
+    failover's."""
+    return f"{(machine or os.environ['STATE_MACHINE_ARN']).replace(':stateMachine:', ':execution:')}:{name}"
 
 
 def describe_run(arn: str) -> Run:

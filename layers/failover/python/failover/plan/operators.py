@@ -1,4 +1,4 @@
-"""Who may put, start, answer and pause: callers whose ARN one of the plan's patterns matches.
+"""Who may put, start, abort, answer and pause: callers whose ARN one of the plan's patterns matches.
 
 IAM says who may ask at all; a plan says whom of those it listens to, so that many teams share a controller.
 """

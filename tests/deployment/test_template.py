@@ -319,6 +319,13 @@ def test_every_way_in_which_an_execution_can_end_badly_is_an_alarm() -> None:
         assert metrics == {"ExecutionsFailed", "ExecutionsAborted", "ExecutionsTimedOut"}
 
 
+def test_no_event_of_the_bus_that_its_function_fails_is_lost_without_a_word() -> None:
+    for name, function in of_type("AWS::Serverless::Function").items():
+        rules = [each for each in function.get("Events", {}).values() if each["Type"] == "EventBridgeRule"]
+        assert all("DeadLetterConfig" in rule["Properties"] for rule in rules), name
+        assert not rules or "OnFailure" in function["EventInvokeConfig"]["DestinationConfig"], name
+
+
 def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can_have_some() -> None:
     reserved: dict[str, set[str]] = {}
     for template in (TEMPLATE, SIGNALS):

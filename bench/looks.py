@@ -24,6 +24,7 @@ LOOKS: Final = 6
 _DRIVE: Final = """
 import os
 import threading
+from functools import partial
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 from failover.detection.network import Network
 from failover.detection.probes import view
@@ -35,7 +36,7 @@ async def look_at(plan):
     await network.turn()
     return await view(network, plan, event["within"])
 async def look():
-    return await network.together({name: (look_at(plan), None) for name, plan in plans.items()})
+    return await network.together({name: (partial(look_at, plan), None) for name, plan in plans.items()})
 for _ in range(event["looks"]):
     began, used = time.perf_counter(), time.process_time()
     views = network.run(look())

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
@@ -90,7 +91,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 async def _look_at_all(watch: Watch, plans: dict[str, Plan]) -> dict[str, View | None]:
     ends = time.monotonic() + CALL_S
-    return await watch.network.together({name: (_look_at(watch, plan), ends) for name, plan in plans.items()})
+    return await watch.network.together({name: (partial(_look_at, watch, plan), ends) for name, plan in plans.items()})
 
 
 async def _look_at(watch: Watch, plan: Plan) -> View:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from simulation.threads import Executor, wait
@@ -12,6 +11,7 @@ from simulation.threads import Executor, wait
 Answer = TypeVar("Answer")
 Key = TypeVar("Key")
 Job = Coroutine[Any, Any, Answer]
+Begin = Callable[[], Job[Answer]]
 
 
 class Network:
@@ -25,23 +25,21 @@ class Network:
             return end.value  # type: ignore[no-any-return]
         raise RuntimeError("a question of the simulation waits for an event loop")
 
-    def begin(self, job: Job[None]) -> None:
+    def begin(self, job: Begin[None]) -> None:
         """Do it beside what runs."""
-        Executor(max_workers=1).submit(self.run, job)
+        Executor(max_workers=1).submit(self._run_begun, job)
 
-    async def together(self, jobs: Mapping[Key, tuple[Job[Answer], float | None]]) -> dict[Key, Answer | None]:
+    async def together(self, jobs: Mapping[Key, tuple[Begin[Answer], float | None]]) -> dict[Key, Answer | None]:
         """What each job gives, or None if it gave nothing until its deadline."""
         pool = Executor(max_workers=max(1, len(jobs)))
-        running = {key: (pool.submit(self.run, job), deadline) for key, (job, deadline) in jobs.items()}
-        try:
-            for answer, deadline in running.values():
-                wait([answer], timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
-        finally:
-            for job, _ in jobs.values():
-                # One of a container that ended may never have begun.
-                with suppress(ValueError, RuntimeError):
-                    job.close()
+        running = {key: (pool.submit(self._run_begun, job), deadline) for key, (job, deadline) in jobs.items()}
+        for answer, deadline in running.values():
+            wait([answer], timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
         return {key: answer.result() if answer.done() else None for key, (answer, _) in running.items()}
+
+    def _run_begun(self, job: Begin[Answer]) -> Answer:
+        # Begun here, and not by who asks: a container that ends before leaves no job behind that was never begun.
+        return self.run(job())
 
     async def turn(self) -> None:
         """A thread of the simulation is never busy."""

@@ -22,6 +22,8 @@ from failover.plan.model import Plan
 Answer = TypeVar("Answer")
 Key = TypeVar("Key")
 Job = Coroutine[Any, Any, Answer]
+Begin = Callable[[], Job[Answer]]
+"""A job that is not begun yet."""
 
 SECRETS_AT_ONCE: Final = 3
 CLIENTS_AT_ONCE: Final = 32
@@ -59,13 +61,13 @@ class Network:
             await asyncio.wait(self._begun, timeout=BESIDE_S)
         return answer
 
-    def begin(self, job: Job[None]) -> None:
+    def begin(self, job: Begin[None]) -> None:
         """Do it beside the job that runs."""
-        begun = self._loop.create_task(job)
+        begun = self._loop.create_task(job())
         self._begun.add(begun)
         begun.add_done_callback(self._begun.discard)
 
-    async def together(self, jobs: Mapping[Key, tuple[Job[Answer], float | None]]) -> dict[Key, Answer | None]:
+    async def together(self, jobs: Mapping[Key, tuple[Begin[Answer], float | None]]) -> dict[Key, Answer | None]:
         """What each job gives, or None if it gave nothing until its own deadline on the monotonic clock, if any."""
         answers = await asyncio.gather(*(_until(deadline, job) for job, deadline in jobs.values()))
         return dict(zip(jobs, answers, strict=True))
@@ -137,10 +139,10 @@ class Network:
         await self._http.aclose()
 
 
-async def _until(deadline: float | None, job: Job[Answer]) -> Answer | None:
+async def _until(deadline: float | None, job: Begin[Answer]) -> Answer | None:
     try:
         async with asyncio.timeout_at(deadline):
-            return await job
+            return await job()
     except TimeoutError:
         return None
 

@@ -44,7 +44,7 @@ class Publisher:
             self._missing[region][plan] = "not in time"
             if region not in self._sending:
                 self._sending.add(region)
-                self._network.begin(self._send(region))
+                self._network.begin(partial(self._send, region))
 
     def missing(self, plan: str) -> dict[str, str]:
         """Why the last observation of a plan is not known to be on a bus, by region."""

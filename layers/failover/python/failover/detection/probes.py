@@ -6,11 +6,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TypeVar
 
 from failover.aws.secrets import Credentials, Secret
 from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES, Probe, View
-from failover.detection.network import Job, Network
+from failover.detection.network import Begin, Job, Network
 from failover.errors import (
     FailoverError,
     KafkaUnauthorized,
@@ -55,8 +56,8 @@ async def view(network: Network, plan: Plan, within: float = LOOK_S, *, lost_sit
         for service in services
     ]
     by = began + min(ANCHOR_S, within)
-    jobs: dict[_Probe | str, tuple[Job[Probe | bool], float]] = {probe: (probe.run(), probe.ends) for probe in probes}
-    jobs |= {anchor: (_reaches(network, anchor, by), by + MARGIN_S) for anchor in plan.anchors}
+    jobs: dict[_Probe | str, tuple[Begin[Probe | bool], float]] = {probe: (probe.run, probe.ends) for probe in probes}
+    jobs |= {anchor: (partial(_reaches, network, anchor, by), by + MARGIN_S) for anchor in plan.anchors}
     answers = await network.together(jobs)
     observed = tuple(answer if isinstance(answer := answers[probe], Probe) else probe.unfinished() for probe in probes)
     missed = [anchor for anchor in plan.anchors if not answers[anchor]]

@@ -173,8 +173,9 @@ class Plan(PlanModel):
     """Where stranded records are kept before they are truncated. Without it nothing is restored that would truncate
     any."""
     operators: tuple[Operator, ...] = ()
-    """Who may put, start, abort, answer and pause at the controller's URL, as IAM verifies the caller: ARNs, or patterns of
-    them; a role's are `arn:aws:sts::<account>:assumed-role/<role>/*`. None named: everybody whom IAM lets ask."""
+    """Who may put, start, abort, answer and pause at the controller's URL, as IAM verifies the caller: ARNs, or
+    patterns of them; a role's are `arn:aws:sts::<account>:assumed-role/<role>/*`. None named: everybody whom IAM lets
+    ask."""
     objectives: Objectives = Objectives()
     """What every failover is measured by; nothing is decided by it."""
     hooks: tuple[Hook, ...] = Field(default=(), max_length=10)

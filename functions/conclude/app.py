@@ -94,10 +94,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
     if execution.kind == "restore" and request.outcome == "succeeded" and not execution.dry_run:
         _amend_failover(book, execution)
     book.conclude(execution, request.outcome, dict(report), _denial(execution, report, steps), active=moved)
-    if execution.dry_run and execution.kind == "failover":
-        save_dry_run(book, report)
-    if execution.kind == "switchover" and request.outcome == "succeeded" and not execution.dry_run:
-        save_leg(book, report)
+    _keep_evidence(book, report)
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=report)
     if request.outcome == "failed":
         _announce_stop(report)
@@ -115,6 +112,19 @@ def _why(request: ConcludeRequest) -> str:
 
 def _in_words(request: ConcludeRequest) -> str:
     return f"{request.execution.name} stopped at {request.stopped_at}: {json.dumps(request.error)}"
+
+
+def _keep_evidence(book: Ledger, report: ExecutionReport) -> None:
+    """Keep what readiness goes by. The end is recorded by now, and is no other one if this is refused."""
+    try:
+        if report["dry_run"] and report["kind"] == "failover":
+            save_dry_run(book, report)
+        if report["kind"] == "switchover" and report["outcome"] == "succeeded" and not report["dry_run"]:
+            save_leg(book, report)
+    except TransientError:
+        raise
+    except FailoverError as error:
+        logger.error("the end is recorded, and no evidence of it kept", why=str(error))
 
 
 def _announce_stop(report: ExecutionReport) -> None:

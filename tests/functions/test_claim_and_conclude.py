@@ -14,6 +14,7 @@ from failover.errors import (
     BadPlan,
     DuplicateExecution,
     LeaseLost,
+    LedgerRejected,
     MalformedEvent,
     UnknownPlan,
     UnknownSite,
@@ -140,6 +141,25 @@ def test_standing_down_changes_no_site_and_releases_the_lease(deployed: Any, cal
     call("conclude", {"execution": execution, "outcome": "stood-down", "why": "one vote of two"})
     state = ledger().state("orders", "east")
     assert (state.active, state.holder, state.epoch) == ("east", None, 1)
+
+
+@pytest.mark.parametrize(
+    ("keep", "kind", "start"),
+    [
+        ("dry_run.save_dry_run", "failover", {"dry_run": True}),
+        ("practice.save_leg", "switchover", {"by": "Ada"}),
+    ],
+)
+def test_evidence_that_may_not_be_kept_changes_no_outcome(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, keep: str, kind: str, start: dict[str, Any]
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise LedgerRejected("this role may not")
+
+    monkeypatch.setattr(f"failover.readiness.{keep}", refuse)
+    request = {"start": {"plan": "orders", "to": "west"} | start, "execution_name": "by-hand", "kind": kind}
+    execution = call("claim", request)["execution"]
+    assert call("conclude", {"execution": execution, "outcome": "succeeded"})["outcome"] == "succeeded"
 
 
 def test_a_failure_is_recorded_told_and_raised_and_a_redrive_goes_on(deployed: Any, call: Call, inbox: Any) -> None:

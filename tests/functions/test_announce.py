@@ -219,6 +219,15 @@ def test_a_start_that_was_refused_is_told_once_with_who_started_it_and_why(
     assert (message.body["why"], message.body["started_by"]) == ("east is the active site already", "Ada")
 
 
+def test_another_start_of_the_same_name_that_is_refused_is_told_too(
+    deployed: Any, call: Call, messages: Messages
+) -> None:
+    """The name is free still on the other state machines."""
+    call("announce", refusal("WrongDirection", by="Ada"))
+    call("announce", refusal("DuplicateExecution", by="Ada", kind="switchover"))
+    assert len(messages()) == 2
+
+
 def test_that_two_judges_started_the_same_is_no_news_and_that_a_person_did_is(
     deployed: Any, call: Call, messages: Messages
 ) -> None:

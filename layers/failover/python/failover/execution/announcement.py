@@ -6,6 +6,8 @@ finds it in the ledger.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -85,15 +87,17 @@ def _put_event(report: Mapping[str, Any]) -> None:
 
 
 def announce_refusal(execution: str, start: object, error: Mapping[str, Any]) -> None:
-    """Tell people that a start was refused before it claimed anything: who started it may not be there to see.
+    """Tell people that a start was refused before it claimed anything: who started it may not be there to see. Another
+    start of that name, as on another state machine, or for another reason, is told, too.
 
     Raises:
         LedgerUnavailable, ServiceUnavailable, LedgerRejected, ServiceRejected: as `announce`.
     """
     document = dict(start) if isinstance(start, Mapping) else {"input": start}
     kind, why = str(error.get("Error", "")), error_message(str(error.get("Cause", "")))
+    digest = hashlib.sha256(json.dumps([document, kind, why], sort_keys=True).encode()).hexdigest()
     notify_at_least_once(
-        key=f"{execution}:refused",
+        key=f"{execution}:refused:{digest[:16]}",
         message=Message(
             subject=f"{document.get('plan', 'no plan')}: start refused, {kind}",
             what_happened=f"The start of {execution} was refused: {kind}: {why}",

@@ -100,6 +100,8 @@ _HOOKED: Final = 0.12
 """How likely a plan has a hook,"""
 _TWO_CONTROLLERS: Final = 0.1
 """and how likely there are two controllers; in weeks with restores, twice as likely:"""
+_LOST_WITH_SITE: Final = 0.5
+_STARTED_ELSEWHERE: Final = 0.3
 _CLOCKS_APART_S: Final = (-4.0, 4.0)
 """by so much. What is further apart than five seconds is found by readiness."""
 _SWITCHED_OVER: Final = 0.2
@@ -164,6 +166,8 @@ def _with_more(story: Story, seed: int) -> Story:
             story = replace(story, faults=(*story.faults, _fault(hooks, ("call_hooks",))))
     if elsewhere.random() < (_TWO_CONTROLLERS if not story.restores else 2 * _TWO_CONTROLLERS):
         story = replace(story, clock_ahead_elsewhere=elsewhere.choice((0.0, elsewhere.uniform(*_CLOCKS_APART_S))))
+        lost, wrong = elsewhere.random() < _LOST_WITH_SITE, elsewhere.random() < _STARTED_ELSEWHERE
+        story = replace(story, controller_lost_with_site=lost, starts_elsewhere_first=wrong)
     if not story.restores:
         return story
     story = replace(story, rescues=restore.random() < 0.6)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from simulation.calls import Calls
 from simulation.machine.expressions import StateError
-from simulation.regions import REGION
+from simulation.regions import REGION, LostRegions
 from simulation.scheduler import Event, Process, Scheduler
 from simulation.wire import looks
 
@@ -100,11 +100,15 @@ class Functions:
         note: Callable[..., None],
         timeouts: Mapping[str, float],
         retries: Mapping[str, int],
+        lost_regions: LostRegions,
     ) -> None:
         """`controllers`: by region."""
         self._enter = _entering()
         self._timeouts = timeouts
         self._retries = retries
+        self._lost_regions = lost_regions
+        self._processes: dict[str, list[Process]] = {region: [] for region in controllers}
+        """Of every container that began, by region."""
         self._clock = scheduler
         self._calls = calls
         self._handlers = handlers
@@ -128,11 +132,12 @@ class Functions:
     def invoke(
         self, name: str, payload: Any, timeout: float | None = None, execution: str = "", *, region: str = REGION
     ) -> Any:
-        """Call a function of the controller there and wait for its answer.
+        """Call a function of the controller there and wait for its answer; where its region is lost, once it is back.
 
         Raises:
             StateError: by the class of what it raised, or of how it ended.
         """
+        self._lost_regions.await_return(region)
         self.invocations[name] += 1
         for heard in self.invoked:
             heard(name, execution)
@@ -170,7 +175,9 @@ class Functions:
 
     def invoke_later(self, name: str, event: dict[str, Any], region: str = REGION) -> None:
         """Call a function asynchronously, as EventBridge does: again if it fails, at last it is a dead letter. One that
-        is deployed to be called once is called anew by the next schedule."""
+        is deployed to be called once is called anew by the next schedule. Nobody hears of it in a lost region."""
+        if region in self._lost_regions:
+            return
 
         def attempts() -> None:
             pauses = RETRIES_S[: self._retries[name]]
@@ -194,6 +201,14 @@ class Functions:
         for controller in self._controllers.values():
             controller.environments[name] = controller.environments[name] | variables
 
+    def end(self, region: str) -> None:
+        """Every container there ends, whatever it is doing."""
+        for process in self._processes[region]:
+            process.kill()
+            if (crash := self._calls.crashes.get(process)) is not None:
+                crash.set()
+        self._processes[region].clear()
+
     def forget(self) -> None:
         """Every container begins cold from now on, as after a deployment."""
         self._warm.clear()
@@ -207,6 +222,7 @@ class Functions:
                 return container, False
         controller = self._controllers[region]
         process = Process(name, controller.environments[name], controller.clock_ahead_s)
+        self._processes[region].append(process)
         container = Container(process)
         process.enter = partial(self._enter, container)
         return container, True

@@ -21,7 +21,7 @@ from simulation.fleets import add_fleets, sites_with
 from simulation.functions import ROOT, Handler, load_handlers
 from simulation.machine import expressions
 from simulation.machine.execution import Execution
-from simulation.observers import Observers
+from simulation.observers import Observers, points_of
 from simulation.oracle import Broken, Oracle
 from simulation.people import People
 from simulation.regions import OTHER_REGION, REGION
@@ -92,6 +92,7 @@ class Simulation:
         """Live it through."""
         second = {} if story.clock_ahead_elsewhere is None else {OTHER_REGION: story.clock_ahead_elsewhere}
         life = self.world(story.seed, _plan_of(story), {REGION: 0.0} | second)
+        life.starts_elsewhere_first = story.starts_elsewhere_first and bool(second)
         life.sites.lag_known = story.lag_known
         life.sites.sites["west"].fleet.route_to(story.standby_leads_to)
         add_fleets(life, story.fleets)
@@ -154,6 +155,8 @@ def _plan_of(story: Story) -> dict[str, Any]:
     }
     name = held_by(story.client_name) if story.client_name in DESCRIBED else {}
     more: dict[str, Any] = {"hooks": hooks.described(story.hooks)} if story.hooks != "none" else {}
+    if story.controller_lost_with_site:
+        more["vantage_points"] = points_of(story)
     if story.rescues:
         more["rescue"] = RESCUE
     return {"policy": policy} | sites_with(story.fleets) | name | more

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
+from simulation.regions import OTHER_REGION
 from simulation.scheduler import Process
 from simulation.sites import SERVICES, SITES
 from simulation.story import ACTIVE, VANTAGE_POINTS, Outage, Story
@@ -52,6 +53,7 @@ class Observers:
         self._current: list[Outage] = []
         self.past: list[Outage] = []
         """Those that began, by their sites."""
+        self._points = points_of(story)
         self._active: list[str] = []
         """The active site as each of them began."""
         self._chance = random.Random(f"bus {story.seed}")
@@ -59,7 +61,7 @@ class Observers:
     def begin(self) -> None:
         """From now on they look."""
         around = self._world
-        for number, vantage in enumerate(VANTAGE_POINTS):
+        for number, vantage in enumerate(self._points):
             around.scheduler.spawn(partial(self._look, vantage), Process(f"vantage {vantage}"), 0.3 + 1.1 * number)
         around.scheduler.spawn(self._wake, Process("attention"), QUIET_S)
         for outage in self._story.outages:
@@ -73,10 +75,15 @@ class Observers:
         """Whether anything of a site was lost at that moment, or later."""
         return any(STARTED + outage.ends > at for outage in self.past)
 
+    @property
+    def vantages(self) -> tuple[str, ...]:
+        """The vantage points that look: those whose region is not lost."""
+        return tuple(point for point in self._points if point not in self._world.lost_regions)
+
     def seen_lost(self, vantage: str, site: str) -> bool:
         """Whether a vantage point sees that clients can't use a site."""
         return any(
-            outage.site == site and outage.part != "rest" and vantage in outage.seen_by for outage in self._current
+            outage.site == site and outage.part != "rest" and outage.is_seen_by(vantage) for outage in self._current
         )
 
     def lose(self, site: str) -> None:
@@ -112,6 +119,11 @@ class Observers:
         for service in site.up:
             site.up[service] = not any(each.part in ("site", service) for each in lost)
         site.silent = any(each.silent for each in lost)
+        if self._story.controller_lost_with_site and SITES[name] in self._world.regions:
+            if any(each.part == "site" for each in lost):
+                self._world.lose_region(SITES[name])
+            else:
+                self._world.bring_back_region(SITES[name])
         self._world.note("up", name, sorted(service for service, up in site.up.items() if up))
 
     def _wake(self) -> None:
@@ -127,7 +139,8 @@ class Observers:
         while True:
             if not self._story.watched_as_deployed:
                 self._world.await_attention()
-            self._deliver(self._sighting(vantage))
+            if vantage in self.vantages:
+                self._deliver(self._sighting(vantage))
             self._world.scheduler.sleep(self._pause(vantage))
 
     def _pause(self, vantage: str) -> float:
@@ -154,7 +167,7 @@ class Observers:
         lost = {
             (each.site, service)
             for each in self._current
-            if vantage in each.seen_by
+            if each.is_seen_by(vantage)
             for service in SERVICES
             if each.part in ("site", service)
         }
@@ -165,7 +178,7 @@ class Observers:
         alarms = ALARMS[outage.site]
         for name, (region, seconds) in alarms.items():
             clock.sleep(max(0.0, begun + seconds - clock.now))
-            if outage in self._current:
+            if outage in self._current and region not in self._world.lost_regions:
                 self._change(name, region, "ALARM")
         clock.sleep(max(0.0, STARTED + outage.ends + 20.0 - clock.now))
         if not any(each.site == outage.site for each in self._current):
@@ -180,6 +193,11 @@ class Observers:
         moment = datetime.fromtimestamp(self._world.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": "simulated"}}
         self._deliver(_event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail))
+
+
+def points_of(story: Story) -> list[str]:
+    """The vantage points that look; where a region may be lost with the one in it, a third one."""
+    return [*VANTAGE_POINTS, *([OTHER_REGION] if story.controller_lost_with_site else [])]
 
 
 def sighting(vantage: str, now: float, lost: Set[tuple[str, str]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from simulation.observers import ALARMS, Observers
 from simulation.people import People
 from simulation.scheduler import Process
 from simulation.sites import other
-from simulation.story import POLICIES, VANTAGE_POINTS, Story
+from simulation.story import POLICIES, Story
 from simulation.world import PLAN, STARTED, World
 
 LOOKS_EVERY_S: Final = 3.0
@@ -93,8 +93,8 @@ class Oracle:
     def _once(self) -> None:
         now, state = self._world.now, self._state()
         active = str(state.get("active", "east"))
-        seeing = [vantage for vantage in VANTAGE_POINTS if self._observers.seen_lost(vantage, active)]
-        running = [each for each in self._world.executions if each.running and _takes_over(each)]
+        seeing = [vantage for vantage in self._observers.vantages if self._observers.seen_lost(vantage, active)]
+        running = [each for each in self._world.executions if self._goes_on(each) and _takes_over(each)]
         self._heard(now, bool(seeing))
         if not seeing:
             self._lost_since = None
@@ -123,7 +123,7 @@ class Oracle:
         answers = [each.started for each in self._world.executions] + [
             message.at for message in self._world.account.messages if not message.subject.startswith("Readiness")
         ]
-        if any(at >= began for at in answers) or any(each.running for each in self._world.executions):
+        if any(at >= began for at in answers) or any(map(self._goes_on, self._world.executions)):
             first = min((at for at in answers if at >= began), default=now)
             self.longest_s = max(self.longest_s, first - began)
             self._unheard, self._answered = None, True
@@ -146,13 +146,13 @@ class Oracle:
         if self._silent > NOTIFIED_WITHIN_S + SLACK_S:
             ends = [(each.name, each.status, each.error) for each in self._world.executions]
             self._break(3, f"{active} looks lost for {now - since:.0f} s, nothing runs, nobody is told; {ends}")
-        stands = len(seeing) == len(VANTAGE_POINTS) and self._story.mode != "observe"
+        stands = len(self._observers.vantages) == len(seeing) > 1 and self._story.mode != "observe"
         rules = POLICIES[self._story.policy]
         alarms = sum(self._world.account.alarms.get(name) == "ALARM" for name in ALARMS[active])
         stands = stands and len(seeing) + alarms >= rules.quorum and (rules.fast_path or alarms > 0)
         cooling = now - float(state.get("changed_at", 0.0)) < COOLDOWN_S + NOTIFIED_WITHIN_S
         standby = other(active)
-        standby_lost = any(self._observers.seen_lost(vantage, standby) for vantage in VANTAGE_POINTS)
+        standby_lost = any(self._observers.seen_lost(vantage, standby) for vantage in self._observers.vantages)
         kept = any(
             (
                 self._maintained(now),
@@ -300,6 +300,10 @@ class Oracle:
                 if word in text:
                     self._break(10, f"{place} holds the secret {word}")
 
+    def _goes_on(self, execution: Execution) -> bool:
+        """Whether it runs, and its region is there."""
+        return execution.running and execution.region not in self._world.lost_regions
+
     def _state(self) -> dict[str, Any]:
         return self._item("state")
 
@@ -307,9 +311,9 @@ class Oracle:
         return plain(self._world.table.items.get((f"plan#{PLAN}", sort), {}))
 
     def _troubled(self, services: tuple[str, ...], since: float, until: float | None = None) -> bool:
-        """Whether one of them was in trouble lately."""
+        """Whether one of them was in trouble lately, or there is no controller to call them."""
         until = since if until is None else until
-        return any(
+        return all(region in self._world.lost_regions for region in self._world.regions) or any(
             spell.service in services and spell.begins <= until and since < spell.ends + NOTIFIED_WITHIN_S
             for spell in self._world.calls.spells
         )

@@ -116,7 +116,7 @@ class People:
         answer = "deny" if self._story.approver == "denies" else "approve"
         asked = {"plan": PLAN, "execution": told["execution"], "answer": answer, "by": "alice"}
         execution = self._named(str(told["execution"]))
-        region = REGION if execution is None else execution.arn.split(":")[3]
+        region = REGION if execution is None else execution.region
         try:
             self._world.functions.invoke("answer_approval", asked, region=region)
         except StateError as error:
@@ -131,7 +131,7 @@ class People:
             return
         self._redrives += 1
         self._world.scheduler.sleep(self._chance.uniform(60, 400))
-        if execution.running or not self._holds(execution):
+        if execution.running or not self._holds(execution) or execution.region in self._world.lost_regions:
             return
         if self._story.redrives:
             self._world.tell(f"a person redrives {execution.name}")
@@ -179,7 +179,8 @@ class People:
         self._world.start(wanted, f"by-hand-{self._hands}")
 
     def _running(self) -> Execution | None:
-        running = (each for each in self._world.executions if each.running)
+        lost = self._world.lost_regions
+        running = (each for each in self._world.executions if each.running and each.region not in lost)
         return next((each for each in running if not each.name.startswith("dry-run")), None)
 
     def _abort(self) -> None:

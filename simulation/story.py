@@ -112,6 +112,10 @@ class Outage:
         """Whether clients can't work, wherever they are."""
         return self.part != "rest" and len(self.seen_by) == len(VANTAGE_POINTS)
 
+    def is_seen_by(self, vantage: str) -> bool:
+        """Whether a vantage point sees it; what all of `VANTAGE_POINTS` see every other one sees, too."""
+        return vantage in self.seen_by or len(self.seen_by) == len(VANTAGE_POINTS)
+
     def __str__(self) -> str:
         how = "silently" if self.silent else "loudly"
         whole = self.site if self.part == "site" else f"{self.part} of {self.site}"
@@ -201,6 +205,10 @@ class Story:
     """Whether the plan has a hook, and what becomes of its calls."""
     clock_ahead_elsewhere: float | None = None
     """Seconds that the clock of a second controller is ahead of the first's; None: there is no second one."""
+    controller_lost_with_site: bool = False
+    """Whether the loss of a whole site is that of its region, with the controller and the vantage point in it."""
+    starts_elsewhere_first: bool = False
+    """Whether people take the other region's controller for the one to start at, every other time."""
     untidy_bus: bool = False
     """Whether events come twice, late and out of order."""
     maintenance: tuple[float, float] | None = None
@@ -230,6 +238,10 @@ class Story:
             people.append(f"hooks {self.hooks}")
         if self.clock_ahead_elsewhere is not None:
             people.append(f"a second controller, whose clock is {self.clock_ahead_elsewhere:+.1f} s ahead")
+        if self.controller_lost_with_site:
+            people.append("which dies with its site's region, as the first does")
+        if self.starts_elsewhere_first:
+            people.append("people start at the wrong one first")
         if self.untidy_bus:
             people.append("events come twice, late and out of order")
         happenings = [*self.outages, *self.switchovers, *self.faults, *self.spells, *self.acts]

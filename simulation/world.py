@@ -18,7 +18,7 @@ from simulation.deployment import STATE_MACHINE, Deployment
 from simulation.functions import Controller, Functions, Handler
 from simulation.keys import Keys
 from simulation.machine.execution import Execution, Surroundings, Token
-from simulation.regions import REGION, environments_in
+from simulation.regions import REGION, LostRegions, environments_in
 from simulation.scheduler import Event, Process, Scheduler
 from simulation.sites import SITES, Sites
 from simulation.trace import Trace
@@ -79,6 +79,10 @@ class World:
         self.account.secrets["ApprovalKey"] = "approval-key"
         self.regions = tuple(clocks_ahead)
         """Where there is a controller."""
+        self.lost_regions = LostRegions(self.scheduler)
+        self.starts_elsewhere_first = False
+        """Whether people take the stack of the other region for the one to start at, every other time."""
+        self._starts = 0
         controllers = {
             region: Controller(environments_in(region, deployed.environments, self.regions), ahead)
             for region, ahead in clocks_ahead.items()
@@ -91,6 +95,7 @@ class World:
             note=self.note,
             timeouts=deployed.timeouts,
             retries=deployed.retries,
+            lost_regions=self.lost_regions,
         )
         self.account.invoke_later = self.functions.invoke_later
         self.rest = rest.Rest(self.scheduler, self.sites, self.keys, self.make, self.tell)
@@ -176,20 +181,40 @@ class World:
         self.watch(seconds + ATTENTIVE_S)
 
     def start(self, request: dict[str, Any], name: str, machine: str = STATE_MACHINE) -> str:
-        """A person starts an execution, where the site is that takes over; its ARN."""
+        """A person starts an execution, where the site is that takes over; its ARN, or "" if that region is lost."""
         region = SITES.get(request.get("to", ""), REGION)
-        machine = machine.replace(REGION, region) if region in self.regions else machine
-        return self.account.start(name, json.dumps(request), machine)
+        region = region if region in self.regions else REGION
+        self._starts += 1
+        if self.starts_elsewhere_first and self._starts % 2:
+            region = next(other for other in self.regions if other != region)
+        if region in self.lost_regions:
+            self.tell(f"{name} can't be started: {region} does not answer")
+            return ""
+        return self.account.start(name, json.dumps(request), machine.replace(REGION, region))
+
+    def lose_region(self, region: str) -> None:
+        """The controller there ends with its region."""
+        if region not in self.lost_regions:
+            self.tell(f"the controller in {region} is lost with its region")
+            self.lost_regions.lose(region)
+            self.functions.end(region)
+
+    def bring_back_region(self, region: str) -> None:
+        """The controller there goes on where it was."""
+        if region in self.lost_regions:
+            self.tell(f"the controller in {region} is back")
+            self.lost_regions.bring_back(region)
 
     def send(self, service: str, region: str, operation: str, asked: Mapping[str, Any], how: Door) -> dict[str, Any]:
-        """A call to AWS."""
-        if service in _OF_SITES and self._is_lost(region):
+        """A call to AWS; no region: in that of the controller that calls."""
+        own = self.scheduler.process.environment.get("AWS_REGION", REGION)
+        if (region or own) in self.lost_regions or (service in _OF_SITES and self._is_lost(region)):
             self.scheduler.sleep(_CONNECT_S)
             raise how.unreached()
         changes = operation in _CHANGES
 
         def effect() -> dict[str, Any]:
-            return self.account.call(service, region, operation, dict(asked))
+            return self.account.call(service, region or REGION, operation, dict(asked))
 
         answer: dict[str, Any] = self.make(service, operation, effect, how, changes=changes)
         return answer

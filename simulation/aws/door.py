@@ -29,6 +29,7 @@ _REQUEST: Final = SimpleNamespace(reset_stream=lambda: None)
 _RESPONSE: Final = 3
 """The argument of `Endpoint._needs_retry` that the response is."""
 _PARAMETERS: Final = "simulation_parameters"
+_REGION: Final = "simulation_region"
 _FIRST: Final = "simulation_first_answer"
 _NEVER_AGAIN: Final = "ConditionalCheckFailedException"
 """The error that is answered most, and that botocore does not try again."""
@@ -45,7 +46,7 @@ _THROTTLED: Final = {
 Answer = tuple[tuple[Any, dict[str, Any]] | None, Exception | None]
 """Response and parsed body, or what was raised instead."""
 Send = Callable[[str, str, str, Mapping[str, Any], Door], dict[str, Any]]
-"""Service, region, operation, parameters, and how trouble is told."""
+"""Service, region (empty: the caller's own), operation, parameters, and how trouble is told."""
 
 
 def install(send: Send) -> None:
@@ -58,20 +59,22 @@ def install(send: Send) -> None:
     ) -> Any:
         unsigned = Config(signature_version=UNSIGNED)
         config = unsigned if config is None else config.merge(unsigned)
-        return make_client(session, service, region_name=region_name or REGION, config=config)
+        made = make_client(session, service, region_name=region_name or REGION, config=config)
+        made.simulated_region = region_name or ""
+        return made
 
     def answer(self: Any, request: Any, operation_model: Any, context: dict[str, Any]) -> Answer:
         first: Answer | None = context.pop(_FIRST, None)
         if first is not None:
             return first
         service, operation = operation_model.service_model.service_name, operation_model.name
-        return _answered(send, service, context["client_region"], operation, context[_PARAMETERS])
+        return _answered(send, service, context[_REGION], operation, context[_PARAMETERS])
 
     def make_api_call(self: Any, operation_name: str, api_params: Mapping[str, Any]) -> Any:
         """As botocore's own, without what nobody reads here: no request is validated, addressed, signed and written,
         and what succeeds at once does not go by the endpoint, which only tries again. That takes most of a call;
         `tests/simulation` holds a life's requests and answers to botocore's shapes."""
-        service, region = self._service_model.service_name, self.meta.region_name
+        service, region = self._service_model.service_name, self.simulated_region
         if _CHECKED:
             check_request(self._service_model.operation_model(operation_name), api_params)
         first = _answered(send, service, region, operation_name, api_params)
@@ -120,6 +123,7 @@ def _tried_again(client: Any, operation_name: str, request: Mapping[str, Any], f
         "client_config": client.meta.config,
         "retries": {"invocation-id": "simulation"},
         _PARAMETERS: request,
+        _REGION: client.simulated_region,
         _FIRST: first,
     }
     http, parsed = client._endpoint.make_request(operation, {"context": context})

@@ -115,6 +115,11 @@ class Execution:
         return self.status == "RUNNING"
 
     @property
+    def region(self) -> str:
+        """Where it runs."""
+        return self.arn.split(":")[3]
+
+    @property
     def events(self) -> int:
         """About how long its history is."""
         return EVENTS_OF_A_STATE * len(self.entered)

@@ -225,6 +225,50 @@ SCENARIOS: Final = (
         active="east",
     ),
     Scenario(
+        name="region-and-controller-lost",
+        happens="the same, with clocks alike, and each region takes its controller and its vantage point with it",
+        story=Story(
+            seed="14",
+            seconds=100_000.0,
+            outages=(_AGAIN, replace(_AGAIN, site="west", begins=95_000.0, ends=98_000.0)),
+            restores=True,
+            clock_ahead_elsewhere=0.0,
+            controller_lost_with_site=True,
+        ),
+        executions=("succeeded", "succeeded", "succeeded"),
+        active="east",
+    ),
+    Scenario(
+        name="holder-lost-with-its-region",
+        happens="east's gateways are lost; west's region, with the execution in it, is lost until an hour later: the"
+        " controller in east's region tells people within the minute; the execution goes on once its region is back",
+        story=Story(
+            seed="15",
+            seconds=4_000.0,
+            outages=(
+                replace(_LOST, part="gateway"),
+                replace(_LOST, site="west", begins=40.0, ends=3_000.0),
+            ),
+            clock_ahead_elsewhere=0.0,
+            controller_lost_with_site=True,
+        ),
+        executions=("succeeded",),
+        active="west",
+    ),
+    Scenario(
+        name="started-at-the-wrong-controller",
+        happens="people start a switchover at the controller in the region that they leave, then at the other",
+        story=Story(
+            seed="16",
+            seconds=1_800.0,
+            switchovers=(Switchover(begins=30.0), Switchover(begins=900.0)),
+            clock_ahead_elsewhere=0.0,
+            starts_elsewhere_first=True,
+        ),
+        executions=("stood-down", "succeeded"),
+        active="west",
+    ),
+    Scenario(
         name="hook-that-breaks-at-first",
         happens="the plan's hook raises thrice at each of its turns; nothing goes on without it, and nothing stops",
         story=Story(seed="13", seconds=900.0, outages=(_LOST,), hooks="break at first"),

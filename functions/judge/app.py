@@ -30,7 +30,7 @@ from failover.detection.events import PlanSignals, parse_event
 from failover.detection.evidence import Evidence, Signal
 from failover.detection.signal_store import save_signal
 from failover.errors import FailoverError, ServiceUnavailable
-from failover.execution.runs import Ended, describe_run, ended_holder, run_arn, start_run
+from failover.execution.runs import Ended, describe_run, ended_holder, holder_silent_for, run_arn, start_run
 from failover.ledger.execution import execution_name
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
@@ -150,6 +150,7 @@ def _case(plan: Plan, state: PlanState, signals: tuple[Signal, ...], ledger: Led
         now=time.time(),
         deferred_to=deferred_to(plan, state.active, current_region(), controller_regions()),
         ended_holder=None if ended is None else str(ended),
+        holder_silent_s=holder_silent_for(state),
         holder_kind=_kind_of_holder(plan, state, signals, ledger),
     )
     if state.denial is None or not observed_healthy(case, state.denial.at):

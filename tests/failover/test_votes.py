@@ -10,6 +10,8 @@ import pytest
 from failover.decision.case import Case, Decision
 from failover.decision.controllers import deferred_to
 from failover.decision.rules import (
+    DEFERRED,
+    HOLDER_SILENT_S,
     LOOKS_LOST_S,
     RULES,
     failover_withheld,
@@ -117,8 +119,8 @@ def test_people_are_told_once_a_site_has_looked_lost_to_anyone_for_half_a_minute
     decision = judge(lone)
     assert (decision.guard, failover_withheld(lone, decision)) == ("quorum_not_met", told)
     elsewhere = replace(lone, deferred_to="another acts")
-    assert failover_withheld(elsewhere, decision) is False, "the other has as long again"
-    later = replace(elsewhere, evidence=replace(lone.evidence, signals=(replace(HERE, since=NOW - 2 * stood),)))
+    assert failover_withheld(elsewhere, decision) is False, "the other has half as long again"
+    later = replace(elsewhere, evidence=replace(lone.evidence, signals=(replace(HERE, since=NOW - DEFERRED * stood),)))
     assert failover_withheld(later, decision) is told
 
 
@@ -133,6 +135,20 @@ def test_nobody_is_told_of_what_goes_on_and_everybody_of_what_is_held_back() -> 
     assert failover_withheld(busy, judge(busy)) is False
     over = replace(busy, ended_holder="by-hand has ended")
     assert failover_withheld(over, judge(over)) is True
+
+
+@pytest.mark.parametrize(("silent", "told"), [(HOLDER_SILENT_S, True), (HOLDER_SILENT_S - 0.1, False)])
+def test_people_are_told_where_nobody_can_tell_whether_an_execution_goes_on(silent: float, told: bool) -> None:
+    """Its region may be lost, and it with it."""
+    busy = case(
+        replace(HERE, since=NOW - LOOKS_LOST_S),
+        replace(THERE, since=NOW - LOOKS_LOST_S),
+        state=PlanState(active="east", epoch=4, holder="by-hand"),
+    )
+    unheard_of = replace(busy, holder_silent_s=silent)
+    decision = judge(unheard_of)
+    assert failover_withheld(unheard_of, decision) is told
+    assert ("by-hand holds the lease, and Step Functions in its region has not told for 30 s" in decision.why) is told
 
 
 def test_votes_that_are_only_too_young_are_waited_for_as_long_as_the_youngest_needs() -> None:

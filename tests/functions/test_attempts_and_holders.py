@@ -230,9 +230,13 @@ def test_a_holder_that_can_not_be_asked_about_is_taken_to_run(
         silent.setenv("AWS_ENDPOINT_URL_SFN", "http://127.0.0.1:9")
         client.cache_clear()
         assert runs.ended_holder(state) is None
+        assert runs.holder_silent_for(state) == 0.0
+        assert runs.ended_holder(state) is None
+        assert runs.holder_silent_for(state) > 0.0
     client.cache_clear()
     ended = runs.ended_holder(state)
     assert ended is not None and ended.at == pytest.approx(time.time(), abs=60)
+    assert runs.holder_silent_for(state) == 0.0
     gone = replace(state, holder_arn=f"{state.holder_arn}-of-old")
     ended = runs.ended_holder(gone)
     assert ended is not None and ended.status == "not known any more"

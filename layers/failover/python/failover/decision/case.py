@@ -41,6 +41,8 @@ class Case:
     """Why another controller is to act for this site, if one is."""
     ended_holder: str | None = None
     """How the holder of the lease ended without releasing it, if it did."""
+    holder_silent_s: float = 0.0
+    """For how many seconds nobody can tell whether the holder of the lease runs."""
     holder_kind: str = ""
     """What the holder of the lease does; empty: nothing that is known of."""
 

@@ -21,6 +21,10 @@ from failover.documents.decision import Verdict
 DAY_S: Final = 86_400.0
 LOOKS_LOST_S: Final = 30.0
 """A source that says so for less is a blip that nobody needs to hear of; more, and people are told within a minute."""
+HOLDER_SILENT_S: Final = 30.0
+"""Whose region says nothing for so long may have ended with it: nobody can count on it."""
+DEFERRED: Final = 1.5
+"""How many times as long as `LOOKS_LOST_S` a controller leaves the word to the other one: within the minute."""
 PLANNED: Final = ("switchover", "restore")
 """Kinds of executions that people start while both sites are up: a failover may have to take over from one."""
 Guard = Callable[[Case], str | None]
@@ -64,12 +68,13 @@ def judge(case: Case) -> Decision:
 def failover_withheld(case: Case, decision: Decision) -> bool:
     """Whether people should know that nothing is done: the votes ask for a failover and something else holds it back,
     or the site has looked lost to anyone for `LOOKS_LOST_S`. While people's own switchover or restore is under way,
-    which takes over from nobody, the second counts. What is another controller's to do is left to it for as long
-    again."""
+    which takes over from nobody, or nobody can tell whether an execution still is, the second counts. What is another
+    controller's to do is left to it for half as long again."""
     is_at_it = case.state.holder is not None and case.ended_holder is None
-    if decision.verdict == "proceed" or (is_at_it and case.holder_kind not in PLANNED):
+    takes_over = case.holder_kind not in PLANNED and case.holder_silent_s < HOLDER_SILENT_S
+    if decision.verdict == "proceed" or (is_at_it and takes_over):
         return False
-    patience = LOOKS_LOST_S * (2 if case.deferred_to else 1)
+    patience = LOOKS_LOST_S * (DEFERRED if case.deferred_to else 1)
     if any(looked_lost_for(vote, case) >= patience for vote in votes_against(case.lost_site, case)):
         return True
     return (
@@ -226,6 +231,14 @@ def failover_rate_limited(case: Case) -> str | None:
     return f"{len(today)} failovers in the last 24 hours are as many as policy allows"
 
 
+def execution_unheard_of(case: Case) -> str | None:
+    """Who holds the lease may have ended with its region: a person looks, and has another take over from it."""
+    if case.holder_silent_s < HOLDER_SILENT_S:
+        return None
+    silence = f"Step Functions in its region has not told for {case.holder_silent_s:.0f} s whether it runs"
+    return f"{case.state.holder} holds the lease, and {silence}"
+
+
 def execution_stopped(case: Case) -> str | None:
     """What an execution left half done is taken up by a person: nobody else knows what it waits for."""
     if case.ended_holder is None:
@@ -310,6 +323,7 @@ RULES: Final = (
     Rule(quorum_not_met, "wait", of_votes=True),
     Rule(too_few_vantage_points, "wait", of_votes=True),
     Rule(no_alarm, "wait", of_votes=True),
+    Rule(execution_unheard_of, "stand-down", stage="before"),
     Rule(another_controller_acts, "stand-down"),
     Rule(site_answers, "wait"),
     Rule(active_elsewhere, "stand-down", started_by="anyone"),

@@ -20,6 +20,8 @@ from failover.ledger.records import PlanState
 
 ASK_AGAIN_S: Final = 15.0
 """For how long it is remembered whether the holder of a lease runs."""
+_SAME_SILENCE_S: Final = 90.0
+"""A second question that nobody answers is of the same silence, if it is asked within so long."""
 _UNDER_WAY: Final = frozenset({"RUNNING", "PENDING_REDRIVE"})
 
 
@@ -104,11 +106,32 @@ def ended_holder(state: PlanState) -> Ended | None:
         try:
             run = describe_run(state.holder_arn)
         except (ServiceUnavailable, ServiceRejected):
+            _note_silence(state.holder_arn)
             return None
+        _silences().pop(state.holder_arn, None)
         last_answers[state.holder_arn] = (time.monotonic(), run)
     if run.under_way:
         return None
     return Ended(name=state.holder, status=run.status, at=run.ended_at, redrives=run.redrives)
+
+
+def holder_silent_for(state: PlanState) -> float:
+    """For how many seconds nobody can tell this container whether the holder of the lease runs, as `ended_holder` asked
+    last; 0 if somebody could."""
+    since, last = _silences().get(state.holder_arn or "", (0.0, 0.0))
+    return last - since
+
+
+def _note_silence(arn: str) -> None:
+    now = time.monotonic()
+    since, last = _silences().get(arn, (now, now))
+    _silences()[arn] = (since if now - last <= _SAME_SILENCE_S else now, now)
+
+
+@remembered
+def _silences() -> dict[str, tuple[float, float]]:
+    """Since when, and when last, Step Functions did not tell of a holder, by its ARN."""
+    return {}
 
 
 @remembered

@@ -227,13 +227,13 @@ def where(world: World, *, another_is_up: bool) -> Iterator[str]:
     yield f"  . {os.path.relpath(sys.prefix)}/bin/activate    # for failover and python"
     if another_is_up:
         yield f"  export DRILL_DIRECTORY={world.settings.directory}    # another drill runs here, too"
-    yield from (f"  {command:<52}# {meaning}" for command, meaning in _FIRST_COMMANDS)
+    yield from (f"  {command:<59}# {meaning}" for command, meaning in _FIRST_COMMANDS)
 
 
 _FIRST_COMMANDS: Final = (
     ("failover status --drill", "where the plan stands, and what to say next"),
     ("failover check --now --drill", "whether a failover would work"),
-    (f"failover start failover {fixture_plan.PLAN} --dry-run --drill", "what it would do"),
+    (f"failover start failover {fixture_plan.PLAN} --dry-run --watch --drill", "what it would do"),
     ("python -m drill outage", "the active site is lost"),
     ("failover approve --drill", "once you are asked"),
     ("python -m drill outage --over", "the site is back"),

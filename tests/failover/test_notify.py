@@ -167,6 +167,18 @@ def test_at_most_once_is_one_attempt_that_says_why_it_may_have_failed(teller: Te
     assert put_event_at_most_once("T", {}) is None
 
 
+def test_what_one_function_told_no_other_tells_again(teller: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[list[str]] = []
+    for function in ("failover-Conclude", "failover-Judge"):
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", function)
+        notify._guarded.cache_clear()  # another container
+        of_this = Teller(monkeypatch)
+        tell()
+        put()
+        taken.append(of_this.taken)
+    assert taken == [["S", "S"], []]
+
+
 def test_a_refusal_of_sns_is_no_foreign_error(teller: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
     denied = ClientError({"Error": {"Code": "AuthorizationError", "Message": "no"}}, "Publish")
     teller.fault = ("before", lambda: denied)

@@ -144,8 +144,13 @@ def _guarded(effect: Callable[..., bool]) -> Callable[..., bool]:
         raise_on_no_idempotency_key=True,
         lambda_context=_OneAttempt(),
     )
+    # By itself Powertools keys by the Lambda function, too: judge would tell again what conclude has told.
     guarded: Callable[..., bool] = idempotent_function(
-        effect, data_keyword_argument="notification", persistence_store=store, config=config
+        effect,
+        data_keyword_argument="notification",
+        persistence_store=store,
+        config=config,
+        key_prefix=effect.__name__,
     )
     return guarded
 

@@ -101,7 +101,7 @@ def announce_refusal(execution: str, start: object, error: Mapping[str, Any]) ->
         message=Message(
             subject=f"{document.get('plan', 'no plan')}: start refused, {kind}",
             what_happened=f"The start of {execution} was refused: {kind}: {why}",
-            clients="nothing",
+            clients="they feel nothing of it",
             done="nothing was changed",
             to_do="mend what it says, and start again",
             commands=("status",),

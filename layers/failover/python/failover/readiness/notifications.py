@@ -34,7 +34,7 @@ def _tell_round(plan: str, revision: int, changes: list[Change]) -> None:
             message=Message(
                 subject=f"Readiness of {plan}: {_in_short(worse)}",
                 what_happened=f"A failover of {plan} can count on less than before: {named}.",
-                clients="nothing; they would, on the day of a failover",
+                clients="they feel nothing of it; they would, on the day of a failover",
                 to_do="do what each line says, and look anew",
                 commands=(f"check {plan} --now",),
                 evidence=[f"{change.check}: {'; '.join(change.evidence)}. Do: {change.remedy}" for change in worse],

@@ -19,11 +19,15 @@ from simulation.crash_matrix.ends import (
 from simulation.crash_matrix.scenario import BY_HAND, FLEETS, Scenario, lose_east, with_fleets, with_name
 from simulation.deployment import PRACTICE, RESTORE, SWITCHOVER
 from simulation.fleets import sites_with
+from simulation.regions import REGION
 from simulation.scheduler import Process
-from simulation.sites import RECOVERY_TOPIC, TOPICS
+from simulation.sites import RECOVERY_TOPIC, SERVICES, TOPICS
 from simulation.world import PLAN, World
 
 COMMITTED: Final = 60
+FENCED: Final = "fenced"
+OVER: Final = "over"
+"""The name of a switchover that can't end."""
 OF_EVERY_KIND: Final = frozenset({"dynamodb", "rest", "kafka", "secretsmanager", "sns", "events", "stepfunctions"})
 """Services that are asked the same, of whatever kind gateways and name are."""
 RESCUE: Final = {
@@ -51,6 +55,22 @@ def _begin_switchover_whose_source_dies(life: World) -> None:
     """Past the point of no return: what was to be reversed is failed over."""
     _begin_switchover(life)
     life.on_change.append(lambda _, __, what: lose_east(life) if "reverse-and-start" in what else None)
+
+
+def _begin_way_back(life: World) -> None:
+    """A switchover had its mirrors reversed, and west died as clients were to be led over: they are led back."""
+    sites = life.sites
+    sites.mirrors = {"west": dict.fromkeys(TOPICS, "STOPPED"), "east": dict.fromkeys(TOPICS, "ACTIVE")}
+    sites.sites["east"].fleet.route_to(FENCED)
+    west = sites.sites["west"]
+    west.up |= dict.fromkeys(SERVICES, False)
+    west.silent = False
+    state = {"active": "east", "holder": OVER, "no_return": OVER, "controller": REGION}
+    over = {"name": OVER, "kind": "switchover", "status": "running", "from": "east", "to": "west", "started_at": "0"}
+    for sort, item in (("state", state), (f"execution#{OVER}", over)):
+        texts = {name: {"S": text} for name, text in item.items()} | {"epoch": {"N": "1"}}
+        life.table.call("PutItem", {"Item": {"pk": {"S": f"plan#{PLAN}"}, "sk": {"S": sort}, **texts}})
+    life.start(BY_HAND | {"to": "east", "supersedes": OVER, "force": True}, "by-hand")
 
 
 def _begin_restore(life: World, **more: Any) -> None:
@@ -111,6 +131,12 @@ PLANNED: Final = (
         end=switchover_end,
         plan={"policy": {"promotion_timeout_seconds": 70}},
         promotes_once=False,
+    ),
+    Scenario(
+        name="way back from a switchover",
+        functions=("claim", "assess", "promote_mirrors", "switch_routes", "conclude"),
+        begin=_begin_way_back,
+        end=failover_end,
     ),
     Scenario(
         name="practised",

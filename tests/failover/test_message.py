@@ -73,6 +73,15 @@ def test_what_people_started_and_stopped_says_how_a_failover_takes_over(kind: st
     lines = message_of(stopped("claim") | {"kind": kind}).text().splitlines()
     assert "  failover start failover orders --supersede" in lines
     assert any(f"if {active} is lost, have a failover take over" in line for line in lines)
+    assert ("  failover supersede orders --back" in lines) is (kind == "switchover")
+
+
+def test_who_stands_down_in_the_middle_of_anothers_way_is_told_how_to_lead_clients_back() -> None:
+    stood_down = REPORT | {"outcome": "stood-down", "clients_found_at": None}
+    other = {"execution": "orders-1-switchover", "status": "superseded"}
+    for reached, led_back in (({}, False), ({"fence": "done"}, True)):
+        lines = message_of(stood_down | {"predecessors": [other | {"reached": reached}]}).text().splitlines()
+        assert ("  failover supersede orders --back" in lines) is led_back
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def _message_of(report: dict[str, Any]) -> Message:
                 clients="as before",
                 done=leftovers(report),
                 to_do=f"if clients can't work on {lost}, look why it stood down",
-                commands=(details, f"status {plan}"),
+                commands=(*_way_back_of_what_was_left(report), details, f"status {plan}"),
                 evidence=evidence,
             )
     error = report.get("error") or {}
@@ -80,7 +80,7 @@ def _message_of(report: dict[str, Any]) -> Message:
         clients=_clients_after_stop(report),
         done=", ".join(f"{step['step']} {step['status']}" for step in report["steps"]) or "nothing",
         to_do=f"mend the cause, then redrive it; until then nothing else is started for {plan}{_take_over(report)}",
-        commands=(f"redrive {plan}", _superseding(report), details),
+        commands=(f"redrive {plan}", _superseding(report), *_way_back(report), details),
         evidence=evidence,
     )
 
@@ -93,7 +93,18 @@ def _superseding(report: dict[str, Any]) -> str:
 def _take_over(report: dict[str, Any]) -> str:
     """What to do where the site that clients work on died under what people started while both sites were up."""
     active = {"switchover": report["from"], "restore": report["to"]}.get(report["kind"])
-    return f"; if {active} is lost, have a failover take over" if active else ""
+    back = f", if {report['to']} is, have one lead back" if report["kind"] == "switchover" else ""
+    return f"; if {active} is lost, have a failover take over{back}" if active else ""
+
+
+def _way_back(report: dict[str, Any]) -> tuple[str, ...]:
+    return (f"supersede {report['plan']} --back",) if report["kind"] == "switchover" else ()
+
+
+def _way_back_of_what_was_left(report: dict[str, Any]) -> tuple[str, ...]:
+    """Of what an execution took over from that had changed something: clients may stand still between two sites."""
+    half_done = any(predecessor["reached"] for predecessor in report.get("predecessors", ()))
+    return (f"supersede {report['plan']} --back",) if half_done else ()
 
 
 def error_message(cause: str) -> str:

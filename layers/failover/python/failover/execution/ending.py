@@ -69,7 +69,7 @@ def _message_of(report: dict[str, Any]) -> Message:
                 clients="as before",
                 done=leftovers(report),
                 to_do=f"if clients can't work on {lost}, look why it stood down",
-                commands=(*_way_back_of_what_was_left(report), details, f"status {plan}"),
+                commands=(*_way_back_of_predecessors(report), details, f"status {plan}"),
                 evidence=evidence,
             )
     error = report.get("error") or {}
@@ -101,7 +101,7 @@ def _way_back(report: dict[str, Any]) -> tuple[str, ...]:
     return (f"supersede {report['plan']} --back",) if report["kind"] == "switchover" else ()
 
 
-def _way_back_of_what_was_left(report: dict[str, Any]) -> tuple[str, ...]:
+def _way_back_of_predecessors(report: dict[str, Any]) -> tuple[str, ...]:
     """Of what an execution took over from that had changed something: clients may stand still between two sites."""
     half_done = any(predecessor["reached"] for predecessor in report.get("predecessors", ()))
     return (f"supersede {report['plan']} --back",) if half_done else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -74,6 +74,18 @@ _NAMES: Final[tuple[NameKind, ...]] = (
     "traffic-manager",
     "none",
 )
+_OF_FLEETS: Final[Mapping[FleetKind, str]] = {
+    "ecs-blue-green": "elbv2",
+    "cfk": "kubernetes",
+    "cfk-blue-green": "kubernetes",
+    "kroxylicious": "kubernetes",
+}
+_OF_NAMES: Final[Mapping[NameKind, str]] = {
+    "route53-health-check": "s3",
+    "arc-routing-control": "route53-recovery-cluster",
+    "cloud-dns": "google",
+    "traffic-manager": "azure",
+}
 _SWITCHOVER_DEEDS: Final[tuple[Deed, ...]] = (
     "want it put back",
     "want it put back",
@@ -152,7 +164,15 @@ def drawn(seed: int) -> Story:
         story = replace(story, standby_leads_to="west")
     story = _with_more(story, seed)
     planned = random.Random(f"switchover {seed}")
-    return _with_switchover(story, planned) if not weeks and planned.random() < _SWITCHED_OVER else story
+    if not weeks and planned.random() < _SWITCHED_OVER:
+        story = _with_switchover(story, planned)
+    return replace(story, spells=tuple(replace(each, service=_own(each.service, story)) for each in story.spells))
+
+
+def _own(service: str, story: Story) -> str:
+    """The service that the plan's fleets and name have in place of ECS and of Route 53."""
+    own = {"ecs": _OF_FLEETS.get(story.fleets), "route53": _OF_NAMES.get(story.client_name)}
+    return own.get(service) or service
 
 
 def _with_more(story: Story, seed: int) -> Story:

@@ -69,6 +69,13 @@ STORIES: Final = {
         PLAIN, seed="11", seconds=24_000.0, outages=(replace(LOST, ends=1200.0),), restores=True, rescues=True
     ),
     "a hook is called too early": replace(PLAIN, seconds=900.0, hooks="answer"),
+    "a holder whose region is silent is not told": replace(
+        PLAIN,
+        seconds=400.0,
+        outages=(replace(LOST, part="gateway"), replace(LOST, site="west", begins=40.0)),
+        clock_ahead_elsewhere=0.0,
+        controller_lost_with_site=True,
+    ),
     "nothing is started": PLAIN,
     "one voice is enough": replace(PLAIN, outages=(replace(LOST, seen_by=VANTAGE_POINTS[:1]),)),
 }
@@ -189,6 +196,9 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
         "what is decided is kept for ever": lambda: _put("failover.decision.log", "RETENTION_S", 10**9),
         "a secret is read once": lambda: _put("failover.aws.secrets", "_fetched", fetched_once),
         "a silent moment is a new beginning": lambda: _put("failover.detection.signal_store", "LAPSE_S", 0.0),
+        "a holder whose region is silent is not told": lambda: _put(
+            "simulated_judge", "holder_silent_for", lambda state: 0.0
+        ),
         "nothing is started": lambda: _put("simulated_judge", "_start", nothing),
         "one voice is enough": lambda: _put("failover.decision.rules", "RULES", without_quorum),
         "a secret is told": lambda: _put("failover.execution.report", "_stranded", lambda loss: "east-s3cr3t"),

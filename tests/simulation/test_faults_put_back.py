@@ -41,6 +41,7 @@ BREAKS = {
     "a name is used up": 4,
     "an end that its execution did not tell is told by nobody": 3,
     "a silent moment is a new beginning": 3,
+    "a holder whose region is silent is not told": 3,
     "a denial is forgotten": 5,
     "a redrive stops where it stopped": 6,
     "a secret is read once": 6,

@@ -62,12 +62,6 @@ class RunningDrill:
         sizes = {path.stem: path.stat().st_size for path in self._logs.glob("*.log")}
         return Reading(invocations=self._get("invocations"), calls=Counter(calls), log_bytes=Counter(sizes))
 
-    def metrics(self) -> dict[str, int]:
-        """How many metrics of our own there are: of each plan, and of the controller."""
-        ours = [metric["dimensions"] for metric in self._get("metrics") if metric["namespace"] == "Failover"]
-        of_plan = sum("plan" in dimensions for dimensions in ours)
-        return {"plan": of_plan, "controller": len(ours) - of_plan}
-
     def execution(self, *, dry_run: bool) -> tuple[int, float, float]:
         """The transitions of the next failover that ends, and when it began and ended."""
         before = {run["executionArn"] for run in self._runs()}
@@ -143,7 +137,7 @@ def main() -> None:
     print(f"for {MINUTES:g} minutes all is well; say `failover check --now --drill` meanwhile")
     before = world.read()
     time.sleep(60 * MINUTES)
-    idle, metrics = per_call(before, world.read()), world.metrics()
+    idle = per_call(before, world.read())
     executions, measured = {}, [idle]
     for name, dry_run in (("dry_run", True), ("failover", False)):
         print(f"now start a {name.replace('_', ' ')}, and let it end")
@@ -153,7 +147,7 @@ def main() -> None:
         executions[name] = of_execution(after.invocations, transitions, began, ended)
         measured.append(per_call(before, after))
     functions = {name: used for calls in reversed(measured) for name, used in calls.items()}
-    document = {"functions": dict(sorted(functions.items())), "executions": executions, "metrics": metrics}
+    document = {"functions": dict(sorted(functions.items())), "executions": executions}
     head = "# Written by `python -m bench.usage` of a drill with one plan; what one call of each function uses.\n"
     USAGE.write_text(head + yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120))
     print(USAGE)

@@ -1,4 +1,4 @@
-"""`failover plans alarms`: the small stack of alarms and a board that a plan may have."""
+"""`failover plans alarms`: the small stack of alarms that a plan may have."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TEMPLATE: Final = Path(__file__).with_name("alarms.yaml")
 
 
 def alarms(file: File) -> None:
-    """Print a CloudFormation template of a plan's alarms and board, for a controller's region. Alarms are votes only if
-    the plan names them."""
+    """Print a CloudFormation template of a plan's alarms, for a controller's region. They have their metrics, and are
+    votes, only if the plan names them."""
     show_exactly(rendered_alarms(parse(readable_text(file))))
 
 

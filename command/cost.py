@@ -25,7 +25,6 @@ def cost(
     ] = 2,
     copies: Annotated[int, typer.Option(min=1, help="So many plans like each of them.")] = 1,
     partitions: Annotated[int, typer.Option(min=0, help="Mirrored partitions of each plan.")] = 600,
-    alarms: Annotated[bool, typer.Option("--alarms", help="Each plan has its small stack of alarms, too.")] = False,
     changed: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the stack.")
     ] = None,
@@ -39,7 +38,7 @@ def cost(
     plans = [parse(readable_text(file)) for file in files for _ in range(copies)]
     stack = _stack(template, changed or [])
     try:
-        bill = Bill(stack, plans, vantage_points=vantage_points, partitions=partitions, alarms=alarms)
+        bill = Bill(stack, plans, vantage_points=vantage_points, partitions=partitions)
         items, one_failover = bill.a_month(), bill.a_failover()
     except (ValueError, KeyError) as error:
         raise NotDone(

@@ -54,7 +54,6 @@ class Usage(TypedDict):
 
     functions: dict[str, Call]
     executions: dict[str, Execution]
-    metrics: dict[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,13 +117,11 @@ class Bill:
     """What is paid for some plans on one controller.
 
     `vantage_points`: from how many regions the sites are looked at, the controller's among them; `partitions`: how many
-    each plan has mirrored; `alarms`: whether each has its small stack of alarms.
+    each plan has mirrored.
     """
 
-    def __init__(
-        self, stack: Stack, plans: Sequence[Plan], *, vantage_points: int, partitions: int, alarms: bool
-    ) -> None:
-        self._stack, self._plans, self._alarms = stack, plans, alarms
+    def __init__(self, stack: Stack, plans: Sequence[Plan], *, vantage_points: int, partitions: int) -> None:
+        self._stack, self._plans = stack, plans
         self._vantage_points, self._partitions = vantage_points, partitions
         self._prices, self._usage = prices(), usage()
 
@@ -173,7 +170,6 @@ class Bill:
             usd=self._calls("CheckReadiness", checks),
             why=str(self._stack.parameters["ReadinessSchedule"]),
         )
-        yield self._metrics()
         own = self._stack.count("AWS::CloudWatch::Alarm"), self._stack.count("AWS::CloudWatch::Dashboard")
         usd = own[0] * self._prices["alarm"] + own[1] * self._prices["board"]
         yield Item(name="alarms and board", usd=usd, why=f"{own[0]} alarms, {own[1]} board of the stack")
@@ -190,27 +186,26 @@ class Bill:
         yield Item(
             name="secrets", usd=secrets * self._prices["secret"], why=f"{secrets}, one in each region", apart=True
         )
-        if self._alarms:
+        if alarmed := sum(plan.has_alarms for plan in self._plans):
             resources = yaml.load((HERE / "alarms.yaml").read_text(encoding="utf-8"), Loader=_Loader)["Resources"]  # noqa: S506
-            of_plan = sum(
-                self._of_alarm(resource["Properties"]) for resource in resources.values() if _is_alarm(resource)
-            )
-            boards = sum(resource["Type"] == "AWS::CloudWatch::Dashboard" for resource in resources.values())
+            alarms = [self._of_alarm(resource["Properties"]) for resource in resources.values() if _is_alarm(resource)]
             yield Item(
                 name="alarms of plans",
-                usd=len(self._plans) * (of_plan + boards * self._prices["board"]),
-                why="its small stack, with its board",
+                usd=alarmed * sum(alarms),
+                why=f"small stacks of {len(alarms)} for the plans that name them: {alarmed}",
+                apart=True,
+            )
+            metrics = sum(map(_metrics, self._plans))
+            yield Item(
+                name="metrics of plans",
+                usd=metrics * self._prices["metric"],
+                why=f"{metrics} that those alarms read",
                 apart=True,
             )
 
     def _of_alarm(self, properties: Mapping[str, Any]) -> float:
         of_seconds = isinstance(properties.get("Period"), int) and properties["Period"] < 60
         return self._prices["alarm_of_seconds" if of_seconds else "alarm"]
-
-    def _metrics(self) -> Item:
-        counts = self._usage["metrics"]
-        many = counts["controller"] + counts["plan"] * len(self._plans)
-        return Item(name="metrics", usd=many * self._prices["metric"], why=f"{many} custom metrics")
 
     def _dry_runs(self) -> Item:
         if self._stack.parameters["DryRunState"] != "ENABLED":
@@ -253,6 +248,11 @@ class Bill:
             + call["log_bytes"] / GB * (self._prices["log_gb"] + storage)
         )
         return many * one
+
+
+def _metrics(plan: Plan) -> int:
+    """How many of its own a plan has: of the services that it names alarms of, and of its readiness."""
+    return sum(len(plan.alarmed_services(site)) for site in plan.sites) + plan.has_alarms
 
 
 def _is_alarm(resource: Mapping[str, Any]) -> bool:

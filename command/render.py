@@ -139,4 +139,4 @@ def _lines(plan: Plan, folder: Path, fleets: list[RenderedFleet]) -> Iterator[Li
             )
         if fleet.lacks:
             yield f"  lacks, under gateway.ecs.{fleet.site} of the settings: {', '.join(fleet.lacks)}", "yellow"
-    yield f"alarms and a board of the plan: {folder / ALARMS}", "bold"
+    yield f"alarms of the plan: {folder / ALARMS}", "bold"

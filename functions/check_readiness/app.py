@@ -1,8 +1,8 @@
 """check_readiness: look, before the disaster, at everything a failover will need; on a schedule, and on demand.
 
-Each check is `pass`, `warn`, `fail` or `unknown`, with its evidence and a remedy. How many are not ready is a
-metric; they are kept in the ledger, and told when they change. A plan that an execution holds just now is looked at,
-but nothing of it is kept: what is seen then is in between.
+Each check is `pass`, `warn`, `fail` or `unknown`, with its evidence and a remedy. They are kept in the ledger, and told
+when they change; how many are not ready is a metric where the plan has alarms. A plan that an execution holds just now
+is looked at, but nothing of it is kept: what is seen then is in between.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def handler(event: dict[str, Any], context: Any) -> documents.Readiness:
     if readiness.under_way:
         logger.info("an execution is at it", execution=readiness.under_way)
         return document
-    _publish(readiness)
+    if plan.has_alarms:
+        _publish(readiness)
     for check in readiness.unready:
         logger.warning("not ready", check=check.name, status=check.status, evidence=check.evidence, remedy=check.remedy)
     try:

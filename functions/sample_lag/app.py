@@ -13,8 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict
 
 from failover.aws.clients import client
@@ -72,15 +71,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     looked = watch.updated(source_answers, began, over=time.time(), sampled=due)
     watch = looked.with_lag(watch, active, plan.policy.failback_lag_records)
     save_plan_table(book, plan.name, "watch", {state.active: asdict(watch)})
-    lag = trailing(mirrors)
-    if lag.total_records is not None:
-        _measure(plan.name, lag.total_records)
-    return {"plan": plan.name, "sampled": True, "source_answers": source_answers, "lag": asdict(lag)}
-
-
-def _measure(plan: str, records: int) -> None:
-    with single_metric(name="MirrorLagRecords", unit=MetricUnit.Count, value=records, namespace="Failover") as metric:
-        metric.add_dimension("plan", plan)
+    return {"plan": plan.name, "sampled": True, "source_answers": source_answers, "lag": asdict(trailing(mirrors))}
 
 
 def _answers(plan: Plan, site: str) -> bool | None:

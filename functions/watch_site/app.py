@@ -1,12 +1,13 @@
-"""watch_site: look at the sites of plans from here, and say what was seen: to the judge, and as metrics for alarms.
+"""watch_site: look at the sites of plans from here, and say what was seen: to the judge, and as metrics where the plan
+has alarms.
 
 Every plan is looked at by itself, in one thread: what a silent site delays is the word of its own plan. What looks lost
 is looked at again at once, every half second, until it has looked so for as long as policy wants of a vote, or answers:
 an outage is confirmed within one call, and so is a blip.
 
 The observation goes to the default bus of every region that has a controller: on change at once, every look while a
-site looks lost, once a minute while all is well. Metrics go out as EMF at one-second resolution, so that alarms of
-10-second periods can stand on them
+site looks lost, once a minute while all is well. Metrics go out where alarms of the plan's small stack read them, in a
+controller's region, as EMF at one-second resolution, so that alarms of 10-second periods can stand on them
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 A probe that failed itself publishes nothing: it is no vote. Nor does a vantage point that is cut off itself.
 """
@@ -59,6 +60,8 @@ class Watch:
     """What this container keeps from one call to the next."""
 
     network: Network = field(default_factory=Network)
+    controllers: list[str] = field(default_factory=controller_regions)
+    """The regions whose judges are told, and where plans have their alarms."""
     publisher: Publisher = field(init=False)
     signals: dict[tuple[str, str], Signal] = field(default_factory=dict)
     """What was last seen, by plan and site."""
@@ -66,7 +69,7 @@ class Watch:
     """What was last put on every bus, by plan."""
 
     def __post_init__(self) -> None:
-        self.publisher = Publisher(self.network, controller_regions())
+        self.publisher = Publisher(self.network, self.controllers)
 
 
 @remembered
@@ -125,9 +128,10 @@ def _is_unconfirmed(watch: Watch, plan: Plan, current: View) -> bool:
 def _tell(watch: Watch, plan: Plan, current: View) -> None:
     if current.isolated_because:
         logger.warning("no vote", plan=plan.name, vantage=current.vantage, why=current.isolated_because)
-    else:
+    elif current.vantage in watch.controllers:
         for probe in current.probes:
-            _measure(plan.name, current.vantage, probe)
+            if probe.service in plan.alarmed_services(probe.site):
+                _measure(plan.name, current.vantage, probe)
     before = watch.published.get(plan.name)
     if before is None or is_news(before, current) or watch.publisher.missing(plan.name):
         watch.publisher.publish(plan.name, current)

@@ -26,8 +26,8 @@ def bill(failover: Failover, *words: str) -> tuple[dict[str, Any], dict[str, flo
 
 
 def test_what_is_shown_adds_up_and_what_is_apart_is_apart(failover: Failover) -> None:
-    document, items = bill(failover, "--alarms")
-    apart = {"secrets", "alarms of plans"}
+    document, items = bill(failover)
+    apart = {"secrets", "alarms of plans", "metrics of plans"}
     assert {item["name"] for item in document["items"] if item["apart"]} == apart
     assert document["usd_a_month"] == pytest.approx(sum(items.values()) - sum(items[name] for name in apart), abs=0.01)
     assert 0 < document["usd_a_failover"] < 0.01
@@ -44,6 +44,14 @@ def test_more_plans_cost_their_looks_and_share_the_controller(failover: Failover
         assert four[name] == pytest.approx(4 * one[name], rel=0.01)
     assert four["alarms and board"] == one["alarms and board"]
     assert four["dry runs"] == one["dry runs"]  # some plan's turn every half hour, each every six hours
+
+
+def test_a_plan_that_names_no_alarm_of_its_small_stack_pays_for_none(failover: Failover, plan_text: str) -> None:
+    _, four = bill(failover, "--copies", "4")
+    assert four["metrics of plans"] == pytest.approx(4 * 5 * prices()["metric"])
+    Path("plan.yaml").write_text(re.sub(r"(?m)^ +- failover-orders-.*\n", "", plan_text))
+    _, none = bill(failover)
+    assert none.keys() == four.keys() - {"alarms of plans", "metrics of plans"}
 
 
 def test_the_stacks_parameters_and_resources_are_what_is_computed_with(failover: Failover) -> None:

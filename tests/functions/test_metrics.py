@@ -15,6 +15,7 @@ from failover.detection.evidence import Probe, View
 from failover.readiness import Check
 from failover.readiness.checks import Readiness
 from tests.metrics_read import MetricRead, metrics_read
+from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 Metric = tuple[str, Mapping[str, str], float]
@@ -73,17 +74,9 @@ def check_readiness(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     call("check_readiness", {"plan": "orders"})
 
 
-def sample(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sample of how far the standby is behind."""
-    monkeypatch.setattr("failover.link.factory.links_at", lambda *_: ())
-    monkeypatch.setattr("failover.kafka.factory.as_controller", lambda *_: "lkc-east1")
-    call("sample_lag", {"plan": "orders"})
-
-
 SENT_BY: Mapping[str, Callable[[Call, pytest.MonkeyPatch], None]] = {
     "SiteHealthy": watch,
     "ReadinessFailures": check_readiness,
-    "MirrorLagRecords": sample,
 }
 
 
@@ -101,20 +94,38 @@ def test_what_an_alarm_or_the_board_reads_is_sent_by_its_very_name_and_dimension
     assert sent_as == {(read.namespace, read.dimensions)}
 
 
+def seen_from(vantage: str, seen: Mapping[tuple[str, str], bool | None]) -> View:
+    """What was seen of services, by site and service."""
+    probes = [Probe(site=site, service=it, healthy=healthy, took_seconds=0.1) for (site, it), healthy in seen.items()]
+    return View(vantage=vantage, at=1.0, probes=tuple(probes))
+
+
 def test_what_a_vantage_point_saw_of_a_service_is_1_or_0_and_nothing_if_it_is_not_known(
     deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen = {"kafka": True, "gateway": None, "rest": False}
-    probes = tuple(
-        Probe(site="east", service=service, healthy=healthy, took_seconds=0.1, why="")
-        for service, healthy in seen.items()
-    )
-    view = View(vantage="us-west-2", at=1.0, probes=probes)
-    look_with(monkeypatch, view)
+    seen = {("east", "kafka"): True, ("east", "gateway"): None, ("east", "rest"): False, ("west", "gateway"): False}
+    look_with(monkeypatch, seen_from("us-west-2", seen))
     call("watch_site", {"plans": ["orders"]})
     metrics = [metric for metric in sent(capsys.readouterr().out) if metric[0] == "SiteHealthy"]
-    assert [(dimensions["service"], value) for _, dimensions, value in metrics] == [("kafka", 1.0), ("rest", 0.0)]
+    assert [(dimensions["service"], value) for _, dimensions, value in metrics] == [("kafka", 1.0), ("gateway", 0.0)]
     assert metrics[0][1] == {"plan": "orders", "site": "east", "service": "kafka", "vantage": "us-west-2"}
+
+
+def test_a_region_without_a_controller_has_no_alarms_to_send_metrics_for(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look_with(monkeypatch, seen_from("us-east-1", {("east", "kafka"): False}))
+    assert call("watch_site", {"plans": ["orders"]})["plans"][0]["vantage"] == "us-east-1"
+    assert sent(capsys.readouterr().out) == []
+
+
+def test_a_plan_that_names_no_alarm_of_its_small_stack_has_no_metrics(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], plan_text: str
+) -> None:
+    put_plan(deployed, re.sub(r"(?m)^ +- failover-orders-.*\n", "", plan_text))
+    watch(call, monkeypatch)
+    check_readiness(call, monkeypatch)
+    assert sent(capsys.readouterr().out) == []
 
 
 def test_an_isolated_vantage_point_sends_nothing(

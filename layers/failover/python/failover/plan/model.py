@@ -29,6 +29,8 @@ from failover.plan.role import Role
 from failover.wording import problems_of
 
 FENCED: Final = "fenced"
+ALARMED: Final = ("kafka", "gateway")
+"""The services on which a plan's small stack has alarms."""
 ROUTE53_REGION: Final = "us-east-1"
 """Where the metrics of Route 53's health checks are, and so the alarms on them
 (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-health-checks.html)."""
@@ -230,6 +232,17 @@ class Plan(PlanModel):
     def vantage_of_alarm(self, alarm: str, region: str) -> str:
         """Where from an alarm of that region sees its site."""
         return next((named.vantage for _, named in self._alarms() if named.name == alarm), None) or region
+
+    def alarmed_services(self, site: str) -> frozenset[str]:
+        """The services of a site whose alarm in the plan's small stack (command/alarms.yaml) the plan names. Only they
+        have a metric: each one costs, and nobody else reads it."""
+        named = {alarm.name for alarm in self.site(site).alarms}
+        return frozenset(service for service in ALARMED if f"failover-{self.name}-{site}-{service}" in named)
+
+    @property
+    def has_alarms(self) -> bool:
+        """Whether it names an alarm of its small stack, and so has one."""
+        return any(self.alarmed_services(site) for site in self.sites)
 
     def _alarms(self) -> Iterator[tuple[str, Alarm]]:
         return ((name, alarm) for name, site in self.sites.items() for alarm in site.alarms)

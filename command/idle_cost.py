@@ -25,8 +25,13 @@ ROWS_A_WRITE: Final = 200
 write, of which 4 and 1 are for anything else."""
 PLANS_A_SHARD: Final = 40
 """Plans that one call looks at, and one event tells of."""
-MILLISECONDS_A_PLAN_MORE: Final = 4.4
-"""By which a look at more plans is longer: 40 took 0.18 s, one 0.007, on one processor."""
+LOOK_MS_A_PLAN: Final = 4.4
+"""By which a look at one more plan is longer: 40 took 0.18 s, one 0.007, on one processor."""
+SAMPLE_MS_A_PLAN: Final = 12.0
+"""By which a sample of one more plan is longer."""
+SAMPLES_A_MINUTE: Final = 12
+WRITES_A_MINUTE: Final = 2
+"""Of samples, while all is well."""
 SHARE_TRACED: Final = 0.05
 """X-Ray traces the first request of a second, and so much of the others:
 https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html"""
@@ -137,18 +142,17 @@ class Bill:
         shards = ceil(len(self._plans) / PLANS_A_SHARD)
         looks = 60 // self._stack.number("WatchSeconds") * MONTH_MINUTES * shards
         everywhere = looks * self._vantage_points
-        more = (len(self._plans) / shards - 1) * MILLISECONDS_A_PLAN_MORE
+        more = len(self._plans) / shards - 1
         yield Item(
             name="looks",
-            usd=self._calls("WatchSite", everywhere, more_milliseconds=more, tells=False),
+            usd=self._calls("WatchSite", everywhere, more_milliseconds=more * LOOK_MS_A_PLAN, tells=False),
             why=f"every {self._stack.number('WatchSeconds'):g} s, 40 plans at once; regions: {self._vantage_points}",
         )
         minutes = MONTH_MINUTES * len(self._plans)
         machine = self._prices["express_request"] + 60 * EXPRESS_GB * self._prices["express_gb_second"]
-        runs = MONTH_MINUTES * shards * self._vantage_points + minutes
         yield Item(
             name="rounds",
-            usd=runs * machine + self._rounds(),
+            usd=MONTH_MINUTES * shards * self._vantage_points * machine + self._rounds(),
             why="Express workflows of a minute",
         )
         observations = minutes * self._vantage_points
@@ -159,8 +163,8 @@ class Bill:
         )
         yield Item(
             name="lag samples",
-            usd=self._samples(12 * minutes),
-            why=f"every 5 s, of {self._partitions} partitions a plan",
+            usd=self._samples(shards),
+            why=f"every 5 s, of {self._partitions} partitions a plan, written every 30",
         )
         yield self._dry_runs()
         readiness = MONTH_MINUTES / _minutes_of_rate(str(self._stack.parameters["ReadinessSchedule"]))
@@ -223,18 +227,24 @@ class Bill:
         starts = MONTH_MINUTES * self._vantage_points
         return self._calls("StartRounds", starts) + starts * self._prices["schedule"]
 
-    def _samples(self, calls: float) -> float:
+    def _samples(self, shards: int) -> float:
+        """One call samples a shard; the ledger is asked and told of each plan."""
         reads = ceil(self._partitions / ROWS_A_READ) * self._prices["ledger_read"]
         writes = ceil(self._partitions / ROWS_A_WRITE) * self._prices["ledger_write"]
-        return self._calls("SampleLag", calls) + calls * (reads + writes)
+        plans, calls = len(self._plans) / shards, SAMPLES_A_MINUTE * MONTH_MINUTES * shards
+        tables = WRITES_A_MINUTE * MONTH_MINUTES * len(self._plans) * (reads + writes)
+        return tables + self._calls("SampleLag", calls, plans=plans, more_milliseconds=(plans - 1) * SAMPLE_MS_A_PLAN)
 
     def _execution(self, kind: str) -> float:
         execution = self._usage["executions"][kind]
         calls = sum(self._calls(function, many) for function, many in execution["calls"].items())
         return execution["transitions"] * self._prices["standard_transition"] + calls
 
-    def _calls(self, function: str, many: float, *, more_milliseconds: float = 0.0, tells: bool = True) -> float:
-        """That many calls, with what they ask of the ledger and, if it `tells`, of the bus, and their logs."""
+    def _calls(
+        self, function: str, many: float, *, plans: float = 1, more_milliseconds: float = 0.0, tells: bool = True
+    ) -> float:
+        """That many calls, with what they ask of the ledger for each of their `plans` and, if it `tells`, of the bus,
+        and their logs."""
         call = self._usage["functions"][function]
         architecture = str(self._stack.parameters["Architecture"])
         seconds = (call["milliseconds"] + more_milliseconds) / 1000 * self._stack.gigabytes(function)
@@ -242,8 +252,8 @@ class Bill:
         one = (
             seconds * self._prices[f"lambda_gb_second_{architecture}"]
             + self._prices["lambda_request"]
-            + call["reads"] * self._prices["ledger_read"]
-            + call["writes"] * self._prices["ledger_write"]
+            + plans * call["reads"] * self._prices["ledger_read"]
+            + plans * call["writes"] * self._prices["ledger_write"]
             + call["events"] * self._prices["event"] * tells
             + call["log_bytes"] / GB * (self._prices["log_gb"] + storage)
         )

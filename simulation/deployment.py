@@ -19,8 +19,7 @@ SWITCHOVER: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:switchover"
 RESTORE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:restore"
 PRACTICE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:practice"
 WATCH: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:watch"
-SAMPLE: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:sample"
-EXPRESS: Final = frozenset({WATCH, SAMPLE})
+EXPRESS: Final = frozenset({WATCH})
 """The machines whose executions are over within minutes, and can't be described."""
 _MACHINES: Final = {
     "FailoverStateMachine": STATE_MACHINE,
@@ -28,7 +27,6 @@ _MACHINES: Final = {
     "RestoreStateMachine": RESTORE,
     "PracticeStateMachine": PRACTICE,
     "WatchStateMachine": WATCH,
-    "SampleStateMachine": SAMPLE,
 }
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:notifications"
 PARAMETERS: Final = {

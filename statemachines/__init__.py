@@ -7,14 +7,14 @@ flows, `stages.py` what they share, `ends.py` how a flow ends, `blocks.py` what 
 from statemachines.failover import failover
 from statemachines.practice import practice
 from statemachines.restore import restore
-from statemachines.rounds import sample, watch
+from statemachines.rounds import watch, watch_and_sample
 from statemachines.switchover import switchover
 
 MACHINES = {
     "failover": failover,
     "practice": practice,
     "restore": restore,
-    "sample": sample,
     "switchover": switchover,
     "watch": watch,
+    "watch_and_sample": watch_and_sample,
 }

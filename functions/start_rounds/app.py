@@ -1,10 +1,10 @@
-"""start_rounds: start for every plan what goes on of itself: each minute a round of looks, one of samples, and a
-judgement of what is known; now and then a look at what a failover will need; a dry run, of some plans at a time; in
-the windows of a plan's practice, once in each, that, which looks itself whether it is due.
+"""start_rounds: start for every plan what goes on of itself: each minute rounds of looks and samples, and a judgement
+of what is known; now and then a look at what a failover will need; a dry run, of some plans at a time; in the windows
+of a plan's practice, once in each, that, which looks itself whether it is due.
 
-Sites are looked at by shards, of as many plans as one function looks at in a moment; all else that is started is a
-plan's own, so that none waits for another, and none fails with another. A bad plan is judged and looked at, which says
-what is wrong with it; its sites can't be looked at.
+Sites are looked at, and lag is sampled, by shards, of as many plans as one function looks at in a moment; all else that
+is started is a plan's own, so that none waits for another, and none fails with another. A bad plan is judged and looked
+at, which says what is wrong with it; its sites can't be looked at.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from math import ceil
 from typing import Any, Final, Literal
 
 from aws_lambda_powertools import Logger
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from failover.aws.clients import client
 from failover.aws.errors import aws_errors
@@ -42,6 +42,8 @@ class RoundsRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     due: Literal["rounds", "readiness", "dry-runs"]
+    scheduled_at: AwareDatetime | None = None
+    """For which minute; None where somebody calls by hand."""
     every_minutes: float = Field(default=1.0, gt=0)
     """How often this is called."""
     turn_minutes: float = Field(default=1.0, gt=0)
@@ -64,7 +66,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         starts = [(name, pool.submit(start)) for name in turn for start in _starts(request.due, name, good.get(name))]
         for shard in shards(list(good)) if request.due == "rounds" else ():
-            watch = pool.submit(_start, os.environ["WATCH_MACHINE_ARN"], {"plans": shard})
+            of_minute = {"plans": shard, "scheduled_at": request.scheduled_at and request.scheduled_at.isoformat()}
+            watch = pool.submit(_start, os.environ["WATCH_MACHINE_ARN"], of_minute)
             starts.append((f"the looks at {shard[0]} and {len(shard) - 1} more", watch))
         for name, started in starts:
             try:
@@ -95,8 +98,6 @@ def _starts(due: str, plan: str, good: Plan | None) -> Iterator[Callable[[], Non
     match due:
         case "rounds":
             if good is not None:
-                if machine := os.environ.get("SAMPLE_MACHINE_ARN"):
-                    yield partial(_start, machine, {"plan": plan})
                 yield from _practice(good, time.time())
             if judge := os.environ.get("JUDGE_FUNCTION"):
                 yield partial(_invoke, judge, _regular_look(plan))

@@ -21,7 +21,6 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricResolution, MetricUnit
-from pydantic import BaseModel, ConfigDict, Field
 
 from failover.container import remembered
 from failover.decision.controllers import controller_regions
@@ -29,6 +28,7 @@ from failover.detection.evidence import Probe, Signal, View, unbroken
 from failover.detection.network import Network
 from failover.detection.observation import Publisher
 from failover.detection.probes import view
+from failover.detection.rounds import Minutes, Round
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans
 from failover.validation import read
@@ -47,14 +47,6 @@ ALL_WELL_EVERY_S = 45.0
 logger = Logger(service="failover")
 
 
-class WatchRequest(BaseModel):
-    """The plans whose sites to look at."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    plans: tuple[str, ...] = Field(min_length=1)
-
-
 @dataclass(kw_only=True)
 class Watch:
     """What this container keeps from one call to the next."""
@@ -63,6 +55,7 @@ class Watch:
     controllers: list[str] = field(default_factory=controller_regions)
     """The regions whose judges are told, and where plans have their alarms."""
     publisher: Publisher = field(init=False)
+    minutes: Minutes = field(default_factory=Minutes)
     signals: dict[tuple[str, str], Signal] = field(default_factory=dict)
     """What was last seen, by plan and site."""
     published: dict[str, View] = field(default_factory=dict)
@@ -79,17 +72,21 @@ def _watch() -> Watch:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Look and tell; answers what was seen of each plan, and what region's bus did not take it.
+    """Look and tell; answers what was seen of each plan, and what region's bus did not take it. The round of a minute
+    whose successor has begun looks at nothing: it is superseded.
 
     Raises:
         MalformedEvent, LedgerUnavailable
     """
-    names, deployed, watch = read(WatchRequest, event).plans, deployed_plans(), _watch()
-    plans = {name: plan for name in names if isinstance(plan := deployed.get(name), Plan)}
-    if missing := [name for name in names if name not in plans]:
+    request, watch, deployed = read(Round, event), _watch(), deployed_plans()
+    superseded = watch.minutes.superseded(request)
+    due = [name for name in request.plans if name not in superseded]
+    plans = {name: plan for name in due if isinstance(plan := deployed.get(name), Plan)}
+    if missing := [name for name in due if name not in plans]:
         logger.warning("not looked at: they are not deployed, or bad", plans=missing)
     views = watch.network.run(_look_at_all(watch, plans))
-    return {"plans": [_answer(watch, name, current) for name, current in views.items()], "not_looked_at": missing}
+    seen = [_answer(watch, name, current) for name, current in views.items()]
+    return {"plans": seen, "not_looked_at": missing, "superseded": list(superseded)}
 
 
 async def _look_at_all(watch: Watch, plans: dict[str, Plan]) -> dict[str, View | None]:

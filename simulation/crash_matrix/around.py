@@ -168,7 +168,7 @@ AROUND: Final = (
         seconds=SCHEDULE_S,
     ),
     _looks("watched", "watch_site", _scheduled("watch_site", {"plans": [PLAN]})),
-    _looks("sampled", "sample_lag", _scheduled("sample_lag", {"plan": PLAN})),
+    _looks("sampled", "sample_lag", _scheduled("sample_lag", {"plans": [PLAN]})),
     _looks("looked at before", "check_readiness", _scheduled("check_readiness", {"plan": PLAN})),
     _looks("swept", "sweep_ledger", _begin_sweeping),
 )

@@ -52,7 +52,7 @@ class Network:
         """What a call that blocks for a moment gives."""
         return call()
 
-    by_librdkafka = beside
+    in_thread = beside
 
     async def cluster_id(self, bootstrap: str, security_protocol: str, credentials: Any, deadline: float) -> str:
         """The id of the cluster that answers Metadata."""

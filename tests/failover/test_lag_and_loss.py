@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,16 +43,10 @@ def test_a_fetch_that_advanced_is_as_fresh_as_the_look_before_it_and_no_fresher(
 
 def test_a_look_that_was_not_kept_makes_no_later_fetch_look_fresher() -> None:
     samples = update_samples({}, [mirror(3, 100)], NEVER, 10, True)
-    watch = NEVER.updated(True, 10).updated(False, 20, sampled=False).updated(False, 30, sampled=False)
-    assert (watch.looked_at, watch.sampled_at, watch.unanswered_since) == (30, 10, 20)
+    watch = replace(NEVER.updated(True, 10).updated(False, 20).updated(False, 30), sampled_at=10)
+    assert (watch.looked_at, watch.unanswered_since) == (30, 20)
     after_many = update_samples(samples, [mirror(5, 180)], watch, 40, False)["orders"][0]
     assert (after_many.at, after_many.lag) == (10, 3), "somewhen since the look at 10, not since that at 30"
-
-
-def test_many_mirrors_are_sampled_every_half_minute_and_few_every_time() -> None:
-    watch = NEVER.updated(True, 100)
-    assert NEVER.is_due(10_000, 100) and watch.is_due(999, 105) and watch.is_due(1000, 130)
-    assert not watch.is_due(1000, 129)
 
 
 def test_the_last_fetches_before_an_outage_do_not_make_a_frozen_lag_look_fresh() -> None:

@@ -67,7 +67,6 @@ def started(deployed: Any, function: Any, plan_text: str, monkeypatch: pytest.Mo
     put_plan(deployed, yaml.safe_dump(yaml.safe_load(plan_text) | {"name": "payments"}), "payments")
     put_plan(deployed, "name: broken", "broken")
     monkeypatch.setenv("WATCH_MACHINE_ARN", f"{MACHINE}watch")
-    monkeypatch.setenv("SAMPLE_MACHINE_ARN", f"{MACHINE}sample")
     monkeypatch.setenv("JUDGE_FUNCTION", "judge")
     monkeypatch.setenv("READINESS_FUNCTION", "readiness")
     monkeypatch.setenv("STATE_MACHINE_ARN", f"{MACHINE}failover")
@@ -81,7 +80,6 @@ def started(deployed: Any, function: Any, plan_text: str, monkeypatch: pytest.Mo
 def test_each_minute_every_plan_is_looked_at_sampled_and_judged_and_a_bad_one_is_judged(started: Started) -> None:
     assert started.due("rounds") == ["broken", "orders", "payments"]
     assert started.shards() == [["orders", "payments"]]
-    assert started.of("sample") == ["orders", "payments"]
     assert started.of("judge") == ["broken", "orders", "payments"]
     looks = [request for what, request in started.inputs if what == "judge"]
     assert {(look["detail-type"], look["account"]) for look in looks} == {("Regular Look", "123456789012")}
@@ -91,8 +89,14 @@ def test_what_can_not_be_started_for_one_plan_is_started_for_the_others_and_said
     started.throttled = "orders"
     with pytest.raises(RoundsNotStarted, match=r"orders.*ServiceUnavailable"):
         started.due("rounds")
-    assert started.of("sample") == ["payments"] and started.shards() == [["orders", "payments"]]
-    assert started.of("judge") == ["broken", "orders", "payments"]
+    assert started.of("judge") == ["broken", "payments"] and started.shards() == [["orders", "payments"]]
+
+
+def test_rounds_know_for_which_minute_they_are_and_one_started_by_hand_is_of_none(started: Started) -> None:
+    started.due("rounds", scheduled_at="2026-11-23T09:31:00Z")
+    started.due("rounds")
+    of_minutes = [request["scheduled_at"] for what, request in started.inputs if what == "watch"]
+    assert of_minutes == ["2026-11-23T09:31:00+00:00", None]
 
 
 def test_readiness_is_looked_at_for_every_plan_even_a_bad_one(started: Started) -> None:
@@ -101,7 +105,6 @@ def test_readiness_is_looked_at_for_every_plan_even_a_bad_one(started: Started) 
 
 
 def test_a_vantage_point_only_looks(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SAMPLE_MACHINE_ARN")
     monkeypatch.delenv("JUDGE_FUNCTION")
     monkeypatch.delenv("STATE_MACHINE_ARN")
     started.due("rounds")

@@ -185,7 +185,7 @@ def ledger() -> Ledger:
 def test_links_mirrors_groups_and_credentials_of_a_healthy_plan_are_ready(
     sites: Sites, secrets: Any, call: Call
 ) -> None:
-    call("sample_lag", REQUEST)
+    call("sample_lag", {"plans": [REQUEST["plan"]]})
     time.sleep(0.5)
     document = call("check_readiness", REQUEST)
     found = statuses(document)

@@ -194,7 +194,7 @@ def test_the_sample_events_work_on_their_handlers(
     assert call("request_approval", sample("request_approval"))["status"] == "done"
     until_done(call, "promote_mirrors", sample("promote_mirrors"))
     assert call("check_offsets", sample("check_offsets"))["status"] == "done"
-    assert call("sample_lag", sample("sample_lag"))["sampled"] is False
+    assert call("sample_lag", sample("sample_lag"))["plans"][0]["sampled"] is False
     (seen_of_orders,) = call("watch_site", sample("watch_site"))["plans"]
     probes = seen_of_orders["probes"]
     seen = {(probe["site"], probe["service"]): probe["healthy"] for probe in probes}
@@ -212,8 +212,9 @@ def test_the_sample_inputs_of_the_state_machine_are_accepted(
 
 
 def test_lag_is_sampled_while_the_source_answers_and_is_not_overwritten_once_it_is_gone(
-    deployed: Any, sites: Sites, plan_text: str, call: Call
+    deployed: Any, sites: Sites, plan_text: str, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("failover.loss.lag_record.WRITTEN_EVERY_S", 0.0)
     plan = yaml.safe_load(plan_text)
     plan["sites"]["east"]["kafka"]["bootstrap"] = sites.east.ready["bootstrap"]
     put_plan(deployed, yaml.safe_dump(plan))
@@ -223,9 +224,13 @@ def test_lag_is_sampled_while_the_source_answers_and_is_not_overwritten_once_it_
     book = Ledger(deployed("dynamodb"), "ledger")
     producer = Producer({"bootstrap.servers": sites.east.ready["bootstrap"]})
 
+    def look() -> dict[str, Any]:
+        (answer,) = call("sample_lag", {"plans": ["orders"]})["plans"]
+        return dict(answer)
+
     def sample_until(wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         deadline = time.monotonic() + 20
-        while not wanted(call("sample_lag", {"plan": "orders"})):
+        while not wanted(look()):
             assert time.monotonic() < deadline
             producer.produce("orders", b"record", partition=0)
             producer.poll(0.1)
@@ -238,7 +243,7 @@ def test_lag_is_sampled_while_the_source_answers_and_is_not_overwritten_once_it_
     assert again["orders"][0][1] > seen["orders"][0][1]
     assert "payments" not in again, "nothing was ever fetched of it: unknown, not 0"
     sites.east.kill()
-    said = call("sample_lag", {"plan": "orders"})
+    said = look()
     assert (said["sampled"], said["source_answers"]) == (True, False)
     kept = load_plan_table(book, "orders", "lag-west")["orders"][0]
     assert kept[1] <= load_plan_table(book, "orders", "watch")["east"]["answered_at"] + 0.001

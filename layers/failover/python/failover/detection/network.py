@@ -26,8 +26,9 @@ Begin = Callable[[], Job[Answer]]
 """A job that is not begun yet."""
 
 SECRETS_AT_ONCE: Final = 3
-CLIENTS_AT_ONCE: Final = 32
-"""Of librdkafka, which blocks a thread each: canary records, and logins with OAuth."""
+THREADS_AT_ONCE: Final = 64
+"""For calls that block: of librdkafka, for canary records and logins with OAuth; a list over REST, the ledger. More
+than there are plans in a call, so that what hangs of some holds none of the others up."""
 REST_IDLE_S: Final = 30.0
 BESIDE_S: Final = 1.0
 """For what does not end sooner, a look is not held up: an event to a region that hangs."""
@@ -44,7 +45,7 @@ class Network:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(SECRETS_AT_ONCE, "secrets"))
-        self._clients = ThreadPoolExecutor(CLIENTS_AT_ONCE, "librdkafka")
+        self._threads = ThreadPoolExecutor(THREADS_AT_ONCE, "calls")
         self._connections = Connections()
         self._turns = asyncio.Lock()
         self._begun: set[asyncio.Task[None]] = set()
@@ -90,9 +91,9 @@ class Network:
         """What a call that blocks for a moment gives: a secret, an event."""
         return await asyncio.to_thread(call)
 
-    async def by_librdkafka(self, call: Callable[[], Answer]) -> Answer:
-        """What a call of librdkafka gives."""
-        return await self._loop.run_in_executor(self._clients, call)
+    async def in_thread(self, call: Callable[[], Answer]) -> Answer:
+        """What a call gives that may block for long."""
+        return await self._loop.run_in_executor(self._threads, call)
 
     async def cluster_id(
         self, bootstrap: str, security_protocol: str, credentials: Credentials | None, deadline: float
@@ -105,9 +106,7 @@ class Network:
         if not security_protocol.startswith("SASL"):
             credentials = None
         if isinstance(credentials, OAuthClient):
-            return await self.by_librdkafka(
-                lambda: _as_oauth_client(bootstrap, security_protocol, credentials, deadline)
-            )
+            return await self.in_thread(lambda: _as_oauth_client(bootstrap, security_protocol, credentials, deadline))
         tls = trust() if security_protocol.endswith("SSL") else None
         login = None if credentials is None else plain(credentials.key, credentials.secret)
         return await self._connections.cluster_id(Broker(bootstrap, tls, login), deadline)
@@ -128,7 +127,7 @@ class Network:
     def close(self) -> None:
         """End every connection; what hangs in a thread is left alone."""
         self._loop.run_until_complete(self._close())
-        self._clients.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._loop.close()
 
     async def _close(self) -> None:

@@ -66,6 +66,14 @@ async def view(network: Network, plan: Plan, within: float = LOOK_S, *, lost_sit
     )
 
 
+async def kafka_answers(network: Network, plan: Plan, site: str, within: float) -> bool | None:
+    """Whether a site's cluster answers over the Kafka protocol within so many seconds. None: it can't be told, since it
+    refused us, or another cluster answers, or we could not ask."""
+    probe = _Probe(network, plan, site=site, service="kafka", ends=time.monotonic() + within, within=within)
+    seen = (await network.together({probe: (probe.run(), probe.ends)}))[probe] or probe.unfinished()
+    return seen.healthy
+
+
 def _isolated_because(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:
     """Why what is seen from here proves nothing, or None."""
     if anchors and 2 * len(missed) >= len(anchors):
@@ -178,7 +186,7 @@ class _Probe:
 
             return send_canary(self._plan, self.site, deadline, self._note_refusal)
 
-        return await self._network.by_librdkafka(send)
+        return await self._network.in_thread(send)
 
 
 def _is_the_plans(answering: str, named: str) -> None:

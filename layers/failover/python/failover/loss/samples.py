@@ -15,10 +15,6 @@ from failover.link import PENDING_STOPPED, STOPPED, Lag, Mirror, PartitionLag
 
 Proof = Literal["a fetch advanced", "the source answered", "both logs ended alike"]
 _PROOFS: tuple[Proof, ...] = ("a fetch advanced", "the source answered", "both logs ended alike")
-MANY_MIRRORS: Final = 1000
-"""From so many on a table is no small thing to write: 10,000 are some 200 KB."""
-SAMPLED_EVERY_S: Final = 30.0
-"""Samples of many mirrors are taken so often."""
 LOOKS_APART_S: Final = 60.0
 """Looks further apart than that say nothing of the time between them."""
 _PEAK_DECAY = 0.9
@@ -56,7 +52,7 @@ class SourceLiveness:
     answered_at: float | None = None
     unanswered_since: float | None = None
     sampled_at: float | None = None
-    """The look that the samples are of; of many mirrors not every look is kept."""
+    """The look that the samples are of."""
     low_since: float | None = None
     """Since when every look has seen the mirrors trail by no more than a failback may begin with."""
 
@@ -71,23 +67,17 @@ class SourceLiveness:
         apart = before.looked_at is None or self.looked_at - before.looked_at > LOOKS_APART_S
         return replace(self, low_since=self.looked_at if apart or before.low_since is None else before.low_since)
 
-    def updated(
-        self, answers: bool | None, now: float, *, over: float | None = None, sampled: bool = True
-    ) -> SourceLiveness:
-        """The watch after another look. `answers` None: it is not known whether the source does; `sampled`: whether
-        the samples are of this look now. A look at a silent source takes seconds: what it saw is no newer than `now`,
-        its begin, and that nobody answers is known when it is `over`."""
-        looked = replace(self, looked_at=now, sampled_at=now if sampled else self.sampled_at)
+    def updated(self, answers: bool | None, now: float, *, over: float | None = None) -> SourceLiveness:
+        """The watch after another look. `answers` None: it is not known whether the source does. A look at a silent
+        source takes seconds: what it saw is no newer than `now`, its begin, and that nobody answers is known when it is
+        `over`."""
+        looked = replace(self, looked_at=now, sampled_at=now)
         if answers is None:
             return looked
         if answers:
             return replace(looked, answered_at=now, unanswered_since=None)
         since = now if over is None else over
         return replace(looked, unanswered_since=since if self.unanswered_since is None else self.unanswered_since)
-
-    def is_due(self, mirrors: int, now: float) -> bool:
-        """Whether the samples of so many mirrors are to be taken now."""
-        return mirrors < MANY_MIRRORS or self.sampled_at is None or now - self.sampled_at >= SAMPLED_EVERY_S
 
 
 def update_samples(

@@ -40,8 +40,8 @@ milliseconds, begun = [], time.perf_counter()
 for line in open(event["signals"]):
     ago, heard = json.loads(line)
     at = time.time() - ago
-    if "view" in heard["detail"]:
-        heard["detail"]["view"]["at"] = at
+    if "observations" in heard["detail"]:
+        heard["detail"]["observations"][0]["view"]["at"] = at
     else:
         written = datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
         heard["detail"]["state"] |= {"timestamp": written, "reasonData": json.dumps({"startDate": written})}
@@ -121,8 +121,9 @@ def _alarm(name: str, site: str, service: str, value: str = "ALARM") -> dict[str
 
 def _sighting(name: str, vantage: str) -> dict[str, Any]:
     event: dict[str, Any] = json.loads((EVENTS / "sighting.json").read_text())
-    event["detail"]["plan"] = name
-    event["detail"]["view"]["vantage"] = vantage
+    (observation,) = event["detail"]["observations"]
+    observation["plan"] = name
+    observation["view"]["vantage"] = vantage
     return event
 
 

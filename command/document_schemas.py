@@ -18,7 +18,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from failover.aws.events import OMITTED
-from failover.detection.observation import Observation
+from failover.detection.observation import Observations
 from failover.documents import decision, execution, practice, readiness, steps
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "events" / "schemas"
@@ -32,7 +32,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = MappingProxyType(
         "practice-progress": steps.StepReport[steps.PracticeProgress],
         "readiness": readiness.Readiness,
         "readiness-changed": readiness.ReadinessChanged,
-        "observation": Observation,
+        "observation": Observations,
         "claimed": steps.Claimed,
         "concluded": steps.Concluded,
         "step-assess": steps.StepReport[steps.Assessed],

@@ -71,9 +71,11 @@ def _says_lost(detail: Mapping[str, Any]) -> str | None:
     alarm = str(detail.get("alarmName", ""))
     if alarm.startswith((f"failover-{PLAN}-{HOME}-", f"kafka-{PLAN}-{HOME}-")):
         return alarm if detail["state"]["value"] == "ALARM" else None
-    view = detail.get("view") or {}
-    lost = any(p["site"] == HOME and p["service"] != "rest" and p["healthy"] is False for p in view.get("probes", ()))
-    return f"probe/{view['vantage']}" if lost and not view["isolated_because"] else None
+    for view in (said["view"] for said in detail.get("observations", ()) if said["plan"] == PLAN):
+        lost = any(p["site"] == HOME and p["service"] != "rest" and p["healthy"] is False for p in view["probes"])
+        if lost and not view["isolated_because"]:
+            return f"probe/{view['vantage']}"
+    return None
 
 
 def milestones(findings: Findings) -> Milestones:

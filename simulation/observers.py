@@ -214,7 +214,9 @@ def sighting(vantage: str, now: float, lost: Set[tuple[str, str]]) -> dict[str, 
         for service in SERVICES
     ]
     view = {"vantage": vantage, "at": round(now, 3), "probes": probes, "isolated_because": None}
-    return _event("Site Sighting", "kafka.failover", "us-west-2", {"plan": PLAN, "view": view})
+    return _event(
+        "Site Sighting", "kafka.failover", "us-west-2", {"version": 2, "observations": [{"plan": PLAN, "view": view}]}
+    )
 
 
 def _event(kind: str, source: str, region: str, detail: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _LOOK: Final = {
     "source": "kafka.failover",
     "detail-type": "Regular Look",
     "account": ACCOUNT,
-    "detail": _OF_PLAN,
+    "detail": {"plans": [PLAN]},
 }
 
 

@@ -180,7 +180,7 @@ class ScenarioRun:
             "source": "kafka.failover",
             "detail-type": "Regular Look",
             "account": fixture_plan.ACCOUNT,
-            "detail": {"plan": PLAN},
+            "detail": {"plans": [PLAN]},
         }
         for region, stack in self._controllers.items():
             judge = self.world.resource("Judge", stack)

@@ -3,14 +3,18 @@ Once a minute it is called although nothing was heard: what is known is judged a
 
 What is heard is a hint, never the decision: `assess` reads the evidence anew. The execution is named by plan, epoch and
 attempt, so an event delivered twice, and a second signal of the same outage, start nothing new; an attempt is over when
-Step Functions says so and the ledger did not move on. An event that can't be judged raises, and ends in the function's
-dead-letter queue.
+Step Functions says so and the ledger did not move on.
+
+An event may speak of many plans. Each is judged beside the others and answered by itself, and none waits for another.
+An event that can't be judged raises, and ends in the function's dead-letter queue; what can't be judged of one plan
+alone goes on the bus again by itself, so that it takes no other there.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
@@ -18,6 +22,7 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger
 
 from failover.aws.clients import client
+from failover.aws.events import put_event_at_most_once
 from failover.container import remembered
 from failover.decision.case import Case, Decision
 from failover.decision.controllers import controller_regions, current_region, deferred_to
@@ -26,8 +31,9 @@ from failover.decision.notices import notify_ended_holder, notify_withheld
 from failover.decision.rules import failover_withheld, judge, only_too_young
 from failover.decision.votes import observed_healthy, votes_against
 from failover.detection.alarm_recheck import current_signals
-from failover.detection.events import PlanSignals, parse_event
+from failover.detection.events import ParsedEvent, PlanSignals, parse_event
 from failover.detection.evidence import Evidence, Signal
+from failover.detection.observation import DETAIL_TYPE
 from failover.detection.signal_store import save_signal
 from failover.errors import FailoverError, ServiceUnavailable
 from failover.execution.runs import Ended, describe_run, ended_holder, holder_silent_for, run_arn, start_run
@@ -64,19 +70,35 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     ledger = Ledger(client("dynamodb"), os.environ["LEDGER_TABLE"])
     parsed = parse_event(event, account=os.environ["STATE_MACHINE_ARN"].split(":")[4])
-    if not parsed.by_plan:
+    if not parsed.by_plan and not parsed.unread:
         logger.warning("no plan is meant", source=parsed.source, why=parsed.why_none)
         return {"source": parsed.source, "judged": [], "why": parsed.why_none}
-    judged, failures = [], []
-    for of_plan in parsed.by_plan:
-        try:
-            judged.append(_judge(of_plan, ledger))
-        except FailoverError as error:
-            logger.warning("not judged to the end", plan=of_plan.plan.name, error=type(error).__name__, why=str(error))
-            failures.append(error)
-    if failures:
-        raise failures[0]
+    judged, failures = _judge_all(parsed, ledger)
+    for plan, error in failures.items():
+        logger.warning("not judged to the end", plan=plan, error=type(error).__name__, why=str(error))
+    if failures and not (judged and _told_apart(parsed, failures)):
+        raise next(iter(failures.values()))
     return {"source": parsed.source, "judged": judged}
+
+
+def _judge_all(parsed: ParsedEvent, ledger: Ledger) -> tuple[list[dict[str, Any]], dict[str, Exception]]:
+    """The answers, and what went wrong, by plan: whatever it is, the others are judged to the end."""
+    judged, failures = [], dict[str, Exception](parsed.unread)
+    with ThreadPoolExecutor(max_workers=max(1, len(parsed.by_plan))) as pool:
+        judgements = {of_plan.plan.name: pool.submit(_judge, of_plan, ledger) for of_plan in parsed.by_plan}
+    for plan, judgement in judgements.items():
+        try:
+            judged.append(judgement.result())
+        except Exception as error:
+            failures[plan] = error
+    return judged, failures
+
+
+def _told_apart(parsed: ParsedEvent, failures: Mapping[str, Exception]) -> bool:
+    """Whether what was said of each of these plans is on the bus again by itself."""
+    return all(
+        plan in parsed.apart and put_event_at_most_once(DETAIL_TYPE, parsed.apart[plan]) is None for plan in failures
+    )
 
 
 def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 of what is known; now and then a look at what a failover will need; a dry run, of some plans at a time; in the windows
 of a plan's practice, once in each, that, which looks itself whether it is due.
 
-Sites are looked at, and lag is sampled, by shards, of as many plans as one function looks at in a moment; all else that
-is started is a plan's own, so that none waits for another, and none fails with another. A bad plan is judged and looked
-at, which says what is wrong with it; its sites can't be looked at.
+Sites are looked at, lag is sampled and plans are judged by shards, of as many plans as one function looks at in a
+moment; all else that is started is a plan's own. Either way none waits for another, and none fails with another. A bad
+plan is judged, and its readiness is looked at, which says what is wrong with it; its sites can't be looked at.
 """
 
 from __future__ import annotations
@@ -64,18 +64,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     turn = plans_of_turn(list(good), request, time.time()) if request.due == "dry-runs" else sorted(plans)
     failures: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        starts = [(name, pool.submit(start)) for name in turn for start in _starts(request.due, name, good.get(name))]
-        for shard in shards(list(good)) if request.due == "rounds" else ():
-            of_minute = {"plans": shard, "scheduled_at": request.scheduled_at and request.scheduled_at.isoformat()}
-            watch = pool.submit(_start, os.environ["WATCH_MACHINE_ARN"], of_minute)
-            starts.append((f"the looks at {shard[0]} and {len(shard) - 1} more", watch))
-        for name, started in starts:
+        starts = [(of, pool.submit(start)) for of, start in _starts(request, turn, good)]
+        for of, started in starts:
             try:
                 started.result()
             except FailoverError as error:
-                failures[name] = f"{type(error).__name__}: {error}"
+                failures[of] = f"{type(error).__name__}: {error}"
     if failures:
-        raise RoundsNotStarted(f"{request.due} of {len(failures)} of {len(turn)} plans did not start: {failures}")
+        raise RoundsNotStarted(f"{request.due} of {len(turn)} plans: {len(failures)} starts failed: {failures}")
     return {"due": request.due, "plans": turn}
 
 
@@ -94,18 +90,41 @@ def shards(names: Sequence[str]) -> list[list[str]]:
     return [list(names[shard::many]) for shard in range(many)]
 
 
-def _starts(due: str, plan: str, good: Plan | None) -> Iterator[Callable[[], None]]:
-    match due:
+def _starts(
+    request: RoundsRequest, turn: Sequence[str], good: Mapping[str, Plan]
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """What is started, and of which plans."""
+    match request.due:
         case "rounds":
-            if good is not None:
-                yield from _practice(good, time.time())
-            if judge := os.environ.get("JUDGE_FUNCTION"):
-                yield partial(_invoke, judge, _regular_look(plan))
+            yield from _rounds(request, turn, good)
         case "readiness":
-            yield partial(_invoke, os.environ["READINESS_FUNCTION"], {"plan": plan})
+            for plan in turn:
+                yield plan, partial(_invoke, os.environ["READINESS_FUNCTION"], {"plan": plan})
         case "dry-runs":
-            request = {"plan": plan, "to": "standby", "dry_run": True, "reason": "scheduled dry run"}
-            yield partial(_start, os.environ["STATE_MACHINE_ARN"], request)
+            for plan in turn:
+                dry_run = {"plan": plan, "to": "standby", "dry_run": True, "reason": "scheduled dry run"}
+                yield plan, partial(_start, os.environ["STATE_MACHINE_ARN"], dry_run)
+
+
+def _rounds(
+    request: RoundsRequest, names: Sequence[str], good: Mapping[str, Plan]
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A bad plan is judged by itself: what is wrong with it ends with no other's name on it."""
+    together = shards(list(good))
+    of_minute = request.scheduled_at and request.scheduled_at.isoformat()
+    for shard in together:
+        rounds = {"plans": shard, "scheduled_at": of_minute}
+        yield _named("looks at", shard), partial(_start, os.environ["WATCH_MACHINE_ARN"], rounds)
+    for plan in good.values():
+        for practice in _practice(plan, time.time()):
+            yield plan.name, practice
+    if judge := os.environ.get("JUDGE_FUNCTION"):
+        for judged in [*together, *([name] for name in names if name not in good)]:
+            yield _named("judgement of", judged), partial(_invoke, judge, _regular_look(judged))
+
+
+def _named(what: str, plans: Sequence[str]) -> str:
+    return f"{what} {plans[0]}" + (f" and {len(plans) - 1} more" if len(plans) > 1 else "")
 
 
 def _practice(plan: Plan, now: float) -> Iterator[Callable[[], None]]:
@@ -121,14 +140,14 @@ def _start_once(name: str, request: dict[str, Any], machine: str) -> None:
     start_run(name, request, machine)
 
 
-def _regular_look(plan: str) -> dict[str, Any]:
+def _regular_look(plans: Sequence[str]) -> dict[str, Any]:
     """As an event of the bus: nothing is heard, and what is known is judged again."""
     account = os.environ["STATE_MACHINE_ARN"].split(":")[4]
     return {
         "source": "kafka.failover",
         "detail-type": "Regular Look",
         "account": account,
-        "detail": {"plan": plan},
+        "detail": {"plans": list(plans)},
     }
 
 

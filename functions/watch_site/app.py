@@ -6,8 +6,8 @@ is looked at again at once, every half second, until it has looked so for as lon
 an outage is confirmed within one call, and so is a blip.
 
 The observation goes to the default bus of every region that has a controller: on change at once, every look while a
-site looks lost, once a minute while all is well. Metrics go out where alarms of the plan's small stack read them, in a
-controller's region, as EMF at one-second resolution, so that alarms of 10-second periods can stand on them
+site looks lost, once a minute while all is well, then of all plans together. Metrics go out where alarms of the plan's
+small stack read them, in a controller's region, as EMF at one-second resolution: the alarms have periods of 10 seconds
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 A probe that failed itself publishes nothing: it is no vote. Nor does a vantage point that is cut off itself.
 """
@@ -41,8 +41,9 @@ CONFIRM_FOR_S = 4.0
 """No look begins later after the first of a call: the next call goes on."""
 CALL_S = 7.0
 """A plan's looks end within so long, whatever they wait for."""
-ALL_WELL_EVERY_S = 45.0
-"""With the seconds to the next look, less than the minute after which a vantage point counts as silent."""
+ALL_WELL_EVERY_S = 40.0
+"""With the seconds to the next look, and those that another plan's looks may take, less than the minute after which a
+vantage point counts as silent."""
 
 logger = Logger(service="failover")
 
@@ -91,7 +92,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 async def _look_at_all(watch: Watch, plans: dict[str, Plan]) -> dict[str, View | None]:
     ends = time.monotonic() + CALL_S
-    return await watch.network.together({name: (partial(_look_at, watch, plan), ends) for name, plan in plans.items()})
+    views = await watch.network.together({name: (partial(_look_at, watch, plan), ends) for name, plan in plans.items()})
+    _tell_that_all_is_well(watch, views)
+    return views
 
 
 async def _look_at(watch: Watch, plan: Plan) -> View:
@@ -131,15 +134,25 @@ def _tell(watch: Watch, plan: Plan, current: View) -> None:
                 _measure(plan.name, current.vantage, probe)
     before = watch.published.get(plan.name)
     if before is None or is_news(before, current) or watch.publisher.missing(plan.name):
-        watch.publisher.publish(plan.name, current)
-        watch.published[plan.name] = current
+        _publish(watch, plan.name, current)
+
+
+def _tell_that_all_is_well(watch: Watch, views: dict[str, View | None]) -> None:
+    """Of every plan of which there is no news, as soon as it is time for one of them: so they share events."""
+    quiet = {name: view for name, view in views.items() if view is not None and view is not watch.published.get(name)}
+    if any(view.at - watch.published[name].at >= ALL_WELL_EVERY_S for name, view in quiet.items()):
+        for name, view in quiet.items():
+            _publish(watch, name, view)
+
+
+def _publish(watch: Watch, plan: str, current: View) -> None:
+    watch.publisher.publish(plan, current)
+    watch.published[plan] = current
 
 
 def is_news(before: View, current: View) -> bool:
-    """Whether judges should hear of it: a site looks lost, something changed, or they have heard nothing for long."""
-    if any(signal.says_lost for signal in current.signals()) or current.at - before.at >= ALL_WELL_EVERY_S:
-        return True
-    return _state(before) != _state(current)
+    """Whether judges should hear of it at once: a site looks lost, or something changed."""
+    return any(signal.says_lost for signal in current.signals()) or _state(before) != _state(current)
 
 
 def _state(current: View) -> tuple[Any, ...]:

@@ -185,7 +185,8 @@ def test_a_sighting_is_on_the_bus_of_every_region_and_a_region_that_is_mute_hold
         (message,) = aws("sqs", region).receive_message(QueueUrl=queue)["Messages"]
         heard = json.loads(message["Body"])
         assert heard["detail-type"] == "Site Sighting"
-        assert heard["detail"]["view"]["isolated_because"] == view.isolated_because
+        (observation,) = heard["detail"]["observations"]
+        assert observation["view"]["isolated_because"] == view.isolated_because
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{mute()}")
     started = time.monotonic()
     assert set(sent(view, ["eu-west-1"])) == {"eu-west-1"}

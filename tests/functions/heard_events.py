@@ -27,12 +27,20 @@ def event(name: str, ago: float = 5.0) -> dict[str, Any]:
     return sample
 
 
-def sighting(vantage: str, lost: tuple[str, ...] = ("east",), ago: float = 0.0, **changes: Any) -> dict[str, Any]:
-    """What a vantage point saw of both sites."""
+def sighting(
+    vantage: str,
+    lost: tuple[str, ...] = ("east",),
+    ago: float = 0.0,
+    *,
+    plans: tuple[str, ...] = ("orders",),
+    **changes: Any,
+) -> dict[str, Any]:
+    """What a vantage point saw of both sites of plans."""
     sample = dict(json.loads((EVENTS / "sighting.json").read_text()))
-    view = sample["detail"]["view"] | {"vantage": vantage, "at": time.time() - ago} | changes
+    (observation,) = sample["detail"]["observations"]
+    view = observation["view"] | {"vantage": vantage, "at": time.time() - ago} | changes
     view["probes"] = [probe | {"healthy": probe["site"] not in lost} for probe in view["probes"]]
-    sample["detail"]["view"] = view
+    sample["detail"]["observations"] = [observation | {"view": view, "plan": plan} for plan in plans]
     return sample
 
 

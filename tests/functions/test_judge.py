@@ -314,9 +314,7 @@ def test_a_malformed_event_raises_so_that_it_ends_in_the_dead_letter_queue(
 
 
 def test_a_sighting_of_another_controllers_plan_is_none_of_ours(deployed: Any, call: Call) -> None:
-    unknown = sighting("us-west-2")
-    unknown["detail"]["plan"] = "unheard-of"
-    answer = call("judge", unknown)
+    answer = call("judge", sighting("us-west-2", plans=("unheard-of",)))
     assert (answer["judged"], answer["why"]) == ([], "no plan 'unheard-of' is deployed here")
 
 

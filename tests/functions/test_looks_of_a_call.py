@@ -133,12 +133,12 @@ def watch(deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch) -> Callabl
     def run(eyes: Eyes) -> list[bool]:
         told: list[bool] = []
 
-        def put(_: str, details: list[dict[str, Any]], region: str) -> None:
-            views = [TypeAdapter(View).validate_python(detail["view"]) for detail in details]
+        def put(_: str, detail: dict[str, Any], region: str) -> None:
+            views = [TypeAdapter(View).validate_python(said["view"]) for said in detail["observations"]]
             told.extend(view.signals()[0].says_lost for view in views)
 
         monkeypatch.setattr("failover.detection.probes.view", eyes.look)
-        monkeypatch.setattr("failover.detection.observation.put_events_at_most_once", put)
+        monkeypatch.setattr("failover.detection.observation.put_event_at_most_once", put)
         call("watch_site", {"plans": ["orders"]})
         return told
 
@@ -157,15 +157,54 @@ def test_a_plan_whose_sites_hang_holds_up_the_word_of_no_other(
             await network.sleep(0.01)
         return await eyes.look()
 
-    def put(_: str, details: list[dict[str, Any]], region: str) -> None:
-        if any(detail["plan"] == "payments" for detail in details):
+    def put(_: str, detail: dict[str, Any], region: str) -> None:
+        if any(said["plan"] == "payments" for said in detail["observations"]):
             told.set()
 
     monkeypatch.setattr("failover.detection.probes.view", look)
-    monkeypatch.setattr("failover.detection.observation.put_events_at_most_once", put)
+    monkeypatch.setattr("failover.detection.observation.put_event_at_most_once", put)
     answer = call("watch_site", {"plans": ["orders", "payments", "broken", "gone"]})
     assert {plan["plan"]: len(plan["probes"]) for plan in answer["plans"]} == {"orders": 6, "payments": 6}
     assert answer["not_looked_at"] == ["broken", "gone"]
+
+
+def test_that_all_is_well_is_told_of_every_plan_in_one_event_as_soon_as_it_is_time_for_one(
+    deployed: Any, plan_text: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[set[str]] = []
+
+    def put(_: str, detail: dict[str, Any], region: str) -> None:
+        events.append({said["plan"] for said in detail["observations"]})
+
+    monkeypatch.setattr("failover.detection.probes.view", Eyes(True).look)
+    monkeypatch.setattr("failover.detection.observation.put_event_at_most_once", put)
+    now, names = time.time(), ["orders", "payments", "refunds"]
+    for name in names[1:]:
+        put_plan(deployed, yaml.safe_dump(yaml.safe_load(plan_text) | {"name": name}), name)
+    call("watch_site", {"plans": names[:2]})
+    monkeypatch.setattr("time.time", lambda: now + 20.0)
+    call("watch_site", {"plans": names})
+    assert events == [{"orders", "payments"}, {"refunds"}]
+    monkeypatch.setattr("time.time", lambda: now + 41.0)
+    call("watch_site", {"plans": names})
+    call("watch_site", {"plans": names})
+    assert events[2:] == [set(names)]
+
+
+def test_the_round_of_a_minute_whose_successor_has_begun_looks_at_nothing(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failover.detection.probes.view", Eyes(True).look)
+    monkeypatch.setattr("failover.detection.observation.put_event_at_most_once", lambda *_: None)
+
+    def round_of(minute: str | None) -> dict[str, Any]:
+        return call("watch_site", {"plans": ["orders"], "scheduled_at": minute})
+
+    assert len(round_of("2026-11-23T09:31:00Z")["plans"]) == len(round_of("2026-11-23T09:32:00Z")["plans"]) == 1
+    late = round_of("2026-11-23T09:31:00Z")
+    assert (late["plans"], late["superseded"]) == ([], ["orders"])
+    assert len(round_of("2026-11-23T09:32:00Z")["plans"]) == len(round_of(None)["plans"]) == 1
+    assert len(round_of("2399-01-01T00:00:00Z")["plans"]) == len(round_of("2026-11-23T09:33:00Z")["plans"]) == 1
 
 
 def test_what_is_news_is_told_and_that_all_is_still_well_once_a_minute(

@@ -77,4 +77,4 @@ def test_a_look_without_any_word_against_a_site_starts_and_tells_nothing(
 
 def test_a_look_at_no_plan_is_refused(deployed: Any, call: Call) -> None:
     with pytest.raises(UnknownPlan):
-        call("judge", LOOK | {"detail": {"plan": "unheard-of"}})
+        call("judge", LOOK | {"detail": {"plans": ["unheard-of"]}})

@@ -28,7 +28,7 @@ class Started:
     def __init__(self) -> None:
         self.inputs: list[tuple[str, dict[str, Any]]] = []
         self.throttled: str | None = None
-        """The plan of which nothing is started."""
+        """What is not started."""
         self.handler: Any = None
 
     def due(self, due: str, **request: Any) -> list[str]:
@@ -47,7 +47,7 @@ class Started:
         self._take(FunctionName, json.loads(Payload))
 
     def _take(self, what: str, request: dict[str, Any]) -> None:
-        if self.throttled and self.throttled == request.get("plan"):
+        if self.throttled == what:
             raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "StartExecution")
         self.inputs.append((what, request))
 
@@ -57,8 +57,14 @@ class Started:
 
     def of(self, what: str) -> list[str]:
         """Of which plans it was started."""
-        plans = [request.get("plan") or request["detail"]["plan"] for name, request in self.inputs if name == what]
-        return sorted(plans)
+        requests = [request for name, request in self.inputs if name == what]
+        return sorted(plan for request in requests for plan in _plans_of(request))
+
+
+def _plans_of(request: dict[str, Any]) -> list[str]:
+    """Those that are named in what was started."""
+    of = request.get("detail", request)
+    return [of["plan"]] if "plan" in of else list(of["plans"])
 
 
 @pytest.fixture
@@ -85,11 +91,21 @@ def test_each_minute_every_plan_is_looked_at_sampled_and_judged_and_a_bad_one_is
     assert {(look["detail-type"], look["account"]) for look in looks} == {("Regular Look", "123456789012")}
 
 
-def test_what_can_not_be_started_for_one_plan_is_started_for_the_others_and_said(started: Started) -> None:
-    started.throttled = "orders"
-    with pytest.raises(RoundsNotStarted, match=r"orders.*ServiceUnavailable"):
+def test_what_can_not_be_started_keeps_nothing_else_from_it_and_is_said(started: Started) -> None:
+    started.throttled = "watch"
+    with pytest.raises(RoundsNotStarted, match=r"looks at orders and 1 more.*ServiceUnavailable"):
         started.due("rounds")
-    assert started.of("judge") == ["broken", "payments"] and started.shards() == [["orders", "payments"]]
+    assert started.of("judge") == ["broken", "orders", "payments"]
+    started.inputs, started.throttled = [], "judge"
+    with pytest.raises(RoundsNotStarted, match=r"judgement of orders and 1 more.*ServiceUnavailable"):
+        started.due("rounds")
+    assert started.shards() == [["orders", "payments"]]
+
+
+def test_a_bad_plan_is_judged_by_itself(started: Started) -> None:
+    started.due("rounds")
+    judged = [request["detail"]["plans"] for what, request in started.inputs if what == "judge"]
+    assert judged == [["orders", "payments"], ["broken"]]
 
 
 def test_rounds_know_for_which_minute_they_are_and_one_started_by_hand_is_of_none(started: Started) -> None:

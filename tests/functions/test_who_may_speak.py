@@ -83,7 +83,9 @@ def test_what_is_told_from_the_future_counts_from_its_receipt_and_blinds_nobody(
 def test_clocks_that_differ_a_little_are_taken_at_their_word(deployed: Any, call: Call) -> None:
     told = sighting("us-west-2", ago=-3)
     call("judge", told)
-    assert [signal.at for signal in known()] == pytest.approx([told["detail"]["view"]["at"]] * 2, abs=0.001)
+    assert [signal.at for signal in known()] == pytest.approx(
+        [told["detail"]["observations"][0]["view"]["at"]] * 2, abs=0.001
+    )
 
 
 @pytest.mark.parametrize(

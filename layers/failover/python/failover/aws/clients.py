@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 2
 READ_S: Final = 3
+CONNECTIONS_AT_MOST: Final = 64
+"""That are kept of a client: many plans are judged and sampled at once, and a handshake costs more than a call."""
 ROLE_LASTS_S: Final = 3600
 """As long as a role that is taken on by another may last; its keys are asked for anew in the last quarter of it
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_terms-and-concepts.html, role chaining)."""
@@ -138,6 +140,7 @@ def _client(
         read_timeout=READ_S if read_s is None else read_s,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
+        max_pool_connections=CONNECTIONS_AT_MOST,
     )
     return session_of(role).create_client(service, region_name=region, endpoint_url=endpoint, config=config)
 

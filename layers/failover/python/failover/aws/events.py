@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from typing import Any, Final
 
 from failover.aws.clients import client
@@ -14,24 +13,16 @@ from failover.errors import ServiceRejected, ServiceUnavailable
 SOURCE: Final = "kafka.failover"
 SIZE_LIMIT: Final = 250_000
 """Bytes of one message: EventBridge and SNS take 256 KB with everything around it."""
-ENTRIES_AT_MOST: Final = 10
-"""Of one call of PutEvents (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html)."""
 OMITTED: Final = "left_out"
 
 
-def put_events_at_most_once(detail_type: str, details: Sequence[dict[str, Any]], region: str | None) -> str | None:
-    """Put at most `ENTRIES_AT_MOST` events on a region's bus, in one attempt; answers why they are not known to be
-    taken, all of them, and None if they are."""
+def put_event_at_most_once(detail_type: str, detail: dict[str, Any], region: str | None = None) -> str | None:
+    """Put an event on a region's bus, in one attempt; answers why it is not known to be taken, or None if it is."""
     try:
-        _put(detail_type, details, region)
+        put_event(detail_type, detail, region)
     except (ServiceUnavailable, ServiceRejected) as error:
         return str(error)
     return None
-
-
-def put_event_at_most_once(detail_type: str, detail: dict[str, Any], region: str | None = None) -> str | None:
-    """As `put_events_at_most_once`, of one event."""
-    return put_events_at_most_once(detail_type, [detail], region)
 
 
 def put_event(detail_type: str, detail: dict[str, Any], region: str | None = None) -> None:
@@ -41,10 +32,6 @@ def put_event(detail_type: str, detail: dict[str, Any], region: str | None = Non
         ServiceUnavailable: it is not known to be taken, and may be if it is put again.
         ServiceRejected: it is refused.
     """
-    _put(detail_type, [detail], region)
-
-
-def _put(detail_type: str, details: Sequence[dict[str, Any]], region: str | None) -> None:
     of = f"EventBridge, for the event {detail_type!r}"
     bus = os.environ.get("EVENT_BUS", "default")
     with aws_errors(of, transient=ServiceUnavailable, final=ServiceRejected):
@@ -53,10 +40,9 @@ def _put(detail_type: str, details: Sequence[dict[str, Any]], region: str | None
                 {
                     "Source": SOURCE,
                     "DetailType": detail_type,
-                    "Detail": sized_json(detail, limit=SIZE_LIMIT // len(details)),
+                    "Detail": sized_json(detail),
                     "EventBusName": bus,
                 }
-                for detail in details
             ]
         )
     refused = [entry for entry in answer.get("Entries", []) if entry.get("ErrorCode")]

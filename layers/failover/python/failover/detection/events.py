@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from failover.detection.advisories import HealthEvent, StatusPost
 from failover.detection.alarm_event import AlarmStateChange
 from failover.detection.evidence import Signal
-from failover.detection.observation import Observation
-from failover.errors import BadPlan, MalformedEvent, UnknownPlan
+from failover.detection.observation import DETAIL_TYPE, Observation, observations_in
+from failover.errors import BadPlan, FailoverError, MalformedEvent, UnknownPlan
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans, plan_named
 from failover.validation import read
@@ -32,7 +32,7 @@ class PlanSignals:
     """It comes again in a moment, so that all being well is no news."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ParsedEvent:
     """Who says it, and of which plans."""
 
@@ -40,6 +40,10 @@ class ParsedEvent:
     by_plan: tuple[PlanSignals, ...]
     why_none: str = ""
     """Why it says nothing of any plan."""
+    unread: Mapping[str, FailoverError] = field(default_factory=dict)
+    """What it says of a plan, by its name, and can't be read; of the others it speaks nevertheless."""
+    apart: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """The detail of an event that says the same of one plan alone, by its name, where it may be told of apart."""
 
 
 class _Envelope(BaseModel):
@@ -59,7 +63,7 @@ class RegularLook(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    plan: str
+    plans: tuple[str, ...] = Field(min_length=1)
 
 
 def parse_event(event: dict[str, Any], account: str) -> ParsedEvent:
@@ -81,9 +85,8 @@ def parse_event(event: dict[str, Any], account: str) -> ParsedEvent:
     if reader is None:
         raise MalformedEvent(f"{envelope.source} {envelope.detail_type!r} says nothing of a site")
     if envelope.account != account:
-        return ParsedEvent(
-            envelope.source, (), f"it comes from account {envelope.account or '(none)'}, not from {account}"
-        )
+        why = f"it comes from account {envelope.account or '(none)'}, not from {account}"
+        return ParsedEvent(source=envelope.source, by_plan=(), why_none=why)
     now, parsed = time.time(), reader(envelope)
     by_plan = [
         replace(of_plan, signals=tuple(_received(signal, now) for signal in of_plan.signals))
@@ -101,12 +104,13 @@ def _received(signal: Signal, now: float) -> Signal:
 
 def _alarm(envelope: _Envelope) -> ParsedEvent:
     region, plans = envelope.region, deployed_plans()
+    why_none = f"no plan names this alarm of {region} under sites.<site>.alarms"
     try:
         change = read(AlarmStateChange, envelope.detail)
     except MalformedEvent:
         if (name := _name_of_no_plans_alarm(envelope, plans)) is None:
             raise
-        return ParsedEvent(name, (), f"no plan names this alarm of {region} under sites.<site>.alarms")
+        return ParsedEvent(source=name, by_plan=(), why_none=why_none)
     name = change.alarm_name
     by_plan = [
         PlanSignals(plan, (change.signal(site, plan.vantage_of_alarm(name, region), region),))
@@ -115,7 +119,7 @@ def _alarm(envelope: _Envelope) -> ParsedEvent:
     ]
     if not by_plan and (bad := next((plan for plan in plans.values() if _names(plan, name)), None)):
         raise bad
-    return ParsedEvent(name, tuple(by_plan), f"no plan names this alarm of {region} under sites.<site>.alarms")
+    return ParsedEvent(source=name, by_plan=tuple(by_plan), why_none=why_none)
 
 
 def _name_of_no_plans_alarm(envelope: _Envelope, plans: Mapping[str, Plan | BadPlan]) -> str | None:
@@ -134,23 +138,48 @@ def _names(plan: Plan | BadPlan, alarm: str) -> TypeGuard[BadPlan]:
     return isinstance(plan, BadPlan) and alarm in plan.document
 
 
-def _observation(envelope: _Envelope) -> ParsedEvent:
-    observation = read(Observation, envelope.detail)
-    vantage = observation.view.vantage
+def _observations(envelope: _Envelope) -> ParsedEvent:
+    """Each plan's is read by itself: what is wrong with one is no other's."""
+    by_plan, unread, apart, why_none, source = [], dict[str, FailoverError](), {}, list[str](), "probe"
+    for said in observations_in(envelope.detail):
+        name = said.get("plan") if isinstance(said, dict) else None
+        apart[str(name)] = {"version": 2, "observations": [said]}
+        try:
+            observation = read(Observation, said)
+            source = f"probe/{observation.view.vantage}"
+            by_plan.append(_observed(observation))
+        except _NotOurs as error:
+            why_none.append(str(error))
+        except FailoverError as error:
+            unread[str(name)] = error
+    return ParsedEvent(source=source, by_plan=tuple(by_plan), why_none="; ".join(why_none), unread=unread, apart=apart)
+
+
+class _NotOurs(Exception):
+    """Of a plan that is deployed elsewhere, or does not listen to the vantage point."""
+
+
+def _observed(observation: Observation) -> PlanSignals:
     try:
         plan = plan_named(observation.plan)
     except UnknownPlan:
         # Every controller of the region hears every observation.
-        return ParsedEvent(f"probe/{vantage}", (), f"no plan {observation.plan!r} is deployed here")
-    if not plan.trusts(vantage):
-        return ParsedEvent(f"probe/{vantage}", (), f"plan {plan.name!r} does not name it under vantage_points")
+        raise _NotOurs(f"no plan {observation.plan!r} is deployed here") from None
+    if not plan.trusts(observation.view.vantage):
+        raise _NotOurs(f"plan {plan.name!r} does not name it under vantage_points")
     signals = tuple(signal for signal in observation.view.signals() if signal.site in plan.sites)
-    return ParsedEvent(f"probe/{vantage}", (PlanSignals(plan, signals, frequent=True),))
+    return PlanSignals(plan, signals, frequent=True)
 
 
 def _regular_look(envelope: _Envelope) -> ParsedEvent:
-    """Nothing is heard: the plan is judged on what is known, though nobody looks at its sites any more."""
-    return ParsedEvent("regular-look", (PlanSignals(plan_named(read(RegularLook, envelope.detail).plan), ()),))
+    """Nothing is heard: plans are judged on what is known, though nobody looks at their sites any more."""
+    by_plan, unread = [], dict[str, FailoverError]()
+    for name in read(RegularLook, envelope.detail).plans:
+        try:
+            by_plan.append(PlanSignals(plan_named(name), ()))
+        except FailoverError as error:
+            unread[name] = error
+    return ParsedEvent(source="regular-look", by_plan=tuple(by_plan), unread=unread)
 
 
 def _health(envelope: _Envelope) -> ParsedEvent:
@@ -166,12 +195,12 @@ def _status(envelope: _Envelope) -> ParsedEvent:
 def _advised(source: str, signals_of: Callable[[Plan], Iterable[Signal]]) -> ParsedEvent:
     plans = [plan for plan in deployed_plans().values() if isinstance(plan, Plan)]
     by_plan = [PlanSignals(plan, signals) for plan in plans if (signals := tuple(signals_of(plan)))]
-    return ParsedEvent(source, tuple(by_plan), "no plan has a site there")
+    return ParsedEvent(source=source, by_plan=tuple(by_plan), why_none="no plan has a site there")
 
 
 _READERS: dict[tuple[str, str], Callable[[_Envelope], ParsedEvent]] = {
     ("aws.cloudwatch", "CloudWatch Alarm State Change"): _alarm,
-    ("kafka.failover", "Site Sighting"): _observation,
+    ("kafka.failover", DETAIL_TYPE): _observations,
     ("kafka.failover", "Regular Look"): _regular_look,
     ("aws.health", "AWS Health Event"): _health,
     ("confluent.status", "Confluent Status"): _status,

@@ -34,7 +34,6 @@ SPEAK_KAFKA: Final = frozenset(
         "rescue_records",
         "precheck_restore",
         "restore_mirrors",
-        "sample_lag",
         "sync_offsets",
         "verify",
     }

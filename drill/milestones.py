@@ -71,7 +71,7 @@ def _says_lost(detail: Mapping[str, Any]) -> str | None:
     alarm = str(detail.get("alarmName", ""))
     if alarm.startswith((f"failover-{PLAN}-{HOME}-", f"kafka-{PLAN}-{HOME}-")):
         return alarm if detail["state"]["value"] == "ALARM" else None
-    for view in (said["view"] for said in detail.get("observations", ()) if said["plan"] == PLAN):
+    for view in (of_plan["view"] for of_plan in detail.get("observations", ()) if of_plan["plan"] == PLAN):
         lost = any(p["site"] == HOME and p["service"] != "rest" and p["healthy"] is False for p in view["probes"])
         if lost and not view["isolated_because"]:
             return f"probe/{view['vantage']}"

@@ -76,7 +76,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     judged, failures = _judge_all(parsed, ledger)
     for plan, error in failures.items():
         logger.warning("not judged to the end", plan=plan, error=type(error).__name__, why=str(error))
-    if failures and not (judged and _told_apart(parsed, failures)):
+    if failures and not (judged and _put_apart(parsed, failures)):
         raise next(iter(failures.values()))
     return {"source": parsed.source, "judged": judged}
 
@@ -94,7 +94,7 @@ def _judge_all(parsed: ParsedEvent, ledger: Ledger) -> tuple[list[dict[str, Any]
     return judged, failures
 
 
-def _told_apart(parsed: ParsedEvent, failures: Mapping[str, Exception]) -> bool:
+def _put_apart(parsed: ParsedEvent, failures: Mapping[str, Exception]) -> bool:
     """Whether what was said of each of these plans is on the bus again by itself."""
     return all(
         plan in parsed.apart and put_event_at_most_once(DETAIL_TYPE, parsed.apart[plan]) is None for plan in failures

@@ -86,8 +86,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if missing := [name for name in due if name not in plans]:
         logger.warning("not looked at: they are not deployed, or bad", plans=missing)
     views = watch.network.run(_look_at_all(watch, plans))
-    seen = [_answer(watch, name, current) for name, current in views.items()]
-    return {"plans": seen, "not_looked_at": missing, "superseded": list(superseded)}
+    answers = [_answer(watch, name, current) for name, current in views.items()]
+    return {"plans": answers, "not_looked_at": missing, "superseded": list(superseded)}
 
 
 async def _look_at_all(watch: Watch, plans: dict[str, Plan]) -> dict[str, View | None]:

@@ -141,11 +141,11 @@ def _names(plan: Plan | BadPlan, alarm: str) -> TypeGuard[BadPlan]:
 def _observations(envelope: _Envelope) -> ParsedEvent:
     """Each plan's is read by itself: what is wrong with one is no other's."""
     by_plan, unread, apart, why_none, source = [], dict[str, FailoverError](), {}, list[str](), "probe"
-    for said in observations_in(envelope.detail):
-        name = said.get("plan") if isinstance(said, dict) else None
-        apart[str(name)] = {"version": 2, "observations": [said]}
+    for document in observations_in(envelope.detail):
+        name = document.get("plan") if isinstance(document, dict) else None
+        apart[str(name)] = {"version": 2, "observations": [document]}
         try:
-            observation = read(Observation, said)
+            observation = read(Observation, document)
             source = f"probe/{observation.view.vantage}"
             by_plan.append(_observed(observation))
         except _NotOurs as error:

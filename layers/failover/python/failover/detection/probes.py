@@ -70,8 +70,8 @@ async def kafka_answers(network: Network, plan: Plan, site: str, within: float) 
     """Whether a site's cluster answers over the Kafka protocol within so many seconds. None: it can't be told, since it
     refused us, or another cluster answers, or we could not ask."""
     probe = _Probe(network, plan, site=site, service="kafka", ends=time.monotonic() + within, within=within)
-    seen = (await network.together({probe: (probe.run(), probe.ends)}))[probe] or probe.unfinished()
-    return seen.healthy
+    result = (await network.together({probe: (probe.run(), probe.ends)}))[probe] or probe.unfinished()
+    return result.healthy
 
 
 def _isolated_because(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:

@@ -25,10 +25,14 @@ ROWS_A_WRITE: Final = 200
 write, of which 4 and 1 are for anything else."""
 PLANS_A_SHARD: Final = 40
 """Plans that one call looks at, and one event tells of."""
-LOOK_MS_A_PLAN: Final = 4.4
-"""By which a look at one more plan is longer: 40 took 0.18 s, one 0.007, on one processor."""
-SAMPLE_MS_A_PLAN: Final = 12.0
-"""By which a sample of one more plan is longer."""
+MS_A_PLAN: Final = {"WatchSite": 4.4, "SampleLag": 12.0, "Judge": 15.0}
+"""By which a call for one more plan is longer, on one processor: 40 plans were looked at in 0.18 s, one in 0.007."""
+PLANS_AN_EVENT: Final = 20
+"""Whose observations are told together."""
+WELL_EVERY_S: Final = 40
+"""That all is well is told as soon as this is over."""
+PLATFORM_BYTES: Final = 700
+"""Of a call's log, Lambda's own lines."""
 SAMPLES_A_MINUTE: Final = 12
 WRITES_A_MINUTE: Final = 2
 """Of samples, while all is well."""
@@ -142,29 +146,29 @@ class Bill:
         shards = ceil(len(self._plans) / PLANS_A_SHARD)
         looks = 60 // self._stack.number("WatchSeconds") * MONTH_MINUTES * shards
         everywhere = looks * self._vantage_points
-        more = len(self._plans) / shards - 1
         yield Item(
             name="looks",
-            usd=self._calls("WatchSite", everywhere, more_milliseconds=more * LOOK_MS_A_PLAN, tells=False),
+            usd=self._calls("WatchSite", everywhere, plans=len(self._plans) / shards, tells=False),
             why=f"every {self._stack.number('WatchSeconds'):g} s, 40 plans at once; regions: {self._vantage_points}",
         )
-        minutes = MONTH_MINUTES * len(self._plans)
         machine = self._prices["express_request"] + 60 * EXPRESS_GB * self._prices["express_gb_second"]
         yield Item(
             name="rounds",
             usd=MONTH_MINUTES * shards * self._vantage_points * machine + self._rounds(),
             why="Express workflows of a minute",
         )
-        observations = minutes * self._vantage_points
+        every = ceil(WELL_EVERY_S / self._stack.number("WatchSeconds")) * self._stack.number("WatchSeconds")
+        events = MONTH_MINUTES * 60 / every * ceil(len(self._plans) / PLANS_AN_EVENT) * self._vantage_points
+        regular = MONTH_MINUTES * shards
         yield Item(
             name="judging",
-            usd=self._calls("Judge", observations + minutes) + observations * self._prices["event"],
-            why="what each region tells of a plan, once a minute",
+            usd=self._judging(events, every) + self._calls("Judge", regular, plans=len(self._plans) / shards),
+            why=f"{PLANS_AN_EVENT} plans an event, from each region every {every:g} s",
         )
         yield Item(
             name="lag samples",
             usd=self._samples(shards),
-            why=f"every 5 s, of {self._partitions} partitions a plan, written every 30",
+            why=f"every 5 s, {self._partitions} partitions a plan",
         )
         yield self._dry_runs()
         readiness = MONTH_MINUTES / _minutes_of_rate(str(self._stack.parameters["ReadinessSchedule"]))
@@ -177,7 +181,7 @@ class Bill:
         own = self._stack.count("AWS::CloudWatch::Alarm"), self._stack.count("AWS::CloudWatch::Dashboard")
         usd = own[0] * self._prices["alarm"] + own[1] * self._prices["board"]
         yield Item(name="alarms and board", usd=usd, why=f"{own[0]} alarms, {own[1]} board of the stack")
-        judged, seconds = observations + minutes, MONTH_MINUTES * 60
+        judged, seconds = events + regular, MONTH_MINUTES * 60
         traces = min(judged, seconds) + SHARE_TRACED * max(0.0, judged - seconds)
         yield Item(name="traces", usd=traces * self._prices["trace"], why="X-Ray: at most, of judging")
 
@@ -196,7 +200,7 @@ class Bill:
             yield Item(
                 name="alarms of plans",
                 usd=alarmed * sum(alarms),
-                why=f"small stacks of {len(alarms)} for the plans that name them: {alarmed}",
+                why=f"small stacks that plans name: {alarmed}",
                 apart=True,
             )
             metrics = sum(map(_metrics, self._plans))
@@ -233,21 +237,24 @@ class Bill:
         writes = ceil(self._partitions / ROWS_A_WRITE) * self._prices["ledger_write"]
         plans, calls = len(self._plans) / shards, SAMPLES_A_MINUTE * MONTH_MINUTES * shards
         tables = WRITES_A_MINUTE * MONTH_MINUTES * len(self._plans) * (reads + writes)
-        return tables + self._calls("SampleLag", calls, plans=plans, more_milliseconds=(plans - 1) * SAMPLE_MS_A_PLAN)
+        return tables + self._calls("SampleLag", calls, plans=plans)
+
+    def _judging(self, events: float, every: float) -> float:
+        plans = MONTH_MINUTES * 60 / every * len(self._plans) * self._vantage_points / events
+        return self._calls("Judge", events, plans=plans) + events * self._prices["event"]
 
     def _execution(self, kind: str) -> float:
         execution = self._usage["executions"][kind]
         calls = sum(self._calls(function, many) for function, many in execution["calls"].items())
         return execution["transitions"] * self._prices["standard_transition"] + calls
 
-    def _calls(
-        self, function: str, many: float, *, plans: float = 1, more_milliseconds: float = 0.0, tells: bool = True
-    ) -> float:
+    def _calls(self, function: str, many: float, *, plans: float = 1, tells: bool = True) -> float:
         """That many calls, with what they ask of the ledger for each of their `plans` and, if it `tells`, of the bus,
         and their logs."""
         call = self._usage["functions"][function]
         architecture = str(self._stack.parameters["Architecture"])
-        seconds = (call["milliseconds"] + more_milliseconds) / 1000 * self._stack.gigabytes(function)
+        milliseconds = call["milliseconds"] + (plans - 1) * MS_A_PLAN.get(function, 0.0)
+        seconds = milliseconds / 1000 * self._stack.gigabytes(function)
         storage = self._stack.number("LogRetentionDays") / DAYS_A_MONTH * self._prices["log_gb_month"]
         one = (
             seconds * self._prices[f"lambda_gb_second_{architecture}"]
@@ -255,7 +262,7 @@ class Bill:
             + plans * call["reads"] * self._prices["ledger_read"]
             + plans * call["writes"] * self._prices["ledger_write"]
             + call["events"] * self._prices["event"] * tells
-            + call["log_bytes"] / GB * (self._prices["log_gb"] + storage)
+            + (PLATFORM_BYTES + plans * (call["log_bytes"] - PLATFORM_BYTES)) / GB * (self._prices["log_gb"] + storage)
         )
         return many * one
 

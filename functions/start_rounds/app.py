@@ -1,6 +1,6 @@
 """start_rounds: start for every plan what goes on of itself: each minute rounds of looks and samples, and a judgement
-of what is known; now and then a look at what a failover will need; a dry run, of some plans at a time; in the windows
-of a plan's practice, once in each, that, which looks itself whether it is due.
+of what is known; now and then a look at what a failover will need, and a dry run, of some plans at a time; in the
+windows of a plan's practice, once in each, that, which looks itself whether it is due.
 
 Sites are looked at, lag is sampled and plans are judged by shards, of as many plans as one function looks at in a
 moment; all else that is started is a plan's own. Either way none waits for another, and none fails with another. A bad
@@ -61,7 +61,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     request = read(RoundsRequest, event)
     plans = deployed_plans()
     good = {name: plan for name, plan in sorted(plans.items()) if isinstance(plan, Plan)}
-    turn = plans_of_turn(list(good), request, time.time()) if request.due == "dry-runs" else sorted(plans)
+    turn = plans_of_turn(list(good) if request.due == "dry-runs" else sorted(plans), request, time.time())
     failures: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         starts = [(of, pool.submit(start)) for of, start in _starts(request, turn, good)]

@@ -120,6 +120,13 @@ def test_readiness_is_looked_at_for_every_plan_even_a_bad_one(started: Started) 
     assert started.of("readiness") == ["broken", "orders", "payments"]
 
 
+def test_each_plans_readiness_has_its_turn(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    for call in range(3):
+        monkeypatch.setattr("time.time", lambda call=call: 1_796_000_000.0 + 300 * call)
+        assert len(started.due("readiness", every_minutes=5, turn_minutes=30)) == 1
+    assert started.of("readiness") == ["broken", "orders", "payments"]
+
+
 def test_a_vantage_point_only_looks(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JUDGE_FUNCTION")
     monkeypatch.delenv("STATE_MACHINE_ARN")

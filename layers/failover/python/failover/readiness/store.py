@@ -21,7 +21,8 @@ from failover.ledger.ledger import Ledger
 from failover.plan.model import Plan
 
 HISTORY_RETENTION_S: Final = 30 * 86_400
-OLD_S: Final = 900.0
+OLD_S: Final = 3600.0
+"""Twice as long as a plan waits for its turn."""
 _EVIDENCE_AT_MOST: Final = 3
 _SORT: Final = "readiness"
 _UNTOLD_AT_MOST: Final = 200

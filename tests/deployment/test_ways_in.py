@@ -13,7 +13,10 @@ from tests.deployment.test_template import RESOURCES, of_type, statements
 def test_what_is_known_is_judged_again_every_minute_for_as_long_as_votes_may_be_too_young() -> None:
     functions = of_type("AWS::Serverless::Function")
     again = functions["StartRounds"]["Events"]["EveryMinute"]["Properties"]
-    assert (again["ScheduleExpression"], json.loads(again["Input"])) == ("rate(1 minute)", {"due": "rounds"})
+    assert (again["ScheduleExpression"], json.loads(again["Input"])) == (
+        "rate(1 minute)",
+        {"due": "rounds", "scheduled_at": "<aws.scheduler.scheduled-time>"},
+    )
     assert functions["StartRounds"]["Environment"]["Variables"]["JUDGE_FUNCTION"] == {"Ref": "Judge"}
     assert functions["Judge"]["Timeout"] == 60
 

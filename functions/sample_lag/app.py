@@ -77,7 +77,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 async def _sample_all(sampler: Sampler, plans: dict[str, Plan]) -> dict[str, dict[str, Any] | Exception]:
     ends = time.monotonic() + CALL_S
-    answers = await sampler.network.together({name: (_answer(sampler, plan), ends) for name, plan in plans.items()})
+    jobs = {name: (partial(_answer, sampler, plan), ends) for name, plan in plans.items()}
+    answers = await sampler.network.together(jobs)
     return {name: answer or _unsampled(name, f"no end within {CALL_S:g} s") for name, answer in answers.items()}
 
 
@@ -107,8 +108,8 @@ async def _look(network: Network, plan: Plan, state: PlanState) -> Look:
     began, mirrors = time.time(), partial(_mirrors, plan, plan.other(state.active))
     looks: dict[str, Any] = await network.together(
         {
-            "source": (kafka_answers(network, plan, state.active, SOURCE_S), None),
-            "mirrors": (network.in_thread(mirrors), None),
+            "source": (partial(kafka_answers, network, plan, state.active, SOURCE_S), None),
+            "mirrors": (partial(network.in_thread, mirrors), None),
         }
     )
     return Look(began=began, ended=time.time(), mirrors=looks["mirrors"], source_answers=looks["source"])

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from math import ceil
 from typing import Any, Final, Literal
@@ -43,7 +44,7 @@ class RoundsRequest(BaseModel):
 
     due: Literal["rounds", "readiness", "dry-runs"]
     scheduled_at: AwareDatetime | None = None
-    """For which minute; None where somebody calls by hand."""
+    """For which minute; None, where somebody calls by hand: for this one."""
     every_minutes: float = Field(default=1.0, gt=0)
     """How often this is called."""
     turn_minutes: float = Field(default=1.0, gt=0)
@@ -111,9 +112,9 @@ def _rounds(
 ) -> Iterator[tuple[str, Callable[[], None]]]:
     """A bad plan is judged by itself: what is wrong with it ends with no other's name on it."""
     together = shards(list(good))
-    of_minute = request.scheduled_at and request.scheduled_at.isoformat()
+    minute = request.scheduled_at or datetime.now(UTC).replace(second=0, microsecond=0)
     for shard in together:
-        rounds = {"plans": shard, "scheduled_at": of_minute}
+        rounds = {"plans": shard, "scheduled_at": minute.isoformat()}
         yield _named("looks at", shard), partial(_start, os.environ["WATCH_MACHINE_ARN"], rounds)
     for plan in good.values():
         for practice in _practice(plan, time.time()):

@@ -70,7 +70,7 @@ async def kafka_answers(network: Network, plan: Plan, site: str, within: float) 
     """Whether a site's cluster answers over the Kafka protocol within so many seconds. None: it can't be told, since it
     refused us, or another cluster answers, or we could not ask."""
     probe = _Probe(network, plan, site=site, service="kafka", ends=time.monotonic() + within, within=within)
-    result = (await network.together({probe: (probe.run(), probe.ends)}))[probe] or probe.unfinished()
+    result = (await network.together({probe: (probe.run, probe.ends)}))[probe] or probe.unfinished()
     return result.healthy
 
 

@@ -109,6 +109,7 @@ def test_a_partition_without_a_sample_or_a_rate_has_no_upper_end() -> None:
     assert one(20, None, 1090).high is None
     assert one(20, sample(rate=None), 1090).high is None
     assert not one(0, None, 0).has_estimate
+    assert one(20, None, 1090).as_row()["estimated"] is None, "half a range is none"
 
 
 def test_unknown_is_never_zero() -> None:

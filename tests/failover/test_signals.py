@@ -117,6 +117,7 @@ def test_a_look_that_finds_the_site_well_begins_that_anew(ledger: Ledger) -> Non
         (probe(0), GAP, 0),
         (probe(0), GAP + 0.001, GAP + 0.001),
         (probe(0), 0.0, 0),
+        (replace(probe(0), since=NOW - 30), 0.0, -30),
         (probe(1), 0.0, 0),
         (probe(0, lost=False), 5.0, 5),
         (None, 5.0, 5),

@@ -143,6 +143,18 @@ def test_a_redriven_execution_that_succeeds_ends_with_a_report_the_new_site_and_
     assert ["STOPPED" in each.subject for each in messages()] == [True, False]
 
 
+def test_what_stops_again_is_reported_as_it_stopped_the_last_time(deployed: Any, call: Call) -> None:
+    execution = claimed(call)
+    failure = {"execution": execution, "outcome": "failed", "stopped_at": "BeginVerify", "error": {"Error": "X"}}
+    with pytest.raises(FailoverStopped, match="stopped at BeginVerify"):
+        call("conclude", failure)
+    call("conclude", failure | {"redrives": 1, "redriven": True})
+    again = failure | {"stopped_at": "BeginFlip", "error": {"Error": "Y"}, "redrives": 1}
+    with pytest.raises(FailoverStopped, match="stopped at BeginFlip"):
+        call("conclude", again)
+    assert (report()["stopped_at"], report()["error"], report()["redrives"]) == ("BeginFlip", {"Error": "Y"}, 1)
+
+
 def test_a_redrive_of_a_superseded_execution_goes_on_nowhere(deployed: Any, call: Call) -> None:
     execution = claimed(call)
     failure = {"execution": execution, "outcome": "failed", "stopped_at": "BeginVerify", "error": {"Error": "X"}}

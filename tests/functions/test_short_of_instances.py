@@ -47,3 +47,9 @@ def test_clients_may_come_to_a_fleet_that_lacks_what_it_must_bear_to_lose(
     report = call("switch_routes", request)
     assert report["status"] == status
     assert report["observed"].get("missing", 0) == missing
+
+
+def test_a_fleet_that_is_not_settled_for_another_reason_lacks_no_instance() -> None:
+    there = (Instance(name="1", bootstrap=None),)
+    state = FleetState(target="west", settled=False, instances=there, detail="it runs another configuration")
+    assert not state.accepts_clients

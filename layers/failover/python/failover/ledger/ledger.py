@@ -252,13 +252,14 @@ class Ledger(PlanItems):
     ) -> None:
         """End the execution: its document is kept; on success its site becomes the active one, on a stand-down the one
         that was found to be, if any; but for a failure the lease is released, and with it a denial is kept, and that
-        the end is to be announced. Again with the same outcome: nothing, or what a crash left undone.
+        the end is to be announced. Again with the same outcome: nothing, or what a crash left undone; but who was
+        redriven may stop again, elsewhere, and the last failure is the one that is kept.
 
         Raises:
             LeaseLost: if the lease is not held and this outcome was not reached before.
         """
         recorded = self.execution(execution.plan, execution.name)
-        before = recorded is not None and recorded.status == outcome
+        before = recorded is not None and recorded.status == outcome != "failed"
         if not before:
             self.hold(execution)
             self._end(execution.plan, execution.name, outcome, document)

@@ -13,6 +13,7 @@ import pytest
 from failover.beside.schema_registry import schema_identities
 from failover.link import Mirror, PartitionLag
 from failover.readiness import Check, beside, check
+from failover.readiness.roles import roles_of
 
 GUID = "cc0e0e0e-53c1-4a1a-8f1a-000000000001"
 NOT_FOUND = {"error_code": 40403, "message": "Schema not found"}
@@ -205,6 +206,19 @@ def test_bindings_of_the_active_cluster_alone_are_named_page_by_page(look: Any, 
     apis.bindings["west"].pop()
     seen = look("role_bindings")
     assert seen.status == "warn" and "User:sa-1 DeveloperRead /kafka=/topic=orders" in seen.evidence[0]
+
+
+def test_their_secrets_and_roles_are_among_those_that_are_looked_at(plan: Any) -> None:
+    role = {"role_arn": "arn:aws:iam::123456789012:role/registry"}
+    sites = plan().model_dump(mode="json")["sites"]
+    sites["west"]["schema_registry"] = {
+        "url": "https://r.example.com",
+        "credentials": "failover/registry",
+        "role": role,
+    }
+    named = plan(sites=sites)
+    assert "failover/registry" in {login.credentials for login in named.logins}
+    assert [each.role_arn for each in roles_of(named)] == [role["role_arn"]]
 
 
 def test_bytes_that_only_look_like_an_id_are_told_apart_by_length_and_first_byte() -> None:

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from failover.errors import BadPlan, UnknownSite
 from failover.plan.base import ClientHostname, Endpoint, Host, Label, Name, Origin, PlanModel, Region, Topic, form
-from failover.plan.beside import Beside, Connect, RoleBindings, SchemaRegistry
+from failover.plan.beside import Api, Beside, Connect, RoleBindings, SchemaRegistry
 from failover.plan.client_name import ClientNameConfig
 from failover.plan.document import read_document
 from failover.plan.fleets import FleetConfig
@@ -208,6 +208,13 @@ class Plan(PlanModel):
         """
         self.site(name)
         return next(site for site in self.sites if site != name)
+
+    @property
+    def logins(self) -> tuple[Kafka | Clients | Api, ...]:
+        """Whatever the controller has credentials for."""
+        sites = self.sites.values()
+        beside = (api for site in sites for api in (site.schema_registry, site.connect, site.role_bindings) if api)
+        return (*(site.kafka for site in sites), *beside, self.clients)
 
     @property
     def alarm_regions(self) -> frozenset[str]:

@@ -25,7 +25,7 @@ from failover.ledger.ledger import Ledger
 from failover.link import STOPPED, MirrorLink, Rejection
 from failover.link.factory import cluster_at, links_at
 from failover.plan.consistency import FASTEST_WATCH_S
-from failover.plan.model import FENCED, Clients, Kafka, Plan
+from failover.plan.model import FENCED, Plan
 from failover.readiness import (
     Check,
     Finding,
@@ -227,8 +227,7 @@ def _validated(link: MirrorLink, topics: list[str]) -> list[Rejection]:
 
 
 def _secrets(snapshot: PlanSnapshot) -> Iterator[Finding]:
-    plan = snapshot.plan
-    owners: list[Kafka | Clients] = [*(site.kafka for site in plan.sites.values()), plan.clients]
+    owners = snapshot.plan.logins
     named = dict.fromkeys(Secret(owner.credentials, owner.role) for owner in owners if owner.credentials)
     if not named:
         yield ok("the plan names no secret")

@@ -33,7 +33,6 @@ def roles(plan: Plan) -> Iterator[Finding]:
 
 def roles_of(plan: Plan) -> list[Role]:
     """Every role that a plan names, once."""
-    sites = plan.sites.values()
-    named = [getattr(plan.dns, "role", None), plan.clients.role]
-    named += [role for site in sites for role in (site.role, site.kafka.role)]
+    named = [getattr(plan.dns, "role", None), *(site.role for site in plan.sites.values())]
+    named += [login.role for login in plan.logins]
     return list(dict.fromkeys(filter(None, named)))

@@ -20,7 +20,7 @@ from typing import Any, Final
 from simulation.calls import Calls
 from simulation.machine.expressions import StateError
 from simulation.regions import REGION, LostRegions
-from simulation.scheduler import Event, Process, Scheduler
+from simulation.scheduler import Event, Process, Scheduler, Task
 from simulation.wire import looks
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -30,6 +30,10 @@ _IDLE_S: Final = 600.0
 """For how long a container that nobody calls stays warm."""
 _WARM_START_S: Final = (0.002, 0.01)
 _COLD_START_S: Final = (0.3, 1.2)
+_THROTTLED_S: Final = 0.02
+_QUEUED_S, _QUEUED_AT_MOST_S = 1.0, 300.0
+"""Between two tries of an asynchronous call that is throttled."""
+TOO_MANY: Final = "Lambda.TooManyRequestsException"
 ANSWER_LIMIT: Final = 200_000
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -126,6 +130,10 @@ class Functions:
         self.too_long: list[str] = []
         """Answers beyond the limit."""
         self.dead_letters: list[tuple[float, str]] = []
+        self.at_once: int | None = None
+        """How many run at once, at most; None: any number."""
+        self.most_at_once = self.throttled = 0
+        self._running: list[Task[Any]] = []
         self.begun: dict[Process, tuple[str, float]] = {}
         """The execution that a container works for, and since when."""
 
@@ -144,6 +152,8 @@ class Functions:
         self._note("invoke", name, self.invocations[name])
         if (action := self.at_invocation.get((name, self.invocations[name]))) is not None:
             action()
+        if self.at_once is not None:
+            self._throttle(name)
         container, cold = self._container(name, region)
         process = container.process
         self.begun[process] = execution, self._clock.now
@@ -156,6 +166,8 @@ class Functions:
         task = self._clock.spawn(
             lambda: json.dumps(handler(json.loads(text), LambdaContext(lambdas))), process, seconds
         )
+        if self.at_once is not None:
+            self._running.append(task)
         ends = self._clock.now + lambdas
         self._clock.call_at(ends, lambda: None if task.finished.happened else process.kill())
         task_or_crash = (task.finished, crash)
@@ -183,7 +195,7 @@ class Functions:
             pauses = RETRIES_S[: self._retries[name]]
             for pause in (*pauses, None):
                 try:
-                    self.invoke(name, event, region=region)
+                    self._invoke_in_turn(name, event, region)
                 except StateError as error:
                     self._note("failed", name, error.error)
                     if pause is None:
@@ -195,6 +207,29 @@ class Functions:
                     return
 
         self._clock.spawn(attempts, Process(f"asynchronous {name}"))
+
+    def _invoke_in_turn(self, name: str, event: dict[str, Any], region: str) -> None:
+        """What is throttled stays in Lambda's own queue, and is no attempt
+        (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html)."""
+        pause = _QUEUED_S
+        while True:
+            try:
+                self.invoke(name, event, region=region)
+            except StateError as error:
+                if error.error != TOO_MANY:
+                    raise
+            else:
+                return
+            self._clock.sleep(self._clock.random.uniform(pause / 2, pause))
+            pause = min(2 * pause, _QUEUED_AT_MOST_S)
+
+    def _throttle(self, name: str) -> None:
+        self._running = [task for task in self._running if not (task.finished.happened or task.process.dead)]
+        if self.at_once is not None and len(self._running) >= self.at_once:
+            self.throttled += 1
+            self._clock.sleep(_THROTTLED_S)
+            raise StateError(TOO_MANY, f"{name}: Rate Exceeded.")
+        self.most_at_once = max(self.most_at_once, len(self._running) + 1)
 
     def configure(self, name: str, **variables: str) -> None:
         """Deploy a function with more variables in its environment."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 
@@ -31,6 +31,7 @@ from simulation.story import POLICIES, AnchoredFault, AnchoredSpell, Story
 from simulation.verdicts import Decisions, Verdicts
 from simulation.world import STARTED, World
 
+Entered = TypeVar("Entered", bound=World)
 _DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _GARBAGE: Final = (50_000, 20, 100)
 """A life leaves little before its end: it is looked for less often than by default."""
@@ -85,6 +86,14 @@ class Simulation:
         document["dns"] = plan.get("dns", self._plan["dns"] | {"nameservers": NAME_SERVERS})
         text = yaml.dump(document, Dumper=_DUMPER, sort_keys=False)
         life = World(seed, self._deployed, self._handlers, text, clocks_ahead=clocks_ahead)
+        world.enter(life)
+        return life
+
+    def enter(self, make: Callable[[Deployment, Mapping[str, Handler], str], Entered]) -> Entered:
+        """A world of another make, of which nothing happened yet: it is given the deployment, the handlers and the text
+        of the example's plan."""
+        text = yaml.dump(self._plan, Dumper=_DUMPER, sort_keys=False)
+        life = make(self._deployed, self._handlers, text)
         world.enter(life)
         return life
 

@@ -68,6 +68,8 @@ class Fleet:
     colour: str = ""
     """The site that it leads to for good, of a fleet in two colours."""
     deployments: int = 0
+    deployed_at: float = 0.0
+    """When the last of them began, seconds since 1970."""
     instances: list[Instance] = field(default_factory=list)
 
     def route_to(self, site: str) -> None:
@@ -117,11 +119,18 @@ class Logs:
 
 
 class Sites:
-    """The world at one moment. `moved()` is called after clients may have been led elsewhere."""
+    """The world of a plan at one moment. `moved()` is called after clients may have been led elsewhere; `addresses`:
+    how those of the gateways' instances begin."""
 
-    def __init__(self, scheduler: Scheduler, moved: Callable[[], None]) -> None:
+    def __init__(
+        self, scheduler: Scheduler, moved: Callable[[], None], *, plan: str = "orders", addresses: str = "10.0"
+    ) -> None:
         self._clock = scheduler
+        self.hostname = f"kafka.{plan}.example.com"
+        self.addresses = f"{addresses}."
         self._moved = moved
+        self.launches_after: Callable[[], float] = lambda: 0.0
+        """Seconds until the next task is launched: an account may launch so many at once."""
         self.sites = {site: Site(site, Fleet(site, definition_of(site, site))) for site in SITES}
         for site in self.sites.values():
             self.deploy(site.fleet, 0.0)
@@ -136,7 +145,7 @@ class Sites:
         """By site, of the one group."""
         self.committed: dict[str, dict[str, int]] = {site: {} for site in SITES}
         """By site and topic, the offsets of the one group."""
-        self.record = self.answer = "gw-east.orders.example.com"
+        self.record = self.answer = f"gw-east.{plan}.example.com"
         """What the name's record leads to; what name servers answer."""
         self.changes: dict[str, float] = {}
         """When each change of the record is in sync."""
@@ -163,15 +172,19 @@ class Sites:
     def deploy(self, fleet: Fleet, starts_in: float | None = None) -> None:
         """Replace every instance of a fleet by one of its definition of now."""
         fleet.deployments += 1
+        fleet.deployed_at = self._clock.now
         fleet.instances = [
             Instance(
                 f"{fleet.site}{fleet.colour}-{fleet.deployments}-{number}", fleet.definition, self._clock.now + seconds
             )
             for number in range(fleet.desired)
-            for seconds in [self._clock.random.uniform(*self._task_starts_s) if starts_in is None else starts_in]
+            for seconds in [self._starts_in() if starts_in is None else starts_in]
         ]
         for instance in fleet.instances:
             self._clock.call_at(instance.ready_at, self._moved)
+
+    def _starts_in(self) -> float:
+        return self.launches_after() + self._clock.random.uniform(*self._task_starts_s)
 
     def leads_to(self, site: str) -> str | None:
         """The cluster that a site's gateways lead to now; None where there is no gateway, or a fence."""
@@ -235,10 +248,10 @@ class Sites:
 
     def door(self, host: str) -> str | None:
         """The site that an address is at; None for one that is outside of both."""
-        if host == HOSTNAME:
+        if host == self.hostname:
             host = self.answer
-        if host.startswith("10.0."):
-            return "east" if host.startswith("10.0.0.") else "west"
+        if host.startswith(self.addresses):
+            return "east" if host.startswith(f"{self.addresses}0.") else "west"
         return next((site for site in SITES if site in host), None)
 
     def takes_connections(self, host: str) -> bool:
@@ -261,5 +274,5 @@ class Sites:
 
     def clients_at(self) -> str | None:
         """The cluster that clients are led to, who ask for the name now; whether it is up or not."""
-        site = self.door(HOSTNAME)
+        site = self.door(self.hostname)
         return None if site is None else self.leads_to(site)

@@ -242,6 +242,10 @@ class World:
         for heard in self.on_hook:
             heard(event)
 
+    def brokers(self, settings: Mapping[str, Any]) -> kafka.Kafka:
+        """Those that a client of librdkafka's comes to."""
+        return self.kafka
+
     def _moved(self) -> None:
         for heard in self.moved:
             heard()
@@ -281,5 +285,5 @@ def install() -> None:
     door.install(send)
     rest.install(request)
     network.install(lambda: _world().network)
-    kafka.install(lambda: _world().kafka)
-    records.install(lambda: _world().kafka)
+    kafka.install(lambda settings: _world().brokers(settings))
+    records.install(lambda settings: _world().brokers(settings))

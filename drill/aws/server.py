@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 from drill.aws.lambda_async import AsyncInvoker
 from drill.aws.lambda_functions import Function, UnknownFunction
 from drill.aws.lambda_runtime import LambdaRuntime
+from drill.aws.limits import Limits
 from drill.aws.regions import Regions
 
 _FUNCTIONS = "/2015-03-31/functions"
@@ -67,6 +68,7 @@ class Door:
         start_schedules: Callable[[], None],
     ) -> None:
         self._moto = moto
+        self._limits = Limits()
         self._regions = regions
         self._runtime = runtime
         self._invoker = invoker
@@ -89,15 +91,19 @@ class Door:
         if path.rstrip("/") == _ACCOUNT_SETTINGS:
             limit = {"ConcurrentExecutions": _CONCURRENCY, "UnreservedConcurrentExecutions": _CONCURRENCY}
             return _answer(start_response, 200, {"AccountLimit": limit})
-        self._count(environ)
+        by_function = self._count(environ)
+        if by_function and (refusal := self._limits.refusal(environ)) is not None:
+            return _answer(start_response, refusal.status, refusal.body, content_type=refusal.content_type)
         return self._moto(environ, start_response)
 
-    def _count(self, environ: Mapping[str, Any]) -> None:
+    def _count(self, environ: Mapping[str, Any]) -> bool:
+        """Count a function's call; whether it is one. What the drill asks for itself is in no account's limits."""
         by = _APPLICATION.search(environ.get("HTTP_USER_AGENT", ""))
         operation = environ.get("HTTP_X_AMZ_TARGET") or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
         if by is not None:
             with self._calls_lock:
                 self._calls[by[1], operation] += 1
+        return by is not None
 
     def _called(self) -> list[dict[str, Any]]:
         with self._calls_lock:
@@ -216,10 +222,16 @@ def _has_ended(connection: socket.socket) -> bool:
         return True
 
 
-def _answer(start_response: Any, status: int, body: Any, headers: Iterable[tuple[str, str]] = ()) -> Iterable[bytes]:
+def _answer(
+    start_response: Any,
+    status: int,
+    body: Any,
+    headers: Iterable[tuple[str, str]] = (),
+    content_type: str = "application/json",
+) -> Iterable[bytes]:
     data = body if isinstance(body, bytes) else json.dumps(body, default=str).encode()
     fixed = [
-        ("Content-Type", "application/json"),
+        ("Content-Type", content_type),
         ("Content-Length", str(len(data))),
         ("x-amzn-RequestId", str(uuid4())),
     ]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from failover.dns import canonical, client_name_of
 from failover.dns.answers import ask_resolvers
 from failover.documents.steps import NameFlip
+from failover.execution.name_in_zone import in_turn
 from failover.execution.predecessors import LOOK_AT_NAME
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.plan.model import Plan
+
+QUEUED_S: Final = 2
+"""Until it is asked again whether other plans' changes of the zone are through."""
 
 
 class FlipRequest(Request):
@@ -23,25 +29,27 @@ def flip(request: FlipRequest, plan: Plan) -> Report:
     name, target = client_name_of(plan), plan.site(site).dns_target
     if name is None:
         return done(hostname=plan.hostname, why="the plan has no name to flip")
+    looking = request.look_only or request.execution.dry_run
+    if not looking:
+        name = in_turn(name, plan, request.execution, ledger())
     change = _change_under_way(request)
     state = name.look(change)
-    looking = request.look_only or request.execution.dry_run
     if not looking and state.record != canonical(target) and state.in_sync:
         ledger().hold(request.execution)
-        change = name.point_to(site)
+        change = name.point_to(site) or None
         state = name.look(change)
     observed: NameFlip = {
         "hostname": plan.hostname,
         "record": state.record,
         "answers": state.answers,
-        "change": change,
+        "change": state.change or change,
         "unreached": list(state.unreached),
         "failed": list(state.failed),
     }
     if looking:
         return done(**observed, would_point_at=target)
     if not (state.leads_to(target) and state.in_sync):
-        return waiting(**observed)
+        return waiting(1 if observed["change"] else QUEUED_S, **observed)
     return done(**observed, resolvers=ask_resolvers(plan))
 
 

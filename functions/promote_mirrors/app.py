@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from failover.documents.steps import Promotion
 from failover.errors import LinkUnavailable, PromotionRejected, StandbyChanged
 from failover.execution.inventory import Inventory, inventory, listed, save_inventory
-from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.execution.step import Report, Request, done, ledger, pause_after, pause_of, step, waiting
 from failover.link import PENDING_STOPPED, STOPPED, Mirror, MirrorLink, Rejection, by_status
 from failover.link.batches import SIDE_BY_SIDE, Answers, ask_in_batches
 from failover.link.factory import links_at
@@ -57,7 +57,7 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
     except LinkUnavailable as error:
         if request.last_chance:
             raise
-        return waiting(unreachable=[str(error)])
+        return waiting(pause_after(error), unreachable=[str(error)])
     mirrors = [mirror for of_link in by_link.values() for mirror in of_link]
     expected = {} if execution.dry_run else _expected(request, by_link)
     unpromoted = _unpromoted(by_link, expected, ours_alone=execution.kind == "failover")
@@ -84,6 +84,7 @@ def promote(request: PromoteRequest, plan: Plan) -> Report:
             " Mend them and redrive, or set policy.on_stuck_mirrors to go-on and redrive to leave them behind"
         )
     return waiting(
+        pause_of(answers.retry_after),
         **facts,
         left=[str(mirror) for mirror in unpromoted[:NAMED]],
         rejected=list(map(str, answers.rejected[:NAMED])),

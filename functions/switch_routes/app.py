@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from failover.documents.steps import RouteSwitch
 from failover.errors import FleetRejected, FleetUnavailable, PastNoReturn
-from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.execution.step import Report, Request, done, ledger, pause_after, step, waiting
 from failover.fleets import REROUTE_LOOK_S, Fleet, FleetState, at_once_again, fleet_of, is_busy, look_in_time
 from failover.plan.model import FENCED, Plan
 
@@ -63,8 +63,9 @@ def switch(request: SwitchRequest, fleet: Fleet) -> Report:
     except (FleetUnavailable, FleetRejected) as error:
         if not request.best_effort:
             raise
-        over = isinstance(error, FleetRejected) or not (is_busy(error) or _was_fenced_and_not_yet_missed(request))
-        return (done if over else waiting)(out_of_reach=str(error))
+        if isinstance(error, FleetRejected) or not (is_busy(error) or _was_fenced_and_not_yet_missed(request)):
+            return done(out_of_reach=str(error))
+        return waiting(pause_after(error), out_of_reach=str(error))
     try:
         if state.routed_to(target):
             return _progress(request, state, target)
@@ -79,7 +80,7 @@ def switch(request: SwitchRequest, fleet: Fleet) -> Report:
     except FleetUnavailable as error:
         if not request.best_effort:
             raise
-        return waiting(target=target, routed_from=state.target, out_of_reach=str(error))
+        return waiting(pause_after(error), target=target, routed_from=state.target, out_of_reach=str(error))
     return waiting(request.pause_s, target=target, routed_from=state.target)
 
 
@@ -111,7 +112,8 @@ def _progress(request: SwitchRequest, state: FleetState, target: str) -> Report:
         observed["missing"] = state.missing
     enough = state.accepts_clients or (request.last_chance and state.missing > 0 and bool(state.instances))
     facts = {**observed, "detail": state.detail, "tier": state.tier}
-    return done(**facts) if enough else waiting(request.pause_s, **facts)
+    pause_s = state.look_again_s if state.look_again_s > 1 else request.pause_s
+    return done(**facts) if enough else waiting(pause_s, **facts)
 
 
 def _key(request: SwitchRequest) -> str:

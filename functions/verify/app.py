@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from failover.errors import FailoverError, FleetRejected, FleetUnavailable, KafkaUnavailable
-from failover.execution.step import Report, Request, done, step, waiting
+from failover.execution.step import Report, Request, done, pause_after, step, waiting
 from failover.fleets import Fleet, FleetState, Instance, fleets_of
 from failover.fleets.metrics import with_metrics
 from failover.kafka.canary import write_and_read_back
@@ -62,7 +62,8 @@ def verify(request: Request, plan: Plan) -> Report:
     if execution.dry_run:
         return done(proven=proven, would_still_have_to_prove=unproven, left_behind=of_lost_site)
     if unproven:
-        return waiting(proven=proven, unproven=unproven, left_behind=of_lost_site)
+        pauses = [pause_after(state) for state in states.values() if isinstance(state, FleetUnavailable)]
+        return waiting(max(pauses, default=1), proven=proven, unproven=unproven, left_behind=of_lost_site)
     return done(proven=proven, left_behind=of_lost_site)
 
 

@@ -19,7 +19,7 @@ from simulation.machine.execution import Execution, State, Surroundings, Token
 from simulation.machine.expressions import StateError
 from simulation.regions import at_home
 from simulation.scheduler import Scheduler
-from simulation.sites import HOSTNAME, Sites
+from simulation.sites import Sites
 
 Answer = dict[str, Any]
 
@@ -186,7 +186,8 @@ class Account:
     # Route 53
 
     def _route53_listresourcerecordsets(self, request: Answer) -> Answer:
-        record = {"Name": f"{HOSTNAME}.", "Type": "CNAME", "TTL": 5, "ResourceRecords": [{"Value": self._sites.record}]}
+        name, value = f"{self._sites.hostname}.", self._sites.record
+        record = {"Name": name, "Type": "CNAME", "TTL": 5, "ResourceRecords": [{"Value": value}]}
         return {"ResourceRecordSets": [record], "IsTruncated": False, "MaxItems": "10"}
 
     def _route53_gethostedzone(self, request: Answer) -> Answer:
@@ -197,7 +198,7 @@ class Account:
         (change,) = request["ChangeBatch"]["Changes"]
         target = change["ResourceRecordSet"]["ResourceRecords"][0]["Value"]
         name = self._sites.point_name_at(target)
-        self._tell(f"the record of {HOSTNAME} leads to {target}")
+        self._tell(f"the record of {self._sites.hostname} leads to {target}")
         return {
             "ChangeInfo": {"Id": f"/change/{name}", "Status": "PENDING", "SubmittedAt": self._moment(self._clock.now)}
         }

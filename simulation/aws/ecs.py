@@ -4,6 +4,7 @@ colour behind the listener of a load balancer."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from simulation.aws.errors import NotSimulated
@@ -64,6 +65,8 @@ class Ecs:
         deployment = {
             "status": "PRIMARY",
             "taskDefinition": fleet.definition,
+            "createdAt": datetime.fromtimestamp(fleet.deployed_at, UTC),
+            "runningCount": sum(map(self._ready, fleet.instances)),
             "rolloutState": "COMPLETED" if complete else "IN_PROGRESS",
         }
         return {
@@ -78,14 +81,14 @@ class Ecs:
         }
 
     def _task(self, site: str, number: int, instance: Instance) -> Answer:
-        network = 0 if site == "east" else 1
+        address = f"{self._sites.addresses}{0 if site == 'east' else 1}.{number}"
         return {
             "taskArn": instance.name,
             "taskDefinitionArn": instance.definition,
             "lastStatus": "RUNNING" if self._ready(instance) else "PENDING",
             "desiredStatus": "RUNNING",
             "availabilityZone": f"{SITES[site]}{'abc'[number % 3]}",
-            "containers": [{"networkInterfaces": [{"privateIpv4Address": f"10.0.{network}.{number}"}]}],
+            "containers": [{"networkInterfaces": [{"privateIpv4Address": address}]}],
         }
 
     def _update(self, site: str, request: Answer) -> Answer:

@@ -103,10 +103,12 @@ class Execution:
         self.redriven_at: float | None = None
         self.entered: list[str] = []
         """The states it came to, in order."""
+        self.reached_at: dict[str, float] = {}
+        """When it came to each of them for the first time, seconds since 1970."""
         self._around = around
         self._clock = around.scheduler
-        self._input = json.loads(input_text)
-        self._frame = Frame(machine["States"], machine["StartAt"], self._input)
+        self.input = json.loads(input_text)
+        self._frame = Frame(machine["States"], machine["StartAt"], self.input)
         self._go()
 
     @property
@@ -159,7 +161,7 @@ class Execution:
         execution = {
             "Id": self.arn,
             "Name": self.name,
-            "Input": self._input,
+            "Input": self.input,
             "RedriveCount": self.redrives,
         }
         context: dict[str, Any] = {"Execution": execution, "State": {"Name": frame.state}}
@@ -175,6 +177,7 @@ class Execution:
         while True:
             state = frame.states[frame.state]
             self.entered.append(frame.state)
+            self.reached_at.setdefault(frame.state, self._clock.now)
             self._around.note("state", self.name, frame.state)
             output, assigned, following = self._kinds[state["Type"]](self, frame, state)
             frame.variables |= assigned

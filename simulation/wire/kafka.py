@@ -56,13 +56,17 @@ class Kafka:
         return good
 
 
-def install(brokers: Callable[[], Kafka]) -> None:
-    """Have the brokers of now answer for librdkafka's clients."""
+Brokers = Callable[[Mapping[str, Any]], Kafka]
+"""Those of now that a client of these settings comes to."""
+
+
+def install(brokers: Brokers) -> None:
+    """Have them answer for librdkafka's clients."""
     library: Any = confluent_kafka
     admin: Any = confluent_kafka.admin
-    admin.AdminClient = lambda settings: _Admin(brokers(), settings)
-    library.Producer = lambda settings: _Producer(brokers(), settings)
-    library.Consumer = lambda settings: _Consumer(brokers(), settings)
+    admin.AdminClient = lambda settings: _Admin(brokers(settings), settings)
+    library.Producer = lambda settings: _Producer(brokers(settings), settings)
+    library.Consumer = lambda settings: _Consumer(brokers(settings), settings)
 
 
 class Client:

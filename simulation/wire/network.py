@@ -17,7 +17,7 @@ import dns.rrset
 
 from simulation.calls import Door
 from simulation.scheduler import Scheduler
-from simulation.sites import HOSTNAME, Sites
+from simulation.sites import Sites
 
 METRICS_PORT: Final = 9190
 _REFUSED_S: Final = 0.005
@@ -50,7 +50,7 @@ class Network:
         self._clock = scheduler
         self._sites = sites
         self._make = make
-        self.names = {HOSTNAME}
+        self.names = {sites.hostname}
         """Whatever name servers answer the hostname's target for."""
 
     def connect(self, host: str, port: int, timeout: float) -> _Connection:

@@ -11,21 +11,21 @@ import confluent_kafka
 from confluent_kafka import TIMESTAMP_CREATE_TIME, KafkaError, KafkaException, TopicPartition
 
 from simulation.sites import LOG_END, RECOVERY_PARTITIONS, RECOVERY_TOPIC, TOPICS, Spot, Written
-from simulation.wire.kafka import Client, Kafka
+from simulation.wire.kafka import Brokers, Client, Kafka
 
 _MESSAGE_TIMEOUT_S: Final = 5.0
 Delivered = Callable[[KafkaError | None, Any], None]
 
 
-def install(brokers: Callable[[], Kafka]) -> None:
+def install(brokers: Brokers) -> None:
     """Have the brokers of now answer those of librdkafka's clients that read ranges, and write many records."""
     library: Any = confluent_kafka
     consumer, producer = library.Consumer, library.Producer
     library.Consumer = lambda settings: (
-        _RangeConsumer(brokers(), settings) if settings["group.id"] == "failover-rescue" else consumer(settings)
+        _RangeConsumer(brokers(settings), settings) if settings["group.id"] == "failover-rescue" else consumer(settings)
     )
     library.Producer = lambda settings: (
-        _RowsProducer(brokers(), settings) if "enable.idempotence" in settings else producer(settings)
+        _RowsProducer(brokers(settings), settings) if "enable.idempotence" in settings else producer(settings)
     )
 
 

@@ -79,6 +79,27 @@ _TRANSIENT_CODES: Final = frozenset(
     }
 )
 """Of botocore's own retries, and of the services that are called here: their error tables, by the code on the wire."""
+_THROTTLED_CODES: Final = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "KMSThrottling",
+        "KMSThrottlingException",
+        "KmsThrottlingException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttled",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Those that say that too much is asked at once: who asks again at once makes it worse."""
 
 
 def error_code(error: BaseException) -> str:
@@ -96,6 +117,11 @@ def is_transient(error: BaseException) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status == _TOO_MANY_REQUESTS or status >= 500 or error_code(error) in _TRANSIENT_CODES
     return isinstance(error, _NO_ANSWER)
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Whether a service said that too much is asked of it at once, in the SDK's error or in one raised from it."""
+    return error_code(error) in _THROTTLED_CODES
 
 
 @contextmanager

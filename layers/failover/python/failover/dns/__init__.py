@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 from failover.container import remembered
 from failover.errors import Obstacle
@@ -19,15 +19,16 @@ class NameState:
     """What the provider holds and what is really answered.
 
     `record`: the target that the provider was told, None if it is neither of the sites' or was told half; `answers`: by
-    name server that was asked; `in_sync`: whether the provider is through with the change; `ttl` in seconds;
-    `unreached`: what of the provider could not be asked, though enough of it could; `failed`: what the provider says of
-    a change that came to nothing.
+    name server that was asked; `in_sync`: whether the provider is through with the change; `ttl` in seconds; `change`:
+    the id of what is under way, where the name keeps it itself; `unreached`: what of the provider could not be asked,
+    though enough of it could; `failed`: what the provider says of a change that came to nothing.
     """
 
     record: str | None
     answers: dict[str, str]
     in_sync: bool
     ttl: int | None = None
+    change: str | None = None
     unreached: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 
@@ -48,6 +49,30 @@ class ClientName(Protocol):
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """What readiness should tell, while that site is active; unlike the others it may ask any control plane."""
+
+
+@runtime_checkable
+class ZoneName(ClientName, Protocol):
+    """A client hostname that is records of a zone, which other plans' names are in, too."""
+
+    @property
+    def zone(self) -> str:
+        """What tells the zone, and who changes it, from others."""
+
+    def name_servers(self) -> tuple[str, ...]:
+        """Those of the zone."""
+
+    def answers(self, servers: tuple[str, ...]) -> dict[str, str]:
+        """What these name servers answer; if there are none, those of the zone. Its API is asked for nothing else."""
+
+    def records_for(self, site: str) -> list[dict[str, Any]]:
+        """The records that lead to a site, as far as they are not there yet."""
+
+    def in_sync(self, change: str) -> bool:
+        """Whether every name server has the change."""
+
+    def upsert(self, records: list[dict[str, Any]]) -> str:
+        """Change records of the zone, of whatever name, all or none; the id of the change."""
 
 
 def canonical(name: str) -> str:

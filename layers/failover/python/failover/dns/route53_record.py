@@ -31,18 +31,26 @@ class Route53Name:
         self._servers: tuple[str, ...] = described.nameservers
 
     def look(self, change: str | None) -> NameState:
-        """The records in the zone, GetChange of `change`, and what each name server answers."""
-        in_sync = change is None or self._zone.in_sync(change)
+        """What each name server answers, GetChange of `change`, and, unless that is pending, the zone's records."""
+        answers = self.answers(())
+        if change is not None and not self._zone.in_sync(change):
+            return NameState(record=None, answers=answers, in_sync=False)
         records = self._records()
         ttl = max((int(record["TTL"]) for record in records if "TTL" in record), default=None)
-        return NameState(record=self._led_to(records), answers=self._answers(), in_sync=in_sync, ttl=ttl)
+        return NameState(record=self._led_to(records), answers=answers, in_sync=True, ttl=ttl)
 
     def point_to(self, site: str) -> str:
         """UPSERT the records that differ, in one change; its id."""
+        self._records()
+        return self.upsert(self.records_for(site))
+
+    def records_for(self, site: str) -> list[dict[str, Any]]:
+        """Those that differ; if none does, all of them. One alone is known without a look at the zone, which refuses it
+        by itself beside others of its name."""
+        if self._described.routing == "simple":
+            return [self._simple(self._targets[site])]
         records = self._records()
         match self._described.routing:
-            case "simple":
-                desired = [self._simple(self._targets[site])]
             case "weighted":
                 desired = [
                     _weighing(record, WEIGHT if target_of(record) == self._targets[site] else 0) for record in records
@@ -50,7 +58,15 @@ class Route53Name:
             case "failover":
                 desired = self._primary_of(records, self._targets[site])
         differing = [record for record in desired if record not in records]
-        return self._zone.upsert(differing or desired)
+        return differing or desired
+
+    def in_sync(self, change: str) -> bool:
+        """Whether every name server of Route 53 has the change."""
+        return self._zone.in_sync(change)
+
+    def upsert(self, records: list[dict[str, Any]]) -> str:
+        """Change records of the zone, in one change; its id."""
+        return self._zone.upsert(records)
 
     def obstacles(self, active: str) -> list[Obstacle]:
         """Records that Route 53 would lead elsewhere by itself."""
@@ -124,9 +140,21 @@ class Route53Name:
 
         return [exchanged(primary, secondary), exchanged(secondary, primary)]
 
-    def _answers(self) -> dict[str, str]:
+    @property
+    def zone(self) -> str:
+        """Its id, and the role that changes it."""
+        role = self._described.role
+        return "#".join([self._described.hosted_zone_id, *([role.role_arn] if role else [])])
+
+    def name_servers(self) -> tuple[str, ...]:
+        """The plan's, or those of the zone's delegation set."""
         if not self._servers:
             self._servers = self._zone.name_servers()
+        return self._servers
+
+    def answers(self, servers: tuple[str, ...]) -> dict[str, str]:
+        """What these name servers answer, or those of the zone."""
+        self._servers = servers or self.name_servers()
         return ask(self._servers, self._hostname, self._type, self._targets)
 
 

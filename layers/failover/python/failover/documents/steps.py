@@ -12,12 +12,19 @@ from failover.documents.execution import ExecutionReport, HookCall, Loss
 Observed = TypeVar("Observed")
 
 
+class Unanswered(TypedDict):
+    """Whom a step asked is asked too much, and told nothing. It changes nothing of what was observed before."""
+
+    why: str
+    """The error's name and words."""
+
+
 class StepReport(TypedDict, Generic[Observed]):
     """The answer of a step's function."""
 
     version: Literal[1]
-    status: Literal["done", "waiting"]
-    observed: Observed
+    status: Literal["done", "waiting", "unanswered"]
+    observed: Observed | Unanswered
     retry_after: int
     """Seconds until it wants to be called again."""
 

@@ -6,15 +6,18 @@ A module under `functions/` defines what its step looks at and does, and `handle
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from math import ceil
+from typing import Any, Final, Literal, TypeVar
 
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field
 
 from failover.aws.clients import client
-from failover.errors import FailoverError
+from failover.aws.errors import is_throttled
+from failover.errors import DnsUnavailable, FailoverError, FleetUnavailable, LinkUnavailable, TransientError
 from failover.execution.claimed_plan import claimed_plan
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -24,6 +27,13 @@ from failover.validation import read
 AGAIN_FOR_S = 1.0
 AGAIN_EVERY_S = 0.2
 """Step Functions waits whole seconds; most changes are over sooner, so a step looks again within its call."""
+
+BUSY_S: Final = (3, 6)
+"""How long a service is left alone, in seconds, that throttles: what it refuses counts against nobody, and its limit is
+an account's, which all plans share."""
+SPREAD_S: Final = 2.0
+LONGEST_PAUSE_S: Final = 60
+"""A deadline may pass meanwhile: what asks for more is asked sooner."""
 
 logger = Logger(service="failover")
 
@@ -48,13 +58,14 @@ class Request(BaseModel):
 
 
 class Report(BaseModel):
-    """What a step answers. `retry_after`: seconds until it wants to be called again; Step Functions waits whole
-    seconds, or not at all (https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html)."""
+    """What a step answers. `unanswered`: whom it asked is asked too much, and told nothing. `retry_after`: seconds
+    until it wants to be called again; Step Functions waits whole seconds, or not at all
+    (https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html)."""
 
     model_config = ConfigDict(frozen=True)
 
     version: Literal[1] = 1
-    status: Literal["done", "waiting"]
+    status: Literal["done", "waiting", "unanswered"]
     observed: dict[str, Any] = Field(default_factory=dict)
     retry_after: int = Field(default=1, ge=0)
 
@@ -67,6 +78,22 @@ def done(**observed: Any) -> Report:
 def waiting(retry_after: int = 1, **observed: Any) -> Report:
     """A change is under way."""
     return Report(status="waiting", observed=observed, retry_after=retry_after)
+
+
+def pause_after(error: TransientError) -> int:
+    """Seconds until it is asked again who gave no answer: as many as it asked for, and some at random where it is asked
+    too much, since other plans ask at the same moment; 1 where nothing says so. The ledger grows with what is asked of
+    it."""
+    if isinstance(error, LinkUnavailable) and error.retry_after:
+        return pause_of(error.retry_after)
+    busy = isinstance(error, (DnsUnavailable, FleetUnavailable)) and is_throttled(error)
+    return random.randint(*BUSY_S) if busy else 1  # noqa: S311 - jitter
+
+
+def pause_of(requested: float) -> int:
+    """Seconds until a server is asked again that asked to be left alone for so many; 1 if for none."""
+    spread = random.uniform(0, SPREAD_S) if requested else 0.0  # noqa: S311 - jitter
+    return max(1, min(ceil(requested + spread), LONGEST_PAUSE_S))
 
 
 StepRequest = TypeVar("StepRequest", bound=Request)
@@ -102,12 +129,20 @@ def step(
             report = _look_until_done(request, look_and_act)
         except FailoverError as error:
             logger.warning("step failed", error=type(error).__name__, why=str(error))
+            if isinstance(error, TransientError) and (pause := pause_after(error)) > 1:
+                return _unanswered(error, pause).model_dump(mode="json")
             raise
         ledger().record_step(execution, key, status=report.status, observed=report.observed, started=started)
         logger.info(report.status, observed=report.observed)
         return report.model_dump(mode="json")
 
     return handler
+
+
+def _unanswered(error: TransientError, pause: int) -> Report:
+    """As the state machine has it of an error that it caught itself, but for the pause. It is in no record: what was
+    observed before stands."""
+    return Report(status="unanswered", observed={"why": f"{type(error).__name__}: {error}"}, retry_after=pause)
 
 
 def _look_until_done(request: StepRequest, look_and_act: Callable[[StepRequest, Plan], Report]) -> Report:

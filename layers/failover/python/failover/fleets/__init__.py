@@ -68,6 +68,8 @@ class FleetState:
     """Why it will not settle by itself, where routing it there again helps."""
     refused_because: str | None = None
     """In its control plane's words, why it does not take the present target. Another target may be taken."""
+    look_again_s: int = 1
+    """Seconds until a look may tell more, while it is not settled."""
     missing: int = 0
     """How many instances it is short of, where nothing else keeps it from being settled."""
 

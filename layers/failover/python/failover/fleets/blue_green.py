@@ -77,6 +77,7 @@ class BlueGreenFleet(ABC):
             fence_kind=state.fence_kind,
             stalled_because=stalled_because,
             refused_because=state.refused_because,
+            look_again_s=state.look_again_s,
             missing=0 if previous else state.missing,
         )
 

@@ -8,8 +8,9 @@ already, by an older revision of the definition, work on until the new ones do.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 
 from failover.aws.clients import Role, client
@@ -32,6 +33,10 @@ ROLLING: Final = {"minimumHealthyPercent": 100, **_NEVER_BACK}
 ADMIN_PORT: Final = 9190
 _ANY_ADDRESS: Final = (None, "", "0.0.0.0", "::")  # noqa: S104 - those that lead nowhere from another host
 DRAINING_S: Final = 30
+SOON_S: Final = 8
+LOOK_AGAIN_S: Final = (3, 6)
+"""Between two looks at a deployment that has taken longer: what may be asked of ECS is an account's in a region
+(https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html)."""
 _TERMINATES: Final = "deregistration_delay.connection_termination.enabled"
 _DELAY: Final = "deregistration_delay.timeout_seconds"
 _REGISTER: Final = "register it again, and name the new revision in the plan"
@@ -63,15 +68,18 @@ class EcsService:
         self._where = f"service {fleet.service} of ECS cluster {fleet.cluster} in {region}"
 
     def look(self) -> FleetState:
-        """What the service runs: its deployments, and the tasks that are there."""
+        """What the service runs: its deployments, and the tasks that are there, unless the service says already that
+        its deployment is not that far: all fleets of a region are asked for within one limit."""
         service = self._service()
         deployments = service.get("deployments", [])
         primary = _primary(service)
         current = primary.get("taskDefinition", service.get("taskDefinition"))
         target = next((site for site, arn in self._fleet.task_definitions.items() if arn == current), None)
+        desired = int(service.get("desiredCount", 0))
+        if desired and target is not None and _failure(primary) is None and _is_under_way(service):
+            return _deploying(service, target)
         tasks = self._tasks()
         running = [t for t in tasks if t.get("lastStatus") == "RUNNING" and t.get("desiredStatus") != "STOPPED"]
-        desired = int(service.get("desiredCount", 0))
         if desired == 0:
             detail = f"scaled to zero, {len(tasks)} tasks are left"
             return FleetState(
@@ -91,6 +99,7 @@ class EcsService:
             detail="; ".join([detail, *([failure] if failure else [])]),
             fence_kind="route" if target == FENCED else None,
             stalled_because=failure,
+            look_again_s=_look_again_s(primary),
             missing=max(0, desired - len(running)) if alone and failure is None else 0,
         )
 
@@ -248,6 +257,35 @@ def _failure(deployment: dict[str, Any]) -> str | None:
     if deployment.get("rolloutState") != "FAILED":
         return None
     return f"its last deployment failed: {deployment.get('rolloutStateReason', 'no reason')}"
+
+
+def _is_under_way(service: dict[str, Any]) -> bool:
+    """Whether tasks of before are to go yet, or none of its definition runs: a look at them would tell no more."""
+    running = _primary(service).get("runningCount")
+    return running is not None and (running == 0 or len(service.get("deployments", [])) > 1)
+
+
+def _deploying(service: dict[str, Any], target: str) -> FleetState:
+    primary = _primary(service)
+    desired, running = int(service["desiredCount"]), int(primary["runningCount"])
+    previous = sum(int(of.get("runningCount", 0)) for of in service["deployments"]) - running
+    runs = str(primary.get("taskDefinition")).rsplit("/", 1)[-1]
+    return FleetState(
+        target=target,
+        settled=False,
+        instances=(),
+        detail=f"{running} of {desired} tasks run {runs}, {previous} of a previous revision are left",
+        fence_kind="route" if target == FENCED else None,
+        look_again_s=_look_again_s(primary),
+    )
+
+
+def _look_again_s(primary: dict[str, Any]) -> int:
+    """A task that does not run within seconds is one that Fargate takes its time for, and others wait beside it."""
+    created = primary.get("createdAt")
+    if not isinstance(created, datetime) or (datetime.now(UTC) - created).total_seconds() < SOON_S:
+        return 1
+    return random.randint(*LOOK_AGAIN_S)  # noqa: S311 - jitter
 
 
 def _route_port(service: dict[str, Any]) -> int | None:

@@ -28,6 +28,8 @@ class Answers:
     rejected: tuple[Rejection, ...]
     unanswered: tuple[str, ...]
     """Why a batch has no answer: it may have been carried out."""
+    retry_after: float = 0.0
+    """Seconds that a server asked to be left alone for."""
 
     @property
     def all_refused(self) -> bool:
@@ -49,12 +51,15 @@ def ask_in_batches(topics: Mapping[MirrorLink, Sequence[str]], verb: Verb, *, ba
     ]
     deadline = time.monotonic() + ASKING_S
 
+    requested_pauses: list[float] = []
+
     def ask(batch: tuple[MirrorLink, Sequence[str]]) -> list[Rejection] | str:
         if time.monotonic() > deadline:
             return "not asked in this call"
         try:
             return verb(*batch)
         except LinkUnavailable as error:
+            requested_pauses.append(error.retry_after or 0.0)
             return str(error)
 
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
@@ -63,4 +68,5 @@ def ask_in_batches(topics: Mapping[MirrorLink, Sequence[str]], verb: Verb, *, ba
         requested=sum(len(of_link) for _, of_link in batches),
         rejected=tuple(row for answer in answers if not isinstance(answer, str) for row in answer),
         unanswered=tuple(answer for answer in answers if isinstance(answer, str)),
+        retry_after=max(requested_pauses, default=0.0),
     )

@@ -114,7 +114,10 @@ def remove(context: typer.Context, plan: PlanName, yes: Yes = False, as_json: Js
 
 def _row(name: str, plan: Plan | Exception) -> dict[str, Any]:
     revision = current_revision(name)
-    put_by = {"revision": revision.number, "at": moment(revision.at), "by": revision.by} if revision else {}
+    put_by: dict[str, Any] = {}
+    if revision is not None:
+        at = moment(revision.at) if revision.at else "nobody knows when"
+        put_by = {"revision": revision.number, "at": at, "by": revision.by or "nobody knows whom"}
     if not isinstance(plan, Plan):
         return {"plan": name, "sites": "refused", "hostname": str(plan).splitlines()[0]} | put_by
     return {"plan": name, "sites": " and ".join(plan.sites), "hostname": plan.hostname} | put_by

@@ -74,7 +74,7 @@ class _Changes:
 
 def _facts(now: Situation) -> Iterator[Fact]:
     began = now.record.started_at if now.record else now.now
-    yield now.state.changed_at or began, f"{now.state.active} is active, epoch {now.state.epoch}"
+    yield now.state.changed_at or began, f"{now.state.active} is active"
     if now.record is not None:
         yield began, f"{now.record.name} began"
     for step in now.steps:

@@ -25,6 +25,7 @@ from failover.execution.report import headline
 from failover.execution.whole_report import whole_report
 from failover.ledger.records import ExecutionRecord
 from report import execution_page
+from report.evidence import summary
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 """Those that print a page to PDF without a window."""
@@ -153,3 +154,5 @@ def _report_lines(record: ExecutionRecord) -> Iterator[Line]:
     yield ""
     for step in document.get("steps", ()):
         yield f"  {step['status']:<8} {step['step']:<28} {step['took_seconds']:6.1f} s, {step['calls']} call(s)"
+        if would := summary(step.get("observed", {})):  # Of a dry run.
+            yield f"           {would}", "dim"

@@ -83,6 +83,11 @@ class Situation:
         return [signal for signal in self.signals if signal.says_lost and signal.site == self.state.active]
 
     @property
+    def standby_was_lost(self) -> bool:
+        """Whether the other site was lost, and is no mirror yet since: only a restore makes it one."""
+        return bool(self.state.failovers) and self.state.failovers[-1] == self.state.changed_at
+
+    @property
     def next_command(self) -> str:
         """What to say next, without where the controller is."""
         match self.holder:
@@ -98,6 +103,8 @@ class Situation:
             return f'start failover {self.plan} --why "{self.state.active} is lost"'
         if self.state.paused or self.state.denial:
             return f"resume {self.plan}"
+        if self.standby_was_lost:
+            return f"start restore {self.plan} --dry-run --watch"
         if self.unready:
             return f"check {self.plan}"
         return f"start failover {self.plan} --dry-run"
@@ -149,7 +156,8 @@ class Situation:
 
     def summary(self) -> Iterator[Line]:
         """The same without the steps."""
-        standing = f"{self.plan}: clients are led to {self.state.active}, {self.standby} stands by"
+        other = "was lost, and is no mirror yet" if self.standby_was_lost else "stands by"
+        standing = f"{self.plan}: clients are led to {self.state.active}, {self.standby} {other}"
         yield f"{standing} (epoch {self.state.epoch})", "bold"
         yield from self._trouble()
         yield from table(

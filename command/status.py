@@ -92,9 +92,9 @@ def check(
         show_json(document)
     else:
         show(_readiness_lines(of.name, document))
-        only_dry_run = all(check["name"] == "dry-run" for check in unready if check["status"] == "fail")
+        rehearse = all(check["name"] == "dry-run" for check in unready)
         show_next(
-            controller.command(f"start failover {of.name} --dry-run" if only_dry_run else f"check {of.name} --now")
+            controller.command(f"start failover {of.name} --dry-run --watch" if rehearse else f"check {of.name} --now")
         )
     raise typer.Exit(int(bool(unready)))
 

@@ -93,6 +93,22 @@ def test_what_is_next_where_the_active_site_looks_lost_is_to_fail_over_unless_so
     assert document["next"] == 'failover start failover orders --why "east is lost"'
 
 
+def test_a_site_that_was_left_by_a_failover_is_said_to_be_no_mirror_until_it_is_restored(
+    failover: Failover, book: Ledger, claimed: Execution
+) -> None:
+    assert "west stands by (epoch 1)" in failover("status").out
+    book.conclude(claimed, "succeeded", {})
+    shown = failover("status").out
+    assert "clients are led to west, east was lost, and is no mirror yet (epoch 1)" in shown
+    assert shown.endswith("next: failover start restore orders --dry-run --watch\n")
+    restore = claimed.model_copy(
+        update={"kind": "restore", "name": "orders-2-restore", "epoch": 2, "from_site": "east", "to_site": "west"}
+    )
+    book.claim(restore, "east")
+    book.conclude(restore, "succeeded", {})
+    assert "clients are led to west, east stands by (epoch 2)" in failover("status").out
+
+
 def test_a_line_that_is_typed_says_whose_plans_to_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     options = options_of(["failover", "status", "--stack=mine", "--region", "us-west-2", "--drill", "or"])
     assert (options.stack, options.region, options.profile, options.drill) == ("mine", "us-west-2", None, True)

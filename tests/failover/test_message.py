@@ -68,6 +68,12 @@ def test_a_failover_that_stopped_is_understood_from_its_message_alone() -> None:
     ]
 
 
+def test_a_no_that_stands_says_how_to_take_it_back() -> None:
+    lines = message_of(REPORT | {"outcome": "stood-down", "stands_until_resumed": True}).text().splitlines()
+    assert "  failover resume orders" in lines and '  failover start failover orders --why "east is lost"' in lines
+    assert "Clients: if east is lost, they can't work until somebody acts" in lines
+
+
 @pytest.mark.parametrize(("kind", "active"), [("switchover", "east"), ("restore", "west")])
 def test_what_people_started_and_stopped_says_how_a_failover_takes_over(kind: str, active: str) -> None:
     lines = message_of(stopped("claim") | {"kind": kind}).text().splitlines()

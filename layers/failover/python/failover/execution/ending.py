@@ -62,6 +62,17 @@ def _message_of(report: dict[str, Any]) -> Message:
                 commands=(details, f"status {plan}"),
                 evidence=evidence,
             )
+        case "stood-down" if report.get("stands_until_resumed"):
+            return Message(
+                subject=f"{plan}: stood down, {leftovers(report)}",
+                what_happened=f"The {way} stood down: {report['why']}",
+                clients=f"if {lost} is lost, they can't work until somebody acts",
+                done=leftovers(report),
+                to_do=f"if {lost} is lost, start it, or resume the plan: nothing starts by itself until you do, or"
+                f" {lost} was seen well",
+                commands=(f"resume {plan}", f'start failover {plan} --why "{lost} is lost"', details),
+                evidence=evidence,
+            )
         case "stood-down":
             return Message(
                 subject=f"{plan}: stood down, {leftovers(report)}",

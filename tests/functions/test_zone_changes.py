@@ -101,6 +101,20 @@ def test_a_change_that_is_refused_is_refused_alone_and_stops_no_other(
     assert all(changes.find(execution, name) for execution, name in zip(executions[4:], hostnames[4:], strict=True))
 
 
+def test_a_redrive_asks_anew_for_what_was_refused(book: Ledger, changes: ZoneChanges, zone: Zone) -> None:
+    execution = claimed(book, "plan-1")
+    hostname = ask(changes, execution)
+    zone.bad = {hostname}
+    changes.send(execution)
+    with pytest.raises(DnsRejected):
+        changes.find(execution, hostname)
+    assert changes.find(execution, hostname) is None
+    zone.bad = set()
+    ask(changes, execution)
+    changes.send(execution)
+    assert zone.sent == [[hostname]]
+
+
 def test_nothing_is_sent_for_an_execution_that_has_lost_its_lease(
     book: Ledger, changes: ZoneChanges, zone: Zone
 ) -> None:

@@ -71,12 +71,14 @@ class ZoneChanges:
         """The change of a name that this execution asked for last, if it did.
 
         Raises:
-            DnsRejected: the provider refused it.
+            DnsRejected: the provider refused it. It is said once: whoever mends the cause and redrives asks anew.
         """
         item = self._items.get(self._zone, f"{_CHANGE}{hostname}")
         if item is None or _asker(item) != _claim(execution):
             return None
         if "refused" in item:
+            over: Item = {"expires": 1}
+            self._items.put(self._zone, f"{_CHANGE}{hostname}", over, condition="attribute_exists(refused)")
             raise DnsRejected(item["refused"])
         return NameChange(
             site=item["site"],

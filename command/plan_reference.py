@@ -22,6 +22,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 DOCUMENT: Final = ROOT / "docs" / "plan.md"
 SCHEMA: Final = ROOT / "plans" / "plan.schema.json"
 MARK: Final = "<!-- From here on written by `python -m command.plan_reference`. -->\n"
+_AS_A_SITES: Final = "fleets.<place>."
+"""What is in them is described where a site has it."""
 _MUST_BE: Final = "\n\nMust be "
 Schema = Mapping[str, Any]
 
@@ -88,7 +90,8 @@ def _sections(path: str, part: Schema, root: Schema) -> Iterator[str]:
     yield "\n".join([f"\n## {title}\n", f"{' '.join(part['description'].split())}\n", *table, ""])
     for name, field in part["properties"].items():
         for below, inner in _parts(f"{path}.{name}" if path else name, field, root):
-            yield from _sections(below, inner, root)
+            if not below.startswith(_AS_A_SITES):
+                yield from _sections(below, inner, root)
 
 
 def _row(name: str, field: Schema, required: bool, root: Schema) -> str:
@@ -108,7 +111,7 @@ def _parts(path: str, field: Schema, root: Schema) -> Iterator[tuple[str, Schema
     if "items" in field:
         yield from _parts(f"{path}[]", field["items"], root)
     if by_name := _by_name(field):
-        yield from _parts(f"{path}.<site>", by_name, root)
+        yield from _parts(f"{path}.<{'place' if path == 'fleets' else 'site'}>", by_name, root)
 
 
 def _by_name(field: Schema) -> Schema | None:
@@ -148,7 +151,7 @@ def _range(field: Schema) -> str:
 
 def _default(field: Schema) -> str:
     default = field.get("default")
-    if default in (None, []) or isinstance(default, dict):
+    if default in (None, [], "") or isinstance(default, dict):
         return ""
     return f"`{json.dumps(default)}`" if isinstance(default, list | bool) else f"`{default}`"
 

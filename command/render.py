@@ -63,7 +63,7 @@ def render_plan(
     except BadSettings as error:
         raise NotDone(str(error), "gateway/README.md has every field of the settings") from None
     template = ECS_TEMPLATE.read_text(encoding="utf-8")
-    if any(fleet.kind.startswith("ecs") for site in plan.sites.values() for fleet in site.fleets):
+    if any(fleet.kind.startswith("ecs") for location in plan.locations.values() for fleet in location.fleets):
         texts[ECS_TEMPLATE.name] = template
     texts[ALARMS] = rendered_alarms(plan)
     folder = out or Path("rendered", plan.name)
@@ -98,7 +98,7 @@ def _required(template: str) -> list[str]:
 
 
 def _fleets(plan: Plan, folder: Path, *, texts: Mapping[str, str], required: list[str]) -> Iterator[RenderedFleet]:
-    for site, described in plan.sites.items():
+    for site, described in plan.locations.items():
         for fleet in described.fleets:
             parameters, manifests = f"{fleet.name}.parameters.json", f"{fleet.name}.kubernetes.yaml"
             names = [*(f"{family(fleet.name, target)}.yaml" for target in targets(plan)), parameters, manifests]

@@ -31,7 +31,7 @@ LICENCE_SECRET: Final = "gateway-licences"  # noqa: S105 - its name
 
 
 def gateway_resource(plan: Plan, site: str, fleet: CfkFleet, settings: Settings, replicas: int = 3) -> Manifest:
-    """The Gateway of a site's fleet, routed to the site's own cluster, both clusters declared.
+    """The Gateway of a fleet, routed to that site's cluster, both clusters declared.
 
     With hot reload it has a configId that certifies the route, so that the controller can tell from the first day on
     who runs it.
@@ -98,9 +98,10 @@ def cfk_resources(plan: Plan, site: str, fleet: CfkFleet, settings: Settings) ->
             f"fleet {fleet.name!r} of kind cfk can't log in by gateway.oauth.identity_pools: the login names its"
             " cluster, and would not change with the route; take the kind cfk-blue-green, with a login each"
         )
-    ports = listening_ports({"gateway": gateway_resource(plan, site, fleet, settings)["spec"]})
+    gateway = gateway_resource(plan, plan.first_route(site), fleet=fleet, settings=settings, replicas=place.replicas)
+    ports = listening_ports({"gateway": gateway["spec"]})
     return [
-        gateway_resource(plan, site, fleet=fleet, settings=settings, replicas=place.replicas),
+        gateway,
         load_balancer(f"{fleet.gateway}-clients", fleet.namespace, selector=labels(fleet), ports=ports, place=place),
         disruption_budget(fleet.gateway, fleet.namespace, labels(fleet)),
         *controller_access(f"{fleet.name}-failover", fleet.namespace, controller_rules(fleet), place.controller_group),
@@ -108,7 +109,7 @@ def cfk_resources(plan: Plan, site: str, fleet: CfkFleet, settings: Settings) ->
 
 
 def blue_green_resources(plan: Plan, site: str, fleet: CfkBlueGreenFleet, settings: Settings) -> list[Manifest]:
-    """A Gateway for each site, and one Service that leads to that of the fleet's own site.
+    """A Gateway for each site, and one Service that leads to that which clients are led to at first.
 
     Raises:
         UnknownSite, BadSettings: if plan and settings do not fit together.
@@ -119,13 +120,14 @@ def blue_green_resources(plan: Plan, site: str, fleet: CfkBlueGreenFleet, settin
         name: gateway_resource(plan, name, fleet=colour, settings=settings, replicas=place.replicas)
         for name, colour in of_sites.items()
     }
-    ports = listening_ports({"gateway": gateways[site]["spec"]})
+    first = plan.first_route(site)
+    ports = listening_ports({"gateway": gateways[first]["spec"]})
     access = controller_access(
         f"{fleet.name}-failover", fleet.namespace, blue_green_rules(fleet), place.controller_group
     )
     return [
         *gateways.values(),
-        load_balancer(fleet.service, fleet.namespace, selector=labels(of_sites[site]), ports=ports, place=place),
+        load_balancer(fleet.service, fleet.namespace, selector=labels(of_sites[first]), ports=ports, place=place),
         *(disruption_budget(colour.gateway, fleet.namespace, labels(colour)) for colour in of_sites.values()),
         *access,
     ]

@@ -36,14 +36,14 @@ def targets(plan: Plan) -> tuple[str, ...]:
 
 
 def gateway_config(plan: Plan, site: str, target: str, settings: Settings | None = None) -> Config:
-    """The configuration of the site's gateways while their route leads to `target`: a site's name, or "fenced".
+    """The configuration of a location's gateways while their route leads to `target`: a site's name, or "fenced".
 
     Raises:
         UnknownSite: if `site` or `target` is none of the plan's.
         BadSettings: if plan and settings do not fit together.
     """
     settings = settings or Settings()
-    region = plan.site(site).region
+    region = plan.location(site).region
     if settings.oauth is not None and settings.oauth.jwks_endpoint is not None:
         raise BadSettings(
             "gateway.oauth.jwks_endpoint, clients that log in by tokens, is documented on Kubernetes only"
@@ -55,7 +55,7 @@ def gateway_config(plan: Plan, site: str, target: str, settings: Settings | None
         "name": f"{plan.name}-{site}",
         "admin": {"bindAddress": "0.0.0.0", "port": ADMIN_PORT, "endpoints": {"metrics": True}},  # noqa: S104
         "streamingDomains": [_domain(plan, name, settings) for name in plan.sites],
-        "routes": [_route(plan, site if target == FENCED else target, settings)],
+        "routes": [_route(plan, plan.first_route(site) if target == FENCED else target, settings)],
     }
     if settings.auth == "swap":
         gateway["secretStores"] = [_secret_store(plan, name, region, settings) for name in plan.sites]
@@ -192,7 +192,9 @@ def check(plan: Plan, settings: Settings) -> None:
         if "," in endpoint:
             raise BadSettings(f"{path} of plan {plan.name!r} is a list, {endpoint}; the gateway takes one host:port")
     _check_strategy(plan, settings)
-    for site in (*settings.ecs, *settings.kubernetes, *settings.extension_headers):
+    for location in (*settings.ecs, *settings.kubernetes):
+        plan.location(location)
+    for site in settings.extension_headers:
         plan.site(site)
     if settings.extension_headers and settings.auth != "passthrough":
         raise BadSettings("gateway.extension_headers are of tokens that pass through: they need auth passthrough")

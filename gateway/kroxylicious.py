@@ -18,12 +18,12 @@ INGRESS: Final = "clients"
 
 
 def kroxylicious_resources(plan: Plan, site: str, fleet: KroxyliciousFleet, settings: Settings) -> list[Manifest]:
-    """The resources of a site's fleet, its virtual cluster leading to the site's own cluster.
+    """The resources of a site's fleet, its virtual cluster leading where clients are at first.
 
     Raises:
         UnknownSite: if the plan has no such site.
     """
-    plan.site(site)
+    plan.location(site)
     place = settings.kubernetes.get(site, OnKubernetes())
     infrastructure = {"infrastructure": {"annotations": annotations_of(place)}}
     tls = plan.clients.security_protocol != "PLAINTEXT"
@@ -51,7 +51,7 @@ def kroxylicious_resources(plan: Plan, site: str, fleet: KroxyliciousFleet, sett
             fleet.virtual_cluster,
             {
                 "proxyRef": {"name": fleet.proxy},
-                "targetKafkaServiceRef": {"name": fleet.services[site]},
+                "targetKafkaServiceRef": {"name": fleet.services[plan.first_route(site)]},
                 "ingresses": [ingress],
             },
         ),

@@ -51,14 +51,14 @@ def render(plan: Plan, settings: Settings) -> dict[str, str]:
         BadSettings, UnknownSite: if plan and settings do not fit together.
     """
     files: dict[str, str] = {}
-    for site, described in plan.sites.items():
+    for site, described in plan.locations.items():
         for fleet in described.fleets:
             if not isinstance(fleet, EcsFleet | EcsBlueGreenFleet):
                 files[f"{fleet.name}.kubernetes.yaml"] = as_manifests(kubernetes_resources(plan, site, fleet, settings))
                 continue
             configs = {target: gateway_config(plan, site, target, settings) for target in targets(plan)}
             files |= {f"{family(fleet.name, target)}.yaml": as_yaml(config) for target, config in configs.items()}
-            if on_ports_of_ecs(configs[site]):
+            if on_ports_of_ecs(configs[plan.home]):
                 parameters = ecs_parameters(plan, site, fleet=fleet, configs=configs, settings=settings)
                 files[f"{fleet.name}.parameters.json"] = json.dumps({"Parameters": parameters}, indent=2) + "\n"
     if settings.auth == "swap" and settings.oauth is None:
@@ -92,20 +92,21 @@ def ecs_parameters(
     plan: Plan, site: str, fleet: EcsFleet | EcsBlueGreenFleet, configs: dict[str, Config], settings: Settings
 ) -> dict[str, str]:
     """The parameters of `ecs.yaml` for one fleet: those that follow from the plan, and those of the settings."""
-    ports = listening_ports(configs[site])
+    own = plan.first_route(site)
+    ports = listening_ports(configs[own])
     services = (
         {"ServiceName": fleet.service}
         if isinstance(fleet, EcsFleet)
-        else {"ServiceName": fleet.services[site], "OtherServiceName": fleet.services[plan.other(site)]}
+        else {"ServiceName": fleet.services[own], "OtherServiceName": fleet.services[plan.other(own)]}
     )
     parameters: dict[str, Any] = {
         "Fleet": fleet.name,
         **services,
         "ClusterName": fleet.cluster,
-        "Site": site,
-        "OtherSite": plan.other(site),
-        "ConfigToOwnSite": as_yaml(configs[site]),
-        "ConfigToOtherSite": as_yaml(configs[plan.other(site)]),
+        "Site": own,
+        "OtherSite": plan.other(own),
+        "ConfigToOwnSite": as_yaml(configs[own]),
+        "ConfigToOtherSite": as_yaml(configs[plan.other(own)]),
         "ConfigFenced": as_yaml(configs[FENCED]),
         **{f"Port{index}": port for index, port in enumerate(ports)},
         "LastPort": ports[-1],
@@ -114,9 +115,9 @@ def ecs_parameters(
         parameters["SwapSecretPrefix"] = secret_prefix(plan, settings)
     if settings.oauth is not None:
         parameters |= {
-            "ClusterLoginToOwnSite": cluster_login(plan, site, settings).strip(),
-            "ClusterLoginToOtherSite": cluster_login(plan, plan.other(site), settings).strip(),
-            "ClusterLoginFenced": cluster_login(plan, site, settings).strip(),
+            "ClusterLoginToOwnSite": cluster_login(plan, own, settings).strip(),
+            "ClusterLoginToOtherSite": cluster_login(plan, plan.other(own), settings).strip(),
+            "ClusterLoginFenced": cluster_login(plan, own, settings).strip(),
             "GatewayOpts": allowed_urls(settings.oauth),
         }
     parameters |= settings.ecs.get(site, {})

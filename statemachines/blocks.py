@@ -192,6 +192,12 @@ def choice(condition: str, to: str) -> State:
     return {"Condition": jsonata(condition), "Next": to}
 
 
+FLEET: State = {"site": jsonata("$fleet.site"), "fleet": jsonata("$fleet.fleet")}
+"""Which fleet a step is called for, in states that know it as `$fleet`."""
+FLEET_OF_ITEM: State = {"site": jsonata("$states.input.fleet.site"), "fleet": jsonata("$states.input.fleet.fleet")}
+"""The same, where it is the state's input."""
+
+
 def fleets(items: str, start: str, states: States) -> State:
     """Do the same with each fleet, side by side; the states know it as `$fleet`."""
     return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from statemachines.blocks import (
     END,
     EXECUTION,
+    FLEET_OF_ITEM,
     PATIENCE_S,
     TRANSIENT,
     State,
@@ -25,7 +26,17 @@ from statemachines.blocks import (
     too_late,
 )
 from statemachines.ends import announce, conclude, stand_down, stop_and_resume
-from statemachines.stages import approve, claim, hooks_or_stop, prepare, prepare_and_flip, reroute, side_by_side, verify
+from statemachines.stages import (
+    approve,
+    claim,
+    hooks_or_stop,
+    lead_over,
+    prepare,
+    prepare_and_flip,
+    reroute,
+    side_by_side,
+    verify,
+)
 
 RESUMED_AT = {
     "BeginAssess": "BeginAssess",
@@ -73,9 +84,13 @@ def failover() -> State:
             **hooks_or_stop("HooksAfterPromotion", "after-promotion", then="FlipAndReroute"),
             "FlipAndReroute": side_by_side(
                 "FlipAndReroute",
-                "Point the client hostname at the standby's fleet, and side by side route the lost site's fleet there,"
-                " if it can be.",
-                [branch("ArePrepared", _flip()), branch("RerouteFleets", reroute("${RerouteDeadlineSeconds}"))],
+                "Point the client hostname at the standby's fleet, and side by side route those there that clients go"
+                " on to come through, and the lost site's, if it can be.",
+                [
+                    branch("ArePrepared", _flip()),
+                    branch("LeadFleetsOver", lead_over()),
+                    branch("RerouteFleets", reroute("${RerouteDeadlineSeconds}")),
+                ],
                 then="HasHooksAfterName",
             ),
             **hooks_or_stop("HooksAfterName", "after-name", then="BeginVerify"),
@@ -120,8 +135,8 @@ def _look_ahead(then: str) -> States:
     later, with the mirrors promoted. What does not answer is no refusal."""
     why = "'refused before anything was changed: ' & $states.errorOutput.Cause"
     by_hand = [choice("$execution.manual = true and $execution.dry_run = false", "LookAhead")]
-    fleet = {"site": jsonata("$execution.to"), "fleet": jsonata("$states.input.fleet")}
-    of_fleets = fleets("$claimed.fleets_here", "LookAtFleet", _look("LookAtFleet", "SwitchRoutes", fleet))
+    needed = "$append($claimed.fleets_joining, $claimed.fleets_staying)"
+    of_fleets = fleets(needed, "LookAtFleet", _look("LookAtFleet", "SwitchRoutes", FLEET_OF_ITEM))
     return {
         "Decided": {"Type": "Choice", "Choices": by_hand, "Default": then},
         "LookAhead": {

@@ -10,6 +10,7 @@ from __future__ import annotations
 from statemachines.blocks import (
     END,
     EXECUTION,
+    FLEET,
     PATIENCE_S,
     State,
     States,
@@ -70,17 +71,18 @@ def restore() -> State:
 
 def _keep_clients_away(then: str) -> State:
     """The returned site's gateways still lead to it, if they were lost with it."""
+    elsewhere = "$append($claimed.fleets_leaving, $claimed.fleets_staying)"
     states = step(
         "LeadAway",
-        call("SwitchRoutes", EXECUTION | {"site": jsonata("$execution.from"), "fleet": jsonata("$fleet")}),
+        call("SwitchRoutes", EXECUTION | FLEET),
         deadline="${RouteDeadlineSeconds}",
         then="LeadAwayEnd",
         late=too_late("switch_routes"),
         last_chance=True,
         assign={"fleet": jsonata("$states.input.fleet")},
-        side_by_side="$claimed.fleets_lost",
+        side_by_side=elsewhere,
     )
-    fleet_map = fleets("$claimed.fleets_lost", "BeginLeadAway", states | {"LeadAwayEnd": END})
+    fleet_map = fleets(elsewhere, "BeginLeadAway", states | {"LeadAwayEnd": END})
     return {
         "Comment": "Lead the returned site's gateways to the active one: nobody may come to work on what is truncated.",
         "Type": "Parallel",

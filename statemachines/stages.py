@@ -8,6 +8,8 @@ from statemachines.blocks import (
     DEADLINE_EXCEEDED,
     END,
     EXECUTION,
+    FLEET,
+    FLEET_OF_ITEM,
     PATIENCE_S,
     REDRIVES,
     State,
@@ -176,18 +178,17 @@ def side_by_side(name: str, comment: str, branches: list[State], then: str, **fi
 
 def prepare(name: str = "Prepare") -> States:
     """Route the fleets of the site that takes over to it, in a state `<name>Fleets`."""
-    prepare = call("SwitchRoutes", EXECUTION | {"site": jsonata("$execution.to"), "fleet": jsonata("$fleet")})
     states = step(
         name,
-        prepare,
+        call("SwitchRoutes", EXECUTION | FLEET),
         deadline="${RouteDeadlineSeconds}",
         then=f"{name}End",
         late=too_late("switch_routes"),
         last_chance=True,
         assign={"fleet": jsonata("$states.input.fleet")},
-        side_by_side="$claimed.fleets_here",
+        side_by_side="$claimed.fleets_joining",
     )
-    return {f"{name}Fleets": fleets("$claimed.fleets_here", f"Begin{name}", states | {f"{name}End": END})}
+    return {f"{name}Fleets": fleets("$claimed.fleets_joining", f"Begin{name}", states | {f"{name}End": END})}
 
 
 def prepare_and_flip(name: str = "Prepare") -> States:
@@ -213,18 +214,34 @@ def flip() -> States:
 
 
 def reroute(deadline: str) -> States:
-    """Route the fleets of the other site there, too, as far as they can be reached."""
-    payload = EXECUTION | {"site": jsonata("$execution.from"), "fleet": jsonata("$fleet"), "best_effort": True}
+    """Route the fleets there, too, that no client comes through afterwards, as far as they can be reached."""
     states = step(
         "Reroute",
-        call("SwitchRoutes", payload),
+        call("SwitchRoutes", EXECUTION | FLEET | {"best_effort": True}),
         deadline=deadline,
         then="RerouteEnd",
         late={"Comment": "A lost fleet that can't be routed in time is in the report, and holds nothing up.", **END},
         assign={"fleet": jsonata("$states.input.fleet")},
-        side_by_side="$claimed.fleets_lost",
+        side_by_side="$claimed.fleets_leaving",
     )
-    return {"RerouteFleets": fleets("$claimed.fleets_lost", "BeginReroute", states | {"RerouteEnd": END})}
+    return {"RerouteFleets": fleets("$claimed.fleets_leaving", "BeginReroute", states | {"RerouteEnd": END})}
+
+
+def lead_over() -> States:
+    """Route the fleets there that clients come through before and afterwards. None of them is best effort."""
+    states = step(
+        "LeadFleet",
+        call("SwitchRoutes", EXECUTION | FLEET | {"staying": True}),
+        deadline="${RouteDeadlineSeconds}",
+        then="LeadFleetEnd",
+        late=too_late("switch_routes"),
+        last_chance=True,
+        assign={"fleet": jsonata("$states.input.fleet")},
+        side_by_side="$claimed.fleets_staying",
+    )
+    return {
+        "LeadFleetsOver": fleets("$claimed.fleets_staying", "BeginLeadFleet", states | {"LeadFleetEnd": END.copy()})
+    }
 
 
 def verify(then: str) -> States:
@@ -249,17 +266,21 @@ def verify(then: str) -> States:
 def _set_right(then: str) -> State:
     """What is not proven for longer than clients' caches explain may have been changed by another writer."""
     flip = call("FlipDns", EXECUTION.copy(), End=True)
-    routed = {"site": jsonata("$execution.to"), "fleet": jsonata("$states.input.fleet")}
-    route = call("SwitchRoutes", EXECUTION | routed, End=True)
+    route = call("SwitchRoutes", EXECUTION | FLEET_OF_ITEM, End=True)
+    lead = call("SwitchRoutes", EXECUTION | FLEET_OF_ITEM | {"staying": True}, End=True)
     answer = jsonata("$states.input")
     return {
-        "Comment": "Look again at the name and at the standby's fleets, and lead back what another writer led away.",
+        "Comment": "Look again at the name and at the fleets of clients, and lead back what another writer led away.",
         "Type": "Parallel",
         "Branches": [
             branch("FlipAgain", {"FlipAgain": flip}),
             branch(
                 "PrepareAgain",
-                {"PrepareAgain": fleets("$claimed.fleets_here", "RouteAgain", {"RouteAgain": route})},
+                {"PrepareAgain": fleets("$claimed.fleets_joining", "RouteAgain", {"RouteAgain": route})},
+            ),
+            branch(
+                "LeadOverAgain",
+                {"LeadOverAgain": fleets("$claimed.fleets_staying", "LeadAgain", {"LeadAgain": lead})},
             ),
         ],
         "Catch": [

@@ -10,6 +10,7 @@ from __future__ import annotations
 from statemachines.blocks import (
     END,
     EXECUTION,
+    FLEET,
     PATIENCE_S,
     State,
     States,
@@ -31,6 +32,7 @@ from statemachines.stages import (
     doubtful,
     hooks,
     hooks_or_stop,
+    lead_over,
     look_for_doubts,
     prepare_and_flip,
     reroute,
@@ -96,6 +98,7 @@ def switchover() -> State:
                 " side lead the gateways over that clients still come through.",
                 [
                     branch("PrepareFleets", prepare_and_flip()),
+                    branch("LeadFleetsOver", lead_over()),
                     branch("RerouteFleets", reroute("${RouteDeadlineSeconds}")),
                 ],
                 then="HasHooksAfterName",
@@ -171,33 +174,25 @@ def _sync(name: str) -> States:
 
 
 def _put_back(then: str, past_no_return: str) -> State:
-    return {
-        "Comment": "Given up: lead every fleet that is fenced back to the site that was to be left.",
-        "Type": "Parallel",
-        "Branches": [
-            _fleets_back("Here", "$claimed.fleets_here", "$execution.to"),
-            _fleets_back("There", "$claimed.fleets_lost", "$execution.from"),
-        ],
-        "Catch": [catch("PastNoReturn", to=past_no_return), *stops_at("PutBack")],
-        "Next": then,
-    }
-
-
-def _fleets_back(which: str, items: str, site: str) -> State:
-    name = f"PutBack{which}"
+    everywhere = "$append($append($claimed.fleets_joining, $claimed.fleets_staying), $claimed.fleets_leaving)"
     states = step(
-        name,
-        call("SwitchRoutes", EXECUTION | {"site": jsonata(site), "fleet": jsonata("$fleet"), "back": True}),
+        "PutBackFleet",
+        call("SwitchRoutes", EXECUTION | FLEET | {"back": True}),
         deadline="${RouteDeadlineSeconds}",
-        then=f"{name}End",
+        then="PutBackFleetEnd",
         late=too_late("switch_routes"),
         last_chance=True,
         assign={"fleet": jsonata("$states.input.fleet")},
-        side_by_side=items,
+        side_by_side=everywhere,
     )
-    return branch(
-        f"{name}Fleets", {f"{name}Fleets": fleets(items, f"Begin{name}", states | {f"{name}End": END.copy()})}
-    )
+    fleet_map = fleets(everywhere, "BeginPutBackFleet", states | {"PutBackFleetEnd": END.copy()})
+    return {
+        "Comment": "Given up: lead every fleet that is fenced back to the site that was to be left.",
+        "Type": "Parallel",
+        "Branches": [branch("PutBackFleets", {"PutBackFleets": fleet_map})],
+        "Catch": [catch("PastNoReturn", to=past_no_return), *stops_at("PutBack")],
+        "Next": then,
+    }
 
 
 def _promote(then: str) -> States:

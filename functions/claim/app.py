@@ -6,13 +6,14 @@ A dry run takes no lease and raises nothing.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from math import ceil
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from failover.decision.controllers import current_region
-from failover.documents.steps import Claimed
+from failover.documents.steps import Claimed, FleetAt
 from failover.errors import DuplicateExecution, MalformedEvent, WrongDirection
 from failover.execution.claimed_plan import save_plan
 from failover.execution.runs import ended_holder
@@ -21,6 +22,7 @@ from failover.ledger.execution import Execution, Kind, epoch_in_name
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import PlanState
 from failover.ledger.succession import succession
+from failover.plan.location import Location
 from failover.plan.model import Plan
 from failover.plan.store import plan_document, plan_named
 from failover.validation import read
@@ -133,11 +135,13 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
     }
     book.record_step(execution, "claim", status="done", observed=observed, started=started)
     logger.info("claimed", extra={"plan": plan.name, "execution": name, **observed})
+    before, after = plan.carrying(execution.from_site), plan.carrying(execution.to_site)
     return {
         "version": 1,
         "execution": execution.as_state(),
-        "fleets_here": [fleet.name for fleet in plan.site(execution.to_site).fleets],
-        "fleets_lost": [fleet.name for fleet in plan.site(execution.from_site).fleets],
+        "fleets_joining": [fleet for fleet in _fleets(after) if fleet["site"] not in before],
+        "fleets_staying": [fleet for fleet in _fleets(after) if fleet["site"] in before],
+        "fleets_leaving": [fleet for fleet in _fleets(before) if fleet["site"] not in after],
         "superseding": start.supersedes is not None and not execution.dry_run,
         "predecessor_wait_seconds": wait,
         "approval_timeout_seconds": plan.policy.approval_timeout_seconds,
@@ -148,6 +152,10 @@ def handler(event: dict[str, Any], context: Any) -> Claimed:
         "delete_topics": start.delete_topics,
         "hooks": sorted({moment for hook in plan.hooks for moment in hook.when}),
     }
+
+
+def _fleets(locations: Mapping[str, Location]) -> list[FleetAt]:
+    return [{"site": name, "fleet": fleet.name} for name, location in locations.items() for fleet in location.fleets]
 
 
 def _predecessor_wait(state: PlanState, start: Start, name: str) -> int:

@@ -1,5 +1,6 @@
-"""fence: stop writes to the site that is left. Of a lost one through every gateway of it that can be reached: best
-effort, and reported as such. Of one that is well through every gateway that leads to it, on both sites: all of them.
+"""fence: stop writes to the site that is left. Of a lost one through every gateway that clients come through and that
+can be reached, its own and those near the clients: best effort, and reported as such. Of one that is well through every
+gateway that leads to it, wherever it stands: all of them.
 Where clients are led back they may come through the gateways of either site: of both, as far as they can be reached.
 
 A failover that began by itself has seen that the active site is lost. Its clients wait for the standby, and not for a
@@ -24,22 +25,22 @@ class FenceRequest(Request):
     """What to fence, and how long to see to it."""
 
     everywhere: bool = False
-    """Every gateway of both sites that leads to the site that is left, none of them best effort."""
+    """Every gateway that leads to the site that is left, wherever it stands, none of them best effort."""
     beside: bool = False
     """Other steps go on meanwhile: each gateway is asked once, and no fence is waited for."""
 
 
 def fence(request: FenceRequest, plan: Plan) -> Report:
-    """Fence every fleet of the lost site; done when each is fenced, out of reach, or not to be fenced at all; with
+    """Fence every fleet that carries clients; done when each is fenced, out of reach, or not to be fenced at all; with
     `beside` as soon as each was asked. With `everywhere` done when no gateway leads to the site any more, and each that
     did is proven to be fenced.
 
     Raises:
         FleetRejected: one can't be fenced, of `everywhere`.
     """
-    both = request.everywhere or request.execution.leads_back
-    sites = plan.sites.values() if both else [plan.site(request.execution.from_site)]
-    fleets = [named for site in sites for named in fleets_of(site)]
+    all_of_them = request.everywhere or request.execution.leads_back
+    locations = plan.locations if all_of_them else plan.carrying(request.execution.from_site)
+    fleets = [named for location in locations.values() for named in fleets_of(location)]
     fence_one = _fence_surely if request.everywhere else _fence
     with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
         states = list(pool.map(lambda named: fence_one(request.execution, named[1]), fleets))

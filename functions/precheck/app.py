@@ -86,8 +86,12 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
 
 
 def _expected_targets(plan: Plan, execution: Execution) -> dict[str, set[str]]:
-    """By site, where its fleets may lead: to the site that is left, or, of the other site, to that one."""
-    return {site: {execution.from_site, site} for site in plan.sites}
+    """By location, where its fleets may lead: to the site that is left; those of the other site, through which no
+    client comes, to that one, too."""
+    carrying = plan.carrying(execution.from_site)
+    return {
+        where: {execution.from_site} if where in carrying else {execution.from_site, where} for where in plan.locations
+    }
 
 
 def _inventory(mirrors: Mapping[MirrorLink, Sequence[Mirror]]) -> Inventory:

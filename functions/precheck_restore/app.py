@@ -58,7 +58,7 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         view = pool.submit(probe_sites, plan)
         topics = {site: pool.submit(cluster_at(plan, site).topics) for site in (returned, active)}
         name = pool.submit(doubts_of_name, plan, active)
-        fleets = pool.submit(doubts_of_fleets, plan, {active: {active}})
+        fleets = pool.submit(doubts_of_fleets, plan, {where: {active} for where in plan.carrying(active)})
         here = {topic.name: topic for topic in topics[returned].result()}
         stopped, there = _mirrors(plan, active), _links_there(plan, returned)
         anew = {link.name for link in there.one_way if request.delete_topics}

@@ -1,26 +1,36 @@
 """switch_routes: route one gateway fleet to the standby's cluster, until every instance runs that route. One that lacks
-an instance it must bear to lose may have clients; so may one that lacks more, rather than none at the last chance."""
+an instance it must bear to lose may have clients; so may one that lacks more, rather than none at the last chance. One
+that clients go on to come through may be left as it is only where it is fenced, or the name leads nobody to it."""
 
 from __future__ import annotations
 
 from failover.documents.steps import RouteSwitch
 from failover.errors import FleetRejected, FleetUnavailable, PastNoReturn
+from failover.execution.out_of_service import out_of_service
 from failover.execution.step import Report, Request, done, ledger, pause_after, step, waiting
 from failover.fleets import REROUTE_LOOK_S, Fleet, FleetState, at_once_again, fleet_of, is_busy, look_in_time
 from failover.plan.model import FENCED, Plan
 
+ASK_AGAIN_S = 3
+"""Between two looks at what the provider of a name says, which takes few questions a second."""
+
 
 class SwitchRequest(Request):
-    """`site` and `fleet` name the fleet. `best_effort`: one out of reach is reported and holds nothing up.
-    `last_chance`: the time for it is over. `look_only`: say how it is routed, before anything is changed. `back`: where
-    it is fenced, lead it back to the site that was to be left."""
+    """Which fleet is to be routed to the standby's cluster, and what of that may be left undone."""
 
     site: str
+    """Where the fleet stands: a site, or a place near the clients."""
     fleet: str
     best_effort: bool = False
+    """No client comes through it afterwards: out of reach, it is reported and holds nothing up."""
+    staying: bool = False
+    """Clients come through it before and afterwards."""
     last_chance: bool = False
+    """The time for it is over."""
     look_only: bool = False
+    """Say how it is routed, before anything is changed."""
     back: bool = False
+    """Where it is fenced, lead it back to the site that was to be left."""
 
     @property
     def may_be_aborted(self) -> bool:
@@ -38,7 +48,31 @@ def look_or_switch(request: SwitchRequest, plan: Plan) -> Report:
     fleet = _fleet(request, plan)
     if request.look_only:
         return _would_route(at_once_again(fleet.look), request.target)
-    return put_back(request, plan, fleet) if request.back else switch(request, fleet)
+    if request.back:
+        return put_back(request, plan, fleet)
+    return lead_over(request, plan, fleet) if request.staying else switch(request, fleet)
+
+
+def lead_over(request: SwitchRequest, plan: Plan, fleet: Fleet) -> Report:
+    """Switch a fleet that clients go on to come through. One that can't be reached or routed is waited for, until it is
+    proven to be fenced, or the name leads nobody to it: as long as it may lead to the site that is left, clients may
+    write there.
+
+    Raises:
+        FleetRejected: it can't be routed, and clients may come to it.
+    """
+    try:
+        report = switch(request, fleet)
+        if report.status == "done" or not request.last_chance:
+            return report
+        why = out_of_service(ledger(), request.execution, plan, location=request.site, fleet=request.fleet)
+        return done(**report.observed, out_of_service=why) if why else report
+    except (FleetUnavailable, FleetRejected) as error:
+        why = out_of_service(ledger(), request.execution, plan, location=request.site, fleet=request.fleet)
+        if not why and isinstance(error, FleetRejected):
+            raise
+        observed: RouteSwitch = {"target": request.target, "out_of_reach": str(error), "out_of_service": why}
+        return done(**observed) if why else waiting(ASK_AGAIN_S, **observed)
 
 
 def put_back(request: SwitchRequest, plan: Plan, fleet: Fleet) -> Report:
@@ -59,7 +93,8 @@ def switch(request: SwitchRequest, fleet: Fleet) -> Report:
     """Look at the fleet; change its route if it is another; done when no instance of the previous revision is left."""
     target = request.target
     try:
-        state = look_in_time(fleet.look, REROUTE_LOOK_S) if request.best_effort else at_once_again(fleet.look)
+        hurried = request.best_effort or request.staying
+        state = look_in_time(fleet.look, REROUTE_LOOK_S) if hurried else at_once_again(fleet.look)
     except (FleetUnavailable, FleetRejected) as error:
         if not request.best_effort:
             raise
@@ -85,11 +120,11 @@ def switch(request: SwitchRequest, fleet: Fleet) -> Report:
 
 
 def _fleet(request: SwitchRequest, plan: Plan) -> Fleet:
-    site = plan.site(request.site)
-    described = next((fleet for fleet in site.fleets if fleet.name == request.fleet), None)
+    location = plan.location(request.site)
+    described = next((fleet for fleet in location.fleets if fleet.name == request.fleet), None)
     if described is None:
-        raise FleetRejected(f"site {request.site} of plan {plan.name!r} has no fleet {request.fleet!r}")
-    return fleet_of(described, site.region, site.role)
+        raise FleetRejected(f"{request.site} of plan {plan.name!r} has no fleet {request.fleet!r}")
+    return fleet_of(described, location.region, location.role)
 
 
 def _was_fenced_and_not_yet_missed(request: SwitchRequest) -> bool:

@@ -1,23 +1,26 @@
-"""verify: prove that clients can work. Through the client hostname and through each fleet of the standby: the right
-cluster, and a canary record written and read back. Of each instance, asked itself: that it runs the wanted route, that
-it is on the right cluster, and that meanwhile no swap of credentials failed on it. What is left of the lost site's
+"""verify: prove that clients can work. Through the client hostname and through each fleet that carries them now: the
+right cluster, and a canary record written and read back. Of each instance, asked itself: that it runs the wanted route,
+that it is on the right cluster, and that meanwhile no swap of credentials failed on it. What is left of the lost site's
 fleets is told, and holds nothing up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from failover.errors import FailoverError, FleetRejected, FleetUnavailable, KafkaUnavailable
-from failover.execution.step import Report, Request, done, pause_after, step, waiting
+from failover.execution.out_of_service import out_of_service
+from failover.execution.step import Report, Request, done, ledger, pause_after, step, waiting
 from failover.fleets import Fleet, FleetState, Instance, fleets_of
 from failover.fleets.metrics import with_metrics
 from failover.kafka.canary import write_and_read_back
 from failover.kafka.client import Settings
 from failover.kafka.cluster import cluster_id
 from failover.kafka.factory import as_client
-from failover.plan.model import Plan, Site
+from failover.ledger.execution import Execution
+from failover.plan.location import Location
+from failover.plan.model import Plan
 
 LOOKS_AT_ONCE = 16
 
@@ -33,38 +36,45 @@ class Finding:
 def verify(request: Request, plan: Plan) -> Report:
     """Done when everything is proven; what is not yet is said in `unproven`."""
     execution = request.execution
-    standby, fleets = plan.site(execution.to_site), fleets_of(plan.site(execution.to_site))
-    client = Client(plan, standby.kafka.cluster_id, writes=not execution.dry_run)
-    ways = {f"fleet {fleet.name}": fleet.bootstrap for fleet in standby.fleets}
-    if not execution.dry_run:
-        ways["the client hostname"] = plan.bootstrap
+    carrying, before = plan.carrying(execution.to_site), plan.carrying(execution.from_site)
+    leaving = [before[name] for name in before if name not in carrying]
+    client = Client(plan, plan.site(execution.to_site).kafka.cluster_id, writes=not execution.dry_run)
     with ThreadPoolExecutor(max_workers=LOOKS_AT_ONCE) as pool:
-        lost_site = pool.submit(_fleets_of_lost_site, plan.site(execution.from_site), execution.to_site)
-        through = [pool.submit(client.passes, where, bootstrap) for where, bootstrap in ways.items()]
-        looks = pool.map(lambda fleet: _look(fleet, plan.name), fleets)
-        states = dict(zip((name for name, _ in fleets), looks, strict=True))
-        instance_checks = [
-            pool.submit(client.asks, instance)
-            for state in states.values()
-            if isinstance(state, FleetState)
-            for instance in state.instances
-        ]
-        findings = [finding for name, state in states.items() for finding in _routed(name, state, execution.to_site)]
-        findings += [finding for way in through for finding in way.result()]
-        findings += [finding.result() for finding in instance_checks]
-        swapping = [(name, fleet) for name, fleet in fleets if _auth_failures(states[name])]
-        again = pool.map(lambda fleet: _look(fleet, plan.name), swapping)
-        after = dict(zip((name for name, _ in swapping), again, strict=True))
-        findings += [finding for name, state in after.items() for finding in _swaps(name, states[name], state)]
-    proven = [finding.what for finding in findings if finding.holds]
-    unproven = [finding.what for finding in findings if not finding.holds]
-    of_lost_site = lost_site.result()
+        behind = pool.submit(_state_of_leaving, leaving, execution.to_site)
+        by_name = None if execution.dry_run else pool.submit(client.passes, "the client hostname", plan.bootstrap)
+        described = [fleet for location in carrying.values() for fleet in location.fleets]
+        through = {it.name: pool.submit(client.passes, f"fleet {it.name}", it.bootstrap) for it in described}
+        fleets = dict(named for location in carrying.values() for named in fleets_of(location))
+        states = dict(zip(fleets, pool.map(lambda fleet: _look(fleet, plan.name), fleets.values()), strict=True))
+        instance_checks = {
+            name: [pool.submit(client.asks, one) for one in _instances(state)] for name, state in states.items()
+        }
+        findings = {
+            name: [
+                *_routed(name, state, execution.to_site),
+                *through[name].result(),
+                *(one.result() for one in instance_checks[name]),
+            ]
+            for name, state in states.items()
+        }
+        swapping = {name: fleet for name, fleet in fleets.items() if _auth_failures(states[name])}
+        again = pool.map(lambda fleet: _look(fleet, plan.name), swapping.values())
+        for name, state in zip(swapping, again, strict=True):
+            findings[name] += _swaps(name, states[name], state)
+    for where in before.keys() & carrying.keys():
+        for fleet in carrying[where].fleets:
+            if not all(one.holds for one in findings[fleet.name]):
+                state = states[fleet.name]
+                if why := _out_of_service(execution, plan, where, fleet=fleet.name, state=state):
+                    findings[fleet.name] = [Finding(f"nobody works through fleet {fleet.name}: {why}")]
+    every = [*(by_name.result() if by_name else ()), *(one for of_fleet in findings.values() for one in of_fleet)]
+    proven, unproven = ([one.what for one in every if one.holds is holds] for holds in (True, False))
     if execution.dry_run:
-        return done(proven=proven, would_still_have_to_prove=unproven, left_behind=of_lost_site)
+        return done(proven=proven, would_still_have_to_prove=unproven, left_behind=behind.result())
     if unproven:
         pauses = [pause_after(state) for state in states.values() if isinstance(state, FleetUnavailable)]
-        return waiting(max(pauses, default=1), proven=proven, unproven=unproven, left_behind=of_lost_site)
-    return done(proven=proven, left_behind=of_lost_site)
+        return waiting(max(pauses, default=1), proven=proven, unproven=unproven, left_behind=behind.result())
+    return done(proven=proven, left_behind=behind.result())
 
 
 @dataclass(frozen=True)
@@ -107,11 +117,15 @@ class Client:
         return Finding(f"{name} is on {cluster}", cluster == self.expected)
 
 
-def _look(fleet: tuple[str, Fleet], route: str) -> FleetState | FleetUnavailable:
+def _look(fleet: Fleet, route: str) -> FleetState | FleetUnavailable:
     try:
-        return with_metrics(fleet[1].look(), route)
+        return with_metrics(fleet.look(), route)
     except FleetUnavailable as error:
         return error
+
+
+def _instances(state: FleetState | FleetUnavailable) -> tuple[Instance, ...]:
+    return state.instances if isinstance(state, FleetState) else ()
 
 
 def _routed(name: str, state: FleetState | FleetUnavailable, expected: str) -> Iterator[Finding]:
@@ -126,8 +140,9 @@ def _routed(name: str, state: FleetState | FleetUnavailable, expected: str) -> I
 
 def _auth_failures(state: FleetState | FleetUnavailable) -> Mapping[str, int]:
     """How many swaps of credentials have failed, by instance, where the instance tells."""
-    instances = state.instances if isinstance(state, FleetState) else ()
-    return {instance.name: instance.auth_failures for instance in instances if instance.auth_failures is not None}
+    return {
+        instance.name: instance.auth_failures for instance in _instances(state) if instance.auth_failures is not None
+    }
 
 
 def _swaps(name: str, before: FleetState | FleetUnavailable, after: FleetState | FleetUnavailable) -> Iterator[Finding]:
@@ -148,10 +163,19 @@ def _swaps(name: str, before: FleetState | FleetUnavailable, after: FleetState |
             yield Finding(f"instance {instance}: no swap of credentials failed meanwhile")
 
 
-def _fleets_of_lost_site(site: Site, expected: str) -> dict[str, str]:
-    """What is left of the fleets of the lost site, by name."""
+def _out_of_service(
+    execution: Execution, plan: Plan, location: str, *, fleet: str, state: FleetState | FleetUnavailable
+) -> str:
+    """Why a fleet need not be proven that clients came through before, too; one that leads elsewhere always has to."""
+    if isinstance(state, FleetState) and state.target != execution.to_site:
+        return ""
+    return out_of_service(ledger(), execution, plan, location=location, fleet=fleet)
+
+
+def _state_of_leaving(locations: Iterable[Location], expected: str) -> dict[str, str]:
+    """What is left of the fleets that no client comes through any more, by name."""
     states = {}
-    for name, fleet in fleets_of(site):
+    for name, fleet in (named for location in locations for named in fleets_of(location)):
         try:
             state = fleet.look()
         except (FleetUnavailable, FleetRejected) as error:

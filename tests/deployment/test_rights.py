@@ -37,6 +37,8 @@ NEVER = {
     ("Precheck", "route53:GetChange"): "who only looks has no change to ask for",
     ("PrecheckRestore", "route53:GetChange"): "who only looks has no change to ask for",
     ("CheckReadiness", "route53:GetChange"): "who only looks has no change to ask for",
+    ("SwitchRoutes", "dynamodb:Query"): "name servers are queried there",
+    ("Verify", "dynamodb:Query"): "name servers are queried there",
     ("StartRounds of signals.yaml", "lambda:InvokeFunction"): "nothing is judged there",
 }
 """What the source can't be seen to leave out, and why it is never called."""

@@ -275,6 +275,7 @@ def test_the_readiness_check_may_change_nothing_but_its_own_records() -> None:
         "route53:ListResourceRecordSets",
         "route53:GetHostedZone",
         "route53:GetHealthCheck",
+        "route53:GetHealthCheckStatus",
         "s3:GetObject",
         "s3:GetBucketPolicy",
         "s3:GetLifecycleConfiguration",

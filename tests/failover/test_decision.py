@@ -191,6 +191,13 @@ def test_a_standby_that_does_not_answer_for_a_moment_is_waited_for(
     assert "west" in decision.why
 
 
+def test_gateways_that_serve_whichever_site_is_active_are_not_asked_for_of_a_standby() -> None:
+    without = tuple(p for p in (*LOST, *WELL) if p.service != "gateway")
+    assert decide(with_evidence(probes=without)).verdict == "proceed"
+    for unknown in (tuple(p for p in without if (p.site, p.service) != ("west", "rest")), LOST):
+        assert decide(with_evidence(probes=unknown)).verdict == "wait"
+
+
 def test_a_standby_that_as_many_call_lost_is_no_better() -> None:
     west = tuple(replace(signal, site="west") for signal in (HERE, THERE))
     assert decide(with_evidence(signals=(HERE, THERE, *west))).guard == "standby_lost_too"

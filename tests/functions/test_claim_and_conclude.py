@@ -57,7 +57,8 @@ def test_a_claim_twice_is_one_claim(deployed: Any, call: Call) -> None:
     first, second = call("claim", start()), call("claim", start())
     assert first["execution"]["epoch"] == second["execution"]["epoch"] == 1
     assert ledger().state("orders", "east").epoch == 1
-    assert first["fleets_here"] == ["gateway-west"] and first["fleets_lost"] == ["gateway-east"]
+    assert first["fleets_joining"] == [{"site": "west", "fleet": "gateway-west"}] and first["fleets_staying"] == []
+    assert first["fleets_leaving"] == [{"site": "east", "fleet": "gateway-east"}]
 
 
 def test_two_starts_at_once_are_one_execution(deployed: Any, call: Call) -> None:

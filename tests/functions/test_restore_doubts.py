@@ -106,7 +106,9 @@ def sites(monkeypatch: pytest.MonkeyPatch) -> Sites:
     monkeypatch.setattr("failover.kafka.factory.as_controller", lambda *arguments: arguments[2](None))
     monkeypatch.setattr("failover.kafka.offsets.log_ends", log_ends)
     monkeypatch.setattr("failover.decision.doubts.client_name_of", lambda *_: Name())
-    monkeypatch.setattr("failover.decision.doubts.canonical", lambda _: "gw-west.orders.example.com")
+    monkeypatch.setattr(
+        "failover.decision.doubts.targets_of", lambda _: dict.fromkeys(("east", "west"), "gw-west.orders.example.com")
+    )
     monkeypatch.setattr("failover.decision.doubts.fleets_of", lambda _: [("gateway-west", Fleet(sites.fleet))])
     monkeypatch.setattr("time.sleep", lambda _: None)
     return sites

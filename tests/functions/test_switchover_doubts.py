@@ -104,7 +104,9 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setattr("failover.link.factory.links_at", lambda *_: (Link(site),))
     monkeypatch.setattr("failover.link.factory.cluster_at", lambda *_: Cluster())
     monkeypatch.setattr("failover.decision.doubts.client_name_of", lambda *_: Name())
-    monkeypatch.setattr("failover.decision.doubts.canonical", lambda _: "gw-east.orders.example.com")
+    monkeypatch.setattr(
+        "failover.decision.doubts.targets_of", lambda _: dict.fromkeys(("east", "west"), "gw-east.orders.example.com")
+    )
     monkeypatch.setattr("failover.decision.doubts.fleets_of", lambda described: [_named(site, described)])
     return site
 
@@ -330,7 +332,9 @@ def test_home_is_switched_to_only_once_its_mirrors_have_trailed_by_little_for_lo
     call("conclude", {"execution": before, "outcome": "succeeded"})
     home = {"start": {"plan": "orders", "to": "east", "by": "anna"}, "execution_name": "orders-2-switchover"}
     execution = call("claim", home | {"kind": "switchover"})["execution"]
-    monkeypatch.setattr("failover.decision.doubts.canonical", lambda _: "gw-west.orders.example.com")
+    monkeypatch.setattr(
+        "failover.decision.doubts.targets_of", lambda _: dict.fromkeys(("east", "west"), "gw-west.orders.example.com")
+    )
     site.name = NameState(record="gw-west.orders.example.com", answers={}, in_sync=True)
     site.fleets = {"east": state("west"), "west": state("west")}
     site.mirrors = [Mirror(topic=name, status="ACTIVE", lags=(PartitionLag(0, 0),)) for name in MIRRORS[1:]]

@@ -37,6 +37,34 @@ def test_all_goes_well_and_nothing_that_carries_clients_moves_before_the_standby
     assert {event["fleet"] for event in run.of("SwitchRoutes")} == {"west-1", "west-2", "east-1"}
 
 
+STAYING = {
+    "fleets_joining": [],
+    "fleets_staying": [{"site": "east", "fleet": "east-1"}, {"site": "paris", "fleet": "near"}],
+    "fleets_leaving": [],
+}
+
+
+def test_a_fleet_that_clients_go_on_to_come_through_is_led_over_after_the_promotion_alone(machine: Machine) -> None:
+    run = machine.run(
+        Claim=[{"return": STAYING}],
+        PromoteMirrors=[waiting(), done()],
+        SwitchRoutes=[waiting(), fails("FleetUnavailable"), done()],
+    )
+    steps = run.steps()
+    assert run.status == "SUCCEEDED"
+    last_promotion = max(n for n, step in enumerate(steps) if step == "PromoteMirrors")
+    assert steps.index("SwitchRoutes") > last_promotion
+    routed = run.of("SwitchRoutes")
+    assert {(event["site"], event["fleet"]) for event in routed} == {("east", "east-1"), ("paris", "near")}
+    assert all(event["staying"] and "best_effort" not in event for event in routed)
+
+
+def test_one_that_stays_out_of_reach_keeps_the_execution_from_succeeding(machine: Machine) -> None:
+    run = machine.run(Claim=[{"return": STAYING}], SwitchRoutes=[waiting()], Conclude=[fails("FailoverStopped")])
+    assert (run.status, run.of("Conclude")[0]["stopped_at"]) == ("FAILED", "FlipAndReroute")
+    assert "Verify" not in run.steps()
+
+
 def test_a_duplicate_ends_well_and_changes_nothing(machine: Machine) -> None:
     run = machine.run(Claim=[fails("DuplicateExecution")])
     assert (run.status, run.steps()) == ("SUCCEEDED", ["Claim", "Announce"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 
 from failover.detection.evidence import View
-from failover.dns import canonical, client_name_of
+from failover.dns import client_name_of, targets_of
 from failover.errors import DnsRejected, DnsUnavailable, FleetRejected, FleetUnavailable
 from failover.fleets import Fleet, FleetState, at_once_again, fleets_of
 from failover.plan.model import Plan
@@ -36,14 +36,14 @@ def doubts_of_sites(view: View) -> Iterator[str]:
 
 
 def doubts_of_fleets(plan: Plan, expected: Mapping[str, Set[str]]) -> list[str]:
-    """Of gateways that lead elsewhere than `expected`, by their site; also of one that is fenced, since this execution
-    did not fence it."""
-    of_sites = [(site, *named) for site in expected for named in fleets_of(plan.site(site))]
-    with ThreadPoolExecutor(max_workers=max(1, len(of_sites))) as pool:
-        states = pool.map(lambda entry: _state(entry[2]), of_sites)
+    """Of gateways that lead elsewhere than `expected`, by their location; also of one that is fenced, since this
+    execution did not fence it."""
+    fleets = [(where, *named) for where in expected for named in fleets_of(plan.location(where))]
+    with ThreadPoolExecutor(max_workers=max(1, len(fleets))) as pool:
+        states = pool.map(lambda entry: _state(entry[2]), fleets)
         doubts = [
-            _doubt_of_fleet(name, state, expected[site])
-            for (site, name, _), state in zip(of_sites, states, strict=True)
+            _doubt_of_fleet(name, state, expected[where])
+            for (where, name, _), state in zip(fleets, states, strict=True)
         ]
     return [doubt for doubt in doubts if doubt]
 
@@ -66,8 +66,8 @@ def _doubt_of_fleet(name: str, state: FleetState | str, expected: Set[str]) -> s
 
 
 def doubts_of_name(plan: Plan, site: str) -> list[str]:
-    """Of a client hostname that does not lead to the site."""
-    name, target = client_name_of(plan), canonical(plan.site(site).dns_target)
+    """Of a client hostname that does not lead to the site, or, if it leads to every location, that leads elsewhere."""
+    name, targets = client_name_of(plan), targets_of(plan)
     if name is None:
         return []
     try:
@@ -76,6 +76,9 @@ def doubts_of_name(plan: Plan, site: str) -> list[str]:
         return [Unanswered(f"the client hostname can't be looked at: {error}")]
     except DnsRejected as error:
         return [f"the client hostname can't be looked at: {error}"]
-    if state.record == target and state.in_sync:
+    if plan.dns.answers_every_location:
+        other = sorted(set(state.answers.values()) - set(targets.values()))
+        return [f"name servers lead the client hostname to {answer}" for answer in other]
+    if state.record == targets[site] and state.in_sync:
         return []
-    return [f"the client hostname leads to {state.record or 'no site of the plan'}, not to {target}"]
+    return [f"the client hostname leads to {state.record or 'no site of the plan'}, not to {targets[site]}"]

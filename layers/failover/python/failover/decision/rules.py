@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from failover.decision.case import Case, Decision
 from failover.decision.votes import is_sustained, looked_lost_for, stood_for, votes_against, watched
-from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES
+from failover.detection.evidence import CANARY, CARRY_CLIENTS, GATEWAY, SERVICES
 from failover.documents.decision import Verdict
 
 DAY_S: Final = 86_400.0
@@ -254,11 +254,13 @@ def execution_in_progress(case: Case) -> str | None:
 
 
 def standby_unreachable(case: Case) -> str | None:
-    """Nobody is led to a site that does not answer."""
+    """Nobody is led to a site that does not answer. Gateways that serve whichever site is active are not looked at."""
     standby = case.evidence.standby_site
     probes = {probe.service: probe for probe in case.evidence.probes_of(standby)}
     for service in SERVICES:
         probe = probes.get(service)
+        if probe is None and service == GATEWAY and probes:
+            continue
         if probe is None or probe.healthy is not True:
             reason = f": {probe.why}" if probe else ""
             return f"the {service} of the standby {standby} does not answer either{reason}"

@@ -9,10 +9,12 @@ from typing import Final, Literal, cast
 from failover.documents import decision as documents
 from failover.link import Lag
 
-SERVICES = ("kafka", "gateway", "rest")
+GATEWAY = "gateway"
+"""Any of the site's own fleets."""
+SERVICES = ("kafka", GATEWAY, "rest")
 CANARY = "canary"
 """A record through the site's own gateway; probed where the plan says so."""
-CARRY_CLIENTS = frozenset({"kafka", "gateway", CANARY})
+CARRY_CLIENTS = frozenset({"kafka", GATEWAY, CANARY})
 """Clients can't work without these; a site whose REST API alone is silent is not lost."""
 
 ADVISORIES_AT_MOST: Final = 20

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from failover.aws.secrets import Credentials, Secret
-from failover.detection.evidence import CANARY, CARRY_CLIENTS, SERVICES, Probe, View
+from failover.detection.evidence import CANARY, CARRY_CLIENTS, GATEWAY, SERVICES, Probe, View
 from failover.detection.network import Begin, Job, Network
 from failover.errors import (
     FailoverError,
@@ -49,11 +49,10 @@ async def view(network: Network, plan: Plan, within: float = LOOK_S, *, lost_sit
     """As `probe_sites`, beside whatever else is looked at over the same network."""
     at, began = time.time(), time.monotonic()
     patience = {site: min(within, LOST_SITE_S) if site == lost_site else within for site in plan.sites}
-    services = (*SERVICES, CANARY) if plan.clients.canary_probe else SERVICES
     probes = [
         _Probe(network, plan, site=site, service=service, ends=began + seconds, within=seconds)
         for site, seconds in patience.items()
-        for service in services
+        for service in _services(plan, site)
     ]
     by = began + min(ANCHOR_S, within)
     jobs: dict[_Probe | str, tuple[Begin[Probe | bool], float]] = {probe: (probe.run, probe.ends) for probe in probes}
@@ -72,6 +71,13 @@ async def kafka_answers(network: Network, plan: Plan, site: str, within: float) 
     probe = _Probe(network, plan, site=site, service="kafka", ends=time.monotonic() + within, within=within)
     result = (await network.together({probe: (probe.run, probe.ends)}))[probe] or probe.unfinished()
     return result.healthy
+
+
+def _services(plan: Plan, site: str) -> list[str]:
+    """What is looked at of a site: gateways that serve whichever site is active tell nothing of it, nor do others."""
+    own = bool(plan.site(site).fleets) and site not in plan.carrying(plan.other(site))
+    services = [service for service in SERVICES if service != GATEWAY or own]
+    return [*services, CANARY] if plan.clients.canary_probe else services
 
 
 def _isolated_because(probes: Sequence[Probe], anchors: Sequence[str], missed: Sequence[str]) -> str | None:
@@ -98,7 +104,7 @@ class _Probe:
     async def run(self) -> Probe:
         """What is seen."""
         started = time.monotonic()
-        look = {"kafka": self._kafka, "gateway": self._gateway, "rest": self._rest, CANARY: self._canary}
+        look = {"kafka": self._kafka, GATEWAY: self._gateway, "rest": self._rest, CANARY: self._canary}
         healthy: bool | None
         try:
             why = await look[self._service]()

@@ -6,6 +6,7 @@ A new provider is one file with a class that fits `ClientName`, its part of the 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast, runtime_checkable
 
@@ -31,6 +32,10 @@ class NameState:
     change: str | None = None
     unreached: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+
+    def answers_one_of(self, targets: Collection[str]) -> bool:
+        """Whether every answer is one of these targets."""
+        return bool(self.answers) and set(self.answers.values()) <= set(targets)
 
     def leads_to(self, target: str) -> bool:
         """Whether the record and every answer are this target."""
@@ -81,12 +86,14 @@ def canonical(name: str) -> str:
 
 
 def targets_of(plan: Plan) -> dict[str, str]:
-    """Where the name leads for each site."""
-    return {name: canonical(site.dns_target) for name, site in plan.sites.items()}
+    """Where the name leads for each site, or for each location."""
+    led_to = [name for name in plan.locations if plan.location(name).dns_target]
+    return {name: canonical(plan.location(name).dns_target) for name in led_to}
 
 
 _KINDS: Final = {
     "route53-record": "failover.dns.route53_record:Route53Name",
+    "route53-latency": "failover.dns.route53_latency:LatencyRecords",
     "route53-health-check": "failover.dns.route53_health_check:BeaconName",
     "arc-routing-control": "failover.dns.arc_routing_control:RoutingControlName",
     "cloud-dns": "failover.dns.cloud_dns:CloudDnsName",
@@ -99,5 +106,5 @@ def client_name_of(plan: Plan) -> ClientName | None:
     """The client hostname of a plan, at its DNS provider; None if there is no name to flip."""
     if plan.dns.kind == "none":
         return None
-    module, _, name = _KINDS[plan.dns.kind].partition(":")
+    module, _, name = _KINDS["route53-latency" if plan.dns.answers_every_location else plan.dns.kind].partition(":")
     return cast("ClientName", getattr(importlib.import_module(module), name)(plan, plan.dns))

@@ -71,6 +71,12 @@ class Zone:
         answer = self._call(self._route53.get_health_check, HealthCheckId=identity)
         return dict(answer["HealthCheck"]["HealthCheckConfig"])
 
+    def health_check_answers(self, identity: str) -> list[bool]:
+        """Whether each checker of a health check last had an answer from its endpoint."""
+        answer = self._call(self._route53.get_health_check_status, HealthCheckId=identity)
+        reports = [observation.get("StatusReport", {}) for observation in answer["HealthCheckObservations"]]
+        return [report.get("Status", "").startswith("Success") for report in reports]
+
     def _call(
         self, operation: Callable[Arguments, Answer], *_: Arguments.args, **arguments: Arguments.kwargs
     ) -> Answer:

@@ -55,7 +55,7 @@ class Route53Name:
                 desired = [
                     _weighing(record, WEIGHT if target_of(record) == self._targets[site] else 0) for record in records
                 ]
-            case "failover":
+            case _:
                 desired = self._primary_of(records, self._targets[site])
         differing = [record for record in desired if record not in records]
         return differing or desired
@@ -75,7 +75,7 @@ class Route53Name:
             Obstacle(
                 f"the record {record.get('SetIdentifier')} of {self._hostname} has a health check: Route 53 moves"
                 " clients by itself, before the standby is writable, and back",
-                "have simple or weighted records, or kind: route53-health-check",
+                "have simple or weighted records, kind: route53-health-check, or routing: latency",
             )
             for record in checked
         ] + [
@@ -113,7 +113,7 @@ class Route53Name:
                 leading = records
             case "weighted":
                 leading = [record for record in records if record["Weight"] > 0]
-            case "failover":
+            case _:
                 leading = [record for record in records if record["Failover"] == "PRIMARY"]
         return target_of(leading[0]) if len(leading) == 1 else None
 

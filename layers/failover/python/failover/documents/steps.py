@@ -29,15 +29,26 @@ class StepReport(TypedDict, Generic[Observed]):
     """Seconds until it wants to be called again."""
 
 
+class FleetAt(TypedDict):
+    """A fleet, and where it stands."""
+
+    site: str
+    """The site, or the place near the clients."""
+    fleet: str
+
+
 class Claimed(TypedDict):
     """The answer of claim: what the later states of the execution go by."""
 
     version: Literal[1]
     execution: dict[str, Any]
     """Carried to every later step, unchanged."""
-    fleets_here: list[str]
-    """Those of the site that becomes active."""
-    fleets_lost: list[str]
+    fleets_joining: list[FleetAt]
+    """Those of the site that becomes active: no client comes through them before."""
+    fleets_staying: list[FleetAt]
+    """Those that clients come through before and afterwards, wherever they stand."""
+    fleets_leaving: list[FleetAt]
+    """Those of the site that is left: no client comes through them afterwards."""
     superseding: bool
     """The lease was taken over from another execution."""
     predecessor_wait_seconds: int
@@ -88,7 +99,7 @@ class ApprovalRequested(TypedDict):
 
 
 class Fenced(TypedDict):
-    """fence: what became of each fleet of the lost site."""
+    """fence: what became of each fleet that carries clients."""
 
     fleets: dict[str, str]
 
@@ -260,6 +271,8 @@ class RouteSwitch(TypedDict, total=False):
     detail: str
     tier: str
     out_of_reach: str
+    out_of_service: str
+    """Why no client writes through it; empty where one may."""
     would_route_to: str
     routed_to: str | None
 

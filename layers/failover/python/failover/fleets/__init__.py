@@ -17,7 +17,7 @@ from failover.aws.errors import error_code
 from failover.container import remembered
 from failover.errors import FleetRejected, FleetUnavailable, Obstacle
 from failover.plan.fleets import FleetConfig
-from failover.plan.model import Site
+from failover.plan.location import Location
 
 SPARE_INSTANCES: Final = 1
 """How many instances a fleet has beyond what a peak needs."""
@@ -119,14 +119,14 @@ _KINDS: Final = {
 
 @remembered
 def fleet_of(fleet: FleetConfig, region: str, role: Role | None) -> Fleet:
-    """The fleet a plan describes, in the region of its site; `role`: who looks at it and routes it."""
+    """The fleet a plan describes, in the region of its location; `role`: who looks at it and routes it."""
     module, _, name = _KINDS[fleet.kind].partition(":")
     return cast("Fleet", getattr(importlib.import_module(module), name)(fleet, region, role=role))
 
 
-def fleets_of(site: Site) -> list[tuple[str, Fleet]]:
-    """The fleets of a site, by name."""
-    return [(fleet.name, fleet_of(fleet, site.region, site.role)) for fleet in site.fleets]
+def fleets_of(location: Location) -> list[tuple[str, Fleet]]:
+    """The fleets of a location, by name."""
+    return [(fleet.name, fleet_of(fleet, location.region, location.role)) for fleet in location.fleets]
 
 
 def is_busy(error: FleetUnavailable) -> bool:

@@ -26,6 +26,12 @@ class DnsVerification(PlanModel):
         """The longest time in seconds that a resolver may keep an answer; None if that is nobody's to choose."""
         return getattr(self, "ttl", None)
 
+    @property
+    def answers_every_location(self) -> bool:
+        """Whether it leads to every location at all times, each client to one of those that are well: then nothing is
+        flipped."""
+        return False
+
 
 class Route53Record(DnsVerification):
     """Records of a Route 53 zone that are changed by UPSERT."""
@@ -38,12 +44,18 @@ class Route53Record(DnsVerification):
     """Of the client hostname."""
     type: Literal["CNAME", "alias"] = "CNAME"
     """`CNAME`, or `alias`: an A record of the load balancers."""
-    routing: Literal["simple", "weighted", "failover"] = "simple"
-    """`simple`: one record; `weighted` and `failover`: one for each site, of any set identifier."""
+    routing: Literal["simple", "weighted", "failover", "latency"] = "simple"
+    """`simple`: one record; `weighted` and `failover`: one for each site, of any set identifier; `latency`: one for
+    each location, with a health check. Then all serve at all times, and nothing is flipped."""
     ttl: Seconds = 1
     """For how long, in seconds, a resolver may keep an answer."""
     alias_zones: dict[Name, ZoneId] = Field(default_factory=dict)
-    """The load balancers' zones by site, for `type: alias`."""
+    """The load balancers' zones by site, or by location, for `type: alias`."""
+
+    @property
+    def answers_every_location(self) -> bool:
+        """By latency."""
+        return self.routing == "latency"
 
     @property
     def ttl_seconds(self) -> int | None:
@@ -179,6 +191,11 @@ class NoClientName(PlanModel):
     def ttl_seconds(self) -> int | None:
         """There is no name."""
         return None
+
+    @property
+    def answers_every_location(self) -> bool:
+        """There is no name."""
+        return False
 
 
 ClientNameConfig = Annotated[

@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from failover.plan import votes
-from failover.plan.model import FENCED, Plan, Site
+from failover.plan import placement, votes
+from failover.plan.location import Location
+from failover.plan.model import FENCED, Plan
 from failover.validation import host_and_port, is_address
 from failover.wording import Problem, join
 
 FASTEST_WATCH_S: Final = 2
 """The shortest time between two looks at the sites that can be deployed (`WatchSeconds`)."""
 _ARN_PARTS: Final = 6
-_POINTED_BY_CNAME: Final = ("route53-record", "cloud-dns")
-"""Kinds of names of which the controller itself writes the record."""
 
 
 def contradictions(plan: Plan) -> Iterator[Problem]:
@@ -31,18 +30,13 @@ def contradictions(plan: Plan) -> Iterator[Problem]:
     yield from _canary(plan)
     yield from _same_on_both_sites(plan)
     yield from _alarms_of_two_sites(plan)
-    for name, site in plan.sites.items():
-        yield from _routes(plan, name, site)
+    yield from placement.misplaced(plan)
     yield from _named_twice(plan)
-    if plan.dns.kind in _POINTED_BY_CNAME:
-        for name in filter(lambda name: is_address(plan.sites[name].dns_target), plan.sites):
-            yield (
-                f"sites.{name}.dns_target",
-                f"is the address {plan.sites[name].dns_target}, and a CNAME leads to a name: write the load balancer's",
-            )
+    led_to = [name for name, location in plan.locations.items() if location.fleets or location.dns_target]
     for field in ("controls", "endpoints", "alias_zones"):
-        if (by_site := getattr(plan.dns, field, None)) and by_site.keys() != plan.sites.keys():
-            yield f"dns.{field}", f"must name each site of the plan ({', '.join(plan.sites)}) and no other"
+        if (by_name := getattr(plan.dns, field, None)) and by_name.keys() != set(led_to):
+            what = "location" if plan.fleets else "site"
+            yield f"dns.{field}", f"must name each {what} of the plan ({', '.join(led_to)}) and no other"
     yield from too_old_between_looks(plan, FASTEST_WATCH_S)
     yield from votes.signals_of_nobody(plan)
     if plan.practice is not None and plan.policy.by_hand == "refuse":
@@ -66,8 +60,9 @@ def warnings(plan: Plan) -> Iterator[Problem]:
     if plan.dns.kind != "none":
         for host in filter(is_address, _hosts(plan.bootstrap)):
             yield "bootstrap", f"holds {host}: clients that have an address are not moved; write {plan.hostname}:port"
-    for name, site in plan.sites.items():
-        yield from _elsewhere(name, site)
+    for path, location in placement.paths(plan):
+        yield from _elsewhere(path, location)
+    yield from placement.nearness(plan)
     yield from votes.alarms_without_a_vote(plan)
     yield from _anchors_inside(plan)
     for name in plan.sites:
@@ -120,12 +115,6 @@ def _same_on_both_sites(plan: Plan) -> Iterator[Problem]:
     first, second = plan.sites
     if plan.sites[first].kafka.cluster_id == plan.sites[second].kafka.cluster_id:
         yield f"sites.{second}.kafka.cluster_id", f"is the cluster of site {first} too"
-    if _canonical(plan.sites[first].dns_target) == _canonical(plan.sites[second].dns_target):
-        yield f"sites.{second}.dns_target", f"is the target of site {first} too"
-
-
-def _canonical(name: str) -> str:
-    return name.lower().rstrip(".")
 
 
 def _alarms_of_two_sites(plan: Plan) -> Iterator[Problem]:
@@ -137,40 +126,21 @@ def _alarms_of_two_sites(plan: Plan) -> Iterator[Problem]:
             owners[alarm.name] = name
 
 
-def _routes(plan: Plan, name: str, site: Site) -> Iterator[Problem]:
-    for index, fleet in enumerate(site.fleets):
-        field, routes, fenced = fleet.routes()
-        targets = {*plan.sites} | ({FENCED} if fenced else set())
-        yield from _missing_or_more(f"sites.{name}.fleets[{index}].{field}", routes, targets)
-    if len({fleet.name for fleet in site.fleets}) < len(site.fleets):
-        yield f"sites.{name}.fleets", "has two fleets of one name"
-
-
-def _missing_or_more(path: str, routes: dict[str, str], targets: set[str]) -> Iterator[Problem]:
-    for missing in sorted(targets - routes.keys()):
-        one_more = " and one that is fenced" if FENCED in targets else ""
-        yield f"{path}.{missing}", f"is missing: a fleet needs one for each site{one_more}"
-    for extra in sorted(routes.keys() - targets):
-        yield f"{path}.{extra}", f"is none of {', '.join(sorted(targets))}"
-    if len(set(routes.values())) < len(routes):
-        yield path, "names one of them twice: a route could not be told from another"
-
-
-def _elsewhere(name: str, site: Site) -> Iterator[Problem]:
-    """ARNs of a site's fleets in another region than the site, or in another account than the first of them."""
+def _elsewhere(place: str, location: Location) -> Iterator[Problem]:
+    """ARNs of a location's fleets in another region than it, or in another account than the first of them."""
     first_account = ""
-    for path, arn in _arns(f"sites.{name}.fleets", [fleet.model_dump() for fleet in site.fleets]):
+    for path, arn in _arns(f"{place}.fleets", [fleet.model_dump() for fleet in location.fleets]):
         _, _, service, region, account, _ = arn.split(":", _ARN_PARTS - 1)
-        if region and region != site.region:
+        if region and region != location.region:
             yield (
                 path,
-                f"is in {region}, and site {name} in {site.region}: name the one of arn:…:{service}:{site.region}",
+                f"is in {region}, and {place} in {location.region}: name the one of arn:…:{service}:{location.region}",
             )
         first_account = first_account or account
         if account and account != first_account:
             yield (
                 path,
-                f"is of account {account}, and site {name} of {first_account}: a site's fleets are in one account",
+                f"is of account {account}, and {place} of {first_account}: fleets of one place are in one account",
             )
 
 

@@ -15,12 +15,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from failover.errors import BadPlan, UnknownSite
-from failover.plan.base import ClientHostname, Endpoint, Host, Label, Name, Origin, PlanModel, Region, Topic, form
+from failover.plan.base import ClientHostname, Endpoint, Label, Name, Origin, PlanModel, Region, Topic, form
 from failover.plan.beside import Api, Beside, Connect, RoleBindings, SchemaRegistry
 from failover.plan.client_name import ClientNameConfig
 from failover.plan.document import read_document
-from failover.plan.fleets import FleetConfig
 from failover.plan.hooks import Hook
+from failover.plan.location import Location
 from failover.plan.policy import Policy
 from failover.plan.practice import PracticeSchedule
 from failover.plan.renamed import with_new_names
@@ -70,25 +70,17 @@ def _by_its_name(alarm: Any) -> Any:
     return {"name": alarm} if isinstance(alarm, str) else alarm
 
 
-class Site(PlanModel):
+class Site(Location):
     """One side of the plan."""
 
-    region: Region
-    """Where its fleets are."""
     kafka: Kafka
     """Its Kafka cluster."""
-    fleets: tuple[FleetConfig, ...] = Field(min_length=1)
-    """Its fleets of gateways."""
-    role: Role | None = None
-    """A role that is taken on to look at its fleets and to route them."""
     schema_registry: SchemaRegistry | None = None
     """Its Schema Registry, which readiness looks at."""
     connect: Connect | None = None
     """Its Connect cluster, which readiness looks at."""
     role_bindings: RoleBindings | None = None
     """Where the role bindings of its cluster are told, which readiness looks at."""
-    dns_target: Host
-    """What the client hostname points at while the site is active: the name of its load balancer."""
     alarms: tuple[Annotated[Alarm, BeforeValidator(_by_its_name, json_schema_input_type=str | Alarm)], ...] = ()
     """The CloudWatch alarms that speak for or against it, by name, or as `name` with more of it."""
 
@@ -155,6 +147,8 @@ class Plan(PlanModel):
     """The site that is active before the first failover."""
     sites: dict[Name, Site] = Field(min_length=2, max_length=2)
     """The two sites, by name."""
+    fleets: dict[Name, Location] = Field(default_factory=dict)
+    """Where gateways stand near the clients, of no site, by name; they lead to the active site, whichever that is."""
     links: tuple[Link, ...] = Field(min_length=1)
     """The cluster links between them."""
     protect: Protect = Protect()
@@ -215,6 +209,29 @@ class Plan(PlanModel):
         sites = self.sites.values()
         beside = (api for site in sites for api in (site.schema_registry, site.connect, site.role_bindings) if api)
         return (*(site.kafka for site in sites), *beside, self.clients)
+
+    @property
+    def locations(self) -> dict[str, Location]:
+        """Wherever gateways may stand: the sites, and the places near the clients."""
+        return {**self.sites, **self.fleets}
+
+    def location(self, name: str) -> Location:
+        """The location of that name.
+
+        Raises:
+            UnknownSite: if the plan has none.
+        """
+        return self.fleets.get(name) or self.site(name)
+
+    def carrying(self, active: str) -> dict[str, Location]:
+        """The locations that clients come through while that site is active."""
+        if self.dns.answers_every_location:
+            return self.locations
+        return {active: self.site(active), **self.fleets}
+
+    def first_route(self, location: str) -> str:
+        """The site that a location's fleets lead to before the first failover: its own, if no client comes to them."""
+        return self.home if location in self.carrying(self.home) else location
 
     @property
     def alarm_regions(self) -> frozenset[str]:

@@ -15,9 +15,9 @@ from aws_lambda_powertools import Logger
 
 from failover.aws.secrets import Secret
 from failover.detection.signal_store import signals
+from failover.dns import targets_of
 from failover.documents import readiness as documents
 from failover.errors import FailoverError, KafkaUnauthorized
-from failover.fleets import Instance
 from failover.kafka.canary import write_and_read_back
 from failover.kafka.cluster import cluster_id
 from failover.kafka.factory import as_client
@@ -25,7 +25,7 @@ from failover.ledger.ledger import Ledger
 from failover.link import STOPPED, MirrorLink, Rejection
 from failover.link.factory import cluster_at, links_at
 from failover.plan.consistency import FASTEST_WATCH_S
-from failover.plan.model import FENCED, Plan
+from failover.plan.model import Plan
 from failover.readiness import (
     Check,
     Finding,
@@ -36,7 +36,6 @@ from failover.readiness import (
     controller,
     detection,
     fail,
-    gateways,
     links,
     mirrors,
     ok,
@@ -44,6 +43,7 @@ from failover.readiness import (
     unreadable,
 )
 from failover.readiness import credentials as logins
+from failover.readiness import fleets as of_fleets
 from failover.readiness import hooks as of_hooks
 from failover.readiness import rescue as rescues
 from failover.readiness import roles as of_roles
@@ -276,49 +276,16 @@ def _refused(error: FailoverError) -> Finding:
     return unreadable(error)
 
 
-def _routes(snapshot: PlanSnapshot) -> Iterator[Finding]:
-    for site in (snapshot.active, snapshot.standby):
-        targets = tuple(dict.fromkeys((site, snapshot.active)))
-        for fleet in snapshot.plan.site(site).fleets:
-            try:
-                yield from gateways.route(fleet.name, snapshot.fleet(site, fleet.name), targets)
-                yield from gateways.unobstructed(fleet.name, snapshot.fleet_obstacles(site, fleet.name))
-            except FailoverError as error:
-                yield unreadable(error)
-
-
-def _capacity(snapshot: PlanSnapshot) -> Iterator[Finding]:
-    needed = gateways.needed(snapshot.instances(snapshot.active))
-    for site in (snapshot.active, snapshot.standby):
-        yield from gateways.capacity(site, snapshot.instances(site), needed)
-
-
-def _instances(snapshot: PlanSnapshot) -> Iterator[Finding]:
-    """Of the standby, as `verify` will ask them; those of the active site may be beyond the controller's reach."""
-    for fleet in snapshot.plan.site(snapshot.standby).fleets:
-        state = snapshot.fleet(snapshot.standby, fleet.name)
-        if state.target not in (None, FENCED):
-            clusters = _clusters_of(snapshot.plan, state.instances)
-            yield from gateways.clusters(fleet.name, clusters, snapshot.cluster_id(str(state.target)))
-
-
-def _clusters_of(plan: Plan, instances: tuple[Instance, ...]) -> dict[str, str | None]:
-    def cluster_at(instance: Instance) -> str | None:
-        try:
-            return as_client(plan, instance.bootstrap, cluster_id) if instance.bootstrap else None
-        except FailoverError:
-            return None
-
-    with ThreadPoolExecutor(max_workers=min(16, len(instances) or 1)) as pool:
-        return dict(zip((instance.name for instance in instances), pool.map(cluster_at, instances), strict=True))
-
-
 def _client_name(snapshot: PlanSnapshot) -> Iterator[Finding]:
     plan, state = snapshot.plan, snapshot.client_name()
     if state is None:
         yield ok(f"the plan has no name to flip: clients reach {plan.bootstrap} on either site")
         return
-    yield from client_name.leads_to(plan.hostname, plan.site(snapshot.active).dns_target, plan.dns.ttl_seconds, state)
+    targets, ttl = targets_of(plan), plan.dns.ttl_seconds
+    if plan.dns.answers_every_location:
+        yield from client_name.leads_everywhere(plan.hostname, targets.values(), ttl, state)
+    else:
+        yield from client_name.leads_to(plan.hostname, targets[snapshot.active], ttl, state)
     for obstacle in snapshot.name_obstacles():
         yield fail(obstacle.what, obstacle.remedy)
 
@@ -384,9 +351,9 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "secrets": _secrets,
     "clients": _clients,
     "canary-topic": _canary,
-    "fleet-routes": _routes,
-    "fleet-capacity": _capacity,
-    "fleet-instances": _instances,
+    "fleet-routes": of_fleets.routes,
+    "fleet-capacity": of_fleets.capacity,
+    "fleet-instances": of_fleets.instances,
     "client-name": _client_name,
     controller.LEASE: _lease,
     "dry-run": _dry_run,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from failover.dns import NameState, canonical
 from failover.readiness import Finding, fail, ok, unknown, warn
@@ -17,11 +17,26 @@ def leads_to(hostname: str, target: str, ttl: int | None, state: NameState) -> I
         )
     else:
         yield ok(f"{hostname} points at {expected}")
+    yield from _answers(hostname, [expected], state)
+    yield from _ttl(hostname, ttl, state)
+
+
+def leads_everywhere(hostname: str, targets: Collection[str], ttl: int | None, state: NameState) -> Iterator[Finding]:
+    """As `leads_to`, of a name that leads to every location at all times; its health checks are obstacles, or none."""
+    yield ok(f"{hostname} leads to {', '.join(sorted(targets))}, whichever site is active")
+    yield from _answers(hostname, sorted(targets), state)
+    yield from _ttl(hostname, ttl, state)
+
+
+def _answers(hostname: str, expected: Sequence[str], state: NameState) -> Iterator[Finding]:
     silent = [server for server, answer in state.answers.items() if answer.startswith("no answer")]
-    other = {server: answer for server, answer in state.answers.items() if answer != expected and server not in silent}
+    other = {
+        server: answer for server, answer in state.answers.items() if answer not in expected and server not in silent
+    }
     for server, answer in sorted(other.items()):
         yield fail(
-            f"name server {server} answers {answer} for {hostname}, not {expected}", "look at the zone's delegation"
+            f"name server {server} answers {answer} for {hostname}, not {' or '.join(expected)}",
+            "look at the zone's delegation",
         )
     if silent or not state.answers:
         yield unknown(
@@ -30,6 +45,9 @@ def leads_to(hostname: str, target: str, ttl: int | None, state: NameState) -> I
         )
     for what in state.unreached:
         yield warn(f"out of reach: {what}", "a flip would go without it")
+
+
+def _ttl(hostname: str, ttl: int | None, state: NameState) -> Iterator[Finding]:
     if ttl is None:
         return
     if state.ttl is None:

@@ -33,6 +33,6 @@ def roles(plan: Plan) -> Iterator[Finding]:
 
 def roles_of(plan: Plan) -> list[Role]:
     """Every role that a plan names, once."""
-    named = [getattr(plan.dns, "role", None), *(site.role for site in plan.sites.values())]
+    named = [getattr(plan.dns, "role", None), *(location.role for location in plan.locations.values())]
     named += [login.role for login in plan.logins]
     return list(dict.fromkeys(filter(None, named)))

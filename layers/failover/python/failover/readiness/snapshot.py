@@ -159,7 +159,7 @@ class PlanSnapshot:
 
     @_memoized
     def fleet(self, site: str, name: str) -> FleetState:
-        """A fleet of a site."""
+        """A fleet of a location."""
         return self._fleet(site, name).look()
 
     def fleet_obstacles(self, site: str, name: str) -> list[Obstacle]:
@@ -167,13 +167,13 @@ class PlanSnapshot:
         return self._fleet(site, name).obstacles()
 
     def _fleet(self, site: str, name: str) -> Fleet:
-        described = next(fleet for fleet in self.plan.site(site).fleets if fleet.name == name)
-        at = self.plan.site(site)
+        at = self.plan.location(site)
+        described = next(fleet for fleet in at.fleets if fleet.name == name)
         return fleet_of(described, at.region, at.role)
 
     def instances(self, site: str) -> tuple[Instance, ...]:
-        """Every healthy instance of a site's fleets."""
-        return tuple(i for fleet in self.plan.site(site).fleets for i in self.fleet(site, fleet.name).instances)
+        """Every healthy instance of a location's fleets."""
+        return tuple(i for fleet in self.plan.location(site).fleets for i in self.fleet(site, fleet.name).instances)
 
     @_memoized
     def client_name(self) -> NameState | None:

@@ -41,6 +41,7 @@ DESCRIBED: Final[Mapping[str, dict[str, Any]]] = {
         "tenant": "tenant",
         "client_id": "the-controller",
     },
+    "route53-latency": {"hosted_zone_id": "Z0123456789ORDERS", "routing": "latency"},
     "none": {},
 }
 
@@ -48,7 +49,8 @@ DESCRIBED: Final[Mapping[str, dict[str, Any]]] = {
 def held_by(kind: str) -> dict[str, Any]:
     """What the plan says of its name."""
     servers = {} if kind == "none" else {"nameservers": NAME_SERVERS}
-    return {"dns": {"kind": kind} | DESCRIBED[kind] | servers}
+    in_plan = "route53-record" if kind == "route53-latency" else kind
+    return {"dns": {"kind": in_plan} | DESCRIBED[kind] | servers}
 
 
 def hold(life: World, kind: str) -> None:
@@ -111,6 +113,24 @@ def _by_traffic_manager(life: World) -> names.Leads:
     return partial(names.led_by_records, profile._records)
 
 
+def _by_latency(life: World) -> names.Leads:
+    """Fleets of both sites serve at all times, and lead to the active one; checkers look whether each is there."""
+    health = dict.fromkeys(SITES, True)
+    names.health_checks(life, _TARGETS, health)
+    for site in SITES:
+        if site not in life.put_back:
+            life.put_back[site] = partial(life.sites.sites[site].fleet.route_to, "east")
+            life.put_back[site]()
+
+    def leads() -> str:
+        well = [site for site in SITES if health[site]] or list(SITES)
+        life.sites.serving = tuple(well)
+        return _TARGETS[well[0]]
+
+    leads()
+    return leads
+
+
 def _by_somebody_else(life: World) -> names.Leads:
     """Their own switch leads clients to whatever is writable; while both sites are mirrors in part, as in a reversal,
     to where they were."""
@@ -132,5 +152,6 @@ _PROVIDERS: Final[Mapping[str, Callable[[World], names.Leads]]] = {
     "arc-routing-control": _by_routing_controls,
     "cloud-dns": _by_cloud_dns,
     "traffic-manager": _by_traffic_manager,
+    "route53-latency": _by_latency,
     "none": _by_somebody_else,
 }

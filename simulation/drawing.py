@@ -116,6 +116,8 @@ _LOST_WITH_SITE: Final = 0.5
 _STARTED_ELSEWHERE: Final = 0.3
 _CLOCKS_APART_S: Final = (-4.0, 4.0)
 """by so much. What is further apart than five seconds is found by readiness."""
+_SERVING_AT_ONCE: Final = 0.06
+"""How likely fleets of both sites serve at all times."""
 _SWITCHED_OVER: Final = 0.2
 """How likely a life has a switchover."""
 _HINDRANCES: Final[tuple[Hindrance, ...]] = (
@@ -177,6 +179,8 @@ def _own(service: str, story: Story) -> str:
 
 def _with_more(story: Story, seed: int) -> Story:
     """Hooks, a second controller, and what goes wrong with a restore."""
+    if random.Random(f"latency {seed}").random() < _SERVING_AT_ONCE:
+        story = replace(story, client_name="route53-latency")
     hooks, elsewhere, restore = (random.Random(f"{what} {seed}") for what in ("hooks", "controllers", "restore"))
     if hooks.random() < _HOOKED:
         story = replace(story, hooks=hooks.choice(_HOOKS))

@@ -232,10 +232,15 @@ class Oracle:
         if world.meddled_at > float(state.get("changed_at", 0.0)) - MEDDLED_S:
             return
         led, active = world.sites.record.split(".")[0].removeprefix("gw-"), state.get("active", "east")
-        if led != active:
+        if led != active and not world.sites.serving:
             self._break(1, f"the ledger says {active}, and the name leads to {led}")
-        elif last_end and world.sites.clients_at() != active:
-            self._break(1, f"{active} is active, and its fleet leads clients to {world.sites.clients_at()}")
+        elif last_end and world.sites.clients_at() != {active} and not self._came_back():
+            self._break(1, f"{active} is active, and fleets lead clients to {world.sites.clients_at()}")
+
+    def _came_back(self) -> bool:
+        """Whether all sites serve, and one was lost with its control plane: what could not be led over then leads
+        clients astray until people, whom readiness tells, lead it over."""
+        return bool(self._world.sites.serving) and bool(self._observers.past)
 
     def _redriven(self) -> None:
         """A redrive goes on: with nothing in its way any more it ends well."""

@@ -149,6 +149,8 @@ class Sites:
         """What the name's record leads to; what name servers answer."""
         self.changes: dict[str, float] = {}
         """When each change of the record is in sync."""
+        self.serving: tuple[str, ...] = ()
+        """The sites that name servers lead clients to at all times, each client to one of them; none: the answer's."""
         self.canaries: list[bytes] = []
         self.recovered: list[list[Written]] = [[] for _ in range(RECOVERY_PARTITIONS)]
         """What the recovery topic holds, by partition."""
@@ -272,7 +274,7 @@ class Sites:
         cluster = site if host.startswith("pkc-") else self.leads_to(site)
         return cluster if cluster is not None and self.sites[cluster].up["kafka"] else None
 
-    def clients_at(self) -> str | None:
-        """The cluster that clients are led to, who ask for the name now; whether it is up or not."""
-        site = self.door(self.hostname)
-        return None if site is None else self.leads_to(site)
+    def clients_at(self) -> set[str]:
+        """The clusters that clients are led to, who ask for the name now; whether they are up or not."""
+        sites = self.serving or (self.door(self.hostname),)
+        return {cluster for site in sites if site is not None and (cluster := self.leads_to(site))}

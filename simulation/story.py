@@ -35,7 +35,13 @@ class VotingRules:
 Part = Literal["site", "kafka", "gateway", "rest"]
 FleetKind = Literal["ecs", "ecs-blue-green", "cfk", "cfk-blue-green", "kroxylicious"]
 NameKind = Literal[
-    "route53-record", "route53-health-check", "arc-routing-control", "cloud-dns", "traffic-manager", "none"
+    "route53-record",
+    "route53-health-check",
+    "route53-latency",
+    "arc-routing-control",
+    "cloud-dns",
+    "traffic-manager",
+    "none",
 ]
 HookConduct = Literal["none", "answer", "are slow", "break at first", "fail"]
 Approver = Literal["approves", "denies", "is late"]

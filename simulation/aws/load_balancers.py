@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from simulation.sites import SITES, Fleet, definition_of
-from simulation.world import World
+from simulation.world import PLAN, World
 
 PORT: Final = 9092
 _ARN: Final = "arn:aws:elasticloadbalancing:{region}:123456789012:{what}"
@@ -28,16 +28,22 @@ def _group(site: str, colour: str) -> str:
 
 
 def add_colours(life: World) -> None:
-    """Each site's fleet is two services from now on, both warm; its listener leads to the one of its own cluster."""
+    """Each site's fleet is two services from now on, both warm; its listener leads to the one that the plan says."""
+    from failover.plan.model import parse
+
+    plan = parse(life.account.plan_text(PLAN))
+    first = {site: plan.first_route(site) for site in SITES}
     ecs, fleets = life.account.ecs, dict[str, dict[str, Fleet]]()
-    weights = {listener(site): {_group(site, colour): 100 * (colour == site) for colour in SITES} for site in SITES}
+    weights = {
+        listener(site): {_group(site, colour): 100 * (colour == first[site]) for colour in SITES} for site in SITES
+    }
     for site in SITES:
         fleets[site] = {colour: Fleet(site, definition_of(site, colour), colour=colour) for colour in SITES}
         for colour, fleet in fleets[site].items():
             life.sites.deploy(fleet, 0.0)
             ecs.colours[service(site, colour)] = fleet
             ecs.balancers[service(site, colour)] = [{"targetGroupArn": _group(site, colour), "containerPort": PORT}]
-        life.sites.sites[site].fleet = fleets[site][site]
+        life.sites.sites[site].fleet = fleets[site][first[site]]
 
     def described(arn: str) -> dict[str, Any]:
         groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in weights[arn].items()]

@@ -32,6 +32,11 @@ from simulation.world import PLAN, World
 
 SUPERSEDED_S: Final = 3.0
 LOOKS_ON_S: Final = 15.0
+FUNCTIONS_BY_NAME: Final = {
+    "none": ("flip_dns", "verify"),
+    "route53-latency": ("fence", "switch_routes", "flip_dns", "verify"),
+}
+"""What is looked at beside the flip, by the kind of name."""
 STEPS: Final = (*story.STEPS, "announce")
 
 
@@ -129,7 +134,7 @@ SCENARIOS: Final = (
     *(
         Scenario(
             name=f"name by {kind}",
-            functions=("flip_dns",) if kind != "none" else ("flip_dns", "verify"),
+            functions=FUNCTIONS_BY_NAME.get(kind, ("flip_dns",)),
             begin=with_name(kind, begin_by_hand),
             end=failover_end,
             plan=held_by(kind),

@@ -16,10 +16,13 @@ from starlette.routing import Match, Route
 from drill.dns_providers.server import Operation
 from simulation.aws.errors import NotSimulated
 from simulation.scheduler import Process
-from simulation.sites import HOSTNAME
+from simulation.sites import HOSTNAME, SITES
 from simulation.wire.rest import TooMany, door_of
 from simulation.world import World
 
+CHECKED_EVERY_S: Final = 10.0
+FAILURES: Final = 2
+"""In a row, and a health check fails."""
 FOLLOWED_EVERY_S: Final = 0.3
 """How long name servers take to follow."""
 Leads = Callable[[], str]
@@ -109,6 +112,34 @@ def web_identity(life: World) -> None:
         return {"WebIdentityToken": f"signed-by-aws.for.{asked['Audience'][0]}", "Expiration": expires}
 
     life.account.operations["sts GetWebIdentityToken"] = token
+
+
+def health_checks(life: World, targets: Mapping[str, str], health: dict[str, bool]) -> None:
+    """A record by latency for each site, and checkers who find within seconds whether its gateways are there."""
+
+    def check() -> None:
+        failures = dict.fromkeys(targets, 0)
+        while True:
+            life.await_attention()
+            life.scheduler.sleep(CHECKED_EVERY_S)
+            for site, target in targets.items():
+                failures[site] = 0 if life.sites.takes_connections(target) else failures[site] + 1
+                health[site] = failures[site] < FAILURES
+
+    def records(_: Mapping[str, Any]) -> dict[str, Any]:
+        named = [
+            {"Name": f"{HOSTNAME}.", "Type": "CNAME", "TTL": 5, "ResourceRecords": [{"Value": target}]}
+            | {"SetIdentifier": site, "Region": SITES[site], "HealthCheckId": site}
+            for site, target in targets.items()
+        ]
+        return {"ResourceRecordSets": named, "IsTruncated": False, "MaxItems": "10"}
+
+    def status(request: Mapping[str, Any]) -> dict[str, Any]:
+        word = "Success: TCP connection" if health[request["HealthCheckId"]] else "Failure: timed out"
+        return {"HealthCheckObservations": [{"StatusReport": {"Status": word}}]}
+
+    life.account.operations |= {"route53 ListResourceRecordSets": records, "route53 GetHealthCheckStatus": status}
+    life.scheduler.spawn(check, Process("health checkers"))
 
 
 def routing_controls(life: World, states: dict[str, str]) -> None:

@@ -24,7 +24,7 @@ from drill.decision.scenario_world import ScenarioStuck
 from drill.decision.scenarios import SETUPS, run_all
 from drill.engines.jars import EngineMissing, jars
 from drill.loss import LossKind
-from drill.options import Callers, FleetKind, Functions, HoldPolicy, KafkaEngine, Mode, Resolver
+from drill.options import Callers, FleetKind, Functions, Gateways, HoldPolicy, KafkaEngine, Mode, Resolver
 from drill.pictures import NoPicture, draw
 from drill.ports import HERE
 from drill.process import ROOT, ChildFailed
@@ -37,7 +37,7 @@ from drill.sam_local.command import WorldIsUp, environment_file, line, refuse_se
 from drill.sam_local.comparison import compare
 from drill.sam_local.engine import NoEngine, host_for_containers
 from drill.sam_local.invocation import NotInvoked
-from drill.scenarios import SCENARIOS
+from drill.scenarios import SCENARIOS, Scenario
 from drill.terminal import print_summary, view
 from drill.timing import TimingName
 from drill.up import NoWorld, Outage, RunningWorld
@@ -86,6 +86,9 @@ def run(
     kafka: Annotated[
         KafkaEngine, typer.Option(help="what the clusters are; `apache` needs Java 17 and, the first time, Maven")
     ] = KafkaEngine.MOCK,
+    gateways: Annotated[
+        Gateways, typer.Option(help="where they stand: some in each site, or all near the clients, of no site")
+    ] = Gateways.SITES,
     loss: Annotated[
         LossKind, typer.Option(help="how the site is lost: killed, stopped, only its cluster, cut off")
     ] = LossKind.LOUD,
@@ -114,8 +117,7 @@ def run(
     chosen = SCENARIOS[scenario]
     directory = _directory(reports, chosen.name)
     in_containers = functions is Functions.SAM_LOCAL
-    if in_containers and fleet is FleetKind.CFK:
-        raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
+    _check_choice(fleet, gateways, chosen, in_containers=in_containers)
     try:
         host = host_for_containers() if in_containers else HERE
         if in_containers:
@@ -131,6 +133,7 @@ def run(
         host=host,
         fleet=fleet.value,
         kafka=kafka.value,
+        gateways=gateways.value,
         template=template.absolute(),
         policy=chosen.policy | policy.fields,
         watch=chosen.watch,
@@ -150,6 +153,14 @@ def run(
     _point_latest(reports, directory)
     print_summary(console, report, directory)
     raise typer.Exit(0 if report.complete else 1)
+
+
+def _check_choice(fleet: FleetKind, gateways: Gateways, scenario: Scenario, *, in_containers: bool) -> None:
+    if in_containers and fleet is FleetKind.CFK:
+        raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
+    of_ecs_by_record = fleet is FleetKind.ECS and scenario.name_kind == "route53-record"
+    if gateways is Gateways.NEAR_CLIENTS and not of_ecs_by_record:
+        raise typer.BadParameter("gateways near the clients are ECS services of the drill, led to by latency")
 
 
 def _rehearse(

@@ -7,7 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from drill.fixture_plan import HOME, HOSTNAME, PLAN, REGIONS, STANDBY, THIRD_REGION, TTL_S, dns_target
+from drill.fixture_plan import (
+    GATEWAY_REGIONS,
+    HOME,
+    HOSTNAME,
+    NEAR,
+    PLAN,
+    REGIONS,
+    STANDBY,
+    THIRD_REGION,
+    TTL_S,
+    dns_target,
+)
 
 NameKind = Literal["route53-record", "route53-health-check"]
 Document = dict[str, Any]
@@ -15,16 +26,31 @@ Aws = Callable[..., Any]
 BEACON_REGIONS: Final = (REGIONS[STANDBY], THIRD_REGION)
 
 
-def hold_name(kind: NameKind, aws: Aws, zone_id: str, endpoint: str) -> Document:
-    """Have the zone lead the name to the home site; the plan's `dns`. `endpoint`: where the AWS account answers."""
+def hold_name(
+    kind: NameKind, aws: Aws, zone_id: str, endpoint: str, *, near: tuple[str, int] | None = None
+) -> Document:
+    """Have the zone lead the name to the home site; the plan's `dns`. `endpoint`: where the AWS account answers;
+    `near`: host and port of the gateways near the clients, if those are led to instead, at all times."""
+    if near is not None:
+        return _hold_by_latency(aws, zone_id, NEAR, near)
     if kind == "route53-health-check":
         return _hold_by_beacons(aws, zone_id, endpoint)
     hold_by_records(aws, zone_id, [record(HOME)])
     return {"kind": kind, "hosted_zone_id": zone_id, "type": "CNAME", "ttl": TTL_S}
 
 
+def _hold_by_latency(aws: Aws, zone_id: str, place: str, address: tuple[str, int]) -> Document:
+    """Have the zone lead the name to the gateways at a place, as long as its load balancer takes connections."""
+    host, port = address
+    endpoint = {"Type": "TCP", "IPAddress": host, "Port": port, "RequestInterval": 10, "FailureThreshold": 3}
+    policy = {"SetIdentifier": place, "Region": GATEWAY_REGIONS[place], "HealthCheckId": _check(aws, place, endpoint)}
+    hold_by_records(aws, zone_id, [record(place, **policy)])
+    dns = {"kind": "route53-record", "hosted_zone_id": zone_id, "type": "CNAME", "ttl": TTL_S}
+    return dns | {"routing": "latency"}
+
+
 def record(site: str, **more: Any) -> Document:
-    """A record set that leads the client hostname to a site."""
+    """A record set that leads the client hostname to a location."""
     leads_to = [{"Value": dns_target(site)}]
     return {"Name": HOSTNAME, "Type": "CNAME", "TTL": TTL_S, "ResourceRecords": leads_to, **more}
 

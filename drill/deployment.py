@@ -45,7 +45,7 @@ def deploy_plan(
 
 
 def deploy_health_checks(aws: Callable[..., Any], address: str, ports: Mapping[str, int]) -> None:
-    """A health check on each site's load balancer, and its alarm, which the signals stack forwards."""
+    """A health check on each load balancer, and its alarm, which the signals stack forwards."""
     for site, port in ports.items():
         endpoint = {
             "Type": "TCP",
@@ -54,7 +54,7 @@ def deploy_health_checks(aws: Callable[..., Any], address: str, ports: Mapping[s
             "RequestInterval": 10,
             "FailureThreshold": 3,
         }
-        check = aws("route53").create_health_check(CallerReference=site, HealthCheckConfig=endpoint)
+        check = aws("route53").create_health_check(CallerReference=f"{site}-alarm", HealthCheckConfig=endpoint)
         aws("cloudwatch", THIRD_REGION).put_metric_alarm(
             AlarmName=fixture_plan.health_check_alarm(site),
             Namespace="AWS/Route53",

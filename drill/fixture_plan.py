@@ -10,6 +10,9 @@ PLAN: Final = "orders"
 HOME: Final = "east"
 STANDBY: Final = "west"
 REGIONS: Final = {HOME: "us-east-2", STANDBY: "us-west-2"}
+NEAR: Final = "near"
+"""A place near the clients, of no site, where gateways may stand."""
+GATEWAY_REGIONS: Final = REGIONS | {NEAR: "eu-central-1"}
 THIRD_REGION: Final = "us-east-1"
 """No site's: the other vantage point, and where Route 53's health checks have their metrics."""
 ACCOUNT: Final = "123456789012"
@@ -41,13 +44,13 @@ def health_check_alarm(site: str) -> str:
 
 
 def dns_target(site: str) -> str:
-    """The name of a site's load balancer."""
+    """The name of the load balancer of a site, or of a place near the clients."""
     return f"gw-{site}.{ZONE}"
 
 
 def task_definition(site: str, target: str) -> str:
     """The ARN of the task definition that routes a site's fleet to a target."""
-    return f"arn:aws:ecs:{REGIONS[site]}:{ACCOUNT}:task-definition/gateway-{site}-{_suffix(target)}:1"
+    return f"arn:aws:ecs:{GATEWAY_REGIONS[site]}:{ACCOUNT}:task-definition/gateway-{site}-{_suffix(target)}:1"
 
 
 def task_family(site: str, target: str) -> str:
@@ -102,6 +105,7 @@ class SiteAddresses:
     bootstrap: str
     rest: str
     balancer: str
+    """Empty where it has no gateways."""
 
 
 def plan_document(
@@ -116,9 +120,12 @@ def plan_document(
     vantage_points: Sequence[str] = (REGIONS[STANDBY], THIRD_REGION),
     anchors: Sequence[str] = (),
     fleet: FleetInPlan = ecs_fleet,
+    near: str = "",
 ) -> dict[str, Any]:
-    """The plan's document, as it would stand in YAML. `fleet`: given a site and its load balancer, the site's fleet."""
-    return {
+    """The plan's document, as it would stand in YAML. `fleet`: given a site and its load balancer, the site's fleet;
+    `near`: the load balancer of gateways near the clients, if there are any."""
+    near_clients = {"region": GATEWAY_REGIONS[NEAR], "dns_target": dns_target(NEAR), "fleets": [fleet(NEAR, near)]}
+    return ({"fleets": {NEAR: near_clients}} if near else {}) | {
         "name": PLAN,
         "hostname": HOSTNAME,
         "bootstrap": client_bootstrap,
@@ -151,7 +158,13 @@ def _site(name: str, addresses: SiteAddresses, fleet: FleetInPlan) -> dict[str, 
             "credentials": f"failover/{PLAN}/{name}",
             "security_protocol": "PLAINTEXT",
         },
-        "fleets": [fleet(name, addresses.balancer)],
+        "alarms": [f"failover-{PLAN}-{name}-kafka"],
+    } | (_gateways(name, addresses.balancer, fleet) if addresses.balancer else {})
+
+
+def _gateways(name: str, balancer: str, fleet: FleetInPlan) -> dict[str, Any]:
+    return {
+        "fleets": [fleet(name, balancer)],
         "dns_target": dns_target(name),
         "alarms": [
             f"failover-{PLAN}-{name}-kafka",

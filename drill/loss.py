@@ -44,18 +44,18 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class SiteParts:
-    """What a site is made of. `kafka`: its cluster and the REST API of that; `region`: the path of the world's AWS by
-    which its region is lost."""
+    """What a site is made of. `kafka`: its cluster and the REST API of that; `fleets`, `balancer`: its gateways, if it
+    has any; `region`: the path of the world's AWS by which its region is lost."""
 
     kafka: tuple[Child, Child]
     fleets: Sequence[Child]
-    balancer: Child
+    balancer: Sequence[Child]
     region: str
 
     @property
     def doors(self) -> tuple[Child, ...]:
         """All that it is reached through, but its region's AWS."""
-        return self.balancer, *self.kafka
+        return *self.balancer, *self.kafka
 
 
 def lose(site: SiteParts, kind: LossKind, post: Callable[[str], Any], spawn: Spawn) -> float:
@@ -65,7 +65,7 @@ def lose(site: SiteParts, kind: LossKind, post: Callable[[str], Any], spawn: Spa
         case LossKind.LOUD:
             at = _kill(site.kafka)
             post(site.region)
-            _kill((*site.fleets, site.balancer))
+            _kill((*site.fleets, *site.balancer))
         case LossKind.CLUSTER:
             at = _kill(site.kafka)
         case LossKind.HANG:

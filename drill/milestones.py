@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from drill.fixture_plan import HOME, PLAN, STANDBY
+from drill.fixture_plan import HOME, NEAR, PLAN, STANDBY
 from drill.ledger_reader import Execution
 from drill.loss import LossKind
 from drill.report import Milestones, Moment, Run, Step, controller_figures
@@ -16,7 +16,8 @@ from drill.report.build import Settings
 from drill.scenarios import Scenario
 from drill.timing import TimingName, described
 
-STANDBY_FLEET = f"switch_routes:gateway-{STANDBY}"
+FLEETS = tuple(f"switch_routes:gateway-{place}" for place in (STANDBY, NEAR))
+"""The steps that have clients led to the standby: of its own fleet, or of one near the clients."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def milestones(findings: Findings) -> Milestones:
         alarm=alarm.at if alarm else None,
         decided=findings.done_at("assess"),
         promoted=findings.done_at("promote_mirrors"),
-        routes=findings.done_at(STANDBY_FLEET),
+        routes=next(filter(None, map(findings.done_at, FLEETS)), None),
         dns=findings.name_flipped_at,
     )
 

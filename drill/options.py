@@ -20,6 +20,13 @@ class FleetKind(enum.Enum):
     CFK = "cfk"
 
 
+class Gateways(enum.Enum):
+    """Where a world's gateways stand."""
+
+    SITES = "sites"
+    NEAR_CLIENTS = "near-clients"
+
+
 class Resolver(enum.Enum):
     """Whose cache of names clients have."""
 

@@ -14,7 +14,7 @@ from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair, await_
 from drill.clients.read_log import ClusterLog
 from drill.engines import kafka
 from drill.fixture_plan import HOME, STANDBY
-from drill.ledger_reader import ControllerAccount
+from drill.ledger_reader import ControllerAccount, Execution
 from drill.live_view import LiveView
 from drill.loss import LossKind
 from drill.memory import PeakMemory
@@ -99,7 +99,7 @@ class Rehearsal:
                 peak_memory_mb=memory.peak_mb,
                 killed_at=killed_at,
                 events=world.events(),
-                name_flipped_at=watch.first_led_to(fixture_plan.dns_target(STANDBY), killed_at),
+                name_flipped_at=self._name_led_at(watch, failover, killed_at),
                 execution=failover,
                 loss_table=controller.loss_table(failover.name) if failover else {},
                 settings={
@@ -114,6 +114,13 @@ class Rehearsal:
             )
             counted, of_pairs = self._count(findings, read_topics(world, STANDBY), world.promoted())
         return report_of(run_of(self._scenario, self._loss, findings, RECOMMENDED.rate), counted, of_pairs)
+
+    def _name_led_at(self, watch: NameWatch, failover: Execution | None, killed_at: float) -> float | None:
+        """When the name first led to the standby's gateways; where nothing is flipped, when it was seen to lead to
+        gateways that serve."""
+        if self._settings.gateways == "sites":
+            return watch.first_led_to(fixture_plan.dns_target(STANDBY), killed_at)
+        return failover.done_at("flip_dns") if failover else None
 
     def _show(self, world: World, controller: ControllerAccount, watch: NameWatch) -> None:
         for pair in self._pairs:

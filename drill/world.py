@@ -27,7 +27,7 @@ from drill import fixture_plan, stacks
 from drill.both_ways import introduce, link_config
 from drill.client_name import hold_name
 from drill.deployment import deploy_health_checks, deploy_plan
-from drill.fixture_plan import HOME, REGIONS, STANDBY
+from drill.fixture_plan import HOME, NEAR, REGIONS, STANDBY
 from drill.fleets import Fleets
 from drill.fleets.cfk import CfkFleets
 from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
@@ -89,7 +89,8 @@ class World:
             self.cloud = cloud.result()
         self.settings.say("AWS account and both clusters are up")
         self.zone_id = self._create_zone()
-        dns_fields = hold_name(self.settings.name, self.aws, self.zone_id, self.endpoint)
+        near = (self.settings.host.listen, self._balancer_ports[NEAR]) if NEAR in self._balancers else None
+        dns_fields = hold_name(self.settings.name, self.aws, self.zone_id, self.endpoint, near=near)
         in_sync_s = self.settings.timing.name_in_sync_s
         zone = {"aws_endpoint": self.endpoint, "zone_id": self.zone_id, "propagation_s": in_sync_s}
         self.dns = self._spawn("drill.network.dns_server", zone | self._host, "dns")
@@ -100,7 +101,7 @@ class World:
             | self.settings.plan_fields
             | {"dns": dns_fields | {"nameservers": [self._advertised(self.dns.ready["port"])]}}
         )
-        self.fleets.deploy(self.plan, {site: self._balancers[site].ready["admin"] for site in SITES})
+        self.fleets.deploy(self.plan, {place: balancer.ready["admin"] for place, balancer in self._balancers.items()})
         deploy_plan(
             self.aws,
             self.plan,
@@ -113,12 +114,12 @@ class World:
         self._post(f"/drill/warm?{names}")
         if self.settings.watch:
             self._post("/drill/schedules/start")
-        self._wait_for("both fleets serve", self._fleets_serve)
+        self._wait_for("the fleets serve", self._fleets_serve)
         self._wait_for(f"the client hostname leads to {HOME}", self._name_leads_home)
         self.settings.say("gateway fleets, DNS and controller are up")
 
     def _start_cloud_after_balancers(self, pool: ThreadPoolExecutor) -> Child:
-        balancers = {site: pool.submit(self._start_balancer, site) for site in SITES}
+        balancers = {place: pool.submit(self._start_balancer, place) for place in self.settings.gateway_places}
         self._balancers = {site: started.result() for site, started in balancers.items()}
         return self._spawn("drill.aws.cloud", self._cloud_config() | self._host, "cloud")
 
@@ -207,26 +208,29 @@ class World:
             topics=self.settings.topics,
             groups=self.settings.groups,
             fleet=self.fleets.in_plan,
+            near=self._balancer_of(NEAR),
         )
 
     def addresses(self, site: str) -> fixture_plan.SiteAddresses:
         """Where a site can be reached."""
         cluster = self._clusters[site].ready
-        balancer = self._advertised(self._balancer_ports[site])
         return fixture_plan.SiteAddresses(
             cluster_id=cluster["cluster_id"],
             bootstrap=cluster["bootstrap"],
             rest=self._rest[site].ready["url"],
-            balancer=balancer,
+            balancer=self._balancer_of(site),
         )
+
+    def _balancer_of(self, place: str) -> str:
+        return self._advertised(self._balancer_ports[place]) if place in self._balancers else ""
 
     def _name_leads_home(self) -> bool:
         """A health check that is inverted fails until checkers have found that it does not."""
-        return NameWatch(fixture_plan.HOSTNAME, self.nameserver).ask() == fixture_plan.dns_target(HOME)
+        return NameWatch(fixture_plan.HOSTNAME, self.nameserver).ask() == self.settings.first_target
 
     def _fleets_serve(self) -> bool:
-        for site in SITES:
-            targets = httpx.get(f"{self._balancers[site].ready['admin']}/targets").json()["targets"]
+        for balancer in self._balancers.values():
+            targets = httpx.get(f"{balancer.ready['admin']}/targets").json()["targets"]
             if len(targets) < self.fleets.size:
                 return False
         return True
@@ -280,7 +284,7 @@ class World:
         parts = SiteParts(
             kafka=(self._clusters[site], self._rest[site]),
             fleets=self.fleets.processes(site),
-            balancer=self._balancers[site],
+            balancer=self._balancer_processes(site),
             region=f"/drill/regions/{REGIONS[site]}/lose",
         )
         self.lost_at[site] = lose(parts, kind, self._post, self._spawn)
@@ -321,7 +325,10 @@ class World:
             child.signal(signal.SIGCONT)
 
     def _processes(self, site: str) -> tuple[Child, ...]:
-        return self._clusters[site], self._rest[site], *self.fleets.processes(site), self._balancers[site]
+        return self._clusters[site], self._rest[site], *self.fleets.processes(site), *self._balancer_processes(site)
+
+    def _balancer_processes(self, site: str) -> tuple[Child, ...]:
+        return (self._balancers[site],) if site in self._balancers else ()
 
     def rest_control(self, site: str) -> str:
         """Where the drill reaches the REST API's stand-in of a site, to trouble it."""
@@ -359,7 +366,8 @@ class World:
         return [f"{part} of {site}" for site in SITES for part, child in self._parts(site).items() if not child.alive]
 
     def _parts(self, site: str) -> dict[str, Child]:
-        return {"kafka": self._clusters[site], "rest": self._rest[site], "gateway": self._balancers[site]}
+        names = ("kafka", "rest", "gateway")
+        return dict(zip(names, (self._clusters[site], self._rest[site], *self._balancer_processes(site)), strict=False))
 
     def spawn(self, module: str, config: dict[str, Any], name: str) -> Child:
         """Start another process in this world, a client for example."""

@@ -16,6 +16,8 @@ from drill.ports import HERE, Host
 from drill.process import ROOT
 from drill.timing import Timing
 
+Gateways = Literal["sites", "near-clients"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -27,6 +29,8 @@ class Settings:
     directory: Path
     instances: int = 2
     fleet: FleetKind = "ecs"
+    gateways: Gateways = "sites"
+    """Where they stand: each site has some, or all are near the clients, of no site."""
     fleet_fields: dict[str, Any] = field(default_factory=dict)
     kubernetes: dict[str, Any] = field(default_factory=dict)
     kafka: Literal["mock", "apache"] = "mock"
@@ -59,3 +63,13 @@ class Settings:
     host: Host = HERE
     """Where the world listens, but for what only its own processes call, which is on loopback."""
     say: Callable[[str], None] = lambda _: None
+
+    @property
+    def gateway_places(self) -> tuple[str, ...]:
+        """The locations that have gateways, first the one that clients are led to at first."""
+        return (fixture_plan.HOME, fixture_plan.STANDBY) if self.gateways == "sites" else (fixture_plan.NEAR,)
+
+    @property
+    def first_target(self) -> str:
+        """The load balancer that the name leads to at first."""
+        return fixture_plan.dns_target(self.gateway_places[0])

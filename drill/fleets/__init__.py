@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, Protocol
 
 from drill import fixture_plan
-from drill.fixture_plan import REGIONS
+from drill.fixture_plan import GATEWAY_REGIONS
 from drill.process import Child
 from gateway.settings import Settings as GatewaySettings
 
@@ -21,11 +21,11 @@ NODES: Final = GatewaySettings(node_ids=(1, fixture_plan.BROKERS), hot_reload=Tr
 
 def zones(site: str) -> list[str]:
     """The availability zones of a site's region."""
-    return [f"{REGIONS[site]}{letter}" for letter in "abc"]
+    return [f"{GATEWAY_REGIONS[site]}{letter}" for letter in "abc"]
 
 
 class Fleets(Protocol):
-    """One fleet for each site. `size`: how many instances it has."""
+    """One fleet for each location. `size`: how many instances it has."""
 
     size: int
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from drill import fixture_plan
-from drill.fixture_plan import HOME, REGIONS, STANDBY
+from drill.fixture_plan import GATEWAY_REGIONS, HOME, REGIONS, STANDBY
 from drill.fleets import NODES, Document, zones
 from drill.process import Child
 from gateway.config import gateway_config
@@ -19,7 +19,7 @@ FIRST_PORT: Final = 9092
 
 
 class EcsFleets:
-    """One ECS service for each site, in the world's AWS account; its tasks end with their region."""
+    """One ECS service for each location, in the world's AWS account; its tasks end with their region."""
 
     def __init__(self, ecs: Callable[[str], Any], instances: int, post: Callable[[str], Any]) -> None:
         self._ecs = ecs
@@ -31,7 +31,7 @@ class EcsFleets:
 
     def deploy(self, plan: Document, balancers: Mapping[str, str]) -> None:
         for site, admin in balancers.items():
-            ecs = self._ecs(REGIONS[site])
+            ecs = self._ecs(GATEWAY_REGIONS[site])
             register_task_definitions(ecs, plan, site)
             ecs.create_service(
                 cluster="gateways",
@@ -46,7 +46,7 @@ class EcsFleets:
         return []
 
     def instances(self, site: str) -> list[str]:
-        ecs = self._ecs(REGIONS[site])
+        ecs = self._ecs(GATEWAY_REGIONS[site])
         arns = ecs.list_tasks(cluster="gateways", serviceName=f"gateway-{site}")["taskArns"]
         tasks = ecs.describe_tasks(cluster="gateways", tasks=arns)["tasks"] if arns else []
         return [task["taskArn"] for task in tasks if task["lastStatus"] == "RUNNING"]

@@ -69,8 +69,11 @@ class Zone:
         )
         primary = [record_set for record_set in named if record_set.get("Failover") == "PRIMARY"]
         secondary = [record_set for record_set in named if record_set.get("Failover") == "SECONDARY"]
+        by_latency = [record_set for record_set in named if "Region" in record_set]
+        well = [record_set for record_set in by_latency if not self._fails([record_set])]
         simple = [record_set for record_set in named if "SetIdentifier" not in record_set]
-        return simple + by_weight[:1] + (secondary if self._fails(primary) and not self._fails(secondary) else primary)
+        failing_over = secondary if self._fails(primary) and not self._fails(secondary) else primary
+        return simple + by_weight[:1] + (well or by_latency)[:1] + failing_over
 
     def _fails(self, records: list[dict[str, Any]]) -> bool:
         """Whether there is none, or its health check says no."""

@@ -84,6 +84,7 @@ SAMPLES: Final = (
     Sample("AnnounceStart", "announce_start"),
     Sample("WriteReport", "write_report"),
     Sample("StartRounds", "start_rounds"),
+    Sample("ShowBoard", "show_board"),
     Sample("RunPractice", "run_practice"),
     Sample("ServeOperators", "resume-plan"),
     Sample("Claim", "manual-start", start=True),

@@ -171,4 +171,5 @@ AROUND: Final = (
     _looks("sampled", "sample_lag", _scheduled("sample_lag", {"plans": [PLAN]})),
     _looks("looked at before", "check_readiness", _scheduled("check_readiness", {"plan": PLAN})),
     _looks("swept", "sweep_ledger", _begin_sweeping),
+    _looks("shown", "show_board", _scheduled("show_board", {})),
 )

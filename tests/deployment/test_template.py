@@ -345,6 +345,7 @@ def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can
         "write_report",
         "announce_start",
         "run_practice",
+        "show_board",
     }
     assert reserved["WatchConcurrency"] == {"watch_site", "start_rounds"} and reserved["JudgeConcurrency"] == {"judge"}
     assert reserved["ApprovalConcurrency"] == {"answer_approval"}

@@ -1,0 +1,85 @@
+"""show_board: every plan in a line of the controller's dashboard, from what the ledger has of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from failover.aws.clients import client
+from failover.errors import LedgerUnavailable
+from failover.ledger.ledger import Ledger
+from failover.ledger.topic_tables import save_plan_table
+from failover.readiness.store import save
+from tests.conftest import Context
+from tests.functions.heard_events import sighting
+from tests.plans import put_plan
+
+
+@pytest.fixture
+def board(deployed: Any, function: Callable[[str], Any]) -> Callable[[], dict[str, list[str]]]:
+    """The cells of each plan's line."""
+
+    def draw() -> dict[str, list[str]]:
+        head, _, *lines = function("show_board").handler({"widgetContext": {}}, Context())["markdown"].splitlines()
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, *lines)]
+        assert len({len(row) for row in rows}) == 1
+        return {row[0]: row[1:] for row in rows[1:]}
+
+    return draw
+
+
+def test_a_plan_of_which_nothing_is_known_is_in_it_and_says_so(board: Callable[[], dict[str, list[str]]]) -> None:
+    assert board() == {"orders": ["east", "", "**never looked at**", "not known", "**nowhere**"]}
+
+
+def test_what_the_ledger_has_of_a_plan_is_in_its_line(
+    board: Callable[[], dict[str, list[str]]], call: Callable[..., Any]
+) -> None:
+    book, now = Ledger(client("dynamodb"), "ledger"), time.time()
+    checks = [
+        {"name": name, "status": status, "evidence": [], "remedy": ""}
+        for name, status in (("links", "pass"), ("acls", "warn"), ("dry-run", "fail"))
+    ]
+    save(book, {"plan": "orders", "taken_at": now - 7_300, "checks": checks})
+    save_plan_table(book, "orders", "lag-west", {"t": [[0, now, 1200, 5, None, 1, 5], [1, now, 34, 5, None, 1, 5]]})
+    save_plan_table(book, "orders", "watch", {"east": {"looked_at": now, "unanswered_since": now - 300}})
+    book.pause("orders", "anna: we look first")
+    call("judge", sighting("us-west-2"))
+    call("judge", sighting("us-east-1", lost=(), ago=600))
+    active, execution, readiness, lag, seen = board()["orders"]
+    assert (active, execution) == ("east; **paused**", "")
+    assert readiness == "**1 of 3 not ready**: dry-run, 2 h ago"
+    assert lag == "1,234 records; **the source is silent since 5 min**"
+    assert "us-west-2" in seen and "**east lost**" in seen and "us-east-1 10 min" in seen
+
+
+def test_a_plan_that_can_not_be_read_hides_no_other(
+    deployed: Any,
+    board: Callable[[], dict[str, list[str]]],
+    plan_text: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put_plan(deployed, "name: broken", "broken")
+    put_plan(deployed, yaml.safe_dump(yaml.safe_load(plan_text) | {"name": "payments"}), "payments")
+    state = Ledger.state
+
+    def silent(book: Ledger, plan: str, home: str) -> Any:
+        if plan == "payments":
+            raise LedgerUnavailable("throttled")
+        return state(book, plan, home)
+
+    monkeypatch.setattr(Ledger, "state", silent)
+    cells = board()
+    assert [cells[plan][0] for plan in ("broken", "orders", "payments")] == [
+        "**bad plan**",
+        "east",
+        "**LedgerUnavailable**",
+    ]
+
+
+def test_cloudwatch_is_told_what_the_widget_is(deployed: Any, function: Callable[[str], Any]) -> None:
+    assert "plan" in function("show_board").handler({"describe": True}, Context())

@@ -28,7 +28,7 @@ from failover.ledger.approvals import approval
 from failover.link import STOPPED, ClusterRest, Group, Mirror, MirrorLink, Topic, by_status, is_bidirectional
 from failover.link.factory import cluster_at, links_at
 from failover.link.schemas import UNKNOWN
-from failover.plan.model import Plan
+from failover.plan.model import FENCED, Plan
 
 NAMED: Final = 20
 ASK_AGAIN_S: Final = 3
@@ -58,7 +58,7 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         view = pool.submit(probe_sites, plan)
         topics = {site: pool.submit(cluster_at(plan, site).topics) for site in (returned, active)}
         name = pool.submit(doubts_of_name, plan, active)
-        fleets = pool.submit(doubts_of_fleets, plan, {where: {active} for where in plan.carrying(active)})
+        fleets = pool.submit(doubts_of_fleets, plan, _expected_targets(plan, active))
         here = {topic.name: topic for topic in topics[returned].result()}
         stopped, there = _mirrors(plan, active), _links_there(plan, returned)
         anew = {link.name for link in there.one_way if request.delete_topics}
@@ -100,6 +100,14 @@ def _so_far(request: PrecheckRequest, plan: Plan) -> str:
     """What was changed by now: a redrive looks again, and may have truncated something before it stopped."""
     truncated = ledger().state(plan.name, plan.home).no_return == request.execution.name
     return "what was restored so far stays, and nothing more was changed" if truncated else "nothing was changed"
+
+
+def _expected_targets(plan: Plan, active: str) -> dict[str, set[str]]:
+    """By location, where its fleets may lead: those of the active site to it. Others that clients come through
+    may have missed the failover, and are led over before anything is truncated."""
+    return {
+        where: {active} if where == active else {active, plan.other(active), FENCED} for where in plan.carrying(active)
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

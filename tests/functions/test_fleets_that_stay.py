@@ -151,3 +151,11 @@ def test_a_switchover_is_in_doubt_of_a_fleet_that_leads_elsewhere_than_clients_a
         "east": {"east"},
         "west": {"east"},
     }
+
+
+@pytest.mark.parametrize("plan_text", [of_both_sites], indirect=True)
+def test_a_restore_leads_over_what_missed_the_failover_and_is_in_no_doubt_of_it(deployed: Any, function: Any) -> None:
+    from failover.plan.store import plan_named
+
+    expected = function("precheck_restore")._expected_targets(plan_named("orders"), "west")
+    assert expected == {"west": {"west"}, "east": {"west", "east", "fenced"}}

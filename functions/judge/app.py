@@ -27,7 +27,7 @@ from failover.container import remembered
 from failover.decision.case import Case, Decision
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import decision_record, record_decision
-from failover.decision.notices import notify_ended_holder, notify_withheld
+from failover.decision.notices import notify_ended_holder, notify_silent_holder, notify_withheld
 from failover.decision.rules import failover_withheld, judge, only_too_young
 from failover.decision.votes import observed_healthy, votes_against
 from failover.detection.alarm_recheck import current_signals
@@ -46,6 +46,8 @@ ALL_WELL_S: Final = 60.0
 """Observations come every second or two. That all is well is evaluated and kept once a minute by each container."""
 WAIT_AT_MOST_S: Final = 30.0
 """For votes that are only too young, where nobody looks again in a moment. What is younger is judged a minute later."""
+SILENCE_LIMIT_S: Final = 90.0
+"""Where both sites look well, a silence of Step Functions that lasts longer than a minute of throttling is told of."""
 ATTEMPTS_AT_ONCE: Final = 20
 REASON_LIMIT: Final = 500
 """Characters that a start may give as its reason."""
@@ -150,6 +152,9 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
             )
     elif failover_withheld(case, decision):
         notify_withheld(record, case.state.epoch, holder=case.state.holder)
+    elif case.state.holder is not None and case.holder_silent_s >= SILENCE_LIMIT_S:
+        silent_s = case.holder_silent_s
+        notify_silent_holder(plan.name, epoch=case.state.epoch, holder=case.state.holder, silent_s=silent_s, now=now)
     return answer
 
 

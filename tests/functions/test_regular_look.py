@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from failover.aws.clients import client
-from failover.errors import UnknownPlan
+from failover.errors import ServiceUnavailable, UnknownPlan
+from failover.execution import runs
 from failover.ledger.ledger import Ledger
 from tests.conftest import Context
 from tests.functions.conftest import Message
@@ -52,6 +53,30 @@ def test_an_alarm_that_was_too_young_is_judged_again_though_no_probe_looks_any_m
     assert call("judge", fresh)["judged"][0]["started"] is None
     assert judged_later(70.0)["started"] == "orders-1-failover"
     assert executions(deployed) == ["orders-1-failover"]
+
+
+def test_people_are_told_hourly_of_a_holder_that_nobody_can_ask_after_though_both_sites_look_well(
+    deployed: Any,
+    call: Call,
+    messages: Callable[[], list[Message]],
+    judged_later: Callable[[float], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its region may be lost, with clients behind its fence."""
+
+    def silent(arn: str) -> runs.Run:
+        raise ServiceUnavailable(f"Step Functions, for {arn}, did not answer")
+
+    start = {"plan": "orders", "to": "west", "by": "anna", "reason": "a change of sites"}
+    arn = "arn:aws:states:us-west-2:123456789012:execution:switchover:switchover-1"
+    call("claim", {"start": start, "kind": "switchover", "execution_name": "switchover-1", "execution_arn": arn})
+    monkeypatch.setattr(runs, "describe_run", silent)
+    told = []
+    for elapsed, later in ((0.0, 0.0), (60.0, 0.0), (120.0, 0.0), (180.0, 0.0), (240.0, 3600.0)):
+        monkeypatch.setattr(runs, "time", SimpleNamespace(monotonic=lambda elapsed=elapsed: 1000.0 + elapsed))
+        judged_later(later)
+        told.append([message.body.get("holder") for message in messages()])
+    assert told == [[], [], ["switchover-1"], [], ["switchover-1"]]
 
 
 def test_a_site_that_nobody_looks_at_any_more_is_told_of_again_each_hour(

@@ -47,6 +47,30 @@ def notify_withheld(
     )
 
 
+def notify_silent_holder(plan: str, *, epoch: int, holder: str, silent_s: float, now: float) -> None:
+    """Nobody can tell whether the execution that holds the lease goes on, as where its region is lost with it: clients
+    may stand behind its fence meanwhile, though both sites look well.
+
+    Raises:
+        LedgerUnavailable, ServiceUnavailable, LedgerRejected, ServiceRejected
+    """
+    _notify_hourly(
+        f"silent-holder:{plan}:{epoch}:{holder}",
+        now,
+        Message(
+            subject=f"{plan}: not known whether {holder} goes on",
+            what_happened=f"{holder} holds the lease of {plan}, and Step Functions in its region has not told for"
+            f" {silent_s:.0f} s whether it runs.",
+            clients="where it left them: behind a fence they can't write",
+            done="nothing was changed by who tells this",
+            to_do="look whether its region is lost; it goes on by itself once that is back, or have another take over",
+            commands=(f"status {plan}", f"supersede {plan}"),
+            evidence=["Step Functions does not answer"],
+        ),
+        {"plan": plan, "holder": holder, "silent_seconds": round(silent_s)},
+    )
+
+
 def notify_ended_holder(
     plan: str,
     *,

@@ -185,10 +185,11 @@ class Functions:
             self.too_long.append(f"{name} answers {len(answer)} bytes")
         return json.loads(answer)
 
-    def invoke_later(self, name: str, event: dict[str, Any], region: str = REGION) -> None:
+    def invoke_later(self, name: str, event: dict[str, Any], region: str = REGION, *, durable: bool = False) -> None:
         """Call a function asynchronously, as EventBridge does: again if it fails, at last it is a dead letter. One that
-        is deployed to be called once is called anew by the next schedule. Nobody hears of it in a lost region."""
-        if region in self._lost_regions:
+        is deployed to be called once is called anew by the next schedule. In a lost region nobody hears of it; of
+        what is `durable` once it is back."""
+        if region in self._lost_regions and not durable:
             return
 
         def attempts() -> None:

@@ -149,13 +149,14 @@ class Observers:
             return CONFIRMED_S if any(self.seen_lost(vantage, site) for site in SITES) else ROUND_S
         return LOOK_S if self._world.eventful else SLOW_LOOK_S
 
-    def _deliver(self, event: dict[str, Any]) -> None:
-        """Over the bus: at least once, and in no order that could be counted on."""
+    def _deliver(self, event: dict[str, Any], *, durable: bool = False) -> None:
+        """Over the bus: at least once, and in no order that could be counted on. To a region that is lost EventBridge
+        delivers what is `durable` once it is back; a sighting is put on the bus there, and lost."""
         for region in self._world.regions:
-            self._deliver_to(region, event)
+            self._deliver_to(region, event, durable=durable)
 
-    def _deliver_to(self, region: str, event: dict[str, Any]) -> None:
-        judge = partial(self._world.functions.invoke_later, "judge", event, region)
+    def _deliver_to(self, region: str, event: dict[str, Any], *, durable: bool) -> None:
+        judge = partial(self._world.functions.invoke_later, "judge", event, region, durable=durable)
         if not self._story.untidy_bus:
             judge()
             return
@@ -178,7 +179,9 @@ class Observers:
         alarms = ALARMS[outage.site]
         for name, (region, seconds) in alarms.items():
             clock.sleep(max(0.0, begun + seconds - clock.now))
-            if outage in self._current and region not in self._world.lost_regions:
+            if region in self._world.lost_regions:
+                clock.spawn(partial(self._stand_late, outage, name, region), Process("alarms"))
+            elif outage in self._current:
                 self._change(name, region, "ALARM")
         clock.sleep(max(0.0, STARTED + outage.ends + 20.0 - clock.now))
         if not any(each.site == outage.site for each in self._current):
@@ -186,13 +189,19 @@ class Observers:
                 if self._world.account.alarms.get(name) == "ALARM":
                     self._change(name, region, "OK")
 
+    def _stand_late(self, outage: Outage, name: str, region: str) -> None:
+        """Once its region is back."""
+        self._world.lost_regions.await_return(region)
+        if outage in self._current:
+            self._change(name, region, "ALARM")
+
     def _change(self, name: str, region: str, value: str) -> None:
         self._world.account.alarms[name] = value
         self._world.watch_closely()
         self._world.tell(f"the alarm {name} is {value}")
         moment = datetime.fromtimestamp(self._world.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": "simulated"}}
-        self._deliver(_event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail))
+        self._deliver(_event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail), durable=True)
 
 
 def points_of(story: Story) -> list[str]:

@@ -84,12 +84,13 @@ def _readiness(saved: SavedReadiness | None, now: float) -> str:
 
 
 def _lag(record: LagRecord, now: float) -> str:
+    """Of the partitions whose lag was ever proven fresh, which may not be all of them."""
     samples = [sample for of_topic in record.samples.values() for sample in of_topic.values()]
     if record.watch.looked_at is None or not samples:
         return "not known"
     silent = record.watch.unanswered_since
     frozen = "" if silent is None else f"; **the source is silent since {_ago(silent, now)}**"
-    return f"{sum(sample.lag for sample in samples):,} records{frozen}"
+    return f"{sum(sample.lag for sample in samples):,} records, of {len(samples):,} sampled partitions{frozen}"
 
 
 def _observed(heard: list[Signal], now: float) -> str:

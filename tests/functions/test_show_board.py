@@ -53,7 +53,7 @@ def test_what_the_ledger_has_of_a_plan_is_in_its_line(
     active, execution, readiness, lag, seen = board()["orders"]
     assert (active, execution) == ("east; **paused**", "")
     assert readiness == "**1 of 3 not ready**: dry-run, 2 h ago"
-    assert lag == "1,234 records; **the source is silent since 5 min**"
+    assert lag == "1,234 records, of 2 sampled partitions; **the source is silent since 5 min**"
     assert "us-west-2" in seen and "**east lost**" in seen and "us-east-1 10 min" in seen
 
 

@@ -71,6 +71,8 @@ def test_the_rate_is_a_peak_that_fades() -> None:
 def test_two_samplers_side_by_side_make_no_rate_of_noise() -> None:
     samples = after((0, True, mirror(0, 0)), (10, True, mirror(0, 1000)), (10.001, True, mirror(0, 1100)))
     assert (samples["orders"][0].rate, samples["orders"][0].at) == (100, 10)
+    apart = after((0, True, mirror(0, 0)), (10, True, mirror(0, 1000)), (11, True, mirror(0, 1100)))
+    assert (apart["orders"][0].rate, apart["orders"][0].at) == (100, 11)
 
 
 def test_samples_are_kept_as_they_were() -> None:

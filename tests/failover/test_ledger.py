@@ -141,6 +141,19 @@ def test_a_claim_that_crashed_between_its_writes_is_taken_up(ledger: Ledger, mon
     assert ledger.state("orders", "east").active == "west"
 
 
+def test_failovers_are_counted_for_a_day_and_switchovers_are_none(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = 1_800_000_000.0
+    later = [(0.0, "failover"), (1.0, "failover"), (10.0, "switchover"), (86_400.0, "failover")]
+    for epoch, (seconds, kind) in enumerate(later, start=1):
+        monkeypatch.setattr("time.time", lambda seconds=seconds: begin + seconds)
+        claimed = execution(epoch).model_copy(update={"kind": kind, "name": f"{kind}-{epoch}"})
+        ledger.claim(claimed, "east")
+        ledger.conclude(claimed, "succeeded", {})
+    assert ledger.state("orders", "east").failovers == (begin + 1, begin + 86_400)
+
+
 @pytest.mark.parametrize("outcome", ["succeeded", "stood-down"])
 def test_a_conclusion_that_crashed_before_the_release_is_taken_up(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, outcome: Outcome

@@ -184,4 +184,5 @@ def test_how_long_the_mirrors_have_trailed_by_little_is_kept_and_any_doubt_begin
     for doubt in (high, unknown, trailing([])):
         assert look(watch, 120.0, doubt).low_since is None
     assert look(watch, 120.0, low, answers=False).low_since is None, "a lag that froze"
+    assert look(watch, 170.0, low).low_since == 100.0
     assert look(watch, 171.0, low).low_since == 171.0, "nobody looked for more than a minute"

@@ -149,6 +149,7 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
 
 def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
     ledger = importlib.import_module("failover.ledger.ledger").Ledger
+    zone_changes = importlib.import_module("failover.execution.zone_changes").ZoneChanges
     handlers = simulation._handlers
 
     def not_redriven(event: dict[str, Any], context: Any) -> Any:
@@ -191,7 +192,9 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
         "unknown is told as zero": lambda: _put("failover.execution.report", "_stranded", lambda loss: "0 stranded"),
         "a redrive stops where it stopped": lambda: _put_handler(handlers, "conclude", not_redriven),
         "an error of no class of its own": lambda: _put_handler(handlers, "flip_dns", broken),
-        "a superseded execution goes on": lambda: _put(ledger, "hold", nothing),
+        "a superseded execution goes on": lambda: _put_both(
+            _put(ledger, "hold", nothing), _put(zone_changes, "_is_leased", lambda *_: True)
+        ),
         "an answer is the whole world": lambda: _put_handler(handlers, "verify", long_winded),
         "what is decided is kept for ever": lambda: _put("failover.decision.log", "RETENTION_S", 10**9),
         "a secret is read once": lambda: _put("failover.aws.secrets", "_fetched", fetched_once),

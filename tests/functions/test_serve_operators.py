@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from failover.errors import ServiceUnavailable
 from failover.ledger.execution import Execution, same_name
 from failover.ledger.ledger import Ledger
 from tests.functions.heard_events import executions
@@ -125,6 +127,24 @@ def test_what_is_not_signed_or_not_written_as_it_must_be_is_refused(
 @pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"requestContext": {"authorizer": None}}])
 def test_whatever_else_it_is_invoked_with_is_refused(deployed: Any, call: Call, event: dict[str, Any]) -> None:
     assert call("serve_operators", event)["statusCode"] == 403
+
+
+def test_a_body_in_base64_is_the_same_request(deployed: Any, call: Call) -> None:
+    event = signed("/start", START)
+    event |= {"body": base64.b64encode(event["body"].encode()).decode(), "isBase64Encoded": True}
+    assert call("serve_operators", event)["statusCode"] == 200
+    assert executions(deployed) == ["by-hand-1"]
+
+
+def test_who_asks_while_aws_does_not_answer_is_told_to_ask_again(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(*_: Any) -> bool:
+        raise ServiceUnavailable("Step Functions: ThrottlingException")
+
+    monkeypatch.setattr("failover.execution.runs.start_run", throttled)
+    status, answer = asked(call, "/start", START)
+    assert (status, answer["error"]) == (503, "ServiceUnavailable") and "ask again" in answer["why"]
 
 
 def test_a_get_changes_nothing(deployed: Any, call: Call) -> None:

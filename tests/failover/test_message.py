@@ -13,6 +13,7 @@ from failover.aws.notify import FOR_MACHINES, _by_protocol
 from failover.decision.case import Decision
 from failover.decision.log import DecisionRecord
 from failover.decision.notices import notify_ended_holder, notify_withheld
+from failover.execution import announcement
 from failover.execution.ending import message_of
 from failover.execution.runs import Ended
 from failover.ledger.records import StepRecord
@@ -166,9 +167,9 @@ def test_where_clients_are_follows_from_what_was_done(steps: tuple[str, ...], cl
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     messages: list[Message] = []
-    monkeypatch.setattr(
-        "failover.aws.notify.notify_at_least_once", lambda *, key, message, document: messages.append(message)
-    )
+    # Both: whoever imported it by name, for the first time while it is replaced, would keep the replacement.
+    for module in (notify, announcement):
+        monkeypatch.setattr(module, "notify_at_least_once", lambda *, key, message, document: messages.append(message))
     return messages
 
 

@@ -179,3 +179,15 @@ def test_an_alarm_whose_name_is_a_pattern_matches_itself(deployed: Any, call: Ca
     told = event("alarm-metric")
     told["detail"]["alarmName"] = name
     assert call("judge", told)["judged"][0]["started"] == "orders-1-failover"
+
+
+def test_an_outage_began_when_the_first_of_its_votes_did_and_the_start_says_why(deployed: Any, call: Call) -> None:
+    first = time.time() - 6
+    for vantage, since in (("us-west-2", 0.0), ("us-east-1", 1.0)):
+        for later in (0.0, 2.5, 5.0):
+            call("judge", sighting(vantage, at=first + since + later))
+    machine = deployed("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    arn = f"{machine.replace(':stateMachine:', ':execution:')}:orders-1-failover"
+    start = json.loads(deployed("stepfunctions").describe_execution(executionArn=arn)["input"])
+    assert start["outage_started_at"] == pytest.approx(first, abs=0.01)
+    assert start["reason"] == "east is lost: probe/us-east-1, probe/us-west-2"

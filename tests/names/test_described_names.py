@@ -61,7 +61,7 @@ def test_each_kind_is_read(kind: str) -> None:
     [
         ("route53-record", {"type": "alias"}, "alias_zones"),
         ("route53-record", {"ttl": 3600}, "ttl"),
-        ("route53-record", {"routing": "latency"}, "routing"),
+        ("route53-record", {"routing": "geolocation"}, "routing"),
         ("route53-health-check", {"beacons": []}, "beacons"),
         ("arc-routing-control", {"controls": {"east": f"{ARN}east", "north": f"{ARN}north"}}, "controls"),
         ("arc-routing-control", {"cluster_endpoints": ["not a URL"]}, "cluster_endpoints"),

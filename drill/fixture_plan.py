@@ -76,7 +76,7 @@ def ecs_fleet(site: str, balancer: str) -> dict[str, Any]:
 
 def ecs_blue_green_fleet(site: str, balancer: str) -> dict[str, Any]:
     """A site's fleet on ECS in two colours; its listeners have to be put in once they are there."""
-    nobodys = f"arn:aws:elasticloadbalancing:{REGIONS[site]}:{ACCOUNT}:listener/net/nobodys/0/0"
+    nobodys = f"arn:aws:elasticloadbalancing:{GATEWAY_REGIONS[site]}:{ACCOUNT}:listener/net/nobodys/0/0"
     services = {to: f"gateway-{site}-{_suffix(to)}" for to in (HOME, STANDBY)}
     fleet = ecs_fleet(site, balancer) | {"kind": "ecs-blue-green", "services": services, "listeners": [nobodys]}
     del fleet["service"]

@@ -100,7 +100,8 @@ class ForkServer:
             if pid == 0:
                 return
             pipe = self._status_pipes.pop(pid)
-            os.write(pipe, os.waitstatus_to_exitcode(status).to_bytes(STATUS_BYTES, "big", signed=True))
+            with contextlib.suppress(BrokenPipeError):  # whoever started it has forgotten it
+                os.write(pipe, os.waitstatus_to_exitcode(status).to_bytes(STATUS_BYTES, "big", signed=True))
             os.close(pipe)
 
 

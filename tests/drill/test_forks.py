@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from drill.aws.lambda_process import ISOLATED
@@ -74,3 +76,21 @@ def test_what_can_not_be_forked_is_left_to_be_started(tmp_path: Path) -> None:
     assert forks.fork(Program(program="nobody", environment={}, directory=str(tmp_path))) is None
     much = Program(program="json", arguments=["x" * 200_000], environment={}, directory=str(tmp_path))
     assert forks.fork(much) is None
+
+
+@needs_forks
+def test_whoever_forgets_a_process_has_others_forked_all_the_same(program: Program) -> None:
+    forks = Forks([sys.executable, *ISOLATED], {})
+    for _ in range(3):
+        forgotten = forks.fork(program)
+        assert forgotten is not None
+        pid = forgotten.pid
+        del forgotten  # its pipes are closed, and it ends
+        deadline = time.monotonic() + 30
+        while psutil.pid_exists(pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not psutil.pid_exists(pid)
+    process = forks.fork(program)
+    assert process is not None
+    process.kill()
+    assert process.wait(10) == -signal.SIGKILL

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.link import Mirror, PartitionLag
 from failover.loss.estimate import losses, peak_rate, summary
-from failover.loss.samples import Sample, SourceLiveness, from_rows, to_rows, update_samples
+from failover.loss.samples import FETCH_S, Sample, SourceLiveness, from_rows, to_rows, update_samples
 from tests.claims import reaches
 
 NEVER = SourceLiveness()
@@ -32,7 +33,7 @@ def after(*looks: tuple[float, bool, Mirror]) -> dict[str, dict[int, Sample]]:
 
 def test_a_lag_is_fresh_if_the_source_answered_at_the_same_time() -> None:
     sample = after((10, True, mirror(3, 100)))["orders"][0]
-    assert (sample.at, sample.lag, sample.fetched_to, sample.proof) == (10, 3, 100, "the source answered")
+    assert (sample.at, sample.lag, sample.fetched_to, sample.proof) == (10 - FETCH_S, 3, 100, "the source answered")
 
 
 def test_a_fetch_that_advanced_is_as_fresh_as_the_look_before_it_and_no_fresher() -> None:
@@ -46,21 +47,21 @@ def test_a_look_that_was_not_kept_makes_no_later_fetch_look_fresher() -> None:
     watch = replace(NEVER.updated(True, 10).updated(False, 20).updated(False, 30), sampled_at=10)
     assert (watch.looked_at, watch.unanswered_since) == (30, 20)
     after_many = update_samples(samples, [mirror(5, 180)], watch, 40, False)["orders"][0]
-    assert (after_many.at, after_many.lag) == (10, 3), "somewhen since the look at 10, not since that at 30"
+    assert (after_many.at, after_many.lag) == (10 - FETCH_S, 3), "somewhen since the look at 10, not since that at 30"
 
 
 def test_the_last_fetches_before_an_outage_do_not_make_a_frozen_lag_look_fresh() -> None:
     sample = after((10, True, mirror(3, 100)), (20, False, mirror(17, 150)), (30, False, mirror(17, 150)))["orders"][0]
-    assert (sample.at, sample.lag) == (10, 3)
+    assert (sample.at, sample.lag) == (10 - FETCH_S, 3)
 
 
 def test_an_unknown_lag_leaves_the_last_known_sample() -> None:
-    assert after((10, True, mirror(3, 100)), (20, True, mirror(None, None)))["orders"][0].at == 10
+    assert after((10, True, mirror(3, 100)), (20, True, mirror(None, None)))["orders"][0].at == 10 - FETCH_S
     assert "orders" not in after((10, True, mirror(None, None)))
 
 
 def test_a_stopped_mirror_is_not_sampled() -> None:
-    assert after((10, True, mirror(3, 100)), (20, True, mirror(0, 200, "STOPPED")))["orders"][0].at == 10
+    assert after((10, True, mirror(3, 100)), (20, True, mirror(0, 200, "STOPPED")))["orders"][0].at == 10 - FETCH_S
 
 
 def test_the_rate_is_a_peak_that_fades() -> None:
@@ -70,9 +71,9 @@ def test_the_rate_is_a_peak_that_fades() -> None:
 
 def test_two_samplers_side_by_side_make_no_rate_of_noise() -> None:
     samples = after((0, True, mirror(0, 0)), (10, True, mirror(0, 1000)), (10.001, True, mirror(0, 1100)))
-    assert (samples["orders"][0].rate, samples["orders"][0].at) == (100, 10)
+    assert (samples["orders"][0].rate, samples["orders"][0].at) == (100, 10 - FETCH_S)
     apart = after((0, True, mirror(0, 0)), (10, True, mirror(0, 1000)), (11, True, mirror(0, 1100)))
-    assert (apart["orders"][0].rate, apart["orders"][0].at) == (100, 11)
+    assert (apart["orders"][0].rate, apart["orders"][0].at) == (100, 11 - FETCH_S)
 
 
 def test_samples_are_kept_as_they_were() -> None:
@@ -139,31 +140,37 @@ def test_the_worst_are_named_first_and_the_document_stays_small() -> None:
 
 
 @given(
-    produced=st.lists(st.integers(0, 500), min_size=2, max_size=12),
+    tens_a_second=st.integers(0, 50),
+    tenths_since_fetch=st.integers(0, int(10 * FETCH_S)),
     seconds_to_loss=st.integers(0, 9),
     fetched=st.integers(0, 10_000),
 )
 def test_with_a_steady_source_the_true_loss_is_within_the_range(
-    produced: list[int], seconds_to_loss: int, fetched: int
+    tens_a_second: int, tenths_since_fetch: int, seconds_to_loss: int, fetched: int
 ) -> None:
-    """A source that never exceeds the peak it was seen at, looked at every 10 seconds; it dies, and is seen silent at
-    the next look."""
-    rate = max(produced)
-    ends = [0]
-    for _ in range(3):
-        ends.append(ends[-1] + rate * 10)
-    looks = [(10.0 * n, True, mirror(0, end)) for n, end in enumerate(ends)]
-    samples = after(*looks)
-    last, died = 10.0 * (len(ends) - 1), 10.0 * (len(ends) - 1) + seconds_to_loss
-    came = rate * seconds_to_loss
+    """A source that never exceeds the peak it was seen at, looked at every 10 seconds: each look sees it as the link's
+    last fetch did. It dies, and is seen silent at the next look."""
+    rate = 10 * tens_a_second
+    since_fetch = tens_a_second * tenths_since_fetch
+    ends = [max(0, rate * 10 * look - since_fetch) for look in range(4)]
+    samples = after(*((10.0 * look, True, mirror(0, end)) for look, end in enumerate(ends)))
+    last = 10.0 * (len(ends) - 1)
+    came = rate * seconds_to_loss + since_fetch
     replicated = min(fetched, came)
     stranded = came - replicated
     reaches(stranded > 0, floor=0.1)
     loss = losses({"orders": {0: 0}}, samples, {"orders": {0: ends[-1] + replicated}}, last + 10)[0]
     assert loss.low is not None and loss.high is not None
     assert loss.low <= stranded <= loss.high
-    assert loss.high <= math.ceil(rate * 10)
-    assert died <= last + 10
+    assert loss.high <= math.ceil(rate * (10 + FETCH_S))
+
+
+@pytest.mark.parametrize("tenths", range(int(10 * FETCH_S) + 1))
+def test_a_source_that_dies_as_it_is_seen_to_answer_has_lost_what_came_since_the_last_fetch(tenths: int) -> None:
+    """And is known to be silent at once: nothing else makes the range wide enough."""
+    samples = after((10, True, mirror(0, 1_000 - 10 * tenths)), (20, True, mirror(0, 2_000 - 10 * tenths)))
+    (loss,) = losses({"orders": {0: 0}}, samples, {"orders": {0: 2_000 - 10 * tenths}}, 20.0)
+    assert loss.high is not None and 10 * tenths <= loss.high
 
 
 def test_a_source_that_can_not_be_asked_is_neither_answering_nor_lost() -> None:

@@ -16,7 +16,7 @@ from failover.ledger.topic_tables import load_execution_table, save_execution_ta
 from failover.link import Mirror, PartitionLag
 from failover.loss.estimate import losses, peak_rate, summary
 from failover.loss.record import expected_loss, final_loss
-from failover.loss.samples import Sample, SourceLiveness, from_rows, to_rows, update_samples
+from failover.loss.samples import FETCH_S, Sample, SourceLiveness, from_rows, to_rows, update_samples
 
 CLAIMED = 1_900_000_000.0
 
@@ -119,12 +119,12 @@ def test_a_first_sample_has_no_rate_and_the_second_has() -> None:
     first = look({}, 10.0, 100)
     assert first is not None and first.rate is None
     second = look({"orders": {0: first}}, 11.0, 150)
-    assert second is not None and (second.rate, second.at, second.last_fetched_to) == (50.0, 11.0, 150)
+    assert second is not None and (second.rate, second.at, second.last_fetched_to) == (50.0, 11.0 - FETCH_S, 150)
 
 
 def test_a_look_less_than_a_second_after_another_is_no_new_sample() -> None:
     known = {"orders": {0: sample()}}
-    early, late = look(known, 100.9, 1100), look(known, 101.0, 1100)
+    early, late = look(known, 100.9 + FETCH_S, 1100), look(known, 101.0 + FETCH_S, 1100)
     assert early == sample(last_fetched_to=1100)
     assert late is not None and late.at == 101.0
 

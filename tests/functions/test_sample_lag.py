@@ -16,7 +16,7 @@ from failover.errors import LinkUnavailable
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table
 from failover.link import Lag, Mirror, PartitionLag, trailing
-from failover.loss.samples import SourceLiveness
+from failover.loss.samples import FETCH_S, SourceLiveness
 from failover.plan.model import Plan
 from tests.conftest import Context
 from tests.plans import put_plan
@@ -118,7 +118,7 @@ def test_what_was_sampled_last_is_written_at_once_when_the_source_stops_answerin
     assert sampling(10)["orders"]["source_answers"] is False
     assert sampling.tables() == ["lag-west", "watch"] and watch(deployed).unanswered_since == BEGIN + 10
     rows = load_plan_table(Ledger(deployed("dynamodb"), "ledger"), "orders", "lag-west")
-    assert {tuple(row[0][1:4]) for row in rows.values()} == {(BEGIN + 5, 3, 900)}
+    assert {tuple(row[0][1:4]) for row in rows.values()} == {(BEGIN + 5 - FETCH_S, 3, 900)}
     cluster.answers = True
     sampling(15)
     assert "watch" in sampling.tables() and watch(deployed).unanswered_since is None

@@ -1,8 +1,9 @@
 """Lag while all is well: the last sample of every partition whose freshness is proven, kept for the day it is needed.
 
 A mirror's lag is counted against the source's end as of the last fetch, so it freezes when the source is gone, and 0
-may mean unknown. A sample is fresh if the source answered at the same time; or if the offset advanced since the look
-before, which proves that a fetch took place after that look, but not when. Only fresh ones are kept, with their proof.
+may mean unknown. A sample is fresh if the source answered at the same time: then it is of the last fetch before; or if
+the offset advanced since the look before, which proves that a fetch took place after that look, but not when. Only
+fresh ones are kept, with their proof.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ Proof = Literal["a fetch advanced", "the source answered", "both logs ended alik
 _PROOFS: tuple[Proof, ...] = ("a fetch advanced", "the source answered", "both logs ended alike")
 LOOKS_APART_S: Final = 60.0
 """Looks further apart than that say nothing of the time between them."""
+FETCH_S: Final = 0.5
+"""A link waits for records for so long at most, then fetches anew (replica.fetch.wait.max.ms,
+https://docs.confluent.io/platform/current/installation/configuration/broker-configs.html): its end of the source is up
+to so much older than the moment at which the source answers."""
 _PEAK_DECAY = 0.9
 _APART_S = 1.0
 """Samples closer together than this, of two samplers side by side, would make a rate of noise."""
@@ -85,7 +90,7 @@ def update_samples(
 ) -> dict[str, dict[int, Sample]]:
     """The samples after another look at the mirrors; `watch` is that of the look before. What is not fresh keeps the
     sample it had; a fetch that advanced is no older than the look that the samples before are of."""
-    since, proof = (now, _PROOFS[1]) if source_answers else (watch.sampled_at, _PROOFS[0])
+    since, proof = (now - FETCH_S, _PROOFS[1]) if source_answers else (watch.sampled_at, _PROOFS[0])
     updated: dict[str, dict[int, Sample]] = {}
     for mirror in mirrors:
         of_topic = dict(before.get(mirror.topic, {}))

@@ -161,7 +161,7 @@ def start_broker(directory: Path, properties: str, bootstrap: str) -> Broker:
     (directory / "log4j2.yaml").write_text(LOGGING)
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     formatted = subprocess.run(
-        [*command, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(file)],
+        [*command, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(file)],
         capture_output=True,
         text=True,
         timeout=UP_S,

@@ -5,21 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeGuard
+from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from failover.detection.advisories import HealthEvent, StatusPost
 from failover.detection.alarm_event import AlarmStateChange
-from failover.detection.evidence import Signal
+from failover.detection.evidence import CLOCKS_DIFFER_S, Signal
 from failover.detection.observation import DETAIL_TYPE, Observation, observations_in
 from failover.errors import BadPlan, FailoverError, MalformedEvent, UnknownPlan
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans, plan_named
 from failover.validation import read
-
-CLOCKS_DIFFER_S: Final = 5.0
-"""What is further ahead counts from its receipt: nothing that is said later would be newer than it."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ CARRY_CLIENTS = frozenset({"kafka", GATEWAY, CANARY})
 ADVISORIES_AT_MOST: Final = 20
 """In a document. A region of AWS has hundreds in a month, and Step Functions takes 256 KB."""
 WHY_LENGTH: Final = 1_000
+CLOCKS_DIFFER_S: Final = 5.0
+"""What is further ahead counts from its receipt: nothing that is said later would be newer than it."""
 LAPSE_S: Final = 60.0
 """A source that was silent for less, and says lost as before, is not taken to have seen the site well in between: by
 such a vote nothing is done, but people hear of it."""

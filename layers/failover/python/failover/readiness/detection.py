@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from failover.detection.events import CLOCKS_DIFFER_S
-from failover.detection.evidence import Signal
+from failover.detection.evidence import CLOCKS_DIFFER_S, Signal
 from failover.plan.model import Alarm, Plan
 from failover.readiness import Finding, fail, listed, ok, unknown, warn
 

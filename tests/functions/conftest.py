@@ -147,7 +147,7 @@ def kubernetes(clusters: Callable[[str], Child], tmp_path: Path) -> Iterator[Cal
         document["sites"][site]["fleets"][0]["eks"] |= {
             key: child.ready[key] for key in ("endpoint", "certificate_authority")
         }
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while len(fleet.pods()) != pods:
             assert time.monotonic() < deadline, "the pods did not come up"
             time.sleep(0.02)

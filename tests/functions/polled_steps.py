@@ -10,7 +10,7 @@ Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 EVERY_S = 0.05
 
 
-def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 30) -> dict[str, Any]:
+def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 90) -> dict[str, Any]:
     """The report of a step that is done in time."""
     deadline = time.monotonic() + limit_s
     while (report := call(step, request))["status"] != "done":
@@ -29,7 +29,7 @@ def never_done(call: Call, step: str, request: dict[str, Any], during_s: float =
     return report
 
 
-def wait_for(condition: Callable[[], bool], limit_s: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], limit_s: float = 90) -> None:
     """Until it is so, in time."""
     deadline = time.monotonic() + limit_s
     while not condition():

@@ -55,7 +55,7 @@ def switch(execution: Any, site: str = "west") -> dict[str, Any]:
     return {"execution": execution, "site": site, "fleet": f"gateway-{site}"}
 
 
-def unproven(call: Call, request: dict[str, Any], pods: list[str], limit_s: float = 30) -> None:
+def unproven(call: Call, request: dict[str, Any], pods: list[str], limit_s: float = 90) -> None:
     """Waits until just these pods are unproven, and sees that they stay so."""
     deadline = time.monotonic() + limit_s
     while (report := call("switch_routes", request))["observed"].get("unproven") != pods:
@@ -225,7 +225,7 @@ def test_a_fleet_that_knows_no_config_id_is_rolled_and_done_when_no_pod_of_befor
     before = fleet.pods()
     call("switch_routes", switch(execution))
     seen: set[str] = set()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while (report := call("switch_routes", switch(execution)))["status"] != "done":
         seen |= set(report["observed"]["unproven"])
         assert time.monotonic() < deadline, report

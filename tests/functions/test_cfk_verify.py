@@ -20,7 +20,7 @@ from tests.functions import polled_steps
 from tests.functions.polled_steps import Call
 from tests.plans import put_plan
 
-until_done = partial(polled_steps.until_done, limit_s=40)
+until_done = partial(polled_steps.until_done, limit_s=90)
 pytestmark = pytest.mark.slow
 
 
@@ -125,7 +125,7 @@ def test_an_instance_of_before_is_unproven_and_a_lost_fleet_is_told_and_holds_no
     fleets["west"].trouble("stuck", [stuck])
     call("switch_routes", {"execution": execution, "site": "west", "fleet": "gateway-west"})
     unproven = f"instance {stuck} is not proven to run the wanted route"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while (report := call("verify", {"execution": execution}))["observed"].get("unproven") != [unproven]:
         assert time.monotonic() < deadline, report
     assert report["status"] == "waiting"

@@ -57,7 +57,7 @@ class World:
     balancer: str
     calls: Calls
 
-    def until(self, target: str, limit_s: float = 20) -> list[FleetState]:
+    def until(self, target: str, limit_s: float = 90) -> list[FleetState]:
         """Look and route until the fleet is settled there; every state that was seen."""
         seen = []
         deadline = time.monotonic() + limit_s
@@ -86,7 +86,7 @@ class World:
         wait(lambda: len(self.tasks(site)) == count)
 
 
-def wait(condition: Callable[[], bool], limit_s: float = 20) -> None:
+def wait(condition: Callable[[], bool], limit_s: float = 90) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline
@@ -248,7 +248,7 @@ def test_a_fence_is_put_before_the_colour_that_has_the_clients(world: World) -> 
 def test_a_fence_is_put_before_both_colours_while_both_have_clients(world: World) -> None:
     first = world.planned.listeners[0]
     world.balancing.modify_listener(ListenerArn=first, DefaultActions=[_action(world, first, "west")])
-    world.until("fenced", limit_s=30)
+    world.until("fenced")
     for site in ("east", "west"):
         assert {task["taskDefinitionArn"] for task in _described(world, site)} == {
             fixture_plan.task_definition("west", "fenced")

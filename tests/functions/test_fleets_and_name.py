@@ -104,7 +104,7 @@ def execution(deployed: Callable[..., Any], call: Call) -> dict[str, Any]:
     return dict(call("claim", started)["execution"])
 
 
-def _wait(condition: Callable[[], bool], limit_s: float = 20) -> None:
+def _wait(condition: Callable[[], bool], limit_s: float = 90) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline

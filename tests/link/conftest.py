@@ -222,7 +222,7 @@ class StandIn:
         return int(counts.get(operation, {}).get("count", 0))
 
     def until(self, topic: str, *statuses: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while (found := self.link.mirror(topic).status) not in statuses:
             assert time.monotonic() < deadline, f"{topic} is {found}, not one of {statuses}"
             time.sleep(0.05)

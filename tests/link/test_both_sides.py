@@ -99,7 +99,7 @@ def test_a_link_and_a_mirror_are_made_new(pair: tuple[StandIn, StandIn]) -> None
 
 def until_known(ask: Callable[[], None]) -> None:
     """As a step does: call again while it says that this may help."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while True:
         try:
             return ask()

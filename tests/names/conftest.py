@@ -97,7 +97,7 @@ def name_server(aws_endpoint: str, zone: str, held: DnsProvider, checkers: str, 
     """Where the DNS server answers; it is authoritative for what `held` set up."""
     config = {"aws_endpoint": aws_endpoint, "zone_id": zone, "health_url": checkers} | held.server
     server = spawn("drill.network.dns_server", config, log=tmp_path / "dns.log")
-    where, deadline = f"127.0.0.1:{server.ready['port']}", time.monotonic() + 10
+    where, deadline = f"127.0.0.1:{server.ready['port']}", time.monotonic() + 90
     while answered(where) == [WEST]:  # A new health check that is inverted fails until checkers have looked.
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -163,7 +163,7 @@ def answered(name_server: str, kind: str = "CNAME") -> list[str]:
         (name,) = told = found
 
 
-def until_done(call: Call, request: dict[str, Any], limit_s: float = 20.0) -> dict[str, Any]:
+def until_done(call: Call, request: dict[str, Any], limit_s: float = 90) -> dict[str, Any]:
     """Call `flip_dns` as the state machine does."""
     deadline = time.monotonic() + limit_s
     while (report := call("flip_dns", request))["status"] != "done":

@@ -87,7 +87,7 @@ def test_the_name_is_led_back_when_asked(
     until_done(call, {"execution": execution})
     name = client_name()
     change = name.point_to("east")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while not ((state := name.look(change)).leads_to(EAST) and state.in_sync):
         assert time.monotonic() < deadline, state
         time.sleep(0.1)

@@ -87,7 +87,7 @@ def test_a_write_that_fails_later_is_told_and_made_again(
 ) -> None:
     held.stand_in.fails = True
     first = call("flip_dns", {"execution": execution})
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while not (state := client_name().look(first["observed"]["change"])).in_sync:
         assert time.monotonic() < deadline
     assert "The write did not go through" in state.failed[0] and state.record == EAST
@@ -144,7 +144,7 @@ def test_a_hostname_that_is_no_name_of_the_profile_is_found(
     deployed: Any, held: DnsProvider, client_name: Name, name_server: str
 ) -> None:
     held.stand_in.hostname = "another.orders.example.com"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while answered(name_server):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -77,7 +77,7 @@ def _read_one(bootstrap: str, group: str, protocol: str) -> int:
     )
     try:
         consumer.subscribe(["orders"])
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             message = consumer.poll(0.5)
             if message is not None and message.error() is None:

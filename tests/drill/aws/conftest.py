@@ -205,7 +205,7 @@ class Aws:
         )
         return str(started["executionArn"])
 
-    def ended(self, execution: str, timeout_s: float = 30.0) -> dict[str, Any]:
+    def ended(self, execution: str, timeout_s: float = 90.0) -> dict[str, Any]:
         states = self.client("stepfunctions")
 
         def over() -> Any:
@@ -226,7 +226,7 @@ class Aws:
         return list(messages.get("Messages", []))
 
 
-def eventually(look: Callable[[], Any], timeout_s: float = 15.0) -> Any:
+def eventually(look: Callable[[], Any], timeout_s: float = 90.0) -> Any:
     """What `look` gives as soon as that is truthy."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

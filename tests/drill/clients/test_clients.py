@@ -40,7 +40,7 @@ def client(mock: Mock, tmp_path: Path) -> Iterator[Callable[..., Child]]:
         yield start
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 20) -> None:
+def wait_for(what: Callable[[], bool], seconds: float = 90) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "it never happened"

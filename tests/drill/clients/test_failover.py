@@ -56,7 +56,7 @@ def test_untouched_clients_go_over_and_every_record_is_accounted_for(
     assert found.acknowledged == found.lost + len({record.n for record in standby.records})
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 40) -> None:
+def wait_for(what: Callable[[], bool], seconds: float = 90) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "it never happened"

@@ -21,7 +21,7 @@ LINK = "orders-link"
 TOPICS = ["orders", "payments"]
 
 
-def _eventually(condition: Callable[[], Any], timeout_s: float = 20.0, what: str = "the condition") -> Any:
+def _eventually(condition: Callable[[], Any], timeout_s: float = 90.0, what: str = "the condition") -> Any:
     """What `condition` gives as soon as it is true."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
@@ -73,7 +73,7 @@ class MockCluster:
         """Every record of a partition, in order."""
         end, consumer, found = self.end(topic, partition), self.consumer("reading"), list[Message]()
         consumer.assign([TopicPartition(topic, partition, 0)])
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while len(found) < end and time.monotonic() < deadline:
             found += [message for message in consumer.consume(1000, 0.1) if message.error() is None]
         consumer.close()

@@ -20,7 +20,7 @@ def consumer(bootstrap: str, **settings: Any) -> Consumer:
     )
 
 
-def read(kafka: Consumer, count: int, timeout_s: float = 40.0) -> list[Message]:
+def read(kafka: Consumer, count: int, timeout_s: float = 90.0) -> list[Message]:
     messages: list[Message] = []
     deadline = time.monotonic() + timeout_s
     while len(messages) < count and time.monotonic() < deadline:

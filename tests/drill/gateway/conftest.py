@@ -19,7 +19,7 @@ from drill.process import Child, spawn
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def _eventually(condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+def _eventually(condition: Callable[[], Any], timeout_s: float = 90.0) -> Any:
     """What `condition` gives as soon as it is true."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):

@@ -90,7 +90,7 @@ class Cluster:
     def trouble(self, door: str, body: Any) -> None:
         httpx.put(f"{self.ready['control']}/{door}", json=body, timeout=10).raise_for_status()
 
-    def eventually(self, look: Callable[[], Any], limit_s: float = 20) -> Any:
+    def eventually(self, look: Callable[[], Any], limit_s: float = 90) -> Any:
         deadline = time.monotonic() + limit_s
         while not (seen := look()):
             assert time.monotonic() < deadline

@@ -62,7 +62,7 @@ def test_a_long_write_is_an_operation_that_is_asked_for(api: httpx.Client) -> No
     """https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations"""
     answer = patch(api, "east", priority=3)
     assert (answer.status_code, answered(api)) == (202, dns_target("east"))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while (said := api.get(answer.headers["Azure-AsyncOperation"]).json())["status"] == "InProgress":
         assert time.monotonic() < deadline
         time.sleep(0.02)

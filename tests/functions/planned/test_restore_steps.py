@@ -64,7 +64,7 @@ def test_what_is_stranded_is_counted_kept_until_it_may_go_and_then_the_site_mirr
     with pytest.raises(RescueIncomplete, match="4 partitions are not saved"):
         call("restore_mirrors", request_)
     assert pair.statuses("east") == {} and sum(end_of(pair, "east", "orders")) == 17
-    until_done(call, "restore_mirrors", request_ | {"discard": True}, 30)
+    until_done(call, "restore_mirrors", request_ | {"discard": True})
     assert set(pair.statuses("east").values()) == {"ACTIVE"}
     asked = pair.asked(VERB, "east")
     assert until_done(call, "restore_mirrors", request_ | {"discard": True})["observed"]["unready"] == []

@@ -125,7 +125,7 @@ def execution(deployed: Callable[..., Any], call: Call) -> dict[str, Any]:
     return dict(call("claim", started)["execution"])
 
 
-def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 15) -> dict[str, Any]:
+def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 90) -> dict[str, Any]:
     """Call a step as the state machine does, until it reports done."""
     deadline = time.monotonic() + limit_s
     while True:

@@ -62,17 +62,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Raises:
         MalformedEvent, LedgerUnavailable
     """
-    request, sampler, deployed = read(Round, event), _sampler(), deployed_plans()
-    superseded = sampler.minutes.superseded(request)
-    due = [name for name in request.plans if name not in superseded]
-    plans = {name: plan for name in due if isinstance(plan := deployed.get(name), Plan)}
-    if missing := [name for name in due if name not in plans]:
-        logger.warning("not sampled: they are not deployed, or bad", plans=missing)
-    answers = sampler.network.run(_sample_all(sampler, plans))
+    sampler = _sampler()
+    due = sampler.minutes.due(read(Round, event), deployed_plans())
+    if due.undeployed:
+        logger.warning("not sampled: they are not deployed, or bad", plans=due.undeployed)
+    answers = sampler.network.run(_sample_all(sampler, due.plans))
     for error in answers.values():
         if isinstance(error, Exception):
             raise error
-    return {"plans": list(answers.values()), "not_sampled": missing, "superseded": list(superseded)}
+    return {"plans": list(answers.values()), "not_sampled": due.undeployed, "superseded": list(due.superseded)}
 
 
 async def _sample_all(sampler: Sampler, plans: dict[str, Plan]) -> dict[str, dict[str, Any] | Exception]:

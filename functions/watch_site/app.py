@@ -79,15 +79,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Raises:
         MalformedEvent, LedgerUnavailable
     """
-    request, watch, deployed = read(Round, event), _watch(), deployed_plans()
-    superseded = watch.minutes.superseded(request)
-    due = [name for name in request.plans if name not in superseded]
-    plans = {name: plan for name in due if isinstance(plan := deployed.get(name), Plan)}
-    if missing := [name for name in due if name not in plans]:
-        logger.warning("not looked at: they are not deployed, or bad", plans=missing)
-    views = watch.network.run(_look_at_all(watch, plans))
+    watch = _watch()
+    due = watch.minutes.due(read(Round, event), deployed_plans())
+    if due.undeployed:
+        logger.warning("not looked at: they are not deployed, or bad", plans=due.undeployed)
+    views = watch.network.run(_look_at_all(watch, due.plans))
     answers = [_answer(watch, name, current) for name, current in views.items()]
-    return {"plans": answers, "not_looked_at": missing, "superseded": list(superseded)}
+    return {"plans": answers, "not_looked_at": due.undeployed, "superseded": list(due.superseded)}
 
 
 async def _look_at_all(watch: Watch, plans: dict[str, Plan]) -> dict[str, View | None]:

@@ -17,7 +17,7 @@ import os
 import sys
 from typing import Any
 
-from simulation.region_loss.limits import Rate
+from drill.aws.limits import Rate
 
 
 def main() -> None:

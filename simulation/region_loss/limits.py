@@ -8,30 +8,12 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html (lau
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final
 
+from drill.aws.limits import ECS, ROUTE53, Rate
 from simulation.aws.errors import ApiError
 from simulation.scheduler import Scheduler
 
-
-@dataclass(frozen=True)
-class Rate:
-    """So many requests at once, and so many a second from then on."""
-
-    burst: int
-    a_second: float
-
-
-ROUTE53: Final = Rate(50, 10.0)
-"""Of an account, all actions together."""
-ECS: Final = {
-    "UpdateService": ("UpdateService", Rate(50, 5.0)),
-    "DescribeServices": ("DescribeServices", Rate(100, 20.0)),
-    "ListTasks": ("tasks", Rate(100, 20.0)),
-    "DescribeTasks": ("tasks", Rate(100, 20.0)),
-}
-"""By operation, of an account in a region: which of them share a limit."""
 LAUNCHES: Final = Rate(100, 20.0)
 """Of tasks on Fargate: those beyond are launched later."""
 

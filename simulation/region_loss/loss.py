@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from drill.aws.limits import Rate
 from simulation.deployment import Deployment
 from simulation.functions import Handler
 from simulation.life import Simulation
 from simulation.machine.execution import Execution
 from simulation.observers import sighting
-from simulation.region_loss.limits import Rate
 from simulation.region_loss.world import ManyPlans, plan_name
 from simulation.scheduler import Process
 from simulation.sites import SERVICES

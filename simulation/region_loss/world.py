@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import dns.message
 
+from drill.aws.limits import ROUTE53, Rate
 from simulation import keys
 from simulation.aws.ecs import Ecs
 from simulation.aws.errors import NotSimulated
 from simulation.calls import Door
 from simulation.deployment import Deployment
 from simulation.functions import Handler
-from simulation.region_loss.limits import ROUTE53, Limits, Rate
+from simulation.region_loss.limits import Limits
 from simulation.region_loss.route53 import Route53
 from simulation.regions import REGION
 from simulation.sites import SERVICES, SITES, Sites

@@ -30,7 +30,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from drill.engines.jars import HERE, EngineMissing, jars, java
+from drill.engines.jars import HERE, EngineMissing, jars
 from drill.kafka.login import log_in
 from drill.network.splice import Address, connect
 from drill.ports import LOOPBACK
@@ -155,7 +155,7 @@ def start_broker(directory: Path, properties: str, bootstrap: str) -> Broker:
         EngineMissing: if the machine has no Java or no Maven, or the broker does not come up.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    command = [java(), *HEAP, f"-Dlog4j2.configurationFile={directory}/log4j2.yaml", "-cp", f"{jars('kafka')}/*"]
+    command = ["java", *HEAP, f"-Dlog4j2.configurationFile={directory}/log4j2.yaml", "-cp", f"{jars('kafka')}/*"]
     file, log = directory / "server.properties", directory / "broker.log"
     file.write_text(properties)
     (directory / "log4j2.yaml").write_text(LOGGING)

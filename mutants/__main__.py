@@ -5,8 +5,9 @@
     python -m mutants --seed 7 --minutes 20        others, as many of each module as there is time for
 
 Each mutant is made in a copy of the tree, and only the tests that reach its line run, the quickest first, up to the
-first that fails. Those that change nothing are named, with the reason, in `equivalent.toml`. What survives is printed.
-A run that was stopped goes on where it was; mutants that survived are tried again, for there may be a new test.
+first that fails, with the mutant twice and never without it. Tests that only hang notice nothing. Mutants that change
+nothing are named, with the reason, in `equivalent.toml`. What survives is printed. A run that was stopped goes on where
+it was; mutants that survived are tried again, for there may be a new test.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import sys
 import tempfile
 import time
@@ -23,40 +25,49 @@ from typing import Final
 
 from mutants.reach import load_reach
 from mutants.sample import ROOT, Mutant, core, drawn
-from mutants.trial import copy_tree, load_packages, tried
+from mutants.trial import Verdict, copy_tree, load_packages, tried_side_by_side
 
 FLOOR: Final = 0.9
 """Of all mutants, so many are noticed."""
 FLOOR_OF_A_MODULE: Final = 0.8
 SCORES: Final = Path(__file__).with_name("scores.json")
+COUNTS: Final = ("noticed", "timed_out", "mutants")
 NOTICED: Final = ROOT / ".mutants" / "noticed.txt"
 
 
 def main() -> int:
-    """Try the mutants that are asked for; 0 if enough of them are noticed."""
-    asked = _parser().parse_args()
-    chosen = [module for module in core() if asked.only in module]
+    """Try the mutants that the arguments choose; 0 if enough of them are noticed."""
+    arguments = _parser().parse_args()
+    chosen = [module for module in core() if arguments.only in module]
     NOTICED.parent.mkdir(exist_ok=True)
-    noticed = set(NOTICED.read_text().splitlines()) if NOTICED.is_file() and not asked.again else set()
-    tried_of: dict[str, list[bool]] = {module: [] for module in chosen}
-    deadline = time.monotonic() + 60 * asked.minutes
+    noticed = set(NOTICED.read_text().splitlines()) if NOTICED.is_file() and not arguments.again else set()
+    mutants = list(_in_turns([drawn(module, arguments.seed, arguments.each) for module in chosen]))
+    scores = {module: dict.fromkeys(COUNTS, 0) for module in chosen}
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
-        tree = copy_tree(Path(directory).resolve())
-        reach = load_reach(tree, as_it_is=asked.reach_as_it_is)
+        tree = copy_tree(Path(directory).resolve() / "1")
+        reach = load_reach(tree, as_it_is=arguments.reach_as_it_is)
         load_packages(reach.packages)
-        for mutant in _in_turns([drawn(module, asked.seed, asked.each) for module in chosen]):
-            if mutant.key not in noticed:
-                if time.monotonic() > deadline:
-                    break
-                outcome = tried(mutant, tree, {test: reach.seconds[test] for test in reach.tests_of(mutant)})
-                if outcome.survived:
-                    print(outcome, flush=True)
-                else:
-                    noticed.add(mutant.key)
-                    with NOTICED.open("a") as file:
-                        file.write(f"{mutant.key}\n")
-            tried_of[mutant.module].append(mutant.key in noticed)
-    return _report(asked.seed, tried_of)
+        trees = [tree, *(copy_tree(tree.with_name(str(n + 1))) for n in range(1, arguments.side_by_side))]
+        untried = [mutant for mutant in mutants if mutant.key not in noticed]
+        tests = [{test: reach.seconds[test] for test in reach.tests_of(mutant)} for mutant in untried]
+        deadline = time.monotonic() + 60 * arguments.minutes
+        for mutant in mutants:
+            if mutant.key in noticed:
+                _count(scores[mutant.module], Verdict.NOTICED)
+        for outcome in tried_side_by_side(list(zip(untried, tests, strict=True)), trees, deadline):
+            _count(scores[outcome.mutant.module], outcome.verdict)
+            if outcome.verdict != Verdict.NOTICED or outcome.flaked:
+                print(outcome, flush=True)
+            if outcome.verdict == Verdict.NOTICED:
+                with NOTICED.open("a") as file:
+                    file.write(f"{outcome.mutant.key}\n")
+    return _report(arguments.seed, {module: score for module, score in scores.items() if score["mutants"]})
+
+
+def _count(score: dict[str, int], verdict: Verdict) -> None:
+    score["mutants"] += 1
+    score["noticed"] += verdict == Verdict.NOTICED
+    score["timed_out"] += verdict == Verdict.TIMED_OUT
 
 
 def _in_turns(mutants: list[list[Mutant]]) -> Iterator[Mutant]:
@@ -65,15 +76,15 @@ def _in_turns(mutants: list[list[Mutant]]) -> Iterator[Mutant]:
         yield from filter(None, turn)
 
 
-def _report(seed: int, tried_of: dict[str, list[bool]]) -> int:
-    scores = {module: {"noticed": sum(each), "mutants": len(each)} for module, each in tried_of.items() if each}
+def _report(seed: int, scores: dict[str, dict[str, int]]) -> int:
     SCORES.write_text(json.dumps({"seed": seed, "modules": scores}, indent=2) + "\n", encoding="utf-8")
     low = [module for module, score in scores.items() if score["noticed"] < FLOOR_OF_A_MODULE * score["mutants"]]
     for module, score in scores.items():
-        print(f"{module:70} {score['noticed']:3} of {score['mutants']:3}{'  too few' if module in low else ''}")
-    found, of = (sum(score[name] for score in scores.values()) for name in ("noticed", "mutants"))
-    print(f"{found} of {of} mutants were noticed")
-    return 0 if found >= FLOOR * of and not low else 1
+        notes = [*([f"{score['timed_out']} timed out"] if score["timed_out"] else []), *["too few"] * (module in low)]
+        print(f"{module:70} {score['noticed']:3} of {score['mutants']:3}  {', '.join(notes)}".rstrip())
+    noticed, timed_out, total = (sum(score[key] for score in scores.values()) for key in COUNTS)
+    print(f"seed {seed}: {noticed} of {total} mutants were noticed; of the others, {timed_out} timed out")
+    return 0 if noticed >= FLOOR * total and not low else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=20, help="what they are drawn by")
     parser.add_argument("--only", default="", help="modules whose path has this in it")
     parser.add_argument("--minutes", type=float, default=600.0, help="for how long mutants are tried, at most")
+    parser.add_argument("--side-by-side", type=int, default=os.cpu_count() or 1, help="how many are tried at once")
     parser.add_argument("--again", action="store_true", help="try those, too, that were noticed before")
     parser.add_argument("--reach-as-it-is", action="store_true", help="look at no test file that is new or changed")
     return parser

@@ -2,7 +2,9 @@
 
 librdkafka 2.16 ends the whole process when a group's coordinator is found after the call that looked for it has timed
 out inside of it (https://github.com/confluentinc/librdkafka/issues/4605), as when a broker that was frozen goes on. So
-here no call times out in there: who waits gives up, and lets the client go with all that it still looks for.
+here no call times out in there: who waits gives up, and lets the client go with all that it still looks for. It ends
+the process, too, when it asks for a group's offsets and is answered that the coordinator is elsewhere
+(https://github.com/confluentinc/librdkafka/issues/5315): here every cluster has one from the start, and it never moves.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 log.dirs={directory}/data
 num.partitions=4
-offsets.topic.num.partitions=4
+offsets.topic.num.partitions=1
 offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=4
 transaction.state.log.replication.factor=1
@@ -145,6 +145,7 @@ def start(directory: Path) -> ApacheKafka:
     broker = start_broker(directory, PROPERTIES.format_map(fields), f"{LOOPBACK}:{link}")
     for answer in broker.admin.create_acls([_all_allowed(kind) for kind in _ALLOWED]).values():
         answer.result(ANSWER_S)
+    _have_a_coordinator(broker.admin)
     return ApacheKafka(broker=broker, nodes={1: (LOOPBACK, clients)})
 
 
@@ -210,6 +211,20 @@ def _wait_until_up(admin: AdminClient, log: Path) -> None:
             time.sleep(0.1)
     end_of_log = log.read_text(errors="replace")[-1500:] if log.exists() else ""
     raise EngineMissing(f"Kafka did not answer within {UP_S:.0f} s:\n{end_of_log}")
+
+
+def _have_a_coordinator(admin: AdminClient) -> None:
+    """Wait until the topic of committed offsets is there, so that no group's coordinator is nowhere from now on."""
+    deadline, group = time.monotonic() + UP_S, "anyone"
+    while True:
+        try:
+            admin.describe_consumer_groups([group], request_timeout=ANSWER_S)[group].result()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 _ALLOWED: Final = {

@@ -117,20 +117,6 @@ class _Admin(Client):
         self.brokers.clock.spawn(answer)
         return answers
 
-    def list_consumer_group_offsets(self, groups: list[Any], request_timeout: float) -> dict[str, Future[Any]]:
-        """What the group has committed there."""
-
-        def committed(site: str) -> list[Any]:
-            offsets = self.brokers.sites.committed[site]
-            return [
-                SimpleNamespace(
-                    topic=row.topic, partition=row.partition, offset=offsets.get(row.topic, -1001), error=None
-                )
-                for row in groups[0].topic_partitions
-            ]
-
-        return self._of_group(groups[0].group_id, "committed offsets", committed, request_timeout)
-
     def alter_consumer_group_offsets(self, groups: list[Any], request_timeout: float) -> dict[str, Future[Any]]:
         """Commit for the group."""
 
@@ -182,7 +168,24 @@ class _Producer(Client):
 
 
 class _Consumer(Client):
-    """Consumer, of one partition."""
+    """Consumer, of one partition; or of a group, of which it reads what is committed."""
+
+    def committed(self, partitions: list[Any], timeout: float) -> list[Any]:
+        """What the group has committed there; it goes on trying until its time is up."""
+
+        def offsets(site: str) -> list[Any]:
+            committed = self.brokers.sites.committed[site]
+            return [
+                SimpleNamespace(
+                    topic=row.topic, partition=row.partition, offset=committed.get(row.topic, -1001), error=None
+                )
+                for row in partitions
+            ]
+
+        try:
+            return list(self.brokers.ask(self.settings, "committed offsets", offsets, timeout))
+        except KafkaException as error:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "simulated: timed out")) from error
 
     def assign(self, partitions: list[Any]) -> None:
         """Where to read from."""

@@ -24,7 +24,7 @@ from failover.errors import KafkaUnavailable
 from failover.kafka import client, offsets
 offsets.TIMEOUT_S, offsets._RESULT_S = 0.45, 0.5
 try:
-    offsets.committed(client.settings(bootstrap, "PLAINTEXT", None), "late", [("orders", 0)])
+    offsets.commit(client.settings(bootstrap, "PLAINTEXT", None), "late", {("orders", 0): 1})
 except KafkaUnavailable as error:
     kept = error  # and by its traceback the client
     time.sleep(0.6)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 
 from failover.execution.inventory import Listed, save_inventory
 from failover.ledger.execution import Execution
@@ -60,15 +60,15 @@ class Cluster:
             for each in asked
         }
 
-    def list_consumer_group_offsets(self, asked: Any, **_: Any) -> dict[str, Future[Any]]:
-        (group,) = asked
-        rows = [
-            TopicPartition(p.topic, p.partition, self.offsets.get(p.partition, -1001))
-            for p in group.topic_partitions
-            if p.partition not in self.left_out
+    def committed(self, group: str, asked: Any) -> list[TopicPartition]:
+        self.before_group(group)
+        if self.group_error is not None:
+            raise KafkaException(KafkaError(self.group_error))
+        return [
+            TopicPartition(row.topic, row.partition, self.offsets.get(row.partition, -1001))
+            for row in asked
+            if row.partition not in self.left_out
         ]
-        self.before_group(group.group_id)
-        return {group.group_id: ended(ConsumerGroupTopicPartitions(group.group_id, rows), self.group_error)}
 
     def alter_consumer_group_offsets(self, asked: Any, **_: Any) -> dict[str, Future[Any]]:
         (group,) = asked
@@ -84,10 +84,25 @@ class Cluster:
         """Nothing is wrong with the connections."""
 
 
+@dataclass(frozen=True)
+class Reader:
+    """A consumer of the group."""
+
+    cluster: Cluster
+    group: str
+
+    def committed(self, asked: Any, **_: Any) -> list[TopicPartition]:
+        return self.cluster.committed(self.group, asked)
+
+    def poll(self, *_: Any) -> None:
+        """Nothing is wrong with the connections."""
+
+
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     there = Cluster()
     monkeypatch.setattr("failover.kafka.client.AdminClient", lambda _: there)
+    monkeypatch.setattr("failover.kafka.client.Consumer", lambda settings: Reader(there, settings["group.id"]))
     return there
 
 

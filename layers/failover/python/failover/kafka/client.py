@@ -1,4 +1,4 @@
-"""Clients of librdkafka: their settings, and an admin client that ends a call as soon as it is refused.
+"""Clients of librdkafka: their settings, and calls that end as soon as they are refused.
 
 A client whose credentials are refused goes on trying until its time is up, and reports the refusal aside, to its
 `error_cb`. So every call is waited for here, with an eye on what was reported: whoever refuses is alive, and a caller
@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from failover.aws.secrets import ApiKey, Credentials, OAuthClient, without
@@ -32,6 +32,9 @@ whole process when a coordinator is found after the call that looked for it has 
 (https://github.com/confluentinc/librdkafka/issues/4605), as when a broker that was frozen goes on. Who waits for the
 answer gives up by its own clock, and what the call still looks for goes with its client."""
 _POLL_S: Final = 0.02
+_COMMITTED_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""What a consumer waits for committed offsets, again and again: only between two such calls does it report trouble. A
+connection that one of them began is there for the next."""
 _AUTHENTICATION: Final = {
     KafkaError._AUTHENTICATION,
     KafkaError.SASL_AUTHENTICATION_FAILED,
@@ -82,6 +85,13 @@ def _oidc(oauth: OAuthClient) -> dict[str, str | int | bool]:
     return chosen
 
 
+class Client(Protocol):
+    """A client of librdkafka, and what went wrong with its connections."""
+
+    def trouble(self, what: str) -> KafkaUnavailable:
+        """The error for what went wrong: `KafkaUnauthorized` if the credentials were refused meanwhile."""
+
+
 class Admin:
     """An admin client, and what went wrong with its connections."""
 
@@ -93,6 +103,41 @@ class Admin:
     def trouble(self, what: str) -> KafkaUnavailable:
         """The error for what went wrong: `KafkaUnauthorized` if the credentials were refused meanwhile."""
         self.client.poll(0)
+        return trouble(self._chosen, self._errors, what)
+
+
+class GroupReader:
+    """A consumer that reads what its group has committed, and never joins it.
+
+    An admin client must not be asked that: librdkafka 2.16 ends the whole process when a broker answers one that the
+    group's coordinator is elsewhere now, or nowhere yet (https://github.com/confluentinc/librdkafka/issues/5315).
+    """
+
+    def __init__(self, chosen: Settings, group: str) -> None:
+        self._chosen = chosen
+        self._errors: list[KafkaError] = []
+        self._client = Consumer({**chosen, **reporting(self._errors), "group.id": group, "enable.auto.commit": False})
+
+    def committed(self, partitions: Sequence[TopicPartition], what: str) -> list[TopicPartition]:
+        """The committed offset of each partition, within 3.1 s. `what` it is if it fails.
+
+        Raises:
+            KafkaUnauthorized: as soon as the cluster refuses the credentials, or the group.
+            KafkaUnavailable: if it fails otherwise, or gives nothing in time.
+        """
+        for seconds in _COMMITTED_S:
+            try:
+                return self._client.committed(list(partitions), timeout=seconds)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError._TIMED_OUT:
+                    raise failed(self, what, error.args[0]) from error
+            if isinstance(refusal := self.trouble(what), KafkaUnauthorized):
+                raise refusal
+        raise self.trouble(f"{what} in time")
+
+    def trouble(self, what: str) -> KafkaUnavailable:
+        """As `Admin.trouble`."""
+        self._client.poll(0)
         return trouble(self._chosen, self._errors, what)
 
 
@@ -142,11 +187,11 @@ def called(admins: Sequence[Admin], call: Callable[[Admin, float], Answer], what
         pool.shutdown(wait=False)
 
 
-def failed(admin: Admin, what: str, error: Any) -> KafkaUnavailable:
+def failed(client: Client, what: str, error: Any) -> KafkaUnavailable:
     """The error for a call that failed with `error`: `KafkaUnauthorized` if that is a refusal."""
     if isinstance(error, KafkaError) and error.code() in _AUTHORIZATION:
         return unauthorized(what, error)
-    return admin.trouble(f"{what}: {in_words(error)}")
+    return client.trouble(f"{what}: {in_words(error)}")
 
 
 def in_words(error: Any) -> str:

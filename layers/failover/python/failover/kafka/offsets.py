@@ -8,15 +8,24 @@ the reason why it is not.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
-from failover.kafka.client import LONGEST_S, Admin, Settings, failed, is_authorization, result
+from failover.kafka.client import (
+    LONGEST_S,
+    Admin,
+    Client,
+    GroupReader,
+    Settings,
+    failed,
+    is_authorization,
+    result,
+)
 
 Spot = tuple[str, int]
 """Topic and partition."""
@@ -128,16 +137,15 @@ def committed(chosen: Settings, group: str, spots: Iterable[Spot]) -> Offsets:
     rows = [TopicPartition(topic, partition) for topic, partition in spots]
     if not rows:
         return Offsets()
-    answered = _of_group(
-        chosen, group, rows=rows, call="list_consumer_group_offsets", what=f"told no offsets of group {group}"
-    )
-    failed_rows = [row for row in answered if row.error is not None]
+    reader, what = GroupReader(chosen, group), f"told no offsets of group {group}"
+    answered = reader.committed(rows, what)
+    _raise_if_refused(reader, answered, what)
+    errors = [(_spot(row), row.error) for row in answered if row.error is not None]
     absent = {_spot(row) for row in rows} - {_spot(row) for row in answered}
     return Offsets(
         {_spot(row): row.offset for row in answered if row.error is None and row.offset >= 0},
-        dict.fromkeys(absent, _NO_ROW)
-        | {_spot(row): str(row.error) for row in failed_rows if not is_authorization(row.error)},
-        {_spot(row): str(row.error) for row in failed_rows if is_authorization(row.error)},
+        dict.fromkeys(absent, _NO_ROW) | {spot: str(error) for spot, error in errors if not is_authorization(error)},
+        {spot: str(error) for spot, error in errors if is_authorization(error)},
     )
 
 
@@ -159,9 +167,11 @@ def commit(chosen: Settings, group: str, offsets: Mapping[Spot, int]) -> Commit:
         KafkaUnavailable: if the cluster does not answer.
     """
     rows = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-    answered = _of_group(
-        chosen, group, rows=rows, call="alter_consumer_group_offsets", what=f"took no offsets of group {group}"
-    )
+    admin, deadline, what = Admin(chosen), time.monotonic() + _RESULT_S, f"took no offsets of group {group}"
+    request = [ConsumerGroupTopicPartitions(group, rows)]
+    answer = admin.client.alter_consumer_group_offsets(request, request_timeout=LONGEST_S)[group]
+    answered = result(admin, answer, what, deadline).topic_partitions
+    _raise_if_refused(admin, answered, what)
     errors = [(row, row.error) for row in answered if row.error is not None]
     if any(error.code() in _IN_USE for _, error in errors):
         return Commit(refused=f"group {group} has active members on this cluster already; they commit for themselves")
@@ -176,12 +186,7 @@ def _spot(row: TopicPartition) -> Spot:
     return row.topic, row.partition
 
 
-def _of_group(chosen: Settings, group: str, rows: list[TopicPartition], call: str, what: str) -> list[Any]:
-    admin, deadline = Admin(chosen), time.monotonic() + _RESULT_S
-    request = [ConsumerGroupTopicPartitions(group, rows)]
-    answer = getattr(admin.client, call)(request, request_timeout=LONGEST_S)[group]
-    answered = list(result(admin, answer, what, deadline).topic_partitions)
+def _raise_if_refused(client: Client, answered: Sequence[TopicPartition], what: str) -> None:
     errors = [row.error for row in answered if row.error is not None]
     if len(errors) == len(answered) and (refused := next(filter(is_authorization, errors), None)):
-        raise failed(admin, what, refused)
-    return answered
+        raise failed(client, what, refused)

@@ -160,7 +160,8 @@ def _document(revision: Revision) -> str:
 
 def _revision_row(revision: Revision) -> tuple[str, ...]:
     what = "removed" if revision.document is None else "put"
-    return f"{revision.number:>4}", moment(revision.at), f"{what} by {revision.by or 'nobody knows whom'}"
+    origin = f", for {revision.origin}" if revision.origin else ""
+    return f"{revision.number:>4}", moment(revision.at), f"{what} by {revision.by or 'nobody knows whom'}{origin}"
 
 
 def _as_document(revision: Revision) -> dict[str, Any]:
@@ -171,4 +172,5 @@ def _as_document(revision: Revision) -> dict[str, Any]:
         "removed": revision.document is None,
         "by": revision.by,
         "at": revision.at,
+        "origin": revision.origin,
     }

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from command import alarms, deployed_plans
+from command import alarms, deployed_plans, plan_stack
 from command.output import Line, show, show_json, show_next
 from command.plan_files import remedy_of_missing, text_of, unreadable_because
 from failover.errors import BadPlan
@@ -30,6 +30,7 @@ app.command("show")(deployed_plans.show_plan)
 app.command("diff")(deployed_plans.diff)
 app.command("remove")(deployed_plans.remove)
 app.command("alarms")(alarms.alarms)
+app.command("stack")(plan_stack.stack)
 
 
 @dataclass(frozen=True, kw_only=True)

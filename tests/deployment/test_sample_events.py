@@ -12,7 +12,7 @@ FUNCTIONS = {
     for name, resource in TEMPLATES["template.yaml"]["Resources"].items()
     if resource["Type"] == "AWS::Serverless::Function" and "Condition" not in resource
 }
-NOT_OF_THIS_WORLD = {"local-env", "sweep_ledger", "serve_operators"}
+NOT_OF_THIS_WORLD = {"local-env", "sweep_ledger", "serve_operators", "deploy_plan"}
 """Settings, and what is deployed under a condition alone."""
 
 

@@ -342,6 +342,7 @@ def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can
         "check_readiness",
         "sweep_ledger",
         "serve_operators",
+        "deploy_plan",
         "write_report",
         "announce_start",
         "run_practice",

@@ -20,8 +20,9 @@ CHANGEABLE_UNDER_WAY: Final = frozenset({"policy", "protect", "operators", "vant
 """What the execution that holds the lease does not touch."""
 
 
-def put_plan(book: Ledger, text: str, *, by: str) -> Revision:
-    """Put a plan, or change the one of that name; answers the revision that is in force. The same text again: nothing.
+def put_plan(book: Ledger, text: str, *, by: str, origin: str = "") -> Revision:
+    """Put a plan, or change the one of that name; answers the revision that is in force. The same text again from
+    the same `origin` (what declares it, execution/declared_plans.py; empty: a person puts it): nothing.
 
     Raises:
         BadPlan: naming every wrong field by its path.
@@ -36,14 +37,16 @@ def put_plan(book: Ledger, text: str, *, by: str) -> Revision:
     plan_before = _plan_of(before)
     if plan_before is not None:
         check_operator(plan_before, by)
-    if before is not None and before.document == text:
+    if before is not None and (before.document, before.origin) == (text, origin):
         return before
     _check_hostname(plan)
     _check_state(book, plan, plan_before)
-    return _replace(Revision(plan=plan.name, number=_next(before), document=text, by=by, at=time.time()), before)
+    return _replace(
+        Revision(plan=plan.name, number=_next(before), document=text, by=by, at=time.time(), origin=origin), before
+    )
 
 
-def remove_plan(book: Ledger, name: str, *, by: str) -> Revision:
+def remove_plan(book: Ledger, name: str, *, by: str, origin: str = "") -> Revision:
     """Remove a plan; its ledger and its revisions stay, and a plan of that name goes on from there.
 
     Raises:
@@ -62,7 +65,9 @@ def remove_plan(book: Ledger, name: str, *, by: str) -> Revision:
         raise PlanChangeRefused(
             f"{state.holder_in_words} holds the lease of plan {name!r}: let it end, and remove it then"
         )
-    return _replace(Revision(plan=name, number=_next(before), document=None, by=by, at=time.time()), before)
+    return _replace(
+        Revision(plan=name, number=_next(before), document=None, by=by, at=time.time(), origin=origin), before
+    )
 
 
 def _plan_of(revision: Revision | None) -> Plan | None:

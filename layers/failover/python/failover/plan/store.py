@@ -48,11 +48,14 @@ class Revision:
     """The ARN of who put it."""
     at: float
     """When, in seconds since 1970."""
+    origin: str = ""
+    """What declares the plan, in its own words: a stack's resource, or a configuration. Empty: a person put it."""
 
     def as_item(self) -> Item:
         """As the ledger keeps it."""
         document = {} if self.document is None else {"document": gzip.compress(self.document.encode(), mtime=0)}
-        return {"revision": self.number, "by": self.by, "at": str(self.at)} | document
+        origin = {"origin": self.origin} if self.origin else {}
+        return {"revision": self.number, "by": self.by, "at": str(self.at)} | origin | document
 
 
 def plan_named(name: str) -> Plan:
@@ -155,6 +158,7 @@ def _revision(name: str, item: Item) -> Revision:
         document=None if document is None else gzip.decompress(document).decode(),
         by=item.get("by", ""),
         at=float(item.get("at", "0")),
+        origin=item.get("origin", ""),
     )
 
 

@@ -93,11 +93,11 @@ class Tracer:
         for module in self.modules:
             by_line = data.contexts_by_lineno(str(self.tree / module))
             self.reach.lines[module] = {line: [test for test in tests if test] for line, tests in by_line.items()}
-        own = tuple(f"{self.tree}/")
         self.reach.packages = [
             name
             for name, module in list(sys.modules.items())
-            if "site-packages" in (getattr(module, "__file__", None) or "") and not str(module.__file__).startswith(own)
+            if "site-packages" in (file := getattr(module, "__file__", None) or "")
+            and not file.startswith(f"{self.tree}/")
         ]
         return self.reach
 
@@ -130,7 +130,7 @@ def _traced(tree: Path, test_file: str) -> dict[str, Any]:
     def trace() -> int:
         tracer = Tracer(tree, core())
         tracer.coverage.start()
-        status = pytest.main(["-q", "-p", "no:xdist", "-m", CHOSEN, test_file], plugins=[tracer])
+        status = pytest.main(["-q", "--assert=plain", "-p", "no:xdist", "-m", CHOSEN, test_file], plugins=[tracer])
         tracer.coverage.stop()
         out.write_text(json.dumps(vars(tracer.result())))
         return int(status)

@@ -212,7 +212,9 @@ def mutated(mutant: Mutant, tree: Path) -> Iterator[str]:
 def run_tests(tests: Sequence[str]) -> int:
     """Pytest's exit status of these tests."""
     files = dict.fromkeys(test.partition("::")[0] for test in tests)
-    return int(pytest.main(["-x", "-q", "--timeout=0", "-p", "no:xdist", *files], plugins=[Chosen(tests)]))
+    return int(
+        pytest.main(["-x", "-q", "--timeout=0", "--assert=plain", "-p", "no:xdist", *files], plugins=[Chosen(tests)])
+    )
 
 
 def in_tree(tree: Path, task: Callable[[], int], seconds: float) -> int | None:

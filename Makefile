@@ -3,6 +3,8 @@ PYTHON ?= python3
 SHELL := /bin/sh
 MACHINE := $(shell uname -m)
 export SAM_CLI_TELEMETRY := 0
+# Dozens of processes import the same modules: each is compiled once, whatever is set here.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: drill pictures check test test-all simulate mutants lint bench sam-build sam-local lock clean
 

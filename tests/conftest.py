@@ -45,22 +45,39 @@ WORLDS = tuple(
         "names/test_route53_records.py",
         "rescue/test_rescue_records.py",
         "failover/test_divergence.py",
+        "failover/test_eks_token.py",
         "failover/test_key_rotation.py",
+        "failover/test_loss_led_back.py",
         "failover/test_one_address_is_silent.py",
         "failover/test_probes.py",
         "functions/test_announce.py",
+        "functions/test_announce_start.py",
         "functions/test_approval.py",
+        "functions/test_attempts_and_holders.py",
         "functions/test_check_offsets.py",
         "functions/test_denial.py",
+        "functions/test_ends_left_untold.py",
+        "functions/test_expired.py",
         "functions/test_fleets_out_of_reach.py",
         "functions/test_judge.py",
+        "functions/test_judging_many_plans.py",
+        "functions/test_looks_of_a_call.py",
+        "functions/test_measured_restore.py",
         "functions/test_never_silent.py",
+        "functions/test_planned_steps.py",
+        "functions/test_practice_goes_on.py",
+        "functions/test_restore_doubts.py",
         "functions/test_run_practice.py",
         "functions/test_superseding.py",
         "functions/test_switchover_doubts.py",
         "functions/test_throttled.py",
+        "command/test_deployed_plans.py",
         "command/test_for_machines.py",
         "command/test_operate.py",
+        "command/test_planned.py",
+        "command/test_rescue.py",
+        "command/test_status.py",
+        "statemachines/test_practice_machine.py",
     )
 )
 """Where a test waits for clusters, an account, pages or minutes of its own, a third of a second and more for each of
@@ -68,8 +85,9 @@ a file's: what `make check` leaves to `make test`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    in_a_world = {path: any(path.is_relative_to(world) for world in WORLDS) for path in {item.path for item in items}}
     for item in items:
-        if any(item.path.is_relative_to(world) for world in WORLDS):
+        if in_a_world[item.path]:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     # The long ones first, so that no worker is left alone with one at the end.

@@ -16,11 +16,11 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app
 MACHINES = sorted((ROOT / "statemachines").glob("*.asl.yaml"))
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.CSafeLoader):
     """Reads CloudFormation's short tags."""
 
 
-def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+def _tag(loader: yaml.CSafeLoader, suffix: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         return {suffix: loader.construct_scalar(node)}
     if isinstance(node, yaml.SequenceNode):

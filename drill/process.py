@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
@@ -42,7 +42,7 @@ _FORKS: Final = Forks(
 
 
 class ChildFailed(RuntimeError):
-    """A process of the drill ended, or stayed silent, before it was ready."""
+    """A process of the drill ended by itself, or stayed silent before it was ready."""
 
     def __init__(self, module: str, why: str, log: Path) -> None:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
@@ -134,6 +134,14 @@ class Child:
             self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def failure_of(children: Iterable[Child]) -> ChildFailed | None:
+    """Why whoever asked one of these got no answer, if one has ended."""
+    ended = next((child for child in children if not child.alive), None)
+    if ended is None:
+        return None
+    return ChildFailed(ended.module, f"ended with status {ended.process.returncode}", ended.log)
 
 
 def spawn(

@@ -35,7 +35,7 @@ from drill.loss import LossKind, SiteParts, lose
 from drill.name_watch import NameWatch
 from drill.operator_access import controller_file
 from drill.ports import reserved_ports
-from drill.process import Child, spawn
+from drill.process import Child, failure_of, spawn
 from drill.world_settings import Settings
 
 PORTS = 1 + fixture_plan.BROKERS
@@ -64,9 +64,10 @@ class World:
         started = time.monotonic()
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
+            ended = failure_of((*self._clusters.values(), *self._rest.values(), *self._balancers.values()))
             self._cleanup.close()
-            raise
+            raise ended or error  # noqa: B904 - what was asked in vain stands above it as its context
         self.up_seconds = time.monotonic() - started
         outputs = self.cloud.ready["outputs"]
         self._cleanup.enter_context(controller_file(self.settings.directory, self.endpoint, outputs))
@@ -379,8 +380,7 @@ class World:
         return child
 
     def _post(self, path: str) -> Any:
-        answer = httpx.post(f"{self.endpoint}{path}", timeout=UP_TIMEOUT_S)
-        answer.raise_for_status()
+        answer = httpx.post(f"{self.endpoint}{path}", timeout=UP_TIMEOUT_S).raise_for_status()
         return answer.json() if answer.content else None
 
     def _wait_for(self, what: str, condition: Callable[[], bool]) -> None:

@@ -19,12 +19,14 @@ from rich.table import Table
 from drill import practice, switchover, there_and_back
 from drill import tour as guide
 from drill import up as running_world
+from drill.clients.families import FamilyMissing
+from drill.clients.more_pairs import more_pairs
 from drill.decision.expected_outcomes import TABLE
 from drill.decision.scenario_world import ScenarioStuck
 from drill.decision.scenarios import SETUPS, run_all
 from drill.engines.jars import EngineMissing, jars
 from drill.loss import LossKind
-from drill.options import Callers, FleetKind, Functions, Gateways, HoldPolicy, KafkaEngine, Mode, Resolver
+from drill.options import Callers, FleetKind, Functions, Gateways, HoldPolicy, KafkaEngine, Mode, MoreClients, Resolver
 from drill.pictures import NoPicture, draw
 from drill.ports import HERE
 from drill.process import ROOT, ChildFailed
@@ -101,6 +103,10 @@ def run(
     resolver: Annotated[
         Resolver, typer.Option(help="whose cache of names clients have: their host's, by TTL, or a JVM's, 30 s")
     ] = Resolver.HOST,
+    more_clients: Annotated[
+        list[MoreClients] | None,
+        typer.Option(help="who works beside the two pairs: other libraries, other protocols; may be said again"),
+    ] = None,
     functions: Annotated[
         Functions, typer.Option(help="where they run; `sam-local`: in containers, of what `sam build` built")
     ] = Functions.DRILL,
@@ -124,7 +130,10 @@ def run(
             check_build()
         if kafka is KafkaEngine.APACHE:
             jars("kafka")
-    except (NoEngine, NotBuilt, EngineMissing) as error:
+        pairs = more_pairs([more.value for more in more_clients or ()])
+        for spec in pairs:
+            spec.family.interpreter()
+    except (NoEngine, NotBuilt, EngineMissing, FamilyMissing) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
     settings = Settings(
@@ -142,7 +151,15 @@ def run(
     )
     try:
         with view(console) as shown:
-            report = Rehearsal(chosen, settings, shown, loss=loss, timing=timing, in_containers=in_containers).run()
+            report = Rehearsal(
+                chosen,
+                settings,
+                shown,
+                loss=loss,
+                timing=timing,
+                in_containers=in_containers,
+                more_pairs=pairs,
+            ).run()
     except (RehearsalFailed, WorldNotUp, ChildFailed, NotInvoked) as error:
         console.print(f"the drill could not be carried out: {error}", style="red", markup=False)
         raise typer.Exit(1) from None

@@ -66,3 +66,12 @@ class Mode(enum.Enum):
     APPROVE = "approve"
     AUTOMATIC = "automatic"
     OBSERVE = "observe"
+
+
+class MoreClients(enum.Enum):
+    """Who works beside the two pairs that every drill has."""
+
+    LIBRDKAFKA_2024 = "librdkafka-2024"
+    KAFKA_PYTHON = "kafka-python"
+    NEW_PROTOCOL = "new-protocol"
+    ALL = "all"

@@ -14,8 +14,11 @@ from drill.record_accounting import Account, Promoted, account, out_of_order
 
 @dataclass(frozen=True, kw_only=True)
 class PairLogs:
-    """What a pair's writer and reader wrote down, and the topics that are theirs alone."""
+    """What a pair's writer and reader wrote down, and the topics that are theirs alone. `family`, `version`: of the
+    library they use."""
 
+    family: str
+    version: str
     settings: Literal["recommended", "default"]
     topics: Sequence[str]
     written: ProducerLog
@@ -26,6 +29,8 @@ class PairLogs:
 class PairAccount:
     """What became of the records of one pair."""
 
+    family: str
+    version: str
     settings: Literal["recommended", "default"]
     account: Account
     stored_out_of_order: int | None
@@ -43,7 +48,8 @@ def accounts(
     promoted: Promoted | None,
     writable_at: float | None,
 ) -> tuple[Account, list[PairAccount]]:
-    """The account of all records, and of each pair's; the arguments are those of `account`."""
+    """The account of all records of these pairs, and of each pair's; the arguments are those of `account`. What others
+    wrote to the standby is left out."""
 
     def counted(written: ProducerLog, read: ConsumerLog, log: ClusterLog | None) -> Account:
         return account(written, read, log, killed_at=killed_at, promoted=promoted, writable_at=writable_at)
@@ -51,6 +57,8 @@ def accounts(
     def of_pair(pair: PairLogs) -> PairAccount:
         log = None if standby is None else _of_topics(standby, pair.topics)
         return PairAccount(
+            family=pair.family,
+            version=pair.version,
             settings=pair.settings,
             account=counted(pair.written, pair.read, log),
             stored_out_of_order=None if log is None else _stored_out_of_order(log),
@@ -69,7 +77,9 @@ def accounts(
         tuple(received for pair in pairs for received in pair.read.received),
         tuple(notice for pair in pairs for notice in pair.read.notices),
     )
-    return counted(written, read, standby), [of_pair(pair) for pair in pairs]
+    topics = [topic for pair in pairs for topic in pair.topics]
+    log = None if standby is None else _of_topics(standby, topics)
+    return counted(written, read, log), [of_pair(pair) for pair in pairs]
 
 
 def _of_topics(log: ClusterLog, topics: Sequence[str]) -> ClusterLog:

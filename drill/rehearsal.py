@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
 from drill import fixture_plan
-from drill.clients.pairs import GROUPS, RECOMMENDED, SPECS, TOPICS, Pair, await_consumption, read_topics
+from drill.clients.pairs import RECOMMENDED, SPECS, Pair, PairSpec, await_consumption, read_topics
 from drill.clients.read_log import ClusterLog
 from drill.engines import kafka
 from drill.fixture_plan import HOME, STANDBY
@@ -20,7 +20,7 @@ from drill.loss import LossKind
 from drill.memory import PeakMemory
 from drill.milestones import Findings, run_of, words_of_loss
 from drill.name_watch import NameWatch
-from drill.pair_accounts import PairAccount, PairLogs, accounts
+from drill.pair_accounts import PairAccount, accounts
 from drill.record_accounting import Account
 from drill.report import Report, report_of
 from drill.sam_local.functions import STAY, containers, move, ran_in
@@ -55,16 +55,21 @@ class Rehearsal:
         loss: LossKind = LossKind.LOUD,
         timing: TimingName = TimingName.DRILL,
         in_containers: bool = False,
+        more_pairs: Sequence[PairSpec] = (),
     ) -> None:
-        """`in_containers`: the functions run in the SAM CLI's containers, and every limit is that much longer."""
+        """`in_containers`: the functions run in the SAM CLI's containers, and every limit is that much longer.
+        `more_pairs`: clients that work beside those whose figures are the report's own; they need not come back."""
         self._scenario = scenario
         self._loss = loss
         self._timing = timing
         self._in_containers = in_containers
         self._patience = IN_CONTAINERS if in_containers else AS_ON_AWS if timing is TimingName.AWS else 1.0
-        self._settings = replace(settings, topics=TOPICS, groups=GROUPS, timing=TIMINGS[timing])
+        specs = (*SPECS, *more_pairs)
+        self._topics = [topic for spec in specs for topic in spec.topics]
+        groups = [spec.group for spec in specs]
+        self._settings = replace(settings, topics=self._topics, groups=groups, timing=TIMINGS[timing])
         self._logs = settings.directory / "logs"
-        self._pairs = [Pair(spec, self._logs) for spec in SPECS]
+        self._pairs = [Pair(spec, self._logs) for spec in specs]
         headline = next(pair for pair in self._pairs if pair.spec is RECOMMENDED)
         self._live = LiveView(scenario.name, view, headline.traffic)
 
@@ -103,16 +108,14 @@ class Rehearsal:
                 execution=failover,
                 loss_table=controller.loss_table(failover.name) if failover else {},
                 settings={
-                    f"{pair.spec.settings} {role}": settings
-                    for pair in self._pairs
-                    for role, settings in pair.settings.items()
+                    f"{pair.name} {role}": settings for pair in self._pairs for role, settings in pair.settings.items()
                 },
                 timing=self._timing,
                 resolver=self._settings.resolver,
                 clusters=kafka.version() if self._settings.kafka == "apache" else None,
                 ran_in=ran_in(world, killed_at) if self._in_containers else {},
             )
-            counted, of_pairs = self._count(findings, read_topics(world, STANDBY), world.promoted())
+            counted, of_pairs = self._count(findings, read_topics(world, STANDBY, self._topics), world.promoted())
         return report_of(run_of(self._scenario, self._loss, findings, RECOMMENDED.rate), counted, of_pairs)
 
     def _name_led_at(self, watch: NameWatch, failover: Execution | None, killed_at: float) -> float | None:
@@ -136,8 +139,7 @@ class Rehearsal:
 
         self._until(all_read, FIRST_RECORDS_S, "clients begin", show)
         for pair in self._pairs:
-            spec = pair.spec
-            self._live.say(f"clients with {spec.settings} settings write and read {spec.rate:.0f} records a second")
+            self._live.say(f"clients: {pair.name} settings, {pair.spec.rate:.0f} records a second")
 
     def _end_clients(self) -> None:
         """Writers first; readers once they have nothing more to read."""
@@ -198,7 +200,7 @@ class Rehearsal:
             show()
             for pair in self._pairs:
                 if pair.traffic.has_resumed():
-                    self._live.say(f"clients with {pair.spec.settings} settings work again")
+                    self._live.say(f"clients with {pair.name} settings work again")
             if execution is not None and over:
                 self._live.say(f"{execution.name} {execution.status}")
                 if all(pair.traffic.has_resumed() for pair in self._pairs):
@@ -209,16 +211,16 @@ class Rehearsal:
     def _count(
         self, findings: Findings, standby: ClusterLog | None, promoted: dict[str, dict[str, int]]
     ) -> tuple[Account, list[PairAccount]]:
-        return accounts(
-            [
-                PairLogs(settings=pair.spec.settings, topics=pair.spec.topics, written=pair.written(), read=pair.read())
-                for pair in self._pairs
-            ],
-            standby,
+        logs = [pair.read_logs() for pair in self._pairs]
+        count = partial(
+            accounts,
+            standby=standby,
             killed_at=findings.killed_at,
             promoted=promoted or None,
             writable_at=findings.done_at("promote_mirrors"),
         )
+        counted, of_pairs = count(logs[: len(SPECS)])
+        return counted, [*of_pairs, *count(logs[len(SPECS) :])[1]]
 
     def _go_on(self, seconds: float, phase: str, show: Callable[[], None]) -> None:
         self._live.phase = phase

@@ -173,7 +173,9 @@ def summary(report: Report, where: Path, width: int = 80, *, plain: bool = False
     table.add_row("alarm to DNS", wording.seconds(report.alarm_to_dns))
     for client in report.clients:
         recovered = "never" if client.recovered_s is None else wording.seconds(client.recovered_s)
-        table.add_row(f"{client.role}, {client.settings} settings", recovered)
+        own = (client.family, client.version) == (report.clients[0].family, report.clients[0].version)
+        library = "" if own else f"{client.family} {client.version}, "
+        table.add_row(f"{library}{client.role}, {client.settings} settings", recovered)
     table.add_row("stranded, measured", wording.count(report.loss.measured))
     table.add_row("stranded, as the controller estimated", wording.between(report.loss.estimated))
     table.add_row("consumed twice", wording.count(report.duplicates))

@@ -370,12 +370,12 @@ class World:
         names = ("kafka", "rest", "gateway")
         return dict(zip(names, (self._clusters[site], self._rest[site], *self._balancer_processes(site)), strict=False))
 
-    def spawn(self, module: str, config: dict[str, Any], name: str) -> Child:
+    def spawn(self, module: str, config: dict[str, Any], name: str, *, python: str = sys.executable) -> Child:
         """Start another process in this world, a client for example."""
-        return self._spawn(module, config, name)
+        return self._spawn(module, config, name, python=python)
 
-    def _spawn(self, module: str, config: dict[str, Any], name: str) -> Child:
-        child = spawn(module, config, log=self.logs / f"{name}.log", env=_quiet_environment())
+    def _spawn(self, module: str, config: dict[str, Any], name: str, *, python: str = sys.executable) -> Child:
+        child = spawn(module, config, log=self.logs / f"{name}.log", env=_quiet_environment(), python=python)
         self._cleanup.callback(child.stop)
         return child
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition, libversion
 from pydantic import BaseModel, Field
 
 from drill.clients.producer import Settings
@@ -94,7 +94,7 @@ def main() -> None:
     stop.listen()
     log = RecordLog(config.log)
     reader = Reader(config, log)
-    announce({"settings": client_settings(config)})
+    announce({"settings": client_settings(config), "version": libversion()[0]})
     while not stop.requested:
         reader.read(POLL_S)
     log.flush()

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from drill import fixture_plan
+from drill.clients.families import LIBRDKAFKA, Family
 from drill.clients.live import LiveTraffic
 from drill.clients.producer import Settings
 from drill.clients.read_log import ClusterLog, ClusterUnreadable, read_cluster
 from drill.clients.record_log import ConsumerLog, ProducerLog, consumer_log, producer_log
 from drill.clients.stop import finish
+from drill.pair_accounts import PairLogs
 from drill.process import Child
 from drill.world import World
 
@@ -26,6 +28,7 @@ SettingsName = Literal["recommended", "default"]
 class PairSpec:
     """A pair, before it runs. The settings are those that differ from the library's defaults."""
 
+    family: Family = LIBRDKAFKA
     settings: SettingsName
     topics: tuple[str, ...]
     group: str
@@ -94,13 +97,26 @@ class Pair:
             "log": str(self._producer_log),
             "settings": self.spec.writer,
         }
-        self._consumer = world.spawn("drill.clients.consumer", reads, f"consumer{self.spec.suffix}-process")
-        self._producer = world.spawn("drill.clients.producer", writes, f"producer{self.spec.suffix}-process")
+        family, python = self.spec.family, self.spec.family.interpreter()
+        # The writer makes its topics: a reader that looks for them too early finds none for minutes.
+        self._producer = world.spawn(family.writer, writes, f"producer{self.spec.suffix}-process", python=python)
+        self._consumer = world.spawn(family.reader, reads, f"consumer{self.spec.suffix}-process", python=python)
 
     @property
     def children(self) -> tuple[Child, Child]:
         """The writer and the reader."""
         return self._producer, self._consumer
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others: its settings, and its library where that is not the drill's own."""
+        family = self.spec.family
+        return f"{family.name} {self.version} " * (family is not LIBRDKAFKA) + self.spec.settings
+
+    @property
+    def version(self) -> str:
+        """Its library's."""
+        return str(self._producer.ready["version"])
 
     @property
     def settings(self) -> dict[str, Settings]:
@@ -127,6 +143,18 @@ class Pair:
         """The reader's whole log."""
         return consumer_log(self._consumer_log)
 
+    def read_logs(self) -> PairLogs:
+        """All that both wrote down."""
+        spec = self.spec
+        return PairLogs(
+            family=spec.family.name,
+            version=self.version,
+            settings=spec.settings,
+            topics=spec.topics,
+            written=self.written(),
+            read=self.read(),
+        )
+
 
 def await_consumption(pairs: Sequence[Pair]) -> None:
     """Until the readers have nothing more to read: no record for a second."""
@@ -136,9 +164,9 @@ def await_consumption(pairs: Sequence[Pair]) -> None:
         time.sleep(1.0)
 
 
-def read_topics(world: World, site: str) -> ClusterLog | None:
+def read_topics(world: World, site: str, topics: Sequence[str] = TOPICS) -> ClusterLog | None:
     """All that the pairs' topics hold at a site; None if it can't be read."""
     try:
-        return read_cluster(world.cluster(site)["raw_bootstrap"], TOPICS)
+        return read_cluster(world.cluster(site)["raw_bootstrap"], topics)
     except ClusterUnreadable:
         return None

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, libversion
 from pydantic import BaseModel, Field
 
 from drill.clients.record_log import RecordLog
@@ -67,40 +69,83 @@ class Pace:
         return max(0.0, self._next - now)
 
 
+class RecordNumbers:
+    """Numbers records, and spreads them evenly over every partition of every topic."""
+
+    def __init__(self, config: ProducerConfig) -> None:
+        self._slots = [(topic, p) for p in range(config.partitions) for topic in config.topics]
+        self._next = self._first = config.first_number
+
+    def next(self) -> NumberedRecord:
+        """The next record to be sent, now."""
+        n = self._next
+        self._next += 1
+        sequence, slot = divmod(n - self._first, len(self._slots))
+        topic, partition = self._slots[slot]
+        now = time.time()
+        value = json.dumps({"n": n, "sequence": sequence, "sent_at": round(now, 6)}).encode().ljust(VALUE_BYTES)
+        key = f"{topic}-{partition}-{sequence}".encode()
+        return NumberedRecord(n=n, topic=topic, partition=partition, at=now, key=key, value=value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberedRecord:
+    """A record. `at`: when it was made, seconds since 1970."""
+
+    n: int
+    topic: str
+    partition: int
+    at: float
+    key: bytes
+    value: bytes
+
+    @property
+    def place(self) -> str:
+        """Its number and its partition, as a log has them."""
+        return f"{self.n} {self.topic} {self.partition}"
+
+
+class Sender(Protocol):
+    """A client that writes."""
+
+    def send(self) -> None:
+        """Send the next record."""
+
+    def serve(self, seconds: float) -> None:
+        """Wait up to `seconds` for answers and write them down."""
+
+    def finish(self) -> None:
+        """Wait for what is on its way."""
+
+
 class Writer:
-    """Numbers records and hands them to a Kafka client. `n` counts the run; `sequence` counts its partition."""
+    """Hands records to librdkafka."""
 
     def __init__(self, config: ProducerConfig, log: RecordLog, stop: StopRequest) -> None:
         self._log = log
         self._stop = stop
-        self._slots = [(topic, p) for p in range(config.partitions) for topic in config.topics]
-        self._n = self._first = config.first_number
+        self._numbers = RecordNumbers(config)
         self._producer = Producer({**client_settings(config), "error_cb": self._on_error})
 
     def send(self) -> None:
         """Send the next record. A full queue delays it, it is not given up."""
-        n = self._n
-        sequence, slot = divmod(n - self._first, len(self._slots))
-        topic, partition = self._slots[slot]
-        now = time.time()
-        self._log.write(f"s {n} {topic} {partition} {now:.6f}")
-        value = json.dumps({"n": n, "sequence": sequence, "sent_at": round(now, 6)}).encode()
+        record = self._numbers.next()
+        self._log.write(f"s {record.place} {record.at:.6f}")
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is None:
-                self._log.write(f"a {n} {topic} {partition} {message.offset()} {time.time():.6f}")
+                self._log.write(f"a {record.place} {message.offset()} {time.time():.6f}")
             else:
-                self._failed(n, topic, partition, error)
+                self._failed(record, error)
 
-        self._n += 1
         while True:
             try:
                 self._producer.produce(
-                    topic,
-                    value=value.ljust(VALUE_BYTES),
-                    key=f"{topic}-{partition}-{sequence}".encode(),
-                    partition=partition,
-                    headers=headers_of(n),
+                    record.topic,
+                    value=record.value,
+                    key=record.key,
+                    partition=record.partition,
+                    headers=headers_of(record.n),
                     on_delivery=delivered,
                 )
                 return
@@ -109,7 +154,7 @@ class Writer:
                     return
                 self.serve(SERVE_S)
             except KafkaException as refused:
-                self._failed(n, topic, partition, refused.args[0])
+                self._failed(record, refused.args[0])
                 return
 
     def serve(self, seconds: float) -> None:
@@ -122,29 +167,34 @@ class Writer:
         while len(self._producer) and not self._stop.expired:
             self.serve(SERVE_S)
 
-    def _failed(self, n: int, topic: str, partition: int, error: KafkaError) -> None:
-        self._log.write(f"f {n} {topic} {partition} {time.time():.6f} {error.name()} {' '.join(error.str().split())}")
+    def _failed(self, record: NumberedRecord, error: KafkaError) -> None:
+        self._log.write(f"f {record.place} {time.time():.6f} {error.name()} {' '.join(error.str().split())}")
 
     def _on_error(self, error: KafkaError) -> None:
         self._log.notice("x" if error.fatal() else "e", error.name(), error.str())
 
 
+def write_until_stopped(sender: Sender, rate: float, stop: StopRequest) -> None:
+    """Send at this rate until told to stop, then wait for the last answers."""
+    pace = Pace(rate, time.monotonic())
+    while not stop.requested:
+        while pace.due(now := time.monotonic()):
+            sender.send()
+        sender.serve(0)
+        # Not the client's own wait: it counts in whole milliseconds, and would spin through the last one.
+        time.sleep(min(pace.wait_s(now), SERVE_S))
+    sender.finish()
+
+
 def main() -> None:
-    """Write until told to stop, then wait for the last answers."""
+    """Write until told to stop."""
     config = configuration(ProducerConfig)
     stop = StopRequest()
     stop.listen()
     log = RecordLog(config.log)
     writer = Writer(config, log, stop)
-    announce({"settings": client_settings(config)})
-    pace = Pace(config.rate, time.monotonic())
-    while not stop.requested:
-        while pace.due(now := time.monotonic()):
-            writer.send()
-        writer.serve(0)
-        # Not the client's own wait: it counts in whole milliseconds, and would spin through the last one.
-        time.sleep(min(pace.wait_s(now), SERVE_S))
-    writer.finish()
+    announce({"settings": client_settings(config), "version": libversion()[0]})
+    write_until_stopped(writer, config.rate, stop)
     log.close()
 
 

@@ -1,7 +1,8 @@
 """What a cluster can do, as it tells clients in its answer to ApiVersions (https://kafka.apache.org/protocol).
 
-The header of that answer never has tags. An answer that refuses the version of the request is left as it is: it tells
-only which one to ask in (the mock's own is not laid out as any version is).
+The header of that answer never has tags. An answer that refuses the version of the request is laid out as version 0,
+and tells which one to ask in (KIP-511); the mock's own is laid out as no version is: librdkafka makes do with it,
+kafka-python and Java do not.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from drill.kafka.messages import framed
+from drill.kafka.messages import API_VERSIONS, framed
 from drill.kafka.varint import as_varint, varint
 from drill.network.splice import Bytes
 
@@ -32,9 +33,10 @@ def with_apis(version: int, frame: Bytes, apis: Iterable[tuple[int, int, int]]) 
 
 
 def at_most(version: int, frame: Bytes, newest: Mapping[int, int]) -> Bytes:
-    """The answer without versions beyond the `newest` of an api key; the very frame if it has none."""
+    """The answer without versions beyond the `newest` of an api key; the very frame if it has none. One that refuses
+    the version of the request is as a broker's."""
     if _refuses(frame):
-        return frame
+        return _as_brokers_refuse(frame)
     flexible, count, at = _entries(version, frame)
     changed: bytearray | None = None
     for _ in range(count):
@@ -54,6 +56,11 @@ def _entries(version: int, frame: Bytes) -> tuple[bool, int, int]:
         return False, int.from_bytes(frame[_COUNT : _COUNT + 4], "big"), _COUNT + 4
     size, begin = varint(frame, _COUNT)
     return True, size - 1, begin
+
+
+def _as_brokers_refuse(frame: Bytes) -> Bytes:
+    own = _ENTRY.pack(API_VERSIONS, 0, FLEXIBLE - 1)
+    return framed(b"".join((frame[4:_COUNT], (1).to_bytes(4, "big"), own)))
 
 
 def _refuses(frame: Bytes) -> bool:

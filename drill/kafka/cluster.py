@@ -21,11 +21,12 @@ from kio.schema.errors import ErrorCode
 from pydantic import BaseModel, Field
 
 from drill.engines import kafka
+from drill.kafka.api_versions import at_most
 from drill.kafka.codec import read_request
 from drill.kafka.connection import Answered, Open, Verdict
 from drill.kafka.login import Login
 from drill.kafka.membership import Membership
-from drill.kafka.messages import PRODUCE
+from drill.kafka.messages import API_VERSIONS, HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, PRODUCE, SYNC_GROUP
 from drill.kafka.proxy import Enter, Node, Reach, Route, from_table, serve
 from drill.kafka.refusal import refusal
 from drill.kafka.renewal import ClusterName, Mock, start_mock, truncated
@@ -61,12 +62,19 @@ class ClusterConfig(BaseModel):
     """Of a real engine's files."""
 
 
+READ_BY_MOCK: Final = {JOIN_GROUP: 5, HEARTBEAT: 3, LEAVE_GROUP: 1, SYNC_GROUP: 3}
+"""The newest version of a request that librdkafka's mock reads, by api key, where it tells of newer ones."""
+
+
 class ReadOnlyTopic(ConnectionError):
     """A write to a mirror topic that awaits no answer; a broker closes the connection."""
 
 
 class Guard(Open):
-    """What a real cluster refuses and the mock does not: writes to mirror topics, and strangers in a group."""
+    """What a real cluster refuses and the mock does not: writes to mirror topics, and strangers in a group. Versions
+    that the mock tells of, and then can't read, are not told: librdkafka never uses them, other clients do."""
+
+    sees = frozenset({API_VERSIONS})
 
     def __init__(self) -> None:
         self.read_only: frozenset[str] = frozenset()
@@ -100,6 +108,10 @@ class Guard(Open):
         if request.acks == 0:
             raise ReadOnlyTopic(f"a write with acks=0 to the mirror {', '.join(sorted(refused))}")
         return Answered(refusal(api_key, version, frame, ErrorCode.invalid_request))
+
+    def response(self, _key: int, version: int, frame: Bytes) -> Bytes:
+        """What the mock can do."""
+        return at_most(version, frame, READ_BY_MOCK)
 
     def replace(self, body: Any) -> Reply:
         """PUT: the whole set."""

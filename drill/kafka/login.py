@@ -45,9 +45,9 @@ class Login:
         return self._then.request(api_key, version, frame) if self._then.wants(api_key) else None
 
     def response(self, api_key: int, version: int, frame: Bytes) -> Bytes:
-        if api_key == API_VERSIONS:
-            return with_apis(version, frame, sasl.SERVED)
-        return self._then.response(api_key, version, frame)
+        if api_key in self._then.sees:
+            frame = self._then.response(api_key, version, frame)
+        return with_apis(version, frame, sasl.SERVED) if api_key == API_VERSIONS else frame
 
 
 async def log_in(connection: socket.socket, user: str, password: str) -> socket.socket:

@@ -83,9 +83,10 @@ def controller_figures(
 
 
 def report_of(run: Run, account: Account, pairs: Sequence[PairAccount]) -> Report:
-    """The report of a run: the account of all its records, and of each pair of clients."""
+    """The report of a run: the account of all its records, and of each pair of clients, first the one whose times are
+    the report's own."""
     killed = account.killed_at
-    headline = next(pair.account for pair in pairs if pair.settings == "recommended")
+    headline = pairs[0].account
     milestones = replace(run.milestones, killed=killed, first_acknowledged=headline.first_acknowledged_by_standby)
     rto, missing = split_rto(milestones)
     rto = rto.model_copy(update={"readers": _since(headline.first_consumed_from_standby, killed)})

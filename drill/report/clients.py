@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from confluent_kafka import libversion
-
 from drill.pair_accounts import PairAccount
 from drill.report.model import ClientFigures
-
-FAMILY: Final = "librdkafka"
 
 
 def client_figures(pair: PairAccount) -> tuple[ClientFigures, ClientFigures]:
@@ -20,8 +14,8 @@ def client_figures(pair: PairAccount) -> tuple[ClientFigures, ClientFigures]:
         return None if at is None else round(at - of.killed_at, 3)
 
     writer = ClientFigures(
-        family=FAMILY,
-        version=libversion()[0],
+        family=pair.family,
+        version=pair.version,
         settings=pair.settings,
         role="writer",
         recovered_s=seconds(of.first_acknowledged_by_standby),
@@ -32,8 +26,8 @@ def client_figures(pair: PairAccount) -> tuple[ClientFigures, ClientFigures]:
         errors=dict(pair.writer_errors),
     )
     reader = ClientFigures(
-        family=FAMILY,
-        version=libversion()[0],
+        family=pair.family,
+        version=pair.version,
         settings=pair.settings,
         role="reader",
         recovered_s=seconds(of.first_consumed_from_standby),

@@ -156,7 +156,7 @@ class ClientFigures(_Part):
 
 
 class Report(_Part):
-    """One drill. Counts are of all clients together but in `clients`."""
+    """One drill. Counts are of the two pairs together that every drill has, but in `clients`."""
 
     scenario: str
     description: str

@@ -318,6 +318,8 @@ def test_each_pair_of_clients_has_the_account_of_its_own_topics(run: list[Partit
     )
     pairs = [
         PairLogs(
+            family="librdkafka",
+            version="2.16.0",
             settings=name,
             topics=(topic,),
             written=ProducerLog(
@@ -336,3 +338,5 @@ def test_each_pair_of_clients_has_the_account_of_its_own_topics(run: list[Partit
     assert (orders.account.never_consumed, orders.account.stored_twice) == (run[0].unread + run[1].unread, 0)
     assert payments.account.first_acknowledged_by_standby == BACK + 0.2
     assert (orders.stored_out_of_order, payments.writer_errors) == (0, {"_TRANSPORT": 1})
+    alone, _ = accounts(pairs[:1], standby, killed_at=KILL, promoted=promoted, writable_at=WRITABLE)
+    assert (alone.stored_twice, alone.never_consumed) == (0, run[0].unread + run[1].unread), "payments are others'"

@@ -109,7 +109,12 @@ def test_versions_that_are_not_understood_are_not_told(version: int) -> None:
     assert at_most(version, frame, {9: 14}) is frame
 
 
-def test_the_refusal_of_a_version_is_left_as_it_is() -> None:
-    frame = bytes.fromhex("000000110000000700230100120000000200000000")  # the mock's
-    assert at_most(4, frame, {18: 0}) is frame
-    assert with_apis(4, frame, sasl.SERVED) is frame
+def test_the_refusal_of_a_version_is_laid_out_as_version_0_which_every_client_reads() -> None:
+    frame = bytes.fromhex("000000110000004d00230100120000000200000000")  # the mock's
+    assert with_apis(4, frame, sasl.SERVED) is frame, "only which version to ask in"
+    refusal = bytes(at_most(4, frame, {18: 0}))
+    told = decoded(API_VERSIONS, 0, refusal)
+    assert told.error_code is ErrorCode.unsupported_version
+    assert [(each.api_key, each.min_version, each.max_version) for each in told.api_keys] == [(18, 0, 2)]
+    assert refusal[4:8] == frame[4:8], "of the same request"
+    assert len(refusal) == 4 + int.from_bytes(refusal[:4], "big")

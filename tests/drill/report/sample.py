@@ -73,7 +73,9 @@ def pairs() -> list[PairAccount]:
 
 def _accounts() -> tuple[Account, list[PairAccount]]:
     producer, consumer, standby, promoted = logs()
-    pair = PairLogs(settings="recommended", topics=TOPICS, written=producer, read=consumer)
+    pair = PairLogs(
+        family="librdkafka", version="2.16.0", settings="recommended", topics=TOPICS, written=producer, read=consumer
+    )
     return accounts([pair], standby, killed_at=KILLED, promoted=promoted, writable_at=PROMOTED)
 
 

@@ -217,7 +217,14 @@ def test_names_are_escaped(sample: ModuleType, tmp_path: Path) -> None:
 
 
 def test_a_drill_in_which_nothing_was_seen_is_reported_as_such(tmp_path: Path, sample: ModuleType) -> None:
-    silent = PairLogs(settings="recommended", topics=("orders",), written=ProducerLog(), read=ConsumerLog())
+    silent = PairLogs(
+        family="librdkafka",
+        version="2.16.0",
+        settings="recommended",
+        topics=("orders",),
+        written=ProducerLog(),
+        read=ConsumerLog(),
+    )
     nothing, pairs = accounts([silent], None, killed_at=1000.0, promoted=None, writable_at=None)
     run: Run = dataclasses.replace(
         sample.run(), steps=[], moments=[], milestones=Milestones(killed=1000.0), controller=controller_figures(None)
@@ -235,6 +242,29 @@ def test_a_drill_in_which_nothing_was_seen_is_reported_as_such(tmp_path: Path, s
     document = json.loads((tmp_path / "report.json").read_text())
     assert document["loss"]["measured"] is None
     assert document["acknowledged"] is None
+
+
+def test_clients_beside_the_two_pairs_have_rows_of_their_own(tmp_path: Path, sample: ModuleType) -> None:
+    own = sample.pairs()
+    others = [
+        dataclasses.replace(own[0], family="kafka-python", version="3.0.12"),
+        dataclasses.replace(own[0], version="2.6.1"),
+    ]
+    report = report_of(sample.run(), sample.measured(), [*own, *others])
+    write_report(tmp_path, report)
+    assert report.rto == report_of(sample.run(), sample.measured(), own).rto
+    document = json.loads((tmp_path / "report.json").read_text())
+    rows = [(row["family"], row["version"], row["role"]) for row in document["clients"]]
+    assert rows[2:] == [
+        ("kafka-python", "3.0.12", "writer"),
+        ("kafka-python", "3.0.12", "reader"),
+        ("librdkafka", "2.6.1", "writer"),
+        ("librdkafka", "2.6.1", "reader"),
+    ]
+    text = html(tmp_path)
+    assert "kafka-python 3.0.12" in text
+    assert "librdkafka 2.6.1" in text
+    assert "no part in any other figure" in text
 
 
 def test_a_step_that_never_ended_is_shown(tmp_path: Path, sample: ModuleType) -> None:

@@ -1,0 +1,78 @@
+"""Pairs of other libraries, and of other ways to use one, that work beside those of every drill where they are asked
+for. Each has a topic and a group of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import count
+from typing import Final
+
+from drill.clients.families import KAFKA_PYTHON, LIBRDKAFKA_NEW_PROTOCOL, LIBRDKAFKA_OF_2024, Family
+from drill.clients.pairs import DEFAULT, RECOMMENDED, PairSpec, SettingsName
+from drill.clients.producer import Settings
+
+RATE: Final = 20.0
+_numbers = count(2_000_000_000, 1_000_000_000)
+
+
+def _pair(name: str, family: Family, settings: SettingsName, *, writer: Settings, reader: Settings) -> PairSpec:
+    return PairSpec(
+        family=family,
+        settings=settings,
+        topics=(f"{name}-{settings}",),
+        group=f"{name}-{settings}-desk",
+        rate=RATE,
+        first_number=next(_numbers),
+        suffix=f"-{name}-{settings}",
+        writer=writer,
+        reader=reader,
+    )
+
+
+_NEW: Final[Settings] = {"group.protocol": "consumer"}
+_GIVE_UP_EARLY: Final[Settings] = {"request_timeout_ms": 6000, "reconnect_backoff_max_ms": 1000}
+
+MORE: Final[Mapping[str, tuple[PairSpec, ...]]] = {
+    "librdkafka-2024": (
+        _pair(
+            "librdkafka-2024",
+            LIBRDKAFKA_OF_2024,
+            "recommended",
+            writer=RECOMMENDED.writer,
+            reader=RECOMMENDED.reader,
+        ),
+        _pair("librdkafka-2024", LIBRDKAFKA_OF_2024, "default", writer=DEFAULT.writer, reader=DEFAULT.reader),
+    ),
+    "kafka-python": (
+        _pair(
+            "kafka-python",
+            KAFKA_PYTHON,
+            "recommended",
+            writer=_GIVE_UP_EARLY,
+            reader={**_GIVE_UP_EARLY, "auto_commit_interval_ms": 1000},
+        ),
+        _pair("kafka-python", KAFKA_PYTHON, "default", writer={}, reader={}),
+    ),
+    "new-protocol": (
+        _pair(
+            "new-protocol",
+            LIBRDKAFKA_NEW_PROTOCOL,
+            "recommended",
+            writer=RECOMMENDED.writer,
+            reader={**RECOMMENDED.reader, **_NEW},
+        ),
+        _pair(
+            "new-protocol",
+            LIBRDKAFKA_NEW_PROTOCOL,
+            "default",
+            writer=DEFAULT.writer,
+            reader={**DEFAULT.reader, **_NEW},
+        ),
+    ),
+}
+"""By what they are asked for."""
+
+
+def more_pairs(names: Collection[str]) -> tuple[PairSpec, ...]:
+    """Those that are asked for; `all`: every one."""
+    return tuple(spec for name, specs in MORE.items() if name in names or "all" in names for spec in specs)

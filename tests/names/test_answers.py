@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 
 import dns.message
+import dns.resolver
 import dns.rrset
 import pytest
 
 from failover.dns import answers
+from failover.errors import DnsUnavailable
 from failover.validation import host_and_port
 
 WEST = "gw-west.orders.example.com"
@@ -73,3 +75,12 @@ def test_a_host_and_port_are_read(text: str, parts: tuple[str, int]) -> None:
 def test_what_is_no_host_and_port_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no"):
         host_and_port(text, 53)
+
+
+def test_a_host_without_a_resolver_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> dns.resolver.Resolver:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.resolver, "get_default_resolver", none)
+    with pytest.raises(DnsUnavailable, match="no resolver"):
+        answers.own_resolvers()

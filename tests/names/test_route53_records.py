@@ -48,7 +48,7 @@ class Route53:
         return {"ChangeInfo": {"Status": self.changes[Id]}}
 
     def get_hosted_zone(self, **_: Any) -> dict[str, Any]:
-        return {"DelegationSet": {"NameServers": ["ns.example.com"]}}
+        return {"HostedZone": {"Id": "Z1"}, "DelegationSet": {"NameServers": ["ns.example.com"]}}
 
 
 def record(target: str, identifier: str | None = None, **more: Any) -> dict[str, Any]:

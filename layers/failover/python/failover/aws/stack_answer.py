@@ -24,7 +24,7 @@ def send_answer(url: str, answer: Mapping[str, Any]) -> None:
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=2), timeout=ANSWER_S) as connection:
             connection.put(url, content=body, headers={"Content-Type": ""}).raise_for_status()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ServiceUnavailable(
             f"CloudFormation did not take the answer about {answer['LogicalResourceId']}: {type(error).__name__}"
         ) from None

@@ -16,27 +16,49 @@ import dns.resolver
 from failover.dns import canonical, targets_of
 from failover.errors import DnsUnavailable
 from failover.plan.model import Plan
-from failover.validation import host_and_port, is_address
+from failover.validation import endpoint, host_and_port, is_address
 
 QUERY_TIMEOUT_S: Final = 1.0
 DNS_PORT: Final = 53
 CNAME: Final = dns.rdatatype.CNAME
 Kind = Literal["CNAME", "A"]
+_OF_PRIVATE_ZONES: Final = {
+    "ns-0.awsdns-00.com",
+    "ns-512.awsdns-00.net",
+    "ns-1024.awsdns-00.org",
+    "ns-1536.awsdns-00.co.uk",
+}
+"""The name servers that every private zone of Route 53 names, and that answer nobody."""
 
 
 def servers_of(hostname: str) -> tuple[str, ...]:
-    """The name servers of the zone that a name is in, by DNS itself: no provider's control plane is needed.
+    """The name servers of the zone that a name is in, by DNS itself: no provider's control plane is needed. Of a
+    private zone of Route 53 `own_resolvers`.
 
     Raises:
         DnsUnavailable
     """
     try:
         zone = dns.resolver.zone_for_name(hostname, lifetime=2 * QUERY_TIMEOUT_S)
-        return tuple(
-            sorted(canonical(str(server)) for server in dns.resolver.resolve(zone, "NS", lifetime=QUERY_TIMEOUT_S))
-        )
+        servers = {canonical(str(server)) for server in dns.resolver.resolve(zone, "NS", lifetime=QUERY_TIMEOUT_S)}
     except (dns.exception.DNSException, OSError) as error:
         raise DnsUnavailable(f"the name servers of {hostname} can't be found: {type(error).__name__}") from error
+    return own_resolvers() if servers <= _OF_PRIVATE_ZONES else tuple(sorted(servers))
+
+
+def own_resolvers() -> tuple[str, ...]:
+    """The resolvers of this host: of a function in a VPC, the VPC's. They alone know the private zones that are
+    associated with it (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zones-private.html), and may
+    answer what was true before for as long as its TTL was.
+
+    Raises:
+        DnsUnavailable: if it has none.
+    """
+    try:
+        resolver = dns.resolver.get_default_resolver()
+    except dns.resolver.NoResolverConfiguration as error:
+        raise DnsUnavailable("this host has no resolver, and a private zone is answered by no other") from error
+    return tuple(endpoint(str(server), resolver.port) for server in resolver.nameservers)
 
 
 def ask(servers: Sequence[str], hostname: str, kind: Kind, targets: Mapping[str, str]) -> dict[str, str]:

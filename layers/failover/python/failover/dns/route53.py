@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from failover.aws.clients import Role, client
 from failover.aws.errors import aws_errors, error_code
 from failover.dns import canonical
+from failover.dns.answers import own_resolvers
 from failover.errors import DnsRejected, DnsUnavailable
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ class Zone:
             raise
 
     def name_servers(self) -> tuple[str, ...]:
-        """Those of the zone's delegation set."""
-        zone = self._call(self._route53.get_hosted_zone, Id=self._zone_id)
-        return tuple(zone.get("DelegationSet", {}).get("NameServers", ()))
+        """Those of the zone's delegation set; of a private zone, which has none, the resolvers of this host."""
+        answer = self._call(self._route53.get_hosted_zone, Id=self._zone_id)
+        if answer["HostedZone"].get("Config", {}).get("PrivateZone"):
+            return own_resolvers()
+        return tuple(answer.get("DelegationSet", {}).get("NameServers", ()))
 
     def health_check(self, identity: str) -> dict[str, Any]:
         """The HealthCheckConfig of a health check."""

@@ -17,7 +17,8 @@ class DnsVerification(PlanModel):
     """What every kind of name has: how a flip is proven."""
 
     nameservers: tuple[NameServer, ...] = ()
-    """Who is asked whether the new target is answered; by default those of the zone."""
+    """Who is asked whether the new target is answered; by default those of the zone. Those of a private zone answer
+    nobody: then it is the resolver of the functions' VPC, with which the zone must be associated."""
     resolvers: tuple[NameServer, ...] = ()
     """Who is asked, too, once they do, as clients are; what they still remember is told, and not waited for."""
 

@@ -36,7 +36,7 @@ def _answers(hostname: str, expected: Sequence[str], state: NameState) -> Iterat
     for server, answer in sorted(other.items()):
         yield fail(
             f"name server {server} answers {answer} for {hostname}, not {' or '.join(expected)}",
-            "look at the zone's delegation",
+            "look at the zone's delegation; if it is a private one, at the VPCs that it is associated with",
         )
     if silent or not state.answers:
         yield unknown(

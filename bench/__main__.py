@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import (
+    client_families,
     clients,
     crash_matrix,
     drills,
@@ -65,6 +66,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "mutants": mutants.measure,
     "drills": drills.measure,
     "clients": clients.measure,
+    "client-families": client_families.measure,
 }
 RESULTS: Final = Path(__file__).resolve().parent / "results.json"
 

@@ -6,6 +6,7 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,10 @@ LATEST: Final = ROOT / "drill-reports" / "latest"
 SCENARIO: Final = "region-loss"
 RUNS: Final = 5
 TIMEOUT_S: Final = 180
+LONG_TIMEOUT_S: Final = 400.0
+"""Of a drill in which every client is awaited, though some of them wait for a minute and more."""
+UNFINISHED: Final = ROOT / "drill-reports" / "bench"
+"""Reports of measurements that are not through, by commit."""
 
 
 def measure() -> list[Result]:
@@ -65,6 +70,39 @@ def run(*options: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     if not report.get("recovered"):
         raise NotMeasured(f"the clients of the drill in {path.parent.name} did not recover")
     return report
+
+
+def repeated(name: str, *options: str) -> list[dict[str, Any]]:
+    """The reports of as many drills with these options. Those that were played at this commit are not played again,
+    until they are forgotten.
+
+    Raises:
+        NotMeasured: if a drill fails.
+    """
+    return [_once(_unfinished() / f"{name}-{turn}.json", options) for turn in range(RUNS)]
+
+
+def forget(name: str) -> None:
+    """Forget the reports whose names begin so."""
+    for path in _unfinished().glob(f"{name}-*.json"):
+        path.unlink()
+
+
+def _once(path: Path, options: Sequence[str]) -> dict[str, Any]:
+    if path.exists():
+        report: dict[str, Any] = json.loads(path.read_text())
+        return report
+    report = run(*options, timeout_s=LONG_TIMEOUT_S)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report))
+    return report
+
+
+def _unfinished() -> Path:
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return UNFINISHED / (described.stdout.strip() or "no-commit")
 
 
 def number(report: dict[str, Any], path: str) -> float:

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from bench import __main__ as bench
-from bench import clients, drills, imports
+from bench import client_families, clients, drills, imports
 from bench.result import NotMeasured, Result
 
 REPORT: dict[str, Any] = {
@@ -128,3 +128,48 @@ def test_clients_are_medians_held_against_their_limits_and_one_that_never_came_i
     assert not rows["clients.loud.balanced.recommended.reader"].ok
     skipped = rows["clients.loud.balanced.recommended.reader.skipped"]
     assert (skipped.value, skipped.ok) == (3, False)
+
+
+def of_family(family: str, seconds: float | None, **fields: Any) -> dict[str, Any]:
+    row = {"family": family, "version": "1.2", "settings": "default", "role": "reader", "recovered_s": seconds}
+    return row | {"duplicates": 0, "lost": None, "skipped": 0, "out_of_order": 0, "errors": {}} | fields
+
+
+def test_families_are_medians_of_the_drills_they_came_back_in_beside_those_they_did_not() -> None:
+    reports = [
+        {"clients": [of_family("old", seconds, duplicates=twice), of_family("new", 3.0)]}
+        for seconds, twice in ((9.0, 0), (None, 4), (7.0, 2), (8.0, 0), (None, 0))
+    ]
+    reports[0]["clients"].append(of_family("dead", None, errors={"GROUP_ID_NOT_FOUND": 1}))
+    rows = {row.name: (row.value, row.unit) for row in client_families.summary("loud", reports)}
+    assert rows == {
+        "families.loud.old 1.2 default reader": (8.0, "s"),
+        "families.loud.old 1.2 default reader.never": (2, "of 5 drills"),
+        "families.loud.old 1.2 default reader.duplicates": (4, "records, at most"),
+        "families.loud.new 1.2 default reader": (3.0, "s"),
+        "families.loud.dead 1.2 default reader.never": (1, "of 1 drills"),
+        "families.loud.dead 1.2 default reader.errors": (1, "kinds: GROUP_ID_NOT_FOUND"),
+    }
+
+
+def test_drills_that_were_played_before_it_was_broken_off_are_not_played_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(drills, "UNFINISHED", tmp_path)
+    played: list[tuple[str, ...]] = []
+
+    def run(*options: str, timeout_s: float) -> dict[str, Any]:
+        if len(played) == 2:
+            raise NotMeasured("the machine is gone")
+        played.append(options)
+        return {"turn": len(played)}
+
+    monkeypatch.setattr(drills, "run", run)
+    with pytest.raises(NotMeasured):
+        drills.repeated("clients-loud", "--loss", "loud")
+    assert len(played) == 2
+    monkeypatch.setattr(drills, "run", lambda *options, timeout_s: {"turn": "later"})
+    turns = [report["turn"] for report in drills.repeated("clients-loud", "--loss", "loud")]
+    assert turns == [1, 2, "later", "later", "later"]
+    drills.forget("clients")
+    assert [r["turn"] for r in drills.repeated("clients-loud", "--loss", "loud")] == ["later"] * drills.RUNS

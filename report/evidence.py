@@ -95,6 +95,8 @@ def trouble(whole: WholeReport) -> list[Row]:
 def _trouble_of(step: str, observed: Mapping[str, Any]) -> Iterator[Row]:
     if why := observed.get("out_of_reach"):
         yield step, f"{_OUT_OF_REACH}: {why}"
+    if short := (observed.get("capacity") or {}).get("short_because"):
+        yield step, f"too small for all clients: {short}"
     for name, state in {**_texts(observed.get("fleets")), **_texts(observed.get("left_behind"))}.items():
         if _OUT_OF_REACH in state or "not proven" in state:
             yield step, f"{name}: {state}"

@@ -175,15 +175,17 @@ class Sites:
         """Replace every instance of a fleet by one of its definition of now."""
         fleet.deployments += 1
         fleet.deployed_at = self._clock.now
-        fleet.instances = [
-            Instance(
-                f"{fleet.site}{fleet.colour}-{fleet.deployments}-{number}", fleet.definition, self._clock.now + seconds
-            )
-            for number in range(fleet.desired)
-            for seconds in [self._starts_in() if starts_in is None else starts_in]
-        ]
-        for instance in fleet.instances:
-            self._clock.call_at(instance.ready_at, self._moved)
+        fleet.instances = []
+        self.scale(fleet, starts_in)
+
+    def scale(self, fleet: Fleet, starts_in: float | None = None) -> None:
+        """Have a fleet as many instances as it shall have: those that are there stay, or the last ones go."""
+        del fleet.instances[fleet.desired :]
+        for number in range(len(fleet.instances), fleet.desired):
+            ready_at = self._clock.now + (self._starts_in() if starts_in is None else starts_in)
+            name = f"{fleet.site}{fleet.colour}-{fleet.deployments}-{number}"
+            fleet.instances.append(Instance(name, fleet.definition, ready_at))
+            self._clock.call_at(ready_at, self._moved)
 
     def _starts_in(self) -> float:
         return self.launches_after() + self._clock.random.uniform(*self._task_starts_s)

@@ -1,11 +1,13 @@
 """switch_routes: route one gateway fleet to the standby's cluster, until every instance runs that route. One that lacks
 an instance it must bear to lose may have clients; so may one that lacks more, rather than none at the last chance. One
-that clients go on to come through may be left as it is only where it is fenced, or the name leads nobody to it."""
+that clients come to next is raised to the size of those they come from. One that clients go on to come through may be
+left as it is only where it is fenced, or the name leads nobody to it."""
 
 from __future__ import annotations
 
 from failover.documents.steps import RouteSwitch
 from failover.errors import FleetRejected, FleetUnavailable, PastNoReturn
+from failover.execution.capacity import Matching
 from failover.execution.out_of_service import out_of_service
 from failover.execution.step import Report, Request, done, ledger, pause_after, step, waiting
 from failover.fleets import REROUTE_LOOK_S, Fleet, FleetState, at_once_again, fleet_of, is_busy, look_in_time
@@ -50,7 +52,28 @@ def look_or_switch(request: SwitchRequest, plan: Plan) -> Report:
         return _would_route(at_once_again(fleet.look), request.target)
     if request.back:
         return put_back(request, plan, fleet)
-    return lead_over(request, plan, fleet) if request.staying else switch(request, fleet)
+    if request.staying:
+        return lead_over(request, plan, fleet)
+    return join(request, plan, fleet) if _joins(request, plan) else switch(request, fleet)
+
+
+def join(request: SwitchRequest, plan: Plan, fleet: Fleet) -> Report:
+    """Switch a fleet that clients come to next, and raise it to the size of those that they come from. What it lacks
+    once the time for that is over is reported, and holds nobody up."""
+    key, book = _key(request), ledger()
+    matching = Matching(
+        book=book,
+        execution=request.execution,
+        plan=plan,
+        location=request.site,
+        fleet=request.fleet,
+        step=key,
+        record=book.step(plan.name, request.execution.name, key),
+        last_chance=request.last_chance,
+    )
+    state = matching.excused(at_once_again(fleet.look))
+    report = route(request, fleet, state)
+    return matching.matched(fleet, state, report) if state.routed_to(request.target) else matching.unmatched(report)
 
 
 def lead_over(request: SwitchRequest, plan: Plan, fleet: Fleet) -> Report:
@@ -91,7 +114,6 @@ def put_back(request: SwitchRequest, plan: Plan, fleet: Fleet) -> Report:
 
 def switch(request: SwitchRequest, fleet: Fleet) -> Report:
     """Look at the fleet; change its route if it is another; done when no instance of the previous revision is left."""
-    target = request.target
     try:
         hurried = request.best_effort or request.staying
         state = look_in_time(fleet.look, REROUTE_LOOK_S) if hurried else at_once_again(fleet.look)
@@ -101,6 +123,12 @@ def switch(request: SwitchRequest, fleet: Fleet) -> Report:
         if isinstance(error, FleetRejected) or not (is_busy(error) or _was_fenced_and_not_yet_missed(request)):
             return done(out_of_reach=str(error))
         return waiting(pause_after(error), out_of_reach=str(error))
+    return route(request, fleet, state)
+
+
+def route(request: SwitchRequest, fleet: Fleet, state: FleetState) -> Report:
+    """Change the route of a fleet that was looked at, if it is another, or say how far it is."""
+    target = request.target
     try:
         if state.routed_to(target):
             return _progress(request, state, target)
@@ -125,6 +153,13 @@ def _fleet(request: SwitchRequest, plan: Plan) -> Fleet:
     if described is None:
         raise FleetRejected(f"{request.site} of plan {plan.name!r} has no fleet {request.fleet!r}")
     return fleet_of(described, location.region, location.role)
+
+
+def _joins(request: SwitchRequest, plan: Plan) -> bool:
+    """Whether it is a fleet that no client came to before."""
+    execution = request.execution
+    joining = plan.carrying(execution.to_site).keys() - plan.carrying(execution.from_site).keys()
+    return request.site in joining and not request.best_effort
 
 
 def _was_fenced_and_not_yet_missed(request: SwitchRequest) -> bool:

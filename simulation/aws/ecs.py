@@ -61,7 +61,7 @@ class Ecs:
 
     def _service(self, site: str, name: str) -> Answer:
         fleet = self._fleet(site, name)
-        complete = sum(map(self._ready, fleet.instances)) == fleet.desired
+        complete = sum(map(self._ready, fleet.instances)) >= fleet.desired
         deployment = {
             "status": "PRIMARY",
             "taskDefinition": fleet.definition,
@@ -93,9 +93,13 @@ class Ecs:
 
     def _update(self, site: str, request: Answer) -> Answer:
         fleet = self._fleet(site, request["service"])
+        before = fleet.definition
         fleet.definition = request.get("taskDefinition", fleet.definition)
         fleet.desired = request.get("desiredCount", fleet.desired)
-        self._sites.deploy(fleet)
+        if fleet.definition != before or request.get("forceNewDeployment"):
+            self._sites.deploy(fleet)
+        else:
+            self._sites.scale(fleet)
         colour = f", {fleet.colour}," if fleet.colour else ""
         self._tell(f"the fleet of {site}{colour} is routed to {route_of(fleet.definition)}, {fleet.desired} instances")
         return {"service": self._service(site, request["service"])}

@@ -174,6 +174,8 @@ LATER = (
     "promotion_timeout_seconds",
     "on_stuck_mirrors",
     "on_offsets_ahead",
+    "on_smaller_fleet",
+    "capacity_timeout_seconds",
     "drain_timeout_seconds",
 )
 """What of policy is asked only once a failover was decided."""

@@ -75,6 +75,18 @@ def test_a_report_says_why_as_the_end_says_or_else_as_it_was_assessed(plan: Plan
     assert (empty["switchover"], empty["restore"], empty["left_behind"], empty["redrives"]) == (None, None, [], 0)
 
 
+def test_a_report_tells_how_large_each_fleet_was_that_clients_came_to(plan: Plan) -> None:
+    short = {"needed": 4, "before": 2, "ready_before": 2, "raised_to": 4, "short_because": "2 of 4 instances"}
+    unknown = {"needed": None, "basis": "gateway-east was never seen well", "before": 2}
+    told = report(plan, step("switch_routes:b", capacity=short), step("switch_routes:a", capacity=unknown))
+    rows = [(row["fleet"], row["needed"], row["raised_to"], row["short_because"]) for row in told["capacity"]]
+    assert rows == [("a", None, None, ""), ("b", 4, 4, "2 of 4 instances")]
+    evidence = "\n".join(message_of(told | {"loss": None}).evidence)
+    assert "b is too small for all clients: 2 of 4 instances" in evidence
+    assert "how many instances a needs is not known" in evidence
+    assert report(plan)["capacity"] == []
+
+
 @pytest.mark.parametrize("kind", ["failover", "switchover", "restore"])
 def test_each_kind_has_its_own_account_and_no_other(plan: Plan, kind: str) -> None:
     told = report(plan, of=execution(kind=kind))

@@ -199,6 +199,20 @@ class HookCall(TypedDict):
     took_seconds: float
 
 
+class FleetCapacity(TypedDict):
+    """How large a fleet was when clients were let in to it."""
+
+    fleet: str
+    needed: int | None
+    """Instances that those had that clients came from; None: nobody knows."""
+    before: int | None
+    """Instances that it was asked for, before the execution."""
+    raised_to: int | None
+    """None: it was not raised."""
+    short_because: str
+    """Why clients were let in to fewer; empty: they were not."""
+
+
 class ExecutionReport(Direction):
     """How an execution ended."""
 
@@ -231,6 +245,8 @@ class ExecutionReport(Direction):
     consumers: Consumers
     left_behind: list[str]
     """Mirrors that are not STOPPED."""
+    capacity: NotRequired[list[FleetCapacity]]
+    """Of the fleets that clients came to; not in reports of before."""
     switchover: Switchover | None
     """None: it was none."""
     restore: Restore | None

@@ -259,6 +259,24 @@ class OffsetsChecked(TypedDict):
     retried: list[str]
 
 
+class Capacity(TypedDict, total=False):
+    """How many instances a fleet needs that clients come to next, and what was done about it."""
+
+    needed: Required[int | None]
+    """None: nobody knows how many those had that clients come from."""
+    basis: str
+    """How many each of those had, and has."""
+    before: int | None
+    """Instances that it was asked for when that was decided."""
+    ready_before: int
+    """Instances that were proven to be routed there then; 0 where it was on its way."""
+    raised_to: int
+    would_raise_to: int
+    """By a dry run."""
+    short_because: str
+    """Why clients were let in to fewer."""
+
+
 class RouteSwitch(TypedDict, total=False):
     """switch_routes: how one fleet is routed, and how far it is with it."""
 
@@ -270,6 +288,8 @@ class RouteSwitch(TypedDict, total=False):
     """Instances that are wanted and not there yet."""
     detail: str
     tier: str
+    capacity: Capacity
+    """Of a fleet that clients come to next."""
     out_of_reach: str
     out_of_service: str
     """Why no client writes through it; empty where one may."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from failover.aws.console import execution_links
-from failover.execution.report import headline, leftovers
+from failover.execution.report import capacity_in_words, headline, leftovers
 from failover.execution.report_files import page_link
 from failover.message import Message
 
@@ -28,6 +28,7 @@ def _message_of(report: dict[str, Any]) -> Message:
         for row in report.get("hooks", ())
         if row["status"] == "went-on"
     ]
+    evidence += capacity_in_words(report)
     details = f"report {report['execution']} --plan {plan}"
     words = headline(report).partition(": ")[2]
     match report["outcome"]:

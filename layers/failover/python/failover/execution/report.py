@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from failover.documents.execution import (
     Approval,
     Consumers,
     ExecutionReport,
+    FleetCapacity,
     Loss,
     Predecessor,
     Restore,
@@ -77,6 +79,7 @@ def execution_report(
         "loss": loss,
         "consumers": consumers(observed.get("check_offsets", {}), loss),
         "left_behind": observed.get("promote_mirrors", {}).get("left_behind", []),
+        "capacity": capacity(observed),
         "switchover": switchover(observed) if execution.kind == "switchover" else None,
         "restore": restore(observed) if execution.kind == "restore" else None,
         "hooks": [row for name in observed if name.startswith("call_hooks:") for row in observed[name]["hooks"]],
@@ -136,6 +139,34 @@ def restore(observed: dict[str, dict[str, Any]]) -> Restore:
         "by_status": mirrors.get("by_status", {}),
         "deleted": observed.get("precheck", {}).get("deleted", []),
     }
+
+
+def capacity(observed: dict[str, dict[str, Any]]) -> list[FleetCapacity]:
+    """How large the fleets were that clients came to."""
+    steps = {step.partition(":")[2]: it["capacity"] for step, it in observed.items() if "capacity" in it}
+    return [
+        {
+            "fleet": fleet,
+            "needed": of_fleet["needed"],
+            "before": of_fleet.get("before"),
+            "raised_to": of_fleet.get("raised_to"),
+            "short_because": of_fleet.get("short_because", ""),
+        }
+        for fleet, of_fleet in sorted(steps.items())
+    ]
+
+
+def capacity_in_words(report: Mapping[str, Any]) -> list[str]:
+    """What people should know of it, a line a fleet; nothing of one that was large enough."""
+    lines = []
+    for row in report.get("capacity", ()):
+        if row["short_because"]:
+            lines.append(f"{row['fleet']} is too small for all clients: {row['short_because']}")
+        elif row["needed"] is None:
+            lines.append(f"how many instances {row['fleet']} needs is not known: it was left as it was")
+        elif row["raised_to"]:
+            lines.append(f"{row['fleet']} was raised from {row['before']} to {row['raised_to']} instances")
+    return lines
 
 
 def _would(record: StepRecord) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, cast
+from typing import Final, Literal, Protocol, TypeVar, cast
 
 from failover.aws.clients import Role
 from failover.aws.errors import error_code
@@ -28,6 +28,7 @@ FENCE_LOOK_S: Final = 1.0
 REROUTE_LOOK_S: Final = 3.0
 """Of the lost site's fleet once the standby is writable: its clients may hang on connections that only a new route
 ends, and nobody but the proof waits for it."""
+Answer = TypeVar("Answer")
 FenceKind = Literal["route", "leads nowhere", "scaled to zero"]
 """Every request is answered with an error that clients retry; or no broker answers; or no instance is left."""
 
@@ -72,6 +73,8 @@ class FleetState:
     """Seconds until a look may tell more, while it is not settled."""
     missing: int = 0
     """How many instances it is short of, where nothing else keeps it from being settled."""
+    size: int | None = None
+    """How many instances its control plane is asked for; None: nothing tells."""
 
     @property
     def accepts_clients(self) -> bool:
@@ -104,6 +107,12 @@ class Fleet(Protocol):
         """Point its route at a site's cluster, or fence it; returns before the instances have changed. If it is routed
         there, and stalled, do what remains to be done."""
 
+    def size(self) -> int | None:
+        """How many instances its control plane is asked for; it takes less than a look."""
+
+    def raise_to(self, instances: int) -> None:
+        """Ask for so many instances, unless it is asked for more; returns before they are there. Its route stays."""
+
     def obstacles(self) -> list[Obstacle]:
         """What readiness should tell; it is asked long before a failover, and may ask for more than a look does."""
 
@@ -134,7 +143,7 @@ def is_busy(error: FleetUnavailable) -> bool:
     return error.answered or bool(error_code(error))
 
 
-def at_once_again(look: Callable[[], FleetState]) -> FleetState:
+def at_once_again(look: Callable[[], Answer]) -> Answer:
     """A look; a second one where nobody answered the first and that was known at once. A connection that is refused or
     reset may be one of many; one that nobody answers for seconds is of a region that is silent, and is waited for once.
 
@@ -150,7 +159,7 @@ def at_once_again(look: Callable[[], FleetState]) -> FleetState:
     return look()
 
 
-def look_in_time(look: Callable[[], FleetState], within: float) -> FleetState:
+def look_in_time(look: Callable[[], Answer], within: float) -> Answer:
     """A look as `at_once_again` has it, given up after `within` seconds: an API that hangs takes the SDK's patience,
     which whoever does not need the fleet has not. A look changes nothing, so one that ends later does no harm.
 
@@ -158,9 +167,9 @@ def look_in_time(look: Callable[[], FleetState], within: float) -> FleetState:
         FleetUnavailable, FleetRejected
     """
     pool = ThreadPoolExecutor(max_workers=1)
-    state = pool.submit(at_once_again, look)
+    answer = pool.submit(at_once_again, look)
     pool.shutdown(wait=False)
-    wait([state], timeout=within)
-    if not state.done():
+    wait([answer], timeout=within)
+    if not answer.done():
         raise FleetUnavailable(f"no answer within {within:g} s")
-    return state.result()
+    return answer.result()

@@ -79,6 +79,7 @@ class BlueGreenFleet(ABC):
             refused_because=state.refused_because,
             look_again_s=state.look_again_s,
             missing=0 if previous else state.missing,
+            size=state.size,
         )
 
     def route(self, target: str) -> None:
@@ -99,6 +100,22 @@ class BlueGreenFleet(ABC):
             switch.turn_to(target)
         else:
             self._colours[self._other(target)].scale_to_zero()
+
+    def size(self) -> int | None:
+        """That of the colour that has all clients."""
+        selected = _only(self._switch())
+        return None if selected is None else self._colours[selected].size()
+
+    def raise_to(self, instances: int) -> None:
+        """Raise the colour that has all clients.
+
+        Raises:
+            FleetRejected: there is none.
+        """
+        selected = _only(switch := self._switch())
+        if selected is None:
+            raise FleetRejected(f"{self._where} can't be raised: {_leads(switch)}")
+        self._colours[selected].raise_to(instances)
 
     def _undecided(self, switch: Switch) -> FleetState:
         """What it is while the switch leads to more than one colour, or elsewhere: fenced, if all of that is."""

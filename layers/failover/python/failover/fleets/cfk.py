@@ -23,13 +23,14 @@ from failover.fleets.cfk_state import (
     ROLL,
     PodAnswer,
     View,
+    is_blocked,
     is_failure,
     parse_answer,
 )
 from failover.fleets.change_annotation import Change, change_of, conditions_of, digests, is_new
-from failover.fleets.guarded_patch import patched
+from failover.fleets.guarded_patch import patched, scaled
 from failover.fleets.kubernetes import Api, EksApi, Object
-from failover.fleets.pods import carries_clients
+from failover.fleets.pods import carries_clients, replicas_of
 from failover.plan.fleets import CfkFleet, Domain
 from failover.plan.gateway_route import HEADERS, config_id, extension_headers, hot_reload, is_fenced
 from failover.plan.model import FENCED
@@ -68,6 +69,7 @@ class CfkGateway:
             stalled_because=view.stalled_because,
             refused_because=refused if view.refused is not None else None,
             missing=view.missing,
+            size=view.replicas,
         )
 
     def route(self, target: str) -> None:
@@ -119,6 +121,22 @@ class CfkGateway:
         view = self._view()
         if not view.scaled_to_zero:
             self._send(view, view.spec | {"replicas": 0}, FENCED)
+
+    def size(self) -> int:
+        """The Gateway's replicas."""
+        return replicas_of(self._api.get(GATEWAYS, self._fleet.gateway))
+
+    def raise_to(self, instances: int) -> None:
+        """Raise the Gateway's replicas: pods come beside those that run.
+
+        Raises:
+            FleetRejected: its operator was told not to act.
+        """
+        gateway = self._api.get(GATEWAYS, self._fleet.gateway)
+        if is_blocked(gateway):
+            raise FleetRejected(f"{self._where} has the annotation {BLOCKED}: the operator would not act")
+        if replicas_of(gateway) < instances:
+            scaled(self._api, GATEWAYS, read=gateway, replicas=instances)
 
     def _refusals(self, view: View) -> Iterator[Obstacle]:
         """Each change of a failover, tried without effect: rights, the definition's rules, admission webhooks."""

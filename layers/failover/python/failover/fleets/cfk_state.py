@@ -27,7 +27,7 @@ from failover.fleets.change_annotation import (
 )
 from failover.fleets.kubernetes import Object
 from failover.fleets.metrics import SERVING, RouteMetrics, parse_metrics
-from failover.fleets.pods import bootstrap_of, has_variable, is_ready, started_at, zone_of
+from failover.fleets.pods import bootstrap_of, has_variable, is_ready, replicas_of, started_at, zone_of
 from failover.fleets.rollout import Refusal, Rollout
 from failover.plan.fleets import CfkFleet
 from failover.plan.gateway_route import certifies, extension_headers, hot_reload, is_fenced
@@ -110,7 +110,12 @@ class View(Rollout):
     @property
     def scaled_to_zero(self) -> bool:
         """Whether it shall have no instance."""
-        return bool(self.spec.get("replicas", 1) == 0)
+        return self.replicas == 0
+
+    @property
+    def replicas(self) -> int:
+        """How many instances there shall be."""
+        return replicas_of(self.gateway)
 
     @cached_property
     def target(self) -> str | None:
@@ -169,7 +174,7 @@ class View(Rollout):
     @property
     def blocked(self) -> bool:
         """Whether the operator was told to leave the Gateway alone."""
-        return annotations_of(self.gateway).get(BLOCKED, "").lower() == "true"
+        return is_blocked(self.gateway)
 
     @cached_property
     def instances(self) -> tuple[Instance, ...]:
@@ -290,6 +295,11 @@ class View(Rollout):
             if not self.settled and is_failure(it)
         ]
         return "; ".join([*remarks, *([self.stalled_because] if self.stalled_because else [])])
+
+
+def is_blocked(gateway: Object) -> bool:
+    """Whether the operator was told to leave a Gateway alone."""
+    return annotations_of(gateway).get(BLOCKED, "").lower() == "true"
 
 
 def is_failure(condition: Mapping[str, Any]) -> bool:

@@ -83,7 +83,7 @@ class EcsService:
         if desired == 0:
             detail = f"scaled to zero, {len(tasks)} tasks are left"
             return FleetState(
-                target=FENCED, settled=not tasks, instances=(), detail=detail, fence_kind="scaled to zero"
+                target=FENCED, settled=not tasks, instances=(), detail=detail, fence_kind="scaled to zero", size=0
             )
         previous = [task for task in tasks if task.get("taskDefinitionArn") != current]
         alone = len(deployments) == 1 and not previous
@@ -101,6 +101,7 @@ class EcsService:
             stalled_because=failure,
             look_again_s=_look_again_s(primary),
             missing=max(0, desired - len(running)) if alone and failure is None else 0,
+            size=desired,
         )
 
     def route(self, target: str) -> None:
@@ -122,6 +123,15 @@ class EcsService:
     def scale_to_zero(self) -> None:
         """Scale it to zero, so that every connection to it ends; a route brings its instances back."""
         self._update(desiredCount=0)
+
+    def size(self) -> int:
+        """The service's desired count."""
+        return int(self._service().get("desiredCount", 0))
+
+    def raise_to(self, instances: int) -> None:
+        """Raise the desired count: tasks come beside those that run, and none is replaced."""
+        if self.size() < instances:
+            self._update(desiredCount=instances)
 
     def obstacles(self) -> list[Obstacle]:
         """Somebody else deploys the service; a task definition is not there any more; the load balancer would keep the
@@ -277,6 +287,7 @@ def _deploying(service: dict[str, Any], target: str) -> FleetState:
         detail=f"{running} of {desired} tasks run {runs}, {previous} of a previous revision are left",
         fence_kind="route" if target == FENCED else None,
         look_again_s=_look_again_s(primary),
+        size=desired,
     )
 
 

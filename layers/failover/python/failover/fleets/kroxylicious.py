@@ -23,9 +23,9 @@ from failover.fleets import FenceKind, FleetState, Instance
 from failover.fleets.cfk import DEPLOYMENTS, PODS
 from failover.fleets.cfk_state import REFUSED_AFTER_S
 from failover.fleets.change_annotation import Change, change_of, conditions_of, observed_generation, since
-from failover.fleets.guarded_patch import patched
+from failover.fleets.guarded_patch import patched, scaled
 from failover.fleets.kubernetes import Api, EksApi, Object
-from failover.fleets.pods import bootstrap_of, is_ready, zone_of
+from failover.fleets.pods import bootstrap_of, is_ready, replicas_of, zone_of
 from failover.fleets.rollout import Refusal, Rollout
 from failover.plan.fleets import KroxyliciousFleet
 from failover.plan.model import FENCED
@@ -47,7 +47,7 @@ class View(Rollout):
     @property
     def replicas(self) -> int:
         """How many instances there shall be."""
-        return int((self.proxy.get("spec") or {}).get("replicas", 1))
+        return replicas_of(self.proxy)
 
     @property
     def scaled_to_zero(self) -> bool:
@@ -175,6 +175,7 @@ class KroxyliciousCluster:
             stalled_because=view.stalled_because,
             refused_because=refused if view.refused is not None else None,
             missing=view.missing,
+            size=view.replicas,
         )
 
     def obstacles(self) -> list[Obstacle]:
@@ -207,6 +208,16 @@ class KroxyliciousCluster:
         if view.replicas == 0:  # only now: no instance shall come up that leads to where it led before
             last = change_of(view.proxy)
             self._scale(view, (last.replicas if last is not None else None) or self._fleet.instances)
+
+    def size(self) -> int:
+        """The KafkaProxy's replicas."""
+        return replicas_of(self._api.get(PROXIES, self._fleet.proxy))
+
+    def raise_to(self, instances: int) -> None:
+        """Raise the KafkaProxy's replicas: pods come beside those that run."""
+        proxy = self._api.get(PROXIES, self._fleet.proxy)
+        if replicas_of(proxy) < instances:
+            scaled(self._api, PROXIES, read=proxy, replicas=instances)
 
     def _scale(self, view: View, replicas: int) -> None:
         operations = [{"op": "add", "path": "/spec/replicas", "value": replicas}]

@@ -64,6 +64,11 @@ def has_variable(pod: Object, name: str) -> bool:
     )
 
 
+def replicas_of(owner: Object) -> int:
+    """How many pods an object asks for that has them made."""
+    return int((owner.get("spec") or {}).get("replicas", 1))
+
+
 def rolled_out(deployment: Object) -> bool:
     """Whether every replica is of the present template and available (what `kubectl rollout status` waits for)."""
     status: dict[str, Any] = deployment.get("status") or {}

@@ -120,6 +120,12 @@ class Policy(PlanModel):
     """When a mirror that is not STOPPED is stuck."""
     on_stuck_mirrors: Literal["stop", "go-on"] = "stop"
     """`stop`: before DNS, naming them; `go-on`: move the clients without those topics."""
+    on_smaller_fleet: Literal["raise", "go-on"] = "raise"
+    """What becomes of a fleet of the site that takes over that is smaller than what clients come from: `raise`: it is
+    made as large, before the name is flipped; `go-on`: it stays as it is."""
+    capacity_timeout_seconds: int = Field(default=60, ge=0, le=300)
+    """For how long clients wait for the instances it lacks; then they are let in to those that are there, and people
+    are told."""
     drain_timeout_seconds: int = Field(default=30, ge=5, le=3600)
     """For how long a switchover keeps the clients fenced to let the mirrors catch up, before it is given up."""
     failback_lag_records: int = Field(default=1000, ge=0)

@@ -353,6 +353,7 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     "canary-topic": _canary,
     "fleet-routes": of_fleets.routes,
     "fleet-capacity": of_fleets.capacity,
+    "fleet-size": of_fleets.sizes,
     "fleet-instances": of_fleets.instances,
     "client-name": _client_name,
     controller.LEASE: _lease,

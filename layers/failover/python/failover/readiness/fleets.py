@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from failover.errors import FailoverError
+from failover.execution.fleet_sizes import load_fleet_sizes, save_fleet_sizes
 from failover.fleets import Instance
+from failover.fleets.size import Size, needed_by, size_of, zones_of
 from failover.kafka.cluster import cluster_id
 from failover.kafka.factory import as_client
 from failover.plan.model import FENCED, Plan
-from failover.readiness import Finding, gateways, unreadable
+from failover.readiness import Finding, gateways, ok, unreadable
 from failover.readiness.snapshot import PlanSnapshot
 
 
@@ -37,6 +39,43 @@ def capacity(snapshot: PlanSnapshot) -> Iterator[Finding]:
             own = snapshot.instances(where)
             stays = where in before and where in after
             yield from gateways.capacity(where, own, gateways.needed(own if stays else of_active))
+
+
+def sizes(snapshot: PlanSnapshot) -> Iterator[Finding]:
+    """Whether each fleet that clients would come to is as large as those they come from; keeps how large those are."""
+    plan, now = snapshot.plan, snapshot.now
+    before, after = plan.carrying(snapshot.active), plan.carrying(snapshot.standby)
+    leaving = [(where, fleet.name) for where in before if where not in after for fleet in before[where].fleets]
+    save_fleet_sizes(snapshot.book, plan.name, _sizes_of_well_fleets(snapshot, leaving), now)
+    saved = load_fleet_sizes(snapshot.book, plan.name, leaving)
+    of_leaving = {name: record.size for name, record in saved.items()}
+    for _, name in leaving:
+        yield from gateways.size_recorded(name, saved[name].at if name in saved else None, now)
+    for where in after.keys() - before.keys():
+        joining = frozenset(fleet.name for fleet in after[where].fleets)
+        for name in sorted(joining):
+            try:
+                state = snapshot.fleet(where, name)
+            except FailoverError as error:
+                yield unreadable(error)
+                continue
+            zones = zones_of(state.instances, otherwise=max((size.zones for size in of_leaving.values()), default=0))
+            yield from gateways.size(name, state, needed_by(name, zones, joining, of_leaving), plan.policy)
+    if after.keys() == before.keys():
+        yield ok("clients come through the same fleets before and after a failover")
+
+
+def _sizes_of_well_fleets(snapshot: PlanSnapshot, fleets: list[tuple[str, str]]) -> dict[tuple[str, str], Size]:
+    """Those that can't be looked at, or are not well, are not among them."""
+    sizes = {}
+    for where, name in fleets:
+        try:
+            state = snapshot.fleet(where, name)
+        except FailoverError:
+            continue
+        if state.settled and state.target == snapshot.active and (size := size_of(state)) is not None:
+            sizes[where, name] = size
+    return sizes
 
 
 def instances(snapshot: PlanSnapshot) -> Iterator[Finding]:

@@ -4,10 +4,14 @@ whether the instances really are on the cluster they should be on. Pure."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from failover.errors import Obstacle
 from failover.fleets import FleetState, Instance
+from failover.plan.policy import Policy
 from failover.readiness import Finding, fail, listed, ok, unknown, warn
+
+SIZE_OLD_S: Final = 86_400.0
 
 
 def route(name: str, state: FleetState, targets: tuple[str, ...]) -> Iterator[Finding]:
@@ -56,6 +60,42 @@ def capacity(site: str, instances: tuple[Instance, ...], needed: int) -> Iterato
         yield warn(f"{fact}, {least} are left without the fullest zone", grow)
     else:
         yield ok(fact)
+
+
+def size_recorded(name: str, recorded_at: float | None, now: float) -> Iterator[Finding]:
+    """Whether it is known how large a fleet is that carries clients. `recorded_at`: when it was last seen well."""
+    if recorded_at is None:
+        yield unknown(
+            f"fleet {name} was never seen well: how many instances clients need is not known",
+            "let it settle, routed to the active site",
+        )
+    elif now - recorded_at > SIZE_OLD_S:
+        yield warn(
+            f"how large fleet {name} is was last seen {now - recorded_at:,.0f} s ago",
+            "see why it is not settled, routed to the active site",
+        )
+
+
+def size(name: str, state: FleetState, needed: int | None, policy: Policy) -> Iterator[Finding]:
+    """Whether a fleet is asked for as many instances as clients need that come to it, or a failover has to raise it."""
+    fact = f"fleet {name} is asked for {state.size} instances"
+    if state.size is None:
+        yield unknown(f"nothing tells how many instances fleet {name} is asked for", "look at the fleet")
+    elif needed is None:
+        yield unknown(f"{fact}, and how many clients need is not known", "see the fleets that clients come through")
+    elif state.size >= needed:
+        yield ok(f"{fact}; {needed} are needed")
+    elif policy.on_smaller_fleet == "raise":
+        yield warn(
+            f"{fact}, and {needed} are needed: a failover asks for them first, and waits up to"
+            f" {policy.capacity_timeout_seconds} s",
+            "raise its desired count now: on the day, others ask for what is left of the region, too",
+        )
+    else:
+        yield warn(
+            f"{fact}, and {needed} are needed: a failover leaves it as it is",
+            "raise its desired count, or write policy.on_smaller_fleet: raise",
+        )
 
 
 def needed(active: tuple[Instance, ...]) -> int:

@@ -100,8 +100,22 @@ def _begin_judged(life: World) -> None:
     life.scheduler.spawn(look, Process("vantage points"))
 
 
+def _begin_smaller(life: World) -> None:
+    """The fleet of the site that takes over has half as many instances as the one that readiness saw well."""
+    fleet = life.sites.sites["east"].fleet
+    fleet.desired *= 2
+    life.sites.scale(fleet, 0.0)
+
+    def look_and_start() -> None:
+        life.functions.invoke("check_readiness", {"plan": PLAN})
+        begin_by_hand(life)
+
+    life.scheduler.spawn(look_and_start, Process("a person"))
+
+
 SCENARIOS: Final = (
     Scenario(name="failover", functions=STEPS, begin=begin_by_hand, end=failover_end),
+    Scenario(name="smaller fleet", functions=("switch_routes",), begin=_begin_smaller, end=failover_end),
     Scenario(
         name="superseding",
         functions=("claim", "assess", "conclude", "announce"),

@@ -159,3 +159,12 @@ def test_composite_alarms_are_read_too() -> None:
     ]
     assert len(reads) == 3 and all(statement["Resource"] == "*" for statement in reads)
     assert RESOURCES["AlarmsPolicy"]["Properties"]["PolicyDocument"]["Statement"][1]["Resource"] != "*"
+
+
+def test_every_api_that_is_called_is_on_the_page_of_private_networks() -> None:
+    """A network without a way out needs an endpoint for each."""
+    page = (ROOT / "docs/private-networks.md").read_text()
+    (table,) = re.findall(r"\| endpoint \| of which region .*?\n\n", page, re.DOTALL)
+    named = set(re.findall(r"`([a-z0-9-]+)`", "".join(line.split("|")[1] for line in table.strip().splitlines())))
+    asked = {action.partition(":")[0] for function in EVERY_FUNCTION.values() for action in called(function)}
+    assert named - {"monitoring"} == asked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,18 @@ from drill.decision.scenario_world import ScenarioStuck
 from drill.decision.scenarios import SETUPS, run_all
 from drill.engines.jars import EngineMissing, jars
 from drill.loss import LossKind
-from drill.options import Callers, FleetKind, Functions, Gateways, HoldPolicy, KafkaEngine, Mode, MoreClients, Resolver
+from drill.options import (
+    Callers,
+    FleetKind,
+    Functions,
+    Gateways,
+    HoldPolicy,
+    KafkaEngine,
+    Mode,
+    MoreClients,
+    Resolver,
+    SiteReturn,
+)
 from drill.pictures import NoPicture, draw
 from drill.ports import HERE
 from drill.process import ROOT, ChildFailed
@@ -94,6 +105,9 @@ def run(
     loss: Annotated[
         LossKind, typer.Option(help="how the site is lost: killed, stopped, only its cluster, cut off")
     ] = LossKind.LOUD,
+    returns: Annotated[
+        SiteReturn, typer.Option(help="there and back: how the site is lost; `killed`: its log is kept, with `apache`")
+    ] = SiteReturn.SUSPENDED,
     policy: Annotated[
         HoldPolicy, typer.Option(help="`balanced`: a vote must have stood for 3 s, the default; `fast`: for 1 s")
     ] = HoldPolicy.BALANCED,
@@ -115,7 +129,13 @@ def run(
     console = Console()
     for operated in OPERATED:
         if scenario == operated.NAME:
-            _rehearse(operated, console, reports, instances=instances, fleet=fleet, template=template)
+            options = {
+                "instances": instances,
+                "fleet": fleet.value,
+                "kafka": kafka.value,
+                "site_returns": returns.value,
+            }
+            _rehearse(operated, console, reports, options | {"template": template.absolute()})
     if scenario not in SCENARIOS:
         names = ", ".join([*SCENARIOS, *(operated.NAME for operated in OPERATED)])
         console.print(f"there is no scenario {scenario!r}; there are: {names}", style="red")
@@ -128,14 +148,13 @@ def run(
         host = host_for_containers() if in_containers else HERE
         if in_containers:
             check_build()
-        if kafka is KafkaEngine.APACHE:
-            jars("kafka")
         pairs = more_pairs([more.value for more in more_clients or ()])
         for spec in pairs:
             spec.family.interpreter()
-    except (NoEngine, NotBuilt, EngineMissing, FamilyMissing) as error:
+    except (NoEngine, NotBuilt, FamilyMissing) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
+    _check_engine(kafka.value, console)
     settings = Settings(
         directory=directory,
         instances=instances,
@@ -172,6 +191,17 @@ def run(
     raise typer.Exit(0 if report.complete else 1)
 
 
+def _check_engine(kafka: str, console: Console) -> None:
+    """Whether the clusters can be had, before anything is started."""
+    if kafka != KafkaEngine.APACHE.value:
+        return
+    try:
+        jars("kafka")
+    except EngineMissing as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
+
+
 def _check_choice(fleet: FleetKind, gateways: Gateways, scenario: Scenario, *, in_containers: bool) -> None:
     if in_containers and fleet is FleetKind.CFK:
         raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
@@ -180,11 +210,11 @@ def _check_choice(fleet: FleetKind, gateways: Gateways, scenario: Scenario, *, i
         raise typer.BadParameter("gateways near the clients are ECS services of the drill, led to by latency")
 
 
-def _rehearse(
-    operated: ModuleType, console: Console, reports: Path, *, instances: int, fleet: FleetKind, template: Path
-) -> NoReturn:
-    directory = _directory(reports, operated.NAME)
-    settings = Settings(directory=directory, instances=instances, fleet=fleet.value, template=template.absolute())
+def _rehearse(operated: ModuleType, console: Console, reports: Path, options: Mapping[str, Any]) -> NoReturn:
+    if options["site_returns"] == "killed" and (options["kafka"] != "apache" or options["fleet"] == "cfk"):
+        raise typer.BadParameter("a site that was killed comes back with --kafka apache, and with ECS fleets")
+    _check_engine(options["kafka"], console)
+    settings = Settings(directory=_directory(reports, operated.NAME), **options)
     try:
         report = operated.rehearse(settings, console)
     except (RehearsalFailed, WorldNotUp, ChildFailed) as error:
@@ -193,8 +223,8 @@ def _rehearse(
     except KeyboardInterrupt:
         console.print("interrupted; everything the drill had started is gone")
         raise typer.Exit(130) from None
-    switchover.write(directory, report)
-    _point_latest(reports, directory)
+    switchover.write(settings.directory, report)
+    _point_latest(reports, settings.directory)
     operated.print_report(console, report)
     raise typer.Exit(0 if report.complete else 1)
 

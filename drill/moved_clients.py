@@ -20,7 +20,7 @@ from drill.world import World
 
 BEFORE_S: Final = 6.0
 """For how long clients work before anything happens."""
-_BEGIN_S: Final = 30.0
+_BEGIN_S: Final = 60.0
 _FRAME_S: Final = 0.1
 
 

@@ -12,6 +12,13 @@ class KafkaEngine(enum.Enum):
     APACHE = "apache"
 
 
+class SiteReturn(enum.Enum):
+    """How a site is lost that returns."""
+
+    SUSPENDED = "suspended"
+    KILLED = "killed"
+
+
 class FleetKind(enum.Enum):
     """The kinds of gateway fleet that a world can have."""
 

@@ -95,11 +95,18 @@ def rehearse(settings: Settings, console: Console) -> ThereAndBackReport:
 
 def _play(world: World, controller: ControllerAccount, console: Console) -> _Story:
     lost_at = time.time()
-    world.freeze(HOME)
-    console.print(f"{HOME} is lost")
+    killed = world.settings.site_returns == "killed"
+    if killed:
+        world.kill(HOME)
+    else:
+        world.freeze(HOME)
+    console.print(f"{HOME} is lost: {world.settings.site_returns}")
     failover = await_end(controller, console, _is_failover)
     time.sleep(BETWEEN_S)
-    world.thaw(HOME)
+    if killed:
+        world.start_again(HOME)
+    else:
+        world.thaw(HOME)
     console.print(f"{HOME} is back")
     by = {"plan": fixture_plan.PLAN, "by": "drill", "reason": "a rehearsal"}
     restore = run_to_end(

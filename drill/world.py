@@ -24,7 +24,7 @@ import psutil
 from botocore.config import Config
 
 from drill import fixture_plan, stacks
-from drill.both_ways import introduce, link_config
+from drill.both_ways import introduce
 from drill.client_name import hold_name
 from drill.deployment import deploy_health_checks, deploy_plan
 from drill.fixture_plan import HOME, NEAR, REGIONS, STANDBY
@@ -36,9 +36,9 @@ from drill.name_watch import NameWatch
 from drill.operator_access import controller_file
 from drill.ports import reserved_ports
 from drill.process import Child, failure_of, spawn
+from drill.site_processes import PORTS, await_end, balancer_config, cluster_config, rest_config
 from drill.world_settings import Settings
 
-PORTS = 1 + fixture_plan.BROKERS
 SITES = (HOME, STANDBY)
 UP_TIMEOUT_S = 120.0
 
@@ -124,37 +124,16 @@ class World:
         self._balancers = {site: started.result() for site, started in balancers.items()}
         return self._spawn("drill.aws.cloud", self._cloud_config() | self._host, "cloud")
 
-    def _start_cluster(self, site: str) -> Child:
-        config = {"site": site, "brokers": fixture_plan.BROKERS, "truncation": self.settings.truncation}
-        engine = {"engine": self.settings.kafka, "directory": str(self.settings.directory / f"kafka-{site}")}
-        return self._spawn("drill.kafka.cluster", config | engine | self._host, f"kafka-{site}")
+    def _start_cluster(self, site: str, before: Child | None = None) -> Child:
+        config = cluster_config(self.settings, site, before)
+        return self._spawn("drill.kafka.cluster", config | self._host, f"kafka-{site}")
 
-    def _start_balancer(self, site: str) -> Child:
-        # Through kube-proxy connections stay until their pod is gone; ECS has the load balancer end them.
-        config = {"site": site, "listen_ports": PORTS, "connection_termination": self.settings.fleet != "cfk"}
+    def _start_balancer(self, site: str, before: Child | None = None) -> Child:
+        config = balancer_config(self.settings, site, before)
         return self._spawn("drill.network.balancer", config | self._host, f"balancer-{site}")
 
-    def _start_rest(self, site: str) -> Child:
-        cluster, remote = self._clusters[site].ready, self._clusters[HOME if site == STANDBY else STANDBY].ready
-        key, secret = fixture_plan.API_KEYS[site]
-        chosen = self.settings
-        pace = {"interval_s": chosen.link_interval_s, "offset_sync_s": chosen.offset_sync_s}
-        config = {
-            "site": site,
-            "cluster_id": cluster["cluster_id"],
-            "raw_bootstrap": cluster["raw_bootstrap"],
-            "admin": cluster["admin"],
-            "api_key": key,
-            "api_secret": secret,
-            "link": link_config(remote, **pace, groups=chosen.groups),
-            "topics": [fixture_plan.CANARY],
-            "mirrors": [*self.settings.topics, *fixture_plan.more_topics(self.settings.more_topics)]
-            if site == STANDBY
-            else [],
-            "rest_only_mirrors": {"count": self.settings.rest_only_mirrors if site == STANDBY else 0},
-            "stop_delay_s": self.settings.timing.promotion_s,
-            "truncation": chosen.truncation,
-        }
+    def _start_rest(self, site: str, before: Child | None = None) -> Child:
+        config = rest_config(self.settings, site, self._clusters, before)
         return self._spawn("drill.confluent.cluster_rest", config | self._host, f"rest-{site}")
 
     def _cloud_config(self) -> dict[str, Any]:
@@ -324,6 +303,25 @@ class World:
         self._post(f"/drill/regions/{REGIONS[site]}/restore")
         for child in self._processes(site):
             child.signal(signal.SIGCONT)
+
+    def kill(self, site: str) -> None:
+        """Kill everything of a site, and lose its region's AWS: a loss that it can come back from, if its cluster keeps
+        its log."""
+        processes = self._processes(site)
+        for child in processes:
+            child.signal(signal.SIGKILL)
+        self._post(f"/drill/regions/{REGIONS[site]}/lose")
+        for child in processes:
+            await_end(child)
+
+    def start_again(self, site: str) -> None:
+        """Let a killed site go on with the log that it kept, where it was."""
+        self._clusters[site] = self._start_cluster(site, self._clusters[site])
+        self._rest[site] = self._start_rest(site, self._rest[site])
+        introduce(self._clusters, self._rest)
+        if site in self._balancers:
+            self._balancers[site] = self._start_balancer(site, self._balancers[site])
+        self._post(f"/drill/regions/{REGIONS[site]}/restore")
 
     def _processes(self, site: str) -> tuple[Child, ...]:
         return self._clusters[site], self._rest[site], *self.fleets.processes(site), *self._balancer_processes(site)

@@ -56,6 +56,8 @@ class Settings:
     controllers: Literal[1, 2] = 1
     own_plans_at_third: bool = False
     """Whether the third region's vantage point reads a plan of its own, which may lead it elsewhere."""
+    site_returns: Literal["suspended", "killed"] = "suspended"
+    """How a site is lost that returns: stopped in its tracks, or killed with its log kept, which the mock has not."""
     truncation: bool = False
     """Whether the clusters can truncate topics, as a restore has to."""
     plan_fields: dict[str, Any] = field(default_factory=dict)

@@ -47,18 +47,18 @@ class StandIn:
 
     def __init__(self, config: Config, url: str) -> None:
         local = admin_client(config.raw_bootstrap) if config.raw_bootstrap else None
-        members = ClusterAdmin(config.admin) if config.truncation and config.admin else None
+        cluster = ClusterAdmin(config.admin) if config.truncation and config.admin else None
         self.cluster = LocalCluster(
             local,
             config.groups,
             group_admin=GroupAdmin(config.raw_bootstrap) if config.raw_bootstrap else None,
-            with_members=members.active_groups if members else None,
+            with_members=cluster.active_groups if cluster and not config.describes_groups else None,
         )
         self.cluster.dedicated = config.dedicated
         self.cluster.make_up(virtual_topics.topics(config.rest_only_topics))
         if local is not None:
             ensure_topics(local, dict.fromkeys(config.topics))
-        self._truncation = LogTruncation(members, config.raw_bootstrap, self.cluster) if members else None
+        self._truncation = LogTruncation(cluster, config.raw_bootstrap, self.cluster) if cluster else None
         self.acls = AclTable(config.acls)
         self.links, self.peers = Links(), Peers(config.peers)
         self.linking = Linking(config, local, cluster=self.cluster, acls=self.acls, links=self.links, peers=self.peers)

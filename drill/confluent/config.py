@@ -83,7 +83,10 @@ class Config(BaseModel):
     flavour: Flavour = "cloud"
     unmanaged_row: bool = False
     truncation: bool = False
-    """Whether the cluster behind `admin` can truncate topics, and tell which groups have members."""
+    """Whether the cluster behind `admin` can truncate topics."""
+    describes_groups: bool = False
+    """Whether its brokers describe their groups; else the one behind `admin` tells which have members, if it truncates
+    topics."""
     host: Host = Host()
     """Where the API is; its control stays on loopback."""
 

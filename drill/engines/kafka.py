@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ UP_S: Final = 90.0
 ANSWER_S: Final = 10.0
 CLIENTS: Final = "clients"
 PASSWORD: Final = "drill"
+PROPERTIES_FILE: Final = "server.properties"
 HEAP: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 # The broker reads no stdin: whoever watches it ends it with the process that started both.
 WATCHED: Final = '"$@" </dev/null >>"$LOG" 2>&1 & echo $!; cat >/dev/null; kill -9 $!'
@@ -71,6 +72,7 @@ log.cleaner.dedupe.buffer.size=16000000
 num.network.threads=2
 num.io.threads=4
 controlled.shutdown.enable=false
+broker.session.timeout.ms=3600000
 """
 LOGGING: Final = """\
 Configuration:
@@ -134,42 +136,43 @@ def version() -> str:
 
 
 def start(directory: Path) -> ApacheKafka:
-    """A new cluster, its files in `directory`, and wait until it answers.
+    """The cluster whose files are in `directory`, at the ports that it had; a new one if there are none. Waits until it
+    answers.
 
     Raises:
         EngineMissing: as `start_broker` does.
     """
-    clients, link, controller = _ports()
-    ports = {"clients": clients, "link": link, "controller": controller}
-    fields = {**ports, "host": LOOPBACK, "directory": directory, "user": CLIENTS, "password": PASSWORD}
-    broker = start_broker(directory, PROPERTIES.format_map(fields), f"{LOOPBACK}:{link}")
+    file = directory / PROPERTIES_FILE
+    properties = file.read_text() if file.exists() else _new_properties(directory)
+    clients, link = (int(port) for port in re.findall(r"(?:CLIENTS|LINK)://[^:]+:(\d+)", properties)[:2])
+    broker = start_broker(directory, properties, f"{LOOPBACK}:{link}")
     for answer in broker.admin.create_acls([_all_allowed(kind) for kind in _ALLOWED]).values():
         answer.result(ANSWER_S)
     _have_a_coordinator(broker.admin)
     return ApacheKafka(broker=broker, nodes={1: (LOOPBACK, clients)})
 
 
+def _new_properties(directory: Path) -> str:
+    clients, link, controller = _ports()
+    ports = {"clients": clients, "link": link, "controller": controller}
+    return PROPERTIES.format_map(
+        {**ports, "host": LOOPBACK, "directory": directory, "user": CLIENTS, "password": PASSWORD}
+    )
+
+
 def start_broker(directory: Path, properties: str, bootstrap: str) -> Broker:
-    """A broker with these properties, whose log directory is empty, and wait until it answers at `bootstrap`.
+    """A broker with these properties, whose log is in `directory`/data, and wait until it answers at `bootstrap`. One
+    that has a log goes on with it.
 
     Raises:
         EngineMissing: if the machine has no Java or no Maven, or the broker does not come up.
     """
     directory.mkdir(parents=True, exist_ok=True)
     command = ["java", *HEAP, f"-Dlog4j2.configurationFile={directory}/log4j2.yaml", "-cp", f"{jars('kafka')}/*"]
-    file, log = directory / "server.properties", directory / "broker.log"
+    file, log = directory / PROPERTIES_FILE, directory / "broker.log"
     file.write_text(properties)
     (directory / "log4j2.yaml").write_text(LOGGING)
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    formatted = subprocess.run(
-        [*command, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(file)],
-        capture_output=True,
-        text=True,
-        timeout=UP_S,
-        check=False,
-    )
-    if formatted.returncode != 0:
-        raise EngineMissing(f"Kafka's storage could not be formatted:\n{(formatted.stdout + formatted.stderr)[-1500:]}")
+    cluster_id = _cluster_id(directory) or _format(command, file)
     watcher = subprocess.Popen(
         ["/bin/sh", "-c", WATCHED, "sh", *command, "kafka.Kafka", str(file)],
         stdin=subprocess.PIPE,
@@ -193,6 +196,28 @@ def start_broker(directory: Path, properties: str, bootstrap: str) -> Broker:
         broker.close()
         raise
     return broker
+
+
+def _cluster_id(directory: Path) -> str | None:
+    """Of the cluster whose log is there; None if there is none."""
+    meta = directory / "data" / "meta.properties"
+    found = re.search(r"^cluster\.id=(.+)$", meta.read_text(), re.MULTILINE) if meta.exists() else None
+    return found[1] if found else None
+
+
+def _format(command: Sequence[str], file: Path) -> str:
+    """Make an empty log; the cluster's id."""
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    formatted = subprocess.run(
+        [*command, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=UP_S,
+        check=False,
+    )
+    if formatted.returncode != 0:
+        raise EngineMissing(f"Kafka's storage could not be formatted:\n{(formatted.stdout + formatted.stderr)[-1500:]}")
+    return cluster_id
 
 
 def _ports() -> list[int]:

@@ -2,7 +2,8 @@
 
 A mirror topic is read-only until it is STOPPED; a real broker answers a write with INVALID_REQUEST, which no client
 retries. The link writes to the mock cluster itself, round the guard. Where topics are truncated, another mock takes its
-place: see `renewal`. By option the cluster is Apache Kafka, which refuses such writes itself.
+place: see `renewal`. By option the cluster is Apache Kafka, which refuses such writes itself, and keeps its log when it
+is killed: see `tail_truncation` for how that is truncated.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from drill.kafka.messages import API_VERSIONS, HEARTBEAT, JOIN_GROUP, LEAVE_GROU
 from drill.kafka.proxy import Enter, Node, Reach, Route, from_table, serve
 from drill.kafka.refusal import refusal
 from drill.kafka.renewal import ClusterName, Mock, start_mock, truncated
+from drill.kafka.tail_truncation import truncate_tails
 from drill.network import admin_http, tls
 from drill.network.admin_http import Handler, Reply, as_json
 from drill.network.listeners import listen_on, port_of
@@ -59,7 +61,10 @@ class ClusterConfig(BaseModel):
     """Whether topics can be truncated: then the raw brokers are behind a proxy, too."""
     engine: Literal["mock", "apache"] = "mock"
     directory: Path | None = None
-    """Of a real engine's files."""
+    """Of a real engine's files; where they are there already, the cluster goes on with what it holds."""
+    port: int = 0
+    admin_port: int = 0
+    """Where a real engine's proxy listens first of all, and is told what to do; 0: wherever there is room."""
 
 
 READ_BY_MOCK: Final = {JOIN_GROUP: 5, HEARTBEAT: 3, LEAVE_GROUP: 1, SYNC_GROUP: 3}
@@ -199,13 +204,21 @@ async def run_apache(config: ClusterConfig, directory: Path) -> None:
     """Start Apache Kafka, then the proxy that clients come through, and serve until the process ends."""
     engine = kafka.start(directory)
     denials, host = Denials(engine), config.host.advertised
-    route, listeners = _route(engine.nodes, config.host, engine.reach)
+    route, listeners = _route(engine.nodes, config.host, engine.reach, config.port)
     route.gate = (lambda: Login(config.logins, denials)) if config.logins else (lambda: denials)
     if config.tls is not None:
         route.enter = _secured(config.tls)
-    admin = await admin_http.serve(
-        {("PUT", "/read-only-topics"): denials.replace, ("GET", "/read-only-topics"): denials.show}
-    )
+
+    async def keep_records(body: Any) -> Reply:
+        await asyncio.to_thread(truncate_tails, engine.broker.admin, engine.broker.bootstrap, body["kept"])
+        return as_json({})
+
+    handlers: dict[tuple[str, str], Handler] = {
+        ("PUT", "/read-only-topics"): denials.replace,
+        ("GET", "/read-only-topics"): denials.show,
+        ("PUT", "/kept-records"): keep_records,
+    }
+    admin = await admin_http.serve(handlers, port=config.admin_port)
     announce(
         {
             "bootstrap": f"{host}:{port_of(listeners[0])}",
@@ -255,9 +268,11 @@ async def run(config: ClusterConfig) -> None:
     )
 
 
-def _route(brokers: Mapping[int, Address], host: Host, reach: Reach) -> tuple[Route, list[socket.socket]]:
+def _route(
+    brokers: Mapping[int, Address], host: Host, reach: Reach, first_port: int = 0
+) -> tuple[Route, list[socket.socket]]:
     """A proxy's route to the cluster, and its listeners: of the bootstrap, and of each node in order."""
-    listeners = listen_on(1 + len(brokers), host.listen)
+    listeners = listen_on(1 + len(brokers), host.listen, first_port)
     ports = zip(sorted(brokers), listeners[1:], strict=True)
     advertised = {node: (host.advertised, port_of(port)) for node, port in ports}
     upstream = brokers[min(brokers)]

@@ -6,21 +6,20 @@ Whoever speaks to the cluster keeps its addresses, all of which are of proxies, 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer
 from kio.index import load_response_schema
 from kio.serial import entity_reader
 
 from drill.kafka.codec import written
 from drill.kafka.connection import Gate, Verdict
 from drill.kafka.messages import METADATA, framed
+from drill.kafka.record_copy import NotCopied, kept_ends, kept_records, log_ends, write_alike
 from drill.network.splice import Address, Bytes
 
-COPY_S: Final = 30.0
 _TAGGED_SINCE: Final = 9
 """The first version of an answer to Metadata whose header has tags."""
 
@@ -59,76 +58,19 @@ def truncated(mock: Mock, first_truncated: Mapping[str, Sequence[int]]) -> Mock:
         NotRenewed
     """
     new = start_mock(len(mock.nodes))
-    settings: dict[str, Any] = {"bootstrap.servers": mock.bootstrap, "group.id": "renewal", "log_level": 2}
-    reader = Consumer(settings | {"enable.auto.commit": False, "auto.offset.reset": "error"})
-    writer = Producer({"bootstrap.servers": new.bootstrap, "linger.ms": 2, "acks": "all", "log_level": 2})
     try:
-        _copy(reader, writer, first_truncated)
-    except KafkaException as error:
+        ends = kept_ends(log_ends(mock.bootstrap), first_truncated)
+        _create(new.client, {topic for topic, _ in ends})
+        write_alike(new.bootstrap, kept_records(mock.bootstrap, ends))
+    except (KafkaException, NotCopied) as error:
         raise NotRenewed(str(error)) from error
-    finally:
-        reader.close()
     return new
 
 
-def _copy(reader: Consumer, writer: Producer, first_truncated: Mapping[str, Sequence[int]]) -> None:
-    ends: dict[tuple[str, int], int] = {}
-    for topic, metadata in reader.list_topics(timeout=10).topics.items():
-        writer.list_topics(topic, timeout=10)
-        for partition in metadata.partitions:
-            low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-            if low:
-                raise NotRenewed(f"{topic}-{partition} has lost its first {low} records: offsets would not be the same")
-            ends[topic, partition] = min(high, first_truncated[topic][partition]) if topic in first_truncated else high
-    unread = {spot for spot, end in ends.items() if end}
-    reader.assign([TopicPartition(topic, partition, 0) for topic, partition in sorted(unread)])
-    deadline = time.monotonic() + COPY_S
-    wrong: list[str] = []
-    while unread:
-        if time.monotonic() > deadline:
-            raise NotRenewed(f"not copied within {COPY_S:.0f} s: {sorted(unread)}")
-        for message in reader.consume(1000, 0.1):
-            _append(writer, message, ends=ends, unread=unread, wrong=wrong)
-        writer.poll(0)
-    if writer.flush(10) or wrong:
-        raise NotRenewed(f"records were not taken, or got other offsets: {wrong[:5]}")
-
-
-def _append(
-    writer: Producer,
-    message: Message,
-    ends: Mapping[tuple[str, int], int],
-    unread: set[tuple[str, int]],
-    wrong: list[str],
-) -> None:
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
-    if message.error() is not None or topic is None or partition is None or offset is None:
-        raise KafkaException(message.error())
-    spot = topic, partition
-    if offset + 1 >= ends[spot]:
-        unread.discard(spot)
-    if offset >= ends[spot]:
-        return
-
-    def delivered(error: object, report: Message) -> None:
-        if error is not None or report.offset() != offset:
-            wrong.append(f"{topic}-{partition}@{offset}: {error or report.offset()}")
-
-    kind, timestamp = message.timestamp()
-    while True:
-        try:
-            writer.produce(
-                topic,
-                value=message.value(),
-                key=message.key(),
-                partition=partition,
-                timestamp=timestamp if kind else 0,
-                headers=message.headers(),
-                on_delivery=delivered,
-            )
-            return
-        except BufferError:
-            writer.poll(0.05)
+def _create(client: Producer, topics: Collection[str]) -> None:
+    """A mock makes a topic when it is asked about."""
+    for topic in topics:
+        client.list_topics(topic, timeout=10)
 
 
 class ClusterName:

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from drill.network import admin_http
-from drill.network.admin_http import Reply, as_json
+from drill.network.admin_http import Reply, Routes, as_json
 from drill.network.listeners import listen_on, port_of
 from drill.network.splice import Splice, accept, connect
 from drill.ports import LOOPBACK, Host
@@ -34,6 +34,9 @@ class BalancerConfig(BaseModel):
     site: str
     listen_ports: int = Field(ge=1)
     connection_termination: bool = True
+    port: int = 0
+    admin_port: int = 0
+    """Where it listens first of all, and is told its targets; 0: wherever there is room."""
     host: Host = Host()
 
 
@@ -100,8 +103,9 @@ class Balancer:
 async def run(config: BalancerConfig) -> None:
     """Listen and serve."""
     balancer = Balancer(config.connection_termination, config.host.listen)
-    listeners = listen_on(config.listen_ports, config.host.listen)
-    admin = await admin_http.serve({("PUT", "/targets"): balancer.put_targets, ("GET", "/targets"): balancer.show})
+    listeners = listen_on(config.listen_ports, config.host.listen, config.port)
+    handlers: Routes = {("PUT", "/targets"): balancer.put_targets, ("GET", "/targets"): balancer.show}
+    admin = await admin_http.serve(handlers, port=config.admin_port)
     announce({"port": port_of(listeners[0]), "admin": f"http://{LOOPBACK}:{admin}"})
 
     async def serve(index: int) -> None:

@@ -23,9 +23,10 @@ from failover.errors import LinkNotFound
 from failover.execution.inventory import Inventory, Listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka.factory import as_controller
+from failover.kafka.groups import group_states
 from failover.kafka.offsets import Offsets, Spot, in_words, log_ends
 from failover.ledger.approvals import approval
-from failover.link import STOPPED, ClusterRest, Group, Mirror, MirrorLink, Topic, by_status, is_bidirectional
+from failover.link import STOPPED, ClusterRest, Mirror, MirrorLink, Topic, by_status, is_bidirectional
 from failover.link.factory import cluster_at, links_at
 from failover.link.schemas import UNKNOWN
 from failover.plan.model import FENCED, Plan
@@ -63,7 +64,7 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         stopped, there = _mirrors(plan, active), _links_there(plan, returned)
         anew = {link.name for link in there.one_way if request.delete_topics}
         restorable = _restorable(stopped, here, topics[active].result(), anew=anew)
-        groups = pool.submit(_doubts_of_groups, cluster_at(plan, returned), returned, restorable)
+        groups = pool.submit(_doubts_of_groups, plan, returned, restorable)
         doubts = [
             *doubts_of_sites(view.result()),
             *_doubts_of_links(plan, returned, there, delete_topics=request.delete_topics),
@@ -184,25 +185,36 @@ def _doubts_of_mirrors(active: str, returned: str, stopped: Mapping[MirrorLink, 
             yield f"mirror {mirror.topic} on {active} is {mirror.status}, not STOPPED"
 
 
-def _doubts_of_groups(cluster: ClusterRest, site: str, topics: Collection[str]) -> list[str]:
-    """Of consumer groups with members on the returned site; of one whose topics are not told, whatever it reads."""
-    doubts = []
-    for group in cluster.groups():
-        if group.state in IDLE:
-            continue
-        offsets = cluster.group_offsets(group.name)
-        if offsets is None or any(offset.topic in topics for offset in offsets):
-            doubts.append(_doubt_of_group(group, site))
-    return doubts
+def _doubts_of_groups(plan: Plan, site: str, topics: Collection[str]) -> list[str]:
+    """Of consumer groups with members on the returned site; of one whose topics are not told, whatever it reads. Where
+    the REST API does not tell a group's state, its coordinator is asked."""
+    cluster = cluster_at(plan, site)
+    groups = {group.name: group.state for group in cluster.groups() if group.state not in IDLE}
+    reading = [name for name in groups if _reads(cluster, name, topics)]
+    asked = as_controller(
+        plan, site, lambda settings: group_states(settings, [name for name in reading if groups[name] == UNKNOWN])
+    )
+    states = {name: asked.states.get(name, groups[name]) for name in reading}
+    return [
+        _doubt_of_group(name, state, site, asked.unknown.get(name))
+        for name, state in states.items()
+        if state not in IDLE
+    ]
 
 
-def _doubt_of_group(group: Group, site: str) -> str:
-    if group.state == UNKNOWN:
+def _doubt_of_group(name: str, state: str, site: str, why_unknown: str | None) -> str:
+    if state == UNKNOWN:
         return (
-            f"whether anybody works in consumer group {group.name} on {site} is not told: stop its members there, and"
-            " delete it if that does not help"
+            f"whether anybody works in consumer group {name} on {site} is not told: stop its members there, and if that"
+            f" does not help, delete it, which Kafka refuses while it has any ({why_unknown})"
         )
-    return f"consumer group {group.name} is {group.state} on {site}: stop its members there"
+    return f"consumer group {name} is {state} on {site}: stop its members there"
+
+
+def _reads(cluster: ClusterRest, group: str, topics: Collection[str]) -> bool:
+    """Whether a group has committed offsets for any of the topics, as far as that is told."""
+    offsets = cluster.group_offsets(group)
+    return offsets is None or any(offset.topic in topics for offset in offsets)
 
 
 def _doubts_of_writers(plan: Plan, site: str, restorable: Inventory, here: Mapping[str, Topic]) -> Iterator[str]:

@@ -9,13 +9,21 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import Consumer, ConsumerGroupType, KafkaError, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupType,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]
 
 from failover.errors import KafkaUnauthorized, KafkaUnavailable
 from failover.execution.group_protocols import load_group_protocols, save_group_protocols
 from failover.kafka.client import settings
-from failover.kafka.groups import create_group, group_protocols
+from failover.kafka.groups import GroupStates, create_group, group_protocols, group_states
 from failover.ledger.ledger import Ledger
 from failover.plan.model import parse
 from failover.readiness.group_protocols import protocols
@@ -162,3 +170,35 @@ def test_a_cluster_older_than_the_new_protocol_has_classic_groups_alone(monkeypa
     monkeypatch.setattr("failover.kafka.client.AdminClient", lambda *_: old)
     told = group_protocols(settings(NOBODY, "PLAINTEXT", None), GROUPS)
     assert told == dict.fromkeys(GROUPS, "classic")
+
+
+@pytest.mark.parametrize(
+    ("described", "told"),
+    [
+        (ConsumerGroupState.EMPTY, GroupStates({"fulfilment": "EMPTY"}, {})),
+        (ConsumerGroupState.STABLE, GroupStates({"fulfilment": "STABLE"}, {})),
+        (ConsumerGroupState.DEAD, GroupStates({}, {"fulfilment": "its coordinator says DEAD"})),
+        (ConsumerGroupState.UNKNOWN, GroupStates({}, {"fulfilment": "its coordinator says UNKNOWN"})),
+    ],
+)
+def test_a_group_whose_coordinator_does_not_know_it_is_not_said_to_be_idle(
+    monkeypatch: pytest.MonkeyPatch, described: ConsumerGroupState, told: GroupStates
+) -> None:
+    answer: Future[Any] = Future()
+    answer.set_result(SimpleNamespace(state=described))
+    admin = SimpleNamespace(
+        describe_consumer_groups=lambda groups, **_: dict.fromkeys(groups, answer), poll=lambda *_: None
+    )
+    monkeypatch.setattr("failover.kafka.client.AdminClient", lambda *_: admin)
+    assert group_states(settings(NOBODY, "PLAINTEXT", None), ["fulfilment"]) == told
+
+
+def test_why_a_groups_state_is_not_told_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer: Future[Any] = Future()
+    answer.set_exception(KafkaException(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)))
+    admin = SimpleNamespace(
+        describe_consumer_groups=lambda groups, **_: dict.fromkeys(groups, answer), poll=lambda *_: None
+    )
+    monkeypatch.setattr("failover.kafka.client.AdminClient", lambda *_: admin)
+    states = group_states(settings(NOBODY, "PLAINTEXT", None), ["fulfilment"])
+    assert not states.states and "Group authorization failed" in states.unknown["fulfilment"]

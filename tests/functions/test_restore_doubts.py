@@ -17,6 +17,7 @@ from failover.dns import NameState
 from failover.errors import FleetUnavailable
 from failover.execution.claimed_plan import renew_plan
 from failover.execution.inventory import inventory
+from failover.kafka.groups import GroupStates
 from failover.kafka.offsets import Offsets
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -50,6 +51,7 @@ class Sites:
     )
     groups: list[Group] = field(default_factory=lambda: [Group("fulfilment", "EMPTY")])
     offsets: list[GroupOffset] | None = field(default_factory=list)
+    described: GroupStates = field(default_factory=lambda: GroupStates({}, {}))
     written: list[str] = field(default_factory=list)
     untold_at_first: list[str] = field(default_factory=list)
     fleet: Any = field(default_factory=lambda: state("west"))
@@ -105,6 +107,7 @@ def sites(monkeypatch: pytest.MonkeyPatch) -> Sites:
     monkeypatch.setattr("failover.link.factory.cluster_at", lambda _, site: Cluster(site))
     monkeypatch.setattr("failover.kafka.factory.as_controller", lambda *arguments: arguments[2](None))
     monkeypatch.setattr("failover.kafka.offsets.log_ends", log_ends)
+    monkeypatch.setattr("failover.kafka.groups.group_states", lambda *_: sites.described)
     monkeypatch.setattr("failover.decision.doubts.client_name_of", lambda *_: Name())
     monkeypatch.setattr(
         "failover.decision.doubts.targets_of", lambda _: dict.fromkeys(("east", "west"), "gw-west.orders.example.com")
@@ -190,8 +193,21 @@ DOUBTS: dict[str, tuple[dict[str, Any], str]] = {
         "consumer group fulfilment is STABLE on east",
     ),
     "a group that does not tell": (
-        {"groups": [Group("fulfilment", "UNKNOWN")], "offsets": [OFFSET]},
-        "whether anybody works in consumer group fulfilment on east is not told",
+        {
+            "groups": [Group("fulfilment", "UNKNOWN")],
+            "offsets": [OFFSET],
+            "described": GroupStates({}, {"fulfilment": "its coordinator says DEAD"}),
+        },
+        "whether anybody works in consumer group fulfilment on east is not told: stop its members there, and if that"
+        " does not help, delete it, which Kafka refuses while it has any (its coordinator says DEAD)",
+    ),
+    "a group of which its coordinator alone tells": (
+        {
+            "groups": [Group("fulfilment", "UNKNOWN")],
+            "offsets": [OFFSET],
+            "described": GroupStates({"fulfilment": "STABLE"}, {}),
+        },
+        "consumer group fulfilment is STABLE on east: stop its members there",
     ),
     "an end that was told once only": (
         {"untold_at_first": ["payments"]},
@@ -229,6 +245,14 @@ def test_gateways_that_can_not_be_asked_are_waited_for_also_at_the_last_chance(
     assert call("precheck_restore", last_chance)["status"] == "waiting"
     sites.fleet = state("west")
     assert call("precheck_restore", last_chance)["observed"]["verdict"] == "proceed"
+
+
+def test_a_group_that_never_tells_its_state_is_let_pass_once_its_coordinator_says_that_nobody_is_in_it(
+    call: Call, execution: dict[str, Any], sites: Sites
+) -> None:
+    sites.groups, sites.offsets = [Group("fulfilment", "UNKNOWN")], [OFFSET]
+    sites.described = GroupStates({"fulfilment": "EMPTY"}, {})
+    assert call("precheck_restore", {"execution": execution})["observed"]["verdict"] == "proceed"
 
 
 def test_who_reads_other_topics_or_left_long_ago_is_no_doubt(

@@ -23,7 +23,7 @@ from drill.engines.jars import EngineMissing
 from drill.engines.kafka import start_broker
 from drill.kafka.messages import CONSUMER_GROUP_HEARTBEAT, OFFSET_COMMIT
 from failover.kafka.client import Settings, settings
-from failover.kafka.groups import create_group, group_protocols, unreadable_groups
+from failover.kafka.groups import create_group, group_protocols, group_states, unreadable_groups
 from failover.kafka.offsets import commit, committed, leader_epochs
 from tests.kafka_requests import asked, commit_request, request
 
@@ -111,6 +111,15 @@ def test_a_classic_member_may_join_a_group_that_was_made_and_is_told_as_classic(
     assert _read_one(bootstrap, "billing", "classic") == 0
     assert _read_one(bootstrap, "archive", "classic") == 0
     assert group_protocols(chosen, ["archive"]) == {"archive": "classic"}
+
+
+def test_a_groups_state_is_told_of_either_protocol_and_of_none_that_nobody_made(bootstrap: str) -> None:
+    chosen = settings(bootstrap, "PLAINTEXT", None)
+    create_group(chosen, "left-alone", "failover-canary", timeout=20)
+    assert _read_one(bootstrap, "read-once", "classic") == 0
+    states = group_states(chosen, ["left-alone", "read-once", "nobodys"])
+    assert states.states == {"left-alone": "EMPTY", "read-once": "EMPTY"}
+    assert set(states.unknown) == {"nobodys"}
 
 
 def test_leader_epochs_are_told_of_partitions_that_are_there(bootstrap: str) -> None:

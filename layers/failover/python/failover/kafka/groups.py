@@ -1,4 +1,5 @@
-"""Consumer groups over the Kafka protocol: of which protocol they are, and making one that a cluster does not know.
+"""Consumer groups over the Kafka protocol: of which protocol they are, whether anybody works in them, and making one
+that a cluster does not know.
 
 A member of the new protocol (KIP-848, `group.protocol=consumer`) that comes to a cluster without its group is answered
 GROUP_ID_NOT_FOUND, which is fatal to it: its application must make a new client. So the group has to be there before.
@@ -9,7 +10,8 @@ protocol may join it as well (measured on Apache Kafka 4.4).
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from confluent_kafka import Consumer, ConsumerGroupType, KafkaError, KafkaException
@@ -28,6 +30,7 @@ from failover.kafka.client import (
     unauthorized,
 )
 
+_TELL_NOTHING: Final = {"UNKNOWN", "DEAD"}
 Protocol = Literal["classic", "consumer"]
 """As `group.protocol` of a client has it."""
 TIMEOUT_S: Final = 3.0
@@ -86,6 +89,37 @@ def unreadable_groups(chosen: Settings, groups: Collection[str]) -> list[str]:
     if len(errors) == len(described):
         raise errors[0]
     return refused
+
+
+@dataclass(frozen=True)
+class GroupStates:
+    """The states of groups, in the words of Confluent's REST API; and of the others, why theirs is not told."""
+
+    states: Mapping[str, str]
+    unknown: Mapping[str, str]
+
+
+def group_states(chosen: Settings, groups: Collection[str]) -> GroupStates:
+    """What the groups' coordinators say of them.
+
+    A group that is said to be DEAD, or in no state that is known, is one whose state is not told: so is a group of
+    another kind than consumer groups described, whoever works in it.
+    """
+    states, unknown = dict[str, str](), dict[str, str]()
+    if not groups:
+        return GroupStates(states, unknown)
+    admin, deadline, what = Admin(chosen), time.monotonic() + TIMEOUT_S + 0.5, "described no such consumer group"
+    for group, answer in admin.client.describe_consumer_groups(list(groups), request_timeout=LONGEST_S).items():
+        try:
+            state = str(result(admin, answer, what, deadline).state.name)
+        except KafkaUnavailable as error:
+            unknown[group] = str(error)
+        else:
+            if state in _TELL_NOTHING:
+                unknown[group] = f"its coordinator says {state}"
+            else:
+                states[group] = state
+    return GroupStates(states, unknown)
 
 
 def create_group(chosen: Settings, group: str, topic: str, timeout: float = JOIN_S) -> None:

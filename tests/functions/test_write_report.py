@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from failover.aws.clients import client
 from failover.errors import MalformedEvent, ServiceRejected
+from failover.ledger.ledger import Ledger
+from failover.loss.estimate import summary
 from tests.deployment.test_template import RESOURCES
 from tests.functions.conftest import Message
 from tests.markup import mistakes
@@ -73,6 +76,35 @@ def test_called_again_it_writes_the_same_again(bucket: Any, concluded: dict[str,
     before = bucket()
     call("write_report", event(status="FAILED"))
     assert bucket() == before
+
+
+def test_the_page_of_a_failover_is_written_anew_once_a_restore_has_measured_its_loss(
+    bucket: Callable[[], dict[str, str]], concluded: dict[str, Any], call: Call
+) -> None:
+    call("write_report", event())
+    pages = bucket()
+    start = {"plan": "orders", "to": "west", "by": "Ada"}
+    restore = {"start": start, "execution_name": "orders-2-restore", "kind": "restore"}
+    execution = call("claim", restore)["execution"]
+    call("conclude", {"execution": execution, "outcome": "succeeded"})
+    own = ["orders/orders-2-restore/report.html", "orders/orders-2-restore/report.json"]
+    assert call("write_report", event(name="orders-2-restore"))["written"] == own, "it measured nothing"
+    assert {key: text for key, text in bucket().items() if key not in own} == pages
+
+    book = Ledger(client("dynamodb"), "ledger")
+    measured = {
+        "records": 4321,
+        "partitions": 1,
+        "unmeasured_partitions": 0,
+        "at": 1.0,
+        "execution": "orders-2-restore",
+    }
+    loss = summary([], 1.0, "east") | {"label": "measured", "measured": measured, "not_measured_because": ""}
+    book.amend_report("orders", "orders-1-failover", concluded | {"loss": loss})
+    for _ in range(2):
+        assert call("write_report", event(name="orders-2-restore"))["written"] == [*own, *pages]
+        assert "4,321" in bucket()["orders/orders-1-failover/report.html"]
+    assert call("write_report", event())["written"] == [*pages], "a failover writes no page but its own"
 
 
 @pytest.mark.parametrize("start", [None, "null", "[]", "not json", '{"plan": ""}', '{"plan": "nobody"}', '{"to": 3}'])

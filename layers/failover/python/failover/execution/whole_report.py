@@ -25,3 +25,16 @@ def whole_report(book: Ledger, plan: str, execution: str) -> WholeReport | None:
         "partitions": [partition for partitions in rows.values() for partition in partitions],
     }
     return document
+
+
+def measured_by(book: Ledger, plan: str, execution: str) -> list[str]:
+    """The failovers in whose reports a restore has put what it measured of their loss; none, of what is no restore.
+
+    Raises:
+        LedgerUnavailable
+    """
+    record = book.execution(plan, execution)
+    if record is None or record.kind != "restore":
+        return []
+    losses = {other.name: other.document.get("loss") or {} for other in book.executions(plan)}
+    return [name for name, loss in losses.items() if (loss.get("measured") or {}).get("execution") == execution]

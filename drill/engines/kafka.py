@@ -41,6 +41,10 @@ CLIENTS: Final = "clients"
 PASSWORD: Final = "drill"
 PROPERTIES_FILE: Final = "server.properties"
 HEAP: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+UNFENCED_MS: Final = 3_600_000
+"""For how long the controller waits for a broker that was frozen, so that it goes on as if nothing had been."""
+REGISTERED_MS: Final = 9_000
+"""For how long the controller lets nobody take the place of a broker that was killed: Kafka's default."""
 # The broker reads no stdin: whoever watches it ends it with the process that started both.
 WATCHED: Final = '"$@" </dev/null >>"$LOG" 2>&1 & echo $!; cat >/dev/null; kill -9 $!'
 
@@ -72,7 +76,7 @@ log.cleaner.dedupe.buffer.size=16000000
 num.network.threads=2
 num.io.threads=4
 controlled.shutdown.enable=false
-broker.session.timeout.ms=3600000
+broker.session.timeout.ms={session}
 """
 LOGGING: Final = """\
 Configuration:
@@ -143,7 +147,7 @@ def start(directory: Path) -> ApacheKafka:
         EngineMissing: as `start_broker` does.
     """
     file = directory / PROPERTIES_FILE
-    properties = file.read_text() if file.exists() else _new_properties(directory)
+    properties = _of_a_killed_one(file.read_text()) if file.exists() else _new_properties(directory)
     clients, link = (int(port) for port in re.findall(r"(?:CLIENTS|LINK)://[^:]+:(\d+)", properties)[:2])
     broker = start_broker(directory, properties, f"{LOOPBACK}:{link}")
     for answer in broker.admin.create_acls([_all_allowed(kind) for kind in _ALLOWED]).values():
@@ -156,8 +160,19 @@ def _new_properties(directory: Path) -> str:
     clients, link, controller = _ports()
     ports = {"clients": clients, "link": link, "controller": controller}
     return PROPERTIES.format_map(
-        {**ports, "host": LOOPBACK, "directory": directory, "user": CLIENTS, "password": PASSWORD}
+        {
+            **ports,
+            "host": LOOPBACK,
+            "directory": directory,
+            "user": CLIENTS,
+            "password": PASSWORD,
+            "session": UNFENCED_MS,
+        }
     )
+
+
+def _of_a_killed_one(properties: str) -> str:
+    return properties.replace(f"session.timeout.ms={UNFENCED_MS}", f"session.timeout.ms={REGISTERED_MS}")
 
 
 def start_broker(directory: Path, properties: str, bootstrap: str) -> Broker:

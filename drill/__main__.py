@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
-from datetime import datetime
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, NoReturn
@@ -43,6 +41,7 @@ from drill.ports import HERE
 from drill.process import ROOT, ChildFailed
 from drill.rehearsal import Rehearsal, RehearsalFailed
 from drill.report import write_report
+from drill.report_directories import new_directory, point_latest
 from drill.rerouting import expected_outcomes as rerouting
 from drill.rerouting import scenarios as rerouting_scenarios
 from drill.sam_local.build import NotBuilt, check_build
@@ -129,19 +128,15 @@ def run(
     console = Console()
     for operated in OPERATED:
         if scenario == operated.NAME:
-            options = {
-                "instances": instances,
-                "fleet": fleet.value,
-                "kafka": kafka.value,
-                "site_returns": returns.value,
-            }
-            _rehearse(operated, console, reports, options | {"template": template.absolute()})
+            options = {"instances": instances, "fleet": fleet.value, "template": template.absolute()}
+            options |= {"kafka": kafka.value, "site_returns": returns.value}
+            _rehearse(operated, console, reports, options)
     if scenario not in SCENARIOS:
         names = ", ".join([*SCENARIOS, *(operated.NAME for operated in OPERATED)])
         console.print(f"there is no scenario {scenario!r}; there are: {names}", style="red")
         raise typer.Exit(2)
     chosen = SCENARIOS[scenario]
-    directory = _directory(reports, chosen.name)
+    directory = new_directory(reports, chosen.name)
     in_containers = functions is Functions.SAM_LOCAL
     _check_choice(fleet, gateways, chosen, in_containers=in_containers)
     try:
@@ -186,7 +181,7 @@ def run(
         console.print("interrupted; everything the drill had started is gone")
         raise typer.Exit(130) from None
     write_report(directory, report)
-    _point_latest(reports, directory)
+    point_latest(reports, directory)
     print_summary(console, report, directory)
     raise typer.Exit(0 if report.complete else 1)
 
@@ -214,7 +209,7 @@ def _rehearse(operated: ModuleType, console: Console, reports: Path, options: Ma
     if options["site_returns"] == "killed" and (options["kafka"] != "apache" or options["fleet"] == "cfk"):
         raise typer.BadParameter("a site that was killed comes back with --kafka apache, and with ECS fleets")
     _check_engine(options["kafka"], console)
-    settings = Settings(directory=_directory(reports, operated.NAME), **options)
+    settings = Settings(directory=new_directory(reports, operated.NAME), **options)
     try:
         report = operated.rehearse(settings, console)
     except (RehearsalFailed, WorldNotUp, ChildFailed) as error:
@@ -224,7 +219,7 @@ def _rehearse(operated: ModuleType, console: Console, reports: Path, options: Ma
         console.print("interrupted; everything the drill had started is gone")
         raise typer.Exit(130) from None
     switchover.write(settings.directory, report)
-    _point_latest(reports, settings.directory)
+    point_latest(reports, settings.directory)
     operated.print_report(console, report)
     raise typer.Exit(0 if report.complete else 1)
 
@@ -232,7 +227,7 @@ def _rehearse(operated: ModuleType, console: Console, reports: Path, options: Ma
 @app.command()
 def decide(reports: Annotated[Path, typer.Option(help="where logs go")] = REPORTS) -> None:
     """Play the scenarios of the decision, and hold each against its row of the table. Exits with 1 if one differs."""
-    directory = _directory(reports, "decide")
+    directory = new_directory(reports, "decide")
     expected = {row.scenario: row.ending for row in TABLE}
     _hold_against(
         (name, expected[name], ending)
@@ -247,7 +242,7 @@ def reroute(
     reports: Annotated[Path, typer.Option(help="where logs go")] = REPORTS,
 ) -> None:
     """Play the scenarios of the fleets, and hold each against its row of the table. Exits with 1 if one differs."""
-    directory = _directory(reports, "reroute")
+    directory = new_directory(reports, "reroute")
     expected = {(row.scenario, row.fleet): row.ending for row in rerouting.TABLE}
     _hold_against(
         (f"{name} ({setup.fleet})", expected[name, setup.fleet], ending)
@@ -283,7 +278,7 @@ def up(
     """Keep a world running until Ctrl-C: say where all of it is, show what people are sent and how clients fare."""
     console = Console(soft_wrap=True)
     another_is_up = running_world.others(REPORTS)
-    directory = _directory(REPORTS, "up")
+    directory = new_directory(REPORTS, "up")
     for_sam = callers is Callers.SAM_LOCAL
     try:
         host = host_for_containers() if for_sam else HERE
@@ -330,7 +325,7 @@ def tour(
 ) -> None:
     """Five minutes, guided: an outage, a question, its answer, the report, the way back; by the commands of AWS."""
     console = Console()
-    directory = _directory(REPORTS, "tour")
+    directory = new_directory(REPORTS, "tour")
     try:
         with World(running_world.settings(directory, Mode.APPROVE.value, say=console.print)) as world:
             running = RunningWorld(world, console)
@@ -367,7 +362,7 @@ def samples(
     """Play the sample events in `sam local`'s containers, of what `sam build` built, and hold each answer against that
     of the drill's own runtime. Exits with 1 if one differs."""
     console = Console(soft_wrap=True)
-    directory = _directory(reports, "samples")
+    directory = new_directory(reports, "samples")
     alike = True
     try:
         for compared in compare(directory, fresh=fresh):
@@ -392,23 +387,6 @@ def _print_lines(console: Console) -> None:
     console.print(line("invoke", "Claim", "--event", "events/claim.json"), markup=False, highlight=False)
     console.print("All of them, at an endpoint of Lambda's API:")
     console.print(line("start-lambda", "--warm-containers", "LAZY") + "\n", markup=False, highlight=False)
-
-
-def _directory(reports: Path, name: str) -> Path:
-    """A new directory, of this drill alone."""
-    began = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
-        with suppress(FileExistsError):
-            (directory := (reports / f"{began}{suffix}").absolute()).mkdir(parents=True)
-            return directory
-    raise typer.BadParameter(f"{reports} has no room for {began}")
-
-
-def _point_latest(reports: Path, directory: Path) -> None:
-    latest = reports / "latest"
-    fresh = reports / f".latest-{time.time_ns()}"
-    fresh.symlink_to(directory.name, target_is_directory=True)
-    fresh.replace(latest)
 
 
 if __name__ == "__main__":

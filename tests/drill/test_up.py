@@ -12,13 +12,13 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from drill import __main__ as commands
 from drill import up
+from drill.report_directories import new_directory
 from drill.up import NoWorld, Outage, RunningWorld
 
 
 def test_drills_that_begin_in_one_second_have_directories_of_their_own(tmp_path: Path) -> None:
-    names = {commands._directory(tmp_path, "up") for _ in range(3)}
+    names = {new_directory(tmp_path, "up") for _ in range(3)}
     assert len(names) == 3 and all(name.is_dir() for name in names)
 
 

@@ -216,8 +216,8 @@ def start_broker(directory: Path, properties: str, bootstrap: str) -> Broker:
 def _cluster_id(directory: Path) -> str | None:
     """Of the cluster whose log is there; None if there is none."""
     meta = directory / "data" / "meta.properties"
-    found = re.search(r"^cluster\.id=(.+)$", meta.read_text(), re.MULTILINE) if meta.exists() else None
-    return found[1] if found else None
+    line = re.search(r"^cluster\.id=(.+)$", meta.read_text(), re.MULTILINE) if meta.exists() else None
+    return line[1] if line else None
 
 
 def _format(command: Sequence[str], file: Path) -> str:

@@ -45,7 +45,7 @@ def log_ends(bootstrap: str) -> dict[Spot, int]:
     return ends
 
 
-def kept_ends(ends: Ends, first_truncated: Mapping[str, Sequence[int]]) -> dict[Spot, int]:
+def truncated_ends(ends: Ends, first_truncated: Mapping[str, Sequence[int]]) -> dict[Spot, int]:
     """Where partitions end once those of the topics in `first_truncated` are truncated to an offset each."""
     return {
         (topic, partition): min(end, first_truncated[topic][partition]) if topic in first_truncated else end
@@ -53,7 +53,7 @@ def kept_ends(ends: Ends, first_truncated: Mapping[str, Sequence[int]]) -> dict[
     }
 
 
-def kept_records(bootstrap: str, ends: Ends) -> Iterator[Message]:
+def records_before(bootstrap: str, ends: Ends) -> Iterator[Message]:
     """Every record before these offsets, each partition's in order.
 
     Raises:

@@ -17,7 +17,7 @@ from kio.serial import entity_reader
 from drill.kafka.codec import written
 from drill.kafka.connection import Gate, Verdict
 from drill.kafka.messages import METADATA, framed
-from drill.kafka.record_copy import NotCopied, kept_ends, kept_records, log_ends, write_alike
+from drill.kafka.record_copy import NotCopied, log_ends, records_before, truncated_ends, write_alike
 from drill.network.splice import Address, Bytes
 
 _TAGGED_SINCE: Final = 9
@@ -59,9 +59,9 @@ def truncated(mock: Mock, first_truncated: Mapping[str, Sequence[int]]) -> Mock:
     """
     new = start_mock(len(mock.nodes))
     try:
-        ends = kept_ends(log_ends(mock.bootstrap), first_truncated)
+        ends = truncated_ends(log_ends(mock.bootstrap), first_truncated)
         _create(new.client, {topic for topic, _ in ends})
-        write_alike(new.bootstrap, kept_records(mock.bootstrap, ends))
+        write_alike(new.bootstrap, records_before(mock.bootstrap, ends))
     except (KafkaException, NotCopied) as error:
         raise NotRenewed(str(error)) from error
     return new

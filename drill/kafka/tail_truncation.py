@@ -13,7 +13,7 @@ from typing import Final
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata  # type: ignore[attr-defined]
 
-from drill.kafka.record_copy import NotCopied, kept_ends, kept_records, log_ends, write_alike
+from drill.kafka.record_copy import NotCopied, log_ends, records_before, truncated_ends, write_alike
 
 ANSWER_S: Final = 20.0
 _LOOK_S: Final = 0.05
@@ -32,12 +32,12 @@ def truncate_tails(admin: AdminClient, bootstrap: str, first_truncated: Mapping[
     try:
         here = admin.list_topics(timeout=ANSWER_S).topics
         ends = log_ends(bootstrap)
-        kept_spots = kept_ends(ends, first_truncated)
-        cut = {topic for (topic, partition), end in kept_spots.items() if end < ends[topic, partition]}
+        ends_after = truncated_ends(ends, first_truncated)
+        cut = {topic for (topic, partition), end in ends_after.items() if end < ends[topic, partition]}
         # All that is kept is in memory before anything is deleted: what can't be copied refuses the truncation.
-        kept = list(kept_records(bootstrap, {spot: end for spot, end in kept_spots.items() if spot[0] in cut}))
+        records = list(records_before(bootstrap, {spot: end for spot, end in ends_after.items() if spot[0] in cut}))
         _make_anew(admin, {topic: len(here[topic].partitions) for topic in cut})
-        write_alike(bootstrap, kept)
+        write_alike(bootstrap, records)
     except (KafkaException, NotCopied) as error:
         raise NotTruncated(str(error)) from error
 
@@ -59,10 +59,10 @@ def _await_topics(admin: AdminClient, topics: Collection[str], *, there: bool) -
     """Until the broker itself tells of all of them, with leaders, or of none."""
     deadline = time.monotonic() + ANSWER_S
     while True:
-        known = admin.list_topics(timeout=ANSWER_S).topics
-        if there and all(topic in known and _has_leaders(known[topic]) for topic in topics):
+        topics_there = admin.list_topics(timeout=ANSWER_S).topics
+        if there and all(topic in topics_there and _has_leaders(topics_there[topic]) for topic in topics):
             return
-        if not there and not known.keys() & set(topics):
+        if not there and not topics_there.keys() & set(topics):
             return
         if time.monotonic() > deadline:
             raise NotCopied(

@@ -191,12 +191,12 @@ def _doubts_of_groups(plan: Plan, site: str, topics: Collection[str]) -> list[st
     cluster = cluster_at(plan, site)
     groups = {group.name: group.state for group in cluster.groups() if group.state not in IDLE}
     reading = [name for name in groups if _reads(cluster, name, topics)]
-    asked = as_controller(
+    described = as_controller(
         plan, site, lambda settings: group_states(settings, [name for name in reading if groups[name] == UNKNOWN])
     )
-    states = {name: asked.states.get(name, groups[name]) for name in reading}
+    states = {name: described.states.get(name, groups[name]) for name in reading}
     return [
-        _doubt_of_group(name, state, site, asked.unknown.get(name))
+        _doubt_of_group(name, state, site, described.unknown.get(name))
         for name, state in states.items()
         if state not in IDLE
     ]

@@ -28,7 +28,7 @@ from failover.decision.case import Case, Decision
 from failover.decision.controllers import controller_regions, current_region, deferred_to
 from failover.decision.log import decision_record, record_decision
 from failover.decision.notices import notify_ended_holder, notify_silent_holder, notify_withheld
-from failover.decision.rules import failover_withheld, judge, only_too_young
+from failover.decision.rules import denied, failover_withheld, judge, only_too_young
 from failover.decision.votes import observed_healthy, votes_against
 from failover.detection.alarm_recheck import current_signals
 from failover.detection.events import ParsedEvent, PlanSignals, parse_event
@@ -151,10 +151,11 @@ def _judge(heard: PlanSignals, ledger: Ledger) -> dict[str, Any]:
                 report=_own_report(ledger, plan.name, ended),
             )
     elif failover_withheld(case, decision):
-        notify_withheld(record, case.state.epoch, holder=case.state.holder)
+        denial = case.state.denial if decision.guard == denied.__name__ else None
+        notify_withheld(record, case.state.epoch, holder=case.state.holder, denial=denial)
     elif case.state.holder is not None and case.holder_silent_s >= SILENCE_LIMIT_S:
         silent_s = case.holder_silent_s
-        notify_silent_holder(plan.name, epoch=case.state.epoch, holder=case.state.holder, silent_s=silent_s, now=now)
+        notify_silent_holder(plan.name, epoch=case.state.epoch, holder=case.state.holder, silent_s=silent_s)
     return answer
 
 

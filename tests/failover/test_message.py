@@ -169,7 +169,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     messages: list[Message] = []
     # Both: whoever imported it by name, for the first time while it is replaced, would keep the replacement.
     for module in (notify, announcement):
-        monkeypatch.setattr(module, "notify_at_least_once", lambda *, key, message, document: messages.append(message))
+        monkeypatch.setattr(module, "notify_at_least_once", lambda *, message, **_: messages.append(message))
     return messages
 
 
@@ -195,7 +195,7 @@ def test_who_is_told_that_nothing_is_done_knows_why_and_what_to_say(sent: list[M
 
 def test_a_message_leads_to_the_page_the_run_and_the_board_and_no_link_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, Any]] = []
-    monkeypatch.setattr(notify, "_tell", lambda _, notification: told.append(notification))
+    monkeypatch.setattr(notify, "_tell", lambda _, notification, *_again: told.append(notification))
     for name, value in (("AWS_REGION", "us-west-2"), ("STACK_NAME", "mine"), ("REPORT_BUCKET", "r" * 60)):
         monkeypatch.setenv(name, value)
     arn = f"arn:aws:states:us-west-2:123456789012:execution:mine-{'s' * 70}:orders-{'e' * 70}"

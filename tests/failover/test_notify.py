@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,9 @@ from failover.aws import notify
 from failover.aws.clients import client
 from failover.aws.events import SIZE_LIMIT, put_event_at_most_once, sized_json
 from failover.aws.notify import notify_at_least_once, put_event_at_least_once, subject_line
+from failover.decision.case import Decision
+from failover.decision.log import DecisionRecord
+from failover.decision.notices import notify_withheld
 from failover.errors import ServiceRejected, ServiceUnavailable, TransientError
 from failover.message import Message
 
@@ -148,6 +153,38 @@ def test_another_key_tells_again(teller: Teller) -> None:
         message = Message(subject=f"S{attempt}", what_happened="H")
         notify_at_least_once(key=f"orders-1-failover:approval:{attempt}", message=message, document={})
     assert teller.taken == ["S0", "S1"]
+
+
+def test_what_is_told_hourly_is_told_again_an_hour_after_the_last_time_whatever_the_clock_says(
+    teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str] = []
+    by_protocol = notify._by_protocol
+    monkeypatch.setattr(
+        notify, "_by_protocol", lambda text, document: (keys.append(document["key"]), by_protocol(text, document))[1]
+    )
+    decision = Decision(verdict="wait", why="the plan is paused: anna", guard="paused", votes=())
+    record = DecisionRecord(plan="orders", at=3599.0, by="judge", site="east", decision=decision)
+    for at in (3599.0, 3601.0):
+        notify_withheld(replace(record, at=at), 7)
+    assert len(teller.taken) == 1, "the clock's hour turned, and nothing else"
+    _let_pass(3601)
+    monkeypatch.setattr(notify, "time", SimpleNamespace(time=lambda: time.time() + 3601, sleep=time.sleep))
+    notify_withheld(replace(record, at=7202.0), 7)
+    assert len(teller.taken) == 2 and len(set(keys)) == 2, "machines tell the two apart"
+
+
+def _let_pass(seconds: int) -> None:
+    """All that was told was told so much earlier."""
+    ledger = client("dynamodb")
+    for item in ledger.scan(TableName="ledger")["Items"]:
+        if item["pk"]["S"] == "notification":
+            ledger.update_item(
+                TableName="ledger",
+                Key={"pk": item["pk"], "sk": item["sk"]},
+                UpdateExpression="SET expires = :at",
+                ExpressionAttributeValues={":at": {"N": str(int(item["expires"]["N"]) - seconds)}},
+            )
 
 
 def test_an_event_that_the_bus_does_not_take_is_noticed(teller: Teller, monkeypatch: pytest.MonkeyPatch) -> None:

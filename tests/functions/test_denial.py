@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import yaml
 from failover.aws.clients import client
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
+from failover.ledger.records import Denial
 from tests.functions.conftest import Message
 from tests.functions.heard_events import event, executions, sighting
 from tests.plans import put_plan
@@ -55,12 +57,13 @@ def looks_well(call: Call) -> None:
 
 
 def stands_down(call: Call, name: str, why: str, guard: str, *, stands: bool, **start: Any) -> None:
-    """An execution claims, decides so, and ends without a failover."""
+    """An execution claims, decides so, ends without a failover, and tells of it."""
     request = {"start": {"plan": "orders", "to": "west"} | start, "execution_name": name}
     execution = call("claim", request)["execution"]
     assessed = {"verdict": "ask" if stands else "stand-down", "why": guard, "stands_until_resumed": stands}
     book().record_step(Execution.model_validate(execution), "assess", "done", assessed, time.time())
     call("conclude", {"execution": execution, "outcome": "stood-down", "why": why})
+    call("announce", {"execution": execution})
 
 
 def test_a_denial_stands_whatever_the_votes_say_until_a_person_resumes(
@@ -68,14 +71,37 @@ def test_a_denial_stands_whatever_the_votes_say_until_a_person_resumes(
 ) -> None:
     assert looks_lost(call)["started"] == "orders-1-failover"
     stands_down(call, "orders-1-failover", DENIED, "approval_required", stands=True, epoch=1)
-    messages()
     for _ in range(3):
         judged = looks_lost(call)
         assert judged["started"] is None and DENIED in judged["why"]
     assert executions(deployed) == ["orders-1-failover"]
-    assert [DENIED in message.body["why"] for message in messages()] == [True], "told, once an hour"
+    assert [message.body["why"] for message in messages()] == [DENIED], "told as it ended, and not a second time"
     book().resume("orders")
     assert looks_lost(call)["started"] == "orders-2-failover"
+
+
+def test_a_denial_is_told_of_again_while_the_site_looks_lost_an_hour_later(
+    deployed: Any, call: Call, messages: Callable[[], list[Message]]
+) -> None:
+    looks_lost(call)
+    stands_down(call, "orders-1-failover", DENIED, "approval_required", stands=True, epoch=1)
+    messages()
+    denial = book().state("orders", "east").denial
+    assert denial is not None
+    _deny_at(denial, time.time() - 3601)
+    for _ in range(2):
+        looks_lost(call)
+    (again,) = messages()
+    assert again.subject.startswith("orders: east looks lost, nothing is done") and DENIED in again.body["why"]
+
+
+def _deny_at(denial: Denial, at: float) -> None:
+    client("dynamodb").update_item(
+        TableName="ledger",
+        Key={"pk": {"S": "plan#orders"}, "sk": {"S": "state"}},
+        UpdateExpression="SET denial = :denial",
+        ExpressionAttributeValues={":denial": {"S": replace(denial, at=at).as_json()}},
+    )
 
 
 def test_a_denial_ends_when_every_vantage_point_has_seen_the_site_well(deployed: Any, call: Call) -> None:

@@ -48,9 +48,10 @@ _CLAUSES: Final = re.compile(r"[:;,] ")
 Document = dict[str, Any]
 
 
-def notify_at_least_once(*, key: str, message: Message, document: Document) -> None:
-    """Publish to the notification topic, unless a message with this key was in the last 14 days. What has to be told
-    again, as by the redrive of an execution, needs another key: name the attempt in it.
+def notify_at_least_once(*, key: str, message: Message, document: Document, again_after_s: int = REMEMBERED_S) -> None:
+    """Publish to the notification topic, unless a message with this key was in the last 14 days, or `again_after_s`
+    seconds. What has to be told again before, as by the redrive of an execution, needs another key: name the attempt in
+    it. Machines get another key each time it is told again.
 
     People get the message as text, and queues and functions that are subscribed the document as JSON, with `key`,
     `subject`, `text` and `needs_somebody` beside it.
@@ -61,8 +62,9 @@ def notify_at_least_once(*, key: str, message: Message, document: Document) -> N
     """
     text = replace(message, links=(*message.links, *board_links())).text(_where())
     notification = {"key": key, "subject": subject_line(message.subject), "text": text}
-    machines = notification | {"needs_somebody": message.needs_somebody} | document
-    _tell(_publish, notification | {"document": machines})
+    of_machines = key if again_after_s == REMEMBERED_S else f"{key}:{int(time.time() // again_after_s)}"
+    machines = notification | {"key": of_machines, "needs_somebody": message.needs_somebody} | document
+    _tell(_publish, notification | {"document": machines}, again_after_s)
 
 
 def put_event_at_least_once(*, key: str, detail_type: str, detail: Document) -> None:
@@ -91,10 +93,10 @@ def _where() -> str:
     return (f" --stack {stack}" if stack not in ("", DEFAULT_STACK) else "") + (f" --region {region}" if region else "")
 
 
-def _tell(effect: Callable[..., bool], notification: Document) -> None:
+def _tell(effect: Callable[..., bool], notification: Document, again_after_s: int = REMEMBERED_S) -> None:
     for pause in (*LOOK_AGAIN_S, None):
         try:
-            _tell_once(effect, notification)
+            _tell_once(effect, notification, again_after_s)
         except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError):
             if pause is None:
                 raise ServiceUnavailable(
@@ -105,12 +107,12 @@ def _tell(effect: Callable[..., bool], notification: Document) -> None:
             return
 
 
-def _tell_once(effect: Callable[..., bool], notification: Document) -> None:
+def _tell_once(effect: Callable[..., bool], notification: Document, again_after_s: int) -> None:
     of = f"the ledger, for whether {notification['key']!r} was told"
     delivered: list[str] = []
     with aws_errors(of, transient=LedgerUnavailable, final=LedgerRejected):
         try:
-            _guarded(effect)(notification=notification, delivered=delivered)
+            _guarded(effect, again_after_s)(notification=notification, delivered=delivered)
         except IdempotencyPersistenceLayerError as error:
             if delivered:  # Only its record is missing: at worst it is told again.
                 return
@@ -128,7 +130,7 @@ class _OneAttempt(LambdaContext):
 
 
 @remembered
-def _guarded(effect: Callable[..., bool]) -> Callable[..., bool]:
+def _guarded(effect: Callable[..., bool], again_after_s: int) -> Callable[..., bool]:
     store = DynamoDBPersistenceLayer(
         table_name=os.environ["LEDGER_TABLE"],
         key_attr="pk",
@@ -139,7 +141,7 @@ def _guarded(effect: Callable[..., bool]) -> Callable[..., bool]:
     )
     config = IdempotencyConfig(
         event_key_jmespath="key",
-        expires_after_seconds=REMEMBERED_S,
+        expires_after_seconds=again_after_s,
         hash_function="sha256",
         raise_on_no_idempotency_key=True,
         lambda_context=_OneAttempt(),

@@ -11,26 +11,34 @@ from typing import Any, Final
 
 from failover.decision.log import DecisionRecord
 from failover.execution.runs import Ended
-from failover.ledger.records import StepRecord
+from failover.ledger.records import Denial, StepRecord
 from failover.message import Message
 
 HOUR_S: Final = 3600
 
 
 def notify_withheld(
-    record: DecisionRecord, epoch: int, *, why: str = "", guard: str = "", holder: str | None = None
+    record: DecisionRecord,
+    epoch: int,
+    *,
+    why: str = "",
+    guard: str = "",
+    holder: str | None = None,
+    denial: Denial | None = None,
 ) -> None:
     """The active site looks lost, and nothing is done about it. `why` and `guard`: in place of the decision's own;
-    `holder`: of the lease, from whom a failover would have to take over.
+    `holder`: of the lease, from whom a failover would have to take over; `denial`: which the decision goes by, and of
+    which its execution told people as it ended: they hear of it again once an hour is over.
 
     Raises:
         LedgerUnavailable, ServiceUnavailable, LedgerRejected, ServiceRejected
     """
+    if denial is not None and record.at - denial.at < HOUR_S:
+        return
     why, guard = why or record.decision.why, guard or record.decision.guard
     takes_over = " --supersede" if holder else ""
     _notify_hourly(
         f"held-back:{record.plan}:{epoch}:{guard}",
-        record.at,
         Message(
             subject=f"{record.plan}: {record.site} looks lost, nothing is done: {why}",
             what_happened=f"{record.site} of {record.plan} looks lost, and nothing is done: {why}",
@@ -47,7 +55,7 @@ def notify_withheld(
     )
 
 
-def notify_silent_holder(plan: str, *, epoch: int, holder: str, silent_s: float, now: float) -> None:
+def notify_silent_holder(plan: str, *, epoch: int, holder: str, silent_s: float) -> None:
     """Nobody can tell whether the execution that holds the lease goes on, as where its region is lost with it: clients
     may stand behind its fence meanwhile, though both sites look well.
 
@@ -56,7 +64,6 @@ def notify_silent_holder(plan: str, *, epoch: int, holder: str, silent_s: float,
     """
     _notify_hourly(
         f"silent-holder:{plan}:{epoch}:{holder}",
-        now,
         Message(
             subject=f"{plan}: not known whether {holder} goes on",
             what_happened=f"{holder} holds the lease of {plan}, and Step Functions in its region has not told for"
@@ -133,8 +140,8 @@ def _still_stopped(report: dict[str, Any], hours: int) -> Message:
     return replace(own, subject=f"{report['plan']}: STOPPED {hours} h ago, a person is needed", what_happened=since)
 
 
-def _notify_hourly(key: str, now: float, message: Message, document: dict[str, Any]) -> None:
+def _notify_hourly(key: str, message: Message, document: dict[str, Any]) -> None:
     # Rarely needed, and slow to import: a judgement does not wait for it.
     from failover.aws.notify import notify_at_least_once
 
-    notify_at_least_once(key=f"{key}:{int(now // HOUR_S)}", message=message, document=document)
+    notify_at_least_once(key=key, message=message, document=document, again_after_s=HOUR_S)

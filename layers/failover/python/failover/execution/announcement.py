@@ -75,7 +75,12 @@ def _last_tries() -> dict[str, float]:
 
 def _notify(report: Mapping[str, Any]) -> None:
     document = dict(report)
-    notify_at_least_once(key=_people_key(report), message=message_of(document), document=document)
+    message = message_of(document)
+    if _passes(report):
+        key = f"stood-down:{report['plan']}:{report['from']}:{report['guard']}"
+        notify_at_least_once(key=key, message=message, document=document, again_after_s=HOUR_S)
+    else:
+        notify_at_least_once(key=_key(report), message=message, document=document)
 
 
 def _put_event(report: Mapping[str, Any]) -> None:
@@ -126,11 +131,8 @@ def _key(report: Mapping[str, Any]) -> str:
     return f"{report['execution']}:{report['outcome']}:{report['redrives']}"
 
 
-def _people_key(report: Mapping[str, Any]) -> str:
+def _passes(report: Mapping[str, Any]) -> bool:
     """Whoever stands down for a reason that may pass is followed by another that looks again, each minute: people are
     told once an hour of each reason."""
-    passing = report["outcome"] == "stood-down" and not (report["manual"] or report["stands_until_resumed"])
-    if not passing or not report["guard"]:
-        return _key(report)
-    hour = int(report["ended_at"] // HOUR_S)
-    return f"stood-down:{report['plan']}:{report['from']}:{report['guard']}:{hour}"
+    follows = report["outcome"] == "stood-down" and not (report["manual"] or report["stands_until_resumed"])
+    return bool(follows and report["guard"])

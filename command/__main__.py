@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,12 +18,14 @@ from command.controller import STACK, Options
 from command.cost import cost
 from command.doctor import doctor
 from command.errors import remedy_of
-from command.output import complain, is_read, print_to_nobody
+from command.output import complain, is_read, print_to_nobody, show_json
 from failover.errors import FailoverError
 
 DEBUG: Final = "--debug"
 JSON: Final = "--json"
 _FLAGS: Final = (DEBUG, "--drill")
+_WRONG_LINE: Final = typer.BadParameter.__bases__
+"""What a wrong option and a missing argument raise, of which typer names none but this one."""
 _WITH_VALUE: Final = ("--stack", "--region", "--profile")
 
 app = typer.Typer(
@@ -73,6 +75,8 @@ def main(arguments: list[str] | None = None) -> None:
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # The help's reader has gone.
             print_to_nobody()
+        if JSON in line and isinstance(ended.__context__, _WRONG_LINE):
+            show_json(_of_wrong_line(ended.__context__))
         if not is_read() and ended.code == 1:  # Nobody reads what is not well; what could not be done stays an error.
             sys.exit(0)
         raise
@@ -94,6 +98,12 @@ def explained(error: Exception) -> tuple[str, str]:
         f"{type(error).__name__}: {error}",
         f"next: {DEBUG} shows where; this is an error of the command itself",
     )
+
+
+def _of_wrong_line(error: Any) -> dict[str, str]:
+    """A line that is no command, for machines. People were told in words by then."""
+    command = error.ctx.command_path if error.ctx else "failover"
+    return {"error": error.format_message(), "next": f"{command} --help"}
 
 
 def options_first(line: Sequence[str]) -> list[str]:

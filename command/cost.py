@@ -12,8 +12,8 @@ import typer
 from command.errors import NotDone
 from command.idle_cost import Bill, Item, Stack, read_stack
 from command.output import Line, show, show_json, show_next
-from command.plan_files import readable_text
-from failover.plan.model import Plan, parse
+from command.plan_files import plan_in
+from failover.plan.model import Plan
 
 TEMPLATE: Final = Path(__file__).resolve().parent.parent / "template.yaml"
 
@@ -35,7 +35,7 @@ def cost(
 
     Nothing is asked of any service; docs/cost.md says of what it is computed. Exits with 0, or 2 if it can't be said.
     """
-    plans = [parse(readable_text(file)) for file in files for _ in range(copies)]
+    plans = [plan_in(file) for file in files for _ in range(copies)]
     stack = _stack(template, changed or [])
     try:
         bill = Bill(stack, plans, vantage_points=vantage_points, partitions=partitions)

@@ -13,11 +13,11 @@ from command.controller import Controller, connected
 from command.errors import NotDone
 from command.operators import ask
 from command.output import show, show_exactly, show_json, show_next, show_table
-from command.plan_files import File, readable_text
+from command.plan_files import File, plan_of, readable_text
 from command.status import Json
 from command.words import moment
 from failover.plan.consistency import warnings
-from failover.plan.model import Plan, parse
+from failover.plan.model import Plan
 from failover.plan.store import Revision, current_revision, deployed_plans, replaced_revisions
 
 PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's name.", autocompletion=complete_plan)]
@@ -33,7 +33,7 @@ def put(
 ) -> None:
     """Put plans, or change those of their names: each is checked, in force at once, and nothing else is deployed."""
     texts = [readable_text(file) for file in files]
-    plans = [parse(text) for text in texts]
+    plans = [plan_of(text, file) for text, file in zip(texts, files, strict=True)]
     controller = connected(context)
     done = [ask(controller, "/plans/put", {"document": text}) for text in texts]
     if as_json:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from command.controller import Controller
-from command.output import console, is_read, show
+from command.output import console, is_read, notice_reader, show
 from command.progress import steps_table
 from command.situation import Situation, situation
 from command.words import moment, span
@@ -43,6 +43,7 @@ def follow(controller: Controller, plan: Plan, execution: str | None = None, eve
                 live.update(_picture(now, controller, screen), refresh=True)
             else:
                 changes.show(now)
+            notice_reader()
             if not is_read() or (execution is not None and _is_over(now, controller, execution)):
                 break
             time.sleep(every_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import sys
 from collections.abc import Iterable, Sequence
 from textwrap import fill
@@ -96,6 +97,17 @@ class _Reader:
 def is_read() -> bool:
     """Whether somebody still reads what is printed."""
     return not _Reader.gone
+
+
+def notice_reader() -> None:
+    """Notice a reader that has gone also while there is nothing to print."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except OSError:  # It is no file of the system.
+        return
+    if poll.poll(0):
+        print_to_nobody()
 
 
 def print_to_nobody() -> None:

@@ -10,6 +10,8 @@ from typing import Annotated, Final
 import typer
 
 from command.errors import NotDone
+from failover.errors import BadPlan
+from failover.plan.model import Plan, parse
 
 STANDARD_INPUT: Final = "-"
 File = Annotated[str, typer.Argument(metavar="FILE", help="A plan, in YAML; - is the standard input.")]
@@ -36,6 +38,27 @@ def readable_text(file: str) -> str:
         return text_of(file)
     except (OSError, UnicodeDecodeError) as error:
         raise NotDone(f"{file}: {unreadable_because(error)}", remedy_of_missing(Path(file))) from None
+
+
+def plan_in(file: str) -> Plan:
+    """The plan in a file.
+
+    Raises:
+        NotDone: it can't be read, or is refused.
+    """
+    return plan_of(readable_text(file), file)
+
+
+def plan_of(text: str, file: str) -> Plan:
+    """The plan in the text of a file.
+
+    Raises:
+        NotDone: it is refused.
+    """
+    try:
+        return parse(text)
+    except BadPlan as error:
+        raise NotDone(str(error), f"failover plans check {file} says of each field what to write") from None
 
 
 def unreadable_because(error: OSError | UnicodeDecodeError) -> str:

@@ -184,8 +184,7 @@ def _announcement(plan: Plan, before: Situation, executions: list[ExecutionRecor
     yield f"Time: {_time(executions, kind)}"
     if typed.flow != "restore":
         yield f"Mirrors trail by: {loss_in_words(before)}"
-    for check in before.unready:
-        yield f"NOT READY: {check['name']}: {'; '.join(check['evidence'][:1])}", "red"
+    yield from before.unready_lines()
     yield from announced_approval(plan)
 
 

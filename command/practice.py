@@ -74,8 +74,7 @@ def _announcement(plan: Plan, before: Situation) -> Iterator[Line]:
     seconds = plan.policy.failback_after_seconds
     if active == plan.home and seconds:
         yield f"They are led back once mirrors at {active} have trailed by little for {seconds} s."
-    for check in before.unready:
-        yield f"NOT READY: {check['name']}: {'; '.join(check['evidence'][:1])}", "red"
+    yield from before.unready_lines()
     yield from announced_approval(plan)
 
 

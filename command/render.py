@@ -14,8 +14,8 @@ import typer
 from command.alarms import rendered_alarms
 from command.errors import NotDone
 from command.output import Line, show, show_json, show_next
-from command.plan_files import File, readable_text
-from failover.plan.model import Plan, parse
+from command.plan_files import File, plan_in
+from failover.plan.model import Plan
 from gateway.config import targets
 from gateway.render import ECS_PORTS, ECS_TEMPLATE, family, for_clients_at, render
 from gateway.settings import BadSettings, load_settings
@@ -58,7 +58,7 @@ def render_plan(
     Nothing is asked of any service. Exits with 0 if all was written, 2 if nothing was.
     """
     try:
-        plan = for_clients_at(endpoint, parse(readable_text(file)))
+        plan = for_clients_at(endpoint, plan_in(file))
         texts = render(plan, load_settings(settings_file))
     except BadSettings as error:
         raise NotDone(str(error), "gateway/README.md has every field of the settings") from None

@@ -77,6 +77,12 @@ class Situation:
         checks = self.readiness["checks"] if self.readiness else []
         return [check for check in checks if check["status"] in ("fail", "unknown")]
 
+    def unready_lines(self) -> Iterator[Line]:
+        """The same, a line each, and how old they are: before anything is started."""
+        looked = ago(self.readiness["taken_at"], self.now) if self.readiness else ""
+        for check in self.unready:
+            yield f"NOT READY: {check['name']}: {'; '.join(check['evidence'][:1])} (looked at {looked})", "red"
+
     @property
     def lost(self) -> list[Signal]:
         """Who says now that the active site is lost."""
@@ -106,7 +112,7 @@ class Situation:
         if self.standby_was_lost:
             return f"start restore {self.plan} --dry-run --watch"
         if self.unready:
-            return f"check {self.plan}"
+            return f"check {self.plan} --now"
         return f"start failover {self.plan} --dry-run"
 
     def as_document(self) -> dict[str, Any]:

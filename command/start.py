@@ -183,8 +183,7 @@ def _announcement(
     if not before.lost:
         answer = "it is left all the same, by --force" if force else "it stands down if that site answers; see --force"
         yield f"Nobody says that {state.active} is lost: {answer}", "yellow"
-    for check in before.unready:
-        yield f"NOT READY: {check['name']}: {'; '.join(check['evidence'][:1])}", "red"
+    yield from before.unready_lines()
     yield from announced_approval(plan)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from rich.console import Console
 from command import follow as looking
 from command.controller import Controller, Options
 from command.follow import follow
-from command.output import hanging
+from command.output import hanging, is_read
 from command.progress import StepProgress, awaited, steps_table
 from command.situation import situation
 from failover.ledger.execution import Execution
@@ -59,6 +60,25 @@ def test_an_execution_that_ended_before_the_first_look_is_told_to_its_end(
     facts = [line.split("Z  ", 1)[1] for line in lines]
     assert facts[-1] == f"{claimed.name} stood-down" and any(fact.startswith("assess: done after") for fact in facts)
     assert [line[:20] for line in lines] == sorted(line[:20] for line in lines)
+
+
+def test_whose_reader_has_gone_is_not_looked_at_any_more_though_nothing_happens(
+    controller: Controller, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    looks: list[float] = []
+
+    def asleep(seconds: float) -> None:
+        assert not looks, "it looks on, though nobody reads"
+        looks.append(seconds)
+        os.close(reading)
+
+    monkeypatch.setattr("command.follow.time.sleep", asleep)
+    monkeypatch.setattr("command.output._Reader.gone", False)
+    with os.fdopen(writing, "w") as paper, monkeypatch.context() as printing:
+        printing.setattr("sys.stdout", paper)
+        follow(controller, plan)
+    assert looks and not is_read()
 
 
 def test_an_execution_that_stopped_is_not_waited_for(

@@ -58,6 +58,24 @@ def test_an_error_is_told_in_json_with_what_to_do_and_in_words_to_people(failove
     assert document["error"] in ended.err and "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize(
+    ("words", "named", "help_of"),
+    [
+        (["status", "--jsn"], "--jsn", "status"),
+        (["render"], "FILE", "render"),
+        (["start", "failver"], "failver", "start"),
+        (["decisions", "--most", "many"], "--most", "decisions"),
+    ],
+)
+def test_a_wrong_line_is_told_in_json_and_in_words_to_people(
+    failover: Failover, words: list[str], named: str, help_of: str
+) -> None:
+    ended = failover(*words, "--json")
+    document = json.loads(ended.out)
+    assert ended.code == 2 and named in document["error"] and named in ended.err
+    assert document["next"] == f"failover {help_of} --help"
+
+
 OF_A_PLAN = (
     *("status", "check", "decisions", "history", "approve", "deny", "abort", "redrive", "supersede", "resume"),
     "pause --why x",

@@ -33,6 +33,13 @@ def test_what_the_settings_lack_is_named_and_nothing_is_offered_to_deploy(failov
     assert ended.out.splitlines()[-1].startswith("next: ")
 
 
+@pytest.mark.parametrize("command", ["render", "cost", "plans put"])
+def test_a_plan_that_is_refused_is_led_to_its_check_by_its_file(failover: Failover, command: str) -> None:
+    Path("plan.yaml").write_text(Path("plan.yaml").read_text().replace("bootstrap: kafka", "bootstrap: other"))
+    ended = failover(*command.split(), "plan.yaml")
+    assert ended.code == 2 and "next: failover plans check plan.yaml" in ended.err
+
+
 def test_every_command_to_deploy_names_files_that_were_written(failover: Failover) -> None:
     settings = {"gateway": {"ecs": {"east": NETWORK, "west": dict(NETWORK)}}}
     Path("settings.yaml").write_text(yaml.safe_dump(settings))

@@ -77,7 +77,7 @@ def _message(book: Ledger, started: StatusChange, decision: StepRecord) -> Messa
         subject=f"{plan}: {record.kind} to {record.to_site} begins",
         what_happened=f"The {way} begins: {observed.get('why') or 'nothing is in doubt'}",
         clients=_CLIENTS[record.kind],
-        done=f"nothing yet; {_expected(observed)}",
+        done=f"nothing yet; {_expected(record.kind, observed)}",
         to_do="nothing; how it ends is told",
         commands=commands,
         evidence=[
@@ -88,8 +88,10 @@ def _message(book: Ledger, started: StatusChange, decision: StepRecord) -> Messa
     )
 
 
-def _expected(observed: dict[str, Any]) -> str:
+def _expected(kind: str, observed: dict[str, Any]) -> str:
     """What it is expected to cost; never a number where it is not known."""
+    if kind == "restore":
+        return "what is stranded is counted before anything is truncated"
     if "expected_loss" not in observed:
         return "no record is left behind on purpose"
     records = (observed["expected_loss"] or {}).get("records")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from typing import Any
+from typing import Any, Final
 
 from failover.aws.console import execution_links
 from failover.aws.notify import notify_at_least_once
@@ -19,6 +19,8 @@ from failover.execution.step import Report, Request, done, ledger, logger, step
 from failover.ledger.execution import Execution
 from failover.message import Message
 from failover.plan.model import Plan
+
+_WITHOUT_AN_ANSWER: Final = {"stand-down": "stand down", "proceed": "proceed"}
 
 
 class ApprovalRequest(Request):
@@ -64,7 +66,7 @@ def _message(plan: Plan, request: ApprovalRequest, link: str | None) -> Message:
         if execution.kind == "restore"
         else f"nothing yet; expected to be stranded if you approve: {stranded}{unknown}",
         to_do=f"approve or deny within {policy.approval_timeout_seconds} s; without an answer it will"
-        f" {policy.on_approval_timeout}",
+        f" {_WITHOUT_AN_ANSWER[policy.on_approval_timeout]}",
         commands=(f"approve {plan.name}", f'deny {plan.name} --why "..."'),
         evidence=[
             f"started by {execution.started_by or '(not said)'}: {execution.reason or 'no reason given'}",

@@ -62,6 +62,18 @@ def test_what_begins_is_told_once_with_who_started_it_why_and_what_it_may_cost(
     assert len(message.body["text"].splitlines()) <= 10
 
 
+def test_a_restore_that_begins_says_that_what_is_stranded_is_counted_first(
+    deployed: Any, call: Call, messages: Messages
+) -> None:
+    start = {"plan": "orders", "from": "west", "to": "east", "discard": True}
+    answer = call("claim", {"start": start, "execution_name": "orders-1-failover", "kind": "restore"})
+    restore = Execution.model_validate(answer["execution"])
+    Ledger(client("dynamodb"), "ledger").record_step(restore, "precheck", "done", {"verdict": "proceed"}, started=0.0)
+    call("announce_start", event())
+    (message,) = messages()
+    assert "Done: nothing yet; what is stranded is counted before anything is truncated" in message.body["text"]
+
+
 def test_its_link_leads_to_the_run_of_its_own_state_machine(claimed: Execution, call: Call, messages: Messages) -> None:
     decide(claimed)
     of_another, switchover = event(), "arn:aws:states:us-west-2:123456789012:execution:switchover:orders-1-failover"

@@ -317,7 +317,7 @@ def test_a_question_says_what_clients_feel_while_nobody_answers(
     start = {"start": {"plan": "orders", "to": to, "by": "Ada"}, "execution_name": "by-hand", "kind": kind}
     execution = call("claim", start)["execution"]
     call("request_approval", {"execution": execution, "task_token": TOKEN, "assessed": ASSESSED})
-    assert words in texts[0]
+    assert words in texts[0] and "without an answer it will stand down" in texts[0]
 
 
 @pytest.mark.parametrize(

@@ -77,11 +77,11 @@ def test_a_lease_that_is_held_for_good_stops_every_failover(
 def test_the_failover_was_walked_through_lately_and_to_its_end(
     judged: Judged, last: DryRun | None, status: str
 ) -> None:
-    assert judged(controller.last_dry_run(last, "west", 3600, NOW)).status == status
+    assert judged(controller.last_dry_run("orders", last, standby="west", max_age_s=3600, now=NOW)).status == status
 
 
 def test_how_long_each_step_took_is_said(judged: Judged) -> None:
-    made = judged(controller.last_dry_run(RUN, "west", 3600, NOW))
+    made = judged(controller.last_dry_run("orders", RUN, standby="west", max_age_s=3600, now=NOW))
     assert "after 3.0 s (claim 0.1 s, assess 1.2 s)" in made.evidence[0]
 
 

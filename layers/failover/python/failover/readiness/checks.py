@@ -303,9 +303,9 @@ def _concurrency(snapshot: PlanSnapshot) -> Iterator[Finding]:
 
 def _dry_run(snapshot: PlanSnapshot) -> Iterator[Finding]:
     limit = float(os.environ.get("DRY_RUN_MAX_AGE_SECONDS", DRY_RUN_MAX_AGE_S))
-    yield from controller.last_dry_run(
-        load_dry_run(snapshot.book, snapshot.plan.name), snapshot.standby, limit, snapshot.now
-    )
+    plan = snapshot.plan.name
+    last = load_dry_run(snapshot.book, plan)
+    yield from controller.last_dry_run(plan, last, standby=snapshot.standby, max_age_s=limit, now=snapshot.now)
 
 
 def _rescue(snapshot: PlanSnapshot) -> Iterator[Finding]:

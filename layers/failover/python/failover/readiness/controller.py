@@ -67,9 +67,9 @@ def after_stop(check: Check, holder: str) -> Check:
     return replace(check, remedy=f"redrive or supersede {holder} first, then look again")
 
 
-def last_dry_run(last: DryRun | None, standby: str, max_age_s: float, now: float) -> Iterator[Finding]:
-    """Whether the state machine was walked through lately, towards this standby, to its end."""
-    how = "start a dry run: failover start failover PLAN --dry-run"
+def last_dry_run(plan: str, last: DryRun | None, *, standby: str, max_age_s: float, now: float) -> Iterator[Finding]:
+    """Whether the plan's state machine was walked through lately, towards this standby, to its end."""
+    how = f"start a dry run: failover start failover {plan} --dry-run"
     if last is None:
         yield fail("the failover was never walked through", how)
         return

@@ -160,9 +160,12 @@ def test_what_is_told_hourly_is_told_again_an_hour_after_the_last_time_whatever_
 ) -> None:
     keys: list[str] = []
     by_protocol = notify._by_protocol
-    monkeypatch.setattr(
-        notify, "_by_protocol", lambda text, document: (keys.append(document["key"]), by_protocol(text, document))[1]
-    )
+
+    def listed(text: str, document: dict[str, Any]) -> str:
+        keys.append(document["key"])
+        return by_protocol(text, document)
+
+    monkeypatch.setattr(notify, "_by_protocol", listed)
     decision = Decision(verdict="wait", why="the plan is paused: anna", guard="paused", votes=())
     record = DecisionRecord(plan="orders", at=3599.0, by="judge", site="east", decision=decision)
     for at in (3599.0, 3601.0):

@@ -54,7 +54,7 @@ def measure() -> list[Result]:
     if not isinstance(fleet, EcsFleet):
         raise NotMeasured(f"the fleet is of kind {fleet.kind}")
     with tempfile.TemporaryDirectory() as logs:
-        config = {"region": REGION, "log_dir": logs, "ecs": True}
+        config = {"region": REGION, "log_dir": logs, "ecs_task": "drill.gateway.instance"}
         try:
             cloud = spawn("drill.aws.cloud", config, log=Path(logs) / "cloud.log")
         except ChildFailed as error:

@@ -28,6 +28,7 @@ from drill.options import (
     Callers,
     FleetKind,
     Functions,
+    GatewayEngine,
     Gateways,
     HoldPolicy,
     KafkaEngine,
@@ -38,6 +39,7 @@ from drill.options import (
 )
 from drill.pictures import NoPicture, draw
 from drill.ports import HERE
+from drill.preparation import prepare
 from drill.process import ROOT, ChildFailed
 from drill.rehearsal import Rehearsal, RehearsalFailed
 from drill.report import write_report
@@ -98,6 +100,9 @@ def run(
     kafka: Annotated[
         KafkaEngine, typer.Option(help="what the clusters are; `apache` needs Java 17 and, the first time, Maven")
     ] = KafkaEngine.MOCK,
+    gateway: Annotated[
+        GatewayEngine, typer.Option(help="what each container is; `kroxylicious` needs a JDK 17 and Maven, too")
+    ] = GatewayEngine.STAND_IN,
     gateways: Annotated[
         Gateways, typer.Option(help="where they stand: some in each site, or all near the clients, of no site")
     ] = Gateways.SITES,
@@ -138,24 +143,20 @@ def run(
     chosen = SCENARIOS[scenario]
     directory = new_directory(reports, chosen.name)
     in_containers = functions is Functions.SAM_LOCAL
-    _check_choice(fleet, gateways, chosen, in_containers=in_containers)
+    _check_choice(fleet, gateways, chosen, gateway, in_containers=in_containers)
     try:
-        host = host_for_containers() if in_containers else HERE
-        if in_containers:
-            check_build()
         pairs = more_pairs([more.value for more in more_clients or ()])
-        for spec in pairs:
-            spec.family.interpreter()
-    except (NoEngine, NotBuilt, FamilyMissing) as error:
+        host = prepare(kafka, gateway, pairs, in_containers=in_containers)
+    except (NoEngine, NotBuilt, EngineMissing, FamilyMissing) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
-    _check_engine(kafka.value, console)
     settings = Settings(
         directory=directory,
         instances=instances,
         host=host,
         fleet=fleet.value,
         kafka=kafka.value,
+        gateway=gateway.value,
         gateways=gateways.value,
         template=template.absolute(),
         policy=chosen.policy | policy.fields,
@@ -197,7 +198,11 @@ def _check_engine(kafka: str, console: Console) -> None:
         raise typer.Exit(2) from None
 
 
-def _check_choice(fleet: FleetKind, gateways: Gateways, scenario: Scenario, *, in_containers: bool) -> None:
+def _check_choice(
+    fleet: FleetKind, gateways: Gateways, scenario: Scenario, gateway: GatewayEngine, *, in_containers: bool
+) -> None:
+    if gateway is GatewayEngine.KROXYLICIOUS and fleet is FleetKind.CFK:
+        raise typer.BadParameter("Kroxylicious changes no route in place, as Kubernetes' gateways do: take --fleet ecs")
     if in_containers and fleet is FleetKind.CFK:
         raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
     of_ecs_by_record = fleet is FleetKind.ECS and scenario.name_kind == "route53-record"

@@ -45,6 +45,8 @@ class Findings:
     resolver: str = "host"
     clusters: str | None = None
     """What they are, if no stand-ins."""
+    gateways: str | None = None
+    """What they are, if no stand-ins."""
     ran_in: Mapping[str, str] = field(default_factory=dict)
     """Which functions ran where after the kill, if not all of them ran in the drill's own runtime."""
 
@@ -131,6 +133,7 @@ def run_of(scenario: Scenario, kind: LossKind, findings: Findings, rate: float) 
             "moto": version("moto"),
             "names are cached as by": findings.resolver,
             **({"clusters": findings.clusters} if findings.clusters else {}),
+            **({"gateways": findings.gateways} if findings.gateways else {}),
             **described(findings.timing),
             **findings.ran_in,
         },

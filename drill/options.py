@@ -19,6 +19,13 @@ class SiteReturn(enum.Enum):
     KILLED = "killed"
 
 
+class GatewayEngine(enum.Enum):
+    """What a gateway's container is: the stand-in, or Kroxylicious."""
+
+    STAND_IN = "stand-in"
+    KROXYLICIOUS = "kroxylicious"
+
+
 class FleetKind(enum.Enum):
     """The kinds of gateway fleet that a world can have."""
 

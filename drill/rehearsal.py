@@ -12,7 +12,7 @@ from functools import partial
 from drill import fixture_plan
 from drill.clients.pairs import RECOMMENDED, SPECS, Pair, PairSpec, await_consumption, read_topics
 from drill.clients.read_log import ClusterLog
-from drill.engines import kafka
+from drill.engines import kafka, kroxylicious
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount, Execution
 from drill.live_view import LiveView
@@ -113,6 +113,7 @@ class Rehearsal:
                 timing=self._timing,
                 resolver=self._settings.resolver,
                 clusters=kafka.version() if self._settings.kafka == "apache" else None,
+                gateways=kroxylicious.version() if self._settings.gateway == "kroxylicious" else None,
                 ran_in=ran_in(world, killed_at) if self._in_containers else {},
             )
             counted, of_pairs = self._count(findings, read_topics(world, STANDBY, self._topics), world.promoted())

@@ -157,7 +157,7 @@ class World:
             "log_dir": str(self.logs / "functions"),
             "alarms": self.settings.alarms,
             "alarm_evaluation": self.settings.alarm_evaluation,
-            "ecs": True,
+            "ecs_task": self.settings.container,
             "health_checks": True,
             "schedules": False,
         }

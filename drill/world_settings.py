@@ -17,6 +17,7 @@ from drill.process import ROOT
 from drill.timing import Timing
 
 Gateways = Literal["sites", "near-clients"]
+GatewayEngine = Literal["stand-in", "kroxylicious"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Settings:
     kubernetes: dict[str, Any] = field(default_factory=dict)
     kafka: Literal["mock", "apache"] = "mock"
     """What the clusters are: librdkafka's mock, or Apache Kafka."""
+    gateway: GatewayEngine = "stand-in"
+    """What each container of a fleet on ECS is: the stand-in, or Kroxylicious."""
     name: NameKind = "route53-record"
     template: Path = ROOT / "template.yaml"
     link_interval_s: float = 0.4
@@ -70,6 +73,11 @@ class Settings:
     def gateway_places(self) -> tuple[str, ...]:
         """The locations that have gateways, first the one that clients are led to at first."""
         return (fixture_plan.HOME, fixture_plan.STANDBY) if self.gateways == "sites" else (fixture_plan.NEAR,)
+
+    @property
+    def container(self) -> str:
+        """The module that is a gateway's container on ECS."""
+        return "drill.gateway.instance" if self.gateway == "stand-in" else "drill.gateway.kroxylicious"
 
     @property
     def first_target(self) -> str:

@@ -65,7 +65,8 @@ class CloudConfig(BaseModel):
     alarm_evaluation: bool = True
     """Whether alarms follow their metrics; else each stays as it was set."""
     health_checks: bool = False
-    ecs: bool = False
+    ecs_task: str | None = None
+    """The module that a task of ECS runs; without one, its services start nothing."""
     ecs_start_delay_s: float = 0.0
     """How long a task takes beyond its process's own start, as pulling an image does."""
     name_in_sync_s: float = 0.0

@@ -147,10 +147,16 @@ class Machine:
         if config.name_in_sync_s:
             name_changes: Any = importlib.import_module("drill.aws.name_changes")
             yield name_changes.NameChanges(config.name_in_sync_s)
-        if config.ecs:
+        if config.ecs_task is not None:
             ecs: Any = importlib.import_module("drill.aws.ecs")
-            delay_s = config.ecs_start_delay_s
-            yield ecs.EcsBridge(config.account, self.regions, config.log_dir, delay_s, host=config.host)
+            yield ecs.EcsBridge(
+                config.account,
+                self.regions,
+                config.log_dir,
+                config.ecs_start_delay_s,
+                module=config.ecs_task,
+                host=config.host,
+            )
 
     def _put_event(self, event: dict[str, Any]) -> None:
         """An AWS service's event, on the bus of its own `region` and `account`, else of the stack's."""

@@ -29,11 +29,20 @@ def jars(engine: str) -> Path:
         EngineMissing: with what is missing, and what to do.
     """
     java()
-    checksums = (HERE / f"{engine}.sha256").read_text()
-    folder = _cache() / f"{engine}-{hashlib.sha256(checksums.encode()).hexdigest()[:12]}"
+    folder = jar_folder(engine)
     if not folder.is_dir():
-        _fetch(engine, folder, checksums)
+        _fetch(engine, folder, _checksums(engine))
     return folder
+
+
+def jar_folder(engine: str) -> Path:
+    """Where the jars of an engine are, once they were fetched."""
+    return cache() / f"{engine}-{hashlib.sha256(_checksums(engine).encode()).hexdigest()[:12]}"
+
+
+def cache() -> Path:
+    """The folder of what engines need, outside of the repository."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-failover-drill"
 
 
 def java() -> str:
@@ -83,5 +92,5 @@ def _hold(fetched: Path, checksums: str) -> None:
         raise EngineMissing(f"not as their checksums say, and not used: {', '.join(wrong)}")
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-failover-drill"
+def _checksums(engine: str) -> str:
+    return (HERE / f"{engine}.sha256").read_text()

@@ -90,7 +90,7 @@ class Instance:
 
         `stamp`: what it was before it was read, so that no change goes by between reading and watching it.
         """
-        doors: dict[tuple[str, str], admin_http.Handler] = {("GET", "/livez"): lambda _: (200, "text/plain", b"ok")}
+        doors: dict[tuple[str, str], admin_http.Handler] = {("GET", "/livez"): lambda _: (200, "text/plain", b"OK")}
         if self._version >= CONFIG_SINCE:
             doors["GET", "/config"] = self._config
         if self._gateway.admin.endpoints.metrics:

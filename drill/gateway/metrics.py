@@ -76,7 +76,7 @@ class _Exposition:
 
     def _line(self, name: str, value: float, labels: Mapping[str, str]) -> str:
         shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in {**labels, **self.tags}.items())
-        return f"{name}{{{shown}}} {value}" if shown else f"{name} {value}"
+        return f"{name}{{{shown}}} {float(value)}" if shown else f"{name} {float(value)}"
 
 
 def _escaped(text: str) -> str:

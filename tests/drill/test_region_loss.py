@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from drill.engines import kroxylicious
 from drill.engines.jars import EngineMissing, jars
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,12 +52,20 @@ RUNS = {
     "cfk": ("region-loss", "--fleet", "cfk"),
 }
 WITHOUT_ROUTE53 = pytest.param(("route53-control-plane-down",), id="without-route53", marks=pytest.mark.exhaustive)
+REAL_ENGINES = pytest.param(
+    ("region-loss", "--kafka", "apache", "--gateway", "kroxylicious"), id="real-engines", marks=pytest.mark.exhaustive
+)
 
 
-@pytest.fixture(scope="module", params=[*(pytest.param(run, id=name) for name, run in RUNS.items()), WITHOUT_ROUTE53])
+@pytest.fixture(
+    scope="module",
+    params=[*(pytest.param(run, id=name) for name, run in RUNS.items()), WITHOUT_ROUTE53, REAL_ENGINES],
+)
 def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drill:
-    """The drill, with the gateways on ECS, on Kubernetes (on real Kafka where it can be had), and with nobody to ask
-    for another record."""
+    """The drill, with the gateways on ECS, on Kubernetes (on real Kafka where it can be had), with nobody to ask for
+    another record, and with real clusters and gateways."""
+    if "kroxylicious" in request.param and (missing := no_engine() or no_gateway_engine()) is not None:
+        pytest.skip(missing)
     reports = tmp_path_factory.mktemp("drill")
     engine = ("--kafka", "apache") if "cfk" in request.param and no_engine() is None else ()
     command = [sys.executable, "-m", "drill", "run", *request.param, *engine, "--reports", str(reports)]
@@ -78,6 +87,16 @@ def no_engine() -> str | None:
     """Why Apache Kafka can't be had here; None if it can."""
     try:
         jars("kafka")
+    except EngineMissing as error:
+        return str(error)
+    return None
+
+
+@functools.cache
+def no_gateway_engine() -> str | None:
+    """Why Kroxylicious can't be had here; None if it can."""
+    try:
+        kroxylicious.prepare()
     except EngineMissing as error:
         return str(error)
     return None
@@ -105,9 +124,12 @@ def test_the_clients_recover_and_the_drill_says_so(drill: Drill) -> None:
     assert (drill.directory / "report.html").stat().st_size > 10_000
 
 
-def test_the_clusters_are_real_where_they_can_be(drill: Drill) -> None:
-    if "cfk" not in drill.arguments:
-        assert "clusters" not in drill.report["world"]
+def test_clusters_and_gateways_are_real_where_they_can_be(drill: Drill) -> None:
+    if "kroxylicious" in drill.arguments:
+        assert drill.report["world"]["clusters"].startswith("Apache Kafka 4.")
+        assert drill.report["world"]["gateways"].startswith("Kroxylicious 0.")
+    elif "cfk" not in drill.arguments:
+        assert not {"clusters", "gateways"} & drill.report["world"].keys()
     elif (missing := no_engine()) is not None:
         pytest.skip(f"no drill was played on Apache Kafka: {missing}")
     else:

@@ -33,6 +33,8 @@ class Parts:
     """Starts processes, and ends them all with the test."""
 
     logs: Path
+    container: str
+    """The module of a gateway's container."""
 
     def __post_init__(self) -> None:
         self.children: list[Child] = []
@@ -50,7 +52,7 @@ class Parts:
         return self.start("drill.network.balancer", {"site": "test", "listen_ports": ports})
 
     def gateway(self, config: dict[str, Any]) -> Child:
-        return self.start("drill.gateway.instance", {}, {"GATEWAY_CONFIG": yaml.safe_dump(config)})
+        return self.start(self.container, {}, {"GATEWAY_CONFIG": yaml.safe_dump(config)})
 
     @staticmethod
     def target(gateway: Child) -> list[int]:
@@ -71,8 +73,14 @@ class Parts:
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    parts = Parts(tmp_path)
+def container() -> str:
+    """A gateway's container: the stand-in, where a test file does not say otherwise."""
+    return "drill.gateway.instance"
+
+
+@pytest.fixture
+def parts(tmp_path: Path, container: str) -> Iterator[Parts]:
+    parts = Parts(tmp_path, container)
     yield parts
     for child in reversed(parts.children):
         child.stop()

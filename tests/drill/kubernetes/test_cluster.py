@@ -260,7 +260,7 @@ def test_a_pod_is_ready_though_its_upstream_is_dead_and_its_metrics_are_the_engi
     cluster = make()
     (pod,) = cluster.pods()
     proxy = f"{PODS}/{pod['metadata']['name']}:9190/proxy"
-    assert _ready(pod) and cluster.http.get(f"{proxy}/livez").text == "ok"
+    assert _ready(pod) and cluster.http.get(f"{proxy}/livez").text == "OK"
     assert 'kroxylicious_virtual_cluster_state{virtual_cluster="orders"' in cluster.http.get(f"{proxy}/metrics").text
     assert cluster.http.get(f"{PODS}/{pod['metadata']['name']}:1/proxy/config").status_code == 503
 

@@ -36,7 +36,7 @@ PLAN = parse_plan(
                 )
                 for site in (HOME, STANDBY)
             },
-            client_bootstrap="kafka.example.com:9092",
+            client_bootstrap="kafka.orders.example.com:9092",
             nameserver="127.0.0.1:53",
             zone_id="Z1",
             policy={},
@@ -58,7 +58,7 @@ def test_a_rendered_route_leads_to_its_site_and_advertises_the_plans_endpoint(si
     assert cluster["targetCluster"]["bootstrapServers"] == f"{site}.example.com:9092"
     published = cluster["clusterNetworkAddressConfigProvider"]["config"]
     assert (published["bindAddress"], published["firstPort"]) == ("127.0.0.1", 20_000)
-    assert published["portIdentifiesNode"]["bootstrapAddress"] == "kafka.example.com:9092"
+    assert published["portIdentifiesNode"]["bootstrapAddress"] == "kafka.orders.example.com:9092"
 
 
 def test_a_fenced_route_leads_nowhere() -> None:

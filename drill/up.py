@@ -235,9 +235,12 @@ _FIRST_COMMANDS: Final = (
     ("failover check --now --drill", "whether a failover would work"),
     (f"failover start failover {fixture_plan.PLAN} --dry-run --watch --drill", "what it would do"),
     ("python -m drill outage", "the active site is lost"),
-    ("failover approve --drill", "once you are asked"),
+    ('failover deny --why "we look first" --drill', "once you are asked: no; failover resume has it ask again"),
+    ("failover approve --watch --drill", "or yes"),
     ("python -m drill outage --over", "the site is back"),
-    ("python -m drill outage key", "a failover stops: mended by --over, then redrive"),
+    ("failover start restore --discard --watch --drill", "it is a mirror again"),
+    ("failover start failback --watch --drill", "and clients go home"),
+    ("python -m drill outage key", "the next failover stops: outage key --over, then failover redrive"),
 )
 
 

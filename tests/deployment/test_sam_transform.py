@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -186,6 +187,32 @@ def test_a_second_stack_finds_no_name_taken(deployed: Deployed) -> None:
         for key in NAMES & resource.get("Properties", {}).keys():
             name = json.dumps(resource["Properties"][key])
             assert "AWS::StackName" in name or '"Ref"' in name, f"{logical_id}: {key} is {name}"
+
+
+def test_every_role_has_a_boundary_and_by_the_stacks_own_a_function_writes_to_the_stacks_logs_alone(
+    deployed: Deployed,
+) -> None:
+    roles = {name: each for name, each in deployed.translated.items() if each["Type"] == "AWS::IAM::Role"}
+    boundary = {"Ref": "PermissionsBoundary"}
+    unbounded = {"Fn::If": ["OwnBoundary", {"Ref": "AWS::NoValue"}, boundary]}
+    logs_alone = {"Fn::If": ["OwnBoundary", {"Ref": "LogsBoundary"}, boundary]}
+    functions = {
+        each["Properties"]["Role"]["Fn::GetAtt"][0]
+        for each in deployed.translated.values()
+        if each["Type"] == "AWS::Lambda::Function"
+    }
+    assert functions < roles.keys()
+    for name, role in roles.items():
+        assert role["Properties"]["PermissionsBoundary"] == (logs_alone if name in functions else unbounded), name
+    policy = deployed.translated["LogsBoundary"]["Properties"]["PolicyDocument"]["Statement"]
+    (everything, own) = policy
+    assert everything["NotAction"] == ["logs:*"] and own["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    groups = deployed.stack.intrinsics.resolve(own["Resource"])
+    named = [group["LogGroupName"] for group in deployed.of_type("AWS::Logs::LogGroup")]
+    of_functions = [group for group in named if not group.startswith("/aws/vendedlogs/")]
+    assert of_functions and all(
+        fnmatch(f"x:log-group:{group}", f"x:{groups.split(':', 5)[5]}") for group in of_functions
+    )
 
 
 def test_no_partition_is_taken_for_granted(deployed: Deployed) -> None:

@@ -354,7 +354,7 @@ def test_no_concurrency_is_reserved_by_default_and_all_that_a_failover_needs_can
 
 
 def test_what_several_functions_may_do_is_said_once() -> None:
-    managed = set(of_type("AWS::IAM::ManagedPolicy"))
+    managed = set(of_type("AWS::IAM::ManagedPolicy")) - {"LogsBoundary"}
     functions = of_type("AWS::Serverless::Function")
     used = {name: {p["Ref"] for p in each.get("Policies", []) if "Ref" in p} for name, each in functions.items()}
     assert set().union(*used.values()) == managed and len(managed) <= 12
@@ -376,6 +376,19 @@ def test_a_second_stack_in_the_region_finds_no_name_taken() -> None:
                 for event in each.get("Events", {}).values():
                     if event["Type"] == "ScheduleV2":
                         assert event["Properties"].get("OmitName") is True, name
+
+
+def test_no_template_gives_a_name_that_a_second_stack_would_give_too() -> None:
+    templates = [path for folder in (ROOT, ROOT / "command") for path in folder.glob("*.yaml")]
+    named = []
+    for path in templates:
+        for name, resource in yaml_of(path).get("Resources", {}).items():
+            for key, value in resource.get("Properties", {}).items():
+                if re.fullmatch(r"(\w+)?Name|Id", key) and key not in ("MetricName", "DisplayName"):
+                    named.append(key)
+                    by_parameter = "Ref" in value if isinstance(value, dict) else False
+                    assert by_parameter or "${" in str(value), f"{path.name}, {name}: {key} is {value}"
+    assert {"AlarmName", "TableName", "LogGroupName"} <= set(named)
 
 
 def test_every_function_is_in_a_vpc_if_one_is_named_and_else_in_none() -> None:

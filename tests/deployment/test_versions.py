@@ -112,7 +112,9 @@ def _refs(node: Any) -> set[str]:
 def test_settings_that_are_parameters_are_published_too_and_no_others() -> None:
     """The translator does not look at parameters' values: the versions' description has them, and is replaced. One that
     is no setting of a step would have CloudFormation publish what did not change, which it refuses."""
-    assert _refs(RESOURCES["Settings"]["Properties"]["Value"]) == _refs(TEMPLATE["Globals"]["Function"])
+    of_roles = {"PermissionsBoundary"}
+    settings = {name: value for name, value in TEMPLATE["Globals"]["Function"].items() if name not in of_roles}
+    assert _refs(RESOURCES["Settings"]["Properties"]["Value"]) == _refs(settings)
 
 
 def test_every_step_is_published_with_its_settings() -> None:

@@ -185,9 +185,17 @@ def _by_file(tests: Mapping[str, float]) -> list[dict[str, float]]:
     return [groups[key] for key in sorted(groups, key=lambda key: key[0])]
 
 
+_sound: set[str] = set()
+"""Quick tests that passed alone in the tree as it is: they are not asked again."""
+
+
 def _is_sound(tree: Path, tests: Mapping[str, float]) -> bool:
     """Whether they pass in the tree as it is."""
+    if tests.keys() <= _sound:
+        return True
     status, _ = _run(tree, tests)
+    if status in PASSED:
+        _sound.update(test for test, seconds in tests.items() if seconds <= QUICK_S)
     return status in PASSED
 
 

@@ -107,3 +107,27 @@ def test_a_fleet_that_leads_elsewhere_or_is_not_settled_is_a_doubt(
     name = plan.site("east").region
     assert doubts_of_fleets(plan, {"east": {"east", "west"}}) == [doubt.replace("F", name) for doubt in doubts]
     assert doubts_of_fleets(plan, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "doubts"),
+    [
+        ({"ns1": "east", "ns2": "west"}, []),
+        ({"ns1": "elsewhere", "ns2": "west"}, ["name servers lead the client hostname to elsewhere"]),
+    ],
+)
+def test_a_name_that_leads_to_every_location_is_in_doubt_only_where_it_leads_elsewhere(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], doubts: list[str]
+) -> None:
+    targets = {site: plan.site(site).dns_target.lower() for site in plan.sites}
+    state = NameState(record=None, answers={name: targets.get(to, to) for name, to in answers.items()}, in_sync=False)
+    monkeypatch.setattr("failover.decision.doubts.client_name_of", lambda _: Looked(state))
+    everywhere = plan.model_copy(update={"dns": EverywhereDns()})
+    monkeypatch.setattr("failover.decision.doubts.targets_of", lambda _: targets)
+    assert doubts_of_name(everywhere, "east") == doubts
+
+
+class EverywhereDns:
+    """Records that lead to every location at once."""
+
+    answers_every_location = True

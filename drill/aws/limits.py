@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-_ROUTE53: Final = re.compile(r"/2013-04-01/(hostedzone|change|healthcheck)")
+_ROUTE53: Final = re.compile(r"/2013-04-01/(hostedzone|change|healthcheck|accountlimit)")
 _CHANGE: Final = re.compile(r"/2013-04-01/hostedzone/(?P<zone>[^/]+)/rrset/?")
 _ECS: Final = re.compile(r"AmazonEC2ContainerService\w*\.(?P<operation>\w+)")
 _REGION: Final = re.compile(r"Credential=[^/]+/[^/]+/(?P<region>[^/]+)/")

@@ -21,6 +21,7 @@ from drill.aws.lambda_async import AsyncInvoker
 from drill.aws.lambda_functions import Function, UnknownFunction
 from drill.aws.lambda_runtime import LambdaRuntime
 from drill.aws.limits import Limits
+from drill.aws.quotas import account_limit
 from drill.aws.regions import Regions
 
 _FUNCTIONS = "/2015-03-31/functions"
@@ -94,6 +95,8 @@ class Door:
         by_function = self._count(environ)
         if by_function and (refusal := self._limits.refusal(environ)) is not None:
             return _answer(start_response, refusal.status, refusal.body, content_type=refusal.content_type)
+        if (document := account_limit(environ)) is not None:
+            return _answer(start_response, 200, document, content_type="text/xml")
         return self._moto(environ, start_response)
 
     def _count(self, environ: Mapping[str, Any]) -> bool:

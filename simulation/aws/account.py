@@ -72,7 +72,9 @@ class Account:
             return self.ecs.call(region, operation, request)
         if service == "s3":
             return self.s3.call(operation, request)
-        method = self.operations.get(f"{service} {operation}") or getattr(self, f"_{service}_{operation}".lower(), None)
+        method = self.operations.get(f"{service} {operation}") or getattr(
+            self, f"_{service.replace('-', '')}_{operation}".lower(), None
+        )
         if method is None:
             raise NotSimulated(f"{service} {operation}")
         return method(request)
@@ -153,6 +155,17 @@ class Account:
     def _lambda_invoke(self, request: Answer) -> Answer:
         self.invoke_later(request["FunctionName"], json.loads(request["Payload"]))
         return {"StatusCode": 202}
+
+    # What the account may have
+
+    def _servicequotas_getservicequota(self, request: Answer) -> Answer:
+        return {"Quota": {"ServiceCode": request["ServiceCode"], "QuotaCode": request["QuotaCode"], "Value": 64.0}}
+
+    def _iam_getaccountsummary(self, request: Answer) -> Answer:
+        return {"SummaryMap": {"Roles": 45, "RolesQuota": 1000}}
+
+    def _route53_getaccountlimit(self, request: Answer) -> Answer:
+        return {"Limit": {"Type": request["Type"], "Value": 200}, "Count": 0}
 
     # Secrets Manager
 

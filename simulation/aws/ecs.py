@@ -48,7 +48,8 @@ class Ecs:
                 self.tags[request["resourceArn"]] = request["tags"]
                 return {}
             case "DescribeTaskDefinition":
-                return {"taskDefinition": {"taskDefinitionArn": request["taskDefinition"], "status": "ACTIVE"}}
+                definition = {"taskDefinitionArn": request["taskDefinition"], "status": "ACTIVE"}
+                return {"taskDefinition": definition | {"requiresCompatibilities": ["FARGATE"], "cpu": "2048"}}
             case "UpdateService":
                 return self._update(site, request)
         raise NotSimulated(f"ECS {operation}")

@@ -21,6 +21,7 @@ CLIENTS: Final = {
     "EKSClient": "eks",
     "ElasticLoadBalancingv2Client": "elbv2",
     "EventBridgeClient": "events",
+    "IAMClient": "iam",
     "LambdaClient": "lambda",
     "Route53Client": "route53",
     "Route53RecoveryClusterClient": "route53-recovery-cluster",
@@ -29,6 +30,7 @@ CLIENTS: Final = {
     "SNSClient": "sns",
     "STSClient": "sts",
     "SecretsManagerClient": "secretsmanager",
+    "ServiceQuotasClient": "service-quotas",
 }
 
 

@@ -13,7 +13,7 @@ from tests.deployment.test_template import MACHINES, RESOURCES, ROOT, SIGNALS, T
 
 FUNCTIONS = "AWS::Serverless::Function"
 STATE_MACHINES = "AWS::Serverless::StateMachine"
-PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
+PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas", "stepfunctions": "states"}
 """Of a service's actions, where it is not the name of its client."""
 ACTIONS = {
     "lambda:Invoke": "lambda:InvokeFunction",

@@ -13,7 +13,8 @@ from failover.errors import Obstacle
 from failover.fleets import FleetState, Instance
 from failover.link import Acl, Rejection
 from failover.plan.model import Plan
-from failover.readiness import acls, client_name, credentials, gateways
+from failover.plan.policy import Policy
+from failover.readiness import acls, client_name, credentials, gateways, ok, quotas
 
 MakePlan = Callable[..., Plan]
 Judged = Callable[..., Any]
@@ -174,3 +175,47 @@ def test_the_name_leads_to_the_active_site_within_its_ttl(
 ) -> None:
     state = NameState(record=record, answers=answers, in_sync=True, ttl=ttl)
     assert judged(client_name.leads_to("kafka.orders.example.com", f"{GW}.", 5, state)).status == status
+
+
+@pytest.mark.parametrize(
+    ("size", "needed", "policy", "status"),
+    [
+        (3, 3, "raise", "pass"),
+        (4, 3, "go-on", "pass"),
+        (2, 3, "raise", "warn"),
+        (2, 3, "go-on", "warn"),
+        (2, None, "raise", "unknown"),
+        (None, 3, "raise", "unknown"),
+    ],
+)
+def test_a_fleet_that_a_failover_would_have_to_raise_is_warned_of(
+    judged: Judged, size: int | None, needed: int | None, policy: Any, status: str
+) -> None:
+    state = FleetState(target="west", settled=True, instances=(), detail="as it is", size=size)
+    made = judged(gateways.size("gateway-west", state, needed, Policy(on_smaller_fleet=policy)))
+    assert made.status == status
+    assert ("a failover asks for them first, and waits up to 60 s" in made.evidence[0]) is (
+        (size, needed, policy) == (2, 3, "raise")
+    )
+
+
+@pytest.mark.parametrize(
+    ("recorded_at", "status"), [(None, "unknown"), (100_000.0, "pass"), (100_000.0 - gateways.SIZE_OLD_S - 1, "warn")]
+)
+def test_what_nobody_has_seen_of_a_fleet_is_unknown_and_what_is_old_is_told(
+    judged: Judged, recorded_at: float | None, status: str
+) -> None:
+    findings = [*gateways.size_recorded("gateway-east", recorded_at, 100_000.0), ok("")]
+    assert judged(findings).status == status
+
+
+@pytest.mark.parametrize(("limit", "status"), [(6.0, "fail"), (8.0, "warn"), (16.0, "pass")])
+def test_what_the_fleets_take_of_fargate_is_within_what_the_account_may_have(
+    judged: Judged, limit: float, status: str
+) -> None:
+    assert judged(quotas.fargate("west", limit, 8.0)).status == status
+
+
+@pytest.mark.parametrize(("count", "status"), [(960, "pass"), (961, "warn"), (1000, "warn")])
+def test_what_the_account_has_too_few_of_is_told(judged: Judged, count: int, status: str) -> None:
+    assert judged(quotas.used("roles", count, 1000, spare=40)).status == status

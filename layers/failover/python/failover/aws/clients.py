@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_route53_recovery_cluster import Route53RecoveryClusterClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
@@ -86,6 +88,8 @@ class _Clients(Protocol):
         self, service: Literal["events"], region: Region = ..., *, attempts: int = ...
     ) -> EventBridgeClient: ...
     @overload
+    def __call__(self, service: Literal["iam"], region: Region = ..., *, attempts: int = ...) -> IAMClient: ...
+    @overload
     def __call__(
         self, service: Literal["lambda"], region: Region = ..., *, attempts: int = ..., read_s: float = ...
     ) -> LambdaClient: ...
@@ -111,6 +115,10 @@ class _Clients(Protocol):
     def __call__(
         self, service: Literal["secretsmanager"], region: Region = ..., *, attempts: int = ..., role: Role | None = ...
     ) -> SecretsManagerClient: ...
+    @overload
+    def __call__(
+        self, service: Literal["service-quotas"], region: Region = ..., *, attempts: int = ..., role: Role | None = ...
+    ) -> ServiceQuotasClient: ...
     @overload
     def __call__(self, service: Literal["sns"], region: Region = ..., *, attempts: int = ...) -> SNSClient: ...
     @overload

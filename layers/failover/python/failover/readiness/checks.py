@@ -52,6 +52,7 @@ from failover.readiness.group_protocols import protocols
 from failover.readiness.leader_epochs import epochs
 from failover.readiness.offsets import group_offsets
 from failover.readiness.practice import last_practice, load_practice
+from failover.readiness.quotas import quotas
 from failover.readiness.snapshot import PlanSnapshot
 from failover.rescue.bucket import look_at_bucket
 
@@ -359,6 +360,7 @@ CHECKS: Final[Mapping[str, Callable[[PlanSnapshot], Iterable[Finding]]]] = {
     controller.LEASE: _lease,
     "dry-run": _dry_run,
     "concurrency": _concurrency,
+    "quotas": quotas,
     "rescue": _rescue,
     "hooks": _hooks,
     "practice": _practice,

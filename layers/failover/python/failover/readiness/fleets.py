@@ -48,21 +48,30 @@ def sizes(snapshot: PlanSnapshot) -> Iterator[Finding]:
     leaving = [(where, fleet.name) for where in before if where not in after for fleet in before[where].fleets]
     save_fleet_sizes(snapshot.book, plan.name, _sizes_of_well_fleets(snapshot, leaving), now)
     saved = load_fleet_sizes(snapshot.book, plan.name, leaving)
-    of_leaving = {name: record.size for name, record in saved.items()}
     for _, name in leaving:
         yield from gateways.size_recorded(name, saved[name].at if name in saved else None, now)
     for where in after.keys() - before.keys():
-        joining = frozenset(fleet.name for fleet in after[where].fleets)
-        for name in sorted(joining):
+        for fleet in after[where].fleets:
             try:
-                state = snapshot.fleet(where, name)
+                needed = needed_instances(snapshot, where, fleet.name)
+                yield from gateways.size(fleet.name, snapshot.fleet(where, fleet.name), needed, plan.policy)
             except FailoverError as error:
                 yield unreadable(error)
-                continue
-            zones = zones_of(state.instances, otherwise=max((size.zones for size in of_leaving.values()), default=0))
-            yield from gateways.size(name, state, needed_by(name, zones, joining, of_leaving), plan.policy)
     if after.keys() == before.keys():
         yield ok("clients come through the same fleets before and after a failover")
+
+
+def needed_instances(snapshot: PlanSnapshot, where: str, name: str) -> int | None:
+    """How many instances a fleet needs that clients would come to; None: nobody knows, or they come to it now, too."""
+    plan = snapshot.plan
+    before, after = plan.carrying(snapshot.active), plan.carrying(snapshot.standby)
+    if where in before:
+        return None
+    leaving = [(at, fleet.name) for at in before if at not in after for fleet in before[at].fleets]
+    sizes = {of: record.size for of, record in load_fleet_sizes(snapshot.book, plan.name, leaving).items()}
+    otherwise = max((size.zones for size in sizes.values()), default=0)
+    zones = zones_of(snapshot.fleet(where, name).instances, otherwise)
+    return needed_by(name, zones, frozenset(fleet.name for fleet in after[where].fleets), sizes)
 
 
 def _sizes_of_well_fleets(snapshot: PlanSnapshot, fleets: list[tuple[str, str]]) -> dict[tuple[str, str], Size]:

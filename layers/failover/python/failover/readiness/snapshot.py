@@ -9,7 +9,7 @@ import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from failover.aws.clients import client
 from failover.aws.errors import AWS_ERRORS, aws_errors
@@ -29,6 +29,10 @@ from failover.readiness.detection import CloudWatchAlarm, CloudWatchAlarms
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
+_FARGATE_VCPU: Final = "L-3032A538"
+"""Fargate On-Demand vCPU resource count."""
+_CPU_UNITS: Final = 1024
+"""Of a vCPU."""
 
 
 def _memoized(
@@ -131,6 +135,41 @@ class PlanSnapshot:
         with aws_errors("Lambda, for the account's concurrency", transient=ServiceUnavailable, final=ServiceRejected):
             limit = client("lambda", attempts=1).get_account_settings()["AccountLimit"]
         return limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
+
+    @_memoized
+    def fargate_limit(self, where: str) -> float:
+        """How many vCPU the account of a location's fleets may have on Fargate in its region."""
+        at = self.plan.location(where)
+        what = f"Service Quotas in {at.region}, for vCPU on Fargate"
+        with aws_errors(what, transient=ServiceUnavailable, final=ServiceRejected):
+            quotas = client("service-quotas", at.region, attempts=1, role=at.role)
+            return quotas.get_service_quota(ServiceCode="fargate", QuotaCode=_FARGATE_VCPU)["Quota"]["Value"]
+
+    @_memoized
+    def vcpu_on_fargate(self, where: str, task_definition: str) -> float:
+        """How many vCPU a task of that definition takes of that; 0 if it can't run there."""
+        at = self.plan.location(where)
+        what = f"ECS in {at.region}, for {task_definition}"
+        with aws_errors(what, transient=ServiceUnavailable, final=ServiceRejected):
+            ecs = client("ecs", at.region, attempts=1, role=at.role)
+            definition = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+        if "FARGATE" not in definition.get("requiresCompatibilities", []):
+            return 0.0
+        return int(definition.get("cpu", "0")) / _CPU_UNITS
+
+    @_memoized
+    def health_checks(self) -> tuple[int, int]:
+        """How many health checks the account has at Route 53, and may have."""
+        with aws_errors("Route 53, for the account's limits", transient=ServiceUnavailable, final=ServiceRejected):
+            answer = client("route53", attempts=1).get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER")
+        return answer["Count"], answer["Limit"]["Value"]
+
+    @_memoized
+    def roles(self) -> tuple[int, int]:
+        """How many roles the account has, and may have."""
+        with aws_errors("IAM, for the account's roles", transient=ServiceUnavailable, final=ServiceRejected):
+            counts = client("iam", attempts=1).get_account_summary()["SummaryMap"]
+        return counts.get("Roles", 0), counts.get("RolesQuota", 0)
 
     @_memoized
     def alarms(self) -> CloudWatchAlarms:

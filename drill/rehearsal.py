@@ -133,12 +133,19 @@ class Rehearsal:
 
     def _start_clients(self, world: World, show: Callable[[], None]) -> None:
         for pair in self._pairs:
-            pair.start(world)
+            pair.start_writing(world)
+
+        def all_write() -> bool:
+            return all(pair.traffic.acknowledged(time.time()).now > 0 for pair in self._pairs)
+
+        self._until(all_write, FIRST_RECORDS_S, "writers begin", show)
+        for pair in self._pairs:
+            pair.start_reading(world)
 
         def all_read() -> bool:
             return all(pair.traffic.consumed(time.time()).now > 0 for pair in self._pairs)
 
-        self._until(all_read, FIRST_RECORDS_S, "clients begin", show)
+        self._until(all_read, FIRST_RECORDS_S, "readers begin", show)
         for pair in self._pairs:
             self._live.say(f"clients: {pair.name} settings, {pair.spec.rate:.0f} records a second")
 

@@ -88,19 +88,28 @@ class Pair:
 
     def start(self, world: World) -> None:
         """Start both; they end with the world."""
-        common: dict[str, Any] = {"bootstrap": world.client_bootstrap, "topics": list(self.spec.topics)}
-        reads = common | {"group": self.spec.group, "log": str(self._consumer_log), "settings": self.spec.reader}
-        writes = common | {
+        self.start_writing(world)
+        self.start_reading(world)
+
+    def start_writing(self, world: World) -> None:
+        """Start the writer, which makes its topics."""
+        config = self._common(world, self._producer_log, self.spec.writer) | {
             "partitions": fixture_plan.PARTITIONS,
             "rate": self.spec.rate,
             "first_number": self.spec.first_number,
-            "log": str(self._producer_log),
-            "settings": self.spec.writer,
         }
-        family, python = self.spec.family, self.spec.family.interpreter()
-        # The writer makes its topics: a reader that looks for them too early finds none for minutes.
-        self._producer = world.spawn(family.writer, writes, f"producer{self.spec.suffix}-process", python=python)
-        self._consumer = world.spawn(family.reader, reads, f"consumer{self.spec.suffix}-process", python=python)
+        name, python = f"producer{self.spec.suffix}-process", self.spec.family.interpreter()
+        self._producer = world.spawn(self.spec.family.writer, config, name, python=python)
+
+    def start_reading(self, world: World) -> None:
+        """Start the reader. One that looks for a topic which is not there yet may look again after minutes only."""
+        config = self._common(world, self._consumer_log, self.spec.reader) | {"group": self.spec.group}
+        name, python = f"consumer{self.spec.suffix}-process", self.spec.family.interpreter()
+        self._consumer = world.spawn(self.spec.family.reader, config, name, python=python)
+
+    def _common(self, world: World, log: Path, settings: Settings) -> dict[str, Any]:
+        topics = list(self.spec.topics)
+        return {"bootstrap": world.client_bootstrap, "topics": topics, "log": str(log), "settings": settings}
 
     @property
     def children(self) -> tuple[Child, Child]:

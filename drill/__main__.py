@@ -32,6 +32,7 @@ from drill.options import (
     Gateways,
     HoldPolicy,
     KafkaEngine,
+    LeaderEpochs,
     Mode,
     MoreClients,
     Resolver,
@@ -46,8 +47,8 @@ from drill.report import write_report
 from drill.report_directories import new_directory, point_latest
 from drill.rerouting import expected_outcomes as rerouting
 from drill.rerouting import scenarios as rerouting_scenarios
-from drill.sam_local.build import NotBuilt, check_build
-from drill.sam_local.command import WorldIsUp, environment_file, line, refuse_second_world
+from drill.sam_local.build import NotBuilt
+from drill.sam_local.command import WorldIsUp, environment_file, print_lines, refuse_second_world
 from drill.sam_local.comparison import compare
 from drill.sam_local.engine import NoEngine, host_for_containers
 from drill.sam_local.invocation import NotInvoked
@@ -61,7 +62,6 @@ from drill.world_settings import Settings
 REPORTS = Path("drill-reports")
 OPERATED = (switchover, there_and_back, practice)
 """Scenarios in which an operator starts something; each has a report of its own."""
-
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -103,6 +103,9 @@ def run(
     gateway: Annotated[
         GatewayEngine, typer.Option(help="what each container is; `kroxylicious` needs a JDK 17 and Maven, too")
     ] = GatewayEngine.STAND_IN,
+    leader_epochs: Annotated[
+        LeaderEpochs, typer.Option(help="of the standby's mock: as the active site's, or `lower`, which clients ignore")
+    ] = LeaderEpochs.ALIKE,
     gateways: Annotated[
         Gateways, typer.Option(help="where they stand: some in each site, or all near the clients, of no site")
     ] = Gateways.SITES,
@@ -144,6 +147,7 @@ def run(
     directory = new_directory(reports, chosen.name)
     in_containers = functions is Functions.SAM_LOCAL
     _check_choice(fleet, gateways, chosen, gateway, in_containers=in_containers)
+    _check_epochs(leader_epochs, kafka)
     try:
         pairs = more_pairs([more.value for more in more_clients or ()])
         host = prepare(kafka, gateway, pairs, in_containers=in_containers)
@@ -157,6 +161,7 @@ def run(
         fleet=fleet.value,
         kafka=kafka.value,
         gateway=gateway.value,
+        epochs_back=leader_epochs is LeaderEpochs.LOWER,
         gateways=gateways.value,
         template=template.absolute(),
         policy=chosen.policy | policy.fields,
@@ -196,6 +201,11 @@ def _check_engine(kafka: str, console: Console) -> None:
     except EngineMissing as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
+
+
+def _check_epochs(leader_epochs: LeaderEpochs, kafka: KafkaEngine) -> None:
+    if leader_epochs is LeaderEpochs.LOWER and kafka is KafkaEngine.APACHE:
+        raise typer.BadParameter("a real broker's leader epochs are its own: take --kafka mock")
 
 
 def _check_choice(
@@ -295,7 +305,7 @@ def up(
                 console.print(text, markup=False, highlight=False)
             if for_sam:
                 files.enter_context(environment_file(world))
-                _print_lines(console)
+                print_lines(console)
             running = RunningWorld(world, console)
             if clients:
                 running.start_clients()
@@ -380,18 +390,6 @@ def samples(
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if alike else 1)
-
-
-def _print_lines(console: Console) -> None:
-    """What to paste into another terminal, in this directory."""
-    try:
-        check_build()
-    except NotBuilt as error:
-        console.print(f"\n{error}, before what follows", style="yellow", markup=False)
-    console.print("\nOne function in a container, on this world:")
-    console.print(line("invoke", "Claim", "--event", "events/claim.json"), markup=False, highlight=False)
-    console.print("All of them, at an endpoint of Lambda's API:")
-    console.print(line("start-lambda", "--warm-containers", "LAZY") + "\n", markup=False, highlight=False)
 
 
 if __name__ == "__main__":

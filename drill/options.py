@@ -26,6 +26,13 @@ class GatewayEngine(enum.Enum):
     KROXYLICIOUS = "kroxylicious"
 
 
+class LeaderEpochs(enum.Enum):
+    """What clients meet at the standby: the leader epochs that they know, or lower ones."""
+
+    ALIKE = "alike"
+    LOWER = "lower"
+
+
 class FleetKind(enum.Enum):
     """The kinds of gateway fleet that a world can have."""
 

@@ -10,11 +10,13 @@ import psutil
 
 from drill import fixture_plan
 from drill.both_ways import link_config
-from drill.fixture_plan import STANDBY
+from drill.fixture_plan import HOME, STANDBY
 from drill.process import Child, ChildFailed
 from drill.world_settings import Settings
 
 PORTS = 1 + fixture_plan.BROKERS
+EPOCHS_ABOVE = 8
+"""By how much leader epochs go back, where they do."""
 
 Document = dict[str, Any]
 
@@ -25,6 +27,7 @@ def cluster_config(settings: Settings, site: str, before: Child | None = None) -
         "site": site,
         "brokers": fixture_plan.BROKERS,
         "truncation": settings.truncation,
+        "epochs_above": EPOCHS_ABOVE if settings.epochs_back and site == HOME else 0,
         "engine": settings.kafka,
         "directory": str(settings.directory / f"kafka-{site}"),
     }

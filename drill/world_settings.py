@@ -38,6 +38,8 @@ class Settings:
     """What the clusters are: librdkafka's mock, or Apache Kafka."""
     gateway: GatewayEngine = "stand-in"
     """What each container of a fleet on ECS is: the stand-in, or Kroxylicious."""
+    epochs_back: bool = False
+    """Whether the leader epochs of the standby's cluster are below those of the site that is active first."""
     name: NameKind = "route53-record"
     template: Path = ROOT / "template.yaml"
     link_interval_s: float = 0.4

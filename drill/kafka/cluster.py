@@ -25,6 +25,7 @@ from drill.engines import kafka
 from drill.kafka.api_versions import at_most
 from drill.kafka.codec import read_request
 from drill.kafka.connection import Answered, Open, Verdict
+from drill.kafka.epochs import RaisedEpochs
 from drill.kafka.login import Login
 from drill.kafka.membership import Membership
 from drill.kafka.messages import API_VERSIONS, HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, PRODUCE, SYNC_GROUP
@@ -59,6 +60,8 @@ class ClusterConfig(BaseModel):
     host: Host = Host()
     truncation: bool = False
     """Whether topics can be truncated: then the raw brokers are behind a proxy, too."""
+    epochs_above: int = Field(default=0, ge=0)
+    """How much higher the leader epochs are that it tells clients than the mock's own."""
     engine: Literal["mock", "apache"] = "mock"
     directory: Path | None = None
     """Of a real engine's files; where they are there already, the cluster goes on with what it holds."""
@@ -237,7 +240,8 @@ async def run(config: ClusterConfig) -> None:
     mock, guard, host = start_mock(config.brokers), Guard(), config.host.advertised
     reach = Turns().reach
     route, listeners = _route(mock.nodes, config.host, reach)
-    route.gate = (lambda: Login(config.logins, guard)) if config.logins else (lambda: guard)
+    inner = RaisedEpochs(guard, config.epochs_above) if config.epochs_above else guard
+    route.gate = (lambda: Login(config.logins, inner)) if config.logins else (lambda: inner)
     if config.tls is not None:
         route.enter = _secured(config.tls)
     served, raw = [(route, listeners)], mock.bootstrap
@@ -250,7 +254,7 @@ async def run(config: ClusterConfig) -> None:
         raw_route, raw_listeners = _route(mock.nodes, Host(), reach)
         served.append((raw_route, raw_listeners))
         raw = ",".join(f"{LOOPBACK}:{port_of(listener)}" for listener in raw_listeners[1:])
-        route.gate = lambda: ClusterName(mock.cluster_id, guard)
+        route.gate = lambda: ClusterName(mock.cluster_id, inner)
         raw_route.gate = lambda: ClusterName(mock.cluster_id, Open())
         handlers["PUT", "/kept-records"] = Truncation(mock, guard, (route, raw_route)).truncate
     admin = await admin_http.serve(handlers)

@@ -13,6 +13,7 @@ from drill.network.splice import Bytes
 
 PRODUCE: Final = 0
 FETCH: Final = 1
+LIST_OFFSETS: Final = 2
 METADATA: Final = 3
 OFFSET_COMMIT: Final = 8
 FIND_COORDINATOR: Final = 10
@@ -22,6 +23,7 @@ LEAVE_GROUP: Final = 13
 SYNC_GROUP: Final = 14
 SASL_HANDSHAKE: Final = 17
 API_VERSIONS: Final = 18
+OFFSET_FOR_LEADER_EPOCH: Final = 23
 SASL_AUTHENTICATE: Final = 36
 DESCRIBE_CLUSTER: Final = 60
 CONSUMER_GROUP_HEARTBEAT: Final = 68

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+from rich.console import Console
 
 from drill import fixture_plan
 from drill.fixture_plan import REGIONS, STANDBY
 from drill.process import ROOT
+from drill.sam_local.build import NotBuilt, check_build
 from drill.sam_local.engine import ARCHITECTURE, local_image
 from drill.world import World
 
@@ -100,3 +102,15 @@ def line(*words: str) -> str:
 
 def _from_here(word: str) -> str:
     return os.path.relpath(word, ROOT) if word.startswith(f"{ROOT}{os.sep}") else word
+
+
+def print_lines(console: Console) -> None:
+    """What to paste into another terminal, in this directory."""
+    try:
+        check_build()
+    except NotBuilt as error:
+        console.print(f"\n{error}, before what follows", style="yellow", markup=False)
+    console.print("\nOne function in a container, on this world:")
+    console.print(line("invoke", "Claim", "--event", "events/claim.json"), markup=False, highlight=False)
+    console.print("All of them, at an endpoint of Lambda's API:")
+    console.print(line("start-lambda", "--warm-containers", "LAZY") + "\n", markup=False, highlight=False)

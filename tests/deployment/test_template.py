@@ -39,6 +39,7 @@ def yaml_of(path: Path) -> Any:
 
 TEMPLATE, SIGNALS, ALARMS = (yaml_of(ROOT / f"{name}.yaml") for name in ("template", "signals", "command/alarms"))
 RESOURCES = TEMPLATE["Resources"]
+OWN_KEY = {"If": ["KeyIsNamed", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
 
 
 def of_type(kind: str, template: dict[str, Any] = TEMPLATE) -> dict[str, Any]:
@@ -215,7 +216,9 @@ def test_the_ledger_is_encrypted_kept_and_recoverable() -> None:
     table = RESOURCES["Ledger"]
     assert table["DeletionPolicy"] == "Retain"
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
+    condition, of_ones_own, otherwise = table["Properties"]["SSESpecification"]["If"]
+    assert (condition, of_ones_own["KMSMasterKeyId"]) == ("KeyIsNamed", {"Ref": "KmsKeyArn"})
+    assert otherwise == {"SSEEnabled": False}, "with DynamoDB's own key, which nobody can disable"
 
 
 def test_a_dead_probe_is_no_vote_and_alarms_stand_on_ten_seconds() -> None:
@@ -311,7 +314,22 @@ def test_every_alarm_is_told_and_its_topic_takes_it() -> None:
     for name, alarm in of_type("AWS::CloudWatch::Alarm").items():
         assert alarm["AlarmActions"] == [{"Ref": "Notifications"}], name
     (topic,) = of_type("AWS::SNS::Topic").values()
-    assert "KmsMasterKeyId" not in topic, "AWS's own key for SNS lets no alarm publish"
+    assert topic["KmsMasterKeyId"] == OWN_KEY, "AWS's own key for SNS lets no alarm publish"
+    (key,) = of_type("AWS::KMS::Key", yaml_of(ROOT / "key.yaml")).values()
+    services = [
+        (each["Principal"]["Service"], each["Action"])
+        for each in key["KeyPolicy"]["Statement"]
+        if "Service" in each["Principal"]
+    ]
+    assert ("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"]) in services
+
+
+def test_what_is_kept_is_encrypted_with_ones_own_key_if_there_is_one() -> None:
+    for template in (TEMPLATE, SIGNALS):
+        assert template["Parameters"]["KmsKeyArn"]["Default"] == ""
+        groups = of_type("AWS::Logs::LogGroup", template)
+        assert groups and all(group["KmsKeyId"] == OWN_KEY for group in groups.values())
+    assert all(secret["KmsKeyId"] == OWN_KEY for secret in of_type("AWS::SecretsManager::Secret").values())
 
 
 def test_every_way_in_which_an_execution_can_end_badly_is_an_alarm() -> None:

@@ -55,7 +55,8 @@ def report(
     if save is not None or pdf or open_it:
         if whole is None:
             raise NotDone(f"{record.name} has no report yet", watch)
-        page = _written(whole, save or Path(tempfile.mkdtemp(prefix=f"{record.name}-")))
+        folder = save or Path(tempfile.mkdtemp(prefix=f"{record.name}-"))
+        page = _written(whole, folder, of_drill=controller.options.drill)
         files = {"page": str(page)} | ({"pdf": str(_printed(page))} if pdf else {})
         opened = open_it and webbrowser.open(page.resolve().as_uri())
         if as_json:
@@ -102,12 +103,12 @@ def _after(plan: str, record: ExecutionRecord) -> str:
     return f"status {plan}"
 
 
-def _written(whole: WholeReport, folder: Path) -> Path:
+def _written(whole: WholeReport, folder: Path, *, of_drill: bool) -> Path:
     """The page, beside the same for machines."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     page = folder / "report.html"
-    page.write_text(execution_page(whole), encoding="utf-8")
+    page.write_text(execution_page(whole, on_stand_ins=of_drill), encoding="utf-8")
     return page
 
 

@@ -18,8 +18,8 @@ MOST_PARTITIONS: Final = 300
 Row = tuple[Any, ...]
 
 
-def execution_page(whole: WholeReport) -> str:
-    """The page."""
+def execution_page(whole: WholeReport, *, on_stand_ins: bool = False) -> str:
+    """The page. `on_stand_ins`: of a drill, whose figures are those of one machine."""
     report, decision = whole["report"], evidence.decided(whole)
     origin = report["outage_started_at"] or report["claimed_at"]
     partitions = sorted(whole["partitions"], key=_worst_first)
@@ -27,6 +27,7 @@ def execution_page(whole: WholeReport) -> str:
     return render(
         "execution.html.j2",
         report=report,
+        on_stand_ins=on_stand_ins,
         verdict=verdict_of(report),
         figures=figures_of(report),
         people=people(whole),

@@ -143,6 +143,12 @@ def test_a_question_that_nobody_answered_is_told_as_such() -> None:
     assert "nobody answered in time" in text_of(execution_page(sample.whole(approval=None)))
 
 
+def test_the_page_of_a_drill_says_under_its_headline_that_it_is_one() -> None:
+    stand_ins = "A drill on one machine"
+    assert stand_ins in text_of(execution_page(sample.whole(), on_stand_ins=True))
+    assert stand_ins not in text_of(execution_page(sample.whole()))
+
+
 def test_a_report_of_before_there_were_objectives_has_a_page() -> None:
     whole = sample.whole()
     for field in ("objectives", "approval"):

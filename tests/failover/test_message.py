@@ -118,6 +118,7 @@ def test_a_switchover_is_told_by_its_own_name(
     message = message_of(REPORT | {"kind": "switchover", "outcome": outcome, "switchover": switchover})
     assert message.subject == subject and "failover of" not in message.text()
     assert (message.clients, message.done) == (clients, done)
+    assert ". east" not in message.what_happened, "a sentence does not begin in lower case"
 
 
 @pytest.mark.parametrize(

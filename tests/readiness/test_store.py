@@ -12,6 +12,8 @@ import pytest
 from failover.aws.clients import client
 from failover.errors import LedgerUnavailable
 from failover.ledger.ledger import Ledger
+from failover.message import Message
+from failover.readiness.notifications import publish_changes
 from failover.readiness.store import Change, diff, load, mark_published, save
 
 NAMES = ("links", "mirror-lag", "lease")
@@ -41,6 +43,18 @@ def document(at: float, **statuses: str) -> dict[str, Any]:
 
 def said(changes: tuple[Change, ...]) -> list[tuple[str, str | None, str]]:
     return [(change.check, change.before, change.after) for change in changes]
+
+
+def test_people_hear_first_of_what_fails_then_of_what_is_unknown_and_last_of_warnings(
+    book: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Message] = []
+    monkeypatch.setattr("failover.aws.notify.notify_at_least_once", lambda *, message, **_: told.append(message))
+    monkeypatch.setattr("failover.aws.notify.put_event_at_least_once", lambda **_: None)
+    publish_changes("orders", save(book, document(1, links="warn", mirror_lag="unknown", lease="fail")).untold)
+    (message,) = told
+    assert message.subject == "Readiness of orders: lease fail and 2 more"
+    assert [line.partition(":")[0] for line in message.evidence] == ["lease", "mirror-lag", "links"]
 
 
 def test_the_first_round_is_news_only_where_something_is_not_well(book: Ledger) -> None:

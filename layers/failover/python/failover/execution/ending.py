@@ -36,7 +36,7 @@ def _message_of(report: dict[str, Any]) -> Message:
             moved = report["outcome"] == "succeeded"
             return Message(
                 subject=f"{plan}: {words}",
-                what_happened=f"The {way} has ended: {words}. {report['why']}",
+                what_happened=f"The {way} has ended: {words}; {report['why']}",
                 clients=f"they work on {to}: a record went their way, and was read back" if moved else "as before",
                 done=f"{to} is active, and {lost} stands by" if moved else f"{lost} is active still",
                 commands=(details, f"status {plan}"),
@@ -46,7 +46,7 @@ def _message_of(report: dict[str, Any]) -> Message:
             mirrors = report["outcome"] == "succeeded"
             return Message(
                 subject=f"{plan}: {words}",
-                what_happened=f"The restore of {lost}, as a mirror of {to}, has ended: {words}. {report['why']}",
+                what_happened=f"The restore of {lost}, as a mirror of {to}, has ended: {words}; {report['why']}",
                 clients=f"they work on {to}, as before",
                 done=f"{lost} stands by, and mirrors {to}" if mirrors else f"{lost} is no mirror of {to}, or not whole",
                 to_do="nothing" if mirrors else f"mend what it says of {lost}, and start again; keep writers off it",

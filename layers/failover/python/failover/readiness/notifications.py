@@ -26,7 +26,7 @@ def _tell_round(plan: str, revision: int, changes: list[Change]) -> None:
 
     for change in changes:
         put_event_at_least_once(key=change.key, detail_type="Readiness changed", detail=dict(change.as_detail()))
-    worse = [change for change in changes if change.worse]
+    worse = sorted((change for change in changes if change.worse), key=attrgetter("weight"), reverse=True)
     if worse:
         named = ", ".join(f"{change.check} {change.after}" for change in worse)
         notify_at_least_once(

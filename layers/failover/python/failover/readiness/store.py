@@ -53,7 +53,12 @@ class Change:
     @property
     def worse(self) -> bool:
         """Whether less can be counted on than before."""
-        return _WEIGHT[self.after] > _WEIGHT[self.before]
+        return self.weight > _WEIGHT[self.before]
+
+    @property
+    def weight(self) -> int:
+        """How little can be counted on now: a failure more than what is unknown, and that more than a warning."""
+        return _WEIGHT[self.after]
 
     def as_detail(self) -> ReadinessChange:
         """The form it has in an event and a message."""

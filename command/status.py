@@ -92,7 +92,8 @@ def check(
         show_json(document)
     else:
         show(_readiness_lines(of.name, document))
-        rehearse = all(check["name"] == "dry-run" for check in unready)
+        failing = [check for check in unready if check["status"] == "fail"] or unready
+        rehearse = all(check["name"] == "dry-run" for check in failing)
         show_next(
             controller.command(f"start failover {of.name} --dry-run --watch" if rehearse else f"check {of.name} --now")
         )

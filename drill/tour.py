@@ -52,7 +52,8 @@ def stops() -> Iterator[Stop]:
     )
     yield Stop(
         title="Whether a failover would work",
-        text="Everything that it will need is looked at, every five minutes on AWS, and now. `do:` says what to mend.",
+        text="Everything that it will need is looked at, every five minutes on AWS, and now. `do:` says what to mend:"
+        " here a dry run, which nobody walked yet, and comes next.",
         commands=[["check", "--now"]],
     )
     yield Stop(

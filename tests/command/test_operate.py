@@ -259,6 +259,23 @@ def test_readiness_is_shown_with_what_to_do(failover: Failover, book: Ledger) ->
     assert failover("check", "orders").code == 0
 
 
+@pytest.mark.parametrize(
+    ("statuses", "following"),
+    [
+        ({"dry-run": "fail", "group-offsets": "unknown"}, "start failover orders --dry-run --watch"),
+        ({"dry-run": "fail", "links": "fail"}, "check orders --now"),
+        ({"group-offsets": "unknown"}, "check orders --now"),
+        ({}, "start failover orders --dry-run --watch"),
+    ],
+)
+def test_where_nothing_fails_but_that_no_dry_run_was_walked_it_is_the_next_thing_to_do(
+    failover: Failover, book: Ledger, statuses: dict[str, str], following: str
+) -> None:
+    checks = [{"name": name, "status": status, "evidence": [], "remedy": ""} for name, status in statuses.items()]
+    save(book, {"plan": "orders", "taken_at": CASE.now, "checks": checks})
+    assert failover("check", "orders").out.splitlines()[-1] == f"next: failover {following}"
+
+
 def test_decisions_are_told_the_last_one_first_in_a_sentence_each(failover: Failover, book: Ledger) -> None:
     assert "nothing was decided" in failover("decisions", "orders").out
     for second, why in enumerate(("1 of 2 votes say east is lost", "east is lost: a, b")):

@@ -5,8 +5,9 @@ Figures: Apache Kafka 4.1 and 4.4 behind a gateway, and the drill, on one machin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Final, Literal
 
@@ -35,6 +36,8 @@ class Advice:
     """What to write instead."""
 
 
+_NAME: Final = re.compile(r"[a-z.]+(?==)")
+"""A setting's, where a value is given to it."""
 Rule = Callable[[ClientSettings], Iterator[Advice]]
 
 
@@ -42,7 +45,13 @@ def advice(client: ClientSettings) -> list[Advice]:
     """All that will hurt, the worst first."""
     order: tuple[Severity, ...] = ("ends", "loses", "slow", "note")
     advices = [advice for rule in RULES for advice in rule(client)]
+    if client.library == "kafka-python":
+        advices = [replace(advice, better=_NAME.sub(_with_underscores, advice.better)) for advice in advices]
     return sorted(advices, key=lambda advice: order.index(advice.severity))
+
+
+def _with_underscores(name: re.Match[str]) -> str:
+    return name[0].replace(".", "_")
 
 
 def _bootstrap(client: ClientSettings) -> Iterator[Advice]:
@@ -108,7 +117,7 @@ def _waits_for_dead_connections(client: ClientSettings) -> Iterator[Advice]:
             better="request.timeout.ms=6000",
         )
     setup, by_default = "socket.connection.setup.timeout.ms", 10_000 if java else 30_000
-    if client.number(setup, by_default) > 5_000:
+    if client.library != "kafka-python" and client.number(setup, by_default) > 5_000:
         yield Advice(
             severity="slow",
             setting=setup,

@@ -148,9 +148,9 @@ def _is_client(values: Mapping[str, str]) -> bool:
 
 
 def _text(value: Any) -> str:
-    return (
-        str(value).lower() if isinstance(value, bool) else ",".join(value) if isinstance(value, tuple) else str(value)
-    )
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _of_properties(where: str, text: str) -> tuple[list[tuple[str, dict[str, str]]], bool]:
@@ -168,17 +168,28 @@ def _of_properties(where: str, text: str) -> tuple[list[tuple[str, dict[str, str
 
 
 def _of_yaml(where: str, text: str) -> tuple[list[tuple[str, dict[str, str]]], bool]:
-    flat: dict[str, str] = {}
-    for document in yaml.safe_load_all(text):
-        flat |= dict(_paths(document))
-    spring = {name.removeprefix(_SPRING): value for name, value in flat.items() if name.startswith(_SPRING)}
-    return (_of_spring(where, spring), True) if spring else ([(where, flat)] if _is_client(flat) else [], False)
+    """Spring's documents after the first have a profile each, which goes over the first one's settings."""
+    documents = [dict(_paths(document)) for document in yaml.safe_load_all(text)]
+    first = documents[0] if documents else {}
+    parts: list[tuple[str, dict[str, str]]] = []
+    for number, own in enumerate(documents):
+        spring = {
+            name.removeprefix(_SPRING): value for name, value in (first | own).items() if name.startswith(_SPRING)
+        }
+        if spring and any(name.startswith(_SPRING) for name in own):
+            profile = own.get("spring.config.activate.on-profile") or own.get("spring.profiles") or f"{number + 1}"
+            parts += _of_spring(f"{where}: {profile}" if number else where, spring)
+    if parts:
+        return parts, True
+    flat = {name: value for document in documents for name, value in document.items()}
+    return [(where, flat)] if _is_client(flat) else [], False
 
 
 def _paths(document: Any, before: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(document, dict):
         for name, value in document.items():
-            yield from _paths(value, f"{before}{name}.")
+            # A name in brackets is one name, dots and all.
+            yield from _paths(value, f"{before}{str(name).removeprefix('[').removesuffix(']')}.")
     elif isinstance(document, list):
         yield before[:-1], ",".join(map(str, document))
     elif document is not None:

@@ -118,6 +118,39 @@ spring.kafka.consumer.properties.group.protocol=consumer
         assert {"group.protocol", "auto.offset.reset"} <= consumer.keys() and "acks" not in consumer
 
 
+def test_spring_names_in_brackets_are_whole_names_and_each_profile_is_told_apart(tmp_path: Path) -> None:
+    text = f"""
+spring:
+  kafka:
+    bootstrap-servers: {NAME}
+    producer: {{properties: {{"[delivery.timeout.ms]": 30000}}}}
+    consumer: {{group-id: fulfilment, auto-offset-reset: latest}}
+---
+spring:
+  config.activate.on-profile: prod
+  kafka.consumer.auto-offset-reset: earliest
+---
+spring.config.activate.on-profile: local
+server.port: 8080
+"""
+    code, clients = doctor(written(tmp_path, "application.yaml", text))
+    assert code == 1 and clients["application.yaml: producer"]["delivery.timeout.ms"]["severity"] == "loses"
+    assert "auto.offset.reset" in clients["application.yaml: consumer"], "whoever names no profile has this"
+    prod = clients["application.yaml: prod: consumer"]
+    assert "auto.offset.reset" not in prod and "request.timeout.ms" in prod
+    assert not any("local" in where for where in clients), "it says nothing of Kafka"
+
+
+def test_kafka_python_is_told_only_of_settings_that_it_takes_by_its_own_names(tmp_path: Path) -> None:
+    text = 'KafkaProducer(bootstrap_servers=["10.1.2.3:9092"], acks="all", request_timeout_ms=30000)'
+    code, clients = doctor(written(tmp_path, "writer.py", text))
+    advice = clients["writer.py:1"]
+    assert code == 1 and advice["bootstrap.servers"]["value"] == "10.1.2.3"
+    assert advice["request.timeout.ms"]["better"] == "request_timeout_ms=8000"
+    assert advice["bootstrap.servers"]["better"] == "bootstrap_servers=<the plan's hostname>:<port>"
+    assert "socket.connection.setup.timeout.ms" not in advice, "it ends with an error where that is set"
+
+
 def test_python_dicts_and_keywords_are_read_without_being_run(tmp_path: Path) -> None:
     text = f"""
 from confluent_kafka import Consumer

@@ -22,7 +22,7 @@ from drill.clients.more_pairs import more_pairs
 from drill.decision.expected_outcomes import TABLE
 from drill.decision.scenario_world import ScenarioStuck
 from drill.decision.scenarios import SETUPS, run_all
-from drill.engines.jars import EngineMissing, jars
+from drill.engines.jars import EngineMissing
 from drill.loss import LossKind
 from drill.options import (
     Callers,
@@ -134,10 +134,11 @@ def run(
 ) -> None:
     """Rehearse a scenario, and write its report. Exits with 1 if a client never recovered or a figure is missing."""
     console = Console()
+    _check_gateway(gateway, fleet)
     for operated in OPERATED:
         if scenario == operated.NAME:
             options = {"instances": instances, "fleet": fleet.value, "template": template.absolute()}
-            options |= {"kafka": kafka.value, "site_returns": returns.value}
+            options |= {"kafka": kafka.value, "gateway": gateway.value, "site_returns": returns.value}
             _rehearse(operated, console, reports, options)
     if scenario not in SCENARIOS:
         names = ", ".join([*SCENARIOS, *(operated.NAME for operated in OPERATED)])
@@ -146,7 +147,7 @@ def run(
     chosen = SCENARIOS[scenario]
     directory = new_directory(reports, chosen.name)
     in_containers = functions is Functions.SAM_LOCAL
-    _check_choice(fleet, gateways, chosen, gateway, in_containers=in_containers)
+    _check_choice(fleet, gateways, chosen, in_containers=in_containers)
     _check_epochs(leader_epochs, kafka)
     try:
         pairs = more_pairs([more.value for more in more_clients or ()])
@@ -192,12 +193,10 @@ def run(
     raise typer.Exit(0 if report.complete else 1)
 
 
-def _check_engine(kafka: str, console: Console) -> None:
-    """Whether the clusters can be had, before anything is started."""
-    if kafka != KafkaEngine.APACHE.value:
-        return
+def _check_engines(kafka: str, gateway: str, console: Console) -> None:
+    """Whether clusters and gateways can be had, before anything is started."""
     try:
-        jars("kafka")
+        prepare(KafkaEngine(kafka), GatewayEngine(gateway), (), in_containers=False)
     except EngineMissing as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
@@ -208,11 +207,12 @@ def _check_epochs(leader_epochs: LeaderEpochs, kafka: KafkaEngine) -> None:
         raise typer.BadParameter("a real broker's leader epochs are its own: take --kafka mock")
 
 
-def _check_choice(
-    fleet: FleetKind, gateways: Gateways, scenario: Scenario, gateway: GatewayEngine, *, in_containers: bool
-) -> None:
+def _check_gateway(gateway: GatewayEngine, fleet: FleetKind) -> None:
     if gateway is GatewayEngine.KROXYLICIOUS and fleet is FleetKind.CFK:
         raise typer.BadParameter("Kroxylicious changes no route in place, as Kubernetes' gateways do: take --fleet ecs")
+
+
+def _check_choice(fleet: FleetKind, gateways: Gateways, scenario: Scenario, *, in_containers: bool) -> None:
     if in_containers and fleet is FleetKind.CFK:
         raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
     of_ecs_by_record = fleet is FleetKind.ECS and scenario.name_kind == "route53-record"
@@ -223,7 +223,7 @@ def _check_choice(
 def _rehearse(operated: ModuleType, console: Console, reports: Path, options: Mapping[str, Any]) -> NoReturn:
     if options["site_returns"] == "killed" and (options["kafka"] != "apache" or options["fleet"] == "cfk"):
         raise typer.BadParameter("a site that was killed comes back with --kafka apache, and with ECS fleets")
-    _check_engine(options["kafka"], console)
+    _check_engines(options["kafka"], options["gateway"], console)
     settings = Settings(directory=new_directory(reports, operated.NAME), **options)
     try:
         report = operated.rehearse(settings, console)

@@ -98,8 +98,8 @@ def _strand(broker: kafka.Broker) -> list[dict[str, Any]]:
                 break
             except BufferError:
                 producer.poll(0.1)
-    if left := producer.flush(120):
-        raise NotMeasured(f"the broker did not take {left:,} records")
+    if refused := producer.flush(120):
+        raise NotMeasured(f"the broker did not take {refused:,} records")
     ends = [RECORDS // PARTITIONS + (number < RECORDS % PARTITIONS) for number in range(PARTITIONS)]
     return [{"topic": TOPIC, "partition": number, "begin": 0, "end": end} for number, end in enumerate(ends)]
 

@@ -324,6 +324,19 @@ def test_every_alarm_is_told_and_its_topic_takes_it() -> None:
     assert ("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"]) in services
 
 
+def test_a_vantage_point_that_is_silent_is_told_of_in_its_own_region() -> None:
+    for template in (TEMPLATE, SIGNALS):
+        alarms = of_type("AWS::CloudWatch::Alarm", template)
+        for name, function in (("RoundsAlarm", "StartRounds"), ("WatchAlarm", "WatchSite")):
+            alarm = alarms[name]
+            assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
+            assert (alarm["MetricName"], alarm["TreatMissingData"]) == ("Errors", "breaching"), "no call is no look"
+            assert alarm["AlarmActions"] == [{"Ref": "Notifications"}]
+    (topic,) = of_type("AWS::SNS::Topic", SIGNALS).values()
+    assert topic["KmsMasterKeyId"] == OWN_KEY
+    assert SIGNALS["Outputs"]["NotificationTopicArn"]["Value"] == {"Ref": "Notifications"}
+
+
 def test_what_is_kept_is_encrypted_with_ones_own_key_if_there_is_one() -> None:
     for template in (TEMPLATE, SIGNALS):
         assert template["Parameters"]["KmsKeyArn"]["Default"] == ""

@@ -87,7 +87,7 @@ def test_a_cluster_with_tls_is_refused(config: Callable[..., Any]) -> None:
         configuration(gateway, host="127.0.0.1", ports={"orders": 20_000}, admin_port=20_009)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_container_is_the_jvm_and_ends_with_who_started_it(parts: Any, config: Any) -> None:
     try:
         kroxylicious.prepare()

@@ -33,6 +33,7 @@ from drill.kafka.proxy import Enter, Node, Reach, Route, from_table, serve
 from drill.kafka.refusal import refusal
 from drill.kafka.renewal import ClusterName, Mock, start_mock, truncated
 from drill.kafka.tail_truncation import truncate_tails
+from drill.kafka.transactions import TO_COORDINATOR, with_invalid_mapping
 from drill.network import admin_http, tls
 from drill.network.admin_http import Handler, Reply, as_json
 from drill.network.listeners import listen_on, port_of
@@ -82,7 +83,7 @@ class Guard(Open):
     """What a real cluster refuses and the mock does not: writes to mirror topics, and strangers in a group. Versions
     that the mock tells of, and then can't read, are not told: librdkafka never uses them, other clients do."""
 
-    sees = frozenset({API_VERSIONS})
+    sees = frozenset({API_VERSIONS}) | TO_COORDINATOR
 
     def __init__(self) -> None:
         self.read_only: frozenset[str] = frozenset()
@@ -117,8 +118,10 @@ class Guard(Open):
             raise ReadOnlyTopic(f"a write with acks=0 to the mirror {', '.join(sorted(refused))}")
         return Answered(refusal(api_key, version, frame, ErrorCode.invalid_request))
 
-    def response(self, _key: int, version: int, frame: Bytes) -> Bytes:
-        """What the mock can do."""
+    def response(self, api_key: int, version: int, frame: Bytes) -> Bytes:
+        """What the mock can do, and what it says to strangers among transactional producers."""
+        if api_key in TO_COORDINATOR:
+            return with_invalid_mapping(api_key, version, frame)
         return at_most(version, frame, READ_BY_MOCK)
 
     def replace(self, body: Any) -> Reply:

@@ -28,6 +28,7 @@ found by them; a link that reverses its mirrors carries what came, all the same.
 _ROUTE: Final = re.compile(r"/gateway-\w+?-(?:to-)?(\w+):\d+$")
 _TASK_STARTS_S: Final = (5.0, 40.0)
 _IN_SYNC_S: Final = (2.0, 30.0)
+_DEPLOYED_BEFORE_S: Final = 86_400.0
 _STOPS_S: Final = (0.3, 6.0)
 
 
@@ -134,6 +135,7 @@ class Sites:
         self.sites = {site: Site(site, Fleet(site, definition_of(site, site))) for site in SITES}
         for site in self.sites.values():
             self.deploy(site.fleet, 0.0)
+            site.fleet.deployed_at -= _DEPLOYED_BEFORE_S
         self.mirrors: dict[str, dict[str, str]] = {"west": dict.fromkeys(TOPICS, "ACTIVE"), "east": {}}
         """The status of each mirror, by the site that has it."""
         self.topics: dict[str, list[str]] = {site: list(TOPICS) for site in SITES}

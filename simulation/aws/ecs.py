@@ -74,6 +74,7 @@ class Ecs:
             "serviceName": name,
             "serviceArn": name,
             "status": "ACTIVE",
+            "launchType": "FARGATE",
             "desiredCount": fleet.desired,
             "taskDefinition": fleet.definition,
             "deployments": [deployment],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -9,7 +10,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from drill import fixture_plan
-from failover.fleets.ecs import EcsService
+from failover.fleets.ecs import LEAVES_WITHIN_S, EcsService
 from failover.plan.fleets import EcsFleet
 
 FLEET = EcsFleet(**fixture_plan.ecs_fleet("west", "nlb.example.com:9092"))
@@ -134,6 +135,38 @@ def test_a_task_of_before_counts_until_its_containers_have_ended(status: str, se
         "desiredStatus": "STOPPED",
     }
     assert fleet(service(), attached(), leaving).look().settled is settled
+
+
+@pytest.mark.parametrize(
+    ("launch", "age_s", "listed"),
+    [
+        ("FARGATE", 2 * LEAVES_WITHIN_S, ["RUNNING"]),
+        ("FARGATE", 60, ["RUNNING", "STOPPED"]),
+        ("EC2", 2 * LEAVES_WITHIN_S, ["RUNNING", "STOPPED"]),
+    ],
+)
+def test_tasks_on_their_way_out_are_asked_for_while_there_may_be_any_of_before(
+    launch: str, age_s: float, listed: list[str]
+) -> None:
+    """What may be asked of ECS for tasks, all plans of a region share."""
+    described = service(launchType=launch)
+    described["deployments"][0]["createdAt"] = datetime.now(UTC) - timedelta(seconds=age_s)
+    asked: list[str] = []
+
+    class Ecs:
+        def describe_services(self, **_: Any) -> dict[str, Any]:
+            return {"services": [described]}
+
+        def list_tasks(self, **request: Any) -> dict[str, Any]:
+            asked.append(request["desiredStatus"])
+            return {"taskArns": ["arn"] if request["desiredStatus"] == "RUNNING" else []}
+
+        def describe_tasks(self, **_: Any) -> dict[str, Any]:
+            return {"tasks": [attached()]}
+
+    ecs: Any = Ecs()
+    assert EcsService(FLEET, "us-west-2", ecs).look().settled
+    assert asked == listed
 
 
 def test_a_service_that_lacks_a_task_is_not_settled_and_says_how_many() -> None:

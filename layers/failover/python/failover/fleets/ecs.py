@@ -34,6 +34,9 @@ ADMIN_PORT: Final = 9190
 _ANY_ADDRESS: Final = (None, "", "0.0.0.0", "::")  # noqa: S104 - those that lead nowhere from another host
 DRAINING_S: Final = 30
 SOON_S: Final = 8
+LEAVES_WITHIN_S: Final = 2 * 3600
+"""No task takes longer to go once others took its place: a target group lets it drain for an hour at most, and Fargate
+stop for two minutes (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html)."""
 LOOK_AGAIN_S: Final = (3, 6)
 """Between two looks at a deployment that has taken longer: what may be asked of ECS is an account's in a region
 (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html)."""
@@ -78,7 +81,7 @@ class EcsService:
         desired = int(service.get("desiredCount", 0))
         if desired and target is not None and _failure(primary) is None and _is_under_way(service):
             return _deploying(service, target)
-        tasks = self._tasks()
+        tasks = self._tasks(with_leaving=_may_have_leaving(service))
         running = [t for t in tasks if t.get("lastStatus") == "RUNNING" and t.get("desiredStatus") != "STOPPED"]
         if desired == 0:
             detail = f"scaled to zero, {len(tasks)} tasks are left"
@@ -188,9 +191,10 @@ class EcsService:
             raise FleetRejected(f"there is no {self._where}")
         return dict(services[0])
 
-    def _tasks(self) -> list[dict[str, Any]]:
-        """Those that may have connections: a task that is on its way out serves those it has until it is stopped."""
-        arns = [*self._listed("RUNNING"), *self._listed("STOPPED")]
+    def _tasks(self, *, with_leaving: bool = True) -> list[dict[str, Any]]:
+        """Those that may have connections: a task that is on its way out serves those it has until it is stopped.
+        `with_leaving`: those on their way out, too."""
+        arns = [*self._listed("RUNNING"), *(self._listed("STOPPED") if with_leaving else ())]
         tasks: list[dict[str, Any]] = []
         for first in range(0, len(arns), _DESCRIBED_AT_ONCE):
             some = arns[first : first + _DESCRIBED_AT_ONCE]
@@ -273,6 +277,16 @@ def _is_under_way(service: dict[str, Any]) -> bool:
     """Whether tasks of before are to go yet, or none of its definition runs: a look at them would tell no more."""
     running = _primary(service).get("runningCount")
     return running is not None and (running == 0 or len(service.get("deployments", [])) > 1)
+
+
+def _may_have_leaving(service: dict[str, Any]) -> bool:
+    """Whether a task of a previous revision may be on its way out yet, or the service is to have none at all. One of
+    the present revision that is leads where the others do. Beyond Fargate a host that is cut off ends nothing."""
+    created = _primary(service).get("createdAt")
+    is_alone = len(service.get("deployments", [])) == 1 and service.get("launchType") == "FARGATE"
+    if not (is_alone and service.get("desiredCount") and isinstance(created, datetime)):
+        return True
+    return (datetime.now(UTC) - created).total_seconds() < LEAVES_WITHIN_S
 
 
 def _deploying(service: dict[str, Any], target: str) -> FleetState:

@@ -24,7 +24,7 @@ from cosmic_ray.plugins import get_operator
 
 from mutants.sample import ROOT, Mutant
 
-SLACK_S: Final = 30.0
+SLACK_S: Final = 60.0
 """How much longer than ten times what they take the tests may take with a mutant, before they count as hung."""
 
 QUICK_S: Final = 0.5

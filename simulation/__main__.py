@@ -13,9 +13,10 @@ import argparse
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from simulation.figures import Figures
-from simulation.many import LivedSeed, live_seeds
+if TYPE_CHECKING:
+    from simulation.many import LivedSeed
 
 _DEFAULT_SEEDS = 100
 
@@ -23,6 +24,9 @@ _DEFAULT_SEEDS = 100
 def main(arguments: list[str] | None = None) -> int:
     """Live the lives that are asked for; 0 if every promise was kept."""
     options = _parser().parse_args(arguments)
+    from simulation.figures import Figures
+    from simulation.many import live_seeds
+
     first, seeds, processes = options.first, options.seeds, options.processes
     if options.seed is not None:
         first, seeds, processes = options.seed, 1, 1

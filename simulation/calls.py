@@ -112,18 +112,26 @@ class Calls:
             except Exception as error:  # whatever the service answers instead
                 refusal = error
 
-        draw = self._clock.random.uniform
-        way, way_back = draw(*_LATENCY_S), draw(*_LATENCY_S)
-        self._clock.call_later(way, land)
-        if trouble == "unanswered":
-            self._clock.sleep(_READ_S)
-            raise door.unanswered()
-        self._clock.sleep(way + way_back)
+        self._there_and_back(land, door, answered=trouble != "unanswered")
         if trouble == "killed after":
             self._die(process)
         if refusal is not None:
             raise refusal
         return result  # type: ignore[no-any-return]
+
+    def _there_and_back(self, land: Callable[[], None], door: Door, *, answered: bool) -> None:
+        """Let what was sent land on its way, and its answer come back; raises where none does."""
+        clock, way, way_back = self._clock, self._latency(), self._latency()
+        if not answered:
+            clock.call_later(way, land)
+            clock.sleep(_READ_S)
+            raise door.unanswered()
+        if clock.advance(way):
+            clock.outside(land)
+            clock.sleep(way_back)
+        else:
+            clock.call_later(way, land)
+            clock.sleep(way + way_back)
 
     def _latency(self) -> float:
         return self._clock.random.uniform(*_LATENCY_S)

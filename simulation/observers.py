@@ -17,7 +17,9 @@ from simulation.world import PLAN, STARTED, World
 
 LOOK_S: Final = 3.0
 SLOW_LOOK_S: Final = 11.0
-"""Between two looks where nothing has happened just now: below the age at which a vote is too old."""
+"""Between two looks where nothing has happened just now: below the age at which a vote is too old;"""
+CALM_LOOK_S: Final = 33.0
+"""and where nothing is lost either: who sees that all is well has no vote. Whatever happens is looked at at once."""
 ROUND_S: Final = 2.0
 CONFIRMED_S: Final = 0.5
 """Between two looks as deployed: at sites that are well, and at one that looks lost."""
@@ -25,7 +27,7 @@ BURST_S: Final = 18.0
 """Where nothing happens, the sites are looked at slowly for so long,"""
 QUIET_S: Final = 1200.0
 """and then not for so long: a life jumps over quiet time."""
-LONGEST_QUIET_S: Final = 43_200.0
+LONGEST_QUIET_S: Final = 86_400.0
 """As it becomes, little by little, where nothing happens at all."""
 ALARMS: Final = {
     "east": {
@@ -141,13 +143,19 @@ class Observers:
                 self._world.await_attention()
             if vantage in self.vantages:
                 self._deliver(self._sighting(vantage))
-            self._world.scheduler.sleep(self._pause(vantage))
+            self._pause(vantage)
 
-    def _pause(self, vantage: str) -> float:
+    def _pause(self, vantage: str) -> None:
         """Until a vantage point looks again."""
+        around = self._world
+        lost, eventful = bool(self._current), around.eventful
         if self._story.watched_as_deployed:
-            return CONFIRMED_S if any(self.seen_lost(vantage, site) for site in SITES) else ROUND_S
-        return LOOK_S if self._world.eventful else SLOW_LOOK_S
+            seen = any(self.seen_lost(vantage, site) for site in SITES)
+            around.scheduler.sleep(CONFIRMED_S if seen else ROUND_S)
+        elif lost and eventful and not any(execution.running for execution in around.executions):
+            around.scheduler.sleep(LOOK_S)
+        else:
+            around.await_event(SLOW_LOOK_S if lost or eventful else CALM_LOOK_S)
 
     def _deliver(self, event: dict[str, Any], *, durable: bool = False) -> None:
         """Over the bus: at least once, and in no order that could be counted on. To a region that is lost EventBridge

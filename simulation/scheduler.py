@@ -110,6 +110,8 @@ class Scheduler:
         self._tasks: dict[Task[Any], None] = {}
         """Those that have not ended, in the order they began."""
         self._closed = False
+        self._until = start
+        """Where the life is lived to just now."""
         self._process: Process | None = None
         self.task: Task[Any] | None = None
         """The task that runs now."""
@@ -142,7 +144,25 @@ class Scheduler:
 
     def sleep(self, seconds: float) -> None:
         """Let so much time pass."""
-        self.wait((), seconds)
+        if not self.advance(seconds):
+            self.wait((), seconds)
+
+    def advance(self, seconds: float) -> bool:
+        """Let so much time pass at once, if this task would be the next to go on; says whether it passed."""
+        until, due, task = self.now + max(0.0, seconds), self._due, self.task
+        if task is None or task.process.dead or until > self._until or (due and due[0][0] <= until):
+            return False
+        self.now = until
+        return True
+
+    def outside(self, action: Callable[[], None]) -> None:
+        """Call something that does not wait, and that is not of the task that runs now."""
+        task, ahead = self.task, self.clock_ahead_s
+        self.task, self.clock_ahead_s = None, 0.0
+        try:
+            action()
+        finally:
+            self.task, self.clock_ahead_s = task, ahead
 
     def wait(self, events: Sequence[Event], timeout: float | None = None) -> None:
         """Until one of them happens, or the time is up."""
@@ -169,7 +189,7 @@ class Scheduler:
 
     def run(self, until: float) -> None:
         """Let time pass up to a moment."""
-        due, next_due = self._due, heapq.heappop
+        due, next_due, self._until = self._due, heapq.heappop, until
         while due and due[0][0] <= until and not self._closed:
             self.now, _, _, what = next_due(due)
             if type(what) is not _Wake:
@@ -194,6 +214,7 @@ class Scheduler:
     def close(self) -> None:
         """End every task: none goes on, and what it would do at its end it can't."""
         self._closed = True
+        self._until = self.now - 1.0
         self._due.clear()
         for task in list(self._tasks):
             if task.green:

@@ -35,7 +35,7 @@ class Schedule:
 SCHEDULES: Final = (
     Schedule(function="judge", request=_LOOK, every=60.0, first=7.0, everywhere=True),
     Schedule(function="sample_lag", request={"plans": [PLAN]}, every=120.0, first=11.0),
-    Schedule(function="watch_site", request={"plans": [PLAN]}, every=600.0, first=13.0),
+    Schedule(function="watch_site", request={"plans": [PLAN]}, every=1200.0, first=13.0),
     Schedule(function="check_readiness", request=_OF_PLAN, every=86_400.0, first=17.0),
     Schedule(function="sweep_ledger", request={}, every=86_400.0, first=19.0, everywhere=True),
 )

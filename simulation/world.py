@@ -27,9 +27,9 @@ from simulation.wire import kafka, network, records, rest
 PLAN: Final = "orders"
 STARTED: Final = 1_795_426_000.0
 """Seconds since 1970: a Monday morning."""
-ATTENTIVE_S: Final = 120.0
+ATTENTIVE_S: Final = 90.0
 """For how long after something happened the sites are looked at all the time,"""
-EVENTFUL_S: Final = 21.0
+EVENTFUL_S: Final = 15.0
 """and for how long as often as they are in the field."""
 _CONNECT_S: Final = 2.0
 _OF_SITES: Final = ("ecs", "elbv2")
@@ -58,7 +58,7 @@ class World:
         self.attentive_until = self.eventful_until = STARTED
         self.meddled_at = 0.0
         """When another writer last put the name or a fleet back."""
-        self._woken = Event(self.scheduler)
+        self._woken, self._stirred = Event(self.scheduler), Event(self.scheduler)
         self.moved: list[Callable[[], None]] = []
         """Called when clients may be led elsewhere."""
         self.changed: list[Callable[[tuple[str, str], Item, Item], None]] = []
@@ -127,6 +127,10 @@ class World:
         while not self.attentive:
             self.scheduler.wait((self._woken,))
 
+    def await_event(self, seconds: float) -> None:
+        """Wait until something happens at the sites, for so long at most."""
+        self.scheduler.wait((self._stirred,), seconds)
+
     @property
     def active(self) -> str:
         """The active site, as the ledger has it."""
@@ -153,6 +157,8 @@ class World:
         """Something happened at the sites themselves."""
         self.watch(seconds)
         self.eventful_until = max(self.eventful_until, self.now + EVENTFUL_S)
+        stirred, self._stirred = self._stirred, Event(self.scheduler)
+        stirred.set()
 
     def note(self, *what: object) -> None:
         """Add to the trace."""

@@ -226,21 +226,32 @@ class Oracle:
     def _one_truth(self) -> None:
         """Where nothing is under way, the ledger, the name and the fleets say the same."""
         world, state = self._world, self._state()
-        last_end = max((each.stopped or 0.0 for each in world.executions), default=0.0)
         if state.get("holder") or any(each.running for each in world.executions):
             return
         if world.meddled_at > float(state.get("changed_at", 0.0)) - MEDDLED_S:
             return
-        led, active = world.sites.record.split(".")[0].removeprefix("gw-"), state.get("active", "east")
+        led, active = world.sites.record.split(".")[0].removeprefix("gw-"), str(state.get("active", "east"))
         if led != active and not world.sites.serving:
             self._break(1, f"the ledger says {active}, and the name leads to {led}")
-        elif last_end and world.sites.clients_at() != {active} and not self._came_back():
-            self._break(1, f"{active} is active, and fleets lead clients to {world.sites.clients_at()}")
+        clients = world.sites.clients_at()
+        astray = {where for where in world.sites.serving if world.sites.leads_to(where) not in (active, None)}
+        excused = astray and all(self._was_out_of_reach(where, float(state.get("changed_at", 0.0))) for where in astray)
+        if clients != {active} and not excused:
+            self._break(1, f"{active} is active, and fleets lead clients to {clients}")
 
-    def _came_back(self) -> bool:
-        """Whether all sites serve, and one was lost with its control plane: what could not be led over then leads
-        clients astray until people, whom readiness tells, lead it over."""
-        return bool(self._world.sites.serving) and bool(self._observers.past)
+    def _was_out_of_reach(self, where: str, changed_at: float) -> bool:
+        """Where all sites serve: whether a fleet's control plane was lost while the active site changed. It leads to
+        the cluster beside it, once it is back, until people, whom readiness tells, lead it over."""
+        changed = [each for each in self._world.executions if each.started <= changed_at and _takes_over(each)]
+        return self._world.sites.leads_to(where) == where and any(
+            outage.site == where
+            and outage.part == "site"
+            and outage.is_of_clients
+            and STARTED + outage.ends > run.started
+            and STARTED + outage.begins < (run.stopped or changed_at)
+            for outage in self._observers.past
+            for run in changed[-1:]
+        )
 
     def _redriven(self) -> None:
         """A redrive goes on: with nothing in its way any more it ends well."""

@@ -60,7 +60,7 @@ STORIES: Final = {
     ),
     "a silent moment is a new beginning": replace(
         PLAIN,
-        seed="83",
+        seed="7",
         seconds=400.0,
         untidy_bus=True,
         outages=(replace(LOST, part="kafka", seen_by=VANTAGE_POINTS[1:]),),
@@ -69,6 +69,9 @@ STORIES: Final = {
         PLAIN, seed="11", seconds=24_000.0, outages=(replace(LOST, ends=1200.0),), restores=True, rescues=True
     ),
     "a hook is called too early": replace(PLAIN, seconds=900.0, hooks="answer"),
+    "a fleet that serves is not led over": replace(
+        PLAIN, seconds=900.0, outages=(replace(LOST, part="kafka"),), client_name="route53-latency"
+    ),
     "a holder whose region is silent is not told": replace(
         PLAIN,
         seconds=400.0,
@@ -103,8 +106,8 @@ SEEDS: Final = {
 SEEDS_AT_MOST: Final = 2000
 
 
-RESCUED: Final = {"version": 1, "status": "done", "observed": {}, "retry_after": 1}
-"""What a rescue answers that saved nothing."""
+DONE: Final = {"version": 1, "status": "done", "observed": {}, "retry_after": 1}
+"""What a step answers that did nothing."""
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -181,10 +184,14 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
             "failover.decision.votes", "_is_fresh", lambda signal, policy, now: now - signal.at <= 60
         ),
         "what is not saved is truncated": lambda: _put_both(
-            _put_handler(handlers, "rescue_records", lambda event, context: RESCUED),
+            _put_handler(handlers, "rescue_records", lambda event, context: DONE),
             _put("simulated_restore_mirrors", "_refuse_what_is_not_saved", nothing),
         ),
         "a hook is called too early": lambda: _put("simulated_promote_mirrors", "_unpromoted", lambda *_, **__: []),
+        "a fleet that serves is not led over": lambda: _put_both(
+            _put_handler(handlers, "switch_routes", lambda event, context: DONE),
+            _put_handler(handlers, "verify", lambda event, context: DONE),
+        ),
         "a name is used up": lambda: _put(ledger, "next_attempt", lambda self, plan, epoch, kind, ended: ended),
         "an end that its execution did not tell is told by nobody": lambda: _put(
             "simulated_judge", "_announce_missed", nothing

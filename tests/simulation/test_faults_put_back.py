@@ -33,6 +33,7 @@ SEEDS = (
 """Those that a seed is known of, among the first 2,000."""
 BREAKS = {
     "accepted is taken for done": 1,
+    "a fleet that serves is not led over": 1,
     "a superseded execution goes on": 2,
     "what is held back is not told": 3,
     "an end is not told": 3,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from simulation.aws.dynamodb import Item, plain
-from simulation.sites import LOG_END, SITES, STRANDED, TOPICS, other
+from simulation.sites import LOG_END, STRANDED, TOPICS, other
 from simulation.world import PLAN, STARTED, World
 
 MEDDLED_S: Final = 30.0
@@ -85,7 +85,7 @@ class Changes:
     def _reversing(self, source: str) -> None:
         """Nobody can write any more to the site that is left, and the other one has all of it."""
         sites = self._world.sites
-        if leading := [site for site in SITES if sites.leads_to(site) == source]:
+        if leading := [where for where in sites.standing if sites.leads_to(where) == source]:
             self._break(1, f"mirrors are reversed while the gateways of {', '.join(leading)} lead clients to {source}")
         if sites.logs.end(is_mirror=True) != sites.logs.end(is_mirror=False) or sites.logs.written_since is not None:
             self._break(7, f"mirrors are reversed that have not all of {source}")

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from drill.dns_providers.azure import TrafficManagerStandIn, endpoint
 from drill.dns_providers.google import CloudDnsStandIn, rrset
-from simulation.sites import HOSTNAME, NAME_SERVERS, SITES, other
+from simulation.sites import HOSTNAME, NAME_SERVERS, REGIONS, SITES, other
 from simulation.wire import names
 from simulation.world import World
 
-_TARGETS: Final = {site: f"gw-{site}.orders.example.com" for site in SITES}
+_TARGETS: Final = {where: f"gw-{where}.orders.example.com" for where in REGIONS}
 _AUDIENCE: Final = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/aws/providers/aws"
 _ACCOUNT: Final = "failover@orders.iam.gserviceaccount.com"
 _CONTROL: Final = "arn:aws:route53-recovery-control::123456789012:controlpanel/c0/routingcontrol/"
@@ -96,7 +96,7 @@ def _by_cloud_dns(life: World) -> names.Leads:
 def _by_traffic_manager(life: World) -> names.Leads:
     endpoints = [
         endpoint(site, target, number, alwaysServe="Enabled")
-        for number, (site, target) in enumerate(_TARGETS.items(), 1)
+        for number, (site, target) in enumerate([(site, _TARGETS[site]) for site in SITES], 1)
     ]
     fqdn = "orders.trafficmanager.net"
     profile = TrafficManagerStandIn(
@@ -114,16 +114,18 @@ def _by_traffic_manager(life: World) -> names.Leads:
 
 
 def _by_latency(life: World) -> names.Leads:
-    """Fleets of both sites serve at all times, and lead to the active one; checkers look whether each is there."""
-    health = dict.fromkeys(SITES, True)
-    names.health_checks(life, _TARGETS, health)
-    for site in SITES:
+    """Fleets of both sites, or of places, serve at all times, and lead to the active site; checkers look whether each
+    is there."""
+    standing = life.sites.standing
+    health = dict.fromkeys(standing, True)
+    names.health_checks(life, {where: _TARGETS[where] for where in standing}, health)
+    for site, where in zip(SITES, standing, strict=True):
         if site not in life.put_back:
-            life.put_back[site] = partial(life.sites.sites[site].fleet.route_to, "east")
+            life.put_back[site] = partial(life.sites.fleet(where).route_to, "east")
             life.put_back[site]()
 
     def leads() -> str:
-        well = [site for site in SITES if health[site]] or list(SITES)
+        well = [where for where in standing if health[where]] or list(standing)
         life.sites.serving = tuple(well)
         return _TARGETS[well[0]]
 
@@ -133,7 +135,8 @@ def _by_latency(life: World) -> names.Leads:
 
 def _by_somebody_else(life: World) -> names.Leads:
     """Their own switch leads clients to whatever is writable; while both sites are mirrors in part, as in a reversal,
-    to where they were."""
+    to where they were. Gateways near the clients they lead to at all times."""
+    life.sites.serving = tuple(life.sites.places)
     was_at = next(site for site in SITES if life.sites.is_writable(site))
 
     def leads() -> str:
@@ -142,7 +145,7 @@ def _by_somebody_else(life: World) -> names.Leads:
         promoted = [site for site in SITES if life.sites.mirrors[site]]
         if len(following) < len(SITES):
             was_at = other(following[0]) if following else promoted[0]
-        return _TARGETS[was_at]
+        return _TARGETS[(*life.sites.places, was_at)[0]]
 
     return leads
 

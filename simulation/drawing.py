@@ -118,6 +118,9 @@ _CLOCKS_APART_S: Final = (-4.0, 4.0)
 """by so much. What is further apart than five seconds is found by readiness."""
 _SERVING_AT_ONCE: Final = 0.06
 """How likely fleets of both sites serve at all times."""
+_NEAR_CLIENTS: Final = 0.06
+"""How likely gateways stand near the clients, and none in the sites."""
+_NAMES_OF_PLACES: Final[tuple[NameKind, ...]] = ("route53-latency", "route53-latency", "none")
 _SWITCHED_OVER: Final = 0.2
 """How likely a life has a switchover."""
 _HINDRANCES: Final[tuple[Hindrance, ...]] = (
@@ -178,9 +181,8 @@ def _own(service: str, story: Story) -> str:
 
 
 def _with_more(story: Story, seed: int) -> Story:
-    """Hooks, a second controller, and what goes wrong with a restore."""
-    if random.Random(f"latency {seed}").random() < _SERVING_AT_ONCE:
-        story = replace(story, client_name="route53-latency")
+    """Where gateways stand, hooks, a second controller, and what goes wrong with a restore."""
+    story = _with_gateways(story, seed)
     hooks, elsewhere, restore = (random.Random(f"{what} {seed}") for what in ("hooks", "controllers", "restore"))
     if hooks.random() < _HOOKED:
         story = replace(story, hooks=hooks.choice(_HOOKS))
@@ -203,6 +205,17 @@ def _with_more(story: Story, seed: int) -> Story:
     if restore.random() < 0.25:
         story = replace(story, acts=(*story.acts, _act(restore, _RESTORE_DEEDS, RESTORE_STEPS)))
     return story
+
+
+def _with_gateways(story: Story, seed: int) -> Story:
+    """Those of both sites serve at all times, or they stand near the clients, and none in the sites."""
+    if random.Random(f"latency {seed}").random() < _SERVING_AT_ONCE:
+        story = replace(story, client_name="route53-latency")
+    chance = random.Random(f"near {seed}")
+    if chance.random() >= _NEAR_CLIENTS:
+        return story
+    outages = tuple(replace(each, part="kafka") if each.part == "gateway" else each for each in story.outages)
+    return replace(story, fleets="ecs-near-clients", client_name=chance.choice(_NAMES_OF_PLACES), outages=outages)
 
 
 def _with_switchover(story: Story, chance: random.Random) -> Story:

@@ -12,7 +12,7 @@ import yaml
 
 from simulation.aws import load_balancers
 from simulation.functions import ROOT
-from simulation.sites import SITES
+from simulation.sites import PLACES, SITES, Fleet, definition_of
 from simulation.wire.kubernetes import add_cluster
 from simulation.world import PLAN, World
 
@@ -38,12 +38,16 @@ _KINDS: Final[Mapping[str, dict[str, Any]]] = {
     },
 }
 KUBERNETES: Final = tuple(_KINDS)
+NEAR_CLIENTS: Final = "ecs-near-clients"
+"""Services of ECS in places of no site, to which the name leads at all times."""
 
 
 def sites_with(kind: str) -> dict[str, Any]:
     """What the plan says of its sites, where their fleets are of a kind; nothing of the example's own."""
     if kind == "ecs":
         return {}
+    if kind == NEAR_CLIENTS:
+        return near_clients()
     return in_two_colours() if kind == "ecs-blue-green" else on_kubernetes(kind)
 
 
@@ -51,6 +55,10 @@ def add_fleets(life: World, kind: str) -> None:
     """Have them."""
     if kind == "ecs-blue-green":
         load_balancers.add_colours(life)
+    elif kind == NEAR_CLIENTS:
+        life.sites.places = {place: Fleet(place, definition_of(place, "east")) for place in PLACES}
+        for fleet in life.sites.places.values():
+            life.sites.deploy(fleet, 0.0)
     elif kind in KUBERNETES:
         deploy(life)
 
@@ -64,6 +72,27 @@ def in_two_colours() -> dict[str, Any]:
         services = {colour: load_balancers.service(site, colour) for colour in SITES}
         fleet |= {"kind": "ecs-blue-green", "services": services, "listeners": [load_balancers.listener(site)]}
     return {"sites": plan["sites"]}
+
+
+def near_clients() -> dict[str, Any]:
+    """What the plan says of its sites, which have no fleets, and of the places that have them."""
+    plan = _example()
+    for described in plan["sites"].values():
+        del described["fleets"], described["dns_target"]
+    return {"sites": plan["sites"], "fleets": {place: _place(place) for place in PLACES}}
+
+
+def _place(place: str) -> dict[str, Any]:
+    target = f"gw-{place}.orders.example.com"
+    fleet = {
+        "name": f"gateway-{place}",
+        "kind": "ecs",
+        "cluster": "gateways",
+        "service": f"gateway-{place}",
+        "bootstrap": f"{target}:9092",
+        "task_definitions": {route: definition_of(place, route) for route in (*SITES, "fenced")},
+    }
+    return {"region": PLACES[place], "dns_target": target, "fleets": [fleet]}
 
 
 def on_kubernetes(kind: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -180,7 +180,8 @@ class Observers:
             for service in SERVICES
             if each.part in ("site", service)
         }
-        return sighting(vantage, self._world.now, lost)
+        services = [each for each in SERVICES if each != "gateway" or not self._world.sites.places]
+        return sighting(vantage, self._world.now, lost, services)
 
     def _alarms(self, outage: Outage) -> None:
         clock, begun = self._world.scheduler, self._world.now
@@ -217,7 +218,9 @@ def points_of(story: Story) -> list[str]:
     return [*VANTAGE_POINTS, *([OTHER_REGION] if story.controller_lost_with_site else [])]
 
 
-def sighting(vantage: str, now: float, lost: Set[tuple[str, str]]) -> dict[str, Any]:
+def sighting(
+    vantage: str, now: float, lost: Set[tuple[str, str]], services: Iterable[str] = SERVICES
+) -> dict[str, Any]:
     """The event of what a vantage point saw: which services of which sites do not answer."""
     probes = [
         {
@@ -228,7 +231,7 @@ def sighting(vantage: str, now: float, lost: Set[tuple[str, str]]) -> dict[str, 
             "why": "no answer within 3 s" if (site, service) in lost else "",
         }
         for site in SITES
-        for service in SERVICES
+        for service in services
     ]
     view = {"vantage": vantage, "at": round(now, 3), "probes": probes, "isolated_because": None}
     return _event(

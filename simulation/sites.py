@@ -13,6 +13,9 @@ from simulation.scheduler import Scheduler
 
 SITES: Final = {"east": "us-east-2", "west": "us-west-2"}
 """The sites of the plan, and their regions."""
+PLACES: Final = {"frankfurt": "eu-central-1", "dublin": "eu-west-1"}
+"""Places near the clients, of no site, where gateways may stand; and their regions."""
+REGIONS: Final = SITES | PLACES
 SERVICES: Final = ("kafka", "gateway", "rest")
 HOSTNAME: Final = "kafka.orders.example.com"
 NAME_SERVERS: Final = ["192.0.2.53", "192.0.2.54"]
@@ -99,8 +102,8 @@ def route_of(definition: str) -> str:
 
 
 def definition_of(fleet: str, route: str) -> str:
-    """The task definition of a site's fleet that leads to a site."""
-    return f"arn:aws:ecs:{SITES[fleet]}:123456789012:task-definition/gateway-{fleet}-to-{route}:1"
+    """The task definition of a site's or a place's fleet that leads to a site."""
+    return f"arn:aws:ecs:{REGIONS[fleet]}:123456789012:task-definition/gateway-{fleet}-to-{route}:1"
 
 
 class Logs:
@@ -136,6 +139,8 @@ class Sites:
         for site in self.sites.values():
             self.deploy(site.fleet, 0.0)
             site.fleet.deployed_at -= _DEPLOYED_BEFORE_S
+        self.places: dict[str, Fleet] = {}
+        """The gateways near the clients, by place, if those of the sites are not there."""
         self.mirrors: dict[str, dict[str, str]] = {"west": dict.fromkeys(TOPICS, "ACTIVE"), "east": {}}
         """The status of each mirror, by the site that has it."""
         self.topics: dict[str, list[str]] = {site: list(TOPICS) for site in SITES}
@@ -152,7 +157,7 @@ class Sites:
         self.changes: dict[str, float] = {}
         """When each change of the record is in sync."""
         self.serving: tuple[str, ...] = ()
-        """The sites that name servers lead clients to at all times, each client to one of them; none: the answer's."""
+        """The sites or places that clients are led to at all times, each to one of them; none: the answer's."""
         self.canaries: list[bytes] = []
         self.recovered: list[list[Written]] = [[] for _ in range(RECOVERY_PARTITIONS)]
         """What the recovery topic holds, by partition."""
@@ -192,9 +197,19 @@ class Sites:
     def _starts_in(self) -> float:
         return self.launches_after() + self._clock.random.uniform(*self._task_starts_s)
 
-    def leads_to(self, site: str) -> str | None:
-        """The cluster that a site's gateways lead to now; None where there is no gateway, or a fence."""
-        ready = [each for each in self.sites[site].fleet.instances if each.ready_at <= self._clock.now]
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """Where gateways stand: in the sites, or in places near the clients."""
+        return tuple(self.places or self.sites)
+
+    def fleet(self, where: str) -> Fleet:
+        """The gateways of a site, or of a place."""
+        return self.places[where] if where in self.places else self.sites[where].fleet
+
+    def leads_to(self, where: str) -> str | None:
+        """The cluster that the gateways of a site or of a place lead to now; None where there is no gateway, or a
+        fence."""
+        ready = [each for each in self.fleet(where).instances if each.ready_at <= self._clock.now]
         route = route_of(ready[0].definition) if ready else None
         return route if route in SITES else None
 
@@ -253,12 +268,12 @@ class Sites:
         self.mirrors[site][topic] = "STOPPED"
 
     def door(self, host: str) -> str | None:
-        """The site that an address is at; None for one that is outside of both."""
+        """The site or the place that an address is at; None for one that is outside of all."""
         if host == self.hostname:
             host = self.answer
         if host.startswith(self.addresses):
-            return "east" if host.startswith(f"{self.addresses}0.") else "west"
-        return next((site for site in SITES if site in host), None)
+            return list(REGIONS)[int(host.removeprefix(self.addresses).partition(".")[0])]
+        return next((where for where in (*self.places, *SITES) if where in host), None)
 
     def takes_connections(self, host: str) -> bool:
         """Whether somebody is there."""
@@ -266,9 +281,8 @@ class Sites:
             return True
         if host.startswith("pkc-"):
             return self.sites[site].up["kafka"]
-        return self.sites[site].up["gateway"] and any(
-            each.ready_at <= self._clock.now for each in self.sites[site].fleet.instances
-        )
+        is_up = site in self.places or self.sites[site].up["gateway"]
+        return is_up and any(each.ready_at <= self._clock.now for each in self.fleet(site).instances)
 
     def cluster_behind(self, host: str) -> str | None:
         """The site whose cluster answers at an address; None where none does."""

@@ -33,7 +33,7 @@ class VotingRules:
 
 
 Part = Literal["site", "kafka", "gateway", "rest"]
-FleetKind = Literal["ecs", "ecs-blue-green", "cfk", "cfk-blue-green", "kroxylicious"]
+FleetKind = Literal["ecs", "ecs-blue-green", "ecs-near-clients", "cfk", "cfk-blue-green", "kroxylicious"]
 NameKind = Literal[
     "route53-record",
     "route53-health-check",

@@ -9,10 +9,10 @@ from typing import Any
 
 from simulation.aws.errors import NotSimulated
 from simulation.scheduler import Scheduler
-from simulation.sites import SITES, Fleet, Instance, Sites, route_of
+from simulation.sites import REGIONS, Fleet, Instance, Sites, route_of
 
 Answer = dict[str, Any]
-_SITE_OF = {region: site for site, region in SITES.items()}
+_PLACE_OF = {region: where for where, region in REGIONS.items()}
 
 
 class Ecs:
@@ -30,7 +30,7 @@ class Ecs:
 
     def call(self, region: str, operation: str, request: Answer) -> Answer:
         """Carry an operation out."""
-        site = _SITE_OF[region]
+        site = _PLACE_OF[region]
         match operation:
             case "DescribeServices":
                 return {"services": [self._service(site, name) for name in request["services"]], "failures": []}
@@ -39,7 +39,7 @@ class Ecs:
                 instances = self._fleet(site, request["serviceName"]).instances
                 return {"taskArns": [instance.name for instance in instances if running]}
             case "DescribeTasks":
-                fleets = [self._sites.sites[site].fleet, *self.colours.values()]
+                fleets = [self._sites.fleet(site), *self.colours.values()]
                 of_name = {
                     instance.name: (number, instance) for of in fleets for number, instance in enumerate(of.instances)
                 }
@@ -55,7 +55,7 @@ class Ecs:
         raise NotSimulated(f"ECS {operation}")
 
     def _fleet(self, site: str, service: str) -> Fleet:
-        return self.colours.get(service, self._sites.sites[site].fleet)
+        return self.colours.get(service, self._sites.fleet(site))
 
     def _ready(self, instance: Instance) -> bool:
         return instance.ready_at <= self._clock.now
@@ -83,13 +83,13 @@ class Ecs:
         }
 
     def _task(self, site: str, number: int, instance: Instance) -> Answer:
-        address = f"{self._sites.addresses}{0 if site == 'east' else 1}.{number}"
+        address = f"{self._sites.addresses}{list(REGIONS).index(site)}.{number}"
         return {
             "taskArn": instance.name,
             "taskDefinitionArn": instance.definition,
             "lastStatus": "RUNNING" if self._ready(instance) else "PENDING",
             "desiredStatus": "RUNNING",
-            "availabilityZone": f"{SITES[site]}{'abc'[number % 3]}",
+            "availabilityZone": f"{REGIONS[site]}{'abc'[number % 3]}",
             "containers": [{"networkInterfaces": [{"privateIpv4Address": address}]}],
         }
 

@@ -16,7 +16,7 @@ from starlette.routing import Match, Route
 from drill.dns_providers.server import Operation
 from simulation.aws.errors import NotSimulated
 from simulation.scheduler import Process
-from simulation.sites import HOSTNAME, SITES
+from simulation.sites import HOSTNAME, REGIONS
 from simulation.wire.rest import TooMany, door_of
 from simulation.world import World
 
@@ -115,7 +115,7 @@ def web_identity(life: World) -> None:
 
 
 def health_checks(life: World, targets: Mapping[str, str], health: dict[str, bool]) -> None:
-    """A record by latency for each site, and checkers who find within seconds whether its gateways are there."""
+    """A record by latency wherever gateways stand, and checkers who find within seconds whether they are there."""
 
     def check() -> None:
         failures = dict.fromkeys(targets, 0)
@@ -129,7 +129,7 @@ def health_checks(life: World, targets: Mapping[str, str], health: dict[str, boo
     def records(_: Mapping[str, Any]) -> dict[str, Any]:
         named = [
             {"Name": f"{HOSTNAME}.", "Type": "CNAME", "TTL": 5, "ResourceRecords": [{"Value": target}]}
-            | {"SetIdentifier": site, "Region": SITES[site], "HealthCheckId": site}
+            | {"SetIdentifier": site, "Region": REGIONS[site], "HealthCheckId": site}
             for site, target in targets.items()
         ]
         return {"ResourceRecordSets": named, "IsTruncated": False, "MaxItems": "10"}

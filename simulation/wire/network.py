@@ -63,7 +63,7 @@ class Network:
             raise ConnectionRefusedError("the simulated gateways tell no metrics")
         if not self._sites.takes_connections(host):
             site = self._sites.door(host)
-            if site is not None and self._sites.sites[site].silent:
+            if site in self._sites.sites and self._sites.sites[site].silent:
                 self._clock.sleep(timeout)
                 raise TimeoutError("timed out")
             self._clock.sleep(_REFUSED_S)

@@ -69,6 +69,9 @@ STORIES: Final = {
         PLAIN, seed="11", seconds=24_000.0, outages=(replace(LOST, ends=1200.0),), restores=True, rescues=True
     ),
     "a hook is called too early": replace(PLAIN, seconds=900.0, hooks="answer"),
+    "gateways near the clients are not led over": replace(
+        PLAIN, seconds=900.0, fleets="ecs-near-clients", client_name="route53-latency"
+    ),
     "a fleet that serves is not led over": replace(
         PLAIN, seconds=900.0, outages=(replace(LOST, part="kafka"),), client_name="route53-latency"
     ),
@@ -167,6 +170,12 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
     def fetched_once(name: str) -> Any:
         return first_read.setdefault(name, fetched(name))
 
+    def not_led_over() -> AbstractContextManager[None]:
+        return _put_both(
+            _put_handler(handlers, "switch_routes", lambda event, context: DONE),
+            _put_handler(handlers, "verify", lambda event, context: DONE),
+        )
+
     fetched: Callable[[str], Any] = importlib.import_module("failover.aws.secrets")._fetched
     first_read: dict[str, Any] = {}
     rules = importlib.import_module("failover.decision.rules")
@@ -188,10 +197,8 @@ def _faults(simulation: Simulation) -> dict[str, Callable[[], Any]]:
             _put("simulated_restore_mirrors", "_refuse_what_is_not_saved", nothing),
         ),
         "a hook is called too early": lambda: _put("simulated_promote_mirrors", "_unpromoted", lambda *_, **__: []),
-        "a fleet that serves is not led over": lambda: _put_both(
-            _put_handler(handlers, "switch_routes", lambda event, context: DONE),
-            _put_handler(handlers, "verify", lambda event, context: DONE),
-        ),
+        "a fleet that serves is not led over": not_led_over,
+        "gateways near the clients are not led over": not_led_over,
         "a name is used up": lambda: _put(ledger, "next_attempt", lambda self, plan, epoch, kind, ended: ended),
         "an end that its execution did not tell is told by nobody": lambda: _put(
             "simulated_judge", "_announce_missed", nothing

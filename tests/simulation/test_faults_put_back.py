@@ -34,6 +34,7 @@ SEEDS = (
 BREAKS = {
     "accepted is taken for done": 1,
     "a fleet that serves is not led over": 1,
+    "gateways near the clients are not led over": 1,
     "a superseded execution goes on": 2,
     "what is held back is not told": 3,
     "an end is not told": 3,

@@ -214,7 +214,7 @@ def _with_gateways(story: Story, seed: int) -> Story:
     chance = random.Random(f"near {seed}")
     if chance.random() >= _NEAR_CLIENTS:
         return story
-    outages = tuple(replace(each, part="kafka") if each.part == "gateway" else each for each in story.outages)
+    outages = tuple(replace(lost, part="kafka") if lost.part == "gateway" else lost for lost in story.outages)
     return replace(story, fleets="ecs-near-clients", client_name=chance.choice(_NAMES_OF_PLACES), outages=outages)
 
 

@@ -150,8 +150,8 @@ class Observers:
         around = self._world
         lost, eventful = bool(self._current), around.eventful
         if self._story.watched_as_deployed:
-            seen = any(self.seen_lost(vantage, site) for site in SITES)
-            around.scheduler.sleep(CONFIRMED_S if seen else ROUND_S)
+            looks_lost = any(self.seen_lost(vantage, site) for site in SITES)
+            around.scheduler.sleep(CONFIRMED_S if looks_lost else ROUND_S)
         elif lost and eventful and not any(execution.running for execution in around.executions):
             around.scheduler.sleep(LOOK_S)
         else:
@@ -180,7 +180,7 @@ class Observers:
             for service in SERVICES
             if each.part in ("site", service)
         }
-        services = [each for each in SERVICES if each != "gateway" or not self._world.sites.places]
+        services = [name for name in SERVICES if name != "gateway" or not self._world.sites.places]
         return sighting(vantage, self._world.now, lost, services)
 
     def _alarms(self, outage: Outage) -> None:

@@ -242,7 +242,7 @@ class Oracle:
     def _was_out_of_reach(self, where: str, changed_at: float) -> bool:
         """Where all sites serve: whether a fleet's control plane was lost while the active site changed. It leads to
         the cluster beside it, once it is back, until people, whom readiness tells, lead it over."""
-        changed = [each for each in self._world.executions if each.started <= changed_at and _takes_over(each)]
+        changed = [run for run in self._world.executions if run.started <= changed_at and _takes_over(run)]
         return self._world.sites.leads_to(where) == where and any(
             outage.site == where
             and outage.part == "site"

@@ -19,8 +19,8 @@ from failover.errors import KafkaUnauthorized, KafkaUnavailable
 from failover.kafka.client import Settings, is_authorization, reporting, trouble, unauthorized
 from failover.kafka.offsets import Spot, in_words
 
-_QUEUED_KB: Final = 24 * 1024
-_FETCH_BYTES: Final = 8 * 1024 * 1024
+_QUEUED_KB: Final = 12 * 1024
+_FETCH_BYTES: Final = 4 * 1024 * 1024
 _MESSAGES: Final = 1000
 _TIMEOUT_S: Final = 3.0
 _NOT_THERE: Final = {

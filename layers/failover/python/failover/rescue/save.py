@@ -19,8 +19,8 @@ from failover.rescue.stranded import Saved, Spot, StrandedRange
 
 READ_S: Final = 8.0
 """Of a call's 20 seconds; the rest is for what is on its way to S3."""
-SEGMENT_BYTES: Final = 8 * 1024 * 1024
-BUFFERED_BYTES: Final = 48 * 1024 * 1024
+SEGMENT_BYTES: Final = 4 * 1024 * 1024
+BUFFERED_BYTES: Final = 24 * 1024 * 1024
 """Of all partitions together, before the longest is written."""
 _UPLOADS: Final = 4
 _PARTITIONS: Final = 64

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from drill.clients.families import KAFKA_PYTHON, FamilyMissing
 from drill.clients.read_log import read_cluster
 from drill.clients.record_log import consumer_log, producer_log
 from drill.clients.stop import finish
@@ -54,6 +55,39 @@ def test_untouched_clients_go_over_and_every_record_is_accounted_for(
     assert found.lost is not None
     assert found.lost > 50
     assert found.acknowledged == found.lost + len({record.n for record in standby.records})
+
+
+@pytest.mark.exhaustive
+def test_untouched_clients_of_kafka_python_go_over(
+    two_sites: Any, copier: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    family = KAFKA_PYTHON
+    try:
+        python = family.interpreter()
+    except FamilyMissing as missing:
+        pytest.skip(str(missing))
+    copying = copier(two_sites.raw("east"), two_sites.raw("west"))
+    logs = tmp_path / "writer.rec", tmp_path / "reader.rec"
+    clients = {"bootstrap": two_sites.bootstrap, "topics": TOPICS}
+    writing = {**clients, "rate": 50, "log": str(logs[0])}
+    writer = two_sites.spawn(family.writer, writing, "writer", python=python)
+    wait_for(lambda: len(producer_log(logs[0]).acknowledged) > 20)
+    reading = {**clients, "group": "fulfilment", "log": str(logs[1])}
+    reader = two_sites.spawn(family.reader, reading, "reader", python=python)
+    wait_for(lambda: len(consumer_log(logs[1]).received) > 100)
+    promoted = copying.stop()
+    killed_at = two_sites.lose_east()
+    time.sleep(1.5)
+    flipped_at = two_sites.flip()
+    wait_for(lambda: consumer_log(logs[1]).received[-1].at > flipped_at + 2)
+    assert finish(writer)
+    assert finish(reader)
+    standby = read_cluster(two_sites.raw("west"), TOPICS)
+    written, read = producer_log(logs[0]), consumer_log(logs[1])
+    found = account(written, read, standby, killed_at=killed_at, promoted=promoted, writable_at=flipped_at)
+    assert found.unmeasured == ()
+    assert found.first_acknowledged_by_standby is not None and found.first_acknowledged_by_standby > flipped_at
+    assert found.first_consumed_from_standby is not None and found.first_consumed_from_standby > flipped_at
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 90) -> None:

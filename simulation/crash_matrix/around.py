@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from simulation.crash_matrix.ends import (
 )
 from simulation.crash_matrix.scenario import BY_HAND, Scenario, ask, begin_by_hand
 from simulation.deployment import SWITCHOVER
+from simulation.machine.expressions import StateError
 from simulation.scheduler import Process
 from simulation.world import PLAN, World
 
@@ -26,6 +28,7 @@ SCHEDULE_S: Final = 300.0
 MINUTE_S: Final = 60.0
 CALLED_AGAIN_S: Final = 240.0
 """Until Lambda has called a function for the last time that failed at once."""
+APPLIED_AT_MOST: Final = 20
 HOOK: Final = {
     "name": "schema-registry",
     "function": "arn:aws:lambda:us-west-2:123456789012:function:set-mode",
@@ -98,6 +101,25 @@ def _begin_operated(life: World) -> None:
     life.scheduler.spawn(operate, Process("people"))
 
 
+def _begin_declared(life: World) -> None:
+    """Terraform takes the plan over, and changes it; whoever runs it applies again what failed."""
+    text = life.account.plan_text(PLAN)
+    changed = text.replace("cooldown_seconds: 3600", "cooldown_seconds: 1800")
+
+    def apply(document: str, lifecycle: Mapping[str, Any]) -> None:
+        for _ in range(APPLIED_AT_MOST):
+            with suppress(StateError):
+                life.functions.invoke("deploy_plan", {"document": document, "origin": "platform", "tf": lifecycle})
+                return
+            life.scheduler.sleep(10.0)
+
+    def declare() -> None:
+        apply(text, {"action": "create", "prev_input": None})
+        apply(changed, {"action": "update", "prev_input": {"document": text}})
+
+    life.scheduler.spawn(declare, Process("Terraform"))
+
+
 def _begin_announced(life: World) -> None:
     begin_by_hand(life)
     life.functions.invoke_later("announce_start", _status_change(life, "RUNNING"))
@@ -164,6 +186,13 @@ AROUND: Final = (
         name="operated",
         functions=("serve_operators",),
         begin=_begin_operated,
+        end=operated_end,
+        seconds=SCHEDULE_S,
+    ),
+    Scenario(
+        name="declared",
+        functions=("deploy_plan",),
+        begin=_begin_declared,
         end=operated_end,
         seconds=SCHEDULE_S,
     ),

@@ -22,6 +22,7 @@ from failover.decision.log import DecisionRecord
 from failover.decision.notices import notify_withheld
 from failover.errors import ServiceRejected, ServiceUnavailable, TransientError
 from failover.message import Message
+from tests.notifications import an_hour_passes
 
 URL = "https://sns.us-west-2.amazonaws.com"
 
@@ -171,23 +172,10 @@ def test_what_is_told_hourly_is_told_again_an_hour_after_the_last_time_whatever_
     for at in (3599.0, 3601.0):
         notify_withheld(replace(record, at=at), 7)
     assert len(teller.taken) == 1, "the clock's hour turned, and nothing else"
-    _let_pass(3601)
+    an_hour_passes()
     monkeypatch.setattr(notify, "time", SimpleNamespace(time=lambda: time.time() + 3601, sleep=time.sleep))
     notify_withheld(replace(record, at=7202.0), 7)
     assert len(teller.taken) == 2 and len(set(keys)) == 2, "machines tell the two apart"
-
-
-def _let_pass(seconds: int) -> None:
-    """All that was told was told so much earlier."""
-    ledger = client("dynamodb")
-    for item in ledger.scan(TableName="ledger")["Items"]:
-        if item["pk"]["S"] == "notification":
-            ledger.update_item(
-                TableName="ledger",
-                Key={"pk": item["pk"], "sk": item["sk"]},
-                UpdateExpression="SET expires = :at",
-                ExpressionAttributeValues={":at": {"N": str(int(item["expires"]["N"]) - seconds)}},
-            )
 
 
 def test_an_event_that_the_bus_does_not_take_is_noticed(teller: Teller, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from failover.ledger.ledger import Ledger
 from tests.conftest import Context
 from tests.functions.conftest import Message
 from tests.functions.heard_events import EVENTS, event, executions, sighting
+from tests.notifications import an_hour_passes
 from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -71,9 +72,11 @@ def test_people_are_told_hourly_of_a_holder_that_nobody_can_ask_after_though_bot
     arn = "arn:aws:states:us-west-2:123456789012:execution:switchover:switchover-1"
     call("claim", {"start": start, "kind": "switchover", "execution_name": "switchover-1", "execution_arn": arn})
     monkeypatch.setattr(runs, "describe_run", silent)
-    told = []
+    told: list[list[Any]] = []
     for elapsed, later in ((0.0, 0.0), (60.0, 0.0), (120.0, 0.0), (180.0, 0.0), (240.0, 3600.0)):
         monkeypatch.setattr(runs, "time", SimpleNamespace(monotonic=lambda elapsed=elapsed: 1000.0 + elapsed))
+        if later:
+            an_hour_passes()
         judged_later(later)
         told.append([message.body.get("holder") for message in messages()])
     assert told == [[], [], ["switchover-1"], [], ["switchover-1"]]
@@ -88,6 +91,9 @@ def test_a_site_that_nobody_looks_at_any_more_is_told_of_again_each_hour(
     Ledger(client("dynamodb"), "ledger").pause("orders", "anna: we look first")
     call("judge", event("alarm-metric", ago=40.0))
     assert [message.body["guard"] for message in messages()] == ["paused"]
+    judged_later(3590.0)
+    assert messages() == []
+    an_hour_passes()
     judged_later(3600.0)
     assert [message.body["guard"] for message in messages()] == ["paused"]
     assert executions(deployed) == []

@@ -121,6 +121,8 @@ _SERVING_AT_ONCE: Final = 0.06
 _NEAR_CLIENTS: Final = 0.06
 """How likely gateways stand near the clients, and none in the sites."""
 _NAMES_OF_PLACES: Final[tuple[NameKind, ...]] = ("route53-latency", "route53-latency", "none")
+_FAILED_BACK: Final = 0.4
+"""How likely people lead clients back to what they have restored."""
 _SWITCHED_OVER: Final = 0.2
 """How likely a life has a switchover."""
 _HINDRANCES: Final[tuple[Hindrance, ...]] = (
@@ -197,6 +199,7 @@ def _with_more(story: Story, seed: int) -> Story:
     if not story.restores:
         return story
     story = replace(story, rescues=restore.random() < 0.6)
+    story = _with_failback(story, random.Random(f"failback {seed}"))
     if restore.random() < 0.4:
         faults = tuple(_fault(restore, RESTORE_STEPS) for _ in range(restore.randint(1, 3)))
         story = replace(story, faults=(*story.faults, *faults))
@@ -216,6 +219,15 @@ def _with_gateways(story: Story, seed: int) -> Story:
         return story
     outages = tuple(replace(lost, part="kafka") if lost.part == "gateway" else lost for lost in story.outages)
     return replace(story, fleets="ecs-near-clients", client_name=chance.choice(_NAMES_OF_PLACES), outages=outages)
+
+
+def _with_failback(story: Story, chance: random.Random) -> Story:
+    """Once a site is restored people lead clients back to it; what goes wrong with that is of a switchover's steps."""
+    if chance.random() >= _FAILED_BACK:
+        return story
+    faults = tuple(_fault(chance, SWITCHOVER_STEPS[3:]) for _ in range(chance.randint(0, 2)))
+    acts = (_act(chance, _SWITCHOVER_DEEDS, SWITCHOVER_STEPS[3:7]),) if chance.random() < 0.3 else ()
+    return replace(story, fails_back=True, faults=(*story.faults, *faults), acts=(*story.acts, *acts))
 
 
 def _with_switchover(story: Story, chance: random.Random) -> Story:

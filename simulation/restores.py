@@ -1,11 +1,12 @@
-"""The people who have a site that came back follow the active one again, by the restore's state machine."""
+"""The people who have a site that came back follow the active one again, by the restore's state machine, and who lead
+clients back to it then: a failback is a switchover."""
 
 from __future__ import annotations
 
 import random
 from typing import Any, Final
 
-from simulation.deployment import RESTORE
+from simulation.deployment import RESTORE, SWITCHOVER
 from simulation.scheduler import Process
 from simulation.sites import other
 from simulation.story import Story
@@ -14,6 +15,10 @@ from simulation.world import PLAN, World
 NAME: Final = "restore"
 """What the name of every restore begins with."""
 _AFTER_FAILOVER_S: Final = (3000.0, 20_000.0)
+_AFTER_RESTORE_S: Final = (3700.0, 20_000.0)
+_SAMPLES, _SAMPLED_EVERY_S = 9, 40.0
+"""A site that was restored is switched over to only once its mirrors are known to be close behind for some minutes: the
+lag is sampled at shorter intervals for them."""
 _TRIED_AGAIN_S: Final = (900.0, 3600.0)
 _TRIES: Final = 4
 """Of one restore that stands down again and again."""
@@ -34,6 +39,9 @@ class Restores:
         outcome, is_restore = message.get("outcome"), str(message.get("execution", "")).startswith(NAME)
         if not self._story.restores or "dry-run" in str(message.get("execution", "")):
             return False
+        if outcome == "succeeded" and is_restore and self._story.fails_back:
+            self._world.scheduler.spawn(self._fail_back, Process("a person"))
+            return True
         if outcome == "succeeded" and not is_restore:
             self._tries = 0
             self._later(_AFTER_FAILOVER_S)
@@ -55,6 +63,24 @@ class Restores:
         self._world.watch_closely()
         self._world.tell(f"a person has {other(to)} mirror {to} again")
         self._world.start(request, f"{NAME}-{self._started}", RESTORE)
+
+    def _fail_back(self) -> None:
+        """Some hours later, to the site that has followed since, if both are well and nothing runs."""
+        self._world.scheduler.sleep(self._chance.uniform(*_AFTER_RESTORE_S))
+        for _ in range(_SAMPLES):
+            self._world.watch()
+            self._world.functions.invoke_later("sample_lag", {"plans": [PLAN]})
+            self._world.scheduler.sleep(_SAMPLED_EVERY_S)
+        sites, active = self._world.sites, self._world.active
+        to = other(active)
+        well = all(all(site.up.values()) for site in sites.sites.values())
+        if not well or not sites.mirrors[to] or any(run.running for run in self._world.executions):
+            return
+        self._started += 1
+        self._world.watch_closely()
+        self._world.tell(f"a person leads clients back to {to}")
+        request = {"plan": PLAN, "to": to, "by": "alice", "reason": f"{to} follows again"}
+        self._world.start(request, f"switchover-{self._started}", SWITCHOVER)
 
     def _later(self, seconds: tuple[float, float]) -> None:
         self._world.scheduler.spawn(lambda: self._restore(seconds), Process("a person"))

@@ -205,6 +205,8 @@ class Story:
     """Whether people start a failover that is held back, once they are told."""
     restores: bool = False
     """Whether people make the lost site the standby again, some hours after it is back."""
+    fails_back: bool = False
+    """Whether they lead clients back to it then, by a switchover."""
     rescues: bool = False
     """Whether what is stranded on it is saved before; else they say that it is to be discarded."""
     hooks: HookConduct = "none"
@@ -239,7 +241,7 @@ class Story:
         if self.starts_by_hand:
             people.append("they start what is held back")
         if self.restores:
-            people.append(f"they restore what comes back{' and rescue what it holds' if self.rescues else ''}")
+            people.append(self._restoring)
         if self.hooks != "none":
             people.append(f"hooks {self.hooks}")
         if self.clock_ahead_elsewhere is not None:
@@ -252,6 +254,11 @@ class Story:
             people.append("events come twice, late and out of order")
         happenings = [*self.outages, *self.switchovers, *self.faults, *self.spells, *self.acts]
         return [f"{policy}; {'; '.join(people)}", *map(str, happenings)]
+
+    @property
+    def _restoring(self) -> str:
+        rescuing = " and rescue what it holds" if self.rescues else ""
+        return f"they restore what comes back{rescuing}{', then lead clients back to it' if self.fails_back else ''}"
 
     def shorter(self) -> Iterator[Story]:
         """The same without one of the things that happen."""

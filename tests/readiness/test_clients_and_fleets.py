@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from failover.dns import NameState
-from failover.errors import Obstacle
+from failover.errors import Obstacle, ServiceUnavailable
 from failover.fleets import FleetState, Instance
 from failover.link import Acl, Rejection
 from failover.plan.model import Plan
 from failover.plan.policy import Policy
 from failover.readiness import acls, client_name, credentials, gateways, ok, quotas
+from failover.readiness.snapshot import PlanSnapshot
 
 MakePlan = Callable[..., Plan]
 Judged = Callable[..., Any]
@@ -219,3 +221,12 @@ def test_what_the_fleets_take_of_fargate_is_within_what_the_account_may_have(
 @pytest.mark.parametrize(("count", "status"), [(960, "pass"), (961, "warn"), (1000, "warn")])
 def test_what_the_account_has_too_few_of_is_told(judged: Judged, count: int, status: str) -> None:
     assert judged(quotas.used("roles", count, 1000, spare=40)).status == status
+
+
+def test_what_no_failover_needs_and_nobody_may_read_is_a_warning_at_most(judged: Judged) -> None:
+    def refused() -> tuple[int, int]:
+        raise ServiceUnavailable("IAM can't be reached")
+
+    plan = SimpleNamespace(carrying=lambda site: {})
+    snapshot = SimpleNamespace(plan=plan, standby="west", health_checks=lambda: (1, 200), roles=refused)
+    assert judged(quotas.quotas(cast("PlanSnapshot", snapshot))).status == "warn"

@@ -1,5 +1,5 @@
-"""What AWS lets the account have, and what of it a failover would need. What can't be read, for want of a right or of a
-network, is `unknown`."""
+"""What AWS lets the account have, and what of it a failover would need. What of that can't be read, for want of a right
+or of a network, is `unknown`; what no failover needs is a warning at most."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HEALTH_CHECKS_TO_SPARE: Final = 2
 
 def quotas(snapshot: PlanSnapshot) -> Iterator[Finding]:
     """Fargate where the fleets are that take over, Route 53's health checks, and roles; each by itself."""
-    for look in (_fargate, _health_checks, _roles):
+    for look, unread in ((_fargate, unknown), (_health_checks, warn), (_roles, warn)):
         try:
             yield from look(snapshot)
         except FailoverError as error:
-            yield unknown(str(error), "allow the controller to read it, or look in Service Quotas yourself")
+            yield unread(str(error), "allow the controller to read it, or look in Service Quotas yourself")
 
 
 def fargate(where: str, limit: float, needed: float) -> Iterator[Finding]:

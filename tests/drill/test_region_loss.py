@@ -142,7 +142,7 @@ def test_recovery_is_within_generous_limits_and_its_parts_add_up(drill: Drill) -
     assert set(rto) == {"detection", "decision", "promotion", "routes", "dns", "clients"}
     assert sum(rto.values()) == pytest.approx(total, abs=0.01)
     assert total < 60 and readers < 60
-    assert 0 < drill.report["alarm_to_dns"] < 20
+    assert 0 < drill.report["alarm_to_dns"] < total
 
 
 def test_what_was_acknowledged_and_consumed_is_what_the_clients_wrote_down(drill: Drill) -> None:

@@ -17,7 +17,7 @@ from failover.documents.steps import Capacity
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.execution.fleet_sizes import SavedSize, load_fleet_sizes
 from failover.execution.step import Report, done, pause_after, waiting
-from failover.fleets import FENCE_LOOK_S, SPARE_INSTANCES, Fleet, FleetState, fleets_of, look_in_time
+from failover.fleets import SPARE_INSTANCES, Fleet, FleetState, fleets_of, look_in_time
 from failover.fleets.size import Size, needed_by, zones_of
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -25,6 +25,9 @@ from failover.ledger.records import StepRecord
 from failover.plan.model import Plan
 
 LOOKS_AT_ONCE: Final = 16
+LEAVING_LOOK_S: Final = 0.4
+"""At fleets that clients come from: clients wait for it, their region may be lost with its control plane, and what they
+had when they were well is known without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +158,7 @@ def _is_as_before(state: FleetState, capacity: Capacity) -> bool:
 def _size_now(fleet: Fleet) -> int | None:
     """How many instances a fleet is asked to have; None where its control plane is silent, or does not tell."""
     try:
-        return look_in_time(fleet.size, FENCE_LOOK_S)
+        return look_in_time(fleet.size, LEAVING_LOOK_S)
     except (FleetUnavailable, FleetRejected):
         return None
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,6 +21,7 @@ Handler = Callable[[Any], Reply | Awaitable[Reply]]
 Routes = Mapping[tuple[str, str], Handler]
 
 LARGEST_BODY: Final = 1024 * 1024
+PORT_FREE_S: Final = 60.0
 
 
 def as_json(value: Any, status: int = HTTPStatus.OK) -> Reply:
@@ -38,9 +41,21 @@ async def serve(routes: Routes, host: str = "127.0.0.1", port: int = 0) -> int:
                 pass
         writer.close()
 
-    server = await asyncio.start_server(carry, host, port)
+    server = await _listening(carry, host, port)
     _SERVERS.append(server)
     return int(server.sockets[0].getsockname()[1])
+
+
+async def _listening(carry: Any, host: str, port: int) -> asyncio.Server:
+    """At a port that was another's a while ago, a connection that somebody opened since may have it for a moment."""
+    deadline = time.monotonic() + PORT_FREE_S
+    while True:
+        try:
+            return await asyncio.start_server(carry, host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.2)
 
 
 _SERVERS: Final[list[asyncio.Server]] = []  # kept, or they would be collected

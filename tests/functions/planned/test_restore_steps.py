@@ -3,6 +3,7 @@ of it is truncated before it is saved or given up by a plain word, and then it m
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -31,6 +32,8 @@ def request_(secrets: None, pair: Pair, call: Call) -> dict[str, Any]:
     """What a step of a claimed restore of east is called with, after a failover to west that stranded seven records."""
     start = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
     failover = {"execution": call("claim", start)["execution"]}
+    while any(end_of(pair, "west", topic) != end_of(pair, "east", topic) for topic in TOPICS):
+        time.sleep(0.1)
     until_done(call, "promote_mirrors", failover)
     until_done(call, "check_offsets", failover)
     call("conclude", failover | {"outcome": "succeeded"})

@@ -16,7 +16,7 @@ from failover.kafka.writer import Writer
 from failover.ledger.ledger import Ledger
 from failover.rescue.recovery import begin
 from tests.rescue.conftest import RESCUE, Bucket, Returned
-from tests.rescue.test_rescue_records import Killed, kill_at, until_done
+from tests.rescue.test_rescue_records import Killed, answer, kill_at, until_done
 
 pytestmark = pytest.mark.slow
 TOPIC = "recovery"
@@ -103,11 +103,11 @@ def test_killed_at_any_call_or_between_two_records_none_is_twice_and_none_missin
         with pytest.MonkeyPatch.context() as patch:
             kill_at(patch, number, after=True)
             with contextlib.suppress(Killed):
-                rescue_records()
+                answer(rescue_records)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Writer, "write", half)
             with contextlib.suppress(Killed):
-                rescue_records()
+                answer(rescue_records)
     observed = until_done(rescue_records)
     assert observed["recovered"] == 55
     origins = [(partition, offset) for _, partition, offset, _, _ in recovered(active)]

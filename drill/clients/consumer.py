@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition, libversion
 from pydantic import BaseModel, Field
@@ -87,19 +88,37 @@ class Reader:
         self._log.notice("x" if error.fatal() else "e", error.name(), error.str())
 
 
-def main() -> None:
-    """Read until told to stop."""
+class Receiver(Protocol):
+    """What reads a group's share, with whichever library."""
+
+    def read(self, seconds: float) -> None:
+        """Wait up to `seconds` for records. No error ends the service."""
+
+    def finish(self) -> None:
+        """Commit, and leave the group."""
+
+
+Make = Callable[[ConsumerConfig, RecordLog], Receiver]
+
+
+def read_until_stopped(make: Make, settings_of: Callable[[ConsumerConfig], Settings], version: str) -> None:
+    """The whole of a reading process, with a library of that version: read until told to stop."""
     config = configuration(ConsumerConfig)
     stop = StopRequest()
     stop.listen()
     log = RecordLog(config.log)
-    reader = Reader(config, log)
-    announce({"settings": client_settings(config), "version": libversion()[0]})
+    reader = make(config, log)
+    announce({"settings": settings_of(config), "version": version})
     while not stop.requested:
         reader.read(POLL_S)
     log.flush()
     reader.finish()
     log.close()
+
+
+def main() -> None:
+    """Read until told to stop."""
+    read_until_stopped(Reader, client_settings, libversion()[0])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@ first asked for, into an environment of its own, in the user's cache."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import sysconfig
@@ -11,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from drill.cache import cache
 
 INSTALL_S: Final = 300
 
@@ -58,7 +59,7 @@ KAFKA_PYTHON: Final = Family(
 def _environment(package: str) -> Path:
     """A virtual environment with this package, and behind it all that the drill's own has."""
     of_python = f"{package.replace('==', '-')}-{sys.implementation.cache_tag}"
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-failover-drill" / of_python
+    folder = cache() / of_python
     ready = folder / "ready"
     if not ready.exists():
         sys.stderr.write(f"installing {package} into {folder}\n")

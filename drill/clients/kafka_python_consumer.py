@@ -9,12 +9,10 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, __ve
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError
 
-from drill.clients.consumer import POLL_S, ConsumerConfig
+from drill.clients.consumer import ConsumerConfig, read_until_stopped
 from drill.clients.producer import Settings
 from drill.clients.record_log import RecordLog
 from drill.clients.record_number import number_of
-from drill.clients.stop import StopRequest
-from drill.process import announce, configuration
 
 
 def client_settings(config: ConsumerConfig) -> Settings:
@@ -82,17 +80,7 @@ class Reader:
 
 def main() -> None:
     """Read until told to stop."""
-    config = configuration(ConsumerConfig)
-    stop = StopRequest()
-    stop.listen()
-    log = RecordLog(config.log)
-    reader = Reader(config, log)
-    announce({"settings": client_settings(config), "version": __version__})
-    while not stop.requested:
-        reader.read(POLL_S)
-    log.flush()
-    reader.finish()
-    log.close()
+    read_until_stopped(Reader, client_settings, __version__)
 
 
 if __name__ == "__main__":

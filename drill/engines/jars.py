@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -11,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Final
+
+from drill.cache import cache
 
 HERE: Final = Path(__file__).parent
 JAVA: Final = 17
@@ -38,11 +39,6 @@ def jars(engine: str) -> Path:
 def jar_folder(engine: str) -> Path:
     """Where the jars of an engine are, once they were fetched."""
     return cache() / f"{engine}-{hashlib.sha256(_checksums(engine).encode()).hexdigest()[:12]}"
-
-
-def cache() -> Path:
-    """The folder of what engines need, outside of the repository."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-failover-drill"
 
 
 def java() -> str:

@@ -18,7 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from drill.engines.jars import HERE, EngineMissing, cache, jar_folder, jars
+from drill.cache import cache
+from drill.engines.jars import HERE, EngineMissing, jar_folder, jars
 from drill.ports import LOOPBACK, free_ports
 
 ENGINE: Final = "kroxylicious"

@@ -23,7 +23,7 @@ from failover.errors import LinkNotFound
 from failover.execution.inventory import Inventory, Listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.kafka.factory import as_controller
-from failover.kafka.groups import group_states
+from failover.kafka.groups import GroupStates, group_states
 from failover.kafka.offsets import Offsets, Spot, in_words, log_ends
 from failover.ledger.approvals import approval
 from failover.link import STOPPED, ClusterRest, Mirror, MirrorLink, Topic, by_status, is_bidirectional
@@ -191,9 +191,10 @@ def _doubts_of_groups(plan: Plan, site: str, topics: Collection[str]) -> list[st
     cluster = cluster_at(plan, site)
     groups = {group.name: group.state for group in cluster.groups() if group.state not in IDLE}
     reading = [name for name in groups if _reads(cluster, name, topics)]
-    described = as_controller(
-        plan, site, lambda settings: group_states(settings, [name for name in reading if groups[name] == UNKNOWN])
-    )
+    untold = [name for name in reading if groups[name] == UNKNOWN]
+    described = GroupStates({}, {})
+    if untold:
+        described = as_controller(plan, site, lambda settings: group_states(settings, untold))
     states = {name: described.states.get(name, groups[name]) for name in reading}
     return [
         _doubt_of_group(name, state, site, described.unknown.get(name))

@@ -157,9 +157,7 @@ def _fleet(request: SwitchRequest, plan: Plan) -> Fleet:
 
 def _joins(request: SwitchRequest, plan: Plan) -> bool:
     """Whether it is a fleet that no client came to before."""
-    execution = request.execution
-    joining = plan.carrying(execution.to_site).keys() - plan.carrying(execution.from_site).keys()
-    return request.site in joining and not request.best_effort
+    return request.site in plan.carrying_only(request.execution.to_site) and not request.best_effort
 
 
 def _was_fenced_and_not_yet_missed(request: SwitchRequest) -> bool:

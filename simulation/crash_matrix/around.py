@@ -156,6 +156,11 @@ def _hooked(name: str, begin: Callable[[World], None]) -> Scenario:
     return Scenario(name=name, functions=("call_hooks",), begin=begin, end=hooks_end, plan={"hooks": [HOOK]})
 
 
+def _changed(name: str, function: str, begin: Callable[[World], None]) -> Scenario:
+    """The plan is changed at one of its doors."""
+    return Scenario(name=name, functions=(function,), begin=begin, end=operated_end, seconds=SCHEDULE_S)
+
+
 AROUND: Final = (
     _hooked("failover with hooks", _begin_hooked),
     _hooked("switchover with hooks", partial(_begin_hooked, machine=SWITCHOVER)),
@@ -182,20 +187,8 @@ AROUND: Final = (
         seconds=2 * SCHEDULE_S,
         settles=2 * SCHEDULE_S,
     ),
-    Scenario(
-        name="operated",
-        functions=("serve_operators",),
-        begin=_begin_operated,
-        end=operated_end,
-        seconds=SCHEDULE_S,
-    ),
-    Scenario(
-        name="declared",
-        functions=("deploy_plan",),
-        begin=_begin_declared,
-        end=operated_end,
-        seconds=SCHEDULE_S,
-    ),
+    _changed("operated", "serve_operators", _begin_operated),
+    _changed("declared", "deploy_plan", _begin_declared),
     _looks("watched", "watch_site", _scheduled("watch_site", {"plans": [PLAN]})),
     _looks("sampled", "sample_lag", _scheduled("sample_lag", {"plans": [PLAN]})),
     _looks("looked at before", "check_readiness", _scheduled("check_readiness", {"plan": PLAN})),

@@ -97,8 +97,8 @@ class Matching:
 
     def _leaving(self) -> tuple[dict[str, Size], str]:
         """How large each fleet is that clients come from, as far as that is known, and by what."""
-        before, after = (self.plan.carrying(site) for site in (self.execution.from_site, self.execution.to_site))
-        fleets = [(where, *it) for where, at in before.items() if where not in after for it in fleets_of(at)]
+        leaving = self.plan.carrying_only(self.execution.from_site)
+        fleets = [(where, *it) for where, at in leaving.items() for it in fleets_of(at)]
         saved = load_fleet_sizes(self.book, self.plan.name, [(where, name) for where, name, _ in fleets])
         with ThreadPoolExecutor(max_workers=LOOKS_AT_ONCE) as pool:
             present = list(pool.map(_size_now, [fleet for _, _, fleet in fleets]))

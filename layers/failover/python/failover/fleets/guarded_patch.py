@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.fleets.change_annotation import Change, change_of
@@ -18,14 +18,14 @@ def patched(
         FleetUnavailable: somebody else was quicker; or as `Api.patch`.
         FleetRejected: the server does not take it.
     """
-    name = read["metadata"]["name"]
-    try:
-        return api.patch(resource, name, [*operations, *change.operations(read)], dry_run=dry_run)
-    except PatchRefused as error:
-        now = api.get(resource, name)
-        if change_of(now) != change_of(read) or now["metadata"]["generation"] != read["metadata"]["generation"]:
-            raise FleetUnavailable(f"{name} of {api.where} was changed by somebody else meanwhile") from None
-        raise FleetRejected(str(error)) from None
+    return _patched(
+        api,
+        resource,
+        read,
+        [*operations, *change.operations(read)],
+        dry_run=dry_run,
+        is_as_read=lambda now: change_of(now) == change_of(read) and _generation(now) == _generation(read),
+    )
 
 
 def scaled(api: Api, resource: str, read: Object, replicas: int) -> Object:
@@ -36,15 +36,37 @@ def scaled(api: Api, resource: str, read: Object, replicas: int) -> Object:
         FleetUnavailable: somebody else was quicker; or as `Api.patch`.
         FleetRejected: the server does not take it.
     """
-    name, generation = read["metadata"]["name"], read["metadata"]["generation"]
-    field, value = ("/spec/replicas", replicas) if "spec" in read else ("/spec", {"replicas": replicas})
     operations: list[Operation] = [
-        {"op": "test", "path": "/metadata/generation", "value": generation},
-        {"op": "add", "path": field, "value": value},
+        {"op": "test", "path": "/metadata/generation", "value": _generation(read)},
+        asking_for(read, replicas),
     ]
+    return _patched(api, resource, read, operations, is_as_read=lambda now: _generation(now) == _generation(read))
+
+
+def asking_for(read: Object, replicas: int) -> Operation:
+    """The operation by which an object asks for so many instances."""
+    if "spec" in read:
+        return {"op": "add", "path": "/spec/replicas", "value": replicas}
+    return {"op": "add", "path": "/spec", "value": {"replicas": replicas}}
+
+
+def _patched(
+    api: Api,
+    resource: str,
+    read: Object,
+    operations: Sequence[Operation],
+    *,
+    is_as_read: Callable[[Object], bool],
+    dry_run: bool = False,
+) -> Object:
+    name = read["metadata"]["name"]
     try:
-        return api.patch(resource, name, operations)
+        return api.patch(resource, name, operations, dry_run=dry_run)
     except PatchRefused as error:
-        if api.get(resource, name)["metadata"]["generation"] != generation:
+        if not is_as_read(api.get(resource, name)):
             raise FleetUnavailable(f"{name} of {api.where} was changed by somebody else meanwhile") from None
         raise FleetRejected(str(error)) from None
+
+
+def _generation(of: Object) -> int:
+    return int(of["metadata"]["generation"])

@@ -23,7 +23,7 @@ from failover.fleets import FenceKind, FleetState, Instance
 from failover.fleets.cfk import DEPLOYMENTS, PODS
 from failover.fleets.cfk_state import REFUSED_AFTER_S
 from failover.fleets.change_annotation import Change, change_of, conditions_of, observed_generation, since
-from failover.fleets.guarded_patch import patched, scaled
+from failover.fleets.guarded_patch import asking_for, patched, scaled
 from failover.fleets.kubernetes import Api, EksApi, Object
 from failover.fleets.pods import bootstrap_of, is_ready, replicas_of, zone_of
 from failover.fleets.rollout import Refusal, Rollout
@@ -220,9 +220,7 @@ class KroxyliciousCluster:
             scaled(self._api, PROXIES, read=proxy, replicas=instances)
 
     def _scale(self, view: View, replicas: int) -> None:
-        operations = [{"op": "add", "path": "/spec/replicas", "value": replicas}]
-        if "spec" not in view.proxy:
-            operations = [{"op": "add", "path": "/spec", "value": {"replicas": replicas}}]
+        operations = [asking_for(view.proxy, replicas)]
         patched(self._api, PROXIES, read=view.proxy, operations=operations, change=self._change(view, FENCED))
 
     @staticmethod

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -21,6 +21,7 @@ from failover.kafka.refusal import refused_credentials
 
 Settings = Mapping[str, str | int | bool]
 Answer = TypeVar("Answer")
+Library = TypeVar("Library", AdminClient, Consumer)
 
 SETUP_TIMEOUT_MS: Final = 2000
 """For TCP, TLS and SASL together, from another region."""
@@ -85,20 +86,13 @@ def _oidc(oauth: OAuthClient) -> dict[str, str | int | bool]:
     return chosen
 
 
-class Client(Protocol):
-    """A client of librdkafka, and what went wrong with its connections."""
+class Client(Generic[Library]):
+    """A client of librdkafka, made by `make` of its settings, and what went wrong with its connections."""
 
-    def trouble(self, what: str) -> KafkaUnavailable:
-        """The error for what went wrong: `KafkaUnauthorized` if the credentials were refused meanwhile."""
-
-
-class Admin:
-    """An admin client, and what went wrong with its connections."""
-
-    def __init__(self, chosen: Settings) -> None:
+    def __init__(self, chosen: Settings, make: Callable[[dict[str, Any]], Library]) -> None:
         self._chosen = chosen
         self._errors: list[KafkaError] = []
-        self.client = AdminClient({**chosen, **reporting(self._errors)})
+        self.client: Library = make({**chosen, **reporting(self._errors)})
 
     def trouble(self, what: str) -> KafkaUnavailable:
         """The error for what went wrong: `KafkaUnauthorized` if the credentials were refused meanwhile."""
@@ -106,7 +100,14 @@ class Admin:
         return trouble(self._chosen, self._errors, what)
 
 
-class GroupReader:
+class Admin(Client[AdminClient]):
+    """An admin client."""
+
+    def __init__(self, chosen: Settings) -> None:
+        super().__init__(chosen, AdminClient)
+
+
+class GroupReader(Client[Consumer]):
     """A consumer that reads what its group has committed, and never joins it.
 
     An admin client must not be asked that: librdkafka 2.16 ends the whole process when a broker answers one that the
@@ -114,9 +115,7 @@ class GroupReader:
     """
 
     def __init__(self, chosen: Settings, group: str) -> None:
-        self._chosen = chosen
-        self._errors: list[KafkaError] = []
-        self._client = Consumer({**chosen, **reporting(self._errors), "group.id": group, "enable.auto.commit": False})
+        super().__init__({**chosen, "group.id": group, "enable.auto.commit": False}, Consumer)
 
     def committed(self, partitions: Sequence[TopicPartition], what: str) -> list[TopicPartition]:
         """The committed offset of each partition, within 3.1 s. `what` it is if it fails.
@@ -127,18 +126,13 @@ class GroupReader:
         """
         for seconds in _COMMITTED_S:
             try:
-                return self._client.committed(list(partitions), timeout=seconds)
+                return self.client.committed(list(partitions), timeout=seconds)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError._TIMED_OUT:
                     raise failed(self, what, error.args[0]) from error
             if isinstance(refusal := self.trouble(what), KafkaUnauthorized):
                 raise refusal
         raise self.trouble(f"{what} in time")
-
-    def trouble(self, what: str) -> KafkaUnavailable:
-        """As `Admin.trouble`."""
-        self._client.poll(0)
-        return trouble(self._chosen, self._errors, what)
 
 
 def reporting(errors: list[KafkaError]) -> dict[str, Any]:
@@ -187,7 +181,7 @@ def called(admins: Sequence[Admin], call: Callable[[Admin, float], Answer], what
         pool.shutdown(wait=False)
 
 
-def failed(client: Client, what: str, error: Any) -> KafkaUnavailable:
+def failed(client: Client[Any], what: str, error: Any) -> KafkaUnavailable:
     """The error for a call that failed with `error`: `KafkaUnauthorized` if that is a refusal."""
     if isinstance(error, KafkaError) and error.code() in _AUTHORIZATION:
         return unauthorized(what, error)

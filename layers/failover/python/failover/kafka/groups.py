@@ -106,8 +106,6 @@ def group_states(chosen: Settings, groups: Collection[str]) -> GroupStates:
     another kind than consumer groups described, whoever works in it.
     """
     states, unknown = dict[str, str](), dict[str, str]()
-    if not groups:
-        return GroupStates(states, unknown)
     admin, deadline, what = Admin(chosen), time.monotonic() + TIMEOUT_S + 0.5, "described no such consumer group"
     for group, answer in admin.client.describe_consumer_groups(list(groups), request_timeout=LONGEST_S).items():
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
@@ -186,7 +186,7 @@ def _spot(row: TopicPartition) -> Spot:
     return row.topic, row.partition
 
 
-def _raise_if_refused(client: Client, answered: Sequence[TopicPartition], what: str) -> None:
+def _raise_if_refused(client: Client[Any], answered: Sequence[TopicPartition], what: str) -> None:
     errors = [row.error for row in answered if row.error is not None]
     if len(errors) == len(answered) and (refused := next(filter(is_authorization, errors), None)):
         raise failed(client, what, refused)

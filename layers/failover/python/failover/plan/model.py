@@ -229,6 +229,11 @@ class Plan(PlanModel):
             return self.locations
         return {active: self.site(active), **self.fleets}
 
+    def carrying_only(self, active: str) -> dict[str, Location]:
+        """Those of them that clients come through while that site is active, and not while the other one is."""
+        others = self.carrying(self.other(active))
+        return {name: location for name, location in self.carrying(active).items() if name not in others}
+
     def first_route(self, location: str) -> str:
         """The site that a location's fleets lead to before the first failover: its own, if no client comes to them."""
         return self.home if location in self.carrying(self.home) else location

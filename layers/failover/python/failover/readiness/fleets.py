@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from failover.errors import FailoverError
-from failover.execution.fleet_sizes import load_fleet_sizes, save_fleet_sizes
+from failover.execution.fleet_sizes import SavedSize, load_fleet_sizes, save_fleet_sizes
 from failover.fleets import Instance
 from failover.fleets.size import Size, needed_by, size_of, zones_of
 from failover.kafka.cluster import cluster_id
@@ -44,34 +44,42 @@ def capacity(snapshot: PlanSnapshot) -> Iterator[Finding]:
 def sizes(snapshot: PlanSnapshot) -> Iterator[Finding]:
     """Whether each fleet that clients would come to is as large as those they come from; keeps how large those are."""
     plan, now = snapshot.plan, snapshot.now
-    before, after = plan.carrying(snapshot.active), plan.carrying(snapshot.standby)
-    leaving = [(where, fleet.name) for where in before if where not in after for fleet in before[where].fleets]
+    leaving, joining = _leaving(snapshot), plan.carrying_only(snapshot.standby)
     save_fleet_sizes(snapshot.book, plan.name, _sizes_of_well_fleets(snapshot, leaving), now)
-    saved = load_fleet_sizes(snapshot.book, plan.name, leaving)
+    saved = saved_sizes(snapshot)
     for _, name in leaving:
         yield from gateways.size_recorded(name, saved[name].at if name in saved else None, now)
-    for where in after.keys() - before.keys():
-        for fleet in after[where].fleets:
+    for where, at in joining.items():
+        for fleet in at.fleets:
             try:
-                needed = needed_instances(snapshot, where, fleet.name)
+                needed = needed_instances(snapshot, where, fleet.name, saved)
                 yield from gateways.size(fleet.name, snapshot.fleet(where, fleet.name), needed, plan.policy)
             except FailoverError as error:
                 yield unreadable(error)
-    if after.keys() == before.keys():
+    if not (plan.carrying_only(snapshot.active) or joining):
         yield ok("clients come through the same fleets before and after a failover")
 
 
-def needed_instances(snapshot: PlanSnapshot, where: str, name: str) -> int | None:
+def saved_sizes(snapshot: PlanSnapshot) -> dict[str, SavedSize]:
+    """How large the fleets were that clients come from, by name, when they were last seen well."""
+    return load_fleet_sizes(snapshot.book, snapshot.plan.name, _leaving(snapshot))
+
+
+def needed_instances(snapshot: PlanSnapshot, where: str, name: str, saved: Mapping[str, SavedSize]) -> int | None:
     """How many instances a fleet needs that clients would come to; None: nobody knows, or they come to it now, too."""
-    plan = snapshot.plan
-    before, after = plan.carrying(snapshot.active), plan.carrying(snapshot.standby)
-    if where in before:
+    at = snapshot.plan.carrying_only(snapshot.standby).get(where)
+    if at is None:
         return None
-    leaving = [(at, fleet.name) for at in before if at not in after for fleet in before[at].fleets]
-    sizes = {of: record.size for of, record in load_fleet_sizes(snapshot.book, plan.name, leaving).items()}
+    sizes = {of: record.size for of, record in saved.items()}
     otherwise = max((size.zones for size in sizes.values()), default=0)
     zones = zones_of(snapshot.fleet(where, name).instances, otherwise)
-    return needed_by(name, zones, frozenset(fleet.name for fleet in after[where].fleets), sizes)
+    return needed_by(name, zones, frozenset(fleet.name for fleet in at.fleets), sizes)
+
+
+def _leaving(snapshot: PlanSnapshot) -> list[tuple[str, str]]:
+    """The fleets that clients come from, by location and name."""
+    leaving = snapshot.plan.carrying_only(snapshot.active)
+    return [(where, fleet.name) for where, at in leaving.items() for fleet in at.fleets]
 
 
 def _sizes_of_well_fleets(snapshot: PlanSnapshot, fleets: list[tuple[str, str]]) -> dict[tuple[str, str], Size]:

@@ -3,13 +3,14 @@ or of a network, is `unknown`; what no failover needs is a warning at most."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from failover.errors import FailoverError
+from failover.execution.fleet_sizes import SavedSize
 from failover.plan.fleets import EcsBlueGreenFleet, EcsFleet
 from failover.readiness import Finding, fail, ok, unknown, warn
-from failover.readiness.fleets import needed_instances
+from failover.readiness.fleets import needed_instances, saved_sizes
 from failover.readiness.snapshot import PlanSnapshot
 
 ROLES_TO_SPARE: Final = 40
@@ -53,16 +54,20 @@ def _fargate(snapshot: PlanSnapshot) -> Iterator[Finding]:
     runs = False
     for where, location in snapshot.plan.carrying(snapshot.standby).items():
         fleets = [fleet for fleet in location.fleets if isinstance(fleet, EcsFleet | EcsBlueGreenFleet)]
-        if vcpu := sum(_vcpu(snapshot, where, fleet) for fleet in fleets):
+        saved = saved_sizes(snapshot) if fleets else {}
+        if vcpu := sum(_vcpu(snapshot, where, fleet, saved) for fleet in fleets):
             runs = True
             yield from fargate(where, snapshot.fargate_limit(where), vcpu)
     if not runs:
         yield ok("no fleet that takes over runs on Fargate")
 
 
-def _vcpu(snapshot: PlanSnapshot, where: str, fleet: EcsFleet | EcsBlueGreenFleet) -> float:
+def _vcpu(
+    snapshot: PlanSnapshot, where: str, fleet: EcsFleet | EcsBlueGreenFleet, saved: Mapping[str, SavedSize]
+) -> float:
     """Of all tasks that a fleet will have; those of both colours, where it has two."""
-    instances = max(snapshot.fleet(where, fleet.name).size or 0, needed_instances(snapshot, where, fleet.name) or 0)
+    needed = needed_instances(snapshot, where, fleet.name, saved)
+    instances = max(snapshot.fleet(where, fleet.name).size or 0, needed or 0)
     colours = len(fleet.services) if isinstance(fleet, EcsBlueGreenFleet) else 1
     return instances * colours * snapshot.vcpu_on_fargate(where, fleet.task_definitions[snapshot.standby])
 

@@ -9,7 +9,7 @@ from command.alarms import TEMPLATE
 from drill.aws.intrinsics import read_yaml
 from failover.plan.model import parse
 from tests.command.conftest import Failover
-from tests.deployment.test_template import yaml_of
+from tests.deployment.templates import yaml_of
 
 
 def test_the_rendered_template_is_the_plans_and_otherwise_the_one_that_is_tested(

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from failover.aws.notify import subject_line
 from failover.message import TEXT_LIMIT, Message
-from tests.deployment.test_template import ROOT, Loader
+from tests.deployment.templates import ROOT, Loader
 
 RESOURCES = yaml.load((ROOT / "messages.yaml").read_text(), Loader=Loader)["Resources"]
 NASTY = 'east "burns" \\ <!channel> *now* {"a": 1}\ttab' + "\n" + "x" * 400

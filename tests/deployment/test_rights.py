@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.deployment.aws_calls import Reach
-from tests.deployment.test_template import MACHINES, RESOURCES, ROOT, SIGNALS, TEMPLATE, of_type, statements
+from tests.deployment.templates import MACHINES, RESOURCES, ROOT, SIGNALS, TEMPLATE, of_type, statements
 
 FUNCTIONS = "AWS::Serverless::Function"
 STATE_MACHINES = "AWS::Serverless::StateMachine"

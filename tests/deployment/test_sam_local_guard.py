@@ -15,7 +15,7 @@ import yaml
 
 from failover.errors import RealAwsRefused, Refused
 from failover.sam_local import refuse_real_aws
-from tests.deployment.test_template import ROOT, Loader
+from tests.deployment.templates import ROOT, Loader
 
 TEMPLATES = {path.name: yaml.load(path.read_text(), Loader=Loader) for path in sorted(ROOT.glob("*.yaml"))}
 FUNCTIONS = [

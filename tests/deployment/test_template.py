@@ -4,53 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.deployment.templates import (
+    ALARMS,
+    MACHINES,
+    OWN_KEY,
+    RESOURCES,
+    ROOT,
+    SIGNALS,
+    TEMPLATE,
+    of_type,
+    statements,
+    yaml_of,
+)
+
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
-MACHINES = sorted((ROOT / "statemachines").glob("*.asl.yaml"))
-
-
-class Loader(yaml.CSafeLoader):
-    """Reads CloudFormation's short tags."""
-
-
-def _tag(loader: yaml.CSafeLoader, suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return {suffix: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {suffix: loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {suffix: loader.construct_mapping(node, deep=True)}
-
-
-Loader.add_multi_constructor("!", _tag)
-
-
-def yaml_of(path: Path) -> Any:
-    """A template, with a mapping for each short tag."""
-    return yaml.load(path.read_text(), Loader=Loader)
-
-
-TEMPLATE, SIGNALS, ALARMS = (yaml_of(ROOT / f"{name}.yaml") for name in ("template", "signals", "command/alarms"))
-RESOURCES = TEMPLATE["Resources"]
-OWN_KEY = {"If": ["KeyIsNamed", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
-
-
-def of_type(kind: str, template: dict[str, Any] = TEMPLATE) -> dict[str, Any]:
-    return {name: each["Properties"] for name, each in template["Resources"].items() if each["Type"] == kind}
-
-
-def statements(function: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Of its own, and of the managed policies it refers to."""
-    for policy in function.get("Policies", []):
-        managed = RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
-        yield from managed["Statement"]
 
 
 def test_every_function_is_deployed_and_has_its_sample_event() -> None:
@@ -401,43 +372,6 @@ def test_what_several_functions_may_do_is_said_once() -> None:
         for statement in policy.get("Statement", [])
     ]
     assert max(map(own.count, own)) <= 3
-
-
-def test_a_second_stack_in_the_region_finds_no_name_taken() -> None:
-    for template in (TEMPLATE, SIGNALS):
-        for kind in ("AWS::Serverless::Function", "AWS::Serverless::StateMachine"):
-            for name, each in of_type(kind, template).items():
-                for event in each.get("Events", {}).values():
-                    if event["Type"] == "ScheduleV2":
-                        assert event["Properties"].get("OmitName") is True, name
-
-
-def test_no_template_gives_a_name_that_a_second_stack_would_give_too() -> None:
-    templates = [path for folder in (ROOT, ROOT / "command") for path in folder.glob("*.yaml")]
-    named = []
-    for path in templates:
-        for name, resource in yaml_of(path).get("Resources", {}).items():
-            for key, value in resource.get("Properties", {}).items():
-                if re.fullmatch(r"(\w+)?Name|Id", key) and key not in ("MetricName", "DisplayName"):
-                    named.append(key)
-                    by_parameter = "Ref" in value if isinstance(value, dict) else False
-                    assert by_parameter or "${" in str(value), f"{path.name}, {name}: {key} is {value}"
-    assert {"AlarmName", "TableName", "LogGroupName"} <= set(named)
-
-
-def test_every_function_is_in_a_vpc_if_one_is_named_and_else_in_none() -> None:
-    own, everywhere = "AWS::Serverless::Function", TEMPLATE["Globals"]["Function"]
-    functions = [everywhere, *of_type(own, SIGNALS).values()]
-    assert not any("VpcConfig" in function for function in of_type(own).values()), "what is said for all is enough"
-    for function in functions:
-        condition, network, otherwise = function["VpcConfig"]["If"]
-        assert (condition, otherwise) == ("InVpc", {"Ref": "AWS::NoValue"})
-        assert network == {name: {"Ref": name} for name in ("SubnetIds", "SecurityGroupIds")}
-    for template in (TEMPLATE, SIGNALS):
-        assert all(template["Parameters"][name]["Default"] == "" for name in ("SubnetIds", "SecurityGroupIds"))
-        assert "InVpc" in template["Conditions"]
-    names = sorted(path.name for path in ROOT.glob("*.yaml") if "AWS::Serverless::Function" in path.read_text())
-    assert names == ["signals.yaml", "template.yaml"]
 
 
 def test_a_state_machine_may_deliver_its_logs_and_do_nothing_else_with_anybodys() -> None:

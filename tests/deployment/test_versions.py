@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.deployment.templates import RESOURCES, TEMPLATE, of_type
 from tests.deployment.test_rights import STATE_MACHINES
 from tests.deployment.test_sam import ENVIRONMENT, ROOT, SAM
-from tests.deployment.test_template import RESOURCES, TEMPLATE, of_type
 
 MACHINES = ("FailoverStateMachine", "SwitchoverStateMachine", "RestoreStateMachine", "PracticeStateMachine")
 TRANSLATE = """

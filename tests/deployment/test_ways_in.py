@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from typing import get_args
 
 from failover.ledger.execution import Kind
-from tests.deployment.test_template import RESOURCES, of_type, statements
+from tests.deployment.templates import RESOURCES, of_type, statements
 
 
 def test_what_is_known_is_judged_again_every_minute_for_as_long_as_votes_may_be_too_young() -> None:

@@ -14,7 +14,7 @@ from failover.aws.clients import client
 from failover.errors import MalformedEvent, ServiceRejected
 from failover.ledger.ledger import Ledger
 from failover.loss.estimate import summary
-from tests.deployment.test_template import RESOURCES
+from tests.deployment.templates import RESOURCES
 from tests.functions.conftest import Message
 from tests.markup import mistakes
 

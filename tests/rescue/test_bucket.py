@@ -17,7 +17,7 @@ from failover.readiness import Check, check
 from failover.readiness.rescue import bucket as judged
 from failover.readiness.rescue import recovery_topic
 from failover.rescue.bucket import BucketState, look_at_bucket
-from tests.deployment.test_template import Loader
+from tests.deployment.templates import Loader
 from tests.rescue.conftest import BUCKET, KEY, RESCUE, Bucket
 
 READERS = ["arn:aws:iam::123456789012:role/failover-*", "arn:aws:iam::123456789012:role/kafka-operators"]

@@ -12,7 +12,7 @@ import pytest
 from botocore.regions import EndpointResolver
 
 from drill.aws import sdk_data
-from tests.deployment.test_template import ROOT
+from tests.deployment.templates import ROOT
 
 PROBE = """
 import drill.aws.machine

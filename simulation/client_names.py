@@ -134,17 +134,20 @@ def _by_latency(life: World) -> names.Leads:
 
 
 def _by_somebody_else(life: World) -> names.Leads:
-    """Their own switch leads clients to whatever is writable; while both sites are mirrors in part, as in a reversal,
-    to where they were. Gateways near the clients they lead to at all times."""
+    """Their own switch leads clients to whatever is writable: while both sites are, to what was a mirror before; while
+    both are mirrors in part, as in a reversal, to where they were. Gateways near the clients they lead to at all
+    times."""
     life.sites.serving = tuple(life.sites.places)
-    was_at = next(site for site in SITES if life.sites.is_writable(site))
+    mirror = next(site for site in SITES if not life.sites.is_writable(site))
+    was_at = other(mirror)
 
     def leads() -> str:
-        nonlocal was_at
-        following = [site for site in SITES if not life.sites.is_writable(site)]
-        promoted = [site for site in SITES if life.sites.mirrors[site]]
-        if len(following) < len(SITES):
-            was_at = other(following[0]) if following else promoted[0]
+        nonlocal mirror, was_at
+        mirrors = [site for site in SITES if not life.sites.is_writable(site)]
+        if not mirrors:
+            was_at = mirror
+        elif len(mirrors) == 1:
+            mirror, was_at = mirrors[0], other(mirrors[0])
         return _TARGETS[(*life.sites.places, was_at)[0]]
 
     return leads

@@ -214,9 +214,10 @@ class Sites:
         return route if route in SITES else None
 
     def point_name_at(self, target: str) -> str:
-        """Change the record; the id of the change. Name servers follow."""
+        """Change the record; the id of the change. Name servers follow, of one change after the other."""
         self.record = target
         change, at = f"C{len(self.changes)}", self._clock.now + self._clock.random.uniform(*self._in_sync_s)
+        at = max((at, *self.changes.values()))
         self.changes[change] = at
 
         def answer() -> None:

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from confluent_kafka import Producer
 
 from failover.aws.secrets import ApiKey, OAuthClient, Secret, credentials, with_credentials
-from failover.errors import CredentialsMissing, KafkaUnauthorized, ServiceUnavailable
+from failover.detection.network import Network
+from failover.errors import CredentialsMissing, KafkaUnauthorized, KafkaUnavailable, ServiceUnavailable
 from failover.kafka.canary import write_and_read_back
 from failover.kafka.client import settings
 from failover.kafka.cluster import cluster_id
@@ -247,3 +249,17 @@ def test_a_key_rotated_in_the_secret_is_used_within_the_same_call(
     front = broker(lambda mechanism, said: said == b"\0KEY\0rotated")
     assert with_credentials(NAME, lambda held: cluster_id(settings(front.bootstrap, "SASL_PLAINTEXT", held), 1.0))
     assert credentials(NAME) == ApiKey("KEY", "rotated")
+
+
+def test_a_probe_logs_in_with_a_token_where_clients_do(
+    broker: Callable[..., SaslBroker], provider: tuple[str, list[tuple[str, bytes]]]
+) -> None:
+    front = broker(lambda mechanism, said: mechanism == "OAUTHBEARER")
+    client = OAuthClient(client_id="the-client", client_secret="cl13nt", token_endpoint=provider[0])
+    with closing(Network()) as network:
+        look = network.cluster_id(front.bootstrap, "SASL_PLAINTEXT", client, time.monotonic() + 20.0)
+        assert network.run(look) == cluster_id(settings(front.bootstrap, "SASL_PLAINTEXT", client))
+        over = network.cluster_id(front.bootstrap, "SASL_PLAINTEXT", client, time.monotonic() - 1.0)
+        with pytest.raises(KafkaUnavailable):
+            network.run(over)
+    assert {mechanism for mechanism, _ in front.said} == {"OAUTHBEARER"}

@@ -107,3 +107,11 @@ def test_the_ends_of_one_that_was_taken_over_from_count_clients_were_let_in_sinc
     save_inventory(book, again, mirrors)
     save_execution_table(book, again, "log-ends", {"orders": [(0, 9000), (1, 900)]})
     assert final_loss(book, again)["records"] == first["records"]
+
+
+def test_where_both_logs_were_not_seen_to_end_alike_but_nobody_was_led_over_nothing_is_lost_either(
+    book: Ledger,
+) -> None:
+    reported(book, "drain_mirrors", status="waiting")
+    loss = loss_of(book, {"orders": Listed("link", "ACTIVE", {0: 0, 1: None})}, {"orders": [(0, 1000), (1, 500)]})
+    assert (loss["label"], loss["records"], loss["unknown_partitions"]) == ("estimated", {"low": 0, "high": 0}, 0)

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from drill import fixture_plan
 from drill.kubernetes import json_patch
 from failover.errors import FleetRejected, FleetUnavailable
-from failover.fleets import Instance
+from failover.fleets import FleetState, Instance
 from failover.fleets.cfk import CfkGateway
 from failover.fleets.change_annotation import ANNOTATION
 from failover.fleets.ecs import EcsService
 from failover.fleets.kroxylicious import KroxyliciousCluster
 from failover.fleets.kubernetes import Object, PatchRefused
-from failover.fleets.size import Size, needed_by, zones_of
+from failover.fleets.size import Size, needed_by, size_of, zones_of
 from failover.plan.fleets import CfkFleet, EcsFleet, Eks, KroxyliciousFleet
 from tests.claims import reaches
 
@@ -177,3 +177,22 @@ def test_there_may_be_more_zones_than_a_small_fleet_shows(
 ) -> None:
     instances = [Instance(name=str(number), bootstrap=None, zone=zone) for number, zone in enumerate(zones)]
     assert zones_of(instances, otherwise) == told
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "zones", "known"),
+    [
+        (3, ("a", "b", "b"), Size(instances=3, zones=2)),
+        (4, ("a", "b", "c"), Size(instances=4, zones=3)),
+        (3, ("a", None, "b"), Size(instances=3, zones=0)),
+        (1, ("a",), Size(instances=1, zones=1)),
+        (0, (), None),
+        (None, ("a", "b"), None),
+    ],
+)
+def test_a_fleet_is_as_large_as_it_is_asked_to_be_in_the_zones_that_all_its_instances_tell(
+    asked_for: int | None, zones: tuple[str | None, ...], known: Size | None
+) -> None:
+    instances = tuple(Instance(name=str(number), bootstrap=None, zone=zone) for number, zone in enumerate(zones))
+    state = FleetState(target="east", settled=True, instances=instances, detail="as it is", size=asked_for)
+    assert size_of(state) == known

@@ -108,3 +108,22 @@ def test_a_loss_that_is_not_known_is_no_number(claimed: Execution, call: Call, m
     call("announce_start", event())
     (message,) = messages()
     assert "expected to be stranded: not known" in message.body["text"]
+
+
+@pytest.mark.parametrize("ended", ["failed", "stood-down"])
+def test_what_ended_before_it_was_decided_is_not_waited_for(
+    claimed: Execution, call: Call, messages: Messages, monkeypatch: pytest.MonkeyPatch, ended: Any
+) -> None:
+    monkeypatch.setattr("tests.conftest.Context.get_remaining_time_in_millis", lambda _: 3_600_000)
+    Ledger(client("dynamodb"), "ledger").conclude(claimed, ended, {})
+    assert call("announce_start", event()) == {"announced": False}
+    assert messages() == []
+
+
+def test_what_is_decided_while_it_waits_is_told(
+    claimed: Execution, call: Call, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.conftest.Context.get_remaining_time_in_millis", lambda _: 3_600_000)
+    monkeypatch.setattr("time.sleep", lambda _: decide(claimed))
+    assert call("announce_start", event()) == {"announced": True}
+    assert len(messages()) == 1

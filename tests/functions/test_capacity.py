@@ -32,12 +32,13 @@ class Fleet:
         self.refuses: Exception | None = None
         self.refused_because: str | None = None
         self.looked = 0
+        self.target = "west"
 
     def look(self) -> FleetState:
         self.looked += 1
         instances = tuple(Instance(name=str(number), bootstrap=None, proof="runs it") for number in range(self.there))
         return FleetState(
-            target="west",
+            target=self.target,
             settled=self.there >= self.asked_for and self.refused_because is None,
             instances=instances,
             detail=f"{self.there} of {self.asked_for} tasks run",
@@ -47,7 +48,8 @@ class Fleet:
         )
 
     def route(self, target: str) -> None:
-        raise AssertionError("it is there already")
+        assert self.target != target, "it is there already"
+        self.target = target
 
     def size(self) -> int:
         return self.asked_for
@@ -255,3 +257,21 @@ def test_a_redrive_does_not_wait_anew(rig: Any) -> None:
     made.capacity()
     status, capacity = made.capacity()
     assert (status, made.west.raised) == ("done", [4]) and capacity["short_because"]
+
+
+def test_a_fleet_that_somebody_leads_elsewhere_meanwhile_is_still_known_to_have_been_raised(rig: Any) -> None:
+    made = rig(Fleet(2), saved=4)
+    before = made.capacity()[1]
+    made.west.run()
+    made.west.target = "east"
+    assert made.capacity() == ("waiting", before) and made.west.target == "west"
+    status, capacity = made.capacity()
+    assert (status, made.west.raised, capacity) == ("done", [4], before)
+
+
+def test_a_fleet_that_is_not_routed_yet_has_its_size_decided_once_it_is(rig: Any) -> None:
+    made = rig(Fleet(2), saved=4)
+    made.west.target = "east"
+    report = made.step()
+    assert report["status"] == "waiting" and "capacity" not in report["observed"] and made.west.raised == []
+    assert made.capacity()[1]["raised_to"] == 4

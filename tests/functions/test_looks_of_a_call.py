@@ -15,6 +15,7 @@ from failover.detection.evidence import SERVICES, Probe, View
 from failover.errors import LeaseLost
 from failover.fleets import FleetState
 from failover.plan.model import Plan
+from tests.conftest import Context
 from tests.plans import put_plan
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -145,6 +146,24 @@ def watch(deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch) -> Callabl
     return run
 
 
+@pytest.fixture
+def looking(
+    deployed: Any, function: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
+    """Calls watch_site with what it looks with, and limits of other lengths; what it answers of the plan."""
+
+    def run(look: Any, **limits: float) -> dict[str, Any]:
+        monkeypatch.setattr("failover.detection.probes.view", look)
+        monkeypatch.setattr("failover.detection.observation.put_event_at_most_once", lambda *_: None)
+        module = function("watch_site")
+        for name, seconds in limits.items():
+            monkeypatch.setattr(module, name, seconds)
+        (answer,) = module.handler({"plans": ["orders"]}, Context())["plans"]
+        return dict(answer)
+
+    return run
+
+
 def test_a_plan_whose_sites_hang_holds_up_the_word_of_no_other(
     deployed: Any, plan_text: str, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,3 +270,27 @@ def test_a_switchover_whose_clients_stand_still_has_its_steps_called_again_at_on
         switch = {"site": "west", "fleet": "gateway-west"}
         answers = [call("fence", request | {"everywhere": True}), call("switch_routes", request | switch)]
         assert [(answer["status"], answer["retry_after"]) for answer in answers] == [("waiting", pause)] * 2
+
+
+def test_a_call_leaves_confirming_to_the_next_one_once_its_time_is_over(
+    looking: Callable[..., dict[str, Any]],
+) -> None:
+    eyes = Eyes(False)
+    looking(eyes.look, CONFIRM_FOR_S=0.2)
+    assert len(eyes.looks) == 1
+
+
+def test_of_a_plan_whose_look_does_not_end_it_is_said_when_something_was_last_told(
+    looking: Callable[..., dict[str, Any]],
+) -> None:
+    """Who reads the answers of rounds tells by it for how long a vantage point has been blind."""
+    eyes = Eyes(True)
+
+    async def hang(network: Any, *_: Any) -> View:
+        await network.sleep(60.0)
+        raise AssertionError("nobody waits for so long")
+
+    nothing_yet: dict[str, Any] = {"plan": "orders", "untold": {}, "published_at": None, "probes": []}
+    assert looking(hang, CALL_S=0.05) == nothing_yet
+    looking(eyes.look)
+    assert looking(hang, CALL_S=0.05) == nothing_yet | {"published_at": eyes.looks[0].at}

@@ -215,3 +215,14 @@ def test_the_api_is_asked_once_what_is_answered_tells_no_more(
     checked_at = None if since_asked is None else now - since_asked
     change = NameChange(site="west", sent="C1", sent_at=now - since_sent, servers=("ns",))
     assert is_due(change, checked_at, now, answered=answered) is due
+
+
+def test_that_a_change_is_not_in_sync_is_known_to_whoever_comes_next_and_of_no_other_change(
+    changes: ZoneChanges,
+) -> None:
+    assert changes.pending("C1") is None
+    before = time.time()
+    changes.keep_pending("C1")
+    checked_at = changes.pending("C1")
+    assert checked_at is not None and before - 0.001 <= checked_at <= time.time()
+    assert changes.pending("C2") is None

@@ -12,10 +12,25 @@ from kio.schema.errors import ErrorCode
 from kio.serial import entity_reader
 
 from drill.kafka.codec import written
-from drill.kafka.messages import CONSUMER_GROUP_HEARTBEAT, HEARTBEAT, OFFSET_COMMIT, SYNC_GROUP, framed
+from drill.kafka.messages import (
+    CONSUMER_GROUP_HEARTBEAT,
+    HEARTBEAT,
+    INIT_PRODUCER_ID,
+    OFFSET_COMMIT,
+    PRODUCE,
+    SYNC_GROUP,
+    framed,
+)
 from drill.kafka.refusal import _filled, _item
 
-VERSIONS = {OFFSET_COMMIT: 7, HEARTBEAT: 3, SYNC_GROUP: 3, CONSUMER_GROUP_HEARTBEAT: 1}
+VERSIONS = {
+    OFFSET_COMMIT: 7,
+    HEARTBEAT: 3,
+    SYNC_GROUP: 3,
+    CONSUMER_GROUP_HEARTBEAT: 1,
+    PRODUCE: 9,
+    INIT_PRODUCER_ID: 4,
+}
 
 
 def request(api_key: int, **fields: Any) -> bytes:
@@ -39,13 +54,18 @@ def commit_request(group: str, generation: int, member: str, offset: int = 500) 
 
 def error_of(api_key: int, answer: bytes) -> str:
     """The one error in the frame of an answer, by its name in the protocol."""
-    schema = load_response_schema(api_key, VERSIONS[api_key])
-    tags = schema.__header_schema__.__version__ == 1
-    response: Any = entity_reader(schema)(memoryview(answer), 8 + tags)[0]
+    response = response_of(api_key, answer)
     if api_key != OFFSET_COMMIT:
         return str(response.error_code.name)
     (error,) = (partition.error_code for topic in response.topics for partition in topic.partitions)
     return str(error.name)
+
+
+def response_of(api_key: int, answer: bytes) -> Any:
+    """The message in the frame of an answer."""
+    schema = load_response_schema(api_key, VERSIONS[api_key])
+    tags = schema.__header_schema__.__version__ == 1
+    return entity_reader(schema)(memoryview(answer), 8 + tags)[0]
 
 
 def asked(bootstrap: str, api_key: int, frame: bytes) -> str:

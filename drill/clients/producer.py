@@ -158,8 +158,15 @@ class Writer:
                 return
 
     def serve(self, seconds: float) -> None:
-        """Wait up to `seconds` for acknowledgements and write them down."""
-        self._producer.poll(seconds)
+        """Wait up to `seconds` for acknowledgements and write them down. No error ends the service."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as fatal:
+            self._on_error(fatal.args[0])
+        except SystemError as raised:  # a fatal error, and answers in the same call
+            if not isinstance(raised.__cause__, KafkaException):
+                raise
+            self._on_error(raised.__cause__.args[0])
         self._log.tick()
 
     def finish(self) -> None:

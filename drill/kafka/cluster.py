@@ -28,7 +28,16 @@ from drill.kafka.connection import Answered, Open, Verdict
 from drill.kafka.epochs import RaisedEpochs
 from drill.kafka.login import Login
 from drill.kafka.membership import Membership
-from drill.kafka.messages import API_VERSIONS, HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, PRODUCE, SYNC_GROUP
+from drill.kafka.messages import (
+    API_VERSIONS,
+    HEARTBEAT,
+    INIT_PRODUCER_ID,
+    JOIN_GROUP,
+    LEAVE_GROUP,
+    PRODUCE,
+    SYNC_GROUP,
+)
+from drill.kafka.producer_ids import ProducerIds
 from drill.kafka.proxy import Enter, Node, Reach, Route, from_table, serve
 from drill.kafka.refusal import refusal
 from drill.kafka.renewal import ClusterName, Mock, start_mock, truncated
@@ -80,18 +89,21 @@ class ReadOnlyTopic(ConnectionError):
 
 
 class Guard(Open):
-    """What a real cluster refuses and the mock does not: writes to mirror topics, and strangers in a group. Versions
-    that the mock tells of, and then can't read, are not told: librdkafka never uses them, other clients do."""
+    """What a real cluster refuses and the mock does not: writes to mirror topics, strangers in a group, a producer that
+    a partition takes for another. Versions that the mock tells of, and then can't read, are not told: librdkafka never
+    uses them, other clients do."""
 
     sees = frozenset({API_VERSIONS}) | TO_COORDINATOR
 
     def __init__(self) -> None:
         self.read_only: frozenset[str] = frozenset()
         self._members = Membership()
+        self._producers = ProducerIds()
 
-    def forget_members(self) -> None:
-        """The cluster is a new one: whoever was a member is none there."""
+    def forget_clients(self) -> None:
+        """The cluster is a new one: whoever was a member is none there, and no partition knows a producer."""
         self._members = Membership()
+        self._producers.forget()
 
     def show_groups(self, _: Any) -> Reply:
         """GET: the groups that have members."""
@@ -99,24 +111,26 @@ class Guard(Open):
 
     def wants(self, api_key: int) -> bool:
         """Whether a request must be looked at."""
-        return (api_key == PRODUCE and bool(self.read_only)) or self._members.wants(api_key)
+        return api_key in (PRODUCE, INIT_PRODUCER_ID) or self._members.wants(api_key)
 
     def request(self, api_key: int, version: int, frame: Bytes) -> Verdict:
-        """Refuse a write to a mirror topic, or a member of another cluster's group.
+        """Refuse a write to a mirror topic, one out of order, or a member of another cluster's group; hand out an id.
 
         Raises:
             ReadOnlyTopic: if the writer awaits no answer.
         """
         request = read_request(api_key, version, frame)
-        if api_key != PRODUCE:
-            error = self._members.refusal_of(api_key, request)
-            return None if error is None else Answered(refusal(api_key, version, frame, error))
+        if api_key == INIT_PRODUCER_ID:
+            answer = self._producers.answer(version, frame, request)
+            return None if answer is None else Answered(answer)
+        error = self._refusal_of_write(request) if api_key == PRODUCE else self._members.refusal_of(api_key, request)
+        return None if error is None else Answered(refusal(api_key, version, frame, error))
+
+    def _refusal_of_write(self, request: Any) -> ErrorCode | None:
         refused = self.read_only.intersection(topic.name for topic in request.topic_data)
-        if not refused:
-            return None
-        if request.acks == 0:
+        if refused and request.acks == 0:
             raise ReadOnlyTopic(f"a write with acks=0 to the mirror {', '.join(sorted(refused))}")
-        return Answered(refusal(api_key, version, frame, ErrorCode.invalid_request))
+        return ErrorCode.invalid_request if refused else self._producers.refusal_of(request)
 
     def response(self, api_key: int, version: int, frame: Bytes) -> Bytes:
         """What the mock can do, and what it says to strangers among transactional producers."""
@@ -197,7 +211,7 @@ class Truncation:
     async def truncate(self, body: Any) -> Reply:
         """PUT: by topic, the offset before which a partition's records are kept. All connections end."""
         self._mock = await asyncio.to_thread(truncated, self._mock, body["kept"])
-        self._guard.forget_members()
+        self._guard.forget_clients()
         for route in self._routes:
             route.nodes = dict(self._mock.nodes)
             route.upstream = self._mock.nodes[min(self._mock.nodes)]

@@ -1,0 +1,103 @@
+"""Producer ids as a broker hands them out, and what it refuses a producer that comes with somebody else's.
+
+librdkafka's mock gives ids at random and takes every batch. A cluster counts its ids up from 0, so two clusters hand
+out the same ones; a producer that moved over goes on with the id and the sequence that it had, which a partition that
+knows nothing of it takes. A newcomer with that id on that partition is out of order with its first batch
+(`ProducerAppendInfo` of Apache Kafka), which ends it.
+
+A batch that was there before is the mock's affair, which stores it twice.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import count
+from typing import Any, Final, NamedTuple
+
+from kio.index import load_response_schema
+from kio.schema.errors import ErrorCode
+
+from drill.kafka.codec import response_to
+from drill.kafka.messages import INIT_PRODUCER_ID
+from drill.network.splice import Bytes
+
+_LENGTH: Final = struct.Struct(">i")
+_LENGTH_AT: Final = 8
+_BATCH_BEGINS: Final = 12
+_MAGIC_AT: Final = 16
+_MAGIC: Final = 2
+_PRODUCER: Final = struct.Struct(">qhii")
+_PRODUCER_AT: Final = 43
+"""Of a batch: where its length is, and what that leaves out; its format; then the producer's id and epoch, the sequence
+of the first record, and how many there are (https://kafka.apache.org/documentation/#recordbatch)."""
+_SEQUENCES: Final = 2**31
+_CACHED: Final = 5
+"""How many batches of a producer a partition can tell again, as many as may be in flight."""
+
+
+class Batch(NamedTuple):
+    """A batch of an idempotent producer."""
+
+    producer: int
+    epoch: int
+    first: int
+    next: int
+    """The sequence that follows its last record."""
+
+
+class ProducerIds:
+    """The ids that a cluster has handed out, and the producers that its partitions know."""
+
+    def __init__(self) -> None:
+        self._unused = count()
+        self._batches: dict[tuple[str, int, int], deque[Batch]] = {}
+
+    def forget(self) -> None:
+        """The partitions are new ones. The ids that are used stay so."""
+        self._batches.clear()
+
+    def answer(self, version: int, frame: Bytes, request: Any) -> bytes | None:
+        """An id for who asks for one; None where it has a transactional id, whose coordinator is the mock."""
+        if request.transactional_id is not None:
+            return None
+        schema = load_response_schema(INIT_PRODUCER_ID, version)
+        answer = schema(
+            throttle_time=timedelta(), error_code=ErrorCode.none, producer_id=next(self._unused), producer_epoch=0
+        )
+        return response_to(frame, schema, answer)
+
+    def refusal_of(self, request: Any) -> ErrorCode | None:
+        """What the producer of these batches is answered; None: they are taken. One that is out of order has all that
+        came with it refused."""
+        spots = [
+            (topic.name, row.index, batch)
+            for topic in request.topic_data
+            for row in topic.partition_data
+            for batch in _batches(row.records or b"")
+        ]
+        if not all(self._is_next(name, partition, batch) for name, partition, batch in spots):
+            return ErrorCode.out_of_order_sequence_number
+        for name, partition, batch in spots:
+            known = self._batches.setdefault((name, partition, batch.producer), deque(maxlen=_CACHED))
+            if batch not in known:
+                known.append(batch)
+        return None
+
+    def _is_next(self, topic: str, partition: int, batch: Batch) -> bool:
+        known = self._batches.get((topic, partition, batch.producer))
+        if not known or batch in known:
+            return True
+        return batch.first == (known[-1].next if batch.epoch == known[-1].epoch else 0)
+
+
+def _batches(records: Bytes) -> Iterator[Batch]:
+    """The batches of idempotent producers among these."""
+    at = 0
+    while at + _PRODUCER_AT + _PRODUCER.size <= len(records) and records[at + _MAGIC_AT] == _MAGIC:
+        producer, epoch, first, size = _PRODUCER.unpack_from(records, at + _PRODUCER_AT)
+        if producer >= 0:
+            yield Batch(producer, epoch, first, (first + size) % _SEQUENCES)
+        at += _BATCH_BEGINS + _LENGTH.unpack_from(records, at + _LENGTH_AT)[0]

@@ -15,6 +15,7 @@ import ssl
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,6 +24,7 @@ from pydantic import BaseModel, Field
 
 from drill.engines import kafka
 from drill.kafka.api_versions import at_most
+from drill.kafka.broker_outage import BrokerOutage
 from drill.kafka.codec import read_request
 from drill.kafka.connection import Answered, Open, Verdict
 from drill.kafka.epochs import RaisedEpochs
@@ -256,7 +258,8 @@ async def run(config: ClusterConfig) -> None:
     """Start the cluster, then its guard, and serve until the process ends."""
     mock, guard, host = start_mock(config.brokers), Guard(), config.host.advertised
     reach = Turns().reach
-    route, listeners = _route(mock.nodes, config.host, reach)
+    outage = BrokerOutage(reach)
+    route, listeners = _route(mock.nodes, config.host, outage.reach)
     inner = RaisedEpochs(guard, config.epochs_above) if config.epochs_above else guard
     route.gate = (lambda: Login(config.logins, inner)) if config.logins else (lambda: inner)
     if config.tls is not None:
@@ -266,6 +269,7 @@ async def run(config: ClusterConfig) -> None:
         ("PUT", "/read-only-topics"): guard.replace,
         ("GET", "/read-only-topics"): guard.show,
         ("GET", "/groups"): guard.show_groups,
+        ("PUT", "/brokers"): partial(outage.change, route),
     }
     if config.truncation:
         raw_route, raw_listeners = _route(mock.nodes, Host(), reach)

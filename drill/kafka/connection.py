@@ -119,6 +119,10 @@ class Connection:
         """Take no more requests."""
         self._splice.requests.pause()
 
+    def go_on_reading(self) -> None:
+        """Take requests again."""
+        self._splice.requests.go_on()
+
     def end(self, cause: str) -> None:
         """Close it."""
         self._splice.end(cause)

@@ -63,7 +63,7 @@ class ProducerIds:
         """An id for who asks for one; None where it has a transactional id, whose coordinator is the mock."""
         if request.transactional_id is not None:
             return None
-        schema = load_response_schema(INIT_PRODUCER_ID, version)
+        schema: Any = load_response_schema(INIT_PRODUCER_ID, version)
         answer = schema(
             throttle_time=timedelta(), error_code=ErrorCode.none, producer_id=next(self._unused), producer_epoch=0
         )

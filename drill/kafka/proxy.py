@@ -63,7 +63,8 @@ class Route:
     clients: Counter[Node] = field(default_factory=Counter)
     upstreams: Counter[Node] = field(default_factory=Counter)
     closing: bool = False
-    connections: set[Connection] = field(default_factory=set)
+    connections: dict[Connection, Address] = field(default_factory=dict)
+    """Each with the broker that it leads to."""
     counts: Counts = field(default_factory=lambda: Counts())
 
     def learn(self, nodes: Mapping[int, Address]) -> None:
@@ -114,11 +115,11 @@ async def serve(route: Route, listener: socket.socket, port_of: Node) -> None:
         route.upstreams[node] += 1
         splice = Splice(client, upstream)
         connection = Connection(route, route.gate(), splice, learning)
-        route.connections.add(connection)
+        route.connections[connection] = address
         try:
             await splice.run()
         finally:
-            route.connections.discard(connection)
+            del route.connections[connection]
             route.counts.disconnects[splice.cause] += 1
             route.upstreams[node] -= 1
 

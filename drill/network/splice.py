@@ -60,6 +60,12 @@ class Flow:
         self._paused = True
         self._loop.remove_reader(self._source)
 
+    def go_on(self) -> None:
+        """Read again, unless what was read is still to be sent."""
+        self._paused = False
+        if not self._unsent and not self._ended:
+            self._loop.add_reader(self._source, self._readable)
+
     def stop(self) -> None:
         """Neither read nor write any more."""
         self._ended = True

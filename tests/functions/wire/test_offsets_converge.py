@@ -82,3 +82,33 @@ def test_a_standby_without_kafka_is_waited_for_and_each_of_its_partitions_is_nam
     sites.west.kill()
     report = call("check_offsets", {"execution": execution})
     assert (report["status"], report["observed"]["unknown_count"]) == ("waiting", 12)
+
+
+@pytest.mark.parametrize("outage", ["dead", "frozen"])
+@pytest.mark.parametrize("broker", [1, *(pytest.param(other, marks=pytest.mark.exhaustive) for other in (2, 3))])
+def test_one_broker_of_three_that_is_out_holds_up_what_it_leads_and_is_waited_for(
+    sites: Sites, execution: dict[str, Any], call: Call, deployed: Any, outage: str, broker: int
+) -> None:
+    def set_out(**brokers: list[int]) -> None:
+        httpx.put(f"{sites.west.ready['admin']}/brokers", json=brokers).raise_for_status()
+
+    def recorded() -> dict[str, list[Any]]:
+        kept = load_execution_table(
+            Ledger(deployed("dynamodb"), "ledger"), Execution.model_validate(execution), "log-ends"
+        )
+        return dict(kept or {})
+
+    until_done(call, "promote_mirrors", {"execution": execution})
+    commit_beyond_the_end(sites)
+    set_out(**{outage: [broker]})
+    report = call("check_offsets", {"execution": execution})
+    assert report["status"] == "waiting"
+    observed = report["observed"]
+    assert 0 < observed["partitions"] < 12
+    assert observed["unknown_count"] >= 12 - observed["partitions"]
+    assert sum(map(len, recorded().values())) == observed["partitions"], "what is not told has no anchor"
+    set_out()
+    observed = until_done(call, "check_offsets", {"execution": execution})["observed"]
+    assert (observed["partitions"], observed["unknown_count"], observed["ahead"]) == (12, 0, [])
+    assert recorded() == {topic: [[partition, 0] for partition in range(4)] for topic in fixture_plan.TOPICS}
+    assert committed_on_the_standby(sites) == {0: 0, 1: 0}

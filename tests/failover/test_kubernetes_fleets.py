@@ -18,7 +18,7 @@ from failover.fleets.cfk_state import (
     parse_answer,
 )
 from failover.fleets.change_annotation import ANNOTATION, Change, change_of, digests, is_new, since
-from failover.fleets.pods import bootstrap_of, carries_clients, rolled_out, short_of
+from failover.fleets.pods import bootstrap_of, carries_clients, replicas_of, rolled_out, short_of, started_at, zone_of
 from failover.plan.fleets import CfkFleet, Domain, Eks
 from failover.plan.gateway_route import certifies, config_id, hot_reload
 from tests.claims import reaches
@@ -330,3 +330,29 @@ def test_a_fleet_that_lacks_an_instance_is_not_settled_and_one_that_is_not_prove
     assert stale.deployment is not None
     stale.deployment["spec"]["replicas"] = 3
     assert (stale.settled, stale.missing) == (False, 0)
+
+
+@pytest.mark.parametrize(("replicas", "missing"), [(None, 1), (3, 3), (0, 0)])
+def test_a_deployment_of_which_nothing_was_counted_yet_lacks_all_it_asks_for(
+    replicas: int | None, missing: int
+) -> None:
+    deployment = {"metadata": {}, "spec": {} if replicas is None else {"replicas": replicas}}
+    assert (short_of(deployment), rolled_out(deployment)) == (missing, False)
+    assert replicas_of(deployment) == (1 if replicas is None else replicas)
+    assert short_of(deployment | {"metadata": {"generation": 1}}) == 0, "what there is was counted for another template"
+
+
+def test_a_pod_that_does_not_say_when_it_was_made_is_of_before_any_change() -> None:
+    some = pod()
+    assert started_at(some) == 0.0
+    some["metadata"]["creationTimestamp"] = at(-7)
+    assert started_at(some) == NOW - 7
+    some["metadata"]["creationTimestamp"] = "yesterday"
+    assert started_at(some) == 0.0
+
+
+def test_a_pod_is_in_the_zone_that_its_label_tells_and_in_none_without_one() -> None:
+    some = pod()
+    assert zone_of(some) is None
+    some["metadata"]["labels"] = {"topology.kubernetes.io/zone": "us-west-2b"}
+    assert zone_of(some) == "us-west-2b"

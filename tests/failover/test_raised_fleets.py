@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
@@ -19,10 +20,11 @@ from failover.fleets import FleetState, Instance
 from failover.fleets.cfk import CfkGateway
 from failover.fleets.change_annotation import ANNOTATION
 from failover.fleets.ecs import EcsService
+from failover.fleets.ecs_blue_green import BlueGreenServices
 from failover.fleets.kroxylicious import KroxyliciousCluster
 from failover.fleets.kubernetes import Object, PatchRefused
 from failover.fleets.size import Size, needed_by, size_of, zones_of
-from failover.plan.fleets import CfkFleet, EcsFleet, Eks, KroxyliciousFleet
+from failover.plan.fleets import CfkFleet, EcsBlueGreenFleet, EcsFleet, Eks, KroxyliciousFleet
 from tests.claims import reaches
 
 ECS = EcsFleet(**fixture_plan.ecs_fleet("west", "nlb.example.com:9092"))
@@ -196,3 +198,52 @@ def test_a_fleet_is_as_large_as_it_is_asked_to_be_in_the_zones_that_all_its_inst
     instances = tuple(Instance(name=str(number), bootstrap=None, zone=zone) for number, zone in enumerate(zones))
     state = FleetState(target="east", settled=True, instances=instances, detail="as it is", size=asked_for)
     assert size_of(state) == known
+
+
+def forward(**weights: int | None) -> dict[str, Any]:
+    """What a listener does that forwards to target groups; None: the API tells no weight."""
+    groups = [{"TargetGroupArn": group} | ({} if of is None else {"Weight": of}) for group, of in weights.items()]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+
+
+@pytest.mark.parametrize(
+    ("actions", "size"),
+    [
+        ([{"Type": "forward", "TargetGroupArn": "to-east"}], 3),
+        ([forward(**{"to-west": None})], 7),
+        ([forward(**{"to-east": 1, "to-west": 0})], 3),
+        ([forward(**{"to-east": 0, "to-west": 100})], 7),
+        ([forward(**{"to-east": 1, "to-west": 99})], None),
+        ([forward(**{"to-east": 1, "of-others": 1})], None),
+        ([forward(**{"of-others": 1})], None),
+        ([], None),
+    ],
+)
+def test_the_size_of_two_colours_is_that_of_the_one_which_all_listeners_lead_to(
+    actions: list[dict[str, Any]], size: int | None
+) -> None:
+    described = fixture_plan.ecs_blue_green_fleet("west", "nlb.example.com:9092")
+    planned = EcsBlueGreenFleet.model_validate_json(json.dumps(described))
+    session = boto3.Session("test", "test", region_name="us-west-2")
+    ecs, balancing = session.client("ecs"), session.client("elbv2")
+    of_ecs, of_balancing = Stubber(ecs), Stubber(balancing)
+    services = [
+        {
+            "serviceName": name,
+            "serviceArn": f"arn:{name}",
+            "status": "ACTIVE",
+            "desiredCount": {"east": 3, "west": 7}[site],
+            "loadBalancers": [{"containerPort": 9092, "targetGroupArn": f"to-{site}"}],
+        }
+        for site, name in planned.services.items()
+    ]
+    of_ecs.add_response("describe_services", {"services": services})
+    if size is not None:
+        (selected,) = [service for service in services if service["desiredCount"] == size]
+        of_ecs.add_response("describe_services", {"services": [selected]})
+    listener = {"ListenerArn": planned.listeners[0], "DefaultActions": actions}
+    of_balancing.add_response("describe_listeners", {"Listeners": [listener]})
+    of_ecs.activate()
+    of_balancing.activate()
+    assert BlueGreenServices(planned, "us-west-2", ecs, balancing).size() == size
+    of_ecs.assert_no_pending_responses()

@@ -259,6 +259,11 @@ def test_every_sentinel_of_an_unknown_lag_is_unknown(
     assert link.mirrors()[0].lags == (PartitionLag(0, None),)
 
 
+def test_a_topic_without_a_record_has_no_lag_and_that_is_known(rest: Scripted, link: KafkaRestLink) -> None:
+    rest.says(mirror(mirror_lags=[{"partition": 0, "lag": 0, "last_source_fetch_offset": 0}]))
+    assert link.mirrors()[0].lags == (PartitionLag(0, 0, 0),)
+
+
 def test_a_mirror_row_without_its_name_makes_the_list_unreadable_not_shorter(
     rest: Scripted, link: KafkaRestLink
 ) -> None:

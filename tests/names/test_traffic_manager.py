@@ -19,6 +19,18 @@ from tests.names.conftest import EAST, WEST, Call, answered, until_done
 pytestmark = pytest.mark.slow
 Name = Callable[[], ClientName]
 
+PRIORITIES = [
+    (5, 9, None, (5, 4)),
+    (2, 9, None, (2, 1)),
+    (1, 2, None, (3, 2)),
+    (3, 1, None, (3, 1)),
+    (1, 2, ("Enabled", 9), (10, 2)),
+    (1, 9, ("Disabled", 5), (10, 9)),
+    (4, 9, ("Enabled", 3), (4, 2)),
+    (1, 999, None, (1000, 999)),
+]
+"""Of east, of west, and of an endpoint of others, if there is one; then of east and west, once west is the first."""
+
 
 @pytest.fixture
 def held(on_traffic_manager: DnsProvider) -> DnsProvider:
@@ -150,3 +162,34 @@ def test_a_hostname_that_is_no_name_of_the_profile_is_found(
         time.sleep(0.05)
     (obstacle,) = client_name().obstacles("east")
     assert "orders.trafficmanager.example" in obstacle.remedy
+
+
+def test_a_site_is_made_the_first_by_one_write(deployed: Any, held: DnsProvider, client_name: Name) -> None:
+    name, held.stand_in.operation_s, writes = client_name(), 0.0, 0
+    for east, west, lab, then in PRIORITIES:
+        of_others = prioritized(held, east, west, lab)
+        name.point_to("west")
+        assert tuple(each["properties"]["priority"] for each in held.stand_in.endpoints[:2]) == then
+        assert name.look(None).record == WEST and held.stand_in.endpoints[2:] == of_others
+        writes += then != (east, west)
+        assert held.faults.counts().get("Endpoints_Update", {}).get("count", 0) == writes
+
+
+def test_a_priority_that_is_none_and_an_endpoint_between_are_told_and_nothing_is_written(
+    deployed: Any, held: DnsProvider, client_name: Name
+) -> None:
+    name = client_name()
+    for east, west, lab in ((1, 9, ("Enabled", 5)), (1, 1000, None)):
+        prioritized(held, east, west, lab)
+        with pytest.raises(DnsRejected, match="give it a later priority"):
+            name.point_to("west")
+    assert "Endpoints_Update" not in held.faults.counts()
+
+
+def prioritized(held: DnsProvider, east: int, west: int, lab: tuple[str, int] | None) -> list[dict[str, Any]]:
+    """Gives both sites' endpoints a priority, and puts one of others beside them, which is answered as it then is."""
+    ours = held.stand_in.endpoints
+    for of_site, priority in zip(ours, (east, west), strict=False):
+        of_site["properties"]["priority"] = priority
+    ours[2:] = [endpoint("lab", "lab.orders.example.com", lab[1], endpointStatus=lab[0])] if lab else []
+    return copy.deepcopy(ours[2:])

@@ -28,7 +28,7 @@ def main() -> int:
     from simulation.crash_matrix.scenarios import SCENARIOS
     from simulation.life import Simulation
 
-    chosen = [scenario for scenario in SCENARIOS if options.scenario in (None, scenario.name)]
+    chosen = [scenario for scenario in SCENARIOS if not options.scenario or scenario.name in options.scenario]
     matrix = Matrix(Simulation(), chosen)
     tried: list[Tried] = []
     for case in matrix.sample(options.one_in):
@@ -59,7 +59,7 @@ def _counts(tried: Sequence[Tried]) -> dict[str, int]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulation.crash_matrix", description=__doc__)
     parser.add_argument("--one-in", type=int, default=1, help="try one of so many cases; by default, all")
-    parser.add_argument("--scenario", help="the cases of this one alone")
+    parser.add_argument("--scenario", action="append", help="the cases of this one alone, or of several")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     return parser
 

@@ -59,6 +59,7 @@ def test_what_begins_is_told_once_with_who_started_it_why_and_what_it_may_cost(
         "console.aws.amazon.com/states/home?region=us-west-2#/v2/executions/details/arn:aws:states:us-west-2",
     ):
         assert words in message.body["text"], words
+    assert "failover abort" not in message.body["text"]
     assert len(message.body["text"].splitlines()) <= 10
 
 
@@ -72,6 +73,24 @@ def test_a_restore_that_begins_says_that_what_is_stranded_is_counted_first(
     call("announce_start", event())
     (message,) = messages()
     assert "Done: nothing yet; what is stranded is counted before anything is truncated" in message.body["text"]
+
+
+def test_a_switchover_that_begins_says_how_it_is_put_back_and_a_failover_does_not(
+    deployed: Any, call: Call, messages: Messages
+) -> None:
+    start = {"plan": "orders", "to": "west"}
+    claimed = call("claim", {"start": start, "execution_name": "orders-1-failover", "kind": "switchover"})
+    switchover = Execution.model_validate(claimed["execution"])
+    Ledger(client("dynamodb"), "ledger").record_step(
+        switchover, "precheck", "done", {"verdict": "proceed"}, started=0.0
+    )
+    call("announce_start", event())
+    (message,) = messages()
+    assert "failover abort orders" in message.body["text"]
+    assert "begins: nothing is in doubt" in message.body["text"]
+    assert "they stand still for a while" in message.body["text"]
+    assert "nothing yet; no record is left behind on purpose" in message.body["text"]
+    assert "started by the controller: no reason given" in message.body["text"]
 
 
 def test_its_link_leads_to_the_run_of_its_own_state_machine(claimed: Execution, call: Call, messages: Messages) -> None:

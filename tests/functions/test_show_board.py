@@ -57,6 +57,53 @@ def test_what_the_ledger_has_of_a_plan_is_in_its_line(
     assert "us-west-2" in seen and "**east lost**" in seen and "us-east-1 10 min" in seen
 
 
+def test_where_clients_are_since_when_and_who_leads_them_elsewhere_is_in_it(
+    board: Callable[[], dict[str, list[str]]], call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = {"plan": "orders", "to": "west", "epoch": 1}
+    execution = call("claim", {"start": start, "execution_name": "orders-1-failover"})["execution"]
+    assert board()["orders"][:2] == ["east", "**orders-1-failover**"]
+    call("conclude", {"execution": execution, "outcome": "succeeded"})
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 3 * 3600)
+    assert board()["orders"][:2] == ["west (not its home), since 3 h", ""]
+
+
+def test_a_source_that_answers_is_not_said_to_be_silent_and_all_that_pass_are_ready(
+    board: Callable[[], dict[str, list[str]]],
+) -> None:
+    book, now = Ledger(client("dynamodb"), "ledger"), time.time()
+    checks: list[Any] = [{"name": name, "status": "pass", "evidence": [], "remedy": ""} for name in ("links", "acls")]
+    save(book, {"plan": "orders", "taken_at": now, "checks": checks})
+    save_plan_table(book, "orders", "watch", {"east": {"looked_at": now}})
+    assert board()["orders"][3] == "not known", "nothing was sampled yet"
+    save_plan_table(book, "orders", "lag-west", {"t": [[0, now, 7, 5, None, 1, 5]]})
+    readiness, lag = board()["orders"][2:4]
+    assert readiness.startswith("ready, ") and lag == "7 records, of 1 sampled partitions"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7_199, "120 min"),
+        (7_200, "2 h"),
+        (172_799, "48 h"),
+        (172_800, "2 d"),
+        (864_000, "10 d"),
+    ],
+)
+def test_how_long_ago_is_told_in_the_largest_unit_of_which_there_are_two(
+    board: Callable[[], dict[str, list[str]]], monkeypatch: pytest.MonkeyPatch, seconds: int, words: str
+) -> None:
+    now = time.time()
+    save(Ledger(client("dynamodb"), "ledger"), {"plan": "orders", "taken_at": now - seconds, "checks": []})
+    monkeypatch.setattr("time.time", lambda: now)
+    assert board()["orders"][2] == f"ready, {words} ago"
+
+
 def test_a_plan_that_can_not_be_read_hides_no_other(
     deployed: Any,
     board: Callable[[], dict[str, list[str]]],

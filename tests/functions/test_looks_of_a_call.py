@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -294,3 +295,22 @@ def test_of_a_plan_whose_look_does_not_end_it_is_said_when_something_was_last_to
     assert looking(hang, CALL_S=0.05) == nothing_yet
     looking(eyes.look)
     assert looking(hang, CALL_S=0.05) == nothing_yet | {"published_at": eyes.looks[0].at}
+
+
+@pytest.mark.parametrize(
+    ("kind", "look_again_s", "pause"),
+    [("switchover", 1, 0), ("switchover", 2, 2), ("failover", 1, 1), ("failover", 20, 20)],
+)
+def test_a_fleet_that_is_on_its_way_is_looked_at_again_when_its_control_plane_wants_it(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, kind: str, look_again_s: int, pause: int
+) -> None:
+    on_its_way = FleetState(
+        target="west", settled=False, instances=(), detail="it rolls", look_again_s=look_again_s, missing=2
+    )
+    monkeypatch.setattr("failover.execution.step.AGAIN_FOR_S", 0.0)
+    monkeypatch.setattr("failover.fleets.fleet_of", lambda *_: SimpleNamespace(look=lambda: on_its_way))
+    start = {"start": {"plan": "orders", "to": "west"}, "execution_name": kind, "kind": kind}
+    request = {"execution": call("claim", start)["execution"], "site": "west", "fleet": "gateway-west"}
+    answer = call("switch_routes", request)
+    assert (answer["status"], answer["retry_after"], answer["observed"]["missing"]) == ("waiting", pause, 2)
+    assert call("switch_routes", request | {"last_chance": True})["status"] == "waiting", "no instance is no fleet"

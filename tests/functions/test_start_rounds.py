@@ -14,7 +14,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from failover.errors import RoundsNotStarted
+from failover.errors import MalformedEvent, RoundsNotStarted
 from tests.conftest import Context
 from tests.plans import put_plan
 
@@ -128,6 +128,13 @@ def test_each_plans_readiness_has_its_turn(started: Started, monkeypatch: pytest
         monkeypatch.setattr("time.time", lambda call=call: 1_796_000_000.0 + 300 * call)
         assert len(started.due("readiness", every_minutes=5, turn_minutes=30)) == 1
     assert started.of("readiness") == ["broken", "orders", "payments"]
+
+
+@pytest.mark.parametrize("what", ["every_minutes", "turn_minutes"])
+def test_no_turn_comes_every_zero_minutes(started: Started, what: str) -> None:
+    with pytest.raises(MalformedEvent, match=what):
+        started.due("readiness", **{what: 0})
+    assert started.due("readiness", **{what: 0.5}) and started.inputs
 
 
 def test_a_vantage_point_only_looks(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:

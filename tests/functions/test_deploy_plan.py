@@ -189,6 +189,19 @@ def test_a_plan_whose_operators_are_people_is_none_for_a_stack(
     assert in_force()[0] == 1
 
 
+@pytest.mark.parametrize(("named", "document"), [("payments", "no: [yaml"), ("2026/11/30/[$LATEST]4f1a", None)])
+def test_what_a_stack_removes_has_the_name_of_its_physical_id_else_that_of_its_document(
+    stacks: Stacks, payments: str, named: str, document: str | None
+) -> None:
+    """A create whose answer was lost leaves a physical id that CloudFormation made up."""
+    stacks.ask("Create", payments)
+    assert "payments" in plan_names()
+    answer = stacks.ask("Delete", document or payments, PhysicalResourceId=named)
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", named)
+    forget()
+    assert "payments" not in plan_names()
+
+
 def test_a_stack_is_answered_whatever_happens(stacks: Stacks, payments: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise failure

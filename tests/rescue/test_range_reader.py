@@ -151,6 +151,13 @@ def test_open_and_aborted_transactions_are_read_too_and_bytes_are_checked(consum
     assert consumer.settings["check.crcs"] is True
 
 
+def test_a_full_queue_is_filled_again_before_it_is_empty(consumer: Consumer) -> None:
+    """At 50,000 records of 1 KB a second."""
+    read(consumer, 0, 10)
+    seconds = consumer.settings["queued.max.messages.kbytes"] / 50_000
+    assert consumer.settings["fetch.queue.backoff.ms"] / 1000 < seconds / 2
+
+
 @pytest.mark.parametrize(
     ("code", "known"),
     [(KafkaError.UNKNOWN_TOPIC_OR_PART, []), (KafkaError.LEADER_NOT_AVAILABLE, None), (None, [0, 1])],

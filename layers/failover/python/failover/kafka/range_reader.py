@@ -21,6 +21,9 @@ from failover.kafka.offsets import Spot, in_words
 
 _QUEUED_KB: Final = 12 * 1024
 _FETCH_BYTES: Final = 4 * 1024 * 1024
+_FULL_MS: Final = 10
+"""For which a partition is not fetched once so much is queued; by librdkafka's own second, a queue that is emptied in a
+fifth of it stays empty for the rest."""
 _MESSAGES: Final = 1000
 _TIMEOUT_S: Final = 3.0
 _NOT_THERE: Final = {
@@ -64,6 +67,7 @@ class RangeReader:
                 "fetch.wait.max.ms": 100,
                 "fetch.max.bytes": _FETCH_BYTES,
                 "queued.max.messages.kbytes": _QUEUED_KB,
+                "fetch.queue.backoff.ms": _FULL_MS,
                 **reporting(self._errors),
             }
         )

@@ -10,6 +10,7 @@ import pytest
 from botocore.client import BaseClient
 from confluent_kafka import Producer
 
+from failover.aws.clients import client
 from failover.errors import KafkaUnavailable, RescueDamaged, RescueIncomplete, ServiceUnavailable
 from failover.ledger.ledger import Ledger
 from failover.rescue.record import load_progress, load_stranded, save_progress
@@ -92,6 +93,21 @@ def test_the_index_says_what_is_in_every_object(
     assert all(segment["sha256"] for segment in segments)
     head = bucket.s3.head_object(Bucket="rescued", Key=segments[0]["key"])
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", RESCUE["key"])
+
+
+def test_a_segment_is_vouched_for_by_a_checksum_that_is_signed_and_hashed_once(
+    returned: Returned, strand: Strand, rescue_records: Step
+) -> None:
+    requests: list[Any] = []
+    events = client("s3", None, attempts=3).meta.events
+    events.register_first("before-send.s3.PutObject", lambda request, **_: requests.append(request))
+    returned.write("orders", 5)
+    strand({("orders", 0): (0, 5)})
+    until_done(rescue_records)
+    assert len(requests) == 2, "a segment, and the index"
+    for request in requests:
+        assert request.headers["X-Amz-Content-SHA256"] == b"UNSIGNED-PAYLOAD"
+        assert b"x-amz-checksum-sha256" in request.headers["Authorization"]
 
 
 def test_who_is_done_reads_nothing_again(
@@ -212,8 +228,6 @@ def test_killed_at_any_call_none_is_twice_and_none_is_missing(
 
 
 def forget_progress() -> None:
-    from failover.aws.clients import client
-
     for item in client("dynamodb").scan(TableName="ledger")["Items"]:
         if "#rescued" in item["sk"]["S"]:
             client("dynamodb").delete_item(TableName="ledger", Key={"pk": item["pk"], "sk": item["sk"]})

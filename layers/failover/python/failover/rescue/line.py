@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, Message
 
 TimestampType = Literal["create", "append", "none"]
-_TIMESTAMP_TYPES: Final[dict[int, TimestampType]] = {
-    TIMESTAMP_CREATE_TIME: "create",
-    TIMESTAMP_LOG_APPEND_TIME: "append",
-}
+_TIMESTAMP_TYPES: Final = {TIMESTAMP_CREATE_TIME: b"create", TIMESTAMP_LOG_APPEND_TIME: b"append"}
+_NAMES: Final = 1024
+"""Of headers, whose JSON is kept: records of a topic have few, and each of them on every record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +34,14 @@ class Record:
 def line_of(message: Message) -> bytes:
     """The line of a record that was read, with its line break."""
     kind, timestamp = message.timestamp()
+    headers = message.headers()
     return b'{"offset":%d,"timestamp":%d,"timestamp_type":"%s","key":%s,"value":%s,"headers":%s}\n' % (
         message.offset() or 0,
         timestamp,
-        _TIMESTAMP_TYPES.get(kind, "none").encode(),
+        _TIMESTAMP_TYPES.get(kind, b"none"),
         _quoted(message.key()),
         _quoted(message.value()),
-        _listed(message.headers()),
+        _listed(headers) if headers else b"[]",
     )
 
 
@@ -59,15 +61,17 @@ def record_of(line: bytes) -> Record:
 def _quoted(content: str | bytes | None) -> bytes:
     if content is None:
         return b"null"
-    return b'"%s"' % b64encode(content if isinstance(content, bytes) else content.encode())
+    return b'"%s"' % b2a_base64(content if isinstance(content, bytes) else content.encode(), newline=False)
 
 
 def _listed(headers: object) -> bytes:
-    if not headers:
-        return b"[]"
     assert isinstance(headers, list)
-    pairs = [b"[%s,%s]" % (json.dumps(name).encode(), _quoted(value)) for name, value in headers]
-    return b"[%s]" % b",".join(pairs)
+    return b"[%s]" % b",".join([b"[%s,%s]" % (_named(name), _quoted(value)) for name, value in headers])
+
+
+@lru_cache(_NAMES)
+def _named(name: str) -> bytes:
+    return json.dumps(name).encode()
 
 
 def _bytes(text: str | None) -> bytes | None:

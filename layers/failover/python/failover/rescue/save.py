@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import islice
 from typing import Final
 
@@ -34,9 +35,14 @@ class _Buffer:
 
     begin: int
     end: int
-    lines: list[bytes] = field(default_factory=list)
-    size: int = 0
+    body: BytesIO = field(default_factory=BytesIO)
+    records: int = 0
     gone: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of its body."""
+        return self.body.tell()
 
 
 def save_ranges(
@@ -127,11 +133,8 @@ class _Saving:
                 " them as lost, set rescue.on_gone of the plan to go-on"
             )
         buffer = self._buffers.setdefault(part.spot, _Buffer(begin=part.begin, end=part.begin))
-        for message in part.messages:
-            line = line_of(message)
-            buffer.lines.append(line)
-            buffer.size += len(line)
-        buffer.end, buffer.gone = part.end, buffer.gone + part.gone
+        buffer.body.writelines(map(line_of, part.messages))
+        buffer.end, buffer.records, buffer.gone = part.end, buffer.records + len(part.messages), buffer.gone + part.gone
         if buffer.size >= SEGMENT_BYTES or part.spot not in self._reader.unread:
             self._upload(part.spot)
         elif sum(other.size for other in self._buffers.values()) >= BUFFERED_BYTES:
@@ -145,10 +148,10 @@ class _Saving:
         upload = self._pool.submit(
             self._archive.put,
             spot,
-            b"".join(buffer.lines),
+            buffer.body.getvalue(),
             begin=buffer.begin,
             end=buffer.end,
-            records=len(buffer.lines),
+            records=buffer.records,
             gone=buffer.gone,
         )
         self._uploads.append((spot, upload))

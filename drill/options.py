@@ -95,4 +95,5 @@ class MoreClients(enum.Enum):
     LIBRDKAFKA_2024 = "librdkafka-2024"
     KAFKA_PYTHON = "kafka-python"
     NEW_PROTOCOL = "new-protocol"
+    NEWCOMER = "newcomer"
     ALL = "all"

@@ -58,18 +58,20 @@ class Rehearsal:
         more_pairs: Sequence[PairSpec] = (),
     ) -> None:
         """`in_containers`: the functions run in the SAM CLI's containers, and every limit is that much longer.
-        `more_pairs`: clients that work beside those whose figures are the report's own; they need not come back."""
+        `more_pairs`: clients that work beside those whose figures are the report's own; they need not come back.
+        Newcomers among them begin when the failover is over, and have no row where it never is."""
         self._scenario = scenario
         self._loss = loss
         self._timing = timing
         self._in_containers = in_containers
         self._patience = IN_CONTAINERS if in_containers else AS_ON_AWS if timing is TimingName.AWS else 1.0
         specs = (*SPECS, *more_pairs)
-        self._topics = [topic for spec in specs for topic in spec.topics]
-        groups = [spec.group for spec in specs]
+        self._topics = list(dict.fromkeys(topic for spec in specs for topic in spec.topics))
+        groups = [spec.group for spec in specs if not spec.newcomer]
         self._settings = replace(settings, topics=self._topics, groups=groups, timing=TIMINGS[timing])
         self._logs = settings.directory / "logs"
-        self._pairs = [Pair(spec, self._logs) for spec in specs]
+        self._pairs = [Pair(spec, self._logs) for spec in specs if not spec.newcomer]
+        self._newcomers = [Pair(spec, self._logs) for spec in specs if spec.newcomer]
         headline = next(pair for pair in self._pairs if pair.spec is RECOMMENDED)
         self._live = LiveView(scenario.name, view, headline.traffic)
 
@@ -187,7 +189,7 @@ class Rehearsal:
             world.lose_service(service)
             self._live.say(f"{service}'s API answers nobody any more")
         killed_at = world.lose(HOME, self._loss)
-        for pair in self._pairs:
+        for pair in (*self._pairs, *self._newcomers):
             pair.traffic.killed_at = killed_at
         self._live.say(f"site {HOME} is lost: {self._loss.description}", killed_at)
         return killed_at
@@ -211,10 +213,19 @@ class Rehearsal:
                     self._live.say(f"clients with {pair.name} settings work again")
             if execution is not None and over:
                 self._live.say(f"{execution.name} {execution.status}")
+                self._begin_on_standby(world)
                 if all(pair.traffic.has_resumed() for pair in self._pairs):
                     return
             time.sleep(FRAME_S)
         self._live.say(f"no recovery within {limit_s:.0f} s")
+
+    def _begin_on_standby(self, world: World) -> None:
+        """Start those clients that begin now."""
+        begun, self._newcomers = self._newcomers, []
+        for pair in begun:
+            pair.start(world)
+            self._pairs.append(pair)
+            self._live.say(f"clients: {pair.name} settings, {pair.spec.rate:.0f} records a second")
 
     def _count(
         self, findings: Findings, standby: ClusterLog | None, promoted: dict[str, dict[str, int]]

@@ -48,6 +48,10 @@ LIBRDKAFKA_OF_2024: Final = Family(
 LIBRDKAFKA_NEW_PROTOCOL: Final = Family(
     name="librdkafka, new group protocol", writer=LIBRDKAFKA.writer, reader=LIBRDKAFKA.reader
 )
+LIBRDKAFKA_NEWCOMER: Final = Family(name="librdkafka, newcomer", writer=LIBRDKAFKA.writer, reader=LIBRDKAFKA.reader)
+LIBRDKAFKA_BESIDE_NEWCOMER: Final = Family(
+    name="librdkafka, beside a newcomer", writer=LIBRDKAFKA.writer, reader=LIBRDKAFKA.reader
+)
 KAFKA_PYTHON: Final = Family(
     name="kafka-python",
     writer="drill.clients.kafka_python_producer",

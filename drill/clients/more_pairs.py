@@ -1,13 +1,22 @@
 """Pairs of other libraries, and of other ways to use one, that work beside those of every drill where they are asked
-for. Each has a topic and a group of its own."""
+for. Each has a topic and a group of its own; newcomers, which begin when the failover is over, have the topic of a pair
+that moved over, since what a newcomer meets there is what that one left."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import count
 from typing import Final
 
-from drill.clients.families import KAFKA_PYTHON, LIBRDKAFKA_NEW_PROTOCOL, LIBRDKAFKA_OF_2024, Family
+from drill.clients.families import (
+    KAFKA_PYTHON,
+    LIBRDKAFKA_BESIDE_NEWCOMER,
+    LIBRDKAFKA_NEW_PROTOCOL,
+    LIBRDKAFKA_NEWCOMER,
+    LIBRDKAFKA_OF_2024,
+    Family,
+)
 from drill.clients.pairs import DEFAULT, RECOMMENDED, PairSpec, SettingsName
 from drill.clients.producer import Settings
 
@@ -27,6 +36,13 @@ def _pair(name: str, family: Family, settings: SettingsName, *, writer: Settings
         writer=writer,
         reader=reader,
     )
+
+
+def _with_newcomer(like: PairSpec) -> tuple[PairSpec, PairSpec]:
+    """A pair with the settings of this one, and one that begins on the standby on the same topic."""
+    mover = _pair("newcomer", LIBRDKAFKA_BESIDE_NEWCOMER, like.settings, writer=like.writer, reader=like.reader)
+    newcomer = _pair("newcomer-itself", LIBRDKAFKA_NEWCOMER, like.settings, writer=like.writer, reader=like.reader)
+    return mover, replace(newcomer, topics=mover.topics, newcomer=True)
 
 
 _NEW: Final[Settings] = {"group.protocol": "consumer"}
@@ -69,6 +85,7 @@ MORE: Final[Mapping[str, tuple[PairSpec, ...]]] = {
             reader={**DEFAULT.reader, **_NEW},
         ),
     ),
+    "newcomer": (*_with_newcomer(RECOMMENDED), *_with_newcomer(DEFAULT)),
 }
 """By what they are asked for."""
 

@@ -40,6 +40,8 @@ class PairSpec:
     """Of the names of its logs."""
     writer: Settings = field(default_factory=dict)
     reader: Settings = field(default_factory=dict)
+    newcomer: bool = False
+    """Whether it begins when the failover is over."""
 
 
 _GIVE_UP_EARLY: Final[Settings] = {
@@ -85,6 +87,7 @@ class Pair:
         self._producer_log = self.logs / f"producer{self.spec.suffix}.log"
         self._consumer_log = self.logs / f"consumer{self.spec.suffix}.log"
         self.traffic = LiveTraffic(producer_log=self._producer_log, consumer_log=self._consumer_log)
+        self.began_at: float | None = None
 
     def start(self, world: World) -> None:
         """Start both; they end with the world."""
@@ -93,6 +96,7 @@ class Pair:
 
     def start_writing(self, world: World) -> None:
         """Start the writer, which makes its topics."""
+        self.began_at = time.time()
         config = self._common(world, self._producer_log, self.spec.writer) | {
             "partitions": fixture_plan.PARTITIONS,
             "rate": self.spec.rate,
@@ -162,6 +166,7 @@ class Pair:
             topics=spec.topics,
             written=self.written(),
             read=self.read(),
+            began_at=self.began_at if spec.newcomer else None,
         )
 
 

@@ -8,10 +8,11 @@ from drill.report.model import ClientFigures
 
 def client_figures(pair: PairAccount) -> tuple[ClientFigures, ClientFigures]:
     """Those of the writer, and those of the reader."""
-    of = pair.account
+    of, read = pair.account, pair.of_reader
+    since = of.killed_at if pair.began_at is None else pair.began_at
 
     def seconds(at: float | None) -> float | None:
-        return None if at is None else round(at - of.killed_at, 3)
+        return None if at is None else round(at - since, 3)
 
     writer = ClientFigures(
         family=pair.family,
@@ -30,11 +31,11 @@ def client_figures(pair: PairAccount) -> tuple[ClientFigures, ClientFigures]:
         version=pair.version,
         settings=pair.settings,
         role="reader",
-        recovered_s=seconds(of.first_consumed_from_standby),
-        duplicates=of.duplicates,
+        recovered_s=seconds(read.first_consumed_from_standby),
+        duplicates=read.duplicates,
         lost=None,
-        skipped=of.skipped,
-        out_of_order=of.out_of_order,
+        skipped=read.skipped,
+        out_of_order=pair.received_out_of_order,
         errors=dict(pair.reader_errors),
     )
     return writer, reader

@@ -141,7 +141,8 @@ class ClientFigures(_Part):
     settings: Literal["recommended", "default"]
     role: Literal["writer", "reader"]
     recovered_s: float | None
-    """Seconds from the kill to its first record on the standby; null: never."""
+    """Seconds from the kill, or from its own start where that was on the standby, to its first record there; null:
+    never."""
     duplicates: int | None
     """Of a writer: records that the standby's log holds more than once. Of a reader: receptions beyond a record's
     first."""

@@ -22,7 +22,7 @@ from drill.process import spawn
 def test_all_pairs_of_a_drill_have_their_own_topics_groups_numbers_and_logs() -> None:
     specs = (*SPECS, *more_pairs(["all"]))
     assert len(specs) == len(SPECS) + sum(map(len, MORE.values()))
-    topics = [topic for spec in specs for topic in spec.topics]
+    topics = [topic for spec in specs if not spec.newcomer for topic in spec.topics]
     for apart in (topics, [spec.group for spec in specs], [spec.first_number for spec in specs]):
         assert len(set(apart)) == len(apart)
     assert len({spec.suffix for spec in specs}) == len(specs)
@@ -33,6 +33,15 @@ def test_each_can_be_asked_for_by_itself_or_all_at_once() -> None:
     assert more_pairs([]) == ()
     assert {spec.family.name for spec in more_pairs(["kafka-python"])} == {"kafka-python"}
     assert {spec.settings for spec in more_pairs(["librdkafka-2024"])} == {"recommended", "default"}
+
+
+def test_a_newcomer_writes_where_one_writes_that_moved_over_with_the_same_settings() -> None:
+    specs = more_pairs(["newcomer"])
+    for newcomer in [spec for spec in specs if spec.newcomer]:
+        (mover,) = [spec for spec in specs if spec.topics == newcomer.topics and not spec.newcomer]
+        assert (mover.settings, mover.writer, mover.reader) == (newcomer.settings, newcomer.writer, newcomer.reader)
+        assert mover.family.name != newcomer.family.name
+    assert [spec.settings for spec in specs if spec.newcomer] == ["recommended", "default"]
 
 
 def test_a_library_that_the_drill_has_is_run_by_its_own_python() -> None:

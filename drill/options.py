@@ -95,5 +95,6 @@ class MoreClients(enum.Enum):
     LIBRDKAFKA_2024 = "librdkafka-2024"
     KAFKA_PYTHON = "kafka-python"
     NEW_PROTOCOL = "new-protocol"
+    TRANSACTIONAL = "transactional"
     NEWCOMER = "newcomer"
     ALL = "all"

@@ -24,6 +24,8 @@ class PairLogs:
     read: ConsumerLog
     began_at: float | None = None
     """When it began, if that was on the standby, after the failover."""
+    mirrored: bool = True
+    """Whether its topics are; else nobody looks for what the lost site had acknowledged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class PairAccount:
     reader_errors: Mapping[str, int]
     began_at: float | None = None
     """When it began, if that was on the standby, after the failover."""
+    mirrored: bool = True
+    """Whether its topics are; else nobody looks for what the lost site had acknowledged."""
 
 
 def accounts(
@@ -80,6 +84,7 @@ def accounts(
             + _error_counts(pair.written.notices),
             reader_errors=_error_counts(pair.read.notices),
             began_at=pair.began_at,
+            mirrored=pair.mirrored,
         )
 
     read = ConsumerLog(

@@ -9,9 +9,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
+from confluent_kafka.admin import AdminClient
+
 from drill import fixture_plan
 from drill.clients.pairs import RECOMMENDED, SPECS, Pair, PairSpec, await_consumption, read_topics
 from drill.clients.read_log import ClusterLog
+from drill.confluent.kafka_topics import ensure_topics
 from drill.engines import kafka, kroxylicious
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount, Execution
@@ -66,8 +69,9 @@ class Rehearsal:
         self._in_containers = in_containers
         self._patience = IN_CONTAINERS if in_containers else AS_ON_AWS if timing is TimingName.AWS else 1.0
         specs = (*SPECS, *more_pairs)
-        self._topics = list(dict.fromkeys(topic for spec in specs for topic in spec.topics))
-        groups = [spec.group for spec in specs if not spec.newcomer]
+        self._topics = list(dict.fromkeys(topic for spec in specs if spec.mirrored for topic in spec.topics))
+        self._topics_apart = [topic for spec in specs if not spec.mirrored for topic in spec.topics]
+        groups = [spec.group for spec in specs if spec.mirrored and not spec.newcomer]
         self._settings = replace(settings, topics=self._topics, groups=groups, timing=TIMINGS[timing])
         self._logs = settings.directory / "logs"
         self._pairs = [Pair(spec, self._logs) for spec in specs if not spec.newcomer]
@@ -118,7 +122,7 @@ class Rehearsal:
                 gateways=kroxylicious.version() if self._settings.gateway == "kroxylicious" else None,
                 ran_in=ran_in(world, killed_at) if self._in_containers else {},
             )
-            counted, of_pairs = self._count(findings, read_topics(world, STANDBY, self._topics), world.promoted())
+            counted, of_pairs = self._count(findings, self._read_standby(world), self._promoted(world))
         return report_of(run_of(self._scenario, self._loss, findings, RECOMMENDED.rate), counted, of_pairs)
 
     def _name_led_at(self, watch: NameWatch, failover: Execution | None, killed_at: float) -> float | None:
@@ -134,6 +138,10 @@ class Rehearsal:
         self._live.show(world, controller, watch)
 
     def _start_clients(self, world: World, show: Callable[[], None]) -> None:
+        ensure_topics(
+            AdminClient({"bootstrap.servers": world.cluster(STANDBY)["raw_bootstrap"]}),
+            dict.fromkeys(self._topics_apart, fixture_plan.PARTITIONS),
+        )
         for pair in self._pairs:
             pair.start_writing(world)
 
@@ -226,6 +234,19 @@ class Rehearsal:
             pair.start(world)
             self._pairs.append(pair)
             self._live.say(f"clients: {pair.name} settings, {pair.spec.rate:.0f} records a second")
+
+    def _read_standby(self, world: World) -> ClusterLog | None:
+        mirrors = read_topics(world, STANDBY, self._topics)
+        if mirrors is None or not self._topics_apart:
+            return mirrors
+        apart = read_topics(world, STANDBY, self._topics_apart, checked=False)
+        return mirrors if apart is None else mirrors | apart
+
+    def _promoted(self, world: World) -> dict[str, dict[str, int]]:
+        """The ends of the mirrors, and of topics that are none: nobody but their clients writes to them."""
+        promoted = world.promoted()
+        ends = {str(partition): 0 for partition in range(fixture_plan.PARTITIONS)}
+        return promoted and promoted | dict.fromkeys(self._topics_apart, ends)
 
     def _count(
         self, findings: Findings, standby: ClusterLog | None, promoted: dict[str, dict[str, int]]

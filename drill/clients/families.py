@@ -48,6 +48,9 @@ LIBRDKAFKA_OF_2024: Final = Family(
 LIBRDKAFKA_NEW_PROTOCOL: Final = Family(
     name="librdkafka, new group protocol", writer=LIBRDKAFKA.writer, reader=LIBRDKAFKA.reader
 )
+LIBRDKAFKA_TRANSACTIONAL: Final = Family(
+    name="librdkafka, transactional", writer="drill.clients.transactional_producer", reader=LIBRDKAFKA.reader
+)
 LIBRDKAFKA_NEWCOMER: Final = Family(name="librdkafka, newcomer", writer=LIBRDKAFKA.writer, reader=LIBRDKAFKA.reader)
 LIBRDKAFKA_BESIDE_NEWCOMER: Final = Family(
     name="librdkafka, beside a newcomer", writer=LIBRDKAFKA.writer, reader=LIBRDKAFKA.reader

@@ -15,6 +15,7 @@ from drill.clients.families import (
     LIBRDKAFKA_NEW_PROTOCOL,
     LIBRDKAFKA_NEWCOMER,
     LIBRDKAFKA_OF_2024,
+    LIBRDKAFKA_TRANSACTIONAL,
     Family,
 )
 from drill.clients.pairs import DEFAULT, RECOMMENDED, PairSpec, SettingsName
@@ -36,6 +37,11 @@ def _pair(name: str, family: Family, settings: SettingsName, *, writer: Settings
         writer=writer,
         reader=reader,
     )
+
+
+def _transactional(settings: SettingsName, *, writer: Settings, reader: Settings) -> PairSpec:
+    pair = _pair("transactional", LIBRDKAFKA_TRANSACTIONAL, settings, writer=writer, reader=reader)
+    return replace(pair, mirrored=False)
 
 
 def _with_newcomer(like: PairSpec) -> tuple[PairSpec, PairSpec]:
@@ -84,6 +90,10 @@ MORE: Final[Mapping[str, tuple[PairSpec, ...]]] = {
             writer=DEFAULT.writer,
             reader={**DEFAULT.reader, **_NEW},
         ),
+    ),
+    "transactional": (
+        _transactional("recommended", writer=RECOMMENDED.writer, reader=RECOMMENDED.reader),
+        _transactional("default", writer={}, reader=DEFAULT.reader),
     ),
     "newcomer": (*_with_newcomer(RECOMMENDED), *_with_newcomer(DEFAULT)),
 }

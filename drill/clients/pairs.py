@@ -42,6 +42,9 @@ class PairSpec:
     reader: Settings = field(default_factory=dict)
     newcomer: bool = False
     """Whether it begins when the failover is over."""
+    mirrored: bool = True
+    """Whether its topics are mirrored. The drill's link keeps no markers of transactions: topics with such are made on
+    both clusters, and what is on the lost one is not looked for on the other."""
 
 
 _GIVE_UP_EARLY: Final[Settings] = {
@@ -167,6 +170,7 @@ class Pair:
             written=self.written(),
             read=self.read(),
             began_at=self.began_at if spec.newcomer else None,
+            mirrored=spec.mirrored,
         )
 
 
@@ -178,9 +182,9 @@ def await_consumption(pairs: Sequence[Pair]) -> None:
         time.sleep(1.0)
 
 
-def read_topics(world: World, site: str, topics: Sequence[str] = TOPICS) -> ClusterLog | None:
-    """All that the pairs' topics hold at a site; None if it can't be read."""
+def read_topics(world: World, site: str, topics: Sequence[str] = TOPICS, *, checked: bool = True) -> ClusterLog | None:
+    """All that the pairs' topics hold at a site; None if it can't be read. `checked`: as `read_cluster` has it."""
     try:
-        return read_cluster(world.cluster(site)["raw_bootstrap"], topics)
+        return read_cluster(world.cluster(site)["raw_bootstrap"], topics, checked=checked)
     except ClusterUnreadable:
         return None

@@ -39,9 +39,21 @@ class ClusterLog:
     ends: Mapping[Key, int] = field(default_factory=dict)
     unnumbered: int = 0
 
+    def __or__(self, other: ClusterLog) -> ClusterLog:
+        """That of other topics, too."""
+        return ClusterLog(
+            records=self.records + other.records,
+            starts={**self.starts, **other.starts},
+            ends={**self.ends, **other.ends},
+            unnumbered=self.unnumbered + other.unnumbered,
+        )
 
-def read_cluster(bootstrap: str, topics: Sequence[str], timeout_s: float = LONGEST_READ_S) -> ClusterLog:
+
+def read_cluster(
+    bootstrap: str, topics: Sequence[str], timeout_s: float = LONGEST_READ_S, *, checked: bool = True
+) -> ClusterLog:
     """Read every record of the topics up to the ends the cluster reports now. A topic it does not have holds none.
+    `checked`: whether checksums are, which are wrong of the markers of transactions that librdkafka's mock writes.
 
     Raises:
         ClusterUnreadable: if the cluster does not answer, or an end is not reached within `timeout_s` seconds.
@@ -51,8 +63,8 @@ def read_cluster(bootstrap: str, topics: Sequence[str], timeout_s: float = LONGE
             "bootstrap.servers": bootstrap,
             "group.id": "drill-accounting",
             "enable.auto.commit": False,
-            "enable.partition.eof": False,
-            "check.crcs": True,
+            "enable.partition.eof": True,
+            "check.crcs": checked,
         }
     )
     try:
@@ -64,15 +76,7 @@ def read_cluster(bootstrap: str, topics: Sequence[str], timeout_s: float = LONGE
 
 
 def _read(consumer: Consumer, bootstrap: str, topics: Sequence[str], deadline: float) -> ClusterLog:
-    starts: dict[Key, int] = {}
-    ends: dict[Key, int] = {}
-    for topic in topics:
-        metadata = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic]
-        if metadata.error is not None and metadata.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise KafkaException(metadata.error)
-        for partition in metadata.partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)
-            starts[topic, partition], ends[topic, partition] = low, high
+    starts, ends = _bounds(consumer, topics)
     unread = {key for key in ends if ends[key] > starts[key]}
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for topic, partition in sorted(unread)])
     records: list[StoredRecord] = []
@@ -82,6 +86,9 @@ def _read(consumer: Consumer, bootstrap: str, topics: Sequence[str], deadline: f
             missing = ", ".join(f"{topic}:{partition}" for topic, partition in sorted(unread))
             raise ClusterUnreadable(f"the log of {bootstrap} was not read to its end in time; left: {missing}")
         for message in consumer.consume(1000, timeout=0.2):
+            if at_end := _end_of(message):
+                unread.discard(at_end)
+                continue
             key, offset = _place(message)
             if offset + 1 >= ends[key]:
                 unread.discard(key)
@@ -98,6 +105,28 @@ def _read(consumer: Consumer, bootstrap: str, topics: Sequence[str], deadline: f
                 )
     records.sort(key=lambda record: (record.topic, record.partition, record.offset))
     return ClusterLog(records=tuple(records), starts=starts, ends=ends, unnumbered=unnumbered)
+
+
+def _bounds(consumer: Consumer, topics: Sequence[str]) -> tuple[dict[Key, int], dict[Key, int]]:
+    """The first and the end offset of each partition."""
+    starts: dict[Key, int] = {}
+    ends: dict[Key, int] = {}
+    for topic in topics:
+        metadata = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic]
+        if metadata.error is not None and metadata.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise KafkaException(metadata.error)
+        for partition in metadata.partitions:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)
+            starts[topic, partition], ends[topic, partition] = low, high
+    return starts, ends
+
+
+def _end_of(message: Message) -> Key | None:
+    """The partition whose end was come to: behind its last record there may be a marker, which nobody is given."""
+    error, topic, partition = message.error(), message.topic(), message.partition()
+    if error is None or error.code() != KafkaError._PARTITION_EOF or topic is None or partition is None:
+        return None
+    return topic, partition
 
 
 def _place(message: Message) -> tuple[Key, int]:

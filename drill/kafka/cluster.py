@@ -123,8 +123,7 @@ class Guard(Open):
         """
         request = read_request(api_key, version, frame)
         if api_key == INIT_PRODUCER_ID:
-            answer = self._producers.answer(version, frame, request)
-            return None if answer is None else Answered(answer)
+            return self._producers.verdict(version, frame, request)
         error = self._refusal_of_write(request) if api_key == PRODUCE else self._members.refusal_of(api_key, request)
         return None if error is None else Answered(refusal(api_key, version, frame, error))
 

@@ -20,6 +20,13 @@ def read_request(api_key: int, version: int, frame: Bytes) -> Any:
     return message
 
 
+def request_like(api_key: int, version: int, frame: Bytes, message: Any) -> bytes:
+    """The frame of a request with the header of `frame`, and another message."""
+    schema = load_request_schema(api_key, version)
+    body = after_client_id(frame) + (schema.__header_schema__.__version__ == 2)
+    return framed(bytes(frame[4:body]) + written(schema, message))
+
+
 def response_to(frame: Bytes, schema: Any, message: Any) -> bytes:
     """The frame that answers the request `frame` with a message."""
     tags = b"\0" * (schema.__header_schema__.__version__ == 1)

@@ -11,12 +11,12 @@ import dataclasses
 import struct
 from typing import Any, Final
 
-from kio.index import load_request_schema, load_response_schema
+from kio.index import load_response_schema
 from kio.serial import entity_reader
 
-from drill.kafka.codec import read_request, written
+from drill.kafka.codec import read_request, request_like, written
 from drill.kafka.connection import Forward, Gate, Verdict
-from drill.kafka.messages import FETCH, LIST_OFFSETS, METADATA, OFFSET_FOR_LEADER_EPOCH, after_client_id, framed
+from drill.kafka.messages import FETCH, LIST_OFFSETS, METADATA, OFFSET_FOR_LEADER_EPOCH, framed
 from drill.network.splice import Bytes
 
 _NAMING_EPOCHS: Final = frozenset({FETCH, LIST_OFFSETS, OFFSET_FOR_LEADER_EPOCH})
@@ -45,10 +45,8 @@ class RaisedEpochs:
         verdict = self._inner.request(api_key, version, frame) if self._inner.wants(api_key) else None
         if verdict is not None or api_key not in _NAMING_EPOCHS:
             return verdict
-        schema = load_request_schema(api_key, version)
-        body = after_client_id(frame) + (schema.__header_schema__.__version__ == 2)
         lowered = _shifted(read_request(api_key, version, frame), -self._by)
-        return Forward(framed(bytes(frame[4:body]) + written(schema, lowered)))
+        return Forward(request_like(api_key, version, frame, lowered))
 
     def response(self, api_key: int, version: int, frame: Bytes) -> Bytes:
         """Raise what the cluster tells."""

@@ -5,7 +5,9 @@ out the same ones; a producer that moved over goes on with the id and the sequen
 knows nothing of it takes. A newcomer with that id on that partition is out of order with its first batch
 (`ProducerAppendInfo` of Apache Kafka), which ends it.
 
-A batch that was there before is the mock's affair, which stores it twice.
+A transactional id that nobody initialized here gets a new producer id, whatever its producer has from elsewhere
+(`TransactionCoordinator`); the mock calls that unknown, for ever. A batch that was there before is the mock's affair,
+which stores it twice.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any, Final, NamedTuple
@@ -20,7 +23,8 @@ from typing import Any, Final, NamedTuple
 from kio.index import load_response_schema
 from kio.schema.errors import ErrorCode
 
-from drill.kafka.codec import response_to
+from drill.kafka.codec import request_like, response_to
+from drill.kafka.connection import Answered, Forward, Verdict
 from drill.kafka.messages import INIT_PRODUCER_ID
 from drill.network.splice import Bytes
 
@@ -33,6 +37,8 @@ _PRODUCER: Final = struct.Struct(">qhii")
 _PRODUCER_AT: Final = 43
 """Of a batch: where its length is, and what that leaves out; its format; then the producer's id and epoch, the sequence
 of the first record, and how many there are (https://kafka.apache.org/documentation/#recordbatch)."""
+_NAMES_PRODUCER: Final = 3
+"""The first version of a request for an id that names the one its producer has."""
 _SEQUENCES: Final = 2**31
 _CACHED: Final = 5
 """How many batches of a producer a partition can tell again, as many as may be in flight."""
@@ -53,21 +59,31 @@ class ProducerIds:
 
     def __init__(self) -> None:
         self._unused = count()
+        self._transactional_ids: set[str] = set()
         self._batches: dict[tuple[str, int, int], deque[Batch]] = {}
 
     def forget(self) -> None:
-        """The partitions are new ones. The ids that are used stay so."""
+        """Partitions and coordinators are new ones. The ids that are used stay so."""
         self._batches.clear()
+        self._transactional_ids.clear()
 
-    def answer(self, version: int, frame: Bytes, request: Any) -> bytes | None:
-        """An id for who asks for one; None where it has a transactional id, whose coordinator is the mock."""
-        if request.transactional_id is not None:
+    def verdict(self, version: int, frame: Bytes, request: Any) -> Verdict:
+        """An id for who asks for one; to whoever has a transactional id its coordinator gives it, which is the mock."""
+        of_transactions = request.transactional_id
+        if of_transactions is None:
+            schema: Any = load_response_schema(INIT_PRODUCER_ID, version)
+            answer = schema(
+                throttle_time=timedelta(), error_code=ErrorCode.none, producer_id=next(self._unused), producer_epoch=0
+            )
+            return Answered(response_to(frame, schema, answer))
+        is_new = of_transactions not in self._transactional_ids
+        self._transactional_ids.add(of_transactions)
+        if not is_new or version < _NAMES_PRODUCER:
             return None
-        schema: Any = load_response_schema(INIT_PRODUCER_ID, version)
-        answer = schema(
-            throttle_time=timedelta(), error_code=ErrorCode.none, producer_id=next(self._unused), producer_epoch=0
+        anew = replace(
+            request, producer_id=type(request.producer_id)(-1), producer_epoch=type(request.producer_epoch)(-1)
         )
-        return response_to(frame, schema, answer)
+        return Forward(request_like(INIT_PRODUCER_ID, version, frame, anew))
 
     def refusal_of(self, request: Any) -> ErrorCode | None:
         """What the producer of these batches is answered; None: they are taken. One that is out of order has all that

@@ -21,7 +21,7 @@ def client_figures(pair: PairAccount) -> tuple[ClientFigures, ClientFigures]:
         role="writer",
         recovered_s=seconds(of.first_acknowledged_by_standby),
         duplicates=of.stored_twice,
-        lost=of.lost,
+        lost=of.lost if pair.mirrored else None,
         skipped=None,
         out_of_order=pair.stored_out_of_order,
         errors=dict(pair.writer_errors),

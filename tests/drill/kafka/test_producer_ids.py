@@ -10,7 +10,8 @@ from kio.index import load_request_schema
 from kio.schema.errors import ErrorCode
 
 from drill.kafka.cluster import Guard
-from drill.kafka.connection import Answered
+from drill.kafka.codec import read_request
+from drill.kafka.connection import Answered, Forward
 from drill.kafka.messages import INIT_PRODUCER_ID, PRODUCE
 from drill.kafka.refusal import _filled, _item
 from tests.kafka_requests import VERSIONS, request, response_of
@@ -39,11 +40,8 @@ def write(guard: Guard, records: bytes, *, topic: str = "orders", partition: int
     return str(answered.error_code.name)
 
 
-def new_id(guard: Guard, transactional_id: str | None = None) -> int | None:
-    frame = request(INIT_PRODUCER_ID, transactional_id=transactional_id)
-    verdict = guard.request(INIT_PRODUCER_ID, VERSIONS[INIT_PRODUCER_ID], frame)
-    if verdict is None:
-        return None
+def new_id(guard: Guard) -> int:
+    verdict = guard.request(INIT_PRODUCER_ID, VERSIONS[INIT_PRODUCER_ID], request(INIT_PRODUCER_ID))
     assert isinstance(verdict, Answered)
     answer = response_of(INIT_PRODUCER_ID, verdict.frame)
     assert (answer.error_code, answer.producer_epoch) == (ErrorCode.none, 0)
@@ -59,8 +57,16 @@ def test_every_cluster_counts_its_ids_from_the_same_one_and_hands_out_none_twice
     assert new_id(east) not in of_east
 
 
-def test_the_id_of_a_transactional_producer_is_its_coordinators() -> None:
-    assert new_id(Guard(), "payments") is None
+def test_the_id_of_a_transactional_producer_is_its_coordinators_who_knows_no_id_from_elsewhere() -> None:
+    guard, version = Guard(), VERSIONS[INIT_PRODUCER_ID]
+    frame = request(INIT_PRODUCER_ID, transactional_id="payments", producer_id=7, producer_epoch=3)
+    sent_on = guard.request(INIT_PRODUCER_ID, version, frame)
+    assert isinstance(sent_on, Forward)
+    asked = read_request(INIT_PRODUCER_ID, version, sent_on.frame)
+    assert (asked.transactional_id, asked.producer_id, asked.producer_epoch) == ("payments", -1, -1)
+    assert guard.request(INIT_PRODUCER_ID, version, frame) is None, "it is known here by now"
+    guard.forget_clients()
+    assert guard.request(INIT_PRODUCER_ID, version, frame) == sent_on
 
 
 def test_a_producer_that_moved_over_goes_on_and_a_newcomer_with_its_id_is_out_of_order() -> None:

@@ -19,19 +19,17 @@ MONTH_MINUTES: Final = 43_800
 EXPRESS_GB: Final = 0.0625
 GB: Final = 1e9
 DAYS_A_MONTH: Final = 365 / 12
-ROWS_A_READ: Final = 600
-ROWS_A_WRITE: Final = 200
-"""Partitions whose samples are one unit of the ledger, as they are packed: 100 mirrors of 6 took 5 to read and 4 to
-write, of which 4 and 1 are for anything else."""
-PLANS_A_SHARD: Final = 40
-"""Plans that one call looks at, and one event tells of."""
+PARTITIONS_A_WRITE: Final = 120
+"""Whose samples are one unit of the ledger, as they are packed: 600 busy ones take five."""
+PLANS_A_SHARD: Final = 50
+"""Plans that one call looks at."""
 MS_A_PLAN: Final = {"WatchSite": 4.4, "SampleLag": 9.5, "Judge": 8.0}
 """By which a call for one more plan is longer: 40 were looked at in 0.18 s on one processor, one in 0.007. A sample of
 100 mirrors took 5.5 ms of a processor, of which a function with 1,024 MB has 0.58; a judgement 7.9."""
 PLANS_AN_EVENT: Final = 20
 """Whose observations are told together."""
-WELL_EVERY_S: Final = 40
-"""That all is well is told as soon as this is over."""
+WELL_EVERY_S: Final = 60
+"""That all is well is told at the first look once this is over."""
 PLATFORM_BYTES: Final = 700
 """Of a call's log, Lambda's own lines."""
 SAMPLES_A_MINUTE: Final = 12
@@ -145,12 +143,13 @@ class Bill:
 
     def _shared(self) -> Iterator[Item]:
         shards = ceil(len(self._plans) / PLANS_A_SHARD)
-        looks = 60 // self._stack.number("WatchSeconds") * MONTH_MINUTES * shards
+        every_s = self._stack.number("WatchSeconds")
+        looks = 60 // every_s * MONTH_MINUTES * shards
         everywhere = looks * self._vantage_points
         yield Item(
             name="looks",
             usd=self._calls("WatchSite", everywhere, plans=len(self._plans) / shards, tells=False),
-            why=f"every {self._stack.number('WatchSeconds'):g} s, 40 plans at once; regions: {self._vantage_points}",
+            why=f"every {every_s:g} s, {PLANS_A_SHARD} plans at once; regions: {self._vantage_points}",
         )
         machine = self._prices["express_request"] + 60 * EXPRESS_GB * self._prices["express_gb_second"]
         yield Item(
@@ -158,7 +157,7 @@ class Bill:
             usd=MONTH_MINUTES * shards * self._vantage_points * machine + self._rounds(),
             why="Express workflows of a minute",
         )
-        every = ceil(WELL_EVERY_S / self._stack.number("WatchSeconds")) * self._stack.number("WatchSeconds")
+        every = ceil(WELL_EVERY_S / every_s) * every_s
         events = MONTH_MINUTES * 60 / every * ceil(len(self._plans) / PLANS_AN_EVENT) * self._vantage_points
         regular = MONTH_MINUTES * shards
         yield Item(
@@ -236,12 +235,12 @@ class Bill:
         return self._calls("StartRounds", starts) + starts * self._prices["schedule"]
 
     def _samples(self, shards: int) -> float:
-        """One call samples a shard; the ledger is asked and told of each plan."""
-        reads = ceil(self._partitions / ROWS_A_READ) * self._prices["ledger_read"]
-        writes = ceil(self._partitions / ROWS_A_WRITE) * self._prices["ledger_write"]
+        """One call samples a shard; the ledger is asked and told of each plan. The first unit of a plan's samples is
+        among the writes of a call."""
         plans, calls = len(self._plans) / shards, SAMPLES_A_MINUTE * MONTH_MINUTES * shards
-        tables = WRITES_A_MINUTE * MONTH_MINUTES * len(self._plans) * (reads + writes)
-        return tables + self._calls("SampleLag", calls, plans=plans)
+        units = max(0, ceil(self._partitions / PARTITIONS_A_WRITE) - 1)
+        further = WRITES_A_MINUTE * MONTH_MINUTES * len(self._plans) * units * self._prices["ledger_write"]
+        return further + self._calls("SampleLag", calls, plans=plans)
 
     def _judging(self, events: float, every: float) -> float:
         plans = MONTH_MINUTES * 60 / every * len(self._plans) * self._vantage_points / events

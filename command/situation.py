@@ -20,7 +20,8 @@ from failover.execution.ending import error_message
 from failover.execution.runs import describe_run
 from failover.ledger.records import ExecutionRecord, PlanState, StepRecord
 from failover.ledger.topic_tables import load_plan_table
-from failover.loss.samples import SourceLiveness, from_rows
+from failover.loss.sample_table import load_samples
+from failover.loss.samples import SourceLiveness
 from failover.message import one_line
 from failover.plan.model import Plan
 from failover.readiness.store import load
@@ -343,8 +344,8 @@ def _holder(controller: Controller, plan: str, state: PlanState) -> tuple[Holder
 
 
 def _lag(controller: Controller, plan: Plan, state: PlanState) -> Lag | None:
-    rows = load_plan_table(controller.book, plan.name, f"lag-{plan.other(state.active)}")
-    samples = [sample for partitions in from_rows(rows).values() for sample in partitions.values()]
+    of_topics = load_samples(controller.book, plan.name, plan.other(state.active))
+    samples = [sample for partitions in of_topics.values() for sample in partitions.values()]
     if not samples:
         return None
     watch = SourceLiveness(**load_plan_table(controller.book, plan.name, "watch").get(state.active, {}))

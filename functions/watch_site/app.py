@@ -41,8 +41,8 @@ CONFIRM_FOR_S = 4.0
 """No look begins later after the first of a call: the next call goes on."""
 CALL_S = 7.0
 """A plan's looks end within so long, whatever they wait for."""
-ALL_WELL_EVERY_S = 40.0
-"""With the seconds to the next look, and those that another plan's looks may take, less than the minute after which a
+ALL_WELL_EVERY_S = 60.0
+"""With the seconds to the next look, and those that another plan's looks may take, less than the 90 s after which a
 vantage point counts as silent."""
 
 logger = Logger(service="failover")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from command.cost import TEMPLATE
-from command.idle_cost import HERE, prices, read_stack, usage
+from command.idle_cost import HERE, PLANS_A_SHARD, PLANS_AN_EVENT, WELL_EVERY_S, prices, read_stack, usage
+from failover.detection.observation import PLANS_AT_MOST
 from tests.command.conftest import Failover
 from tests.plans import without_small_stack
 
@@ -91,3 +92,17 @@ def test_every_price_has_its_source_and_what_was_measured_is_of_the_templates_fu
     measured, functions = usage(), read_stack(TEMPLATE, {}).resources
     called = {name for execution in measured["executions"].values() for name in execution["calls"]}
     assert called <= measured["functions"].keys() <= functions.keys()
+
+
+def test_what_is_shared_and_how_often_is_told_is_as_the_functions_have_it(function: Any) -> None:
+    assert PLANS_A_SHARD == function("start_rounds").PLANS_A_SHARD
+    assert WELL_EVERY_S == function("watch_site").ALL_WELL_EVERY_S
+    assert PLANS_AN_EVENT == PLANS_AT_MOST
+
+
+@pytest.mark.parametrize(("plans", "most"), [(1, 25), (40, 85), (200, 325)])
+def test_plans_of_600_busy_partitions_stay_within_what_they_may_cost(
+    failover: Failover, plans: int, most: float
+) -> None:
+    document, _ = bill(failover, "--copies", str(plans), "--partitions", "600")
+    assert document["usd_a_month"] <= most

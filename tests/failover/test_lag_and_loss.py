@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from failover.link import Mirror, PartitionLag
 from failover.loss.estimate import losses, peak_rate, summary
-from failover.loss.samples import FETCH_S, Sample, SourceLiveness, from_rows, to_rows, update_samples
+from failover.loss.sample_table import from_rows, to_rows
+from failover.loss.samples import FETCH_S, Sample, SourceLiveness, update_samples
 from tests.claims import reaches
 
 NEVER = SourceLiveness()

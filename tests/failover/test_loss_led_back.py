@@ -14,10 +14,11 @@ from failover.execution.inventory import Listed, save_inventory
 from failover.execution.report import headline
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
-from failover.ledger.topic_tables import save_execution_table, save_plan_table
+from failover.ledger.topic_tables import save_execution_table
 from failover.loss.divergence import SOURCE_ENDS
 from failover.loss.record import final_loss
-from failover.loss.samples import Sample, to_rows
+from failover.loss.sample_table import save_samples
+from failover.loss.samples import Sample
 
 NOW = 1_900_000_000.0
 SWITCHOVER = Execution(
@@ -46,7 +47,7 @@ def book(deployed: Callable[..., Any]) -> Ledger:
     reported(book, "drain_mirrors")
     sample = Sample(at=NOW - 90, lag=0, fetched_to=900, rate=50.0, proof="the source answered", last_fetched_to=900)
     known = {"orders": {0: sample, 1: replace(sample, rate=0.0)}}
-    save_plan_table(book, "orders", "lag-west", to_rows(known))
+    save_samples(book, "orders", "west", known)
     return book
 
 
@@ -90,7 +91,7 @@ def test_a_topic_that_nothing_mirrors_back_is_no_less_lost(book: Ledger) -> None
 def test_where_too_little_is_known_it_is_unknown_and_never_none(book: Ledger, known: str) -> None:
     reported(book, "reverse_mirrors", at=NOW - 10)
     if known == "no rate":
-        save_plan_table(book, "orders", "lag-west", {})
+        save_samples(book, "orders", "west", {})
     else:
         reported(book, "drain_mirrors", status="waiting")
     loss = loss_of(book, {"orders": Listed("link", "ACTIVE", {0: 7, 1: 0})}, {"orders": [(0, 1100), (1, 500)]})

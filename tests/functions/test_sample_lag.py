@@ -16,6 +16,7 @@ from failover.errors import LinkUnavailable
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table
 from failover.link import Lag, Mirror, PartitionLag, trailing
+from failover.loss.sample_table import load_samples
 from failover.loss.samples import FETCH_S, SourceLiveness
 from failover.plan.model import Plan
 from tests.conftest import Context
@@ -99,7 +100,7 @@ def test_samples_are_written_every_half_minute_and_not_while_they_are_frozen(dep
         sampling(second)
         writes[second] = sampling.tables()
     assert [second for second, tables in writes.items() if tables] == [0, 30, 60]
-    assert writes[30] == ["lag-west", "watch"] and watch(deployed).answered_at == BEGIN + 60
+    assert writes[30] == ["samples-west", "watch"] and watch(deployed).answered_at == BEGIN + 60
     cluster.answers = False
     for second in (65, 95):
         sampling(second)
@@ -116,9 +117,10 @@ def test_what_was_sampled_last_is_written_at_once_when_the_source_stops_answerin
     assert sampling.tables() == []
     cluster.answers = False
     assert sampling(10)["orders"]["source_answers"] is False
-    assert sampling.tables() == ["lag-west", "watch"] and watch(deployed).unanswered_since == BEGIN + 10
-    rows = load_plan_table(Ledger(deployed("dynamodb"), "ledger"), "orders", "lag-west")
-    assert {tuple(row[0][1:4]) for row in rows.values()} == {(BEGIN + 5 - FETCH_S, 3, 900)}
+    assert sampling.tables() == ["samples-west", "watch"] and watch(deployed).unanswered_since == BEGIN + 10
+    samples = load_samples(Ledger(deployed("dynamodb"), "ledger"), "orders", "west").values()
+    known = [(of_topic[0].at, of_topic[0].lag, of_topic[0].fetched_to) for of_topic in samples]
+    assert known == [(BEGIN + 5 - FETCH_S, 3, 900)] * 3
     cluster.answers = True
     sampling(15)
     assert "watch" in sampling.tables() and watch(deployed).unanswered_since is None
@@ -150,7 +152,7 @@ def test_what_is_wrong_with_one_plan_is_that_plans_alone(
     else:
         put_plan(deployed, "name: payments", "payments")
     answers = sampling(0)
-    assert answers["orders"]["sampled"] and sampling.tables("orders") == ["lag-west", "watch"]
+    assert answers["orders"]["sampled"] and sampling.tables("orders") == ["samples-west", "watch"]
     assert not answers.get("payments", {}).get("sampled") and sampling.tables("payments") == []
 
 
@@ -162,7 +164,7 @@ def test_a_fault_of_ours_is_heard_once_every_other_plan_is_sampled(
     sampling.clusters["payments"].fails = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         sampling(0)
-    assert sampling.tables("orders") == ["lag-west", "watch"]
+    assert sampling.tables("orders") == ["samples-west", "watch"]
 
 
 def test_the_round_of_a_minute_whose_successor_has_begun_looks_at_nothing(sampling: Sampling) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from failover.aws.clients import client
 from failover.errors import LedgerUnavailable
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import save_plan_table
+from failover.loss.sample_table import save_samples
+from failover.loss.samples import Sample
 from failover.readiness.store import save
 from tests.conftest import Context
 from tests.functions.heard_events import sighting
@@ -45,7 +48,8 @@ def test_what_the_ledger_has_of_a_plan_is_in_its_line(
         for name, status in (("links", "pass"), ("acls", "warn"), ("dry-run", "fail"))
     ]
     save(book, {"plan": "orders", "taken_at": now - 7_300, "checks": checks})
-    save_plan_table(book, "orders", "lag-west", {"t": [[0, now, 1200, 5, None, 1, 5], [1, now, 34, 5, None, 1, 5]]})
+    known = Sample(at=now, lag=1200, fetched_to=5, rate=None, proof="the source answered", last_fetched_to=5)
+    save_samples(book, "orders", "west", {"t": {0: known, 1: replace(known, lag=34)}})
     save_plan_table(book, "orders", "watch", {"east": {"looked_at": now, "unanswered_since": now - 300}})
     book.pause("orders", "anna: we look first")
     call("judge", sighting("us-west-2"))

@@ -156,7 +156,7 @@ def test_a_dry_run_is_one_good_plans_at_a_time_and_every_plan_has_its_turn(
     assert (request["to"], request["dry_run"]) == ("standby", True)
 
 
-@pytest.mark.parametrize(("plans", "sizes"), [(0, []), (1, [1]), (40, [40]), (41, [21, 20]), (200, [40] * 5)])
+@pytest.mark.parametrize(("plans", "sizes"), [(0, []), (1, [1]), (50, [50]), (51, [26, 25]), (200, [50] * 4)])
 def test_plans_are_looked_at_by_shards_of_about_one_size(function: Any, plans: int, sizes: list[int]) -> None:
     names = [f"plan-{number:03}" for number in range(plans)]
     shards = function("start_rounds").shards(names)

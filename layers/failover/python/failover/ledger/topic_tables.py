@@ -33,7 +33,7 @@ def save_execution_table(book: Ledger, execution: Execution, name: str, rows: Ma
         LeaseLost, LedgerUnavailable
     """
     key = f"table#{execution.name}#{name}"
-    _save(key, rows, book.item(execution.plan, key), partial(book.put_fenced, execution))
+    _save(book, execution.plan, key, _packed(rows), partial(book.put_fenced, execution))
 
 
 def load_execution_table(book: Ledger, execution: Execution, name: str) -> dict[str, Any]:
@@ -54,14 +54,15 @@ def load_table(book: Ledger, plan: str, key: str) -> dict[str, Any]:
     return _load(book, plan, key)
 
 
-def save_plan_table(book: Ledger, plan: str, name: str, rows: Mapping[str, Any]) -> None:
+def save_plan_table(
+    book: Ledger, plan: str, name: str, rows: Mapping[str, Any], rows_an_item: int = ROWS_AN_ITEM
+) -> None:
     """Keep a table of a plan, that no lease guards; the last writer wins.
 
     Raises:
         LedgerUnavailable
     """
-    key = f"plan-table#{name}"
-    _save(key, rows, book.item(plan, key), partial(book.put, plan))
+    _save(book, plan, f"plan-table#{name}", _packed(rows, rows_an_item), partial(book.put, plan))
 
 
 def load_plan_table(book: Ledger, plan: str, name: str) -> dict[str, Any]:
@@ -73,8 +74,10 @@ def load_plan_table(book: Ledger, plan: str, name: str) -> dict[str, Any]:
     return _load(book, plan, f"plan-table#{name}")
 
 
-def _save(key: str, rows: Mapping[str, Any], head: Item | None, put: Callable[[str, Item], None]) -> None:
-    first, *others = _packed(rows)
+def _save(book: Ledger, plan: str, key: str, parts: list[bytes], put: Callable[[str, Item], None]) -> None:
+    """A head alone is in no slot's way, and replaces what was there without looking at it."""
+    first, *others = parts
+    head = book.item(plan, key) if others else None
     version = hashlib.sha256(b"".join([first, *others])).hexdigest()
     slot = "b" if head is not None and head["slot"] == "a" else "a"
     for number, part in enumerate(others, start=1):
@@ -94,10 +97,10 @@ def _load(book: Ledger, plan: str, key: str) -> dict[str, Any]:
     return {}
 
 
-def _packed(rows: Mapping[str, Any]) -> list[bytes]:
+def _packed(rows: Mapping[str, Any], rows_an_item: int = ROWS_AN_ITEM) -> list[bytes]:
     """The table in parts; an empty one is a part, too."""
     rest = iter(rows.items())
     parts = []
-    while part := dict(islice(rest, ROWS_AN_ITEM)):
+    while part := dict(islice(rest, rows_an_item)):
         parts.append(part)
     return [gzip.compress(json.dumps(part, separators=(",", ":")).encode(), mtime=0) for part in parts or [{}]]

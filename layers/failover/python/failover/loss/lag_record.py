@@ -7,14 +7,15 @@ ledger has. One that ends takes half a minute of samples with it: the last ones 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table, save_plan_table
 from failover.link import ACTIVE, Lag, Mirror, trailing
-from failover.loss.samples import Samples, SourceLiveness, from_rows, to_rows, update_samples
+from failover.loss.sample_table import load_samples, save_samples
+from failover.loss.samples import Samples, SourceLiveness, update_samples
 from failover.plan.model import Plan
 
 WRITTEN_EVERY_S: Final = 30.0
@@ -47,7 +48,7 @@ class LagRecord:
     samples: Samples = field(default_factory=dict)
     written_watch: SourceLiveness = field(default_factory=SourceLiveness)
     """As the ledger has it."""
-    written_rows: Mapping[str, list[list[Any]]] = field(default_factory=dict)
+    written_samples: Samples = field(default_factory=dict)
 
     def is_remembered(self, source: str, now: float) -> bool:
         """Whether it may be gone on from without reading it anew."""
@@ -85,8 +86,8 @@ def load_lag(book: Ledger, plan: Plan, source: str) -> LagRecord:
     Raises:
         LedgerUnavailable
     """
-    watch, rows = _load_watch(book, plan, source), load_plan_table(book, plan.name, _table(plan, source))
-    return LagRecord(source=source, watch=watch, samples=from_rows(rows), written_watch=watch, written_rows=rows)
+    watch, samples = _load_watch(book, plan, source), load_samples(book, plan.name, plan.other(source))
+    return LagRecord(source=source, watch=watch, samples=samples, written_watch=watch, written_samples=samples)
 
 
 def add_look(book: Ledger, plan: Plan, record: LagRecord, look: Look) -> LagRecord:
@@ -101,16 +102,11 @@ def add_look(book: Ledger, plan: Plan, record: LagRecord, look: Look) -> LagReco
         return after
     if _load_watch(book, plan, record.source) != record.written_watch:
         after = load_lag(book, plan, record.source).with_look(look, low_lag)
-    rows = to_rows(after.samples)
-    if rows != after.written_rows:
-        save_plan_table(book, plan.name, _table(plan, after.source), rows)
+    if after.samples != after.written_samples:
+        save_samples(book, plan.name, plan.other(after.source), after.samples)
     save_plan_table(book, plan.name, "watch", {after.source: asdict(after.watch)})
-    return replace(after, written_watch=after.watch, written_rows=rows)
+    return replace(after, written_watch=after.watch, written_samples=after.samples)
 
 
 def _load_watch(book: Ledger, plan: Plan, source: str) -> SourceLiveness:
     return SourceLiveness(**load_plan_table(book, plan.name, "watch").get(source, {}))
-
-
-def _table(plan: Plan, source: str) -> str:
-    return f"lag-{plan.other(source)}"

@@ -15,9 +15,10 @@ from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import ExecutionRecord
 from failover.ledger.succession import succession
-from failover.ledger.topic_tables import load_execution_table, load_plan_table
+from failover.ledger.topic_tables import load_execution_table
 from failover.loss.divergence import SOURCE_ENDS
-from failover.loss.samples import Sample, from_rows
+from failover.loss.sample_table import load_samples
+from failover.loss.samples import Sample
 
 BASIS: Final = (
     "both logs ended alike before clients could be let in on the lost site; low: the lag of the mirrors that led back,"
@@ -51,7 +52,7 @@ def samples_led_back(book: Ledger, execution: Execution) -> dict[str, dict[int, 
         ends = {topic: dict.fromkeys(entry.lags, 0) for topic, entry in inventory(book, switchover).items()}
     else:
         return {}
-    before = from_rows(load_plan_table(book, execution.plan, f"lag-{execution.from_site}"))
+    before = load_samples(book, execution.plan, execution.from_site)
     return {
         topic: {
             partition: Sample(

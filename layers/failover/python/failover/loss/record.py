@@ -16,7 +16,8 @@ from failover.link import STOPPED
 from failover.loss.divergence import divergence, failovers_before
 from failover.loss.estimate import Offsets, PartitionLoss, losses, peak_rate, summary
 from failover.loss.led_back import BASIS, samples_led_back
-from failover.loss.samples import Samples, SourceLiveness, from_rows
+from failover.loss.sample_table import load_samples
+from failover.loss.samples import Samples, SourceLiveness
 from failover.rescue.stranded import Spot
 
 
@@ -91,7 +92,7 @@ def _unmeasured(book: Ledger, plan: str, loss: Loss, measured: Set[Spot]) -> int
 def _samples(book: Ledger, execution: Execution) -> Samples:
     if execution.leads_back:
         return samples_led_back(book, execution)
-    return from_rows(load_plan_table(book, execution.plan, f"lag-{execution.to_site}"))
+    return load_samples(book, execution.plan, execution.to_site)
 
 
 def _lost_by(book: Ledger, execution: Execution) -> float:

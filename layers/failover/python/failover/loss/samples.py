@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from failover.link import PENDING_STOPPED, STOPPED, Lag, Mirror, PartitionLag
 
 Proof = Literal["a fetch advanced", "the source answered", "both logs ended alike"]
-_PROOFS: tuple[Proof, ...] = ("a fetch advanced", "the source answered", "both logs ended alike")
+PROOFS: Final[tuple[Proof, ...]] = ("a fetch advanced", "the source answered", "both logs ended alike")
 LOOKS_APART_S: Final = 60.0
 """Looks further apart than that say nothing of the time between them."""
 FETCH_S: Final = 0.5
@@ -90,7 +90,7 @@ def update_samples(
 ) -> dict[str, dict[int, Sample]]:
     """The samples after another look at the mirrors; `watch` is that of the look before. What is not fresh keeps the
     sample it had; a fetch that advanced is no older than the look that the samples before are of."""
-    since, proof = (now - FETCH_S, _PROOFS[1]) if source_answers else (watch.sampled_at, _PROOFS[0])
+    since, proof = (now - FETCH_S, PROOFS[1]) if source_answers else (watch.sampled_at, PROOFS[0])
     updated: dict[str, dict[int, Sample]] = {}
     for mirror in mirrors:
         of_topic = dict(before.get(mirror.topic, {}))
@@ -106,7 +106,7 @@ def update_samples(
 def _next(before: Sample | None, lag: PartitionLag, since: float | None, proof: Proof) -> Sample | None:
     if lag.records is None or lag.fetched_to is None:
         return before
-    proven = proof == _PROOFS[1] or (before is not None and lag.fetched_to > before.last_fetched_to)
+    proven = proof == PROOFS[1] or (before is not None and lag.fetched_to > before.last_fetched_to)
     if since is None or not proven or (before is not None and since < before.at + _APART_S):
         return before and replace(before, last_fetched_to=lag.fetched_to)
     return Sample(
@@ -126,35 +126,3 @@ def _rate(before: Sample | None, fetched_to: int, at: float) -> float | None:
         return before.rate
     rate = (fetched_to - before.fetched_to) / (at - before.at)
     return rate if before.rate is None else max(rate, before.rate * _PEAK_DECAY + rate * (1 - _PEAK_DECAY))
-
-
-def to_rows(samples: Samples) -> dict[str, list[list[Any]]]:
-    """The form samples have in the ledger: a row a topic."""
-    return {
-        topic: [
-            [
-                partition,
-                round(s.at, 3),
-                s.lag,
-                s.fetched_to,
-                s.rate and round(s.rate, 3),
-                _PROOFS.index(s.proof),
-                s.last_fetched_to,
-            ]
-            for partition, s in sorted(partitions.items())
-        ]
-        for topic, partitions in samples.items()
-    }
-
-
-def from_rows(rows: Mapping[str, list[list[Any]]]) -> dict[str, dict[int, Sample]]:
-    """Samples as the ledger kept them."""
-    return {
-        topic: {
-            int(row[0]): Sample(
-                at=row[1], lag=row[2], fetched_to=row[3], rate=row[4], proof=_PROOFS[row[5]], last_fetched_to=row[6]
-            )
-            for row in partitions
-        }
-        for topic, partitions in rows.items()
-    }

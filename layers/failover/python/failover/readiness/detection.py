@@ -10,8 +10,8 @@ from failover.detection.evidence import CLOCKS_DIFFER_S, Signal
 from failover.plan.model import Alarm, Plan
 from failover.readiness import Finding, fail, listed, ok, unknown, warn
 
-SPOKE_S: Final = 60.0
-"""A vantage point speaks every few seconds; one that was silent for so long is no voter."""
+SPOKE_S: Final = 90.0
+"""A vantage point speaks once a minute while all is well; one that was silent for so long is no voter."""
 RULE_PREFIX: Final = "failover-"
 """The names of alarms that the stack's own rule hears; others are parameters of it."""
 

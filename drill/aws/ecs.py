@@ -23,6 +23,7 @@ from typing import Any, Final
 import httpx
 from moto.ecs.models import EC2ContainerServiceBackend, Service, Task, ecs_backends
 
+from drill.aws.limits import LAUNCHES, Buckets
 from drill.aws.listeners import leads_to, target_groups
 from drill.aws.regions import Regions
 from drill.ports import HERE, Host
@@ -116,6 +117,7 @@ class EcsBridge:
         self._start_delay_s = start_delay_s
         self._module = module
         self._host = host
+        self._launches = Buckets()
         self._fleets: dict[str, Fleet] = {}
         self._registered: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
@@ -183,7 +185,7 @@ class EcsBridge:
         of_before = [task for task in fleet.tasks if task.definition != service.task_definition]
         self._stop(backend, service, fleet, _surplus(service, of_now, of_before))
         for _ in range(len(of_now), service.desired_count):
-            if time.monotonic() >= fleet.not_before:
+            if time.monotonic() >= fleet.not_before and self._launches.take(region, LAUNCHES):
                 self._start_task(backend, service, fleet)
         self._register(fleet)
         self._tell(service, fleet)

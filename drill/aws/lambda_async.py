@@ -1,6 +1,8 @@
 """Lambda's asynchronous invocations: accepted at once, tried again, and at last sent to where failures go.
 
-Source: "Asynchronous invocation" and "Capturing records of asynchronous invocations", AWS Lambda developer guide.
+Source: "Asynchronous invocation" and "Capturing records of asynchronous invocations", AWS Lambda developer guide. An
+event that is throttled is tried again for hours, after a second and then after ever more, and is none of its attempts:
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from drill.aws.concurrency import TooManyRequests
 from drill.aws.lambda_functions import Function
 from drill.aws.lambda_runtime import Invoked, LambdaRuntime
 from drill.aws.targets import Undeliverable
@@ -22,6 +25,9 @@ from drill.aws.targets import Undeliverable
 LOG = logging.getLogger(__name__)
 RETRY_DELAYS_S = (60.0, 120.0)
 """Lambda tries a function's error again after one minute, then after two."""
+
+THROTTLED_AGAIN_S = 1.0
+THROTTLED_AT_MOST_S = 300.0
 
 Send = Callable[..., None]
 
@@ -47,13 +53,23 @@ class AsyncInvoker:
         request_id = str(uuid.uuid4())
         attempts = 1 + min(function.max_retries, len(self._delays_s))
         for attempt in range(1, attempts + 1):
-            invoked = self._runtime.invoke(function.name, event, request_id)
+            invoked = self._invoke(function, event, request_id)
             if invoked.error is None:
                 return
             LOG.warning("%s failed at attempt %d of %d: %s", function.name, attempt, attempts, invoked.error)
             if attempt < attempts:
                 time.sleep(self._delays_s[attempt - 1])
         self._give_up(function, event, request_id=request_id, attempts=attempts, invoked=invoked)
+
+    def _invoke(self, function: Function, event: bytes, request_id: str) -> Invoked:
+        """Once it is not throttled any more."""
+        again_s = THROTTLED_AGAIN_S
+        while True:
+            try:
+                return self._runtime.invoke(function.name, event, request_id)
+            except TooManyRequests:
+                time.sleep(again_s)
+                again_s = min(2 * again_s, THROTTLED_AT_MOST_S)
 
     def _give_up(self, function: Function, event: bytes, request_id: str, attempts: int, invoked: Invoked) -> None:
         try:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
+from drill.aws.concurrency import AT_ONCE, Concurrency
 from drill.aws.emf import metrics_of
 from drill.aws.lambda_elsewhere import invoke_at
 from drill.aws.lambda_functions import Function, Published
@@ -151,8 +152,12 @@ class Worker:
 class LambdaRuntime:
     """Every function, its pool of workers, and what was invoked. Safe to use from any thread."""
 
-    def __init__(self, surroundings: Surroundings, metrics: MetricSink, *, concurrency: int = 2) -> None:
-        """`concurrency`: how many invocations of one function run at a time; further ones wait, as on Lambda."""
+    def __init__(
+        self, surroundings: Surroundings, metrics: MetricSink, *, concurrency: int = 2, at_once: int = AT_ONCE
+    ) -> None:
+        """`concurrency`: how many invocations of one function run at a time; further ones wait, as this machine is
+        small. `at_once`: of all functions of a region; further ones are refused, as on Lambda."""
+        self._account = Concurrency(at_once)
         self._surroundings = surroundings
         self._processes = WorkerProcesses(surroundings)
         self._metrics = metrics
@@ -191,11 +196,12 @@ class LambdaRuntime:
 
         Raises:
             UnknownFunction: if there is none.
+            TooManyRequests: if as many run as the account may have.
         """
         function = self.find(name_or_arn)
         request_id = request_id or str(uuid.uuid4())
         start, clock = time.time(), time.perf_counter()
-        with self._slots[function.name]:
+        with self._slots[function.name], self._account.one_more(function.region):
             url = self._elsewhere.get(function.name)
             if url is None:
                 cold, invoked = self._call(function, event or b"{}", request_id)

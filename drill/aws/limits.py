@@ -1,7 +1,8 @@
 """What AWS takes of an account a second: what is beyond is throttled, as the services themselves do it.
 
 Sources: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html (requests, and one change of a
-zone at a time), https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html. For how long a zone
+zone at a time), https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html (launches on Fargate). For how long a zone
 is busy with a change AWS does not say: a second is what tools leave between two.
 """
 
@@ -39,6 +40,8 @@ ECS: Final = {
     "RunTask": ("RunTask", Rate(100, 40.0)),
 }
 """By operation, of an account in a region: which of them share a limit."""
+LAUNCHES: Final = Rate(100, 20.0)
+"""Of tasks on Fargate, of an account in a region: those beyond are launched later."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +53,31 @@ class Throttled:
     status: int = 400
 
 
+class Buckets:
+    """How much each limit takes yet. `clock`: seconds, of any beginning."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tokens: dict[object, tuple[float, float]] = {}
+        """By limit; and when that was counted."""
+
+    def take(self, limit: object, rate: Rate) -> bool:
+        """Whether one more is taken now."""
+        now = self._clock()
+        tokens, at = self._tokens.get(limit, (float(rate.burst), now))
+        tokens = min(float(rate.burst), tokens + (now - at) * rate.a_second)
+        enough = tokens >= 1.0
+        self._tokens[limit] = tokens - 1.0 if enough else tokens, now
+        return enough
+
+
 class Limits:
     """The limits of one account. Safe to use from any thread. `clock`: seconds, of any beginning."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._tokens: dict[object, tuple[float, float]] = {}
-        """How many requests each limit takes yet, and when that was counted."""
+        self._buckets = Buckets(clock)
         self._busy_until: dict[str, float] = {}
 
     def refusal(self, environ: Mapping[str, Any]) -> Throttled | None:
@@ -70,13 +90,13 @@ class Limits:
             if operation is not None and operation["operation"] in ECS:
                 shared, rate = ECS[operation["operation"]]
                 region = _REGION.search(str(environ.get("HTTP_AUTHORIZATION", "")))
-                if not self._take(("ecs", region and region["region"], shared), rate):
+                if not self._buckets.take(("ecs", region and region["region"], shared), rate):
                     body = b'{"__type": "ThrottlingException", "message": "Rate exceeded"}'
                     return Throttled(body=body, content_type="application/x-amz-json-1.1")
         return None
 
     def _of_route53(self, environ: Mapping[str, Any], path: str) -> Throttled | None:
-        if not self._take("route53", ROUTE53):
+        if not self._buckets.take("route53", ROUTE53):
             return _route53_error("Throttling", "Rate exceeded")
         change = _CHANGE.fullmatch(path)
         if change is None or environ.get("REQUEST_METHOD") != "POST":
@@ -89,14 +109,6 @@ class Limits:
             )
         self._busy_until[zone] = now + BUSY_S
         return None
-
-    def _take(self, limit: object, rate: Rate) -> bool:
-        now = self._clock()
-        tokens, at = self._tokens.get(limit, (float(rate.burst), now))
-        tokens = min(float(rate.burst), tokens + (now - at) * rate.a_second)
-        enough = tokens >= 1.0
-        self._tokens[limit] = tokens - 1.0 if enough else tokens, now
-        return enough
 
 
 def _route53_error(code: str, message: str) -> Throttled:

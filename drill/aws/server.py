@@ -17,6 +17,7 @@ from uuid import uuid4
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from drill.aws.concurrency import AT_ONCE, TooManyRequests
 from drill.aws.lambda_async import AsyncInvoker
 from drill.aws.lambda_functions import Function, UnknownFunction
 from drill.aws.lambda_runtime import LambdaRuntime
@@ -28,8 +29,6 @@ _FUNCTIONS = "/2015-03-31/functions"
 _APPLICATION = re.compile(r"\bapp/(\S+)")
 """In an SDK's User-Agent: the function, where one called."""
 _ACCOUNT_SETTINGS = "/2016-08-19/account-settings"
-_CONCURRENCY = 1000
-"""Of an account that asked for nothing, in a region."""
 _INVOKE = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)/invocations")
 _FUNCTION = re.compile(_FUNCTIONS + r"/(?P<name>[^/]+)(?P<configuration>/configuration)?")
 _REGION = re.compile(r"/drill/regions/(?P<region>[a-z0-9-]+)/(?P<act>lose|restore)")
@@ -89,8 +88,11 @@ class Door:
             except UnknownFunction as error:
                 body = {"Type": "User", "Message": str(error)}
                 return _answer(start_response, 404, body, [("x-amzn-ErrorType", "ResourceNotFoundException")])
+            except TooManyRequests as error:
+                body = {"Type": "User", "Reason": "ConcurrentInvocationLimitExceeded", "message": str(error)}
+                return _answer(start_response, 429, body, [("x-amzn-ErrorType", "TooManyRequestsException")])
         if path.rstrip("/") == _ACCOUNT_SETTINGS:
-            limit = {"ConcurrentExecutions": _CONCURRENCY, "UnreservedConcurrentExecutions": _CONCURRENCY}
+            limit = {"ConcurrentExecutions": AT_ONCE, "UnreservedConcurrentExecutions": AT_ONCE}
             return _answer(start_response, 200, {"AccountLimit": limit})
         by_function = self._count(environ)
         if by_function and (refusal := self._limits.refusal(environ)) is not None:

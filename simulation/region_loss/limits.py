@@ -1,21 +1,16 @@
 """What an account may ask of AWS a second, as services enforce it: what is beyond is throttled, and nothing is done.
 
 Sources: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html,
-https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html,
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html (launches on Fargate).
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
 
-from drill.aws.limits import ECS, ROUTE53, Rate
+from drill.aws.limits import ECS, LAUNCHES, ROUTE53, Rate
 from simulation.aws.errors import ApiError
 from simulation.scheduler import Scheduler
-
-LAUNCHES: Final = Rate(100, 20.0)
-"""Of tasks on Fargate: those beyond are launched later."""
 
 
 class Bucket:

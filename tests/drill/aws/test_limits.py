@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from drill.aws.limits import BUSY_S, ECS, ROUTE53, Limits
+from drill.aws.limits import BUSY_S, ECS, LAUNCHES, ROUTE53, Buckets, Limits, Rate
 
 
 class Clock:
@@ -40,6 +40,26 @@ def ecs(operation: str, region: str = "us-west-2") -> dict[str, Any]:
 def taken(limits: Limits, environ: dict[str, Any], times: int = 300) -> int:
     """How many of so many requests at one moment are taken."""
     return sum(limits.refusal(environ) is None for _ in range(times))
+
+
+def test_the_limits_are_those_that_aws_documents() -> None:
+    assert Rate(50, 10.0) == ROUTE53
+    assert {
+        "UpdateService": ("UpdateService", Rate(50, 5.0)),
+        "DescribeServices": ("DescribeServices", Rate(100, 20.0)),
+        "ListTasks": ("tasks", Rate(100, 20.0)),
+        "DescribeTasks": ("tasks", Rate(100, 20.0)),
+        "RunTask": ("RunTask", Rate(100, 40.0)),
+    } == ECS
+    assert Rate(100, 20.0) == LAUNCHES
+
+
+def test_fargate_launches_a_burst_in_each_region_and_so_many_a_second_after(clock: Clock) -> None:
+    launches = Buckets(clock)
+    east, west = ([launches.take(region, LAUNCHES) for _ in range(150)] for region in ("us-east-2", "us-west-2"))
+    assert sum(east) == sum(west) == 100
+    clock.now += 1.0
+    assert [launches.take("us-east-2", LAUNCHES) for _ in range(30)].count(True) == 20
 
 
 def test_route_53_takes_a_burst_of_an_account_and_so_many_a_second_after(limits: Limits, clock: Clock) -> None:

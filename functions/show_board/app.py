@@ -24,8 +24,8 @@ from failover.plan.store import deployed_plans
 from failover.readiness.store import SavedReadiness, load
 
 AT_ONCE: Final = 16
-HEAD: Final = ("plan", "active site", "execution", "readiness", "standby lacks", "seen from")
-DESCRIPTION: Final = "Every plan of this controller: active site, execution, readiness, lag, vantage points."
+HEAD: Final = ("plan", "active site", "last execution", "readiness", "standby lacks", "seen from")
+DESCRIPTION: Final = "Every plan of this controller: active site, last execution, readiness, lag, vantage points."
 
 logger = Logger(service="failover")
 
@@ -61,7 +61,7 @@ def _cells(book: Ledger, plan: Plan) -> tuple[str, ...]:
     return (
         plan.name,
         _active(plan, state, now),
-        f"**{state.holder}**" if state.holder else "",
+        _last_execution(book, plan.name, state, now),
         _readiness(load(book, plan.name), now),
         _lag(load_lag(book, plan, state.active), now),
         _observed(signals(book, plan.name, "signal#"), now),
@@ -72,6 +72,17 @@ def _active(plan: Plan, state: PlanState, now: float) -> str:
     since = "" if state.changed_at is None else f", since {_ago(state.changed_at, now)}"
     away = "" if state.active == plan.home else " (not its home)"
     return f"{state.active}{away}{since}" + ("; **paused**" if state.paused else "")
+
+
+def _last_execution(book: Ledger, plan: str, state: PlanState, now: float) -> str:
+    """The last that changed anything, dry runs left out; bold while it holds the plan."""
+    name = state.holder or state.last_execution
+    if name is None:
+        return ""
+    record, shown = book.execution(plan, name), f"**{name}**" if state.holder else name
+    if record is None:
+        return shown
+    return f"{shown} {record.status}, {_ago(record.ended_at or record.started_at, now)} ago"
 
 
 def _readiness(saved: SavedReadiness | None, now: float) -> str:

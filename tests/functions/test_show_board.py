@@ -12,6 +12,7 @@ import yaml
 
 from failover.aws.clients import client
 from failover.errors import LedgerUnavailable
+from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import save_plan_table
 from failover.loss.sample_table import save_samples
@@ -66,11 +67,12 @@ def test_where_clients_are_since_when_and_who_leads_them_elsewhere_is_in_it(
 ) -> None:
     start = {"plan": "orders", "to": "west", "epoch": 1}
     execution = call("claim", {"start": start, "execution_name": "orders-1-failover"})["execution"]
-    assert board()["orders"][:2] == ["east", "**orders-1-failover**"]
+    active, held = board()["orders"][:2]
+    assert active == "east" and held.startswith("**orders-1-failover** running, ")
     call("conclude", {"execution": execution, "outcome": "succeeded"})
     now = time.time()
     monkeypatch.setattr("time.time", lambda: now + 3 * 3600)
-    assert board()["orders"][:2] == ["west (not its home), since 3 h", ""]
+    assert board()["orders"][:2] == ["west (not its home), since 3 h", "orders-1-failover succeeded, 3 h ago"]
 
 
 def test_a_source_that_answers_is_not_said_to_be_silent_and_all_that_pass_are_ready(
@@ -81,7 +83,8 @@ def test_a_source_that_answers_is_not_said_to_be_silent_and_all_that_pass_are_re
     save(book, {"plan": "orders", "taken_at": now, "checks": checks})
     save_plan_table(book, "orders", "watch", {"east": {"looked_at": now}})
     assert board()["orders"][3] == "not known", "nothing was sampled yet"
-    save_plan_table(book, "orders", "lag-west", {"t": [[0, now, 7, 5, None, 1, 5]]})
+    known = Sample(at=now, lag=7, fetched_to=5, rate=None, proof="the source answered", last_fetched_to=5)
+    save_samples(book, "orders", "west", {"t": {0: known}})
     readiness, lag = board()["orders"][2:4]
     assert readiness.startswith("ready, ") and lag == "7 records, of 1 sampled partitions"
 
@@ -106,6 +109,27 @@ def test_how_long_ago_is_told_in_the_largest_unit_of_which_there_are_two(
     save(Ledger(client("dynamodb"), "ledger"), {"plan": "orders", "taken_at": now - seconds, "checks": []})
     monkeypatch.setattr("time.time", lambda: now)
     assert board()["orders"][2] == f"ready, {words} ago"
+
+
+def test_the_last_execution_is_in_the_line_bold_while_it_holds_the_plan_and_a_dry_run_is_none(
+    board: Callable[[], dict[str, list[str]]], deployed: Any
+) -> None:
+    book, now = Ledger(client("dynamodb"), "ledger"), time.time()
+    over = Execution(
+        plan="orders",
+        epoch=1,
+        name="orders-1-failover",
+        kind="failover",
+        from_site="east",
+        to_site="west",
+        claimed_at=now - 300,
+    )
+    book.claim(over, "east")
+    assert board()["orders"][1] == "**orders-1-failover** running, 5 min ago"
+    book.conclude(over, "succeeded", {})
+    book.begin_dry_run(over.model_copy(update={"name": "dry", "dry_run": True, "claimed_at": now}))
+    active, last, *_ = board()["orders"]
+    assert active.startswith("west (not its home)") and last.startswith("orders-1-failover succeeded, ")
 
 
 def test_a_plan_that_can_not_be_read_hides_no_other(

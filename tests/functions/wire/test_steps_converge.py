@@ -17,6 +17,8 @@ from drill import fixture_plan
 from failover.errors import LeaseLost, LinkUnavailable
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table
+from failover.loss.sample_table import load_samples
+from failover.loss.samples import Sample
 from tests.functions.wire.conftest import Call, Sites, crash_before_the_answer, until_done
 from tests.plans import plan_text_of, put_plan
 
@@ -228,23 +230,24 @@ def test_lag_is_sampled_while_the_source_answers_and_is_not_overwritten_once_it_
         (answer,) = call("sample_lag", {"plans": ["orders"]})["plans"]
         return dict(answer)
 
-    def sample_until(wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def samples() -> dict[str, dict[int, Sample]]:
+        return load_samples(book, "orders", "west")
+
+    def sample_until(wanted: Callable[[dict[str, Any]], bool]) -> dict[str, dict[int, Sample]]:
         deadline = time.monotonic() + 90
         while not wanted(look()):
             assert time.monotonic() < deadline
             producer.produce("orders", b"record", partition=0)
             producer.poll(0.1)
-        return load_plan_table(book, "orders", "lag-west")
+        return samples()
 
-    seen = sample_until(lambda said: bool(said["source_answers"] and load_plan_table(book, "orders", "lag-west")))
-    again = sample_until(
-        lambda said: load_plan_table(book, "orders", "lag-west")["orders"][0][3] > seen["orders"][0][3]
-    )
-    assert again["orders"][0][1] > seen["orders"][0][1]
+    seen = sample_until(lambda said: bool(said["source_answers"] and samples()))
+    again = sample_until(lambda said: samples()["orders"][0].fetched_to > seen["orders"][0].fetched_to)
+    assert again["orders"][0].at > seen["orders"][0].at
     assert "payments" not in again, "nothing was ever fetched of it: unknown, not 0"
     sites.east.kill()
     said = look()
     assert (said["sampled"], said["source_answers"]) == (True, False)
-    kept = load_plan_table(book, "orders", "lag-west")["orders"][0]
-    assert kept[1] <= load_plan_table(book, "orders", "watch")["east"]["answered_at"] + 0.001
+    kept = samples()["orders"][0]
+    assert kept.at <= load_plan_table(book, "orders", "watch")["east"]["answered_at"] + 0.001
     assert load_plan_table(book, "orders", "watch")["east"]["unanswered_since"] is not None

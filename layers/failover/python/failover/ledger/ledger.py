@@ -83,6 +83,7 @@ class Ledger(PlanItems):
             plan,
             "state",
             expression="SET epoch = :epoch, holder = :holder, controller = :controller, holder_arn = :arn,"
+            " last_execution = :holder,"
             f" active = if_not_exists(active, :active){supersession} REMOVE {stale}",
             placeholders=placeholders | ({":superseded": before} if before else {}),
             condition=f"(attribute_not_exists(epoch) OR epoch = :seen) AND {free}",

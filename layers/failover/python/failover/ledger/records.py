@@ -68,6 +68,8 @@ class PlanState:
     """The execution that is past its point of no return: it goes forward only."""
     unannounced: frozenset[str] = frozenset()
     """Executions whose end is in the ledger, and that are not known to have been told of."""
+    last_execution: str | None = None
+    """Who claimed it last; None also where that was before it was kept."""
 
     def leased_to(self, execution: Execution) -> bool:
         """Whether that very execution holds the lease."""
@@ -138,6 +140,7 @@ def plan_state(item: Mapping[str, Any] | None, home: str) -> PlanState:
         abort_wish=AbortWish(**json.loads(wish)) if wish else None,
         no_return=item.get("no_return"),
         unannounced=item.get("unannounced", frozenset()),
+        last_execution=item.get("last_execution"),
     )
 
 

@@ -1,6 +1,7 @@
 """What the controller uses of AWS: `python -m bench.usage DIRECTORY`, of a world that `python -m drill up` keeps there.
 
-It looks on for some minutes in which all is well, then waits for a dry run and a failover, and writes
+It looks on for some minutes in which all is well, and has readiness looked at now and then, after a first time in which
+all that it finds is news; then it waits for a dry run and a failover, and writes
 `command/usage.yaml`, of which `failover cost` computes. Durations are this machine's, the lower quartile of warm calls,
 as it may have other work; a call of the ledger is taken as
 one unit, as no item of it is over 4 KB to read, or 1 KB to write, but a plan and the samples of many mirrors.
@@ -21,9 +22,13 @@ import boto3
 import httpx
 import yaml
 
+from drill.fixture_plan import PLAN
+
 USAGE: Final = Path(__file__).resolve().parent.parent / "command" / "usage.yaml"
 MINUTES: Final = 3.0
 LOOK_EVERY_S: Final = 1.0
+READINESS_LOOKS: Final = 5
+READINESS: Final = "failover-CheckReadiness"
 PLATFORM_BYTES: Final = 700
 """What Lambda's own lines of start, end and report come to in JSON, an invocation."""
 _READS: Final = ("GetItem", "Query", "BatchGetItem")
@@ -48,19 +53,23 @@ class RunningDrill:
         self._endpoint = described["environment"]["AWS_ENDPOINT_URL"]
         self._machine = described["outputs"]["StateMachineArn"]
         region = described["environment"]["AWS_REGION"]
-        self._states = boto3.client(
-            "stepfunctions",
-            endpoint_url=self._endpoint,
+        session = boto3.Session(
             region_name=region,
             aws_access_key_id=described["environment"].get("AWS_ACCESS_KEY_ID", "drill"),
             aws_secret_access_key="drill",
         )
+        self._states = session.client("stepfunctions", endpoint_url=self._endpoint)
+        self._functions = session.client("lambda", endpoint_url=self._endpoint)
 
     def read(self) -> Reading:
         """What was used until now."""
         calls = {(call["function"], call["operation"]): call["calls"] for call in self._get("calls")}
         sizes = {path.stem: path.stat().st_size for path in self._logs.glob("*.log")}
         return Reading(invocations=self._get("invocations"), calls=Counter(calls), log_bytes=Counter(sizes))
+
+    def look_at_readiness(self) -> None:
+        """As its schedule does."""
+        self._functions.invoke(FunctionName=READINESS, Payload=json.dumps({"plan": PLAN}))
 
     def execution(self, *, dry_run: bool) -> tuple[int, float, float]:
         """The transitions of the next failover that ends, and when it began and ended."""
@@ -134,9 +143,13 @@ def main() -> None:
     """Measure, and write."""
     directory = Path(sys.argv[1])
     world = RunningDrill(directory)
-    print(f"for {MINUTES:g} minutes all is well; say `failover check --now --drill` meanwhile")
-    before = world.read()
-    time.sleep(60 * MINUTES)
+    print(f"for {MINUTES:g} minutes all is well")
+    world.look_at_readiness()
+    before, began = world.read(), time.monotonic()
+    for look in range(READINESS_LOOKS):
+        time.sleep(max(0.0, began + 60 * MINUTES * look / READINESS_LOOKS - time.monotonic()))
+        world.look_at_readiness()
+    time.sleep(max(0.0, began + 60 * MINUTES - time.monotonic()))
     idle = per_call(before, world.read())
     executions, measured = {}, [idle]
     for name, dry_run in (("dry_run", True), ("failover", False)):

@@ -32,6 +32,8 @@ WELL_EVERY_S: Final = 60
 """That all is well is told at the first look once this is over."""
 PLATFORM_BYTES: Final = 700
 """Of a call's log, Lambda's own lines."""
+METRIC_BYTES: Final = 300
+"""In a log, of a metric that WatchSite sends with a look."""
 SAMPLES_A_MINUTE: Final = 12
 WRITES_A_MINUTE: Final = 2
 """Of samples, while all is well."""
@@ -143,8 +145,7 @@ class Bill:
 
     def _shared(self) -> Iterator[Item]:
         shards = ceil(len(self._plans) / PLANS_A_SHARD)
-        every_s = self._stack.number("WatchSeconds")
-        looks = 60 // every_s * MONTH_MINUTES * shards
+        every_s, looks = self._stack.number("WatchSeconds"), self._looks_a_month() * shards
         everywhere = looks * self._vantage_points
         yield Item(
             name="looks",
@@ -198,16 +199,26 @@ class Bill:
                 apart=True,
             )
             metrics = sum(map(_metrics, self._plans))
+            logged = (metrics - alarmed) * self._looks_a_month() * METRIC_BYTES / GB * self._logged()
             yield Item(
                 name="metrics of plans",
-                usd=metrics * self._prices["metric"],
-                why=f"{metrics} that those alarms read",
+                usd=metrics * self._prices["metric"] + logged,
+                why=f"{metrics} that those alarms read, and their log",
                 apart=True,
             )
 
     def _of_alarm(self, properties: Mapping[str, Any]) -> float:
         of_seconds = isinstance(properties.get("Period"), int) and properties["Period"] < 60
         return self._prices["alarm_of_seconds" if of_seconds else "alarm"]
+
+    def _looks_a_month(self) -> float:
+        """Of one shard, from one region."""
+        return 60 // self._stack.number("WatchSeconds") * MONTH_MINUTES
+
+    def _logged(self) -> float:
+        """What a GB of a log costs, taken in and kept."""
+        storage = self._stack.number("LogRetentionDays") / DAYS_A_MONTH * self._prices["log_gb_month"]
+        return self._prices["log_gb"] + storage
 
     def _readiness(self) -> Item:
         if self._stack.parameters["ReadinessState"] != "ENABLED":
@@ -258,14 +269,13 @@ class Bill:
         architecture = str(self._stack.parameters["Architecture"])
         milliseconds = call["milliseconds"] + (plans - 1) * MS_A_PLAN.get(function, 0.0)
         seconds = milliseconds / 1000 * self._stack.gigabytes(function)
-        storage = self._stack.number("LogRetentionDays") / DAYS_A_MONTH * self._prices["log_gb_month"]
         one = (
             seconds * self._prices[f"lambda_gb_second_{architecture}"]
             + self._prices["lambda_request"]
             + plans * call["reads"] * self._prices["ledger_read"]
             + plans * call["writes"] * self._prices["ledger_write"]
             + call["events"] * self._prices["event"] * tells
-            + (PLATFORM_BYTES + plans * (call["log_bytes"] - PLATFORM_BYTES)) / GB * (self._prices["log_gb"] + storage)
+            + (PLATFORM_BYTES + plans * (call["log_bytes"] - PLATFORM_BYTES)) / GB * self._logged()
         )
         return many * one
 

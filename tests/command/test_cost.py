@@ -53,7 +53,10 @@ def test_more_plans_cost_their_looks_and_share_the_controller(failover: Failover
 
 def test_a_plan_that_names_no_alarm_of_its_small_stack_pays_for_none(failover: Failover, plan_text: str) -> None:
     _, four = bill(failover, "--copies", "4")
-    assert four["metrics of plans"] == pytest.approx(4 * 5 * prices()["metric"])
+    _, seldom = bill(failover, "--copies", "4", "--set", "WatchSeconds=10")
+    metrics = 4 * 5 * prices()["metric"]
+    logged, logged_seldom = (items["metrics of plans"] - metrics for items in (four, seldom))
+    assert 0 < logged_seldom == pytest.approx(logged / 5, abs=0.01)
     Path("plan.yaml").write_text(without_small_stack(plan_text))
     _, none = bill(failover)
     assert none.keys() == four.keys() - {"alarms of plans", "metrics of plans"}

@@ -207,7 +207,7 @@ def test_that_all_is_well_is_told_of_every_plan_in_one_event_as_soon_as_it_is_ti
     call("watch_site", {"plans": names})
     assert set().union(*events) == set(names)
     events.clear()
-    monkeypatch.setattr("time.time", lambda: now + 41.0)
+    monkeypatch.setattr("time.time", lambda: now + 61.0)
     call("watch_site", {"plans": names})
     call("watch_site", {"plans": names})
     assert events == [set(names)]

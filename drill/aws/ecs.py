@@ -58,6 +58,8 @@ class Running:
 
     task: ServiceTask
     starting: Future[Child] | None
+    stopped: threading.Event
+    """Before its process has begun it never does."""
     child: Child | None = None
 
     @property
@@ -200,14 +202,17 @@ class EcsBridge:
         task.availability_zone = self._emptiest_zone(fleet)
         environment = {e["name"]: e["value"] for e in definition.container_definitions[0].get("environment", [])}
         backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
-        fleet.tasks.append(Running(task, self._pool.submit(self._spawn, service.name, task.id, environment)))
+        stopped = threading.Event()
+        starting = self._pool.submit(self._spawn, f"{service.name}-{task.id[:8]}.log", environment, stopped)
+        fleet.tasks.append(Running(task, starting, stopped))
 
-    def _spawn(self, service: str, task: str, environment: dict[str, str]) -> Child:
-        time.sleep(self._start_delay_s)
+    def _spawn(self, log: str, environment: dict[str, str], stopped: threading.Event) -> Child:
+        if stopped.wait(self._start_delay_s):
+            raise ChildFailed(self._module, "was stopped before it began", self._log_dir / log)
         return spawn(
             self._module,
             {"listen_host": self._host.listen},
-            log=self._log_dir / f"{service}-{task[:8]}.log",
+            log=self._log_dir / log,
             env=environment,
         )
 
@@ -335,6 +340,7 @@ def _surplus(service: Service, of_now: list[Running], of_before: list[Running]) 
 
 
 def _end(running: Running) -> None:
+    running.stopped.set()
     if running.starting is not None:
         running.starting.add_done_callback(lambda started: None if started.exception() else started.result().kill())
     if running.child is not None:

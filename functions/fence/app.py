@@ -19,6 +19,7 @@ from failover.ledger.execution import Execution
 from failover.plan.model import FENCED, Plan
 
 FENCING: Final = "fencing"
+VACATED: Final = "fenced: no instance of before is left, those of the fence are on their way"
 
 
 class FenceRequest(Request):
@@ -32,8 +33,8 @@ class FenceRequest(Request):
 
 def fence(request: FenceRequest, plan: Plan) -> Report:
     """Fence every fleet that carries clients; done when each is fenced, out of reach, or not to be fenced at all; with
-    `beside` as soon as each was asked. With `everywhere` done when no gateway leads to the site any more, and each that
-    did is proven to be fenced.
+    `beside` as soon as each was asked. With `everywhere` done when no gateway leads to the site any more: clients stand
+    still from then on, whether they are refused by the fence or its instances are on their way yet.
 
     Raises:
         FleetRejected: one can't be fenced, of `everywhere`.
@@ -81,7 +82,9 @@ def _fence_surely(execution: Execution, fleet: Fleet) -> tuple[str, bool]:
 def _route_to_fence(execution: Execution, fleet: Fleet, state: FleetState) -> tuple[str, bool]:
     if state.routed_to(FENCED):
         how = "" if state.fence_kind in (None, "route") else f": {state.fence_kind}"
-        return (f"fenced{how}", True) if state.settled else (FENCING, False)
+        if state.settled:
+            return f"fenced{how}", True
+        return (VACATED, True) if state.fence_holds else (FENCING, False)
     if execution.dry_run:
         return f"would be fenced: {state.detail}", True
     ledger().hold(execution)

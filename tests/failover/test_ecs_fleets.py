@@ -169,6 +169,68 @@ def test_tasks_on_their_way_out_are_asked_for_while_there_may_be_any_of_before(
     assert asked == listed
 
 
+FENCED = fixture_plan.task_definition("west", "fenced")
+BEFORE = {"status": "ACTIVE", "taskDefinition": WEST, "desiredCount": 0, "pendingCount": 0, "runningCount": 0}
+
+
+def being_fenced(*previous: dict[str, Any], running: int = 0) -> dict[str, Any]:
+    """A service whose deployment of the fenced definition has begun, and the deployments of before that it tells of."""
+    primary = {"status": "PRIMARY", "taskDefinition": FENCED, "runningCount": running, "rolloutState": "IN_PROGRESS"}
+    return service(taskDefinition=FENCED, desiredCount=2, deployments=[primary, *previous])
+
+
+@pytest.mark.parametrize(("running", "previous"), [(0, ()), (1, ()), (0, (BEFORE,)), (1, (BEFORE,))])
+def test_a_fence_holds_once_no_task_of_before_is_left_though_none_of_its_own_is_there(
+    running: int, previous: tuple[dict[str, Any], ...]
+) -> None:
+    task = attached() | {"taskDefinitionArn": FENCED, "lastStatus": "RUNNING" if running else "PENDING"}
+    state = fleet(being_fenced(*previous, running=running), task).look()
+    assert (state.target, state.settled, state.fence_holds) == ("fenced", False, True)
+
+
+@pytest.mark.parametrize("count", ["desiredCount", "pendingCount", "runningCount"])
+@pytest.mark.parametrize("of_before", [1, None])
+def test_a_deployment_of_before_that_has_tasks_or_does_not_say_lets_no_fence_hold(
+    count: str, of_before: int | None
+) -> None:
+    previous = {name: value for name, value in (BEFORE | {count: of_before}).items() if value is not None}
+    ecs = boto3.client("ecs", region_name="us-west-2", aws_access_key_id="test", aws_secret_access_key="test")
+    stubbed = Stubber(ecs)
+    stubbed.add_response("describe_services", {"services": [being_fenced(previous)]})
+    stubbed.activate()
+    assert not EcsService(FLEET, "us-west-2", ecs).look().fence_holds
+
+
+@pytest.mark.parametrize(
+    ("desired", "status", "holds"),
+    [
+        ("RUNNING", "PENDING", False),
+        ("RUNNING", "RUNNING", False),
+        ("STOPPED", "RUNNING", False),
+        ("STOPPED", "DEACTIVATING", False),
+        ("STOPPED", "STOPPING", False),
+        ("STOPPED", "DEPROVISIONING", True),
+    ],
+)
+@pytest.mark.parametrize("running", [0, 1])
+def test_a_fence_does_not_hold_while_a_task_of_before_may_carry_clients(
+    desired: str, status: str, holds: bool, running: int
+) -> None:
+    before = attached() | {"lastStatus": status, "desiredStatus": desired}
+    tasks = (before, None) if desired == "RUNNING" else (None, before)
+    assert fleet(being_fenced(running=running), *tasks).look().fence_holds is holds
+
+
+def test_a_fleet_that_is_routed_to_a_site_fences_nothing_whatever_is_left_of_it() -> None:
+    ecs = boto3.client("ecs", region_name="us-west-2", aws_access_key_id="test", aws_secret_access_key="test")
+    stubbed = Stubber(ecs)
+    primary = {"status": "PRIMARY", "taskDefinition": WEST, "runningCount": 0, "rolloutState": "IN_PROGRESS"}
+    stubbed.add_response("describe_services", {"services": [service(deployments=[primary])]})
+    stubbed.activate()
+    assert not EcsService(FLEET, "us-west-2", ecs).look().fence_holds
+    assert not fleet(service(), attached()).look().fence_holds
+
+
 def test_a_service_that_lacks_a_task_is_not_settled_and_says_how_many() -> None:
     state = fleet(service(desiredCount=2), attached()).look()
     assert (state.settled, state.missing, state.accepts_clients) == (False, 1, True)

@@ -286,6 +286,20 @@ def test_every_gateway_that_leads_to_the_site_that_is_left_is_fenced_and_none_is
         call("fence", fence)
 
 
+@pytest.mark.parametrize(
+    ("target", "vacated", "status"), [("fenced", True, "done"), ("fenced", False, "waiting"), ("east", True, "waiting")]
+)
+def test_a_fence_is_there_once_nothing_leads_to_the_site_and_before_its_instances_are(
+    target: str, vacated: bool, status: str, call: Call, execution: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(FleetState(target=target, settled=False, vacated=vacated, instances=(), detail="0 of 2"))
+    monkeypatch.setattr("failover.fleets.fleets_of", lambda of: [(f"gateway-{of.region}", fleet)])
+    report = call("fence", {"execution": execution, "everywhere": True})
+    assert report["status"] == status
+    told = report["observed"]["fleets"].values()
+    assert all(words.startswith("fenced: no instance of before") is (status == "done") for words in told)
+
+
 def test_what_was_fenced_is_led_back_also_when_aborted_and_never_past_the_point_of_no_return(
     call: Call, execution: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from failover.container import remembered
 from failover.errors import FleetRejected, FleetUnavailable, Obstacle
 from failover.plan.fleets import FleetConfig
 from failover.plan.location import Location
+from failover.plan.model import FENCED
 
 SPARE_INSTANCES: Final = 1
 """How many instances a fleet has beyond what a peak needs."""
@@ -65,6 +66,9 @@ class FleetState:
     tier: str = "replace"
     """How a change of route reaches the instances."""
     fence_kind: FenceKind | None = None
+    vacated: bool = False
+    """Of a fleet routed to the fence: no instance that leads elsewhere is left, and none will come. Those that answer
+    clients with the fence's error may be on their way yet."""
     stalled_because: str | None = None
     """Why it will not settle by itself, where routing it there again helps."""
     refused_because: str | None = None
@@ -90,6 +94,11 @@ class FleetState:
         if self.target == target and self.refused_because is not None:
             raise FleetRejected(self.refused_because)
         return self.target == target and self.stalled_because is None
+
+    @property
+    def fence_holds(self) -> bool:
+        """Whether it is fenced, and no client's request gets through it to a cluster any more."""
+        return self.target == FENCED and (self.settled or self.vacated)
 
     @property
     def unproven(self) -> list[str]:

@@ -75,6 +75,7 @@ class BlueGreenFleet(ABC):
             detail="; ".join([detail, *([stalled_because] if stalled_because else [])]),
             tier=TIER,
             fence_kind=state.fence_kind,
+            vacated=state.vacated and not previous,
             stalled_because=stalled_because,
             refused_because=state.refused_because,
             look_again_s=state.look_again_s,
@@ -128,6 +129,7 @@ class BlueGreenFleet(ABC):
             detail=_leads(switch),
             tier=TIER,
             fence_kind=states[0].fence_kind if fenced else None,
+            vacated=fenced and all(state.fence_holds for state in states),
         )
 
     def _fence(self, switch: Switch) -> None:

@@ -80,7 +80,7 @@ class EcsService:
         target = next((site for site, arn in self._fleet.task_definitions.items() if arn == current), None)
         desired = int(service.get("desiredCount", 0))
         if desired and target is not None and _failure(primary) is None and _is_under_way(service):
-            return _deploying(service, target)
+            return _deploying(service, target, vacated=target == FENCED and self._is_vacated(service))
         tasks = self._tasks(with_leaving=_may_have_leaving(service))
         running = [t for t in tasks if t.get("lastStatus") == "RUNNING" and t.get("desiredStatus") != "STOPPED"]
         if desired == 0:
@@ -101,6 +101,7 @@ class EcsService:
             instances=tuple(_instance(task, str(current), port) for task in running),
             detail="; ".join([detail, *([failure] if failure else [])]),
             fence_kind="route" if target == FENCED else None,
+            vacated=target == FENCED and alone,
             stalled_because=failure,
             look_again_s=_look_again_s(primary),
             missing=max(0, desired - len(running)) if alone and failure is None else 0,
@@ -202,6 +203,15 @@ class EcsService:
             tasks += map(dict, answer["tasks"])
         return [task for task in tasks if task.get("lastStatus") not in _OVER]
 
+    def _is_vacated(self, service: dict[str, Any]) -> bool:
+        """Whether a service that is being deployed shall have no task of a previous revision, and has none: by its
+        deployments, which tell of those that are to come, too, and by its tasks, which tell of those on their way out.
+        """
+        current, previous = _primary(service), [d for d in service["deployments"] if d.get("status") != "PRIMARY"]
+        if any(d.get(count) != 0 for d in previous for count in ("desiredCount", "pendingCount", "runningCount")):
+            return False
+        return all(task.get("taskDefinitionArn") == current["taskDefinition"] for task in self._tasks())
+
     def _listed(self, desired: Literal["RUNNING", "STOPPED"]) -> list[str]:
         arns: list[str] = []
         request: ListTasksRequestTypeDef = {
@@ -289,7 +299,7 @@ def _may_have_leaving(service: dict[str, Any]) -> bool:
     return (datetime.now(UTC) - created).total_seconds() < LEAVES_WITHIN_S
 
 
-def _deploying(service: dict[str, Any], target: str) -> FleetState:
+def _deploying(service: dict[str, Any], target: str, *, vacated: bool) -> FleetState:
     primary = _primary(service)
     desired, running = int(service["desiredCount"]), int(primary["runningCount"])
     previous = sum(int(of.get("runningCount", 0)) for of in service["deployments"]) - running
@@ -300,6 +310,7 @@ def _deploying(service: dict[str, Any], target: str) -> FleetState:
         instances=(),
         detail=f"{running} of {desired} tasks run {runs}, {previous} of a previous revision are left",
         fence_kind="route" if target == FENCED else None,
+        vacated=vacated,
         look_again_s=_look_again_s(primary),
         size=desired,
     )

@@ -11,9 +11,9 @@ from failover.fleets import FleetState
 from failover.fleets.blue_green import BlueGreenFleet
 
 
-def state(target: str, **more: Any) -> FleetState:
-    """A colour that is being routed there."""
-    return FleetState(**{"target": target, "settled": False, "instances": (), "detail": "0 of 2"} | more)
+def state(target: str, *, settled: bool = False, vacated: bool = False) -> FleetState:
+    """A colour that is routed there, or on its way."""
+    return FleetState(target=target, settled=settled, vacated=vacated, instances=(), detail="0 of 2")
 
 
 @dataclass

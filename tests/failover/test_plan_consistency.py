@@ -207,8 +207,49 @@ def test_what_looks_at_a_site_from_its_own_region_is_no_vote_once_that_is_lost_a
         plan["policy"] |= {"quorum": 2, "min_vantage_points": 2, "fast_path": True}
 
     told = warned(change)
-    assert "1 votes can say that east is lost once all of us-east-2 is (probe/us-west-2)" in told["policy.quorum"]
+    assert "1 votes can say that east is lost once all of us-east-2 is, and" in told["policy.quorum"]
+    assert "failover-orders-east, probe/us-east-2 with it (probe/us-west-2)" in told["policy.quorum"]
     assert "write 1" in told["policy.min_vantage_points"]
+
+
+def in_us_east_1(plan: dict[str, Any]) -> None:
+    """The example, with its first site where Route 53's control plane is."""
+    plan["sites"]["east"] = json.loads(json.dumps(plan["sites"]["east"]).replace("us-east-2", "us-east-1"))
+    plan["anchors"] = []
+
+
+def test_votes_from_one_place_remain_where_the_others_are_in_the_sites_own_region() -> None:
+    shortfalls = [what for path, what in warnings(parse(changed(in_us_east_1))) if path == "policy.min_vantage_points"]
+    assert [what.partition("with it")[0].rpartition(" is, and ")[2] for what in shortfalls] == [
+        "kafka-orders-east-health-check, probe/us-east-1 ",
+        "probe/us-west-2 ",
+    ]
+
+
+def test_a_vantage_point_in_a_sites_own_region_is_no_warning_where_enough_others_remain() -> None:
+    def change(plan: dict[str, Any]) -> None:
+        in_us_east_1(plan)
+        plan["vantage_points"].append("eu-west-1")
+
+    assert "policy.min_vantage_points" not in warned(change)
+
+
+@pytest.mark.parametrize(
+    ("dns", "warns"),
+    [
+        ({"kind": "route53-record"}, True),
+        ({"kind": "route53-record", "routing": "weighted"}, True),
+        ({"kind": "route53-record", "routing": "latency"}, False),
+        ({"kind": "route53-health-check", "beacons": [{"bucket": "one", "key": "k", "region": "us-west-2"}]}, False),
+    ],
+)
+def test_a_record_that_is_changed_in_a_sites_own_region_is_lost_with_it(dns: dict[str, Any], warns: bool) -> None:
+    def change(plan: dict[str, Any]) -> None:
+        in_us_east_1(plan)
+        plan["dns"] = {"hosted_zone_id": "Z0123456789ORDERS"} | dns
+
+    remedy = "the region of site east: both are lost together; write route53-health-check"
+    assert (remedy in warned(change).get("dns.kind", "")) is warns
 
 
 @pytest.mark.parametrize(

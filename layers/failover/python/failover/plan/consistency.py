@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from failover.plan import placement, votes
 from failover.plan.location import Location
-from failover.plan.model import FENCED, Plan
+from failover.plan.model import FENCED, ROUTE53_REGION, Plan
 from failover.validation import host_and_port, is_address
 from failover.wording import Problem, join
 
@@ -65,6 +65,7 @@ def warnings(plan: Plan) -> Iterator[Problem]:
     yield from placement.nearness(plan)
     yield from votes.alarms_without_a_vote(plan)
     yield from _anchors_inside(plan)
+    yield from _name_lost_with_a_site(plan)
     for name in plan.sites:
         if name != plan.home or plan.policy.mode == "observe":
             yield from votes.shortfalls(plan, name)
@@ -155,6 +156,20 @@ def _anchors_inside(plan: Plan) -> Iterator[Problem]:
                     f"anchors[{index}]",
                     f"is lost with site {name}, and anchors are outside of both: name another one",
                 )
+
+
+def _name_lost_with_a_site(plan: Plan) -> Iterator[Problem]:
+    """A flip that needs Route 53's control plane
+    (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/disaster-recovery-resiliency.html)."""
+    if plan.dns.kind != "route53-record" or plan.dns.answers_every_location:
+        return
+    for name, site in plan.sites.items():
+        if site.region == ROUTE53_REGION:
+            yield (
+                "dns.kind",
+                f"is route53-record, which is changed in {ROUTE53_REGION}, the region of site {name}: both are lost"
+                " together; write route53-health-check",
+            )
 
 
 def _arns(path: str, value: Any) -> Iterator[tuple[str, str]]:

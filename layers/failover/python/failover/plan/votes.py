@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from failover.plan.model import Alarm, Plan
+from failover.plan.model import ALARMED, ROUTE53_REGION, Alarm, Plan
 from failover.plan.policy import Policy
 from failover.wording import Problem
 
 PROBE: Final = "probe/"
 """The source of a probe is this and its vantage point."""
+ROUTE53: Final = "route53"
+"""The vantage point of an alarm on a Route 53 health check, whose checkers look from all over the world."""
 _WILDCARD: Final = re.compile(r"[*?\[]")
 
 
@@ -48,12 +50,18 @@ def shortfalls(plan: Plan, site: str) -> Iterator[Problem]:
 def shortfalls_without_its_region(plan: Plan, site: str) -> Iterator[Problem]:
     """Why a site can't be decided to be lost once its whole region is, and with it all that looks at it from there."""
     voters, region = _voters(plan, site), plan.sites[site].region
+    elsewhere = plan.sites[plan.other(site)].region
     remaining = _Voters(
-        tuple(alarm for alarm in voters.alarms if region not in (alarm.vantage, alarm.region)),
+        tuple(_seen_by(plan, site, alarm, elsewhere) for alarm in voters.alarms if region not in _places(alarm)),
         None if voters.vantage_points is None else voters.vantage_points - {region},
     )
-    if remaining != voters and not list(_too_few(plan.policy, voters, "")):
-        yield from _too_few(plan.policy, remaining, f"that {site} is lost once all of {region} is")
+    gone = _Voters(
+        tuple(alarm for alarm in voters.alarms if region in _places(alarm)),
+        (voters.vantage_points or frozenset()) & {region},
+    )
+    if (gone.alarms or gone.vantage_points) and not list(_too_few(plan.policy, voters, "")):
+        lost_with_it = f"that {site} is lost once all of {region} is, and {gone} with it"
+        yield from _too_few(plan.policy, remaining, lost_with_it)
 
 
 def signals_of_nobody(plan: Plan) -> Iterator[Problem]:
@@ -91,6 +99,18 @@ def _voters(plan: Plan, site: str) -> _Voters:
     if any(_WILDCARD.search(pattern) for pattern in probing):
         return _Voters(alarms, None)
     return _Voters(alarms, frozenset(pattern.removeprefix(PROBE) for pattern in probing))
+
+
+def _places(alarm: Alarm) -> frozenset[str | None]:
+    """Where an alarm sees from, and where it lives: it is lost with either."""
+    lives = alarm.region or (ROUTE53_REGION if alarm.vantage == ROUTE53 else None)
+    return frozenset({alarm.vantage, lives})
+
+
+def _seen_by(plan: Plan, site: str, alarm: Alarm, region: str) -> Alarm:
+    """An alarm as it is seen by the controller that remains in that region, if it is one of the plan's small stack."""
+    own = alarm.name in {f"failover-{plan.name}-{site}-{service}" for service in ALARMED}
+    return alarm.model_copy(update={"vantage": region}) if own and not _places(alarm) - {None} else alarm
 
 
 def _may_match_a_probe(pattern: str) -> bool:

@@ -29,6 +29,7 @@ from bench import (
     gateway_start,
     gateway_throughput,
     imports,
+    java_clients,
     lives,
     looks,
     many,
@@ -69,6 +70,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "drills": drills.measure,
     "clients": clients.measure,
     "client-families": client_families.measure,
+    "java-clients": java_clients.measure,
 }
 RESULTS: Final = Path(__file__).resolve().parent / "results.json"
 

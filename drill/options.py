@@ -97,4 +97,5 @@ class MoreClients(enum.Enum):
     NEW_PROTOCOL = "new-protocol"
     TRANSACTIONAL = "transactional"
     NEWCOMER = "newcomer"
+    JAVA = "java"
     ALL = "all"

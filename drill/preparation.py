@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from drill.clients.families import FamilyMissing
 from drill.clients.pairs import PairSpec
-from drill.engines import kroxylicious
+from drill.engines import java_client, kroxylicious
 from drill.engines.jars import jars
 from drill.options import GatewayEngine, KafkaEngine
 from drill.ports import HERE, Host
@@ -19,6 +20,10 @@ def prepare(kafka: KafkaEngine, gateway: GatewayEngine, pairs: Sequence[PairSpec
     Raises:
         EngineMissing, FamilyMissing, NoEngine, NotBuilt: with what is missing.
     """
+    if any(pair.family.of_java for pair in pairs):
+        if kafka is not KafkaEngine.APACHE:
+            raise FamilyMissing("Java's clients were tried with real brokers only: take --kafka apache beside them")
+        java_client.prepare()
     for pair in pairs:
         pair.family.interpreter()
     if kafka is KafkaEngine.APACHE:

@@ -22,13 +22,15 @@ class FamilyMissing(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """A library, in one version. `writer`, `reader`: the modules that are run."""
+    """A library, in one version. `writer`, `reader`: the modules that are run. `of_java`: they become a JVM, which was
+    tried with real brokers only."""
 
     name: str
     writer: str
     reader: str
     package: str | None = None
     """What pip installs for it; None: the drill has it."""
+    of_java: bool = False
 
     def interpreter(self) -> str:
         """The Python that runs its clients. Installs what is missing.
@@ -61,6 +63,15 @@ KAFKA_PYTHON: Final = Family(
     reader="drill.clients.kafka_python_consumer",
     package="kafka-python==3.0.12",
 )
+
+
+def _of_java(name: str) -> Family:
+    return Family(name=name, writer="drill.clients.java_client", reader="drill.clients.java_client", of_java=True)
+
+
+JAVA: Final = _of_java("Java")
+JAVA_NEW_PROTOCOL: Final = _of_java("Java, new group protocol")
+JAVA_TRANSACTIONAL: Final = _of_java("Java, transactional")
 
 
 def _environment(package: str) -> Path:

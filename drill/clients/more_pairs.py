@@ -10,6 +10,9 @@ from itertools import count
 from typing import Final
 
 from drill.clients.families import (
+    JAVA,
+    JAVA_NEW_PROTOCOL,
+    JAVA_TRANSACTIONAL,
     KAFKA_PYTHON,
     LIBRDKAFKA_BESIDE_NEWCOMER,
     LIBRDKAFKA_NEW_PROTOCOL,
@@ -39,9 +42,10 @@ def _pair(name: str, family: Family, settings: SettingsName, *, writer: Settings
     )
 
 
-def _transactional(settings: SettingsName, *, writer: Settings, reader: Settings) -> PairSpec:
-    pair = _pair("transactional", LIBRDKAFKA_TRANSACTIONAL, settings, writer=writer, reader=reader)
-    return replace(pair, mirrored=False)
+def _transactional(
+    name: str, family: Family, settings: SettingsName, *, writer: Settings, reader: Settings
+) -> PairSpec:
+    return replace(_pair(name, family, settings, writer=writer, reader=reader), mirrored=False)
 
 
 def _with_newcomer(like: PairSpec) -> tuple[PairSpec, PairSpec]:
@@ -92,14 +96,53 @@ MORE: Final[Mapping[str, tuple[PairSpec, ...]]] = {
         ),
     ),
     "transactional": (
-        _transactional("recommended", writer=RECOMMENDED.writer, reader=RECOMMENDED.reader),
-        _transactional("default", writer={}, reader=DEFAULT.reader),
+        _transactional(
+            "transactional",
+            LIBRDKAFKA_TRANSACTIONAL,
+            "recommended",
+            writer=RECOMMENDED.writer,
+            reader=RECOMMENDED.reader,
+        ),
+        _transactional("transactional", LIBRDKAFKA_TRANSACTIONAL, "default", writer={}, reader=DEFAULT.reader),
     ),
     "newcomer": (*_with_newcomer(RECOMMENDED), *_with_newcomer(DEFAULT)),
 }
 """By what they are asked for."""
 
+_JAVA_EARLY: Final[Settings] = {"request.timeout.ms": 8000, "socket.connection.setup.timeout.ms": 3000}
+_JAVA_READER: Final[Settings] = {**_JAVA_EARLY, "auto.commit.interval.ms": 1000}
+ON_REAL_BROKERS: Final[Mapping[str, tuple[PairSpec, ...]]] = {
+    "java": (
+        _pair("java", JAVA, "recommended", writer=_JAVA_EARLY, reader=_JAVA_READER),
+        _pair("java", JAVA, "default", writer={}, reader={}),
+        _pair(
+            "java-new-protocol",
+            JAVA_NEW_PROTOCOL,
+            "recommended",
+            writer=_JAVA_EARLY,
+            reader={**_JAVA_READER, **_NEW},
+        ),
+        _pair("java-new-protocol", JAVA_NEW_PROTOCOL, "default", writer={}, reader=_NEW),
+        _transactional(
+            "java-transactional",
+            JAVA_TRANSACTIONAL,
+            "recommended",
+            writer={**_JAVA_EARLY, "transactional.id": "orders"},
+            reader=_JAVA_READER,
+        ),
+        _transactional(
+            "java-transactional",
+            JAVA_TRANSACTIONAL,
+            "default",
+            writer={"transactional.id": "orders-default"},
+            reader={},
+        ),
+    ),
+}
+"""Those that were tried with real brokers only: by name, and not with `all`."""
+
 
 def more_pairs(names: Collection[str]) -> tuple[PairSpec, ...]:
-    """Those that are asked for; `all`: every one."""
-    return tuple(spec for name, specs in MORE.items() if name in names or "all" in names for spec in specs)
+    """Those that are asked for; `all`: every one that stand-ins serve."""
+    everywhere = (spec for name, specs in MORE.items() if name in names or "all" in names for spec in specs)
+    return (*everywhere, *(spec for name, specs in ON_REAL_BROKERS.items() if name in names for spec in specs))

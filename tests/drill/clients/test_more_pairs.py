@@ -11,17 +11,19 @@ from pathlib import Path
 import pytest
 
 from drill.clients.families import KAFKA_PYTHON, LIBRDKAFKA_OF_2024, Family, FamilyMissing
-from drill.clients.more_pairs import MORE, more_pairs
+from drill.clients.more_pairs import MORE, ON_REAL_BROKERS, more_pairs
 from drill.clients.pairs import SPECS
 from drill.clients.record_log import consumer_log, producer_log
 from drill.clients.stop import finish
-from drill.options import MoreClients
+from drill.engines.jars import EngineMissing
+from drill.options import GatewayEngine, KafkaEngine, MoreClients
+from drill.preparation import prepare
 from drill.process import spawn
 
 
 def test_all_pairs_of_a_drill_have_their_own_topics_groups_numbers_and_logs() -> None:
-    specs = (*SPECS, *more_pairs(["all"]))
-    assert len(specs) == len(SPECS) + sum(map(len, MORE.values()))
+    specs = (*SPECS, *more_pairs(["all", *ON_REAL_BROKERS]))
+    assert len(specs) == len(SPECS) + sum(map(len, (*MORE.values(), *ON_REAL_BROKERS.values())))
     topics = [topic for spec in specs if not spec.newcomer for topic in spec.topics]
     for apart in (topics, [spec.group for spec in specs], [spec.first_number for spec in specs]):
         assert len(set(apart)) == len(apart)
@@ -29,10 +31,23 @@ def test_all_pairs_of_a_drill_have_their_own_topics_groups_numbers_and_logs() ->
 
 
 def test_each_can_be_asked_for_by_itself_or_all_at_once() -> None:
-    assert {choice.value for choice in MoreClients} == {*MORE, "all"}
+    assert {choice.value for choice in MoreClients} == {*MORE, *ON_REAL_BROKERS, "all"}
     assert more_pairs([]) == ()
     assert {spec.family.name for spec in more_pairs(["kafka-python"])} == {"kafka-python"}
     assert {spec.settings for spec in more_pairs(["librdkafka-2024"])} == {"recommended", "default"}
+
+
+def test_clients_of_java_are_asked_for_by_name_and_need_real_brokers_and_a_java(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not any(spec.family.of_java for spec in more_pairs(["all"]))
+    pairs = more_pairs(["java"])
+    assert {spec.family.name for spec in pairs} == {"Java", "Java, new group protocol", "Java, transactional"}
+    with pytest.raises(FamilyMissing, match="--kafka apache"):
+        prepare(KafkaEngine.MOCK, GatewayEngine.STAND_IN, pairs, in_containers=False)
+    monkeypatch.setattr("drill.engines.jars.shutil.which", lambda _: None)
+    with pytest.raises(EngineMissing, match="no java on the PATH"):
+        prepare(KafkaEngine.APACHE, GatewayEngine.STAND_IN, pairs, in_containers=False)
 
 
 def test_a_newcomer_writes_where_one_writes_that_moved_over_with_the_same_settings() -> None:

@@ -297,6 +297,13 @@ def test_a_question_names_who_started_and_why(deployed: Any, call: Call, message
     call("request_approval", {"execution": execution, "task_token": TOKEN, "assessed": ASSESSED})
     (message,) = messages()
     assert (message.body["started_by"], message.body["reason"]) == ("Ada", "a walk-through")
+    for words in (
+        "started by Ada: a walk-through",
+        "says that east is lost: own probes (kafka)",
+        "not ready: capacity:east fail 40 s ago",
+        "if you approve: 900 to 1,500 records (estimated), 2 partitions unknown",
+    ):
+        assert words in message.body["text"], words
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,15 @@ def test_what_all_want_is_sent_in_one_change_by_whoever_comes_first(
 ) -> None:
     executions = [claimed(book, f"plan-{number}") for number in range(5)]
     hostnames = [ask(changes, execution) for execution in executions]
+    asked = changes.find(executions[0], hostnames[0])
+    assert asked is not None and (asked.sent, asked.sent_at) == (None, 0.0)
+    before = time.time()
     for execution in executions:
         changes.send(execution)
     assert [sorted(batch) for batch in zone.sent] == [sorted(hostnames)]
     stored = [changes.find(execution, hostname) for execution, hostname in zip(executions, hostnames, strict=True)]
     assert {change.sent for change in stored if change} == {"C1"} and None not in stored
+    assert all(before - 0.001 <= change.sent_at <= time.time() for change in stored if change)
 
 
 def test_a_change_that_is_refused_is_refused_alone_and_stops_no_other(

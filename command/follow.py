@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from command.controller import Controller
-from command.output import console, is_read, notice_reader, show
+from command.output import Line, console, is_read, notice_reader, show
 from command.progress import steps_table
 from command.situation import Situation, situation
 from command.words import moment, span
@@ -53,6 +53,8 @@ def follow(controller: Controller, plan: Plan, execution: str | None = None, eve
                 show([(f"{moment(time.time())}  {error}", "yellow")])
     if now.record is not None and now.record.document.get("outcome"):
         show([(headline(now.record.document), "bold")])
+    if now.stop:
+        show(now.cause())
     return now
 
 
@@ -78,13 +80,7 @@ def _facts(now: Situation) -> Iterator[Fact]:
     yield now.state.changed_at or began, f"{now.state.active} is active"
     if now.record is not None:
         yield began, f"{now.record.name} began"
-    for step in now.steps:
-        took = step.reported_at - step.started_at
-        progress = now.progress_of(step)
-        if step.status == "done":
-            yield step.reported_at, f"{step.step}: done after {took:.1f} s"
-        else:
-            yield step.started_at, f"{step.step}: awaits {progress.awaits or 'what it asked for'}"
+    yield from _step_facts(now)
     for signal in now.lost:
         yield signal.since, f"{signal.source} says that {signal.site} is lost"
     if now.holder == "asks":
@@ -95,6 +91,21 @@ def _facts(now: Situation) -> Iterator[Fact]:
             yield now.now, line.strip()
     if now.record is not None and now.record.status != "running" and now.holder not in ("runs", "asks"):
         yield now.record.ended_at or now.now, f"{now.record.name} {now.record.status}"
+
+
+def _step_facts(now: Situation) -> Iterator[Fact]:
+    for step in now.steps:
+        took = step.reported_at - step.started_at
+        progress = now.progress_of(step)
+        match progress.state:
+            case "done":
+                yield step.reported_at, f"{step.step}: done after {took:.1f} s"
+            case "failed" | "cut short":
+                yield step.reported_at, f"{step.step}: {progress.outcome} after {took:.1f} s"
+            case _:
+                yield step.started_at, f"{step.step}: awaits {progress.awaits or 'what it asked for'}"
+    if now.stop and now.stop["step"] not in {step.step for step in now.steps}:
+        yield now.stop["at"], f"{now.stop['step'] or 'a step'}: {now.stop['error']}"
 
 
 def _is_over(now: Situation, controller: Controller, execution: str) -> bool:
@@ -118,10 +129,20 @@ def _picture(now: Situation, controller: Controller, screen: Console) -> Group:
     """What a screen holds whole: of the summary, whose worst comes first, as much as the steps leave room for."""
     progress = now.progress()
     since = f"; looked at {span(max(0.0, time.time() - now.now))} ago" if time.time() - now.now > 5 else ""
-    last = [f"next: {controller.command(now.next_command)}", f"Ctrl-C ends this{since}"]
-    room = max(SUMMARY_AT_LEAST, screen.height - len(progress) - len(last) - 3)
-    lines = [Text(line) if isinstance(line, str) else Text(*line) for line in list(now.summary())[:room]]
+    cause = Text("\n").join(Text(line.strip(), style) for line, style in now.cause()) if now.stop else Text()
+    redrive = "mend that, then " if now.stop else ""
+    last = [f"next: {redrive}{controller.command(now.next_command)}", f"Ctrl-C ends this{since}"]
+    below = len(last) + (len(cause.wrap(screen, screen.width)) + 1 if now.stop else 0)
+    room = max(SUMMARY_AT_LEAST, screen.height - len(progress) - below - 3)
+    lines = [Text(line) if isinstance(line, str) else Text(*line) for line in _above(now)[:room]]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
-    steps = Group(Text(), steps_table(progress, plain=screen.options.ascii_only)) if now.steps else Group()
-    return Group(*lines, steps, Text(), *(Text(line, "dim", no_wrap=True, overflow="fold") for line in last))
+    steps = Group(Text(), steps_table(progress, plain=screen.options.ascii_only)) if progress else Group()
+    whole = Group(Text(), cause) if now.stop else Group()
+    return Group(*lines, steps, whole, Text(), *(Text(line, "dim", no_wrap=True, overflow="fold") for line in last))
+
+
+def _above(now: Situation) -> list[Line]:
+    """The summary; the cause of a stop stands whole below the steps, and not cut off here, too."""
+    cause = set(now.cause()) if now.stop else set()
+    return [line for line in now.summary() if line not in cause]

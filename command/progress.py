@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from rich.table import Table
 from rich.text import Text
 
-State = Literal["to come", "running", "done", "failed"]
+State = Literal["to come", "running", "done", "failed", "cut short"]
 STEPS: Final[Mapping[str, Sequence[str]]] = {
     "failover": (
         "claim",
@@ -46,6 +46,7 @@ _MARKS: Final[Mapping[State, tuple[str, str, str]]] = {
     "running": (">", "\u25b6", "bold cyan"),
     "done": ("x", "\u2714", "green3"),
     "failed": ("!", "\u2718", "bold red"),
+    "cut short": ("-", "\u2013", "grey62"),
 }
 """In ASCII, in Unicode, and their style."""
 _AWAITED: Final = (
@@ -76,6 +77,13 @@ class StepProgress:
     state: State = "to come"
     seconds: float | None = None
     awaits: str = ""
+    outcome: str = ""
+    """What became of it, if it is no longer at work."""
+
+    @property
+    def waits(self) -> str:
+        """What it waits for, in words."""
+        return f"awaits {self.awaits}" if self.awaits else ""
 
 
 def awaited(observed: Mapping[str, Any]) -> str:
@@ -109,8 +117,8 @@ def steps_table(steps: Iterable[StepProgress], *, plain: bool, narrow: bool = Fa
             Text(step.name, style="" if step.state == "done" else style),
             Text("" if step.seconds is None else f"{step.seconds:.1f} s", style="grey62"),
         ]
-        awaits = [] if narrow else [Text(f"awaits {step.awaits}" if step.awaits else "", style="cyan")]
-        table.add_row(*cells, *awaits)
+        rest = Text(step.outcome, style=style) if step.outcome else Text(step.waits, style="cyan")
+        table.add_row(*cells, *([] if narrow else [rest]))
     return table
 
 

@@ -20,8 +20,9 @@ from command.output import Line, show, show_json, show_next
 from command.status import Json, execution_document
 from command.words import moment
 from failover.documents.whole_report import WholeReport
-from failover.execution.ending import error_message
+from failover.execution.ending import cause_in_words
 from failover.execution.report import headline
+from failover.execution.stops import last_stop, stop_line
 from failover.execution.whole_report import whole_report
 from failover.ledger.records import ExecutionRecord
 from report import execution_page
@@ -148,10 +149,12 @@ def _report_lines(record: ExecutionRecord) -> Iterator[Line]:
             yield f"  {name}: {document[name]}"
     if answer := document.get("approval"):
         yield f"  {answer['answer']} by {answer['by']} at {moment(answer['at'])}: {answer['why'] or 'no reason given'}"
+    for stop in document.get("stops", ()):
+        yield f"  {stop_line(stop)}", "yellow"
     if document.get("stopped_at"):
-        error = document.get("error") or {}
-        words = f"{error.get('Error', '')} {error_message(str(error.get('Cause', '')))}".rstrip()
-        yield f"  stopped at {document['stopped_at']}: {words}", "red"
+        yield f"  stopped{cause_in_words(document)}", "red"
+    if stop := last_stop(document):
+        yield f"  do: {stop['remedy']}, then redrive it", "bold"
     yield ""
     for step in document.get("steps", ()):
         yield f"  {step['status']:<8} {step['step']:<28} {step['took_seconds']:6.1f} s, {step['calls']} call(s)"

@@ -15,9 +15,10 @@ from failover.decision.log import DecisionRecord, decisions
 from failover.decision.rules import PLANNED
 from failover.detection.evidence import CANARY, Signal
 from failover.detection.signal_store import signals
+from failover.documents.execution import Stop
 from failover.errors import ServiceRejected, ServiceUnavailable
-from failover.execution.ending import error_message
 from failover.execution.runs import describe_run
+from failover.execution.stops import error_message, last_stop, stop_in_words
 from failover.ledger.records import ExecutionRecord, PlanState, StepRecord
 from failover.ledger.topic_tables import load_plan_table
 from failover.loss.sample_table import load_samples
@@ -137,22 +138,36 @@ class Situation:
             "steps": [asdict(step) for step in self.steps],
         }
 
+    @property
+    def stop(self) -> Stop | None:
+        """Where the execution that is looked at stopped, and was not redriven from."""
+        at_work = self.holder in ("runs", "asks")
+        return last_stop(self.record.document) if self.record is not None and not at_work else None
+
     def progress(self) -> list[StepProgress]:
         """How far the execution is that holds the lease, or is looked at."""
-        ended = self.record is None or self.record.status != "running"
         begun = [self.progress_of(step) for step in self.steps]
-        return begun if ended else with_those_to_come(self.record.kind if self.record else "", begun)
+        stop = self.stop
+        if stop and stop["step"] and stop["step"] not in {step.name for step in begun}:
+            # Its only call failed, and reported nothing.
+            begun.append(StepProgress(name=stop["step"], state="failed", outcome=stop["error"]))
+        under_way = self.record is not None and (self.record.status == "running" or self.holder in ("runs", "asks"))
+        return with_those_to_come(self.record.kind, begun) if under_way and self.record else begun
 
     def progress_of(self, step: StepRecord) -> StepProgress:
         """How far one of its steps is."""
         asks = self.holder == "asks" and step.step == "request_approval"
+        stop, took = self.stop, step.reported_at - step.started_at
+        if stop and step.step == stop["step"]:
+            return StepProgress(name=step.step, state="failed", seconds=took, outcome=stop["error"])
         if step.status == "done" and not asks:
-            return StepProgress(name=step.step, state="done", seconds=step.reported_at - step.started_at)
-        stopped = self.holder == "ended" and self.record is not None and self.record.name == self.state.holder
+            return StepProgress(name=step.step, state="done", seconds=took)
+        if stop or (self.holder == "ended" and self.record is not None and self.record.name == self.state.holder):
+            return StepProgress(name=step.step, state="cut short", seconds=took, outcome="cut short")
         return StepProgress(
             name=step.step,
-            state="failed" if stopped else "running",
-            seconds=(step.reported_at if stopped else self.now) - step.started_at,
+            state="running",
+            seconds=self.now - step.started_at,
             awaits="a person: approve or deny" if asks else awaited(step.observed),
         )
 
@@ -167,6 +182,10 @@ class Situation:
         standing = f"{self.plan}: clients are led to {self.state.active}, {self.standby} {other}"
         yield f"{standing} (epoch {self.state.epoch})", "bold"
         yield from self._trouble()
+        yield from self._table()
+        yield from self._reasons()
+
+    def _table(self) -> Iterator[Line]:
         yield from table(
             [
                 ("execution", self._execution()),
@@ -178,7 +197,6 @@ class Situation:
                 ("changed", moment(self.state.changed_at) if self.state.changed_at else "never"),
             ]
         )
-        yield from self._reasons()
 
     def _trouble(self) -> Iterator[Line]:
         if self.lost:
@@ -204,7 +222,10 @@ class Situation:
         """Why what stopped has stopped, by its report."""
         document = self.record.document if self.record else {}
         error = document.get("error") or {}
-        if error:
+        if stop := self.stop:
+            yield f"  {stop_in_words(stop)}: {stop['error']}: {one_line(stop['why'], CAUSE_LIMIT)}", "red"
+            yield f"  do: {stop['remedy']}, then redrive it", "bold"
+        elif error:
             cause = f"{error.get('Error', '')}: {one_line(error_message(str(error.get('Cause', ''))), CAUSE_LIMIT)}"
             yield f"  in {document.get('stopped_at')}: {cause}", "red"
 
@@ -242,9 +263,8 @@ class Situation:
         yield ""
         for step in self.progress():
             took = "" if step.seconds is None else f"{step.seconds:6.1f} s"
-            waits = f"  awaits {step.awaits}" if step.awaits else ""
-            style = {"done": "", "to come": "dim", "failed": "red"}.get(step.state, "cyan")
-            yield f"  {step.state:<8} {step.name:<28} {took}{waits}".rstrip(), style
+            style = {"done": "", "to come": "dim", "cut short": "dim", "failed": "red"}.get(step.state, "cyan")
+            yield f"  {step.state:<9} {step.name:<28} {took}  {step.outcome or step.waits}".rstrip(), style
 
     def _sighting(self) -> str:
         """How many sources say what of each site, of those that said it lately."""

@@ -20,6 +20,7 @@ from command.words import ago, moment, span
 from failover.decision.log import DecisionRecord
 from failover.decision.log import decisions as latest_decisions
 from failover.errors import BadPlan
+from failover.execution.stops import stop_line
 from failover.ledger.records import ExecutionRecord
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans
@@ -188,13 +189,14 @@ def _decision_row(record: DecisionRecord) -> tuple[str, ...]:
 def _execution_row(record: ExecutionRecord) -> tuple[str, ...]:
     seconds = record.document.get("recovery_seconds")
     result = f"recovered in {span(seconds)}" if seconds is not None else record.document.get("why", "")
+    stops = [stop_line(stop) for stop in record.document.get("stops", ())]
     dry = "dry run " if record.document.get("dry_run") else ""
     return (
         moment(record.started_at),
         record.name,
         f"{record.from_site} to {record.to_site}",
         dry + record.status,
-        result,
+        "; ".join(filter(None, [result, *stops])),
     )
 
 

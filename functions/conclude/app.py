@@ -11,20 +11,22 @@ import json
 import time
 from typing import Any, Literal, cast
 
-from failover.documents.execution import ExecutionReport, Loss
+from failover.documents.execution import ExecutionReport, Loss, Stop
 from failover.documents.steps import Concluded
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
 from failover.execution.announcement import announce
 from failover.execution.claimed_plan import claimed_plan, renew_plan
-from failover.execution.ending import error_message
 from failover.execution.predecessors import predecessors, where_the_name_leads
 from failover.execution.report import Ending, execution_report
 from failover.execution.step import Request, ledger, logger
+from failover.execution.stops import error_message, last_stop, stop_of, with_stop
 from failover.ledger.approvals import approval
 from failover.ledger.execution import Execution
+from failover.ledger.failures import failures
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import Denial, StepRecord
 from failover.loss.record import final_loss, keep_measured_loss
+from failover.plan.model import Plan
 from failover.readiness.dry_run import save_dry_run
 from failover.readiness.practice import save_leg
 from failover.validation import read
@@ -55,6 +57,7 @@ def handler(event: dict[str, Any], context: Any) -> Concluded:
     execution, book = request.execution, ledger()
     if request.redriven:
         book.hold(execution)
+        _note_redrive(book, execution)
         renew_plan(book, execution)
         return {"version": 1, "resume": request.stopped_at}
     try:
@@ -86,6 +89,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
         predecessors=[predecessor.as_document() for predecessor in before],
         approval=approval(book, execution.plan, execution.name),
         clients_at=clients_at,
+        stops=_stops(request, book, plan, steps),
     )
     report = execution_report(plan, execution, ending, steps, loss=loss)
     if execution.kind == "restore" and request.outcome == "succeeded" and not execution.dry_run:
@@ -97,6 +101,33 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
         _announce_stop(report)
         raise FailoverStopped(f"{_in_words(request)}. {_how_to_go_on(execution)}")
     return {"version": 1, "outcome": request.outcome, "why": report["why"], "report": report}
+
+
+def _stops(request: ConcludeRequest, book: Ledger, plan: Plan, steps: list[StepRecord]) -> list[Stop]:
+    """Every time that it stopped, as its reports of before have it, and this time, if it did."""
+    execution = request.execution
+    record = book.execution(execution.plan, execution.name)
+    before: list[Stop] = (record.document if record else {}).get("stops", [])
+    if request.outcome != "failed":
+        return before
+    stop = stop_of(
+        plan,
+        stopped_at=request.stopped_at,
+        error=request.error or {},
+        steps=steps,
+        failures=failures(book, execution),
+        at=time.time(),
+    )
+    return with_stop(before, stop)
+
+
+def _note_redrive(book: Ledger, execution: Execution) -> None:
+    """The report says when it was gone on with; noted once, also where this is called again."""
+    record = book.execution(execution.plan, execution.name)
+    stop = last_stop(record.document) if record else None
+    if record is not None and stop is not None:
+        stop["redriven_at"] = time.time()
+        book.amend_report(execution.plan, execution.name, record.document)
 
 
 def _why(request: ConcludeRequest) -> str:

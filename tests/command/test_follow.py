@@ -81,6 +81,49 @@ def test_whose_reader_has_gone_is_not_looked_at_any_more_though_nothing_happens(
     assert looks and not is_read()
 
 
+@pytest.fixture
+def refused(controller: Controller, claimed: Execution, stack: object) -> Execution:
+    """An execution whose promotion was refused at its only call, while a fleet was prepared beside it."""
+    stack("stepfunctions").stop_execution(executionArn=claimed.arn)  # type: ignore[operator]
+    why = f"POST /links/orders-link/mirrors:failover answered 403 {'not authorized ' * 12}to the end"
+    stop = {"at": claimed.claimed_at + 3, "step": "promote_mirrors", "error": "LinkRejected", "why": why}
+    stop |= {"site": "west", "remedy": "give the key in secret failover/orders/west ALTER", "redriven_at": None}
+    awaited_of = {"fleets": {"gateway-west": "0 of 2 tasks"}}
+    controller.book.record_step(claimed, "switch_routes:gateway-west", "waiting", awaited_of, claimed.claimed_at + 2)
+    report = {"plan": "orders", "from": "east", "to": "west", "outcome": "failed", "dry_run": False, "loss": None}
+    report |= {"kind": "failover", "stopped_at": "PromoteAndPrepare", "error": {"Error": "LinkRejected", "Cause": why}}
+    controller.book.conclude(claimed, "failed", report | {"stops": [stop]})
+    return claimed
+
+
+def test_a_stop_is_shown_beside_the_step_that_failed_and_its_cause_whole_at_the_end(
+    controller: Controller, plan: Plan, refused: Execution
+) -> None:
+    now = situation(controller, plan, refused.name)
+    screen = Console(file=io.StringIO(), width=80, height=24, force_terminal=True, color_system=None)
+    with screen.capture() as capture:
+        screen.print(looking._picture(now, controller, screen))
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    assert [line.split() for line in lines if "\u2718" in line] == [["\u2718", "promote_mirrors", "LinkRejected"]]
+    (beside,) = (line for line in lines if "switch_routes" in line)
+    assert beside.endswith("cut short") and "awaits" not in beside
+    cause = " ".join(lines[next(i for i, line in enumerate(lines) if "refused by west" in line) :])
+    assert "to the end do: give the key in secret failover/orders/west ALTER" in cause
+    assert f"next: mend that, then failover redrive {plan.name}" in cause
+
+
+def test_without_a_terminal_the_cause_of_a_stop_is_the_last_that_is_told(
+    controller: Controller, plan: Plan, refused: Execution, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert follow(controller, plan, refused.name).holder == "ended"
+    *lines, cause, remedy = capsys.readouterr().out.splitlines()
+    assert "promote_mirrors was refused by west: LinkRejected" in cause and cause.endswith("to the end")
+    assert "do: give the key in secret failover/orders/west ALTER" in remedy
+    assert any("promote_mirrors: LinkRejected" in line for line in lines)
+    assert any("switch_routes:gateway-west: cut short" in line for line in lines)
+
+
 def test_an_execution_that_stopped_is_not_waited_for(
     controller: Controller, plan: Plan, claimed: Execution, stack: object, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,7 +88,7 @@ def test_an_execution_that_runs_is_shown_with_its_steps_and_can_be_aborted_and_r
     failover: Failover, stack: Any, claimed: Execution
 ) -> None:
     shown = failover("status", "orders")
-    assert f"{claimed.name} in us-west-2, running" in shown.out and "done     assess" in shown.out
+    assert f"{claimed.name} in us-west-2, running" in shown.out and "done      assess" in shown.out
     assert "next: failover status orders --watch" in shown.out
     assert "is nothing to redrive" in failover("redrive", "orders").err
     assert "nobody is there to type the plan's name" in failover("abort", "orders").err

@@ -61,12 +61,51 @@ def test_a_failover_that_stopped_is_understood_from_its_message_alone() -> None:
     assert text.splitlines()[:6] == [
         "The failover of orders from east to west stopped at PromoteAndPrepare: LinkRejected 403: give the key the"
         " rights",
-        "Clients: they are led to east still; west is becoming writable, or is",
+        "Clients: they are still led to east; whether they can work there is not known; west is becoming writable,"
+        " or is",
         "Done: claim done, assess done, promote_mirrors done",
         "You: mend the cause, then redrive it; until then nothing else is started for orders",
         "  failover redrive orders",
         "  failover supersede orders",
     ]
+
+
+STOP: dict[str, Any] = {
+    "at": 1.0,
+    "step": "promote_mirrors",
+    "error": "LinkRejected",
+    "why": "POST /links answered 403",
+    "site": "west",
+    "remedy": "give the key in secret failover/orders/west ALTER on the cluster",
+    "redriven_at": None,
+}
+
+
+def test_who_refused_which_step_and_what_to_do_are_the_first_that_is_read() -> None:
+    lines = message_of(stopped("claim") | {"stops": [STOP]}).text().splitlines()
+    assert lines[0].endswith("stopped: promote_mirrors was refused by west: LinkRejected POST /links answered 403")
+    assert "You: give the key in secret failover/orders/west ALTER on the cluster, then redrive it; until" in lines[3]
+    assert "PromoteAndPrepare" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("votes", "at", "steps", "clients"),
+    [
+        (
+            ["probe"],
+            "BeginFence",
+            (),
+            "they can't work: they are still led to east, which does not answer; nothing was promoted",
+        ),
+        (["probe"], "PromoteAndPrepare", (), "east, which does not answer; nothing is known to be promoted"),
+        ([], "BeginFence", (), "still led to east; whether they can work there is not known; nothing was promoted"),
+        (["probe"], "PromoteAndPrepare", ("flip_dns",), "they are led to west; it is not proven that all"),
+    ],
+)
+def test_of_a_failover_that_stopped_clients_are_told_of_as_far_as_the_evidence_goes(
+    votes: list[str], at: str, steps: tuple[str, ...], clients: str
+) -> None:
+    assert clients in message_of(stopped("claim", *steps) | {"votes": votes, "stopped_at": at}).clients
 
 
 def test_a_no_that_stands_says_how_to_take_it_back() -> None:
@@ -157,7 +196,7 @@ def test_a_restore_says_whether_the_returned_site_stands_by_and_that_clients_fee
 @pytest.mark.parametrize(
     ("steps", "clients"),
     [
-        (("claim",), "led to east still, where nothing was changed"),
+        (("claim",), "still led to east; whether they can work there is not known"),
         (("promote_mirrors", "flip_dns"), "led to west; it is not proven"),
     ],
 )

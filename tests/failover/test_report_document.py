@@ -9,15 +9,17 @@ from typing import Any, cast
 import pytest
 
 from failover.documents.execution import Loss
-from failover.execution.ending import error_message, message_of
+from failover.execution.ending import message_of
 from failover.execution.predecessors import LOOK_AT_NAME, predecessors, where_the_name_leads
-from failover.execution.report import Ending, consumers, execution_report, leftovers, restore, switchover
+from failover.execution.report import Ending, consumers, execution_report, headline, leftovers, restore, switchover
+from failover.execution.stops import error_message, stop_of
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import ExecutionRecord, StepRecord
 from failover.ledger.succession import AT_MOST
 from failover.plan.model import Plan, parse
 
+UNTOLD = "they are still led to east; whether they can work there is not known"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -183,9 +185,15 @@ def stopped(*steps: tuple[str, str], **changes: Any) -> dict[str, Any]:
     [
         ((("flip_dns", "done"),), "they are led to west; it is not proven"),
         ((("flip_dns", "waiting"), ("promote_mirrors", "done")), "they are on their way to west"),
-        ((("promote_mirrors", "waiting"),), "they are led to east still; west is becoming writable"),
-        ((("fence:gateway-east", "done"),), "they are led to east still, where nothing was changed but for a fence"),
-        ((), "they are led to east still, where nothing was changed"),
+        (
+            (("promote_mirrors", "waiting"),),
+            "they are still led to east; whether they can work there is not known; west",
+        ),
+        (
+            (("fence:gateway-east", "done"),),
+            "they are still led to east; whether they can work there is not known; nothing",
+        ),
+        ((), f"{UNTOLD}; nothing"),
     ],
 )
 def test_of_a_failover_that_stopped_people_hear_where_clients_are_led(
@@ -267,3 +275,33 @@ def test_those_whose_lease_was_taken_over_are_told_the_last_first_with_what_they
     assert (first.execution, first.status, first.reached) == ("1", "not known", {})
     assert len(predecessors(book, execution(name="60"))) == AT_MOST
     assert last.as_document() == {"execution": "2", "status": "superseded", "reached": last.reached}
+
+
+def stop(at: float, again: float | None, name: str | None = "promote_mirrors") -> Any:
+    why = {"error": "LinkRejected", "why": "403", "site": "west", "remedy": "mend the cause"}
+    return {"at": at, "step": name, "redriven_at": again} | why
+
+
+def test_the_time_for_which_it_was_stopped_is_no_steps(plan: Plan) -> None:
+    steps = (step("fence", 1040.0), step("verify", 1050.0))
+    told = report(plan, *steps, stops=[stop(1037.0, 1039.5)], loss=None)
+    assert [of["took_seconds"] for of in told["steps"]] == [1.5, 4.0]
+    assert "failed over in 50 s (2 s of them stopped at promote_mirrors), loss unknown" in headline(told)
+
+
+@pytest.mark.parametrize(
+    ("stopped_at", "cause", "name"),
+    [
+        ("BeginVerify", "", "verify"),
+        ("PromoteAndPrepare", "switch_routes was not done in time: {}", "switch_routes:gateway-west"),
+        ("PromoteAndPrepare", "promote_mirrors was not done in time: {}", "promote_mirrors"),
+        ("PromoteAndPrepare", "the function ended", None),
+    ],
+)
+def test_the_step_of_a_stop_is_named_only_where_something_tells_it(
+    plan: Plan, stopped_at: str, cause: str, name: str | None
+) -> None:
+    steps = [step("verify", status="waiting"), step("switch_routes:gateway-west", status="waiting")]
+    error = {"Error": "DeadlineExceeded", "Cause": cause}
+    of = stop_of(plan, stopped_at=stopped_at, error=error, steps=steps, failures=(), at=1.0)
+    assert (of["step"], of["site"]) == (name, None)

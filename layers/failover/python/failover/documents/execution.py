@@ -173,8 +173,27 @@ class StepTiming(TypedDict):
     started_at: float
     reported_at: float
     took_seconds: float
+    """Without the time for which the execution was stopped."""
     observed: NotRequired[dict[str, Any]]
     """Of a dry run: what the step saw, and would have done."""
+
+
+class Stop(TypedDict):
+    """That an execution stopped, and was gone on with, if it was."""
+
+    at: float
+    """When it was recorded."""
+    step: str | None
+    """The step that could not go on; None: nothing tells which."""
+    error: str
+    """Its name."""
+    why: str
+    site: str | None
+    """The site whose cluster refused the step; None: none did, or nothing tells."""
+    remedy: str
+    """What to do before a redrive."""
+    redriven_at: float | None
+    """None: it was not redriven since."""
 
 
 class Predecessor(TypedDict):
@@ -262,6 +281,8 @@ class ExecutionReport(Direction):
     error: dict[str, Any] | None
     """As Step Functions gives it."""
     redrives: int
+    stops: NotRequired[list[Stop]]
+    """Every time that it stopped, the first one first; not in reports of before."""
 
 
 class ExecutionEnded(ExecutionReport):

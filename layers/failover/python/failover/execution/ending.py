@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 from failover.aws.console import execution_links
 from failover.execution.report import capacity_in_words, headline, leftovers
 from failover.execution.report_files import page_link
+from failover.execution.stops import error_message, last_stop, stop_in_words
 from failover.message import Message
 
 
@@ -84,17 +84,26 @@ def _message_of(report: dict[str, Any]) -> Message:
                 commands=(*_way_back_of_predecessors(report), details, f"status {plan}"),
                 evidence=evidence,
             )
-    error = report.get("error") or {}
+    stop = last_stop(report)
+    mend = stop["remedy"] if stop else "mend the cause"
     return Message(
         subject=f"{plan}: {report['kind']} STOPPED, a person is needed",
-        what_happened=f"The {way} stopped at {report.get('stopped_at') or 'its end'}: {error.get('Error', '')}"
-        f" {error_message(str(error.get('Cause', '')))}",
+        what_happened=f"The {way} stopped{cause_in_words(report)}",
         clients=_clients_after_stop(report),
         done=", ".join(f"{step['step']} {step['status']}" for step in report["steps"]) or "nothing",
-        to_do=f"mend the cause, then redrive it; until then nothing else is started for {plan}{_take_over(report)}",
+        to_do=f"{mend}, then redrive it; until then nothing else is started for {plan}{_take_over(report)}",
         commands=(f"redrive {plan}", _superseding(report), *_way_back(report), details),
         evidence=evidence,
     )
+
+
+def cause_in_words(report: dict[str, Any]) -> str:
+    """At which step it stopped, and why; goes on from "stopped"."""
+    if stop := last_stop(report):
+        return f": {stop_in_words(stop)}: {stop['error']} {stop['why']}"
+    error = report.get("error") or {}
+    words = f"{error.get('Error', '')} {error_message(str(error.get('Cause', '')))}"
+    return f" at {report.get('stopped_at') or 'its end'}: {words}".rstrip()
 
 
 def _superseding(report: dict[str, Any]) -> str:
@@ -119,14 +128,6 @@ def _way_back_of_predecessors(report: dict[str, Any]) -> tuple[str, ...]:
     return (f"supersede {report['plan']} --back",) if half_done else ()
 
 
-def error_message(cause: str) -> str:
-    """The words of a Lambda function's error, which Step Functions gives as JSON, without its trace."""
-    try:
-        return str(json.loads(cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return cause
-
-
 def _clients_after_stop(report: dict[str, Any]) -> str:
     """Where they are led, as far as the steps tell."""
     if report["kind"] == "restore":
@@ -136,6 +137,21 @@ def _clients_after_stop(report: dict[str, Any]) -> str:
         return f"they are led to {report['to']}; it is not proven that all of them can work"
     if "flip_dns" in statuses:
         return f"they are on their way to {report['to']}: the name was about to be led there"
-    if "promote_mirrors" in statuses:
-        return f"they are led to {report['from']} still; {report['to']} is becoming writable, or is"
+    if report["kind"] == "failover":
+        return f"{_on_lost_site(report)}; {_promoted(report, statuses)}"
     return f"they are led to {report['from']} still, where nothing was changed but for a fence, if any"
+
+
+def _on_lost_site(report: dict[str, Any]) -> str:
+    """What they feel who were not moved. Only sources that said that the site is lost tell that they can't work."""
+    if report.get("votes"):
+        return f"they can't work: they are still led to {report['from']}, which does not answer"
+    return f"they are still led to {report['from']}; whether they can work there is not known"
+
+
+def _promoted(report: dict[str, Any], statuses: dict[str, str]) -> str:
+    if "promote_mirrors" in statuses:
+        return f"{report['to']} is becoming writable, or is"
+    # A call that failed, or was cut short beside another, may have been heard: it reported nothing.
+    beside = report.get("stopped_at") == "PromoteAndPrepare"
+    return "nothing is known to be promoted" if beside else "nothing was promoted"

@@ -16,8 +16,10 @@ from failover.documents.execution import (
     Predecessor,
     Restore,
     StepTiming,
+    Stop,
     Switchover,
 )
+from failover.execution.stops import stopped_seconds
 from failover.ledger.execution import Execution
 from failover.ledger.records import StepRecord
 from failover.plan.model import Plan
@@ -38,6 +40,7 @@ class Ending:
     """What a person answered, if one was asked."""
     clients_at: str | None = None
     """Where it saw the client hostname lead, if it took over from another and stood down."""
+    stops: list[Stop] = field(default_factory=list)
 
 
 def execution_report(
@@ -83,23 +86,25 @@ def execution_report(
         "switchover": switchover(observed) if execution.kind == "switchover" else None,
         "restore": restore(observed) if execution.kind == "restore" else None,
         "hooks": [row for name in observed if name.startswith("call_hooks:") for row in observed[name]["hooks"]],
-        "steps": [_timing(record, dry_run=execution.dry_run) for record in steps],
+        "steps": [_timing(record, ending.stops, dry_run=execution.dry_run) for record in steps],
         "predecessors": ending.predecessors,
         "clients_found_at": ending.clients_at,
         "stopped_at": ending.stopped_at,
         "error": ending.error,
         "redrives": ending.redrives,
+        "stops": ending.stops,
     }
 
 
-def _timing(record: StepRecord, *, dry_run: bool) -> StepTiming:
+def _timing(record: StepRecord, stops: list[Stop], *, dry_run: bool) -> StepTiming:
+    took = record.reported_at - record.started_at - stopped_seconds(stops, record.started_at, record.reported_at)
     timing: StepTiming = {
         "step": record.step,
         "status": record.status,
         "calls": record.calls,
         "started_at": record.started_at,
         "reported_at": record.reported_at,
-        "took_seconds": round(record.reported_at - record.started_at, 3),
+        "took_seconds": round(took, 3),
     }
     if dry_run:
         timing["observed"] = _would(record)
@@ -208,11 +213,21 @@ def headline(report: dict[str, Any]) -> str:
         return f"{what}: {_restored(report)}"
     match report["outcome"]:
         case "succeeded":
-            return f"{what}: failed over in {report['recovery_seconds']:.0f} s, {_stranded(report['loss'])}"
+            took = f"{report['recovery_seconds']:.0f} s{_stopped(report)}"
+            return f"{what}: failed over in {took}, {_stranded(report['loss'])}"
         case "stood-down":
             return f"{what}: stood down, {leftovers(report)}"
         case _:
             return f"{what}: FAILOVER STOPPED, a person is needed"
+
+
+def _stopped(report: dict[str, Any]) -> str:
+    """For how much of the time it waited for a redrive, and where."""
+    stops = [stop for stop in report.get("stops", ()) if stop["redriven_at"] is not None]
+    if not stops:
+        return ""
+    steps = ", ".join(dict.fromkeys(stop["step"] or "an unknown step" for stop in stops))
+    return f" ({stopped_seconds(stops, 0.0, stops[-1]['redriven_at']):.0f} s of them stopped at {steps})"
 
 
 def _switched(report: dict[str, Any]) -> str:

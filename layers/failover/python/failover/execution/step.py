@@ -17,9 +17,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from failover.aws.clients import client
 from failover.aws.errors import is_throttled
-from failover.errors import DnsUnavailable, FailoverError, FleetUnavailable, LinkUnavailable, TransientError
+from failover.errors import (
+    AbortRequested,
+    DnsUnavailable,
+    FailoverError,
+    FleetUnavailable,
+    LeaseLost,
+    LinkUnavailable,
+    TransientError,
+)
 from failover.execution.claimed_plan import claimed_plan
 from failover.ledger.execution import Execution
+from failover.ledger.failures import keep_failure
 from failover.ledger.ledger import Ledger
 from failover.plan.model import Plan
 from failover.validation import read
@@ -131,12 +140,22 @@ def step(
             logger.warning("step failed", error=type(error).__name__, why=str(error))
             if isinstance(error, TransientError) and (pause := pause_after(error)) > 1:
                 return _unanswered(error, pause).model_dump(mode="json")
+            if not isinstance(error, (TransientError, LeaseLost, AbortRequested)):
+                _keep(execution, key, error)
             raise
         ledger().record_step(execution, key, status=report.status, observed=report.observed, started=started)
         logger.info(report.status, observed=report.observed)
         return report.model_dump(mode="json")
 
     return handler
+
+
+def _keep(execution: Execution, key: str, error: FailoverError) -> None:
+    """A ledger that does not take it makes no other error of it."""
+    try:
+        keep_failure(ledger(), execution, key, error)
+    except FailoverError as unkept:
+        logger.warning("what the step raised is not kept", why=str(unkept))
 
 
 def _unanswered(error: TransientError, pause: int) -> Report:

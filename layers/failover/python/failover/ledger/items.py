@@ -87,6 +87,15 @@ class PlanItems:
             condition=f"attribute_exists(pk) AND attribute_not_exists(#{next(iter(values))})",
         )
 
+    def set_fields(self, plan: str, sort: str, values: Item) -> None:
+        """Set fields of an item, which is made if it is not there; its other fields stay."""
+        self._items.update(
+            plan,
+            sort,
+            expression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            placeholders={f":{name}": value for name, value in values.items()},
+        )
+
     def increment(self, plan: str, sort: str, values: Item, counter: str) -> None:
         """Raise a counter of an item by one, and set fields of it; an item that is not there stays so."""
         self._items.update(

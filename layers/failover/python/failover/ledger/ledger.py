@@ -1,8 +1,8 @@
 """The ledger: one DynamoDB table that holds, per plan, the active site, the epoch, the lease, signals and executions.
 
 Keys: partition `plan#<name>`; sort `state`, `attempt#<epoch>#<kind>`, `execution#<name>`, `step#<execution>#<step>`,
-`approval#<execution>`, `plan#<execution>`, and what the rooms above keep. What two may race for is one item, changed by
-conditional writes: one wins and the other learns it. There are no transactions, since a global table with
+`failure#<execution>#<step>`, `approval#<execution>`, `plan#<execution>`, and what the rooms above keep. What two may
+race for is one item, changed by conditional writes: one wins and the other learns it. No transactions: a table with
 strong consistency has none; so whatever takes two writes can be taken up after the first. An execution writes to items
 of its own and, while it holds the lease, to the plan's state; what it writes late can mislead nobody else.
 """

@@ -102,6 +102,21 @@ class StepRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What a step raised last."""
+
+    step: str
+    error: str
+    """The name of its class."""
+    why: str
+    cluster: str
+    """The cluster that refused it; empty: none did."""
+    status: int | None
+    """HTTP's, of that refusal."""
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExecutionRecord:
     """What the ledger keeps of an execution."""
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from failover.documents.whole_report import WholeReport
-from report.wording import UNKNOWN, between, count, counted, listed, seconds
+from report.wording import UNKNOWN, between, clock, count, counted, listed, seconds
 
 Row = tuple[str, ...]
 
 _NOT_SHOWN: Final = frozenset({"evidence", "expected_loss", "votes", "known_unready", "execution", "answers", "would"})
 _OUT_OF_REACH: Final = "out of reach"
+_SILENT: Final = " did not answer: "
 _LISTED: Final = {
     "left_behind": "mirrors that are not STOPPED",
     "rejected": "refused",
@@ -51,17 +52,46 @@ def signals(decision: Mapping[str, Any], origin: float) -> list[Row]:
 
 def probes(decision: Mapping[str, Any]) -> list[Row]:
     """Service, site, what came of asking it, how long that took, and why."""
-    words = {True: "answers", False: "does not answer"}
     return [
         (
             probe["service"],
             probe["site"],
-            words.get(probe["healthy"], UNKNOWN),
+            _answer(probe),
             seconds(probe.get("took_seconds")),
             probe.get("why", ""),
         )
         for probe in (decision.get("evidence") or {}).get("probes", ())
     ]
+
+
+def _answer(probe: Mapping[str, Any]) -> str:
+    """What a probe tells: of a gateway no more than that its port takes connections, which a dead site's may do."""
+    if probe["healthy"] is None:
+        return UNKNOWN
+    takes = probe["service"] == "gateway"
+    if probe["healthy"]:
+        return "takes connections" if takes else "answers"
+    return "takes no connection" if takes else "does not answer"
+
+
+def lost_since(decision: Mapping[str, Any], site: str) -> float | None:
+    """Since when the first of those that say so says that a site is lost; None: nobody does."""
+    return min((signal["since"] for signal in _against(decision, site)), default=None)
+
+
+def votes(decision: Mapping[str, Any], site: str) -> list[str]:
+    """Who says that a site is lost, since when, and when they said so last."""
+    told = {
+        signal["source"]: f"since {clock(signal['since'])} UTC, and said so last at {clock(signal['at'])} UTC"
+        for signal in _against(decision, site)
+    }
+    names = list(decision.get("votes") or ())
+    return [f"{name}: {told[name]}" if name in told else name for name in names]
+
+
+def _against(decision: Mapping[str, Any], site: str) -> list[Mapping[str, Any]]:
+    signals = (decision.get("evidence") or {}).get("signals", ())
+    return [signal for signal in signals if signal["says_lost"] and signal["site"] == site]
 
 
 def mirrors(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -83,16 +113,37 @@ def mirrors(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def trouble(whole: WholeReport) -> list[Row]:
-    """Step, and what it did not reach or could not do."""
+    """Steps, and what they did not reach or could not do; what several met is said once."""
     report = whole["report"]
-    rows = [row for step, observed in whole["observed"].items() for row in _trouble_of(step, observed)]
+    rows = [(step, _in_short(what)) for step, what in _every_trouble(whole)]
     ahead = report["consumers"]["ahead"]
     if ahead["label"] == "unknown" and report["loss"] is not None:
         rows.append(("check_offsets", "whether committed offsets are ahead of the data is not known"))
-    return list(dict.fromkeys(rows))
+    steps_of: dict[str, list[str]] = {}
+    for step, what in rows:
+        if step not in steps_of.setdefault(what, []):
+            steps_of[what].append(step)
+    return [(", ".join(steps), what) for what, steps in steps_of.items()]
 
 
-def _trouble_of(step: str, observed: Mapping[str, Any]) -> Iterator[Row]:
+def trouble_in_full(whole: WholeReport) -> list[str]:
+    """The same in the words of the libraries, where these are more."""
+    every = [(step, what) for step, what in _every_trouble(whole) if what != _in_short(what)]
+    return list(dict.fromkeys(f"{step}: {what}" for step, what in every))
+
+
+def _every_trouble(whole: WholeReport) -> Iterator[tuple[str, str]]:
+    for step, observed in whole["observed"].items():
+        yield from _trouble_of(step, observed)
+
+
+def _in_short(what: str) -> str:
+    """Who did not answer, without how a library says so."""
+    who, silent, _ = what.partition(_SILENT)
+    return f"{who.rpartition(f'{_OUT_OF_REACH}: ')[2]} did not answer" if silent else what
+
+
+def _trouble_of(step: str, observed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if why := observed.get("out_of_reach"):
         yield step, f"{_OUT_OF_REACH}: {why}"
     if short := (observed.get("capacity") or {}).get("short_because"):
@@ -116,7 +167,7 @@ def summary(observed: Mapping[str, Any]) -> str:
     facts = [
         f"{name.replace('_', ' ')}: {text}"
         for name, value in observed.items()
-        if name not in _NOT_SHOWN and (text := _fact(value))
+        if name not in _NOT_SHOWN and (text := _in_short(_fact(value)))
     ]
     return "; ".join(facts[:_FACTS])
 
@@ -132,7 +183,8 @@ def _fact(value: Any) -> str:
         case {"low": int(low), "high": int(high)}:
             return between(low, high)
         case dict():
-            return listed((f"{name} {text}" for name, text in value.items() if not isinstance(text, dict | list)), 4)
+            texts = ((name, _in_short(str(text))) for name, text in value.items() if not isinstance(text, dict | list))
+            return listed((f"{name} {text}" for name, text in texts), 4)
         case list():
             return listed(map(str, value), 3)
     return str(value)

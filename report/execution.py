@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from failover.documents.execution import ExecutionReport, PartitionLoss
 from failover.documents.whole_report import WholeReport
 from report import evidence
 from report.page import bar, render
+from report.stops import gaps, stop_facts, stopped
 from report.verdict import figures_of, verdict_of
 from report.wording import UNKNOWN, between, count, counted, listed, records, seconds, span, utc
 
@@ -43,7 +43,8 @@ def execution_page(whole: WholeReport, *, on_stand_ins: bool = False) -> str:
         partitions=[_partition(of, origin) for of in partitions[:MOST_PARTITIONS]],
         more_partitions=max(0, len(partitions) - MOST_PARTITIONS),
         trouble=evidence.trouble(whole),
-        cause=cause_of(report),
+        details=evidence.trouble_in_full(whole),
+        stopped=stopped(report) if report["outcome"] == "failed" else None,
         next_steps=next_steps(report),
         utc_origin=utc(origin),
     )
@@ -60,6 +61,7 @@ def people(whole: WholeReport) -> list[tuple[str, str]]:
     ]
     if report["redrives"]:
         facts.append(("Redriven", counted(report["redrives"], "time")))
+    facts += stop_facts(report)
     facts += [
         (
             "Took over from",
@@ -157,26 +159,20 @@ def steps(whole: WholeReport, origin: float) -> list[Row]:
             step["reported_at"],
             step["status"] if step["calls"] == 1 else f"{step['status']}, {step['calls']} calls",
             evidence.summary(whole["observed"].get(step["step"], {})),
+            step["took_seconds"],
         )
         for step in report["steps"]
     ]
+    spans += [("stopped", at, again, "waited for a redrive", why, again - at) for at, again, why in gaps(report)]
     answer, asked = report.get("approval"), {step["step"]: step for step in report["steps"]}.get("request_approval")
     if answer and asked:
-        spans.append(("a person's answer", asked["reported_at"], answer["at"], answer["answer"], answer["by"]))
+        took = answer["at"] - asked["reported_at"]
+        spans.append(("a person's answer", asked["reported_at"], answer["at"], answer["answer"], answer["by"], took))
     axis = (min([origin, *(span[1] for span in spans)]), max([origin, *(span[2] for span in spans)]))
     return [
-        (name, bar(began, ended, axis), f"{began - origin:.1f} s", seconds(ended - began), status, saw)
-        for name, began, ended, status, saw in sorted(spans, key=lambda span: span[1])
+        (name, bar(began, ended, axis), f"{began - origin:.1f} s", seconds(took), status, saw)
+        for name, began, ended, status, saw, took in sorted(spans, key=lambda span: span[1])
     ]
-
-
-def cause_of(report: ExecutionReport) -> str:
-    """The words of the error that it stopped with, without a function's trace."""
-    cause = str((report["error"] or {}).get("Cause", ""))
-    try:
-        return str(json.loads(cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return cause
 
 
 def next_steps(report: ExecutionReport) -> list[tuple[str, str]]:

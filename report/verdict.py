@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from failover.documents.execution import ExecutionReport, MeasuredLoss, Objectives, Restore
+from report.stops import stopped_step
 from report.wording import UNKNOWN, between, count, counted, records, seconds, span
 
 Status = Literal["good", "bad", "none", ""]
@@ -52,7 +53,7 @@ def verdict_of(report: ExecutionReport) -> Verdict:
             badge="stopped",
             status="bad",
             sentence=f"The {report['kind']} of {plan} stopped: a person is needed",
-            more=f"It stopped at {report['stopped_at'] or 'its end'}. The lease is kept, and nothing else is started.",
+            more=f"It stopped at {stopped_step(report)}. The lease is kept, and nothing else is started.",
         )
     if report["outcome"] == "stood-down":
         return Verdict(badge="stood down", status="none", sentence=_stood_down(report), more=report["why"])
@@ -114,7 +115,7 @@ def _dry_run(report: ExecutionReport) -> Verdict:
         "stood-down": f"a {report['kind']} of {report['plan']} to {report['to']} would have stood down",
         "failed": f"a {report['kind']} of {report['plan']} to {report['to']} would have stopped",
     }[report["outcome"]]
-    where = f" It stopped at {report['stopped_at']}." if report["stopped_at"] else ""
+    where = f" It stopped at {stopped_step(report)}." if report["stopped_at"] else ""
     return Verdict(
         badge="dry run",
         status="good" if good else "bad",

@@ -52,6 +52,18 @@ def utc(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def clock(at: float) -> str:
+    """A time of day, where the date stands nearby."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+
+
+def about(figure: float) -> str:
+    """A duration by which nobody sets a watch."""
+    if figure < MINUTE:
+        return "less than a minute"
+    return f"about {counted(round(figure / MINUTE), 'minute')}"
+
+
 def listed(names: Iterable[str], most: int = 6) -> str:
     """Names, at most so many of them."""
     every = list(names)

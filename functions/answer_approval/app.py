@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 from dataclasses import asdict
 from typing import Any, cast, get_args
 from urllib.parse import parse_qs
@@ -106,6 +107,7 @@ def _question(question: Question) -> str:
         start=(claimed.observed if claimed else {}) | ({"kind": record.kind} if record else {}),
         decision=assessed.observed,
         until=question.expires,
+        now=time.time(),
     )
 
 

@@ -15,6 +15,8 @@ def pages() -> dict[str, str]:
         "failover": sample.whole(),
         "dry run": sample.dry_run(),
         "stopped": sample.stopped(),
+        "refused": sample.stopped(stops=[sample.stop()], steps=sample.whole()["report"]["steps"][:4]),
+        "redriven": sample.redriven(),
         "stood down": sample.whole(outcome="stood-down", recovery_seconds=None, loss=None, approval=None),
         "switchover": sample.switchover(),
         "restore": sample.restore(),
@@ -25,6 +27,7 @@ def pages() -> dict[str, str]:
         start={"kind": "failover", "from": "east", "to": "west", "by": "dana@example.com", "reason": "a storm"},
         decision=sample.whole()["observed"]["assess"] | {"expected_loss": sample.whole()["report"]["loss"]},
         until=sample.LOST + 900,
+        now=sample.LOST + 480,
     )
     asking = {"question": question, "answer": answer_page("approve by Ada", "Your answer was taken.")}
     return {name: execution_page(whole) for name, whole in wholes.items()} | asking

@@ -129,6 +129,24 @@ def stopped(**changes: Any) -> WholeReport:
     return whole(outcome="failed", recovery_seconds=None, stopped_at="BeginPromote", error=error, **changes)
 
 
+def redriven() -> WholeReport:
+    """That of a failover which stopped, was mended and gone on with."""
+    return whole(stops=[stop(redriven_at=LOST + 33.0)], redrives=1)
+
+
+def stop(redriven_at: float | None = None) -> dict[str, Any]:
+    """A promotion that was refused."""
+    return {
+        "at": LOST + 32.0,
+        "step": "promote_mirrors",
+        "error": "LinkRejected",
+        "why": "mirrors:failover answered 403 not authorized",
+        "site": "west",
+        "remedy": "give the key in secret failover/orders/west ALTER on the cluster and its topics",
+        "redriven_at": redriven_at,
+    }
+
+
 def _partition(topic: str, partition: int) -> PartitionLoss:
     if (topic, partition) == ("shipments", 3):
         return {

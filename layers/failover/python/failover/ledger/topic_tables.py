@@ -33,7 +33,7 @@ def save_execution_table(book: Ledger, execution: Execution, name: str, rows: Ma
         LeaseLost, LedgerUnavailable
     """
     key = f"table#{execution.name}#{name}"
-    _save(book, execution.plan, key, _packed(rows), partial(book.put_fenced, execution))
+    _save(key, _packed(rows), head_of=partial(book.item, execution.plan), put=partial(book.put_fenced, execution))
 
 
 def load_execution_table(book: Ledger, execution: Execution, name: str) -> dict[str, Any]:
@@ -62,7 +62,8 @@ def save_plan_table(
     Raises:
         LedgerUnavailable
     """
-    _save(book, plan, f"plan-table#{name}", _packed(rows, rows_an_item), partial(book.put, plan))
+    parts = _packed(rows, rows_an_item)
+    _save(f"plan-table#{name}", parts, head_of=partial(book.item, plan), put=partial(book.put, plan))
 
 
 def load_plan_table(book: Ledger, plan: str, name: str) -> dict[str, Any]:
@@ -74,10 +75,12 @@ def load_plan_table(book: Ledger, plan: str, name: str) -> dict[str, Any]:
     return _load(book, plan, f"plan-table#{name}")
 
 
-def _save(book: Ledger, plan: str, key: str, parts: list[bytes], put: Callable[[str, Item], None]) -> None:
+def _save(
+    key: str, parts: list[bytes], *, head_of: Callable[[str], Item | None], put: Callable[[str, Item], None]
+) -> None:
     """A head alone is in no slot's way, and replaces what was there without looking at it."""
     first, *others = parts
-    head = book.item(plan, key) if others else None
+    head = head_of(key) if others else None
     version = hashlib.sha256(b"".join([first, *others])).hexdigest()
     slot = "b" if head is not None and head["slot"] == "a" else "a"
     for number, part in enumerate(others, start=1):

@@ -138,10 +138,9 @@ class Rehearsal:
         self._live.show(world, controller, watch)
 
     def _start_clients(self, world: World, show: Callable[[], None]) -> None:
-        ensure_topics(
-            AdminClient({"bootstrap.servers": world.cluster(STANDBY)["raw_bootstrap"]}),
-            dict.fromkeys(self._topics_apart, fixture_plan.PARTITIONS),
-        )
+        if self._topics_apart:
+            admin = AdminClient({"bootstrap.servers": world.cluster(STANDBY)["raw_bootstrap"]})
+            ensure_topics(admin, dict.fromkeys(self._topics_apart, fixture_plan.PARTITIONS))
         for pair in self._pairs:
             pair.start_writing(world)
 

@@ -95,6 +95,7 @@ class Rehearsal:
             if self._in_containers:
                 self._move_functions(world, clients)
             self._start_clients(world, show)
+            self._look_ahead(world)
             self._walk_dry(world, show)
             self._go_on(self._scenario.traffic_before_s, "clients work on the active site", show)
             killed_at = self._lose(world)
@@ -172,6 +173,19 @@ class Rehearsal:
         self._live.show(world)
         move(world, clients.enter_context(containers(world)))
         self._live.say(f"the functions run in containers of sam local, but for {' and '.join(STAY)}")
+
+    def _look_ahead(self, world: World) -> None:
+        """Check readiness, as the stack's schedule does every few minutes, where a failover needs what it keeps: which
+        groups work by the new protocol."""
+        if not any(pair.spec.reader.get("group.protocol") == "consumer" for pair in self._pairs):
+            return
+        self._live.phase = "readiness is looked at"
+        self._live.show(world)
+        payload = json.dumps({"plan": fixture_plan.PLAN})
+        answer = world.aws("lambda").invoke(FunctionName=world.resource("CheckReadiness"), Payload=payload)
+        if "FunctionError" in answer:
+            raise RehearsalFailed(f"readiness could not be looked at: {answer['Payload'].read().decode()}")
+        self._live.say("readiness was looked at: which groups work by the new protocol is known")
 
     def _walk_dry(self, world: World, show: Callable[[], None]) -> None:
         """Walk the failover dry, as the stack's schedule does every few minutes."""

@@ -79,8 +79,8 @@ def test_what_all_want_is_sent_in_one_change_by_whoever_comes_first(
 ) -> None:
     executions = [claimed(book, f"plan-{number}") for number in range(5)]
     hostnames = [ask(changes, execution) for execution in executions]
-    asked = changes.find(executions[0], hostnames[0])
-    assert asked is not None and (asked.sent, asked.sent_at) == (None, 0.0)
+    unsent = changes.find(executions[0], hostnames[0])
+    assert unsent is not None and (unsent.sent, unsent.sent_at) == (None, 0.0)
     before = time.time()
     for execution in executions:
         changes.send(execution)

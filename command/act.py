@@ -147,7 +147,7 @@ def _tell(controller: Controller, done: _Done, *, then: str, watch: Plan | None 
         show_next(controller.command(then))
         return
     last = follow(controller, watch, done.execution)
-    mend = "mend that, then " if last.stop else ""
+    mend = "mend that, then " if last.stop and last.holder == "ended" else ""
     show_next(mend + controller.command(last.next_command if last.holder == "ended" else f"report {done.execution}"))
     raise typer.Exit(int(last.record is None or last.record.status != "succeeded"))
 

@@ -130,7 +130,7 @@ def _picture(now: Situation, controller: Controller, screen: Console) -> Group:
     progress = now.progress()
     since = f"; looked at {span(max(0.0, time.time() - now.now))} ago" if time.time() - now.now > 5 else ""
     cause = Text("\n").join(Text(line.strip(), style) for line, style in now.cause()) if now.stop else Text()
-    redrive = "mend that, then " if now.stop else ""
+    redrive = "mend that, then " if now.stop and now.holder == "ended" else ""
     last = [f"next: {redrive}{controller.command(now.next_command)}", f"Ctrl-C ends this{since}"]
     below = len(last) + (len(cause.wrap(screen, screen.width)) + 1 if now.stop else 0)
     room = max(SUMMARY_AT_LEAST, screen.height - len(progress) - below - 3)

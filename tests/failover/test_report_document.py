@@ -12,7 +12,7 @@ from failover.documents.execution import Loss
 from failover.execution.ending import message_of
 from failover.execution.predecessors import LOOK_AT_NAME, predecessors, where_the_name_leads
 from failover.execution.report import Ending, consumers, execution_report, headline, leftovers, restore, switchover
-from failover.execution.stops import error_message, stop_of
+from failover.execution.stops import error_message, last_stop, stop_of
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import ExecutionRecord, StepRecord
@@ -305,3 +305,9 @@ def test_the_step_of_a_stop_is_named_only_where_something_tells_it(
     error = {"Error": "DeadlineExceeded", "Cause": cause}
     of = stop_of(plan, stopped_at=stopped_at, error=error, steps=steps, failures=(), at=1.0)
     assert (of["step"], of["site"]) == (name, None)
+
+
+def test_one_that_ended_otherwise_stands_at_no_stop_though_its_redrive_was_not_noted(plan: Plan) -> None:
+    stops = [stop(1037.0, None)]
+    assert last_stop(report(plan, outcome="failed", stops=stops)) == stops[0]
+    assert last_stop(report(plan, step("verify"), stops=stops)) is None

@@ -49,8 +49,8 @@ def with_stop(before: Sequence[Stop], stop: Stop) -> list[Stop]:
 
 
 def last_stop(report: Mapping[str, Any]) -> Stop | None:
-    """The stop that an execution was not redriven from."""
-    stops = report.get("stops") or ()
+    """The stop that an execution was not redriven from; of one that ended otherwise a redrive was only not noted."""
+    stops = (report.get("stops") or ()) if report.get("outcome") == "failed" else ()
     stop: Stop | None = stops[-1] if stops and stops[-1]["redriven_at"] is None else None
     return stop
 

@@ -63,6 +63,7 @@ bench: .venv/test.done
 	$(PYTHON) -m venv .venv
 
 .venv/drill.done: requirements/drill.txt pyproject.toml | .venv/bin/python
+	@echo "pip installs what the drill needs into .venv: a minute or two, and once"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/drill.txt
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@

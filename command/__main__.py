@@ -23,7 +23,8 @@ from failover.errors import FailoverError
 
 DEBUG: Final = "--debug"
 JSON: Final = "--json"
-_FLAGS: Final = (DEBUG, "--drill")
+DRILL: Final = "--drill"
+_FLAGS: Final = (DEBUG, DRILL)
 _WRONG_LINE: Final = typer.BadParameter.__bases__
 """What a wrong option and a missing argument raise, of which typer names none but this one."""
 _WITH_VALUE: Final = ("--stack", "--region", "--profile")
@@ -58,7 +59,7 @@ app.command("render", rich_help_panel="Prepare")(render.render_plan)
 def options(
     context: typer.Context,
     stack: Annotated[str, typer.Option(help="The controller's stack.", envvar="FAILOVER_STACK")] = STACK,
-    drill: Annotated[bool, typer.Option("--drill", help="The drill that runs in this directory, not AWS.")] = False,
+    drill: Annotated[bool, typer.Option(DRILL, help="The drill that runs in this directory, not AWS.")] = False,
     region: Annotated[str | None, typer.Option(help="The controller's region; by default AWS_REGION.")] = None,
     profile: Annotated[str | None, typer.Option(help="The AWS profile; by default AWS_PROFILE.")] = None,
     debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error.")] = False,
@@ -83,15 +84,15 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if DEBUG in line:
             raise
-        what, remedy = explained(error)
+        what, remedy = explained(error, of_drill=DRILL in line)
         complain(what, remedy, as_json=JSON in line)
     sys.exit(2)
 
 
-def explained(error: Exception) -> tuple[str, str]:
+def explained(error: Exception, *, of_drill: bool = False) -> tuple[str, str]:
     """What is to be said of an error, and what to do next."""
     if isinstance(error, FailoverError):
-        return str(error), f"next: {remedy_of(error)}"
+        return str(error), f"next: {remedy_of(error, of_drill=of_drill)}"
     if isinstance(error, ClientError | BotoCoreError):
         return f"AWS: {error}", "next: see whether --profile and --region are right, and you are logged in"
     return (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ STACK: Final = "failover"
 RUNNING_DRILLS: Final = "drill-reports/*/controller.json"
 _OUTPUTS: Final = ("LedgerTable", "StateMachineArn", "AnswerFunction", "CheckReadinessFunction")
 
+_COMMAND: Final = re.compile(r"\bfailover (?:check|start|status|redrive|resume)\b[^;,:()]*")
+"""A command in a sentence."""
 _MACHINES: Final = {
     "failover": "StateMachineArn",
     "switchover": "SwitchoverStateMachineArn",
@@ -79,6 +82,10 @@ class Controller:
     def command(self, words: str) -> str:
         """A command to paste."""
         return f"failover {words}{self.options.suffix}"
+
+    def to_paste(self, text: str) -> str:
+        """A text with what its commands need to be pasted."""
+        return _COMMAND.sub(rf"\g<0>{self.options.suffix}", text) if self.options.suffix else text
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
         """What a function of the controller answers.

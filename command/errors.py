@@ -20,6 +20,10 @@ _REMEDIES: Final[dict[type[FailoverError], str]] = {
     NoQuestion: "failover status says where the plan stands",
     SamePerson: "let another person answer",
 }
+_IN_DRILL: Final = (
+    "if the controller's own region is stopped, as by an outage while its site is active,"
+    " `python -m drill outage --over` brings it back; else see whether `python -m drill up` still runs"
+)
 
 
 class NotDone(FailoverError):
@@ -30,8 +34,10 @@ class NotDone(FailoverError):
         self.remedy = remedy
 
 
-def remedy_of(error: FailoverError) -> str:
-    """What to do next."""
+def remedy_of(error: FailoverError, *, of_drill: bool = False) -> str:
+    """What to do next. `of_drill`: it came of a running drill, which has no other region or profile."""
     if isinstance(error, NotDone):
         return error.remedy
+    if of_drill and isinstance(error, errors.LedgerUnavailable | errors.ServiceUnavailable):
+        return _IN_DRILL
     return next((words for kind, words in _REMEDIES.items() if isinstance(error, kind)), MANUAL)

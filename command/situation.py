@@ -25,7 +25,7 @@ from failover.loss.sample_table import load_samples
 from failover.loss.samples import SourceLiveness
 from failover.message import one_line
 from failover.plan.model import Plan
-from failover.readiness.store import load
+from failover.readiness.last_look import last_look
 
 FRESH_S: Final = 120.0
 """What a source said longer ago says nothing of now."""
@@ -323,17 +323,17 @@ def situation(controller: Controller, plan: Plan, execution: str | None = None) 
     state = book.state(plan.name, plan.home)
     holder, status = _holder(controller, plan.name, state)
     shown = execution or state.holder
-    last = load(book, plan.name)
+    now, standby = time.time(), plan.other(state.active)
     return Situation(
         plan=plan.name,
-        standby=plan.other(state.active),
-        now=time.time(),
+        standby=standby,
+        now=now,
         state=state,
         holder=holder,
         holder_status=status,
         record=book.execution(plan.name, shown) if shown else None,
         steps=tuple(book.steps_of(plan.name, shown)) if shown else (),
-        readiness=last.document if last else None,
+        readiness=last_look(book, plan.name, standby=standby, now=now),
         lag=_lag(controller, plan, state),
         signals=tuple(sorted(signals(book, plan.name), key=_worst_first)),
         last_decision=next(iter(decisions(book, plan.name, 1)), None),

@@ -24,7 +24,7 @@ from failover.execution.stops import stop_line
 from failover.ledger.records import ExecutionRecord
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans
-from failover.readiness.store import load
+from failover.readiness.last_look import last_look
 
 PlanName = Annotated[
     str | None,
@@ -87,12 +87,12 @@ def check(
     """
     controller = connected(context)
     of = chosen_plan(plan)
-    document = _readiness(controller, of.name, now=now)
+    document = _readiness(controller, of, now=now)
     unready = [check for check in document["checks"] if check["status"] in ("fail", "unknown")]
     if as_json:
         show_json(document)
     else:
-        show(_readiness_lines(of.name, document))
+        show(_readiness_lines(controller, of.name, document))
         failing = [check for check in unready if check["status"] == "fail"] or unready
         rehearse = all(check["name"] == "dry-run" for check in failing)
         show_next(
@@ -155,16 +155,19 @@ def _row(of: Situation) -> tuple[str, ...]:
     return of.plan, f"{of.state.active} active", ready, trouble or ("paused" if of.state.paused else "quiet")
 
 
-def _readiness(controller: Controller, plan: str, *, now: bool) -> dict[str, Any]:
+def _readiness(controller: Controller, plan: Plan, *, now: bool) -> dict[str, Any]:
     if now:
-        return dict(controller.invoke(controller.readiness_function, {"plan": plan}))
-    last = load(controller.book, plan)
+        return dict(controller.invoke(controller.readiness_function, {"plan": plan.name}))
+    active = controller.book.state(plan.name, plan.home).active
+    last = last_look(controller.book, plan.name, standby=plan.other(active), now=time.time())
     if last is None:
-        raise NotDone(f"the readiness of {plan} was never looked at", controller.command(f"check {plan} --now"))
-    return last.document
+        raise NotDone(
+            f"the readiness of {plan.name} was never looked at", controller.command(f"check {plan.name} --now")
+        )
+    return last
 
 
-def _readiness_lines(plan: str, document: dict[str, Any]) -> Iterator[Line]:
+def _readiness_lines(controller: Controller, plan: str, document: dict[str, Any]) -> Iterator[Line]:
     checks = sorted(document["checks"], key=lambda check: -list(STYLES).index(check["status"]))
     unready = sum(check["status"] in ("fail", "unknown") for check in checks)
     verdict = f"NOT READY, {unready} of {len(checks)} checks" if unready else f"ready, {len(checks)} checks"
@@ -174,7 +177,7 @@ def _readiness_lines(plan: str, document: dict[str, Any]) -> Iterator[Line]:
             yield f"  {check['status']:<8} {check['name']}", STYLES[check["status"]]
             yield from (f"           {fact}" for fact in check["evidence"])
             if check["remedy"]:
-                yield f"           do: {check['remedy']}", "bold"
+                yield f"           do: {controller.to_paste(check['remedy'])}", "bold"
     if passed := [check["name"] for check in checks if check["status"] == "pass"]:
         yield f"  {'pass':<8} {', '.join(passed)}", STYLES["pass"]
 

@@ -83,7 +83,10 @@ class RunningWorld:
             return f"{self._frozen} is lost already"
         self._frozen = self.controller.active_site() or HOME
         self.world.freeze(self._frozen)
-        return f"{self._frozen} stops in its tracks: Kafka, REST, gateways, load balancer, and its region's AWS"
+        stopped = f"{self._frozen} stops in its tracks: Kafka, REST, gateways, load balancer, and its region's AWS"
+        if self._frozen == STANDBY:
+            return f"{stopped}, where the controller is: it does nothing until `python -m drill outage --over`"
+        return stopped
 
     def end(self, what: Outage) -> str:
         """Have it work again; what that means, in a sentence."""

@@ -72,9 +72,10 @@ def _message(book: Ledger, started: StatusChange, decision: StepRecord) -> Messa
         return None
     start = claim.observed if claim else {}
     way = f"{record.kind} of {plan} from {record.from_site} to {record.to_site}"
+    whither = f"of {record.from_site}" if record.kind == "restore" else f"to {record.to_site}"
     commands = [f"status {plan} --watch", *([f"abort {plan}"] if record.kind == "switchover" else [])]
     return Message(
-        subject=f"{plan}: {record.kind} to {record.to_site} begins",
+        subject=f"{plan}: {record.kind} {whither} begins",
         what_happened=f"The {way} begins: {observed.get('why') or 'nothing is in doubt'}",
         clients=_CLIENTS[record.kind],
         done=f"nothing yet; {_expected(record.kind, observed)}",

@@ -60,6 +60,7 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         state=book.state(plan.name, plan.home),
         manual=execution.manual,
         forced=execution.forced or execution.dry_run,
+        dry_run=execution.dry_run,
         leads_back=execution.leads_back,
         now=time.time(),
         deferred_to=turn,

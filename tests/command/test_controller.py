@@ -117,3 +117,13 @@ def test_an_error_is_one_line_and_what_to_do_another_and_no_traceback(
     assert (ended.value.code, what) == (2, "no drill runs here") and do.startswith("next: ")
     with pytest.raises(NotDone):
         main(["status", "orders", "--drill", "--debug"])
+
+
+def test_a_drill_whose_ledger_does_not_answer_says_how_its_region_comes_back(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with controller_file(here, "http://127.0.0.1:9", OUTPUTS), pytest.raises(SystemExit) as ended:
+        main(["status", "--drill"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "did not answer" in said
+    assert "python -m drill outage --over" in said and "--profile" not in said

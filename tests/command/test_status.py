@@ -16,6 +16,8 @@ from failover.detection.signal_store import save_signal
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import Denial
+from failover.readiness.dry_run import save_dry_run
+from failover.readiness.store import save
 from tests.command.conftest import Failover
 from tests.plans import put_plan
 
@@ -129,3 +131,33 @@ def test_plan_names_are_completed_and_nothing_is_where_they_can_not_be_known(
     assert (complete_plan(line, "or"), complete_plan(line, "x")) == (["orders"], [])
     monkeypatch.setenv("COMP_WORDS", "failover status --stack none-of-ours 'or")
     assert complete_plan(line, "or") == []
+
+
+def looked_before_the_dry_run(book: Ledger, to: str = "west") -> None:
+    """A look that found none, and a dry run after it."""
+    now = time.time()
+    words = {"evidence": ["never walked through"], "remedy": "failover start failover orders --dry-run"}
+    checks = [{"name": "dry-run", "status": "fail", **words}]
+    save(book, {"plan": "orders", "taken_at": now - 60, "checks": checks})
+    run = {"plan": "orders", "execution": "walk", "to": to, "outcome": "succeeded", "why": "", "steps": []}
+    save_dry_run(book, run | {"claimed_at": now - 30, "ended_at": now - 20})
+
+
+def test_a_dry_run_that_ended_since_the_last_look_has_its_say(failover: Failover, book: Ledger) -> None:
+    looked_before_the_dry_run(book)
+    assert "readiness  ready, looked at" in failover("status").out
+    shown = failover("check")
+    assert shown.code == 0 and "never walked" not in shown.out
+
+
+def test_a_dry_run_towards_the_other_site_is_none_towards_the_standby(failover: Failover, book: Ledger) -> None:
+    looked_before_the_dry_run(book, to="east")
+    shown = failover("check")
+    assert shown.code == 1 and "the last dry run led to east; none to west yet" in shown.out
+
+
+def test_what_to_do_about_a_check_can_be_pasted_where_the_controller_is_named(failover: Failover, book: Ledger) -> None:
+    words = {"evidence": ["none"], "remedy": "start a dry run: failover start failover orders --dry-run; look why"}
+    save(book, {"plan": "orders", "taken_at": 1.0, "checks": [{"name": "dry-run", "status": "fail", **words}]})
+    shown = failover("check", "--region", "us-west-2").out
+    assert "do: start a dry run: failover start failover orders --dry-run --region us-west-2; look why" in shown

@@ -29,6 +29,18 @@ def test_an_outage_without_a_world_is_refused_with_what_to_do(tmp_path: Path) ->
         up.ask(tmp_path, Outage.SITE, over=False)
 
 
+@pytest.mark.parametrize(("active", "is_the_controllers"), [("east", False), ("west", True)])
+def test_an_outage_of_the_controllers_own_region_says_what_ends_it(
+    monkeypatch: pytest.MonkeyPatch, active: str, is_the_controllers: bool
+) -> None:
+    running = RunningWorld(cast("Any", world_with([])), Console(file=io.StringIO()))
+    monkeypatch.setattr(running.controller, "active_site", lambda: active)
+    frozen = list[str]()
+    monkeypatch.setattr(running.world, "freeze", frozen.append, raising=False)
+    assert ("outage --over" in running.begin(Outage.SITE)) is is_the_controllers
+    assert frozen == [active]
+
+
 def test_another_drill_is_seen_as_long_as_it_runs(tmp_path: Path) -> None:
     assert not up.others(tmp_path)
     (tmp_path / "one").mkdir()

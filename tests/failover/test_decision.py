@@ -176,7 +176,7 @@ def test_the_judge_starts_a_look_on_one_alarm_where_nobody_watches_and_waits_for
 def test_the_judge_starts_nothing_for_no_vote_or_while_somebody_is_at_it() -> None:
     assert judge(before_start(with_evidence(signals=()))).verdict == "wait"
     held = replace(before_start(REGION_LOSS), state=PlanState(active="east", epoch=4, holder="by-hand"))
-    assert judge(held).why == "by-hand is at it already"
+    assert judge(held).why == "left to by-hand, which held the lease"
 
 
 @pytest.mark.parametrize("service", ["kafka", "rest", "gateway"])
@@ -395,6 +395,7 @@ def test_who_leads_back_needs_a_site_that_answers_and_no_mirror_there() -> None:
     probes = tuple(probe("east", service, True) for service in ("kafka", "gateway", "rest"))
     well = replace(REGION_LOSS, evidence=replace(back, probes=probes), manual=True, forced=True, leads_back=True)
     assert (decide(well).verdict, decide(well).why) == ("proceed", "started by hand, to lead clients back")
+    assert decide(replace(well, dry_run=True)).why == "nothing keeps this dry run from being walked through"
     assert decide(replace(well, leads_back=False)).guard == "active_elsewhere"
     gone = replace(well, evidence=replace(back, probes=LOST))
     assert (decide(gone).verdict, decide(gone).guard) == ("wait", "standby_unreachable")

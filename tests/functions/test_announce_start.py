@@ -72,6 +72,7 @@ def test_a_restore_that_begins_says_that_what_is_stranded_is_counted_first(
     Ledger(client("dynamodb"), "ledger").record_step(restore, "precheck", "done", {"verdict": "proceed"}, started=0.0)
     call("announce_start", event())
     (message,) = messages()
+    assert message.subject == "orders: restore of west begins"
     assert "Done: nothing yet; what is stranded is counted before anything is truncated" in message.body["text"]
 
 

@@ -279,7 +279,7 @@ def test_an_alarm_on_the_standby_starts_nothing(deployed: Any, call: Call) -> No
 
 def test_nothing_is_started_while_an_execution_holds_the_lease(deployed: Any, call: Call) -> None:
     call("claim", {"start": {"plan": "orders", "to": "west"}, "execution_name": "by-hand"})
-    assert "by-hand is at it already" in call("judge", event("alarm-metric"))["judged"][0]["why"]
+    assert "left to by-hand, which held the lease" in call("judge", event("alarm-metric"))["judged"][0]["why"]
     assert executions(deployed) == []
 
 

@@ -33,6 +33,8 @@ class Case:
     """A person started it, so votes are not asked, the standby is."""
     forced: bool = False
     """That person wants to leave the site although it answers."""
+    dry_run: bool = False
+    """It is walked through, and nothing is changed."""
     leads_back: bool = False
     """To the active site, which those were leaving that it takes over from."""
     now: float

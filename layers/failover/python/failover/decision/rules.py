@@ -107,6 +107,8 @@ def _decided(case: Case, rules: list[Rule]) -> Decision:
         if reason := rule.guard(case):
             return Decision(verdict=rule.verdict, why=reason, votes=votes, guard=rule.guard.__name__)
     by_hand = "started by hand, to lead clients back" if case.leads_back else "started by hand"
+    if case.dry_run:
+        by_hand = "nothing keeps this dry run from being walked through"
     why = by_hand if case.manual else f"{case.lost_site} is lost: {', '.join(votes)}"
     return Decision(verdict="proceed", why=why, votes=votes)
 
@@ -250,7 +252,7 @@ def execution_in_progress(case: Case) -> str | None:
     """One execution a plan at a time."""
     if case.holder_kind in PLANNED:
         return f"{case.state.holder}, a {case.holder_kind}, holds the lease, and a failover must take over from it"
-    return f"{case.state.holder} is at it already" if case.state.holder else None
+    return f"left to {case.state.holder}, which held the lease" if case.state.holder else None
 
 
 def standby_unreachable(case: Case) -> str | None:

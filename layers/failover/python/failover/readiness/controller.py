@@ -25,7 +25,7 @@ def plan_itself(plan: Plan, watched_every_s: float) -> Iterator[Finding]:
     """What the plan says that most likely is not meant, and what can't work where the sites are looked at so rarely."""
     yield ok(f"the plan leads from {plan.home} to {plan.other(plan.home)} and back")
     for path, what in warnings(plan):
-        yield warn(f"{path} {what}", "mend the plan")
+        yield warn(f"{path} {what}", f"mend {path} in the plan, or leave it if it is meant")
     for path, what in too_old_between_looks(plan, watched_every_s):
         yield fail(f"{path} {what}", "mend the plan, or let the stack look more often (WatchSeconds)")
 
@@ -77,7 +77,7 @@ def last_dry_run(plan: str, last: DryRun | None, *, standby: str, max_age_s: flo
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in last.steps.items())
     summary = f"{last.execution} ended {age:,.0f} s ago as {last.outcome} after {last.took_seconds:.1f} s ({steps})"
     if last.to_site != standby:
-        yield fail(f"{summary}, and led to {last.to_site}; {standby} is the standby now", how)
+        yield fail(f"the last dry run led to {last.to_site}; none to {standby} yet", how)
     elif last.outcome != "succeeded":
         yield fail(f"{summary}: {last.why}", "mend what it stopped at: a failover would stop there, too")
     elif age > max_age_s:

@@ -14,7 +14,8 @@ def measure() -> list[Result]:
     Raises:
         NotMeasured: if a drill fails, or Java is missing.
     """
-    reports = repeated("java-clients", "--loss", "loud", "--kafka", "apache", "--more-clients", "java")
+    options = ("--loss", "loud", "--kafka", "apache", "--more-clients", "java")
+    reports = repeated("java-clients", *options)
     results = list(summary("loud.apache", reports))
     forget("java-clients")
     return results

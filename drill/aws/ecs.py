@@ -52,7 +52,7 @@ class ServiceTask(Task):
         """Stay."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Running:
     """A task, its process once that is ready, and the ports it listens on."""
 
@@ -204,7 +204,7 @@ class EcsBridge:
         backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
         stopped = threading.Event()
         starting = self._pool.submit(self._spawn, f"{service.name}-{task.id[:8]}.log", environment, stopped)
-        fleet.tasks.append(Running(task, starting, stopped))
+        fleet.tasks.append(Running(task=task, starting=starting, stopped=stopped))
 
     def _spawn(self, log: str, environment: dict[str, str], stopped: threading.Event) -> Child:
         if stopped.wait(self._start_delay_s):

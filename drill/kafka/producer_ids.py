@@ -97,16 +97,16 @@ class ProducerIds:
         if not all(self._is_next(name, partition, batch) for name, partition, batch in spots):
             return ErrorCode.out_of_order_sequence_number
         for name, partition, batch in spots:
-            known = self._batches.setdefault((name, partition, batch.producer), deque(maxlen=_CACHED))
-            if batch not in known:
-                known.append(batch)
+            latest = self._batches.setdefault((name, partition, batch.producer), deque(maxlen=_CACHED))
+            if batch not in latest:
+                latest.append(batch)
         return None
 
     def _is_next(self, topic: str, partition: int, batch: Batch) -> bool:
-        known = self._batches.get((topic, partition, batch.producer))
-        if not known or batch in known:
+        latest = self._batches.get((topic, partition, batch.producer))
+        if not latest or batch in latest:
             return True
-        return batch.first == (known[-1].next if batch.epoch == known[-1].epoch else 0)
+        return batch.first == (latest[-1].next if batch.epoch == latest[-1].epoch else 0)
 
 
 def _batches(records: Bytes) -> Iterator[Batch]:

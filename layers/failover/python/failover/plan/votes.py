@@ -52,7 +52,7 @@ def shortfalls_without_its_region(plan: Plan, site: str) -> Iterator[Problem]:
     voters, region = _voters(plan, site), plan.sites[site].region
     elsewhere = plan.sites[plan.other(site)].region
     remaining = _Voters(
-        tuple(_seen_by(plan, site, alarm, elsewhere) for alarm in voters.alarms if region not in _places(alarm)),
+        tuple(_voting_from(elsewhere, plan, site, alarm) for alarm in voters.alarms if region not in _places(alarm)),
         None if voters.vantage_points is None else voters.vantage_points - {region},
     )
     gone = _Voters(
@@ -107,7 +107,7 @@ def _places(alarm: Alarm) -> frozenset[str | None]:
     return frozenset({alarm.vantage, lives})
 
 
-def _seen_by(plan: Plan, site: str, alarm: Alarm, region: str) -> Alarm:
+def _voting_from(region: str, plan: Plan, site: str, alarm: Alarm) -> Alarm:
     """An alarm as it is seen by the controller that remains in that region, if it is one of the plan's small stack."""
     own = alarm.name in {f"failover-{plan.name}-{site}-{service}" for service in ALARMED}
     return alarm.model_copy(update={"vantage": region}) if own and not _places(alarm) - {None} else alarm

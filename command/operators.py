@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import boto3
-import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
@@ -41,6 +40,9 @@ def ask(controller: Controller, path: str, body: Mapping[str, Any]) -> dict[str,
 
 
 def _post(controller: Controller, path: str, text: str) -> tuple[int, dict[str, Any]]:
+    # Not at the top: every command would wait for it, and few of them ask.
+    import httpx
+
     if not controller.operator_url:
         raise NotDone("this controller has no URL for operators: it is an older one", "deploy this version")
     session = boto3.Session()

@@ -25,8 +25,6 @@ from failover.execution.report import headline
 from failover.execution.stops import last_stop, stop_line
 from failover.execution.whole_report import whole_report
 from failover.ledger.records import ExecutionRecord
-from report import execution_page
-from report.evidence import summary
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 """Those that print a page to PDF without a window."""
@@ -106,6 +104,9 @@ def _after(plan: str, record: ExecutionRecord) -> str:
 
 def _written(whole: WholeReport, folder: Path, *, of_drill: bool) -> Path:
     """The page, beside the same for machines."""
+    # Not at the top, as in _report_lines: every command would wait for the pages' templates.
+    from report import execution_page
+
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     page = folder / "report.html"
@@ -136,6 +137,8 @@ def _printed(page: Path) -> Path:
 
 
 def _report_lines(record: ExecutionRecord) -> Iterator[Line]:
+    from report.evidence import summary
+
     document = record.document
     if not document:
         yield f"{record.name}: {record.status} since {moment(record.started_at)}; it has no report yet", "yellow"

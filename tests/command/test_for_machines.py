@@ -152,3 +152,11 @@ def test_completion_is_offered_for_the_commands(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "command"]
     shown = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert set(shown.stdout.split()) == {"start", "status"}
+
+
+def test_what_few_commands_need_is_loaded_by_those_alone() -> None:
+    loaded = "import sys, command.__main__; print(*(name for name in ('httpx', 'jinja2') if name in sys.modules))"
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'layers/failover/python'}"}
+    line = [sys.executable, "-c", loaded]
+    printed = subprocess.run(line, capture_output=True, text=True, check=True, cwd=ROOT, env=environment).stdout
+    assert printed.split() == []

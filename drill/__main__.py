@@ -37,6 +37,9 @@ from drill.options import (
     MoreClients,
     Resolver,
     SiteReturn,
+    check_epochs,
+    check_gateway,
+    refuse_options_of_a_loss,
 )
 from drill.pictures import NoPicture, draw
 from drill.ports import HERE
@@ -54,7 +57,7 @@ from drill.sam_local.engine import NoEngine, host_for_containers
 from drill.sam_local.invocation import NotInvoked
 from drill.scenarios import SCENARIOS, Scenario
 from drill.terminal import print_summary, view
-from drill.timing import TimingName
+from drill.timing import TIMINGS, TimingName
 from drill.up import NoWorld, Outage, RunningWorld
 from drill.world import World, WorldNotUp
 from drill.world_settings import Settings
@@ -91,6 +94,7 @@ def scenarios() -> None:
 
 @app.command()
 def run(
+    context: typer.Context,
     scenario: Annotated[str, typer.Argument(help="one of `scenarios`")] = "region-loss",
     reports: Annotated[Path, typer.Option(help="where reports go")] = REPORTS,
     instances: Annotated[int, typer.Option(help="gateway containers a site", min=1)] = 2,
@@ -134,11 +138,13 @@ def run(
 ) -> None:
     """Rehearse a scenario, and write its report. Exits with 1 if a client never recovered or a figure is missing."""
     console = Console()
-    _check_gateway(gateway, fleet)
+    check_gateway(gateway, fleet)
     for operated in OPERATED:
         if scenario == operated.NAME:
-            options = {"instances": instances, "fleet": fleet.value, "template": template.absolute()}
+            options: dict[str, Any] = {"instances": instances, "fleet": fleet.value, "template": template.absolute()}
             options |= {"kafka": kafka.value, "gateway": gateway.value, "site_returns": returns.value}
+            options |= {"timing": TIMINGS[timing], "resolver": resolver.value}
+            refuse_options_of_a_loss(context, scenario)
             _rehearse(operated, console, reports, options)
     if scenario not in SCENARIOS:
         names = ", ".join([*SCENARIOS, *(operated.NAME for operated in OPERATED)])
@@ -148,7 +154,7 @@ def run(
     directory = new_directory(reports, chosen.name)
     in_containers = functions is Functions.SAM_LOCAL
     _check_choice(fleet, gateways, chosen, in_containers=in_containers)
-    _check_epochs(leader_epochs, kafka)
+    check_epochs(leader_epochs, kafka)
     try:
         pairs = more_pairs([more.value for more in more_clients or ()])
         host = prepare(kafka, gateway, pairs, in_containers=in_containers)
@@ -200,16 +206,6 @@ def _check_engines(kafka: str, gateway: str, console: Console) -> None:
     except EngineMissing as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
-
-
-def _check_epochs(leader_epochs: LeaderEpochs, kafka: KafkaEngine) -> None:
-    if leader_epochs is LeaderEpochs.LOWER and kafka is KafkaEngine.APACHE:
-        raise typer.BadParameter("a real broker's leader epochs are its own: take --kafka mock")
-
-
-def _check_gateway(gateway: GatewayEngine, fleet: FleetKind) -> None:
-    if gateway is GatewayEngine.KROXYLICIOUS and fleet is FleetKind.CFK:
-        raise typer.BadParameter("Kroxylicious changes no route in place, as Kubernetes' gateways do: take --fleet ecs")
 
 
 def _check_choice(fleet: FleetKind, gateways: Gateways, scenario: Scenario, *, in_containers: bool) -> None:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
+
+import typer
+
+OF_A_LOSS: Final = ("loss", "policy", "gateways", "leader_epochs", "functions", "more_clients")
+"""Options of `run` that only a scenario knows in which a site is lost."""
 
 
 class KafkaEngine(enum.Enum):
@@ -99,3 +105,27 @@ class MoreClients(enum.Enum):
     NEWCOMER = "newcomer"
     JAVA = "java"
     ALL = "all"
+
+
+def refuse_options_of_a_loss(context: typer.Context, scenario: str) -> None:
+    """What a scenario does not know is no option of it.
+
+    Raises:
+        typer.BadParameter: one was given.
+    """
+    sources = {f"--{name.replace('_', '-')}": context.get_parameter_source(name) for name in OF_A_LOSS}
+    given = [option for option, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        raise typer.BadParameter(f"{scenario} does not know {', '.join(given)}: leave it out, or take region-loss")
+
+
+def check_epochs(leader_epochs: LeaderEpochs, kafka: KafkaEngine) -> None:
+    """Raises typer.BadParameter for epochs that the clusters can't have."""
+    if leader_epochs is LeaderEpochs.LOWER and kafka is KafkaEngine.APACHE:
+        raise typer.BadParameter("a real broker's leader epochs are its own: take --kafka mock")
+
+
+def check_gateway(gateway: GatewayEngine, fleet: FleetKind) -> None:
+    """Raises typer.BadParameter for gateways that a fleet can't be of."""
+    if gateway is GatewayEngine.KROXYLICIOUS and fleet is FleetKind.CFK:
+        raise typer.BadParameter("Kroxylicious changes no route in place, as Kubernetes' gateways do: take --fleet ecs")

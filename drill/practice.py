@@ -28,6 +28,7 @@ from drill.moved_clients import (
     until,
 )
 from drill.switchover_account import ClientsAccount, Gaps
+from drill.timing import name_of
 from drill.world import World
 from drill.world_settings import Settings
 
@@ -50,6 +51,8 @@ class PracticeReport(BaseModel):
 
     scenario: str
     fleet: str
+    timing: str
+    """Whose delays it ran with: the drill's own, or those of AWS."""
     evidence: dict[str, Any]
     """What the controller keeps of the practice."""
     switchover: Gaps
@@ -93,6 +96,7 @@ def rehearse(settings: Settings, console: Console) -> PracticeReport:
     return PracticeReport(
         scenario=NAME,
         fleet=settings.fleet,
+        timing=name_of(settings.timing),
         evidence=evidence,
         switchover=headline.switchover,
         lost=headline.lost,

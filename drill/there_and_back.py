@@ -36,6 +36,7 @@ from drill.moved_clients import (
 )
 from drill.switchover import await_end, run_to_end
 from drill.there_and_back_account import Rescued, ThereAndBackReport, missing_records, recovery_time
+from drill.timing import name_of
 from drill.world import World
 from drill.world_settings import Settings
 
@@ -90,7 +91,7 @@ def rehearse(settings: Settings, console: Console) -> ThereAndBackReport:
         time.sleep(BETWEEN_S)
         active, log = end_work(world, pairs, controller)
         rescued = _rescued_numbers(world, story.restore.name)
-    return _report(settings.fleet, story, pairs, active=active, log=log, rescued=rescued)
+    return _report(settings, story, pairs, active=active, log=log, rescued=rescued)
 
 
 def _play(world: World, controller: ControllerAccount, console: Console) -> _Story:
@@ -133,7 +134,7 @@ def _play(world: World, controller: ControllerAccount, console: Console) -> _Sto
 
 
 def _report(
-    fleet: str,
+    settings: Settings,
     story: _Story,
     pairs: list[Pair],
     *,
@@ -149,7 +150,8 @@ def _report(
     loss = story.failover.document.get("loss") or {}
     return ThereAndBackReport(
         scenario=NAME,
-        fleet=fleet,
+        fleet=settings.fleet,
+        timing=name_of(settings.timing),
         rto=recovery_time(written[RECOMMENDED.settings], story.lost_at, story.failback_at),
         switchover=headline.switchover,
         rescued=Rescued(

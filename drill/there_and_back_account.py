@@ -43,6 +43,8 @@ class ThereAndBackReport(_Part):
 
     scenario: str
     fleet: str
+    timing: str
+    """Whose delays it ran with: the drill's own, or those of AWS."""
     rto: float | None
     """Seconds from the loss until records of the writer were acknowledged again."""
     switchover: Gaps

@@ -47,6 +47,11 @@ SOURCES: Final = {
 """Where each delay comes from."""
 
 
+def name_of(timing: Timing) -> TimingName:
+    """Whose delays these are."""
+    return next(name for name, delays in TIMINGS.items() if delays == timing)
+
+
 def described(name: TimingName) -> dict[str, str]:
     """The delays of a timing and their sources, in words; none of the drill's own."""
     if name is TimingName.DRILL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -46,6 +46,10 @@ _LATE_S: Final = (1.0, 90.0)
 """by so much."""
 
 
+def _nothing() -> None:
+    """What comes of most events that arrive."""
+
+
 class Observers:
     """The vantage points and alarms of a life."""
 
@@ -58,6 +62,9 @@ class Observers:
         self._points = points_of(story)
         self._active: list[str] = []
         """The active site as each of them began."""
+        self.delivered_alarms: set[str] = set()
+        """Alarms that stand, and whose event has come to a judge: an untidy bus may keep it for a minute and more."""
+        self._alarms_changed: dict[str, float] = {}
         self._chance = random.Random(f"bus {story.seed}")
 
     def begin(self) -> None:
@@ -157,14 +164,18 @@ class Observers:
         else:
             around.await_event(SLOW_LOOK_S if lost or eventful else CALM_LOOK_S)
 
-    def _deliver(self, event: dict[str, Any], *, durable: bool = False) -> None:
+    def _deliver(self, event: dict[str, Any], *, durable: bool = False, arrive: Callable[[], None] = _nothing) -> None:
         """Over the bus: at least once, and in no order that could be counted on. To a region that is lost EventBridge
         delivers what is `durable` once it is back; a sighting is put on the bus there, and lost."""
         for region in self._world.regions:
-            self._deliver_to(region, event, durable=durable)
+            self._deliver_to(region, event, durable=durable, arrive=arrive)
 
-    def _deliver_to(self, region: str, event: dict[str, Any], *, durable: bool) -> None:
-        judge = partial(self._world.functions.invoke_later, "judge", event, region, durable=durable)
+    def _deliver_to(self, region: str, event: dict[str, Any], *, durable: bool, arrive: Callable[[], None]) -> None:
+        def judge() -> None:
+            if region not in self._world.lost_regions:
+                arrive()
+            self._world.functions.invoke_later("judge", event, region, durable=durable)
+
         if not self._story.untidy_bus:
             judge()
             return
@@ -206,11 +217,20 @@ class Observers:
 
     def _change(self, name: str, region: str, value: str) -> None:
         self._world.account.alarms[name] = value
+        self._alarms_changed[name] = changed_at = self._world.now
+        self.delivered_alarms.discard(name)
+
+        def arrive() -> None:
+            if value == "ALARM" and self._alarms_changed[name] == changed_at:
+                self.delivered_alarms.add(name)
+
         self._world.watch_closely()
         self._world.tell(f"the alarm {name} is {value}")
         moment = datetime.fromtimestamp(self._world.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": "simulated"}}
-        self._deliver(_event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail), durable=True)
+        self._deliver(
+            _event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail), durable=True, arrive=arrive
+        )
 
 
 def points_of(story: Story) -> list[str]:

@@ -148,7 +148,7 @@ class Oracle:
             self._break(3, f"{active} looks lost for {now - since:.0f} s, nothing runs, nobody is told; {ends}")
         stands = len(self._observers.vantages) == len(seeing) > 1 and self._story.mode != "observe"
         rules = POLICIES[self._story.policy]
-        alarms = sum(self._world.account.alarms.get(name) == "ALARM" for name in ALARMS[active])
+        alarms = sum(name in self._observers.delivered_alarms for name in ALARMS[active])
         stands = stands and len(seeing) + alarms >= rules.quorum and (rules.fast_path or alarms > 0)
         cooling = now - float(state.get("changed_at", 0.0)) < COOLDOWN_S + NOTIFIED_WITHIN_S
         standby = other(active)

@@ -28,11 +28,16 @@ class BrokerOutage:
         Raises:
             OSError: it is dead, or as the way to those that are well does.
         """
-        while broker in self._frozen:
-            await self._changed.wait()
-        if broker in self._dead:
-            raise ConnectionRefusedError(f"broker at {broker} is dead")
-        return await self._reach(broker)
+        while True:
+            while broker in self._frozen:
+                await self._changed.wait()
+            if broker in self._dead:
+                raise ConnectionRefusedError(f"broker at {broker} is dead")
+            connected = await self._reach(broker)
+            if broker not in self._dead | self._frozen:
+                return connected
+            # It went out meanwhile; nobody has this connection in a list yet.
+            connected.close()
 
     def change(self, route: Route, body: Any) -> Reply:
         """PUT: the ids of those that are `dead` and `frozen` from now on, where there are such. The bootstrap leads to

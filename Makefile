@@ -16,7 +16,7 @@ pictures: drill
 	.venv/bin/python -m drill pictures
 
 check: .venv/test.done lint
-	.venv/bin/python -m pytest -n 3 -m "not slow and not exhaustive"
+	.venv/bin/python -m pytest -n 2 -m "not slow and not exhaustive"
 
 test: .venv/test.done .venv-sam/done lint
 	.venv/bin/python -m pytest -n 4 -rs -m "not exhaustive"

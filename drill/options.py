@@ -114,9 +114,9 @@ def refuse_options_of_a_loss(context: typer.Context, scenario: str) -> None:
         typer.BadParameter: one was given.
     """
     sources = {f"--{name.replace('_', '-')}": context.get_parameter_source(name) for name in OF_A_LOSS}
-    given = [option for option, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
-    if given:
-        raise typer.BadParameter(f"{scenario} does not know {', '.join(given)}: leave it out, or take region-loss")
+    refused = [option for option, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if refused:
+        raise typer.BadParameter(f"{scenario} does not know {', '.join(refused)}: leave it out, or take region-loss")
 
 
 def check_epochs(leader_epochs: LeaderEpochs, kafka: KafkaEngine) -> None:

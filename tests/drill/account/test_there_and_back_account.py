@@ -76,6 +76,7 @@ def report(**changes: Any) -> ThereAndBackReport:
     ]
     figures: dict[str, Any] = {
         "scenario": "there-and-back",
+        "timing": "drill",
         "fleet": "ecs",
         "rto": 12.0,
         "switchover": Gaps(gap_writers_s=4.0, gap_readers_s=5.0),

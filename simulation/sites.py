@@ -31,6 +31,8 @@ found by them; a link that reverses its mirrors carries what came, all the same.
 _ROUTE: Final = re.compile(r"/gateway-\w+?-(?:to-)?(\w+):\d+$")
 _TASK_STARTS_S: Final = (5.0, 40.0)
 _IN_SYNC_S: Final = (2.0, 30.0)
+_APART_S: Final = 0.001
+"""Between two changes that would be in sync at one moment."""
 _DEPLOYED_BEFORE_S: Final = 86_400.0
 _STOPS_S: Final = (0.3, 6.0)
 
@@ -217,7 +219,7 @@ class Sites:
         """Change the record; the id of the change. Name servers follow, of one change after the other."""
         self.record = target
         change, at = f"C{len(self.changes)}", self._clock.now + self._clock.random.uniform(*self._in_sync_s)
-        at = max((at, *self.changes.values()))
+        at = max([at, *(earlier + _APART_S for earlier in self.changes.values())])
         self.changes[change] = at
 
         def answer() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -240,3 +242,21 @@ def test_a_holder_that_can_not_be_asked_about_is_taken_to_run(
     gone = replace(state, holder_arn=f"{state.holder_arn}-of-old")
     ended = runs.ended_holder(gone)
     assert ended is not None and ended.status == "not known any more"
+
+
+def test_a_lease_given_back_while_nobody_could_tell_of_its_holder_is_free(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(call)
+    execution = claim(deployed, call, "orders-1-failover", epoch=1)["execution"]
+    state = Ledger(client("dynamodb"), "ledger").state("orders", "east")
+    with monkeypatch.context() as silent:
+        silent.setenv("AWS_ENDPOINT_URL_SFN", "http://127.0.0.1:9")
+        client.cache_clear()
+        for moment in (1_000.0, 1_080.0):
+            silent.setattr(runs, "time", SimpleNamespace(monotonic=partial(float, moment), time=time.time))
+            assert runs.ended_holder(state) is None
+        assert runs.holder_silent_for(state) == 80.0
+        call("conclude", {"execution": execution, "outcome": "stood-down", "why": "no vote stands"})
+    client.cache_clear()
+    assert started(call) == "orders-2-failover"

@@ -117,7 +117,9 @@ def ended_holder(state: PlanState) -> Ended | None:
 
 def holder_silent_for(state: PlanState) -> float:
     """For how many seconds nobody can tell this container whether the holder of the lease runs, as `ended_holder` asked
-    last; 0 if somebody could."""
+    last; 0 if somebody could, or nobody holds it any more."""
+    if state.holder is None:
+        return 0.0
     since, last = _silences().get(state.holder_arn or "", (0.0, 0.0))
     return last - since
 

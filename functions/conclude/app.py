@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 from failover.documents.execution import ExecutionReport, Loss, Stop
@@ -16,7 +17,7 @@ from failover.documents.steps import Concluded
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
 from failover.execution.announcement import announce
 from failover.execution.claimed_plan import claimed_plan, renew_plan
-from failover.execution.predecessors import predecessors, where_the_name_leads
+from failover.execution.predecessors import Predecessor, predecessors, where_the_name_leads
 from failover.execution.report import Ending, execution_report
 from failover.execution.step import Request, ledger, logger
 from failover.execution.stops import error_message, last_stop, stop_of, with_stop
@@ -94,7 +95,8 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
     report = execution_report(plan, execution, ending, steps, loss=loss)
     if execution.kind == "restore" and request.outcome == "succeeded" and not execution.dry_run:
         _amend_failover(book, execution)
-    book.conclude(execution, request.outcome, dict(report), _denial(execution, report, steps), active=moved)
+    denial = _denial(execution, report, steps) or _denial_of(before, book, execution)
+    book.conclude(execution, request.outcome, dict(report), denial, active=moved)
     _keep_evidence(book, report)
     logger.info("concluded", outcome=request.outcome, execution=execution.name, report=report)
     if request.outcome == "failed":
@@ -172,6 +174,18 @@ def _denial(execution: Execution, report: ExecutionReport, steps: list[StepRecor
     if execution.dry_run or execution.manual or not assessed.get("stands_until_resumed"):
         return None
     return Denial(site=execution.from_site, why=report["why"], execution=execution.name, at=time.time())
+
+
+def _denial_of(before: Sequence[Predecessor], book: Ledger, execution: Execution) -> Denial | None:
+    """The no to one that this took over from before it could leave it behind itself: it still is one."""
+    if execution.dry_run or execution.leads_back:
+        return None
+    for name in (predecessor.execution for predecessor in before):
+        answer = approval(book, execution.plan, name)
+        if answer and answer["answer"] == "deny":
+            why = f"{answer['by']} denied {name}: {answer['why'] or 'no reason given'}"
+            return Denial(site=execution.from_site, why=why, execution=name, at=answer["at"])
+    return None
 
 
 def _loss(request: ConcludeRequest, book: Ledger) -> Loss:

@@ -253,3 +253,20 @@ def test_whatever_a_superseded_one_had_changed_is_said_of_who_changes_nothing(
     (message,) = messages()
     assert "nothing was changed but by old before" in message.subject
     assert message.body["predecessors"][0]["reached"] == {step: "waiting"}
+
+
+@pytest.mark.parametrize("answer", ["deny", "approve"])
+def test_a_no_that_its_execution_could_not_leave_behind_is_left_by_who_took_over_and_stood_down(
+    deployed: Any, call: Call, answer: str
+) -> None:
+    claim(call, "orders-1-failover", epoch=1)
+    reply = {"answer": answer, "answered_by": "Ada", "answered_at": "1795426144", "answered_why": "it comes back"}
+    book().set_fields("orders", "approval#orders-1-failover", reply)
+    execution = claim(call, "by-hand", supersedes="orders-1-failover")["execution"]
+    call("conclude", {"execution": execution, "outcome": "stood-down", "why": "west does not answer"})
+    denial = book().state("orders", "east").denial
+    if answer == "approve":
+        assert denial is None
+    else:
+        assert denial is not None and (denial.site, denial.at) == ("east", 1795426144.0)
+        assert (denial.execution, denial.why) == ("orders-1-failover", "Ada denied orders-1-failover: it comes back")

@@ -14,7 +14,6 @@ import subprocess
 import time
 import uuid
 from collections.abc import Collection, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +32,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from drill.engines.jars import HERE, EngineMissing, jars
 from drill.kafka.login import log_in
 from drill.network.splice import Address, connect
-from drill.ports import LOOPBACK
+from drill.ports import LOOPBACK, reserved_ports
 
 UP_S: Final = 90.0
 ANSWER_S: Final = 10.0
@@ -235,10 +234,10 @@ def _format(command: Sequence[str], file: Path) -> str:
     return cluster_id
 
 
-def _ports() -> list[int]:
-    with ExitStack() as listeners:
-        opened = [listeners.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(3)]
-        return [listener.getsockname()[1] for listener in opened]
+def _ports() -> Sequence[int]:
+    """A broker listens seconds after they were chosen."""
+    first = reserved_ports(3)
+    return range(first, first + 3)
 
 
 def _wait_until_up(admin: AdminClient, log: Path) -> None:

@@ -28,12 +28,16 @@ class Changes:
         """Since when, and the holder."""
         self._changed: set[str] = set()
         """The executions that changed a fleet, a name or a mirror."""
+        self._changed_at = 0.0
+        """When one of them last did."""
         world.moved.append(self._clients_moved)
         world.changed.append(self._item_changed)
         world.on_change.append(self._changes)
         world.on_hook.append(self._hook_called)
 
     def _clients_moved(self) -> None:
+        if self._world.meddled_at > self._changed_at:
+            return  # Another tool led them there, after whatever was ours.
         for at in self._world.sites.clients_at():
             if not self._world.sites.is_writable(at):
                 self._break(1, f"clients are led to {at}, and its mirrors are {self._world.sites.mirrors[at]}")
@@ -44,6 +48,7 @@ class Changes:
 
     def _changes(self, execution: str, begun: float, what: str) -> None:
         self._changed.add(execution)
+        self._changed_at = self._world.now
         holders = [holder for since, holder in self._leases if since <= begun]
         if not holders or holders[-1] != execution:
             self._break(2, f"{execution}, called at {begun - STARTED:.1f} s, does {what} without the lease")

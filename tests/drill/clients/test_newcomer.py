@@ -13,7 +13,7 @@ from drill.clients.record_log import producer_log
 from drill.clients.stop import finish
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_newcomer_with_the_id_of_a_producer_that_moved_over_ends_and_says_why(two_sites: Any, tmp_path: Path) -> None:
     def write(name: str, first_number: int) -> tuple[Any, Path]:
         log = tmp_path / f"{name}.rec"

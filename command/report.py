@@ -19,10 +19,10 @@ from command.errors import NotDone
 from command.output import Line, show, show_json, show_next
 from command.status import Json, execution_document
 from command.words import moment
+from failover.documents.stops import last_stop, stop_line
 from failover.documents.whole_report import WholeReport
 from failover.execution.ending import cause_in_words
 from failover.execution.report import headline
-from failover.execution.stops import last_stop, stop_line
 from failover.execution.whole_report import whole_report
 from failover.ledger.records import ExecutionRecord
 

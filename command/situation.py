@@ -16,9 +16,9 @@ from failover.decision.rules import PLANNED
 from failover.detection.evidence import CANARY, Signal
 from failover.detection.signal_store import signals
 from failover.documents.execution import Stop
+from failover.documents.stops import error_message, last_stop, stop_in_words
 from failover.errors import ServiceRejected, ServiceUnavailable
 from failover.execution.runs import describe_run
-from failover.execution.stops import error_message, last_stop, stop_in_words
 from failover.ledger.records import ExecutionRecord, PlanState, StepRecord
 from failover.ledger.topic_tables import load_plan_table
 from failover.loss.sample_table import load_samples

@@ -19,8 +19,8 @@ from command.situation import Situation, situation
 from command.words import ago, moment, span
 from failover.decision.log import DecisionRecord
 from failover.decision.log import decisions as latest_decisions
+from failover.documents.stops import stop_line
 from failover.errors import BadPlan
-from failover.execution.stops import stop_line
 from failover.ledger.records import ExecutionRecord
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans

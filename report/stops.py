@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from failover.documents.execution import ExecutionReport, Stop
+from failover.documents.stops import error_message, on_lost_site, stop_in_words
 from report.wording import clock
 
 
@@ -26,11 +26,12 @@ def stopped(report: ExecutionReport) -> Stopped:
     error = str((report["error"] or {}).get("Error", "no error was told"))
     if not stops:
         where = f"At {report['stopped_at'] or 'its end'}: {error}"
-        return Stopped(where=where, cause=_cause(report), remedy="", clients=_clients(report))
+        cause = error_message(str((report["error"] or {}).get("Cause", "")))
+        return Stopped(where=where, cause=cause, remedy="", clients=_clients(report))
     stop = stops[-1]
     remedy = stop["remedy"]
     return Stopped(
-        where=f"{_refusal(stop)}: {stop['error']}",
+        where=f"{stop_in_words(stop)}: {stop['error']}",
         cause=stop["why"],
         remedy=f"{remedy[:1].upper()}{remedy[1:]}; then redrive it.",
         clients=_clients(report),
@@ -59,7 +60,7 @@ def stop_facts(report: ExecutionReport) -> list[tuple[str, str]]:
 def gaps(report: ExecutionReport) -> list[tuple[float, float, str]]:
     """From when to when it stood still, and why."""
     return [
-        (stop["at"], again, f"{_refusal(stop)}: {stop['error']}")
+        (stop["at"], again, f"{stop_in_words(stop)}: {stop['error']}")
         for stop in report.get("stops") or []
         if (again := stop["redriven_at"]) is not None
     ]
@@ -69,23 +70,7 @@ def _step(stop: Stop) -> str:
     return stop["step"] or "a step that nothing tells"
 
 
-def _refusal(stop: Stop) -> str:
-    return f"{_step(stop)} was refused by {stop['site']}" if stop["site"] else f"{_step(stop)} failed"
-
-
 def _clients(report: ExecutionReport) -> str:
-    """Only sources that said that the site is lost tell that clients can't work."""
     if report["kind"] != "failover" or any(step["step"] == "flip_dns" for step in report["steps"]):
         return ""
-    if report["votes"]:
-        return f"Clients can't work: they are still led to {report['from']}, which does not answer."
-    return f"Clients are still led to {report['from']}; whether they can work there is not known."
-
-
-def _cause(report: ExecutionReport) -> str:
-    """The words of the error that it stopped with, without a function's trace."""
-    cause = str((report["error"] or {}).get("Cause", ""))
-    try:
-        return str(json.loads(cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return cause
+    return f"{on_lost_site(report, who='Clients')}."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -193,16 +194,21 @@ def write_until_stopped(sender: Sender, rate: float, stop: StopRequest) -> None:
     sender.finish()
 
 
-def main() -> None:
-    """Write until told to stop."""
+def run(make: Callable[[ProducerConfig, RecordLog, StopRequest], Sender]) -> None:
+    """Write with a client of librdkafka that is made so, until told to stop."""
     config = configuration(ProducerConfig)
     stop = StopRequest()
     stop.listen()
     log = RecordLog(config.log)
-    writer = Writer(config, log, stop)
+    writer = make(config, log, stop)
     announce({"settings": client_settings(config), "version": libversion()[0]})
     write_until_stopped(writer, config.rate, stop)
     log.close()
+
+
+def main() -> None:
+    """Write until told to stop."""
+    run(Writer)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, libversion
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from drill.clients import producer
-from drill.clients.producer import NumberedRecord, ProducerConfig, RecordNumbers, Settings, write_until_stopped
+from drill.clients.producer import NumberedRecord, ProducerConfig, RecordNumbers, Settings, run
 from drill.clients.record_log import RecordLog
 from drill.clients.record_number import headers_of
 from drill.clients.stop import StopRequest
-from drill.process import announce, configuration
 
 TRANSACTION_S: Final = 0.5
 CALL_S: Final = 1.0
@@ -132,14 +131,7 @@ class TransactionalWriter:
 
 def main() -> None:
     """Write until told to stop."""
-    config = configuration(ProducerConfig)
-    stop = StopRequest()
-    stop.listen()
-    log = RecordLog(config.log)
-    writer = TransactionalWriter(config, log, stop)
-    announce({"settings": client_settings(config), "version": libversion()[0]})
-    write_until_stopped(writer, config.rate, stop)
-    log.close()
+    run(TransactionalWriter)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ from typing import Any, Literal, cast
 
 from failover.documents.execution import ExecutionReport, Loss, Stop
 from failover.documents.steps import Concluded
+from failover.documents.stops import error_message, last_stop
 from failover.errors import FailoverError, FailoverStopped, LeaseLost, TransientError
 from failover.execution.announcement import announce
 from failover.execution.claimed_plan import claimed_plan, renew_plan
 from failover.execution.predecessors import Predecessor, predecessors, where_the_name_leads
 from failover.execution.report import Ending, execution_report
 from failover.execution.step import Request, ledger, logger
-from failover.execution.stops import error_message, last_stop, stop_of, with_stop
+from failover.execution.stops import stop_of, with_stop
 from failover.ledger.approvals import approval
 from failover.ledger.execution import Execution
 from failover.ledger.failures import failures

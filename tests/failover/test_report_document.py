@@ -9,10 +9,11 @@ from typing import Any, cast
 import pytest
 
 from failover.documents.execution import Loss
+from failover.documents.stops import error_message, last_stop
 from failover.execution.ending import message_of
 from failover.execution.predecessors import LOOK_AT_NAME, predecessors, where_the_name_leads
 from failover.execution.report import Ending, consumers, execution_report, headline, leftovers, restore, switchover
-from failover.execution.stops import error_message, last_stop, stop_of
+from failover.execution.stops import stop_of
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.records import ExecutionRecord, StepRecord

@@ -16,9 +16,9 @@ from aws_lambda_powertools import Logger
 
 from failover.aws.notify import notify_at_least_once, put_event_at_least_once
 from failover.container import remembered
+from failover.documents.stops import error_message
 from failover.errors import FailoverError, TransientError
 from failover.execution.ending import message_of
-from failover.execution.stops import error_message
 from failover.ledger.ledger import Ledger
 from failover.message import Message
 

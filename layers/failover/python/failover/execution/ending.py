@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from failover.aws.console import execution_links
+from failover.documents.stops import error_message, last_stop, on_lost_site, stop_in_words
 from failover.execution.report import capacity_in_words, headline, leftovers
 from failover.execution.report_files import page_link
-from failover.execution.stops import error_message, last_stop, stop_in_words
 from failover.message import Message
 
 
@@ -138,15 +138,8 @@ def _clients_after_stop(report: dict[str, Any]) -> str:
     if "flip_dns" in statuses:
         return f"they are on their way to {report['to']}: the name was about to be led there"
     if report["kind"] == "failover":
-        return f"{_on_lost_site(report)}; {_promoted(report, statuses)}"
+        return f"{on_lost_site(report, who='they')}; {_promoted(report, statuses)}"
     return f"they are led to {report['from']} still, where nothing was changed but for a fence, if any"
-
-
-def _on_lost_site(report: dict[str, Any]) -> str:
-    """What they feel who were not moved. Only sources that said that the site is lost tell that they can't work."""
-    if report.get("votes"):
-        return f"they can't work: they are still led to {report['from']}, which does not answer"
-    return f"they are still led to {report['from']}; whether they can work there is not known"
 
 
 def _promoted(report: dict[str, Any], statuses: dict[str, str]) -> str:

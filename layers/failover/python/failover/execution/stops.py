@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from failover.documents.execution import Stop
+from failover.documents.stops import error_message
 from failover.ledger.records import Failure, StepRecord
 from failover.plan.model import Plan
 
@@ -48,42 +47,10 @@ def with_stop(before: Sequence[Stop], stop: Stop) -> list[Stop]:
     return [*before, stop]
 
 
-def last_stop(report: Mapping[str, Any]) -> Stop | None:
-    """The stop that an execution was not redriven from; of one that ended otherwise a redrive was only not noted."""
-    stops = (report.get("stops") or ()) if report.get("outcome") == "failed" else ()
-    stop: Stop | None = stops[-1] if stops and stops[-1]["redriven_at"] is None else None
-    return stop
-
-
-def stop_in_words(stop: Stop) -> str:
-    """What could not go on, and by whose refusal."""
-    step = stop["step"] or "a step that nothing tells"
-    return f"{step} was refused by {stop['site']}" if stop["site"] else f"{step} failed"
-
-
-def stop_line(stop: Stop) -> str:
-    """When it stopped where, and for how long."""
-    words = f"stopped {_clock(stop['at'])} at {stop['step'] or 'an unknown step'} ({stop['error']})"
-    again = stop["redriven_at"]
-    return f"{words}, redriven at {_clock(again)}" if again is not None else f"{words}, not redriven"
-
-
 def stopped_seconds(stops: Sequence[Stop], began: float, ended: float) -> float:
     """For how long of a time the execution was stopped."""
     spans = [(stop["at"], stop["redriven_at"]) for stop in stops]
     return sum(max(0.0, min(ended, again) - max(began, at)) for at, again in spans if again is not None)
-
-
-def error_message(cause: str) -> str:
-    """The words of a Lambda function's error, which Step Functions gives as JSON, without its trace."""
-    try:
-        return str(json.loads(cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return cause
-
-
-def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
 
 
 def _raised(name: str, why: str, failures: Sequence[Failure]) -> Failure | None:

@@ -7,6 +7,7 @@ included, so nothing is left behind on Linux or macOS.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -19,6 +20,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from drill.forks import CAN_FORK, Forks, Program
@@ -39,6 +41,9 @@ in search of plugins, reads the metadata of every package that is installed; non
 _FORKS: Final = Forks(
     [sys.executable, "-P"], {**os.environ, **SPARING, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
 )
+
+_DIRECTORIES: Final = contextlib.ExitStack()
+atexit.register(_DIRECTORIES.close)
 
 
 class ChildFailed(RuntimeError):
@@ -86,9 +91,15 @@ def exit_with_parent() -> None:
         with contextlib.suppress(OSError):
             while os.read(0, 4096):
                 pass
+        _DIRECTORIES.close()
         os._exit(0)
 
     threading.Thread(target=wait, name="parent-watch", daemon=True).start()
+
+
+def temporary_directory(prefix: str) -> Path:
+    """A directory that is gone with this process, also where it ends with its parent."""
+    return Path(_DIRECTORIES.enter_context(TemporaryDirectory(prefix=prefix)))
 
 
 @dataclass(frozen=True, kw_only=True)

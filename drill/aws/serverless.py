@@ -5,17 +5,16 @@ Source: "AWS SAM resources and properties", AWS SAM developer guide.
 
 from __future__ import annotations
 
-import atexit
 import json
 import re
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from drill.aws import resources
 from drill.aws.intrinsics import TemplateError, read_yaml
 from drill.aws.lambda_functions import Function
 from drill.aws.template import Creator, Resource, Stack
+from drill.process import temporary_directory
 
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 _RULES = ("EventBridgeRule", "CloudWatchEvent")
@@ -42,10 +41,9 @@ def layer(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource
 
 def _folder_of(package: Path) -> Path:
     """A directory that holds nothing but a package, as a layer does that is built of it; gone with the process."""
-    folder = TemporaryDirectory(prefix=f"layer-of-{package.name}-")
-    atexit.register(folder.cleanup)
-    (Path(folder.name) / package.name).symlink_to(package.resolve())
-    return Path(folder.name)
+    folder = temporary_directory(f"layer-of-{package.name}-")
+    (folder / package.name).symlink_to(package.resolve())
+    return folder
 
 
 def function(stack: Stack, logical_id: str, properties: dict[str, Any]) -> Resource:

@@ -12,7 +12,6 @@ import dataclasses
 import logging
 import socket
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -33,7 +32,7 @@ from drill.network import admin_http
 from drill.network.admin_http import Reply, as_json
 from drill.network.certificate import certificate
 from drill.ports import LOOPBACK
-from drill.process import announce, configuration, exit_with_parent
+from drill.process import announce, configuration, exit_with_parent, temporary_directory
 
 LOG = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 0.05
@@ -237,19 +236,18 @@ class Doors:
 async def run(config: ClusterConfig) -> None:
     """Serve until the process ends."""
     cluster = Cluster(config)
-    with tempfile.TemporaryDirectory() as directory:
-        authority, chain, key = certificate(Path(directory))
-        server = Server(cluster.api, chain, key)
-        doors = await admin_http.serve(Doors(cluster, server).routes())
-        cluster.start()
-        announce(
-            {
-                "endpoint": f"https://{LOOPBACK}:{server.port}",
-                "certificate_authority": base64.b64encode(authority).decode(),
-                "control": f"http://{LOOPBACK}:{doors}",
-            }
-        )
-        await asyncio.Event().wait()
+    authority, chain, key = certificate(temporary_directory("kubernetes-"))
+    server = Server(cluster.api, chain, key)
+    doors = await admin_http.serve(Doors(cluster, server).routes())
+    cluster.start()
+    announce(
+        {
+            "endpoint": f"https://{LOOPBACK}:{server.port}",
+            "certificate_authority": base64.b64encode(authority).decode(),
+            "control": f"http://{LOOPBACK}:{doors}",
+        }
+    )
+    await asyncio.Event().wait()
 
 
 def main() -> None:

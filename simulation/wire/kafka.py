@@ -170,6 +170,8 @@ class _Producer(Client):
 class _Consumer(Client):
     """Consumer, of one partition; or of a group, of which it reads what is committed."""
 
+    _offset: int | None = None
+
     def committed(self, partitions: list[Any], timeout: float) -> list[Any]:
         """What the group has committed there; it goes on trying until its time is up."""
 
@@ -192,7 +194,9 @@ class _Consumer(Client):
         self._offset = partitions[0].offset
 
     def poll(self, timeout: float = 0.0) -> Any:
-        """The record there."""
+        """The record there; none for who is assigned nothing, and wants to hear of errors alone."""
+        if self._offset is None:
+            return None
         try:
             self.brokers.ask(self.settings, "fetch", lambda site: None, timeout)
         except KafkaException:

@@ -158,9 +158,9 @@ class Cluster:
 class Doors:
     """What a test or a drill does to a cluster: each door takes and gives JSON.
 
-    PUT /operator and /faults change fields of `Behaviour` and `Faults`; PUT /rules gives other RBAC rules, /stuck the
-    names of pods whose mount is never renewed, /lost-zones those of zones, /api {"gone": bool}, /conditions and
-    /annotations those of a Gateway.
+    PUT /operator, /faults and /timing change fields of `Behaviour`, `Faults` and `Timing`; PUT /rules gives other RBAC
+    rules, /stuck the names of pods whose mount is never renewed, /lost-zones those of zones, /api {"gone": bool},
+    /conditions and /annotations those of a Gateway.
     PUT /cluster makes it another one, from its `ClusterConfig`, at the same addresses.
     GET /objects gives every object, /asked how often each verb was asked for on each resource.
     """
@@ -177,6 +177,7 @@ class Doors:
             ("PUT", "/faults"): self._faults,
             ("PUT", "/rules"): self._rules,
             ("PUT", "/stuck"): self._stuck,
+            ("PUT", "/timing"): self._timing,
             ("PUT", "/lost-zones"): self._lost_zones,
             ("PUT", "/api"): self._api,
             ("PUT", "/conditions"): self._conditions,
@@ -209,6 +210,10 @@ class Doors:
     def _stuck(self, body: Any) -> Reply:
         self._cluster.pods.stuck = set(body)
         return as_json(sorted(self._cluster.pods.stuck))
+
+    def _timing(self, body: Any) -> Reply:
+        self._cluster.pods.timing = dataclasses.replace(self._cluster.pods.timing, **body)
+        return as_json(dataclasses.asdict(self._cluster.pods.timing))
 
     def _lost_zones(self, body: Any) -> Reply:
         self._cluster.pods.lost_zones = set(body)

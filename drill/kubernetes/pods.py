@@ -71,7 +71,7 @@ class Pods:
         self._store = store
         self._directory = directory
         self._licence = licence
-        self._timing = timing
+        self.timing = timing
         self._running: dict[str, Running] = {}
         self._numbers = itertools.count(1)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="pod")
@@ -124,7 +124,7 @@ class Pods:
             pod["metadata"]["deletionGracePeriodSeconds"] = GRACE_S
             self._store.update("pods", pod)
         if (running := self._running.get(name)) is not None:
-            running.ends_at = time.monotonic() + self._timing.termination
+            running.ends_at = time.monotonic() + self.timing.termination
 
     def look(self) -> None:
         """Take over what has started, ended or become due."""
@@ -141,7 +141,7 @@ class Pods:
                 self._store.delete("pods", running.pod)
                 continue
             self._renew(running)
-            if running.child is not None and now >= running.up_at + self._timing.ready_after:
+            if running.child is not None and now >= running.up_at + self.timing.ready_after:
                 self._tell(running, ready=True)
 
     def _zone_of(self, pod: str) -> str | None:
@@ -174,7 +174,7 @@ class Pods:
         version = _VERSION.search(container["image"])
         config: dict[str, Any] = {
             "hot_reload": environment.get("GATEWAY_HOT_RELOAD") == "true",
-            "drain_timeout_s": self._timing.drain,
+            "drain_timeout_s": self.timing.drain,
             **({"version": version[1]} if version else {}),
         }
         environment |= {"GATEWAY_CONFIG_FILE": str(file)}

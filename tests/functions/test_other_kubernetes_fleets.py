@@ -28,6 +28,7 @@ from tests.plans import put_plan
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
+NEVER_S = 3600.0
 TWO = {site: OnKubernetes(replicas=2) for site in ("east", "west")}
 NODES = Settings(node_ids=(1, 3), kubernetes=TWO, hot_reload=True)
 COMMON = {"eks": {"name": "eks-west"}, "namespace": "confluent", "bootstrap": "127.0.0.1:9100"}
@@ -144,16 +145,17 @@ def test_the_selector_is_moved_to_the_warm_colour_and_connections_of_before_end_
 def test_a_colour_that_is_not_warm_is_warmed_up_before_any_client_is_led_to_it(
     colours: Any, document: dict[str, Any], begin: Any, call: Call
 ) -> None:
-    fleet = colours(warm=0, ready_after_s=1.0)
+    fleet = colours(warm=0)
+    fleet.trouble("timing", {"ready_after": NEVER_S})
     execution = begin(document)
     (described,) = parse(yaml.safe_dump(document)).site("west").fleets
     (obstacle,) = fleet_of(described, "us-west-2", None).obstacles()
     assert "green" in obstacle.what and "is not warm" in obstacle.what
     assert call("switch_routes", switch(execution))["status"] == "waiting"
     assert selected(fleet) == "blue"
-    time.sleep(0.5)
     call("switch_routes", switch(execution))
     assert selected(fleet) == "blue"
+    fleet.trouble("timing", {"ready_after": 0.1})
     until_done(call, "switch_routes", switch(execution))
     assert selected(fleet) == "green" and len(fleet.pods(ready=False)) == 1
 
@@ -227,12 +229,14 @@ def led_to(fleet: Any) -> str:
 def test_a_virtual_cluster_is_led_elsewhere_by_one_patch_and_done_when_no_pod_of_before_is_left(
     open_source: Any, document: dict[str, Any], begin: Any, call: Call
 ) -> None:
-    fleet = open_source(ready_after_s=0.6)
+    fleet = open_source()
+    fleet.trouble("timing", {"ready_after": NEVER_S})
     before = fleet.pods()
     execution = begin(document)
     assert call("switch_routes", switch(execution))["status"] == "waiting"
     report = call("switch_routes", switch(execution))
     assert report["observed"]["unproven"] == before and report["observed"]["tier"] == "roll"
+    fleet.trouble("timing", {"ready_after": 0.1})
     until_done(call, "switch_routes", switch(execution))
     assert led_to(fleet) == "west" and not set(before) & set(fleet.pods(ready=False))
     assert fleet.objects("virtualkafkaclusters")[0]["metadata"]["generation"] == 2

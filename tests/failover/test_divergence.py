@@ -66,6 +66,7 @@ def restore(book: Ledger) -> Execution:
         "succeeded",
         {"orders": [(0, 120), (1, 7)], "payments": [(0, 5)]},
         supersedes="failover-3",
+        why="east burned",
         loss={"partitions": 3, "label": "estimated", "measured": None, "records": {"low": 1, "high": 9}},
     )
     ended(book, execution(5, "switchover", "west-east"), "stood-down")
@@ -131,8 +132,30 @@ def test_a_loss_that_is_measured_whole_is_no_estimate_any_more(book: Ledger, res
         measured = told["measured"]
         assert (measured["records"], measured["partitions"], measured["unmeasured_partitions"]) == (7, 3, 0)
         assert measured["execution"] == restore.name
-    earlier = book.execution("orders", "failover-3")
+    last, earlier = book.execution("orders", "failover-4"), book.execution("orders", "failover-3")
+    assert last is not None and last.document["why"] == "east burned", "the rest of its report stays"
     assert earlier is not None and earlier.document == {"dry_run": False}, "of the last of them alone"
+
+
+def test_partitions_that_came_since_are_measured_too_and_none_is_missing(book: Ledger, restore: Execution) -> None:
+    save_divergence(book, restore, ranges(4, 0, 3, 2))
+    keep_measured_loss(book, restore)
+    told = loss(book)
+    assert (told["label"], told["measured"]["partitions"], told["measured"]["unmeasured_partitions"]) == (
+        "measured",
+        4,
+        0,
+    )
+
+
+def test_what_is_measured_after_a_switchover_alone_is_no_failovers_loss(book: Ledger) -> None:
+    ended(book, execution(1, "switchover", "east-west"), "succeeded", why="a walk-through")
+    now = execution(2, "restore", "east-west")
+    book.claim(now, "east")
+    save_divergence(book, now, ranges(4))
+    keep_measured_loss(book, now)
+    record = book.execution("orders", "switchover-1")
+    assert record is not None and record.document == {"dry_run": False, "why": "a walk-through"}
 
 
 def test_of_what_could_not_be_measured_it_stays_an_estimate(book: Ledger, restore: Execution) -> None:

@@ -78,7 +78,8 @@ def test_two_samplers_side_by_side_make_no_rate_of_noise() -> None:
 
 
 def test_samples_are_kept_as_they_were() -> None:
-    samples = after((0, True, mirror(0, 0)), (10, True, mirror(2, 1000)))
+    samples = after((0, True, mirror(0, 0)), (10, True, mirror(2, 1000)), (20, False, mirror(2, 1200)))
+    assert samples["orders"][0].last_fetched_to - samples["orders"][0].fetched_to == 200
     assert from_rows(to_rows(samples)) == samples
 
 

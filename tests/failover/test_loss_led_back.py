@@ -67,6 +67,7 @@ def test_where_nobody_was_led_over_nothing_is_expected_to_be_lost(book: Ledger) 
     reported(book, "reverse_mirrors", status="waiting")
     loss = loss_of(book, {"orders": Listed("link", "ACTIVE", {0: 0, 1: None})}, {"orders": [(0, 1000), (1, 500)]})
     assert (loss["label"], loss["records"], loss["unknown_partitions"]) == ("estimated", {"low": 0, "high": 0}, 0)
+    assert (loss["peak_rate"], loss["observed"]["from"]) == (0.0, NOW - 60), "since it began nothing came in there"
     report = {"plan": "orders", "from": "west", "to": "east", "dry_run": False, "outcome": "succeeded"}
     told = headline(report | {"recovery_seconds": 9.0, "loss": loss})
     assert told.endswith("none expected to be stranded (estimate)")
@@ -116,3 +117,33 @@ def test_where_both_logs_were_not_seen_to_end_alike_but_nobody_was_led_over_noth
     reported(book, "drain_mirrors", status="waiting")
     loss = loss_of(book, {"orders": Listed("link", "ACTIVE", {0: 0, 1: None})}, {"orders": [(0, 1000), (1, 500)]})
     assert (loss["label"], loss["records"], loss["unknown_partitions"]) == ("estimated", {"low": 0, "high": 0}, 0)
+
+
+def test_a_failover_that_took_over_from_the_switchover_let_clients_in_and_changes_nothing_of_where_both_logs_ended(
+    book: Ledger,
+) -> None:
+    hurried = SWITCHOVER.model_copy(update={"epoch": 2, "name": "hurried", "kind": "failover"})
+    book.claim(hurried, "east", "over")
+    for step, at in (("promote_mirrors", NOW - 10), ("reverse_mirrors", NOW - 5)):
+        book.record_step(hurried, step, "done", {}, at)
+    back = BACK.model_copy(update={"epoch": 3})
+    book.claim(back, "east", "hurried")
+    save_inventory(book, back, {"orders": Listed("link", "ACTIVE", {0: 7, 1: 0})})
+    save_execution_table(book, back, "log-ends", {"orders": [(0, 1100), (1, 500)]})
+    assert final_loss(book, back)["records"] == {"low": 7, "high": 50 * 10 - 100}
+
+
+@pytest.mark.parametrize("before", ["a failover", "nobody"])
+def test_where_it_did_not_begin_as_a_switchover_both_logs_did_not_end_alike_and_nothing_is_known(
+    deployed: Callable[..., Any], before: str
+) -> None:
+    book = Ledger(client("dynamodb"), "ledger")
+    failover = SWITCHOVER.model_copy(update={"kind": "failover"})
+    back = BACK if before == "a failover" else BACK.model_copy(update={"epoch": 1})
+    if before == "a failover":
+        book.claim(failover, "east")
+        save_inventory(book, failover, {"orders": Listed("link", "ACTIVE", {0: 0})})
+    book.claim(back, "east", failover.name if before == "a failover" else None)
+    save_inventory(book, back, {"orders": Listed("link", "ACTIVE", {0: 7})})
+    loss = final_loss(book, back)
+    assert (loss["label"], loss["records"], loss["unknown_partitions"]) == ("unknown", None, 1)

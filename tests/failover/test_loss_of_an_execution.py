@@ -109,6 +109,15 @@ def test_the_totals_are_of_what_is_estimated_and_the_observations_of_what_was_sa
     assert peak_rate(losses({"orders": {0: 3}}, {"orders": {0: sample(rate=None)}}, {}, 1.0)) is None
 
 
+def test_a_partition_that_may_have_lost_one_record_is_worse_than_one_that_lost_none() -> None:
+    samples = {"a": {0: sample(lag=0)}, "b": {0: sample(lag=1)}}
+    told = summary(losses({"a": {0: 0}, "b": {0: 0}}, samples, {}, 100.0), 100.0, "east")
+    assert [(row["topic"], row["estimated"]["high"]) for row in told["worst"] if row["estimated"]] == [
+        ("b", 1),
+        ("a", 0),
+    ]
+
+
 def look(before: dict[str, dict[int, Sample]], now: float, fetched_to: int | None, **more: Any) -> Sample | None:
     lag = PartitionLag(0, more.get("records", 5), fetched_to)
     mirror = Mirror(topic="orders", status=more.get("status", "ACTIVE"), lags=(lag,))
@@ -212,3 +221,21 @@ def test_before_the_promotion_nothing_is_known_to_be_replicated_and_after_it_is(
     assert told["table"] == "table#orders-1-failover#loss"
     kept = load_execution_table(book, execution, "loss")["orders"]
     assert [(row["partition"], row["log_end_at_promotion"]) for row in kept] == [(0, 1100), (1, None)]
+
+
+def test_where_the_logs_ended_counts_from_who_led_the_same_way_first_whoever_led_back_in_between(
+    book: Ledger, execution: Execution
+) -> None:
+    """What ended on the other site is of the other site's log, and what came in since the first promotion is clients'
+    own."""
+    silent_since(book, CLAIMED - 10)
+    save_execution_table(book, execution, "log-ends", {"orders": [(0, 1100)]})
+    other_way = {"from_site": "west", "to_site": "east", "leads_back": True}
+    back = execution.model_copy(update={"name": "back", "epoch": 2} | other_way)
+    book.claim(back, "east", execution.name)
+    save_execution_table(book, back, "log-ends", {"orders": [(0, 5)]})
+    again = execution.model_copy(update={"name": "again", "epoch": 3})
+    book.claim(again, "east", "back")
+    save_inventory(book, again, {"orders": Listed("orders-link", "ACTIVE", {0: 3})})
+    save_execution_table(book, again, "log-ends", {"orders": [(0, 9000)]})
+    assert final_loss(book, again)["records"] == {"low": 3, "high": 410}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from failover.aws.clients import client
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
+from tests.conftest import Context
 from tests.functions.conftest import Message
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -128,6 +130,20 @@ def test_a_loss_that_is_not_known_is_no_number(claimed: Execution, call: Call, m
     call("announce_start", event())
     (message,) = messages()
     assert "expected to be stranded: not known" in message.body["text"]
+
+
+class FewSeconds(Context):
+    def get_remaining_time_in_millis(self) -> int:
+        return 23_000
+
+
+def test_it_waits_for_a_decision_as_long_as_there_is_time_to_tell_it(
+    claimed: Execution, function: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, slept = function("announce_start"), [0.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append))
+    assert module.handler(event(), FewSeconds()) == {"announced": False}
+    assert 23 - module.SPARE_S <= sum(slept) <= 23 - module.SPARE_S + 1
 
 
 @pytest.mark.parametrize("ended", ["failed", "stood-down"])

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from failover.errors import MalformedEvent, ServiceRejected
-from failover.execution.approval import NoQuestion, SamePerson
+from failover.execution.approval import NoQuestion, Question, SamePerson, link
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from tests.functions.conftest import Message
@@ -102,11 +102,11 @@ def asked(deployed: Any, call: Call, states: States, monkeypatch: pytest.MonkeyP
     return request(message["answer_at"])
 
 
-def request(link: str) -> dict[str, Any]:
+def request(address: str) -> dict[str, Any]:
     """What Lambda is given when the link is opened."""
     event: dict[str, Any] = json.loads((EVENTS / "answer_approval-link.json").read_text())
-    event["rawQueryString"] = urlsplit(link).query
-    event["queryStringParameters"] = dict(parse_qsl(urlsplit(link).query))
+    event["rawQueryString"] = urlsplit(address).query
+    event["queryStringParameters"] = dict(parse_qsl(urlsplit(address).query))
     return event
 
 
@@ -140,6 +140,15 @@ def test_opening_the_link_shows_the_evidence_and_changes_nothing(asked: Any, cal
     assert "<script>" not in page["body"] and "default-src 'none'" in page["headers"]["Content-Security-Policy"]
     assert mistakes(page["body"]) == [] and "checked" not in page["body"], "nothing is chosen beforehand"
     assert states.taken == []
+
+
+def test_the_page_says_what_kind_of_execution_asks(asked: Any, deployed: Any, call: Call) -> None:
+    call("conclude", json.loads((EVENTS / "conclude.json").read_text()) | {"outcome": "stood-down"})
+    start = {"start": {"plan": "orders", "to": "west", "by": "Ada"}, "execution_name": "a", "kind": "switchover"}
+    execution = Execution.model_validate(call("claim", start)["execution"])
+    Ledger(deployed("dynamodb"), "ledger").record_step(execution, "precheck", "done", ASSESSED, time.time())
+    page = call("answer_approval", request(link(Question("orders", "a", int(time.time()) + 60)) or ""))
+    assert "Clients work on east until somebody answers." in page["body"]
 
 
 def test_who_opens_the_link_after_it_was_answered_is_told_so_and_asked_nothing(
@@ -336,8 +345,6 @@ def test_rubbish_is_refused_by_name(deployed: Any, call: Call, rubbish: dict[str
 
 
 def test_without_links_the_message_has_none(deployed: Any, call: Call) -> None:
-    from failover.execution.approval import Question, link
-
     assert link(Question("orders", "orders-1-failover", 1)) is None
 
 

@@ -105,6 +105,15 @@ def test_a_change_that_is_refused_is_refused_alone_and_stops_no_other(
     assert all(changes.find(execution, name) for execution, name in zip(executions[4:], hostnames[4:], strict=True))
 
 
+def test_of_two_of_which_one_is_refused_the_other_is_sent(book: Ledger, changes: ZoneChanges, zone: Zone) -> None:
+    bad, good = claimed(book, "plan-1"), claimed(book, "plan-2")
+    zone.bad = {ask(changes, bad)}
+    hostname = ask(changes, good)
+    for _ in range(3):
+        changes.send(good)
+    assert zone.sent == [[hostname]]
+
+
 def test_a_redrive_asks_anew_for_what_was_refused(book: Ledger, changes: ZoneChanges, zone: Zone) -> None:
     execution = claimed(book, "plan-1")
     hostname = ask(changes, execution)

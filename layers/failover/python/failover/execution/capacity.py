@@ -105,8 +105,8 @@ class Matching:
         sizes, words = {}, []
         for (_, name, _), now in zip(fleets, present, strict=True):
             last = saved.get(name)
-            if (most := max(last.size.instances if last else 0, now or 0)) > 0:
-                sizes[name] = Size(instances=most, zones=last.size.zones if last else 0)
+            if counts := [count for count in (last.size.instances if last else None, now) if count]:
+                sizes[name] = Size(instances=max(counts), zones=last.size.zones if last else 0)
             words.append(f"{name} {_in_words(last, now)}")
         return sizes, "; ".join(words)
 

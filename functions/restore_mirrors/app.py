@@ -166,6 +166,7 @@ def _together(first: Answers, second: Answers) -> Answers:
         requested=first.requested + second.requested,
         rejected=first.rejected + second.rejected,
         unanswered=first.unanswered + second.unanswered,
+        retry_after=max(first.retry_after, second.retry_after),
     )
 
 

@@ -59,8 +59,6 @@ class Mirror:
     lags: tuple[PartitionLag, ...] = ()
     error: str | None = None
     source_topic: str | None = None
-    since: float | None = None
-    """When it came into that state, in seconds since 1970."""
     transition_errors: tuple[str, ...] = ()
     """Told of a mirror that is asked for by itself only."""
 

@@ -28,7 +28,7 @@ class Answers:
     rejected: tuple[Rejection, ...]
     unanswered: tuple[str, ...]
     """Why a batch has no answer: it may have been carried out."""
-    retry_after: float = 0.0
+    retry_after: float
     """Seconds that a server asked to be left alone for."""
 
     @property

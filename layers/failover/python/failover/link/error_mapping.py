@@ -163,7 +163,7 @@ def refused(call: Call, response: httpx.Response, body: bytes) -> Trouble:
 
 def unreadable(call: Call, response: httpx.Response, error: ValidationError) -> Trouble:
     """A success whose body is not what the API answers: cut off, of a proxy, or of a version unheard of."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     kind = response.headers.get("content-type", "no content type")
     why = f"{call} answered {response.status_code} with what can't be read ({kind}): {where} {first['msg']}"
@@ -225,5 +225,5 @@ def _retry_after(response: httpx.Response) -> float | None:
         return float(header)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, OverflowError):
         return None

@@ -76,7 +76,6 @@ class MirrorRow:
     mirror_topic_error: str | None = None
     num_partitions: _Count | None = None
     mirror_lags: list[LagRow] | None = None
-    state_time_ms: int | None = None
     mirror_state_transition_errors: list[CodedError] | None = None
 
     def read(self) -> Mirror:
@@ -86,18 +85,14 @@ class MirrorRow:
             lags=self._lags(),
             error=None if self.mirror_topic_error in _NO_ERROR else self.mirror_topic_error,
             source_topic=self.source_topic_name,
-            since=None if self.state_time_ms is None else self.state_time_ms / 1000,
             transition_errors=tuple(row.text() for row in self.mirror_state_transition_errors or ()),
         )
 
     def _lags(self) -> tuple[PartitionLag, ...]:
         """One of each partition, in order; a partition that no row speaks of is unknown, not without lag."""
-        reported = sorted((row.read() for row in self.mirror_lags or ()), key=lambda lag: lag.partition)
-        if len(reported) >= (self.num_partitions or 0):
-            return tuple(reported)
-        of = {lag.partition: lag for lag in reported}
-        rest = (PartitionLag(number, None) for number in range(self.num_partitions or 0) if number not in of)
-        return tuple(sorted((*reported, *rest), key=lambda lag: lag.partition))
+        reported = {row.partition: row.read() for row in self.mirror_lags or ()}
+        numbers = reported.keys() | range(self.num_partitions or 0)
+        return tuple(reported.get(number, PartitionLag(number, None)) for number in sorted(numbers))
 
 
 @dataclass(slots=True)

@@ -96,7 +96,7 @@ def test_a_token_is_kept(rest: Scripted, provider: Scripted, link: KafkaRestLink
     assert len(provider.asked) == 1
 
 
-@pytest.mark.parametrize(("life", "kept_s"), [(3600, 3540), (90, 45), (10, 5), (None, 240)])
+@pytest.mark.parametrize(("life", "kept_s"), [(3600, 3540), (90, 45), (10, 5), (1, 0.5), (None, 240)])
 def test_a_token_is_renewed_shortly_before_it_expires(
     provider: Scripted, client: OAuthClient, monkeypatch: pytest.MonkeyPatch, life: int | None, kept_s: float
 ) -> None:
@@ -254,11 +254,14 @@ def test_a_client_that_its_provider_refuses_is_rejected_with_what_was_said(
     "answer",
     [
         pytest.param(Reply(500, b"<html>", "text/html"), id="500"),
+        pytest.param(Reply(408), id="408"),
+        pytest.param(Reply(425), id="425"),
         pytest.param(Reply(429), id="429"),
         pytest.param(Reply(200, b"<html>sign in</html>", "text/html"), id="a page"),
         pytest.param(Reply(200, {"access_token": None}), id="no token"),
         pytest.param(Reply(200, {"access_token": "two words\n"}), id="no header value"),
         pytest.param(Reply(200, {"access_token": "x", "expires_in": -1}), id="expired"),
+        pytest.param(Reply(200, {"access_token": "x", "expires_in": 0}), id="expires at once"),
         pytest.param(Reply(200, {"access_token": "x"}, cut=4), id="cut off"),
     ],
 )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
+import httpx
 import pytest
 
+from failover.aws.secrets import OAuthClient
 from failover.errors import LinkExists, LinkNotFound, LinkRejected, LinkUnavailable, LinkUncertain
 from failover.link import http as calls
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
@@ -48,7 +52,7 @@ def test_a_read_that_goes_on_failing_is_unavailable(rest: Scripted, link: KafkaR
         link.mirrors()
     assert not isinstance(error.value, LinkUncertain)
     assert (error.value.cluster, error.value.link) == (CLUSTER, LINK)
-    assert len(rest.asked) == 1 + calls.REPEATS
+    assert len(rest.asked) == 3
 
 
 @pytest.mark.parametrize("trouble", BUSY)
@@ -129,6 +133,61 @@ def test_a_verb_that_found_nobody_is_repeated_and_certainly_not_carried_out(link
     assert not isinstance(error.value, LinkUncertain)
 
 
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (Reply(cut=1), r"PrivateLink, DNS\)\? It may have been carried out"),
+        (Reply(503, {"error_code": 50003, "message": "retry"}), r"page may tell\. It may have been carried out"),
+    ],
+)
+def test_what_is_uncertain_says_so_in_a_sentence_of_its_own(
+    rest: Scripted, link: KafkaRestLink, trouble: Reply, said: str
+) -> None:
+    rest.says(trouble)
+    with pytest.raises(LinkUncertain, match=said):
+        link.fail_over(["orders"])
+
+
+def look(cluster: KafkaRestCluster) -> str:
+    """The id of the cluster that answers, asked on an event loop."""
+
+    async def looked() -> str:
+        async with httpx.AsyncClient() as client:
+            return await cluster.look(client)
+
+    return asyncio.run(looked())
+
+
+@pytest.mark.parametrize("trouble", [HTML_429, Reply(503), Reply(cut=1), Reply(200, b"<html>log in</html>")])
+def test_a_look_on_an_event_loop_is_repeated_twice_after_what_came_soon(
+    rest: Scripted, cluster: KafkaRestCluster, monkeypatch: pytest.MonkeyPatch, trouble: Reply
+) -> None:
+    monkeypatch.setattr("failover.link.http.PAUSE_S", 0.0)
+    rest.says(trouble, trouble, Reply(body={"cluster_id": "x"}))
+    assert look(cluster) == "x" and len(rest.asked) == 3
+    rest.says(trouble)
+    with pytest.raises(LinkUnavailable) as error:
+        look(cluster)
+    assert (error.value.cluster, len(rest.asked)) == (CLUSTER, 6)
+
+
+def test_a_look_on_an_event_loop_tells_what_a_cluster_refuses_and_who_is_not_there(
+    rest: Scripted, cluster: KafkaRestCluster, secret: HeldSecret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failover.link.http.PAUSE_S", 0.0)
+    rest.says(Reply(404, {"error_code": 404, "message": "no such cluster"}))
+    with pytest.raises(LinkNotFound, match="no such cluster"):
+        look(cluster)
+    assert len(rest.asked) == 1
+    with pytest.raises(LinkUnavailable, match="ConnectError"):
+        look(KafkaRestCluster("http://127.0.0.1:9", CLUSTER, None))
+    client = OAuthClient(client_id="c", client_secret="s", token_endpoint="http://127.0.0.1:9/token")
+    secret.held = client
+    with pytest.raises(LinkUnavailable, match=r"was not sent.*is the identity provider up"):
+        look(cluster)
+    assert len(rest.asked) == 1
+
+
 def test_a_verb_finds_a_server_that_comes_back_between_two_attempts(clock: Clock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
@@ -175,9 +234,36 @@ def test_a_long_retry_after_is_left_to_the_state_machine(rest: Scripted, link: K
     assert error.value.retry_after is not None and error.value.retry_after >= 1
 
 
-def test_nonsense_as_retry_after_is_no_obstacle(rest: Scripted, link: KafkaRestLink) -> None:
-    rest.says(Reply(429, headers=(("retry-after", "soon"),)), EMPTY)
+@pytest.mark.parametrize("wait", ["soon", "Fri, 01 Jan 2106 00:00:00 +99999999999999999999"])
+def test_nonsense_as_retry_after_is_no_obstacle(rest: Scripted, link: KafkaRestLink, wait: str) -> None:
+    rest.says(Reply(429, headers=(("retry-after", wait),)), EMPTY)
     assert link.mirrors() == []
+
+
+@pytest.mark.parametrize(("ahead_s", "least", "most"), [(3600, 3000, 3600), (-3600, 0, 0)])
+def test_a_date_as_retry_after_is_so_many_seconds_from_now_and_none_once_it_is_over(
+    rest: Scripted, link: KafkaRestLink, ahead_s: int, least: float, most: float
+) -> None:
+    rest.says(Reply(503, headers=(("retry-after", formatdate(time.time() + ahead_s, usegmt=True)),)))
+    with pytest.raises(LinkUnavailable) as error:
+        link.mirrors()
+    assert error.value.retry_after is not None and least <= error.value.retry_after <= most
+
+
+@pytest.mark.parametrize(("after_s", "repeated"), [(1.1, True), (1.3, False)])
+def test_no_repeat_begins_later_than_a_second_and_a_half_after_the_first_attempt(
+    rest: Scripted, link: KafkaRestLink, clock: Clock, monkeypatch: pytest.MonkeyPatch, after_s: float, repeated: bool
+) -> None:
+    monkeypatch.setattr("failover.link.http.random.uniform", lambda *_: calls.PAUSE_S)
+    began = time.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: began + (after_s if rest.asked else 0.0))
+    rest.says(HTML_429, EMPTY)
+    if repeated:
+        assert link.mirrors() == []
+    else:
+        with pytest.raises(LinkUnavailable):
+            link.mirrors()
+    assert len(rest.asked) == 1 + repeated
 
 
 @pytest.mark.slow
@@ -204,6 +290,12 @@ def test_an_answer_without_end_is_not_read_to_the_end(
 ) -> None:
     monkeypatch.setattr("failover.link.http.LARGEST_BYTES", 1000)
     rest.says(Reply(body={"data": [{"mirror_topic_name": "x" * 2000}]}))
+    with pytest.raises(LinkUnavailable, match="more than 1000 bytes"):
+        link.mirrors()
+    body = b'{"data": []}'
+    rest.says(Reply(body=body + b" " * (1000 - len(body))))
+    assert link.mirrors() == []
+    rest.says(Reply(body=body + b" " * (1001 - len(body))))
     with pytest.raises(LinkUnavailable, match="more than 1000 bytes"):
         link.mirrors()
 
@@ -245,6 +337,7 @@ def test_many_threads_share_one_client(rest: Scripted, link: KafkaRestLink) -> N
         (404, LinkNotFound, "cluster_id and links of the plan"),
         (405, LinkRejected, "does not take this call"),
         (409, LinkExists, "there already"),
+        (413, LinkRejected, "fewer topics at a time"),
         (302, LinkRejected, "see the message"),
     ],
 )

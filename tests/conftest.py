@@ -42,7 +42,6 @@ WORLDS = tuple(
         "link",
         "gateway/test_render.py",
         "names/test_beacon_templates.py",
-        "names/test_route53_records.py",
         "rescue/test_rescue_records.py",
         "failover/test_divergence.py",
         "failover/test_eks_token.py",

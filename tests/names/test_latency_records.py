@@ -66,6 +66,10 @@ def test_who_is_dead_is_left_out_unless_everybody_is(name: LatencyRecords, zone:
     assert name.unhealthy_targets() == frozenset(), "Route 53 then answers all of them"
     zone.answers["check-east"] = [True] * 4 + [False] * 12
     assert name.unhealthy_targets() == {WEST}, "a quarter of the checkers is enough to be healthy"
+    zone.answers["check-west"] = [True] * 9 + [False] * 41
+    assert name.unhealthy_targets() == {WEST}, "18 % of them are not more than 18 %"
+    zone.answers["check-west"] = [True] * 10 + [False] * 40
+    assert name.unhealthy_targets() == frozenset()
 
 
 def test_what_is_not_known_is_no_proof(name: LatencyRecords, zone: Checked) -> None:
@@ -105,6 +109,14 @@ def test_a_health_check_that_would_mislead_is_an_obstacle(
     zone.configs["check-east"] |= config
     (obstacle,) = name.obstacles("east")
     assert words in obstacle.what and "check-east" in obstacle.what
+
+
+def test_a_health_check_that_says_nothing_of_its_pace_asks_thrice_in_half_a_minute_each(
+    name: LatencyRecords, zone: Checked
+) -> None:
+    zone.configs["check-east"] = {"Type": "TCP"}
+    (obstacle,) = name.obstacles("east")
+    assert "takes 90 s to find a dead fleet" in obstacle.what
 
 
 def test_a_check_that_fails_now_and_one_that_two_share_are_obstacles(name: LatencyRecords, zone: Checked) -> None:

@@ -97,23 +97,40 @@ def test_a_token_is_kept_until_shortly_before_it_expires_and_asked_for_once_more
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("answer", "error", "said"),
     [
-        ((500, {}), DnsUnavailable),
-        ((429, {}), DnsUnavailable),
-        ((200, {"token": "by another name"}), DnsUnavailable),
-        ((400, {"error": "invalid_grant"}), DnsRejected),
-        ((499, {}), DnsRejected),
+        ((500, {}), DnsUnavailable, "no token: HTTP 500"),
+        ((429, {}), DnsUnavailable, "no token: HTTP 429"),
+        ((200, {"token": "by another name"}), DnsUnavailable, "can't be read, without a token"),
+        ((400, {"error": "invalid_grant"}), DnsRejected, r"\(invalid_grant\)"),
+        ((400, {"error": {"code": 400}}), DnsRejected, r"\(HTTP 400\)"),
+        ((499, {}), DnsRejected, r"\(HTTP 499\)"),
     ],
 )
 def test_a_token_that_is_not_given_is_waited_for_unless_the_role_is_not_taken(
-    answers: Callable[..., list[str]], answer: Answer, error: type[Exception]
+    answers: Callable[..., list[str]], answer: Answer, error: type[Exception], said: str
 ) -> None:
     answers(answer)
-    with pytest.raises(error):
+    with pytest.raises(error, match=said):
         token_from("the provider", "https://login.example", {"secret": "s3cr3t"})
     answers((200, {"access_token": "t", "expires_in": "3599"}))
     assert token_from("the provider", "https://login.example", {}) == Token("t", NOW + 3599)
+
+
+def test_a_token_is_in_no_representation_and_goes_to_nobody_whom_an_answer_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "t0k3n" not in repr(Token("t0k3n", NOW))
+    sent: list[str] = []
+
+    def answer(_: Any, request: httpx.Request) -> httpx.Response:
+        sent.append(request.url.host)
+        return httpx.Response(302, headers={"Location": "https://elsewhere.example"}, request=request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", answer)
+    with pytest.raises(DnsRejected, match="HTTP 302"):
+        api().ask("GET", "https://cloud.example/x")
+    assert sent == ["cloud.example"]
 
 
 class Profile:

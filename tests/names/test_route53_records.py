@@ -13,6 +13,7 @@ from failover.dns.route53_record import Route53Name
 from failover.errors import DnsRejected, DnsUnavailable
 from failover.plan.client_name import Route53Record
 from failover.plan.model import Plan, parse
+from failover.plan.role import Role
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTNAME = "kafka.orders.example.com"
@@ -65,6 +66,12 @@ def pair(first: int, second: int, **more: Any) -> tuple[dict[str, Any], dict[str
     return record(EAST, "one", Weight=first, **more), record(WEST, "two", Weight=second)
 
 
+@pytest.fixture(autouse=True)
+def answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every name server leads to east."""
+    monkeypatch.setattr("failover.dns.route53_record.ask", lambda servers, *_: dict.fromkeys(servers, EAST))
+
+
 @pytest.fixture
 def plan() -> Plan:
     return parse((ROOT / "plans" / "orders.yaml").read_text()).model_copy(update={"hostname": HOSTNAME})
@@ -75,7 +82,9 @@ def name_at(plan: Plan, zone: Route53, **described: Any) -> Route53Name:
         name: site.model_copy(update={"dns_target": {"east": EAST, "west": WEST}[name]})
         for name, site in plan.sites.items()
     }
-    here = Route53Record(kind="route53-record", hosted_zone_id="Z1", nameservers=("127.0.0.1:9",), **described)
+    here = Route53Record(
+        **{"kind": "route53-record", "hosted_zone_id": "Z1", "nameservers": ("127.0.0.1:9",)} | described
+    )
     return Route53Name(plan.model_copy(update={"sites": sites}), here, zone)  # type: ignore[arg-type]
 
 
@@ -152,7 +161,20 @@ def test_a_change_is_in_sync_when_route_53_says_so_and_the_longest_ttl_counts(pl
     assert (name.look("C1").in_sync, name.look(None).in_sync, name.look(None).ttl) == (False, True, 60)
     zone.changes["C1"] = "INSYNC"
     assert name.look("C1").in_sync
-    assert name.look(None).answers == {"127.0.0.1:9": name.look(None).answers["127.0.0.1:9"]}
+    assert name.look(None).answers == {"127.0.0.1:9": EAST}
+
+
+def test_a_zone_is_told_by_its_id_and_by_who_changes_it(plan: Plan) -> None:
+    role = Role(role_arn="arn:aws:iam::123456789012:role/names")
+    assert name_at(plan, Route53()).zone == "Z1"
+    assert name_at(plan, Route53(), role=role).zone == "Z1#arn:aws:iam::123456789012:role/names"
+
+
+def test_name_servers_that_are_named_are_asked_in_place_of_the_zones(plan: Plan) -> None:
+    name = name_at(plan, Route53(record(EAST)), nameservers=())
+    assert name.look(None).answers == {"ns.example.com": EAST}
+    assert name.answers(("192.0.2.53",)) == {"192.0.2.53": EAST}
+    assert name_at(plan, Route53(record(EAST))).answers(()) == {"127.0.0.1:9": EAST}
 
 
 def test_a_change_that_route_53_has_forgotten_is_over_and_the_record_is_what_counts(plan: Plan) -> None:

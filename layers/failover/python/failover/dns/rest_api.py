@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -90,13 +91,9 @@ def request(provider: str, method: str, url: str, **more: Any) -> httpx.Response
         raise DnsUnavailable(f"{provider} gave no answer ({host}: {type(error).__name__})") from error
 
 
-_clients: list[httpx.Client] = []
-
-
+@functools.cache
 def _client() -> httpx.Client:
-    if not _clients:
-        _clients.append(httpx.Client(timeout=TIMEOUT, follow_redirects=False))
-    return _clients[0]
+    return httpx.Client(timeout=TIMEOUT, follow_redirects=False)
 
 
 def _classified(provider: str, answer: httpx.Response) -> Exception:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from failover.aws.clients import client
 from failover.detection import alarm_recheck
-from failover.detection.alarm_recheck import recheck_alarms
+from failover.detection.alarm_recheck import describe_alarms, recheck_alarms
 from failover.detection.evidence import Signal, SignalKind
 from tests.alarms import put_alarm
 
@@ -143,3 +143,18 @@ def test_a_region_that_does_not_answer_is_asked_at_intervals_only(aws: Any, monk
 def test_only_alarms_are_asked_for(aws: Any) -> None:
     others = [signal("probe/us-east-1", kind="probe"), signal("health", kind="advisory")]
     assert recheck_alarms(others) == others
+
+
+@pytest.mark.parametrize(("count", "requests"), [(100, [100]), (101, [100, 1]), (0, [])])
+def test_as_many_alarms_are_asked_for_at_once_as_cloudwatch_takes_and_no_more(
+    aws: Any, monkeypatch: pytest.MonkeyPatch, count: int, requests: list[int]
+) -> None:
+    asked: list[int] = []
+
+    def describe(**request: Any) -> dict[str, Any]:
+        asked.append(len(request["AlarmNames"]))
+        return {"MetricAlarms": [{"AlarmName": name} for name in request["AlarmNames"]]}
+
+    monkeypatch.setattr(client("cloudwatch", "us-west-2", attempts=1), "describe_alarms", describe)
+    names = [f"alarm-{number}" for number in range(count)]
+    assert (list(describe_alarms("us-west-2", names)), asked) == (names, requests)

@@ -80,6 +80,16 @@ def test_600_busy_partitions_take_five_units_and_no_look_at_what_was_there(book:
     assert [ceil(size / WRITE_UNIT) for size in sizes(book)] == [5]
 
 
+def test_a_table_of_one_item_is_read_by_one_request(book: Ledger) -> None:
+    save_samples(book, "orders", "west", busy(1))
+    calls: list[str] = []
+    events = client("dynamodb").meta.events
+    events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="calls")
+    samples = load_samples(book, "orders", "west")
+    events.unregister("before-call.dynamodb", unique_id="calls")
+    assert (len(samples), calls) == (1, ["GetItem"])
+
+
 def test_those_of_20000_mirrors_are_read_as_they_were_kept_and_fit_in_their_items(book: Ledger) -> None:
     samples = busy(20 * TOPICS_A_ROW, 1)
     save_samples(book, "orders", "west", samples)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from failover.documents.execution import Stop
+from failover.errors import DnsRejected, LinkRejected
 from failover.execution.stops import stop_of, stopped_seconds, with_stop
+from failover.ledger.execution import Execution
+from failover.ledger.failures import failures, keep_failure
+from failover.ledger.ledger import Ledger
 from failover.ledger.records import Failure
 from failover.plan.model import Plan, parse
 
@@ -99,3 +103,31 @@ def test_it_stood_for_as_long_as_its_stops_were_within_that_time_and_one_that_go
     stops = [stop(5.0, redriven_at=12.0), stop(14.0, redriven_at=15.5), stop(19.0, redriven_at=30.0), stop(19.5)]
     assert stopped_seconds(stops, 10.0, 20.0) == 2.0 + 1.5 + 1.0
     assert stopped_seconds([stop(1.0, redriven_at=2.0), stop(40.0, redriven_at=50.0)], 10.0, 20.0) == 0.0
+
+
+class Book:
+    """A ledger of items, whose lease is held."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+
+    def hold(self, _: Execution) -> None:
+        """It is."""
+
+    def set_fields(self, _: str, sort: str, values: dict[str, Any]) -> None:
+        self.items.setdefault(sort, {}).update(values)
+
+    def list_items(self, _: str, prefix: str) -> list[dict[str, Any]]:
+        return [item for sort, item in self.items.items() if sort.startswith(prefix)]
+
+
+def test_what_a_step_raised_last_is_kept_and_an_error_that_no_cluster_answered_has_no_status() -> None:
+    book, least = cast("Ledger", Book()), {"plan": "orders", "epoch": 1, "kind": "failover", "claimed_at": 1.0}
+    execution = Execution.model_validate(least | {"name": "a", "from": "east", "to": "west"})
+    keep_failure(book, execution, "fence", LinkRejected("no", cluster="lkc-1", status=403))
+    (refused,) = failures(book, execution)
+    assert (refused.step, refused.error, refused.cluster, refused.status) == ("fence", "LinkRejected", "lkc-1", 403)
+    keep_failure(book, execution, "fence", DnsRejected("the zone is gone"))
+    keep_failure(book, execution.model_copy(update={"name": "another"}), "fence", DnsRejected("the zone is gone"))
+    (raised,) = failures(book, execution)
+    assert (raised.error, raised.why, raised.cluster, raised.status) == ("DnsRejected", "the zone is gone", "", None)

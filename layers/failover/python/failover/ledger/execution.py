@@ -57,7 +57,7 @@ def _person(name: str) -> str:
     return " ".join(own.split()).casefold()
 
 
-def execution_name(plan: str, epoch: int, kind: Kind, attempt: int = 1) -> str:
+def execution_name(plan: str, epoch: int, kind: Kind, attempt: int) -> str:
     """`<plan>-<epoch>-<kind>`, and from the second attempt on its number: a repeated start of the same attempt is the
     same execution. Step Functions blocks the name of one that is over for 90 days."""
     name = f"{plan}-{epoch}-{kind}"

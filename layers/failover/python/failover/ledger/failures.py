@@ -25,10 +25,8 @@ def keep_failure(book: Ledger, execution: Execution, step: str, error: FailoverE
     book.hold(execution)
     fields: Item = {"step": step, "error": type(error).__name__, "why": str(error), "at": str(time.time())}
     fields |= {"cluster": getattr(error, "cluster", ""), "expires": expiry(execution)}
-    status = getattr(error, "status", None)
-    book.set_fields(
-        execution.plan, f"failure#{execution.name}#{step}", fields | {"status": -1 if status is None else status}
-    )
+    fields |= {"status": getattr(error, "status", None) or 0}
+    book.set_fields(execution.plan, f"failure#{execution.name}#{step}", fields)
 
 
 def failures(book: Ledger, execution: Execution) -> list[Failure]:
@@ -43,7 +41,7 @@ def failures(book: Ledger, execution: Execution) -> list[Failure]:
             error=item["error"],
             why=item["why"],
             cluster=item["cluster"],
-            status=None if item["status"] < 0 else int(item["status"]),
+            status=int(item["status"]) or None,
             at=float(item["at"]),
         )
         for item in book.list_items(execution.plan, f"failure#{execution.name}#")

@@ -90,7 +90,7 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
     _refuse_what_moved(plan, returned, stranded, deleting=deleting.keys())
     ledger().pass_no_return(execution)
     if anew.topics:
-        save_execution_table(ledger(), execution, DELETING, dict.fromkeys(sorted(anew.topics), 1))
+        save_execution_table(ledger(), execution, DELETING, dict.fromkeys(sorted(anew.topics)))
         idle = {link: [topic for topic in topics if topic not in anew.topics] for link, topics in idle.items()}
         facts["deleted"] = len(anew.present)
     answers = _together(ask_in_batches(idle, _ask), _mirror_anew(plan, returned, anew))

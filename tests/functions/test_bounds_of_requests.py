@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from failover.execution.approval import Answered, Question
 from failover.ledger.execution import Execution
+from tests.conftest import Context
 
 FUNCTIONS = sorted(path.parent.name for path in Path(__file__).resolve().parents[2].glob("functions/*/app.py"))
 OPERATORS: dict[str, dict[str, Any]] = {
@@ -102,3 +105,21 @@ def test_an_execution_is_no_dry_run_and_forces_nothing_unless_it_says_so() -> No
     assert (execution.dry_run, execution.manual, execution.forced, execution.leads_back) == (False,) * 4
     with pytest.raises(ValidationError):
         Execution.model_validate(least | {"claimed_at": 1.0, "epoch": 0})
+
+
+def test_what_a_person_writes_into_the_form_of_an_answer_is_cut_to_what_is_kept_of_it(
+    function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, answers = function("answer_approval"), list[dict[str, Any]]()
+
+    def answer(book: Any, plan: str, **more: Any) -> Answered:
+        answers.append(more)
+        return Answered(answer="deny", by=more["by"], at=1.0, now=True)
+
+    monkeypatch.setattr(module, "answer", answer)
+    monkeypatch.setattr(module, "_ledger", lambda: None)
+    monkeypatch.setattr(module, "verified_question", lambda _: Question("orders", "a", 1))
+    form = urlencode({"answer": "deny", "by": "A" * 101, "why": "x" * 501})
+    page = module.handler({"requestContext": {"http": {"method": "POST"}}, "body": form}, Context())
+    assert page["statusCode"] == 200
+    assert [(len(of["by"]), len(of["why"])) for of in answers] == [(100, 500)]

@@ -167,6 +167,18 @@ def test_a_fault_of_ours_is_heard_once_every_other_plan_is_sampled(
     assert sampling.tables("orders") == ["samples-west", "watch"]
 
 
+def test_while_an_execution_holds_the_plan_nothing_is_sampled_and_afterwards_what_was_kept_is_read_anew(
+    deployed: Any, sampling: Sampling, call: Callable[..., dict[str, Any]]
+) -> None:
+    sampling(0)
+    start = {"start": {"plan": "orders", "to": "west", "by": "Ada"}, "execution_name": "by-hand"}
+    execution = call("claim", start)["execution"]
+    answer = sampling(5)["orders"]
+    assert (answer["sampled"], answer["why"], sampling.tables()) == (False, "by-hand is at it", [])
+    call("conclude", {"execution": execution, "outcome": "stood-down"})
+    assert sampling(35)["orders"]["sampled"] and watch(deployed).answered_at == BEGIN + 35
+
+
 def test_the_round_of_a_minute_whose_successor_has_begun_looks_at_nothing(sampling: Sampling) -> None:
     assert sampling(0, scheduled_at="2026-11-23T09:31:00Z")["orders"]["sampled"]
     assert sampling(5, scheduled_at="2026-11-23T09:32:00Z")["orders"]["sampled"]

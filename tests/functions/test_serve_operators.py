@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from failover.errors import ServiceUnavailable
+from failover.errors import ServiceRejected, ServiceUnavailable
 from failover.ledger.execution import Execution, same_name
 from failover.ledger.ledger import Ledger
 from tests.functions.heard_events import executions
@@ -84,6 +84,8 @@ def test_a_practice_is_started_by_the_caller_too(deployed: Any, call: Call, mach
     start = started(deployed, answer["arn"])
     assert start == {"plan": "orders", "reason": "the quarter's", "stay_seconds": 60, "by": ADA}
     assert call("run_practice", {"start": start, "practice": answer["execution"]})["status"] == "waiting"
+    status, answer = asked(call, "/practice", {"plan": "orders", "reason": "the quarter's", "name": "q4"})
+    assert started(deployed, answer["arn"]) == {"plan": "orders", "reason": "the quarter's", "by": ADA}
 
 
 def test_who_aborts_is_the_caller_and_what_goes_forward_only_is_refused(deployed: Any, call: Call) -> None:
@@ -136,15 +138,22 @@ def test_a_body_in_base64_is_the_same_request(deployed: Any, call: Call) -> None
     assert executions(deployed) == ["by-hand-1"]
 
 
-def test_who_asks_while_aws_does_not_answer_is_told_to_ask_again(
-    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (ServiceUnavailable("Step Functions: ThrottlingException"), 503, "ask again"),
+        (ServiceRejected("Step Functions: AccessDeniedException"), 400, "AccessDenied"),
+    ],
+)
+def test_who_asks_while_aws_does_not_answer_is_told_to_ask_again_and_who_may_not_is_told_why(
+    deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, words: str
 ) -> None:
-    def throttled(*_: Any) -> bool:
-        raise ServiceUnavailable("Step Functions: ThrottlingException")
+    def fails(*_: Any) -> bool:
+        raise error
 
-    monkeypatch.setattr("failover.execution.runs.start_run", throttled)
-    status, answer = asked(call, "/start", START)
-    assert (status, answer["error"]) == (503, "ServiceUnavailable") and "ask again" in answer["why"]
+    monkeypatch.setattr("failover.execution.runs.start_run", fails)
+    code, answer = asked(call, "/start", START)
+    assert (code, answer["error"]) == (status, type(error).__name__) and words in answer["why"]
 
 
 def test_a_get_changes_nothing(deployed: Any, call: Call) -> None:

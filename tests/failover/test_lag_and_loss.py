@@ -66,8 +66,9 @@ def test_a_stopped_mirror_is_not_sampled() -> None:
 
 
 def test_the_rate_is_a_peak_that_fades() -> None:
-    samples = after((0, True, mirror(0, 0)), (10, True, mirror(0, 1000)), (20, True, mirror(0, 1000)))
-    assert samples["orders"][0].rate == 90
+    looks = [(0.0, True, mirror(0, 0)), (10.0, True, mirror(0, 1000))]
+    rates = [after(*looks, (20.0, True, mirror(0, end)))["orders"][0].rate for end in (1000, 1500, 3000)]
+    assert rates == [90, 95, 200]
 
 
 def test_two_samplers_side_by_side_make_no_rate_of_noise() -> None:

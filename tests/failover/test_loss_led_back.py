@@ -119,18 +119,26 @@ def test_where_both_logs_were_not_seen_to_end_alike_but_nobody_was_led_over_noth
     assert (loss["label"], loss["records"], loss["unknown_partitions"]) == ("estimated", {"low": 0, "high": 0}, 0)
 
 
-def test_a_failover_that_took_over_from_the_switchover_let_clients_in_and_changes_nothing_of_where_both_logs_ended(
-    book: Ledger,
+@pytest.mark.parametrize(
+    ("let_in_at", "records", "since"),
+    [(NOW - 10, {"low": 7, "high": 50 * 10 - 100}, NOW - 10), (None, {"low": 7, "high": 7}, NOW - 60)],
+    ids=["by the failover", "by neither"],
+)
+def test_a_failover_that_took_over_from_the_switchover_changes_nothing_of_where_both_logs_ended(
+    book: Ledger, let_in_at: float | None, records: dict[str, int], since: float
 ) -> None:
-    hurried = SWITCHOVER.model_copy(update={"epoch": 2, "name": "hurried", "kind": "failover"})
+    hurried = SWITCHOVER.model_copy(update={"epoch": 2, "name": "hurried", "kind": "failover", "claimed_at": NOW - 30})
     book.claim(hurried, "east", "over")
-    for step, at in (("promote_mirrors", NOW - 10), ("reverse_mirrors", NOW - 5)):
-        book.record_step(hurried, step, "done", {}, at)
+    if let_in_at is not None:
+        for step, at in (("promote_mirrors", let_in_at), ("reverse_mirrors", let_in_at + 5)):
+            book.record_step(hurried, step, "done", {}, at)
     back = BACK.model_copy(update={"epoch": 3})
     book.claim(back, "east", "hurried")
     save_inventory(book, back, {"orders": Listed("link", "ACTIVE", {0: 7, 1: 0})})
     save_execution_table(book, back, "log-ends", {"orders": [(0, 1100), (1, 500)]})
-    assert final_loss(book, back)["records"] == {"low": 7, "high": 50 * 10 - 100}
+    loss = final_loss(book, back)
+    assert loss["observed"] is not None
+    assert (loss["records"], loss["observed"]["from"]) == (records, since)
 
 
 @pytest.mark.parametrize("before", ["a failover", "nobody"])

@@ -106,7 +106,7 @@ def summary(losses: list[PartitionLoss], lost_by: float, lost_site: str) -> Loss
     known of any partition; partitions that are unknown are in no total."""
     estimated = [loss for loss in losses if loss.has_estimate]
     observed = [loss.sample for loss in losses if loss.sample is not None]
-    worst = sorted(estimated, key=lambda loss: (-(loss.high or 0), loss.topic, loss.partition))
+    ranked = sorted((-loss.high, loss.topic, loss.partition, loss) for loss in losses if loss.high is not None)
     unknown = [f"{loss.topic}[{loss.partition}]" for loss in losses if not loss.has_estimate]
     return {
         "label": "estimated" if estimated else "unknown",
@@ -127,7 +127,7 @@ def summary(losses: list[PartitionLoss], lost_by: float, lost_site: str) -> Loss
         "lost_by": lost_by,
         "measured": None,
         "not_measured_because": f"only {lost_site} knows what it had acknowledged; it can be counted once it is back",
-        "worst": [loss.as_row() for loss in worst[:NAMED]],
+        "worst": [loss.as_row() for *_, loss in ranked[:NAMED]],
         "basis": "low: the lag that froze when the source went away; high: the last sample proven fresh, and its peak"
         " rate until the source did not answer, without what was still replicated",
     }

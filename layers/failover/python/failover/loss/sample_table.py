@@ -15,6 +15,8 @@ from failover.loss.samples import PROOFS, Sample, Samples
 
 TOPICS_A_ROW: Final = 1000
 RATE_DIGITS: Final = 3
+NOISE_DIGITS: Final = 6
+"""Behind its point a float that should be whole has others than 0 only further on."""
 
 
 def load_samples(book: Ledger, plan: str, site: str) -> dict[str, dict[int, Sample]]:
@@ -86,4 +88,4 @@ def _rounded_up(rate: float | None) -> float | None:
     if not rate:
         return rate
     digits = RATE_DIGITS - 1 - floor(log10(rate))
-    return round(ceil(round(rate * 10.0**digits, 6)) / 10.0**digits, digits)
+    return round(ceil(round(rate * 10.0**digits, NOISE_DIGITS)) / 10.0**digits, digits)

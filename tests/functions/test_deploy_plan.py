@@ -129,6 +129,16 @@ def test_what_a_person_put_since_is_changed_by_the_stack_and_not_removed_by_it(
     assert in_force()[1] is None
 
 
+def test_what_a_person_changed_since_is_as_the_stack_declares_it_from_its_next_change_on(
+    deployed: Any, stacks: Stacks, payments: str
+) -> None:
+    stacks.ask("Create", payments)
+    by_hand(deployed, payments + "\n# by Ada\n")
+    mended = payments + "\n# mended\n"
+    assert stacks.ask("Update", mended, OldResourceProperties={"Document": payments})["Status"] == "SUCCESS"
+    assert in_force() == (3, mended, f"{STACK}/Plan")
+
+
 def test_of_two_stacks_that_declare_one_plan_the_second_is_told(stacks: Stacks, payments: str) -> None:
     stacks.ask("Create", payments)
     assert "payments-plan" in stacks.ask("Create", payments + "\n# b\n", stack=OTHER_STACK)["Reason"]

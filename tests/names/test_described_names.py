@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import pytest
 import yaml
 
+from failover.dns import NameState, client_name_of
+from failover.dns.arc_routing_control import RoutingControlName
+from failover.dns.cloud_dns import CloudDnsName
+from failover.dns.route53_health_check import BeaconName
+from failover.dns.route53_latency import LatencyRecords
+from failover.dns.route53_record import Route53Name
+from failover.dns.traffic_manager import TrafficManagerName
 from failover.errors import BadPlan
 from failover.plan.client_name import NAME_KINDS
 from failover.plan.model import parse
+from tests.fleets_near_clients import of_both_sites
 
+EAST, WEST = "gw-east.orders.example.com", "gw-west.orders.example.com"
 ROOT = Path(__file__).resolve().parents[2]
 ENDPOINTS = [
     {"endpoint": f"https://{n}.route53-recovery-cluster.us-west-2.amazonaws.com/v1", "region": "us-west-2"}
@@ -54,6 +65,40 @@ def plan(kind: str, **changed: Any) -> str:
 @pytest.mark.parametrize("kind", NAME_KINDS)
 def test_each_kind_is_read(kind: str) -> None:
     assert parse(plan(kind)).dns.kind == kind
+
+
+@pytest.mark.parametrize("kind", NAME_KINDS)
+def test_each_kind_is_held_by_a_class_of_its_own_and_no_name_by_none(kind: str) -> None:
+    names = {
+        "route53-record": Route53Name,
+        "route53-health-check": BeaconName,
+        "arc-routing-control": RoutingControlName,
+        "cloud-dns": CloudDnsName,
+        "traffic-manager": TrafficManagerName,
+        "none": NoneType,
+    }
+    assert type(client_name_of(parse(plan(kind)))) is names[kind]
+
+
+def test_a_name_by_latency_is_held_as_one_that_leads_everywhere() -> None:
+    assert isinstance(client_name_of(parse(json.dumps(of_both_sites()))), LatencyRecords)
+
+
+@pytest.mark.parametrize(
+    ("record", "answers", "leads"),
+    [
+        (EAST, {"a": EAST, "b": EAST}, True),
+        (EAST, {"a": EAST, "b": WEST}, False),
+        (WEST, {"a": EAST}, False),
+        (None, {"a": EAST}, False),
+        (EAST, {"a": WEST}, False),
+        (EAST, {}, False),
+    ],
+)
+def test_a_name_leads_to_a_target_once_its_record_and_every_answer_do(
+    record: str | None, answers: dict[str, str], leads: bool
+) -> None:
+    assert NameState(record=record, answers=answers, in_sync=True).leads_to(f"{EAST.upper()}.") is leads
 
 
 @pytest.mark.parametrize(

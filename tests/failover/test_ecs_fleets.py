@@ -338,7 +338,7 @@ def test_a_task_definition_that_can_not_be_deployed_is_an_obstacle(status: str, 
 
 
 @pytest.mark.parametrize(
-    ("terminates", "delay", "found"), [("true", "5", 0), ("true", "300", 1), ("false", "5", 1), ("false", "300", 1)]
+    ("terminates", "delay", "found"), [("true", "30", 0), ("true", "31", 1), ("false", "30", 1), ("false", "300", 1)]
 )
 def test_a_load_balancer_that_keeps_the_connections_of_tasks_that_are_gone_is_an_obstacle(
     terminates: str, delay: str, found: int

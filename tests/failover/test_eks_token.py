@@ -8,9 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import botocore.auth
 import pytest
+from botocore.credentials import Credentials
 
 from failover.errors import FleetRejected
 from failover.fleets import eks
+from failover.plan.role import Role
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +46,25 @@ def test_a_token_is_a_request_to_sts_in_the_clusters_region_that_names_the_clust
     assert (asked, query["Action"]) == (host, "GetCallerIdentity")
     assert query["X-Amz-Credential"].split("/")[2] == region and query["X-Amz-Security-Token"] == "session"
     assert query["X-Amz-SignedHeaders"] == "host;x-k8s-aws-id" and int(query["X-Amz-Expires"]) <= 900
+
+
+def test_a_token_is_for_sts_itself_whatever_this_process_is_configured_to_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "https://sts.example.com")
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "true")
+    eks._sts.cache_clear()
+    assert request_in(eks.token("clients", "us-east-2"))[0] == "sts.us-east-2.amazonaws.com"
+
+
+def test_a_token_is_signed_by_the_role_of_the_plan_where_it_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OfRole:
+        def get_credentials(self) -> Credentials:
+            return Credentials("AKIDROLE", "secret", "of-the-role")
+
+    monkeypatch.setattr(eks, "session_of", lambda _: OfRole())
+    role = Role(role_arn="arn:aws:iam::123456789012:role/fleets")
+    assert request_in(eks.token("clients", "us-east-2", role))[1]["X-Amz-Credential"].startswith("AKIDROLE/")
+    assert request_in(eks.token("clients", "us-east-2"))[1]["X-Amz-Credential"].startswith("AKIDTEST/")
 
 
 def test_each_call_has_a_token_of_its_own_moment(monkeypatch: pytest.MonkeyPatch) -> None:

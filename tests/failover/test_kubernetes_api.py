@@ -93,6 +93,11 @@ def test_a_body_that_is_no_object_is_asked_for_again(api_of: ApiOf, body: bytes)
     assert is_busy(raised.value)
 
 
+def test_of_a_long_body_that_is_no_object_the_beginning_is_quoted(api_of: ApiOf) -> None:
+    with pytest.raises(FleetUnavailable, match=r"no object: 'x{100}'$"):
+        api_of(lambda _: httpx.Response(200, content=b"x" * 300)).get(DEPLOYMENTS, "gw")
+
+
 def test_what_is_gone_is_none_and_need_not_be_deleted(api_of: ApiOf) -> None:
     api = api_of(lambda _: httpx.Response(404, json=status("not found")))
     assert api.get_if_there(DEPLOYMENTS, "gw") is None

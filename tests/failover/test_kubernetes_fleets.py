@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -122,6 +122,39 @@ def test_a_deployment_has_not_rolled_out_while_a_count_is_missing(missing: str) 
     assert rolled_out(deployment)
     assert not rolled_out(deployment | {"status": {key: value for key, value in status.items() if key != missing}})
     assert not rolled_out(deployment | {"spec": {"replicas": 4}})
+
+
+COUNTS = dict.fromkeys(("observedGeneration", "replicas", "updatedReplicas", "availableReplicas"), 1)
+
+
+@pytest.mark.parametrize(
+    ("generation", "replicas", "status", "rolled", "missing"),
+    [
+        (1, 1, COUNTS, True, 0),
+        (1, None, COUNTS, True, 0),
+        (None, 1, COUNTS, True, 0),
+        (2, 1, COUNTS, False, 0),
+        (1, 0, dict.fromkeys(COUNTS, 1) | {"replicas": 0, "updatedReplicas": 0, "availableReplicas": 0}, False, 0),
+        (1, 2, COUNTS, False, 1),
+        (1, 3, COUNTS | {"replicas": 4, "updatedReplicas": 4, "availableReplicas": 4}, False, 0),
+        (1, 1, COUNTS | {"replicas": 2, "availableReplicas": 2}, False, 0),
+        (None, None, {}, False, 1),
+        (None, 1, {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}, True, 0),
+        *(
+            (1, 1, {key: 1 for key in COUNTS if key != gone}, False, int(gone == "availableReplicas"))
+            for gone in COUNTS
+        ),
+    ],
+)
+def test_a_deployment_has_rolled_out_and_is_short_of_replicas_by_what_it_counts(
+    generation: int | None, replicas: int | None, status: dict[str, int], rolled: bool, missing: int
+) -> None:
+    deployment = {
+        "metadata": {} if generation is None else {"generation": generation},
+        "spec": {} if replicas is None else {"replicas": replicas},
+        "status": status,
+    }
+    assert (rolled_out(deployment), short_of(deployment)) == (rolled, missing)
 
 
 @given(st.binary(max_size=60))
@@ -269,8 +302,15 @@ def test_a_route_that_has_failed_proves_nothing_though_its_id_is_right() -> None
         assert [instance.proof is None for instance in mixed.instances] == [False, True]
 
 
-def test_no_pod_at_all_is_not_settled() -> None:
-    assert not view({}, []).settled
+def test_no_pod_at_all_is_not_settled_and_lacks_nothing_that_would_do_alone() -> None:
+    none = view({}, [])
+    assert not none.settled and none.deployment is not None
+    none.deployment["spec"]["replicas"] = 1
+    assert none.missing == 0
+    known = spec()
+    proven = view({"a": PodAnswer(knows_ids=True, config_id=known["configId"])}, [pod()], known)
+    assert proven.settled and not replace(proven, deployment=None).settled
+    assert replace(proven, deployment=None).missing == 0
 
 
 @given(st.text(max_size=80))

@@ -184,7 +184,7 @@ def test_a_sighting_is_on_the_bus_of_every_region_and_a_region_that_is_mute_hold
     for region, queue in queues.items():
         (message,) = aws("sqs", region).receive_message(QueueUrl=queue)["Messages"]
         heard = json.loads(message["Body"])
-        assert heard["detail-type"] == "Site Sighting"
+        assert (heard["detail-type"], heard["detail"]["version"]) == ("Site Sighting", 2)
         (observation,) = heard["detail"]["observations"]
         assert observation["view"]["isolated_because"] == view.isolated_because
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{mute()}")

@@ -146,3 +146,13 @@ def test_a_reading_without_a_time_is_of_the_alarms_own(ledger: Ledger) -> None:
     save(ledger, alarm(0))
     save_reading(ledger, "orders", alarm(0))
     assert signals(ledger, "orders")[0].read_at == NOW
+
+
+def test_a_signal_that_an_older_judge_kept_is_an_alarm_that_nobody_silenced_and_whose_clock_is_right(
+    ledger: Ledger,
+) -> None:
+    least = {"site": "east", "source": "kafka-alarm", "says_lost": True, "since": str(NOW - 5), "why": "3 of 3"}
+    ledger.put("orders", "signal#east#kafka-alarm", least | {"at": str(NOW)})
+    (kept,) = signals(ledger, "orders")
+    assert kept == Signal(site="east", source="kafka-alarm", says_lost=True, at=NOW, since=NOW - 5, why="3 of 3")
+    assert (kept.kind, kept.silenced, kept.clock_ahead, kept.vantage, kept.region) == ("alarm", False, 0, "", "")

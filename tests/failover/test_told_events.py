@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from failover.detection.advisories import HealthEvent, StatusPost
 from failover.detection.alarm_event import AlarmStateChange
@@ -50,6 +51,12 @@ def test_an_alarm_has_stood_since_its_first_bad_data_point() -> None:
 @pytest.mark.parametrize("data", [None, "", "x", "[]", "{}", '{"startDate": 1}', '{"startDate": "today"}', {"a": 1}])
 def test_an_alarm_that_does_not_say_since_when_stands_since_it_changed(data: Any) -> None:
     assert heard(alarm(reasonData=data)).since == AT
+
+
+def test_an_alarm_without_a_name_is_none() -> None:
+    assert alarm(detail={"alarmName": "a"}).alarm_name == "a"
+    with pytest.raises(ValidationError):
+        alarm(detail={"alarmName": ""})
 
 
 @pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])

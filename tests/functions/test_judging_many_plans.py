@@ -63,6 +63,7 @@ def test_what_can_not_be_read_of_one_plan_is_told_again_of_it_alone(deployed: An
     assert [answer["plan"] for answer in judging(spoilt="payments")] == ["orders", "refunds"]
     assert sorted(executions(deployed)) == ["orders-1-failover", "refunds-1-failover"]
     assert {said["plan"] for detail in judging.put_again for said in detail["observations"]} == {"payments"}
+    assert {detail["version"] for detail in judging.put_again} == {2}
     alone = sighting("us-west-2") | {"detail": judging.put_again[-1]}
     with pytest.raises(MalformedEvent):
         judging.module.handler(alone, Context())

@@ -1,0 +1,112 @@
+"""The network of a container: what hangs holds no end of it up, and a look is given what is left of its time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from failover.aws.secrets import OAuthClient
+from failover.detection import network as module
+from failover.detection.network import Network
+from failover.detection.probes import LOOK_S, MARGIN_S, kafka_answers
+from failover.plan.model import Plan, parse
+
+PLANS = Path(__file__).resolve().parents[2] / "plans"
+NOW = 1000.0
+
+
+@pytest.fixture
+def hanging() -> Iterator[Callable[[], None]]:
+    """A call that does not end before the test does."""
+    released = threading.Event()
+    yield lambda: cast("None", released.wait(60))
+    released.set()
+
+
+def test_what_hangs_in_a_thread_holds_up_neither_a_run_nor_the_end(
+    hanging: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BESIDE_S", 0.01)
+    network = Network()
+
+    async def job() -> str:
+        network.begin(lambda: network.in_thread(hanging))
+        return "done"
+
+    assert network.run(job()) == "done"
+    closed = threading.Event()
+
+    def close() -> None:
+        network.close()
+        closed.set()
+
+    threading.Thread(target=close, daemon=True).start()
+    assert closed.wait(30)
+
+
+@pytest.mark.parametrize(("left", "least", "most"), [(5.0, 0.0, 5.0), (-3.0, 0.0, 0.0)])
+def test_a_look_with_a_token_is_given_what_is_left_of_its_time(
+    monkeypatch: pytest.MonkeyPatch, left: float, least: float, most: float
+) -> None:
+    seconds: list[float] = []
+
+    def cluster_id(_: object, timeout: float) -> str:
+        seconds.append(timeout)
+        return "lkc-1"
+
+    monkeypatch.setattr("failover.kafka.client.settings", lambda *_: {})
+    monkeypatch.setattr("failover.kafka.cluster.cluster_id", cluster_id)
+    key = OAuthClient(client_id="c", client_secret="s", token_endpoint="https://idp.invalid/token")
+    with closing(Network()) as network:
+        look = network.cluster_id("127.0.0.1:9", "SASL_SSL", key, time.monotonic() + left)
+        assert network.run(look) == "lkc-1"
+    assert [least <= timeout <= most for timeout in seconds] == [True]
+
+
+class Eyes:
+    """A network that notes until when a cluster is asked, and answers."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
+        self.deadlines: list[float] = []
+
+    async def together(self, jobs: dict[Any, Any]) -> dict[Any, Any]:
+        return {key: await job() for key, (job, _) in jobs.items()}
+
+    async def cluster_id(self, bootstrap: str, protocol: str, credentials: Any, deadline: float) -> str:
+        self.deadlines.append(deadline)
+        return self.answer
+
+
+@pytest.fixture
+def plan() -> Plan:
+    document = yaml.safe_load((PLANS / "orders.yaml").read_text())
+    for site in document["sites"].values():
+        site["kafka"].pop("credentials", None)
+        site["kafka"]["rest_endpoint"] = "http://127.0.0.1:9"
+    return parse(yaml.safe_dump(document))
+
+
+@pytest.mark.parametrize(
+    ("within", "seconds"),
+    [(60.0, LOOK_S), (LOOK_S + MARGIN_S, LOOK_S), (2.0, 2.0 - MARGIN_S), (MARGIN_S, 0.05), (0.0, 0.05)],
+)
+def test_a_cluster_is_asked_until_just_before_the_look_ends_and_for_a_moment_at_least(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, within: float, seconds: float
+) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: NOW)
+    eyes = Eyes(plan.site("east").kafka.cluster_id)
+    assert asyncio.run(kafka_answers(cast("Network", eyes), plan, "east", within)) is True
+    assert eyes.deadlines == [pytest.approx(NOW + seconds)]
+
+
+def test_another_cluster_than_the_plans_tells_nothing_of_the_site(plan: Plan) -> None:
+    assert asyncio.run(kafka_answers(cast("Network", Eyes("lkc-another")), plan, "east", 2.0)) is None

@@ -20,7 +20,7 @@ from failover.errors import (
     LinkUnavailable,
     TransientError,
 )
-from failover.execution.step import BUSY_S, LONGEST_PAUSE_S, SPREAD_S, pause_after, pause_of
+from failover.execution.step import BUSY_S, LONGEST_PAUSE_S, SPREAD_S, done, pause_after, pause_of, waiting
 from failover.fleets.ecs import LOOK_AGAIN_S, EcsService
 from failover.plan.fleets import EcsFleet
 
@@ -63,7 +63,11 @@ def test_a_server_that_says_how_long_is_left_alone_for_so_long(requested: float)
 
 def test_no_server_is_left_alone_for_longer_than_a_step_can_bear() -> None:
     assert pause_of(3600.0) == LONGEST_PAUSE_S
-    assert pause_of(0.0) == 1
+    assert [pause_of(requested) for requested in (0.0, -1.0)] == [1, 1]
+
+
+def test_who_says_nothing_of_a_pause_is_called_again_after_a_second() -> None:
+    assert (waiting().retry_after, done().retry_after) == (1, 1)
 
 
 class Ecs:

@@ -118,6 +118,12 @@ def test_a_smaller_fleet_is_raised_to_what_the_lost_one_had_and_waited_for(rig: 
     assert (status, made.west.raised) == ("done", [4]) and "short_because" not in capacity
 
 
+def test_a_fleet_of_none_is_raised_to_the_one_that_the_lost_one_had(rig: Any) -> None:
+    made = rig(Fleet(0), saved=1)
+    status, capacity = made.capacity()
+    assert (status, made.west.raised, capacity["before"], capacity["raised_to"]) == ("waiting", [1], 0, 1)
+
+
 def test_one_instance_that_it_must_bear_to_lose_is_not_waited_for(rig: Any) -> None:
     made = rig(Fleet(2, comes=3), saved=4)
     made.capacity()

@@ -76,8 +76,8 @@ class Matching:
         if self.execution.dry_run:
             return _with(report, {**capacity, "would_raise_to": needed})
         if "raised_to" in capacity or "short_because" in capacity or state.size >= needed:
-            return self._progress(state, capacity, report)
-        return self._raise(fleet, capacity, report)
+            return self._progress(state, capacity, report, needed=needed)
+        return self._raise(fleet, capacity, report, needed=needed)
 
     def unmatched(self, report: Report) -> Report:
         """The report on a fleet that is not routed there yet, with what was decided before."""
@@ -110,8 +110,7 @@ class Matching:
             words.append(f"{name} {_in_words(last, now)}")
         return sizes, "; ".join(words)
 
-    def _raise(self, fleet: Fleet, capacity: Capacity, report: Report) -> Report:
-        needed = capacity["needed"] or 0
+    def _raise(self, fleet: Fleet, capacity: Capacity, report: Report, *, needed: int) -> Report:
         self.book.hold(self.execution)
         if self.before is None:
             decided = _with(report, capacity).observed
@@ -126,10 +125,9 @@ class Matching:
             return waiting(pause_after(error), **_with(report, capacity).observed)
         return waiting(report.retry_after, **_with(report, {**capacity, "raised_to": needed}).observed)
 
-    def _progress(self, state: FleetState, capacity: Capacity, report: Report) -> Report:
+    def _progress(self, state: FleetState, capacity: Capacity, report: Report, *, needed: int) -> Report:
         """How far a fleet is that was raised, or that could not be."""
-        needed, there = capacity["needed"] or 0, len(state.instances)
-        short = capacity.get("short_because", "")
+        there, short = len(state.instances), capacity.get("short_because", "")
         raised: Capacity = capacity if short else {**capacity, "raised_to": needed}
         if report.status == "done" and there >= needed - SPARE_INSTANCES:
             return _with(report, raised)
@@ -146,12 +144,12 @@ class Matching:
 
 def _is_as_before(state: FleetState, capacity: Capacity) -> bool:
     """Whether the instances that were there before it was raised are there, but for the one it must bear to lose."""
-    ready = capacity.get("ready_before", 0)
+    ready = capacity.get("ready_before")
     before = ready or capacity.get("before") or 0
     return (
         len(state.instances) >= max(1, before - SPARE_INSTANCES)
         and not state.unproven
-        and (ready > 0 or state.missing > 0)
+        and (bool(ready) or state.missing > 0)
     )
 
 

@@ -101,8 +101,10 @@ def pause_after(error: TransientError) -> int:
 
 def pause_of(requested: float) -> int:
     """Seconds until a server is asked again that asked to be left alone for so many; 1 if for none."""
-    spread = random.uniform(0, SPREAD_S) if requested else 0.0  # noqa: S311 - jitter
-    return max(1, min(ceil(requested + spread), LONGEST_PAUSE_S))
+    if requested <= 0:
+        return 1
+    spread = random.uniform(0, SPREAD_S)  # noqa: S311 - jitter
+    return min(ceil(requested + spread), LONGEST_PAUSE_S)
 
 
 StepRequest = TypeVar("StepRequest", bound=Request)

@@ -72,7 +72,7 @@ def step(deployed: Any, call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable
 
     def run(name: str, answering: Fleet, **more: Any) -> dict[str, Any]:
         monkeypatch.setattr("failover.fleets.fleet_of", lambda *_: answering)
-        request = {"execution": execution} | (
+        request = {"execution": execution | more.pop("changes", {})} | (
             {} if name == "fence" else {"site": "east", "fleet": "gateway-east", "best_effort": True}
         )
         return call(name, request | more)
@@ -105,6 +105,16 @@ def test_one_refused_connection_gives_no_fleet_up(step: Any, name: str, target: 
     fleet = Fleet(refused_connection(), state("east"))
     assert step(name, fleet)["status"] == "waiting"
     assert fleet.routed == [target]
+
+
+@pytest.mark.parametrize("how", [{"changes": {"leads_back": True}}, {"everywhere": True}], ids=["back", "everywhere"])
+def test_a_fleet_that_leads_to_where_clients_go_is_fenced_by_neither_kind_of_fence(
+    step: Any, how: dict[str, Any]
+) -> None:
+    fleet = Fleet(state("west"))
+    report = step("fence", fleet, **how)
+    assert (report["status"], set(report["observed"]["fleets"].values())) == ("done", {"leads to west"})
+    assert fleet.routed == []
 
 
 def test_a_fence_beside_other_steps_asks_once_and_waits_for_nothing(step: Any) -> None:

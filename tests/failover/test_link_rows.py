@@ -22,6 +22,7 @@ from failover.link import (
     Task,
     Topic,
     Truncation,
+    is_bidirectional,
     trailing,
 )
 from failover.link.batches import Answers, ask_in_batches
@@ -162,9 +163,19 @@ def test_no_mirror_trails_by_nothing() -> None:
 
 @dataclass(frozen=True)
 class Link:
-    """One that is only asked by name."""
+    """One that is only asked by name, and for its mode."""
 
     name: str
+    mode: str | None = None
+
+    def configs(self) -> dict[str, str | None]:
+        return {"link.mode": self.mode} if self.mode else {}
+
+
+@pytest.mark.parametrize(("mode", "reversible"), [("BIDIRECTIONAL", True), ("DESTINATION", False), (None, False)])
+def test_the_mirrors_of_a_bidirectional_link_alone_can_be_reversed(mode: str | None, reversible: bool) -> None:
+    link: Any = Link("a", mode)
+    assert is_bidirectional(link) is reversible
 
 
 def asked(topics: dict[str, list[str]], refuse: Any, **more: int) -> tuple[Answers, list[tuple[str, list[str]]]]:

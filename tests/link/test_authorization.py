@@ -8,12 +8,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
 
-from failover.aws.secrets import ApiKey, OAuthClient
+from failover.aws.secrets import ApiKey, Credentials, OAuthClient
 from failover.errors import LinkRejected, LinkUnavailable, LinkUncertain
 from failover.link import oauth
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
@@ -74,6 +74,36 @@ def test_a_look_on_an_event_loop_asks_again_with_the_key_of_now(rest: Scripted) 
 
     assert asyncio.run(look()) == "x"
     assert [asked.headers["authorization"] for asked in rest.asked] == [basic("KEY", "old"), basic("KEY", "new")]
+
+
+@dataclass
+class Watched(HeldSecret):
+    """A secret that notes which thread waits for it."""
+
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def read(self) -> Credentials:
+        self.threads.append(threading.current_thread())
+        return super().read()
+
+    def read_anew(self) -> Credentials:
+        self.threads.append(threading.current_thread())
+        return super().read_anew()
+
+
+def test_no_secret_and_no_token_that_is_not_at_hand_holds_an_event_loop_up(rest: Scripted, client: OAuthClient) -> None:
+    rest.says(Reply(401), Reply(body={"cluster_id": "x"}))
+    key, of_client = Watched(ApiKey("KEY", "old"), now=ApiKey("KEY", "new")), Watched(client)
+
+    async def look(secret: Watched) -> None:
+        async with httpx.AsyncClient() as http:
+            await KafkaRestCluster(rest.url, CLUSTER, secret).look(http)  # type: ignore[arg-type]
+
+    for secret in (key, of_client):
+        asyncio.run(look(secret))
+    here = threading.current_thread()
+    assert [thread is here for thread in key.threads] == [True, False], "a key that is at hand needs no other thread"
+    assert [thread is here for thread in of_client.threads] == [False]
 
 
 def test_a_token_is_got_as_librdkafka_gets_it_and_sent_with_the_pool(

@@ -74,10 +74,11 @@ class Selector:
             at=round(time.time(), 3),
             before=tuple(pod["metadata"]["uid"] for pod in self._pods(before)) if before else (),
         )
-        tested: list[Operation] = [{"op": "test", "path": _APP, "value": before}] if before else []
-        operations: list[Operation] = [*tested, {"op": "add", "path": _APP, "value": self.fleet.gateways[site]}]
+        operations: list[Operation] = [{"op": "add", "path": _APP, "value": self.fleet.gateways[site]}]
+        if before:
+            operations = [{"op": "test", "path": _APP, "value": before}, *operations]
         if not self.service["spec"].get("selector"):
-            operations.insert(0, {"op": "add", "path": "/spec/selector", "value": {}})
+            operations = [{"op": "add", "path": "/spec/selector", "value": {}}, *operations]
         patched(self.api, SERVICES, read=self.service, operations=operations, change=change)
 
     def still_connected_to(self, site: str) -> list[str]:

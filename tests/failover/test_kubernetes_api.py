@@ -183,7 +183,10 @@ def test_a_cluster_that_is_being_made_is_waited_for(monkeypatch: pytest.MonkeyPa
         eks.api_server(Eks(name="being-made"), "us-east-2")
 
 
-@pytest.mark.parametrize("authority", ["no base64!", base64.b64encode(b"\xff\xfe").decode()])
+@pytest.mark.parametrize(
+    "authority",
+    ["no base64!", f"{base64.b64encode(PEM.encode()).decode()}!", base64.b64encode(b"\xff\xfe").decode()],
+)
 def test_an_authority_that_is_no_text_is_told_and_stays_so(authority: str) -> None:
     cluster = Eks(name=f"rubbish-{len(authority)}", endpoint="https://by-plan", certificate_authority=authority)
     with pytest.raises(FleetRejected, match="must be base64 of a PEM text"):

@@ -64,11 +64,13 @@ class Api:
         self, resource: str, name: str, operations: Sequence[Mapping[str, Any]], *, dry_run: bool = False
     ) -> Object:
         try:
-            self.object = json_patch.patched(self.object, list(operations))
+            stored = dict(json_patch.patched(self.object, list(operations)))
         except json_patch.PatchRefused as error:
             raise PatchRefused(str(error)) from None
-        self.patches += 1
-        return self.object
+        if not dry_run:
+            self.object = stored
+            self.patches += 1
+        return stored
 
 
 def kinds(api: Any) -> dict[str, Any]:

@@ -85,11 +85,13 @@ def _looks(plans: int, every_second_silent: bool = False) -> dict[str, Any]:
         for number, name in enumerate(names)
         for place, site in enumerate(fixture_plan.API_KEYS)
     }
+    api_key, api_secret = fixture_plan.API_KEYS[fixture_plan.HOME]
     with aws() as endpoint, tempfile.TemporaryDirectory() as folder:
         authority, chain, key = certificate(Path(folder))
         (Path(folder) / "authority.pem").write_bytes(authority)
-        config = {"chain": str(chain), "key": str(key), "silent": silent}
-        sites = spawn("bench.site_stand_ins", config, log=Path(folder) / "sites.log")
+        config = {"chain": str(chain), "key": str(key), "api_key": api_key, "api_secret": api_secret}
+        described = {cluster: {"silent": is_silent} for cluster, is_silent in silent.items()}
+        sites = spawn("drill.neighbours.sites", config | {"sites": described}, log=Path(folder) / "sites.log")
         try:
             for name in names:
                 document = yaml.safe_dump(_plan(name, sites.ready["sites"]))
@@ -119,6 +121,6 @@ def _plan(name: str, sites: dict[str, dict[str, str]]) -> dict[str, Any]:
     )
     document["name"], document["clients"]["security_protocol"] = name, "SASL_SSL"
     for site in document["sites"].values():
-        site["kafka"]["security_protocol"] = "SASL_SSL"
+        site["kafka"] |= {"security_protocol": "SASL_SSL", "credentials": f"failover/orders/{fixture_plan.HOME}"}
         site["alarms"] = []
     return document

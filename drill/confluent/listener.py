@@ -133,8 +133,19 @@ class _Limit:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: ASGIApp) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none"))
+    def __init__(self, app: ASGIApp, tls: tuple[str, str] = ("", "")) -> None:
+        chain, key = (path or None for path in tls)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                ssl_certfile=chain,
+                ssl_keyfile=key,
+            )
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -151,9 +162,9 @@ class _Server(uvicorn.Server):
                 connection.transport.abort()
 
 
-async def serve_aside(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve another application, on a port that is never shut."""
-    await _Server(app).serve(sockets=[listener])
+async def serve_aside(app: ASGIApp, *listeners: socket.socket, tls: tuple[str, str] = ("", "")) -> None:
+    """Serve another application, on ports that are never shut. `tls`: the files of the certificate and its key."""
+    await _Server(app, tls).serve(sockets=list(listeners))
 
 
 def listen(port: int = 0, host: str = LOOPBACK) -> socket.socket:

@@ -7,6 +7,7 @@ that learns it at once can ask again with the secret of now.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -61,6 +62,8 @@ def settings(bootstrap: str, security_protocol: str, credentials: Credentials | 
         "reconnect.backoff.max.ms": 250,
         "log_level": 0,
     }
+    if security_protocol.endswith("SSL") and (authorities := os.environ.get("SSL_CERT_FILE")):
+        chosen["ssl.ca.location"] = authorities  # librdkafka has an OpenSSL of its own, which heeds the system's alone
     match credentials:
         case ApiKey(key, secret):
             chosen |= {"sasl.mechanism": "PLAIN", "sasl.username": key, "sasl.password": secret}

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -277,3 +278,29 @@ def test_a_name_that_hangs_hangs_alone_and_is_cached_from_before(monkeypatch: py
         asyncio.run(main())
     finally:
         released.set()
+
+
+def test_each_endpoint_of_rest_is_asked_over_connections_of_its_own(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client of httpx looks at all of its connections for every request, however many there are."""
+    clients: dict[str, set[int]] = {}
+
+    class Cluster:
+        def __init__(self, endpoint: str) -> None:
+            self.endpoint = endpoint
+
+        async def look(self, client: Any) -> str:
+            clients.setdefault(self.endpoint, set()).add(id(client))
+            return "lkc"
+
+    monkeypatch.setattr(
+        "failover.detection.network.cluster_at", lambda plan, _: Cluster(plan.site("").kafka.rest_endpoint)
+    )
+    for _ in range(2):
+        for number in range(3):
+            kafka = SimpleNamespace(rest_endpoint=f"https://pkc-{number}.example.com")
+            plan: Any = SimpleNamespace(site=lambda _, kafka=kafka: SimpleNamespace(kafka=kafka))
+            assert network.run(network.rest_cluster_id(plan, "east")) == "lkc"
+    assert len(clients) == 3 and all(len(own) == 1 for own in clients.values())
+    assert len(set.union(*clients.values())) == 3

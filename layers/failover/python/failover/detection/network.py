@@ -49,8 +49,9 @@ class Network:
         self._connections = Connections()
         self._turns = asyncio.Lock()
         self._begun: set[asyncio.Task[None]] = set()
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=REST_IDLE_S)
-        self._http = httpx.AsyncClient(limits=limits, verify=trust())
+        self._http: dict[str, httpx.AsyncClient] = {}
+        """By endpoint: a client looks at all of its connections for each request, so that one for all of the endpoints
+        would do so as often as the square of their number."""
 
     def run(self, job: Job[Answer]) -> Answer:
         """What the job gives. What was begun beside it has `BESIDE_S` more to end."""
@@ -122,7 +123,11 @@ class Network:
         Raises:
             LinkUnavailable, LinkRejected, CredentialsMissing, ServiceUnavailable
         """
-        return await cluster_at(plan, site).look(self._http)
+        endpoint = plan.site(site).kafka.rest_endpoint
+        if endpoint not in self._http:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=REST_IDLE_S)
+            self._http[endpoint] = httpx.AsyncClient(limits=limits, verify=trust())
+        return await cluster_at(plan, site).look(self._http[endpoint])
 
     def close(self) -> None:
         """End every connection; what hangs in a thread is left alone."""
@@ -135,7 +140,8 @@ class Network:
             begun.cancel()
         await asyncio.gather(*self._begun, return_exceptions=True)
         self._connections.close()
-        await self._http.aclose()
+        for client in self._http.values():
+            await client.aclose()
 
 
 async def _until(deadline: float | None, job: Begin[Answer]) -> Answer | None:

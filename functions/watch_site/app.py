@@ -6,8 +6,9 @@ is looked at again at once, every half second, until it has looked so for as lon
 an outage is confirmed within one call, and so is a blip.
 
 The observation goes to the default bus of every region that has a controller: on change at once, every look while a
-site looks lost, once a minute while all is well, then of all plans together. Metrics go out where alarms of the plan's
-small stack read them, in a controller's region, as EMF at one-second resolution: the alarms have periods of 10 seconds
+site is lost, less often while that is being confirmed; once a minute while all is well, then of all plans together.
+Metrics go out where alarms of the plan's small stack read them, in a controller's region, as EMF at one-second
+resolution: the alarms have periods of 10 seconds
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 A probe that failed itself publishes nothing: it is no vote. Nor does a vantage point that is cut off itself.
 """
@@ -37,6 +38,9 @@ LOOK_S = 2.0
 """A site that is silent for so long does not answer."""
 CONFIRMING_LOOK_S = 1.5
 CONFIRM_EVERY_S = 0.5
+CONFIRMING_TOLD_EVERY_S = 1.5
+"""What looks lost for less than a vote must have stood decides nothing yet: with many plans of a lost region judges and
+the ledger have enough to do."""
 CONFIRM_FOR_S = 4.0
 """No look begins later after the first of a call: the next call goes on."""
 CALL_S = 7.0
@@ -100,15 +104,13 @@ async def _look_at(watch: Watch, plan: Plan) -> View:
     await watch.network.turn()
     began = looked_at = time.monotonic()
     current = await view(watch.network, plan, LOOK_S)
-    _tell(watch, plan, current)
-    while _is_unconfirmed(watch, plan, current):
+    while _tell(watch, plan, current):
         pause = max(0.0, looked_at + CONFIRM_EVERY_S - time.monotonic())
         if time.monotonic() + pause > began + CONFIRM_FOR_S:
             break
         await watch.network.sleep(pause)
         looked_at = time.monotonic()
         current = await view(watch.network, plan, CONFIRMING_LOOK_S)
-        _tell(watch, plan, current)
     return current
 
 
@@ -123,16 +125,19 @@ def _is_unconfirmed(watch: Watch, plan: Plan, current: View) -> bool:
     return young
 
 
-def _tell(watch: Watch, plan: Plan, current: View) -> None:
+def _tell(watch: Watch, plan: Plan, current: View) -> bool:
+    """Say what was seen, if judges should hear of it; whether it is to be confirmed."""
     if current.isolated_because:
         logger.warning("no vote", plan=plan.name, vantage=current.vantage, why=current.isolated_because)
     elif current.vantage in watch.controllers:
         for probe in current.probes:
             if probe.service in plan.alarmed_services(probe.site):
                 _measure(plan.name, current.vantage, probe)
-    before = watch.published.get(plan.name)
-    if before is None or is_news(before, current) or watch.publisher.missing(plan.name):
+    before, unconfirmed = watch.published.get(plan.name), _is_unconfirmed(watch, plan, current)
+    again_s = CONFIRMING_TOLD_EVERY_S if unconfirmed else 0.0
+    if before is None or is_news(before, current, again_s) or watch.publisher.missing(plan.name):
         _publish(watch, plan.name, current)
+    return unconfirmed
 
 
 def _tell_that_all_is_well(watch: Watch, views: dict[str, View | None]) -> None:
@@ -148,9 +153,12 @@ def _publish(watch: Watch, plan: str, current: View) -> None:
     watch.published[plan] = current
 
 
-def is_news(before: View, current: View) -> bool:
-    """Whether judges should hear of it at once: a site looks lost, or something changed."""
-    return any(signal.says_lost for signal in current.signals()) or _state(before) != _state(current)
+def is_news(before: View, current: View, again_s: float = 0.0) -> bool:
+    """Whether judges should hear of it at once: something changed; or a site looks lost, and they last heard so many
+    seconds ago."""
+    if _state(before) != _state(current):
+        return True
+    return any(signal.says_lost for signal in current.signals()) and current.at - before.at >= again_s
 
 
 def _state(current: View) -> tuple[Any, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -249,13 +251,24 @@ def test_a_blip_is_told_over_within_the_call_that_saw_it(watch: Callable[[Eyes],
     assert watch(Eyes(False, True)) == [True, False]
 
 
+@pytest.mark.parametrize(("seconds", "news"), [(0.5, False), (1.4, False), (1.5, True), (2.0, True)])
+def test_of_what_is_being_confirmed_judges_hear_again_in_a_moment(
+    function: Callable[[str], Any], seconds: float, news: bool
+) -> None:
+    watch_site, eyes = function("watch_site"), Eyes(False)
+    before = asyncio.run(eyes.look())
+    later = replace(before, at=before.at + seconds)
+    assert watch_site.is_news(before, later, watch_site.CONFIRMING_TOLD_EVERY_S) is news
+    assert watch_site.is_news(before, later), "confirmed, every look is told of"
+
+
 @pytest.mark.slow
 def test_an_outage_is_confirmed_within_one_call_and_then_looked_at_once_a_call(
     watch: Callable[[Eyes], list[bool]],
 ) -> None:
     eyes = Eyes(False)
     told = watch(eyes)
-    assert len(told) > 2 and all(told)
+    assert 2 < len(told) < len(eyes.looks) and all(told), "while it is being confirmed, not each look is told of"
     assert eyes.looks[-1].at - eyes.looks[0].at >= 3.0
     assert watch(eyes) == [True]
 

@@ -14,10 +14,11 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from drill.aws.concurrency import AT_ONCE, TooManyRequests
+from drill.aws.keep_alive import KeepAlive
 from drill.aws.lambda_async import AsyncInvoker
 from drill.aws.lambda_functions import Function, UnknownFunction
 from drill.aws.lambda_runtime import LambdaRuntime
@@ -183,7 +184,7 @@ class Door:
 def serve(listeners: Iterable[socket.socket], regions: Regions, door: Callable[[Wsgi], Wsgi]) -> None:
     """Answer what comes to the listeners, from a thread each."""
 
-    class Handler(MotoRequestHandler):
+    class Handler(KeepAlive):
         disable_nagle_algorithm = True
         wbufsize = -1
         protocol_version = "HTTP/1.1"

@@ -37,6 +37,7 @@ from drill.options import (
     MoreClients,
     Resolver,
     SiteReturn,
+    check_choice,
     check_epochs,
     check_gateway,
     refuse_options_of_a_loss,
@@ -55,7 +56,7 @@ from drill.sam_local.command import WorldIsUp, environment_file, print_lines, re
 from drill.sam_local.comparison import compare
 from drill.sam_local.engine import NoEngine, host_for_containers
 from drill.sam_local.invocation import NotInvoked
-from drill.scenarios import SCENARIOS, Scenario
+from drill.scenarios import SCENARIOS
 from drill.terminal import print_summary, view
 from drill.timing import TIMINGS, TimingName
 from drill.up import NoWorld, Outage, RunningWorld
@@ -132,6 +133,7 @@ def run(
         list[MoreClients] | None,
         typer.Option(help="who works beside the two pairs: other libraries, other protocols; may be said again"),
     ] = None,
+    seed: Annotated[int, typer.Option(help="of how long a name takes to be in sync, with `--timing aws`")] = 1,
     functions: Annotated[
         Functions, typer.Option(help="where they run; `sam-local`: in containers, of what `sam build` built")
     ] = Functions.DRILL,
@@ -143,7 +145,7 @@ def run(
         if scenario == operated.NAME:
             options: dict[str, Any] = {"instances": instances, "fleet": fleet.value, "template": template.absolute()}
             options |= {"kafka": kafka.value, "gateway": gateway.value, "site_returns": returns.value}
-            options |= {"timing": TIMINGS[timing], "resolver": resolver.value}
+            options |= {"timing": TIMINGS[timing], "resolver": resolver.value, "seed": seed}
             refuse_options_of_a_loss(context, scenario)
             _rehearse(operated, console, reports, options)
     if scenario not in SCENARIOS:
@@ -153,7 +155,7 @@ def run(
     chosen = SCENARIOS[scenario]
     directory = new_directory(reports, chosen.name)
     in_containers = functions is Functions.SAM_LOCAL
-    _check_choice(fleet, gateways, chosen, in_containers=in_containers)
+    check_choice(fleet, gateways, chosen, in_containers=in_containers)
     check_epochs(leader_epochs, kafka)
     try:
         pairs = more_pairs([more.value for more in more_clients or ()])
@@ -175,6 +177,7 @@ def run(
         watch=chosen.watch,
         name=chosen.name_kind,
         resolver=resolver.value,
+        seed=seed,
     )
     try:
         with view(console) as shown:
@@ -206,14 +209,6 @@ def _check_engines(kafka: str, gateway: str, console: Console) -> None:
     except EngineMissing as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
-
-
-def _check_choice(fleet: FleetKind, gateways: Gateways, scenario: Scenario, *, in_containers: bool) -> None:
-    if in_containers and fleet is FleetKind.CFK:
-        raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
-    of_ecs_by_record = fleet is FleetKind.ECS and scenario.name_kind == "route53-record"
-    if gateways is Gateways.NEAR_CLIENTS and not of_ecs_by_record:
-        raise typer.BadParameter("gateways near the clients are ECS services of the drill, led to by latency")
 
 
 def _rehearse(operated: ModuleType, console: Console, reports: Path, options: Mapping[str, Any]) -> NoReturn:

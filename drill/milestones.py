@@ -42,6 +42,8 @@ class Findings:
     loss_table: Mapping[tuple[str, int], Mapping[str, Any]]
     settings: Mapping[str, Settings]
     timing: TimingName = TimingName.DRILL
+    names_in_sync: Sequence[float] = ()
+    """How long the change of the client hostname took, or would have, where that is drawn."""
     resolver: str = "host"
     clusters: str | None = None
     """What they are, if no stand-ins."""
@@ -134,7 +136,7 @@ def run_of(scenario: Scenario, kind: LossKind, findings: Findings, rate: float) 
             "names are cached as by": findings.resolver,
             **({"clusters": findings.clusters} if findings.clusters else {}),
             **({"gateways": findings.gateways} if findings.gateways else {}),
-            **described(findings.timing),
+            **described(findings.timing, findings.names_in_sync),
             **findings.ran_in,
         },
         settings=findings.settings,

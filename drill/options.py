@@ -7,6 +7,8 @@ from typing import Final
 
 import typer
 
+from drill.scenarios import Scenario
+
 OF_A_LOSS: Final = ("loss", "policy", "gateways", "leader_epochs", "functions", "more_clients")
 """Options of `run` that only a scenario knows in which a site is lost."""
 
@@ -129,3 +131,12 @@ def check_gateway(gateway: GatewayEngine, fleet: FleetKind) -> None:
     """Raises typer.BadParameter for gateways that a fleet can't be of."""
     if gateway is GatewayEngine.KROXYLICIOUS and fleet is FleetKind.CFK:
         raise typer.BadParameter("Kroxylicious changes no route in place, as Kubernetes' gateways do: take --fleet ecs")
+
+
+def check_choice(fleet: FleetKind, gateways: Gateways, scenario: Scenario, *, in_containers: bool) -> None:
+    """Raises typer.BadParameter for gateways that a scenario can't have."""
+    if in_containers and fleet is FleetKind.CFK:
+        raise typer.BadParameter("containers reach no Kubernetes cluster of the drill yet: take --fleet ecs")
+    of_ecs_by_record = fleet is FleetKind.ECS and scenario.name_kind == "route53-record"
+    if gateways is Gateways.NEAR_CLIENTS and not of_ecs_by_record:
+        raise typer.BadParameter("gateways near the clients are ECS services of the drill, led to by latency")

@@ -118,6 +118,11 @@ class Rehearsal:
                     f"{pair.name} {role}": settings for pair in self._pairs for role, settings in pair.settings.items()
                 },
                 timing=self._timing,
+                names_in_sync=[
+                    change["seconds"]
+                    for change in world.name_changes(killed_at)
+                    if fixture_plan.HOSTNAME in change["names"]
+                ],
                 resolver=self._settings.resolver,
                 clusters=kafka.version() if self._settings.kafka == "apache" else None,
                 gateways=kroxylicious.version() if self._settings.gateway == "kroxylicious" else None,

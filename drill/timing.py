@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
@@ -20,8 +21,8 @@ class Timing:
 
     task_start_s: float = 0.0
     """From a task's request to its container's start."""
-    name_in_sync_s: float = 0.0
-    """From a change of a record to where every name server answers it."""
+    name_in_sync_s: tuple[float, float] = (0.0, 0.0)
+    """From a change of a record to where every name server answers it: at least and at most, drawn for each change."""
     event_delivery_s: float = 0.0
     """From an event bus to its target."""
     cold_start_s: float = 0.0
@@ -33,12 +34,12 @@ class Timing:
 TIMINGS: Final = {
     TimingName.DRILL: Timing(),
     TimingName.AWS: Timing(
-        task_start_s=40.0, name_in_sync_s=30.0, event_delivery_s=0.13, cold_start_s=0.5, promotion_s=5.0
+        task_start_s=40.0, name_in_sync_s=(15.0, 45.0), event_delivery_s=0.13, cold_start_s=0.5, promotion_s=5.0
     ),
 }
 SOURCES: Final = {
     "task_start_s": "Fargate, image of some hundred MB: assumed, AWS names no figure",
-    "name_in_sync_s": "Route 53: within 60 s (https://aws.amazon.com/route53/faqs/); 15 to 45 s are usual",
+    "name_in_sync_s": "Route 53: within 60 s (https://aws.amazon.com/route53/faqs/), 15 to 45 s are usual",
     "event_delivery_s": "EventBridge, 99th percentile"
     " (https://aws.amazon.com/about-aws/whats-new/2024/11/amazon-eventbridge-improvement-latency-event-buses/)",
     "cold_start_s": "Lambda, Python: 0.53 to 0.58 s with a bare handler, as others measured; its imports are real here",
@@ -52,12 +53,20 @@ def name_of(timing: Timing) -> TimingName:
     return next(name for name, delays in TIMINGS.items() if delays == timing)
 
 
-def described(name: TimingName) -> dict[str, str]:
-    """The delays of a timing and their sources, in words; none of the drill's own."""
+def described(name: TimingName, names_in_sync: Sequence[float] = ()) -> dict[str, str]:
+    """The delays of a timing and their sources, in words; none of the drill's own. `names_in_sync`: what was drawn."""
     if name is TimingName.DRILL:
         return {}
     timing = TIMINGS[name]
     return {
-        field.name.removesuffix("_s").replace("_", " "): f"{getattr(timing, field.name):g} s. {SOURCES[field.name]}"
+        field.name.removesuffix("_s").replace("_", " "): f"{_length(getattr(timing, field.name), names_in_sync)} s."
+        f" {SOURCES[field.name]}"
         for field in fields(Timing)
     }
+
+
+def _length(delay: float | tuple[float, float], drawn: Sequence[float]) -> str:
+    if not isinstance(delay, tuple):
+        return f"{delay:g}"
+    each = ", ".join(f"{seconds:.1f}" for seconds in drawn)
+    return "{:g} to {:g}".format(*delay) + (f", drawn: {each}" if each else "")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import sysconfig
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from botocore.config import Config
 from drill import fixture_plan, stacks
 from drill.both_ways import introduce
 from drill.client_name import hold_name
+from drill.cloud_process import cloud_config
 from drill.deployment import deploy_health_checks, deploy_plan
 from drill.fixture_plan import HOME, NEAR, REGIONS, STANDBY
 from drill.fleets import Fleets
@@ -92,8 +92,8 @@ class World:
         self.zone_id = self._create_zone()
         near = (self.settings.host.listen, self._balancer_ports[NEAR]) if NEAR in self._balancers else None
         dns_fields = hold_name(self.settings.name, self.aws, self.zone_id, self.endpoint, near=near)
-        in_sync_s = self.settings.timing.name_in_sync_s
-        zone = {"aws_endpoint": self.endpoint, "zone_id": self.zone_id, "propagation_s": in_sync_s}
+        zone = {"aws_endpoint": self.endpoint, "zone_id": self.zone_id}
+        zone |= {"records_url": f"{self.endpoint}/drill/name-servers"}
         self.dns = self._spawn("drill.network.dns_server", zone | self._host, "dns")
         self.nameserver = f"{self.settings.host.listen}:{self.dns.ready['port']}"
         self.edge = self._spawn("drill.network.edge", self._edge_config() | self._host, "edge")
@@ -122,7 +122,7 @@ class World:
     def _start_cloud_after_balancers(self, pool: ThreadPoolExecutor) -> Child:
         balancers = {place: pool.submit(self._start_balancer, place) for place in self.settings.gateway_places}
         self._balancers = {site: started.result() for site, started in balancers.items()}
-        return self._spawn("drill.aws.cloud", self._cloud_config() | self._host, "cloud")
+        return self._spawn("drill.aws.cloud", cloud_config(self.settings, self.logs) | self._host, "cloud")
 
     def _start_cluster(self, site: str, before: Child | None = None) -> Child:
         config = cluster_config(self.settings, site, before)
@@ -135,32 +135,6 @@ class World:
     def _start_rest(self, site: str, before: Child | None = None) -> Child:
         config = rest_config(self.settings, site, self._clusters, before)
         return self._spawn("drill.confluent.cluster_rest", config | self._host, f"rest-{site}")
-
-    def _cloud_config(self) -> dict[str, Any]:
-        timing = self.settings.timing
-        return {
-            "region": REGIONS[STANDBY],
-            "account": fixture_plan.ACCOUNT,
-            "ecs_start_delay_s": timing.task_start_s,
-            "name_in_sync_s": timing.name_in_sync_s,
-            "event_delivery_s": timing.event_delivery_s,
-            "cold_start_s": timing.cold_start_s,
-            "template": str(self.settings.template),
-            "parameters": stacks.parameters(self.settings.controllers),
-            "more_stacks": stacks.more(
-                self.settings.template,
-                self.settings.controllers,
-                own_plans_at_third=self.settings.own_plans_at_third,
-            ),
-            "python": sys.executable,
-            "dependencies_path": [sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]],
-            "log_dir": str(self.logs / "functions"),
-            "alarms": self.settings.alarms,
-            "alarm_evaluation": self.settings.alarm_evaluation,
-            "ecs_task": self.settings.container,
-            "health_checks": True,
-            "schedules": False,
-        }
 
     def _edge_config(self) -> dict[str, Any]:
         return {
@@ -355,6 +329,11 @@ class World:
     def events(self) -> list[dict[str, Any]]:
         """Every event EventBridge has seen, with `at`, when it arrived, in seconds since 1970."""
         return list(httpx.get(f"{self.endpoint}/drill/events").json())
+
+    def name_changes(self, after: float) -> list[dict[str, Any]]:
+        """Each change of names since then: `at`, its `names`, and in how many `seconds` it is in sync."""
+        changes = httpx.get(f"{self.endpoint}/drill/name-changes").json()
+        return [change for change in changes if change["at"] >= after]
 
     def alive(self, site: str) -> dict[str, bool]:
         """Which parts of a site run."""

@@ -45,6 +45,8 @@ class Settings:
     link_interval_s: float = 0.4
     offset_sync_s: float = 3.0
     timing: Timing = field(default_factory=Timing)
+    seed: int = 1
+    """Of what is drawn: how long each change of a name takes, where it takes any time."""
     resolver: ResolverKind = "host"
     """Whose cache of names clients have: their host's, or a JVM's."""
     policy: dict[str, Any] = field(default_factory=dict)

@@ -69,8 +69,11 @@ class CloudConfig(BaseModel):
     """The module that a task of ECS runs; without one, its services start nothing."""
     ecs_start_delay_s: float = 0.0
     """How long a task takes beyond its process's own start, as pulling an image does."""
-    name_in_sync_s: float = 0.0
-    """How long a change of Route 53's records is PENDING."""
+    name_in_sync_s: tuple[float, float] | None = None
+    """How long a change of Route 53's records is PENDING, at least and at most, drawn for each; None: as moto has it,
+    and no name server hears of it."""
+    seed: int = 0
+    """Of what is drawn."""
     event_delivery_s: float = 0.0
     """How long an event is on its way to its target."""
     cold_start_s: float = 0.0

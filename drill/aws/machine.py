@@ -58,6 +58,8 @@ class Machine:
         self.bus = EventBus(self.targets, self.regions, copies=config.event_copies, delivery_s=config.event_delivery_s)
         self.schedules = Schedules(self.bus, self.regions)
         self._health: Callable[[], dict[str, bool]] = dict
+        self._names: Callable[[], list[dict[str, Any]]] = list
+        self._name_changes: Callable[[], list[dict[str, Any]]] = list
 
     def start(self) -> dict[str, Any]:
         """Answer, create the stack, start what acts on its own. Gives the ready line."""
@@ -73,6 +75,8 @@ class Machine:
             "health-checks": lambda: self._health(),
             "invocations": self.runtime.invocations,
             "messages": lambda: sent_messages(self.config.account),
+            "name-changes": lambda: self._name_changes(),
+            "name-servers": lambda: self._names(),
             "metrics": self.metrics.report,
             "regions": self.regions.lost,
             "workers": self.runtime.pids,
@@ -144,9 +148,11 @@ class Machine:
             checks = health_checks.HealthChecks(config.account, self.metrics.add)
             self._health = checks.statuses
             yield checks
-        if config.name_in_sync_s:
+        if config.name_in_sync_s is not None:
             name_changes: Any = importlib.import_module("drill.aws.name_changes")
-            yield name_changes.NameChanges(config.name_in_sync_s)
+            names = name_changes.NameChanges(config.account, config.name_in_sync_s, seed=config.seed)
+            self._names, self._name_changes = names.answered, names.taken
+            yield names
         if config.ecs_task is not None:
             ecs: Any = importlib.import_module("drill.aws.ecs")
             yield ecs.EcsBridge(

@@ -1,41 +1,44 @@
 """A DNS server for the zone that Route 53 holds: authoritative, over UDP and TCP, its answers read through the API.
 
 The zone is read beside the answering, so that no question waits for the API; when the API does not answer, the last
-answers stand. Route 53's data plane outlives its control plane, too: what health checks say is heard on another way.
+answers stand. Route 53's data plane outlives its control plane, too: what health checks say is heard on another way,
+and so is, in a drill, what name servers answer of a change that is not in sync yet.
 """
 
 from __future__ import annotations
 
-import json
+import functools
 import threading
 import time
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final
-from urllib.request import urlopen
 
 import boto3
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from dnslib import AAAA, CNAME, NS, QTYPE, RCODE, RR, SOA, TXT, A, DNSRecord
 from dnslib.server import BaseResolver, DNSLogger, DNSServer
 from pydantic import BaseModel
+from urllib3.exceptions import HTTPError
 
 from drill.ports import Host, free_ports
 from drill.process import announce, configuration, exit_with_parent
 
 READ_AGAIN_S: Final = 0.1
 HEALTH: Final = "/drill/health-checks"
+_CONNECTIONS: Final = urllib3.PoolManager()
 DATA: Final[dict[str, Any]] = {"A": A, "AAAA": AAAA, "CNAME": CNAME, "NS": NS}
 
 
 class DnsConfig(BaseModel):
-    """What the process is told. `propagation_s`: how long after a change it is answered; `health_url`: where it hears
-    what health checks say; `records_url`: where another provider than Route 53 tells its records."""
+    """What the process is told. `health_url`: where it hears what health checks say; `records_url`: where records are
+    told as name servers answer them, if not by Route 53's API."""
 
     aws_endpoint: str
     zone_id: str
     region: str = "us-east-1"
-    propagation_s: float = 0.0
     health_url: str | None = None
     records_url: str | None = None
     host: Host = Host()
@@ -45,19 +48,9 @@ class Zone:
     """The zone's records as they were last read; a thread reads them every 100 ms."""
 
     def __init__(self, config: DnsConfig) -> None:
-        self._route53 = boto3.client(
-            "route53",
-            region_name=config.region,
-            endpoint_url=config.aws_endpoint,
-            aws_access_key_id="drill",
-            aws_secret_access_key="drill",
-            config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}),
-        )
         self._config = config
         self._healthy: dict[str, bool] = {}
         self._answered: list[dict[str, Any]] = []
-        self._records: list[dict[str, Any]] = []
-        self._changed_at = 0.0
         self.origin = ""
 
     def records(self, name: str) -> list[dict[str, Any]]:
@@ -91,17 +84,25 @@ class Zone:
 
     def _read(self) -> None:
         config = self._config
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, HTTPError):
             self._healthy = _fetch(config.health_url or config.aws_endpoint + HEALTH)
         try:
-            current = _fetch(config.records_url) if config.records_url else self._of_route53()
-        except (BotoCoreError, ClientError, OSError, ValueError):
+            self._answered = _fetch(config.records_url) if config.records_url else self._of_route53()
+        except (BotoCoreError, ClientError, OSError, ValueError, HTTPError):
             return
-        if current != self._records:
-            self._records, self._changed_at = current, time.monotonic()
-        if not self._answered or time.monotonic() - self._changed_at >= self._config.propagation_s:
-            self._answered = self._records
-        self.origin = next((record_set["Name"] for record_set in current if record_set["Type"] == "SOA"), self.origin)
+        start_of_zone = (record_set["Name"] for record_set in self._answered if record_set["Type"] == "SOA")
+        self.origin = next(start_of_zone, self.origin)
+
+    @functools.cached_property
+    def _route53(self) -> Any:
+        return boto3.client(
+            "route53",
+            region_name=self._config.region,
+            endpoint_url=self._config.aws_endpoint,
+            aws_access_key_id="drill",
+            aws_secret_access_key="drill",
+            config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}),
+        )
 
     def _of_route53(self) -> list[dict[str, Any]]:
         answer: Any = self._route53.list_resource_record_sets(HostedZoneId=self._config.zone_id)
@@ -110,8 +111,10 @@ class Zone:
 
 
 def _fetch(url: str) -> Any:
-    with urlopen(url, timeout=1.0) as answer:
-        return json.load(answer)
+    answer = _CONNECTIONS.request("GET", url, timeout=1.0, retries=False)
+    if answer.status != HTTPStatus.OK:
+        raise OSError(f"{url} answers {answer.status}")
+    return answer.json()
 
 
 class Resolver(BaseResolver):  # type: ignore[misc]

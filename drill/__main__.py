@@ -40,6 +40,7 @@ from drill.options import (
     check_choice,
     check_epochs,
     check_gateway,
+    check_plans,
     refuse_options_of_a_loss,
 )
 from drill.pictures import NoPicture, draw
@@ -133,6 +134,9 @@ def run(
         list[MoreClients] | None,
         typer.Option(help="who works beside the two pairs: other libraries, other protocols; may be said again"),
     ] = None,
+    plans: Annotated[
+        int, typer.Option(help="in the region that is lost: one with clients, the others on light stand-ins", min=1)
+    ] = 1,
     seed: Annotated[int, typer.Option(help="of how long a name takes to be in sync, with `--timing aws`")] = 1,
     functions: Annotated[
         Functions, typer.Option(help="where they run; `sam-local`: in containers, of what `sam build` built")
@@ -156,6 +160,7 @@ def run(
     directory = new_directory(reports, chosen.name)
     in_containers = functions is Functions.SAM_LOCAL
     check_choice(fleet, gateways, chosen, in_containers=in_containers)
+    check_plans(plans, loss, chosen, in_containers=in_containers)
     check_epochs(leader_epochs, kafka)
     try:
         pairs = more_pairs([more.value for more in more_clients or ()])
@@ -177,6 +182,7 @@ def run(
         watch=chosen.watch,
         name=chosen.name_kind,
         resolver=resolver.value,
+        plans=plans,
         seed=seed,
     )
     try:

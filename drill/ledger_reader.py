@@ -40,11 +40,12 @@ class Execution:
 
 
 class ControllerAccount:
-    """What the ledger's table holds of the drill's plan."""
+    """What the ledger's table holds of a plan, by default the drill's own."""
 
-    def __init__(self, dynamodb: Any, table: str) -> None:
+    def __init__(self, dynamodb: Any, table: str, plan: str = PLAN) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._plan = plan
 
     def active_site(self) -> str | None:
         """The active site, or None while no execution ever claimed the plan."""
@@ -110,7 +111,7 @@ class ControllerAccount:
         answer = self._dynamodb.query(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-            ExpressionAttributeValues={":pk": {"S": f"plan#{PLAN}"}, ":sk": {"S": prefix}},
+            ExpressionAttributeValues={":pk": {"S": f"plan#{self._plan}"}, ":sk": {"S": prefix}},
             ConsistentRead=True,
         )
         return [{key: next(iter(value.values())) for key, value in item.items()} for item in answer["Items"]]

@@ -45,17 +45,19 @@ _DESCRIPTIONS = {
 @dataclass(frozen=True, kw_only=True)
 class SiteParts:
     """What a site is made of. `kafka`: its cluster and the REST API of that; `fleets`, `balancer`: its gateways, if it
-    has any; `region`: the path of the world's AWS by which its region is lost."""
+    has any; `region`: the path of the world's AWS by which its region is lost; `neighbours`: the sites of other plans,
+    which are lost with the region."""
 
     kafka: tuple[Child, Child]
     fleets: Sequence[Child]
     balancer: Sequence[Child]
     region: str
+    neighbours: Sequence[Child] = ()
 
     @property
     def doors(self) -> tuple[Child, ...]:
         """All that it is reached through, but its region's AWS."""
-        return *self.balancer, *self.kafka
+        return *self.balancer, *self.kafka, *self.neighbours
 
 
 def lose(site: SiteParts, kind: LossKind, post: Callable[[str], Any], spawn: Spawn) -> float:
@@ -63,7 +65,7 @@ def lose(site: SiteParts, kind: LossKind, post: Callable[[str], Any], spawn: Spa
     started that lasts as long as the world."""
     match kind:
         case LossKind.LOUD:
-            at = _kill(site.kafka)
+            at = _kill((*site.kafka, *site.neighbours))
             post(site.region)
             _kill((*site.fleets, *site.balancer))
         case LossKind.CLUSTER:

@@ -13,6 +13,7 @@ from drill.ledger_reader import Execution
 from drill.loss import LossKind
 from drill.report import Milestones, Moment, Run, Step, controller_figures
 from drill.report.build import Settings
+from drill.report.model import Plans
 from drill.scenarios import Scenario
 from drill.timing import TimingName, described
 
@@ -49,6 +50,8 @@ class Findings:
     """What they are, if no stand-ins."""
     gateways: str | None = None
     """What they are, if no stand-ins."""
+    plans: Plans | None = None
+    """How all of them ended, if there was more than one."""
     ran_in: Mapping[str, str] = field(default_factory=dict)
     """Which functions ran where after the kill, if not all of them ran in the drill's own runtime."""
 
@@ -140,5 +143,6 @@ def run_of(scenario: Scenario, kind: LossKind, findings: Findings, rate: float) 
             **findings.ran_in,
         },
         settings=findings.settings,
+        plans=findings.plans,
         unmeasured=[] if execution else ["the controller started no execution: there are no steps to tell of"],
     )

@@ -7,9 +7,10 @@ from typing import Final
 
 import typer
 
+from drill.loss import LossKind
 from drill.scenarios import Scenario
 
-OF_A_LOSS: Final = ("loss", "policy", "gateways", "leader_epochs", "functions", "more_clients")
+OF_A_LOSS: Final = ("loss", "policy", "gateways", "leader_epochs", "functions", "more_clients", "plans")
 """Options of `run` that only a scenario knows in which a site is lost."""
 
 
@@ -140,3 +141,15 @@ def check_choice(fleet: FleetKind, gateways: Gateways, scenario: Scenario, *, in
     of_ecs_by_record = fleet is FleetKind.ECS and scenario.name_kind == "route53-record"
     if gateways is Gateways.NEAR_CLIENTS and not of_ecs_by_record:
         raise typer.BadParameter("gateways near the clients are ECS services of the drill, led to by latency")
+
+
+def check_plans(plans: int, loss: LossKind, scenario: Scenario, *, in_containers: bool) -> None:
+    """Raises typer.BadParameter for plans beside the drill's own that could not fail over."""
+    if plans == 1:
+        return
+    if loss in (LossKind.CLUSTER, LossKind.HANG):
+        raise typer.BadParameter("more plans are lost with their region: take --loss loud, silent or partition")
+    if scenario.without or not scenario.watch:
+        raise typer.BadParameter(f"more plans are seen by probes and led by records: {scenario.name} has none of one")
+    if in_containers:
+        raise typer.BadParameter("the functions of more plans run in the drill's own runtime alone")

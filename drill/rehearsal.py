@@ -23,9 +23,11 @@ from drill.loss import LossKind
 from drill.memory import PeakMemory
 from drill.milestones import Findings, run_of, words_of_loss
 from drill.name_watch import NameWatch
+from drill.neighbours.ends import plans_of
 from drill.pair_accounts import PairAccount, accounts
 from drill.record_accounting import Account
-from drill.report import Report, report_of
+from drill.report import Report, report_of, wording
+from drill.report.model import Plans
 from drill.sam_local.functions import STAY, containers, move, ran_in
 from drill.scenarios import Scenario
 from drill.terminal import View
@@ -36,6 +38,7 @@ from drill.world_settings import Settings
 FRAME_S = 0.15
 FIRST_RECORDS_S = 60.0
 DRY_RUN_S = 120.0
+PLANS_EVERY_S = 1.0
 IN_CONTAINERS = 6.0
 """How much longer everything may take where functions run in containers."""
 AS_ON_AWS = 3.0
@@ -104,6 +107,7 @@ class Rehearsal:
             self._live.phase = "counting, record by record"
             show()
             self._end_clients()
+            plans = self._await_other_plans(world, killed_at, show)
             failover = controller.failover()
             findings = Findings(
                 started_at=started,
@@ -126,6 +130,7 @@ class Rehearsal:
                 resolver=self._settings.resolver,
                 clusters=kafka.version() if self._settings.kafka == "apache" else None,
                 gateways=kroxylicious.version() if self._settings.gateway == "kroxylicious" else None,
+                plans=plans,
                 ran_in=ran_in(world, killed_at) if self._in_containers else {},
             )
             counted, of_pairs = self._count(findings, self._read_standby(world), self._promoted(world))
@@ -244,6 +249,20 @@ class Rehearsal:
                     return
             time.sleep(FRAME_S)
         self._live.say(f"no recovery within {limit_s:.0f} s")
+
+    def _await_other_plans(self, world: World, killed_at: float, show: Callable[[], None]) -> Plans | None:
+        """How all plans ended, if there are others; one that is not over at the limit has not failed over."""
+        if world.neighbours is None:
+            return None
+        ends = partial(world.neighbours.ends, world.aws("dynamodb"), world.ledger_table)
+        deadline = time.time() + self._scenario.recovery_limit_s * self._patience
+        self._live.phase = "the other plans fail over"
+        while not all(end.is_over for end in ends()) and time.time() < deadline:
+            show()
+            time.sleep(PLANS_EVERY_S)
+        plans = plans_of(ends(), world.name_changes(killed_at), killed_at)
+        self._live.say(f"plans: {wording.plans(plans)}")
+        return plans
 
     def _begin_on_standby(self, world: World) -> None:
         """Start those clients that begin now."""

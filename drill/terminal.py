@@ -190,6 +190,9 @@ def summary(report: Report, where: Path, width: int = 80, *, plain: bool = False
         Text(),
         table,
     ]
+    if report.plans:
+        body += [Text(), Text(f"plans: {wording.plans(report.plans)}")]
+        body += [Text(f"- {plan} {how}", style="red") for plan, how in report.plans.stopped.items()]
     if report.unmeasured:
         body += [Text(), Text("Not measured:", style="bold yellow")]
         body += [Text(f"- {reason}", style="yellow") for reason in report.unmeasured]

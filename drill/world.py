@@ -33,6 +33,7 @@ from drill.fleets.cfk import CfkFleets
 from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
 from drill.loss import LossKind, SiteParts, lose
 from drill.name_watch import NameWatch
+from drill.neighbours.world import Neighbours
 from drill.operator_access import controller_file
 from drill.ports import reserved_ports
 from drill.process import Child, failure_of, spawn
@@ -57,6 +58,7 @@ class World:
         self._clusters: dict[str, Child] = {}
         self._rest: dict[str, Child] = {}
         self._balancers: dict[str, Child] = {}
+        self.neighbours = Neighbours(settings.plans, settings.directory / "neighbours") if settings.plans > 1 else None
         self.lost_at: dict[str, float] = {}
         self.up_seconds = 0.0
 
@@ -109,6 +111,9 @@ class World:
             self.settings.controllers,
             own_plans_at_third=self.settings.own_plans_at_third,
         )
+        if self.neighbours:
+            self.neighbours.start(self._spawn, self.nameserver, self.settings.timing.promotion_s)
+            self.neighbours.deploy(self.aws, self.zone_id, self.nameserver)
         deploy_health_checks(self.aws, self.settings.host.listen, self._balancer_ports)
         other_eyes = self.resource("WatchSite", stacks.SIGNALS)
         names = "&".join(f"function={name}" for name in (*map(self.resource, stacks.ON_THE_WAY), other_eyes))
@@ -122,7 +127,7 @@ class World:
     def _start_cloud_after_balancers(self, pool: ThreadPoolExecutor) -> Child:
         balancers = {place: pool.submit(self._start_balancer, place) for place in self.settings.gateway_places}
         self._balancers = {site: started.result() for site, started in balancers.items()}
-        return self._spawn("drill.aws.cloud", cloud_config(self.settings, self.logs) | self._host, "cloud")
+        return self._spawn("drill.aws.cloud", self._cloud_config() | self._host, "cloud")
 
     def _start_cluster(self, site: str, before: Child | None = None) -> Child:
         config = cluster_config(self.settings, site, before)
@@ -135,6 +140,10 @@ class World:
     def _start_rest(self, site: str, before: Child | None = None) -> Child:
         config = rest_config(self.settings, site, self._clusters, before)
         return self._spawn("drill.confluent.cluster_rest", config | self._host, f"rest-{site}")
+
+    def _cloud_config(self) -> dict[str, Any]:
+        config = cloud_config(self.settings, self.logs)
+        return config if self.neighbours is None else config | self.neighbours.cloud_config
 
     def _edge_config(self) -> dict[str, Any]:
         return {
@@ -237,6 +246,7 @@ class World:
         """Lose a site, for good. When: seconds since 1970."""
         parts = SiteParts(
             kafka=(self._clusters[site], self._rest[site]),
+            neighbours=self.neighbours.processes(site) if self.neighbours else (),
             fleets=self.fleets.processes(site),
             balancer=self._balancer_processes(site),
             region=f"/drill/regions/{REGIONS[site]}/lose",

@@ -60,6 +60,8 @@ class Settings:
     """Whether alarms follow their metrics; else each stays as it was set."""
     more_topics: int = 0
     rest_only_mirrors: int = 0
+    plans: int = 1
+    """In the controller: the drill's own, and others of the same two regions, which have no clients."""
     controllers: Literal[1, 2] = 1
     own_plans_at_third: bool = False
     """Whether the third region's vantage point reads a plan of its own, which may lead it elsewhere."""

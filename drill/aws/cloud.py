@@ -56,6 +56,9 @@ class CloudConfig(BaseModel):
     """Variables of every function, below the template's."""
     concurrency: int = 2
     """How many invocations of one function run at a time; more wait."""
+    plan_ahead: str = ""
+    """The plan whose functions go before those of `plans_aside`, where there are some."""
+    plans_aside: list[str] = Field(default_factory=list)
     async_retry_delays_s: list[float] = Field(default_factory=lambda: [60.0, 120.0])
     event_copies: int = 1
     """How often each event is delivered to each target; AWS promises at least once."""

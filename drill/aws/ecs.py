@@ -1,7 +1,8 @@
 """ECS services that really run: each task is a gateway process, registered at its load balancer while it is alive.
 
-moto keeps clusters, services and task definitions; it starts nothing. A service's tag `drill:balancer` is the URL of
-its load balancer's admin; two services that have target groups may share one, and its listeners tell which of them new
+moto keeps clusters, services and task definitions; it starts nothing. A service's tag `drill:answers-at` says where
+something answers that stands for its tasks, which then are no processes. Its tag `drill:balancer` is the URL of its
+load balancer's admin; two services that have target groups may share one, and its listeners tell which of them new
 connections are led to. This bridge starts and stops the tasks of every service as ECS does
 (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html): a new task
 definition is a new PRIMARY deployment, and the tasks of before go as minimumHealthyPercent lets them.
@@ -35,6 +36,7 @@ RESTART_AFTER_S: Final = 1.0
 MODULE: Final = "drill.gateway.instance"
 ADMIN_PORT: Final = 9190
 BALANCER_TAG: Final = "drill:balancer"
+ANSWERS_AT_TAG: Final = "drill:answers-at"
 _Backend: Any = EC2ContainerServiceBackend
 
 
@@ -52,15 +54,30 @@ class ServiceTask(Task):
         """Stay."""
 
 
+@dataclass(frozen=True)
+class NoProcess:
+    """What is in the place of a task's process where something else answers for it, at a port."""
+
+    port: int
+    alive: bool = True
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        return {"routes": {"kafka": self.port}, "brokers": {"kafka": []}}
+
+    def kill(self) -> None:
+        """Who answers for it goes with its site."""
+
+
 @dataclass(kw_only=True)
 class Running:
     """A task, its process once that is ready, and the ports it listens on."""
 
     task: ServiceTask
-    starting: Future[Child] | None
+    starting: Future[Child] | Future[Child | NoProcess] | None
     stopped: threading.Event
     """Before its process has begun it never does."""
-    child: Child | None = None
+    child: Child | NoProcess | None = None
 
     @property
     def definition(self) -> str:
@@ -89,11 +106,13 @@ class Fleet:
     service: Service
     tasks: list[Running] = field(default_factory=list)
     not_before: float = 0.0
+    settled_as: tuple[str, int, bool] | None = None
+    """For what it is settled, where nothing changes by itself: no task of it is a process."""
 
     @property
     def balancer(self) -> str | None:
         """The URL of its load balancer's admin."""
-        return next((tag["value"] for tag in self.service.tags if tag["key"] == BALANCER_TAG), None)
+        return _tag(self.service, BALANCER_TAG)
 
     @property
     def targets(self) -> list[tuple[int, ...]]:
@@ -120,7 +139,7 @@ class EcsBridge:
         self._module = module
         self._host = host
         self._launches = Buckets()
-        self._fleets: dict[str, Fleet] = {}
+        self._fleets: dict[tuple[str, str, str], Fleet] = {}
         self._registered: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
         self._over = threading.Event()
@@ -177,10 +196,21 @@ class EcsBridge:
                         LOG.exception("service %s could not be reconciled", service.name)
 
     def _reconcile(self, region: str, backend: Any, service: Service) -> None:
-        fleet = self._fleets.setdefault(service.arn, Fleet(region=region, service=service))
-        if self._regions.is_lost(region, "ecs"):
-            self._lose(fleet)
+        key = region, str(service.cluster_name), str(service.name)
+        fleet = self._fleets.get(key) or self._fleets.setdefault(key, Fleet(region=region, service=service))
+        is_lost = self._regions.is_lost(region, "ecs")
+        wanted = str(service.task_definition), int(service.desired_count), is_lost
+        if fleet.settled_as == wanted:
             return
+        if is_lost:
+            self._lose(fleet)
+        else:
+            self._converge(backend, service, fleet)
+        is_settled = is_lost or service.deployments[0]["rolloutState"] == "COMPLETED"
+        fleet.settled_as = wanted if is_settled and _tag(service, ANSWERS_AT_TAG) else None
+
+    def _converge(self, backend: Any, service: Service, fleet: Fleet) -> None:
+        region = fleet.region
         self._lose_zones(fleet)
         self._collect(service, fleet)
         of_now = [task for task in fleet.tasks if task.definition == service.task_definition]
@@ -203,7 +233,9 @@ class EcsBridge:
         environment = {e["name"]: e["value"] for e in definition.container_definitions[0].get("environment", [])}
         backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
         stopped = threading.Event()
-        starting = self._pool.submit(self._spawn, f"{service.name}-{task.id[:8]}.log", environment, stopped)
+        starting = _answering(service) or self._pool.submit(
+            self._spawn, f"{service.name}-{task.id[:8]}.log", environment, stopped
+        )
         fleet.tasks.append(Running(task=task, starting=starting, stopped=stopped))
 
     def _spawn(self, log: str, environment: dict[str, str], stopped: threading.Event) -> Child:
@@ -337,6 +369,20 @@ def _surplus(service: Service, of_now: list[Running], of_before: list[Running]) 
     ready = sum(task.child is not None for task in of_now)
     may_go = len(of_before) if keep == 0 else max(0, len(of_before) + ready - keep)
     return scaled_in + of_before[: min(may_go, len(of_before))]
+
+
+def _tag(service: Service, key: str) -> str | None:
+    return next((tag["value"] for tag in service.tags if tag["key"] == key), None)
+
+
+def _answering(service: Service) -> Future[Child | NoProcess] | None:
+    """What stands for a task of a service, and is there already; None: a process is to be started."""
+    where = _tag(service, ANSWERS_AT_TAG)
+    if where is None:
+        return None
+    answering = Future[Child | NoProcess]()
+    answering.set_result(NoProcess(int(where.rpartition(":")[2])))
+    return answering
 
 
 def _end(running: Running) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
@@ -25,7 +26,12 @@ from drill.aws.lambda_elsewhere import invoke_at
 from drill.aws.lambda_functions import Function, Published
 from drill.aws.lambda_process import Surroundings, WorkerProcesses
 from drill.aws.metrics import MetricSink
+from drill.aws.precedence import Precedence, give_way
 
+ASIDE_AT_ONCE = 4
+"""Of one function, of plans that give way: their steps may wait for what hangs side by side."""
+ASIDE_IDLE_AT_MOST = 8
+"""Of all functions together, of those that give way: they are small no more once they have worked."""
 IDLE_S = 3.0
 """The last one used is used next, so that a burst's others soon idle."""
 INIT_TIMEOUT_S = 30.0
@@ -56,10 +62,15 @@ class Invocation:
 class Worker:
     """One execution environment: a process with the handler imported."""
 
-    def __init__(self, function: Function, processes: WorkerProcesses, on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, function: Function, processes: WorkerProcesses, on_line: Callable[[str], None], *, gives_way: bool = False
+    ) -> None:
         self.function = function
+        self.gives_way = gives_way
         self.idle_since = 0.0
         self.process = processes.start(function)
+        if gives_way:
+            give_way(self.process.pid)
         self._frames: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         threading.Thread(target=self._read_frames, daemon=True).start()
         self._log = threading.Thread(target=self._read_log, args=(on_line,), daemon=True)
@@ -153,15 +164,24 @@ class LambdaRuntime:
     """Every function, its pool of workers, and what was invoked. Safe to use from any thread."""
 
     def __init__(
-        self, surroundings: Surroundings, metrics: MetricSink, *, concurrency: int = 2, at_once: int = AT_ONCE
+        self,
+        surroundings: Surroundings,
+        metrics: MetricSink,
+        *,
+        concurrency: int = 2,
+        at_once: int = AT_ONCE,
+        precedence: Precedence | None = None,
     ) -> None:
         """`concurrency`: how many invocations of one function run at a time; further ones wait, as this machine is
-        small. `at_once`: of all functions of a region; further ones are refused, as on Lambda."""
+        small, and do not count yet. `at_once`: of all functions of a region; further ones are refused, as on Lambda.
+        Events that give way to others have containers of their own."""
         self._account = Concurrency(at_once)
+        self._precedence = precedence or Precedence()
         self._surroundings = surroundings
         self._processes = WorkerProcesses(surroundings)
         self._metrics = metrics
         self._slots = defaultdict[str, threading.Semaphore](lambda: threading.Semaphore(concurrency))
+        self._slots_aside = defaultdict[str, threading.Semaphore](lambda: threading.Semaphore(ASIDE_AT_ONCE))
         self._published = Published()
         self._elsewhere: dict[str, str] = {}
         self._idle: dict[str, list[Worker]] = {}
@@ -201,10 +221,12 @@ class LambdaRuntime:
         function = self.find(name_or_arn)
         request_id = request_id or str(uuid.uuid4())
         start, clock = time.time(), time.perf_counter()
-        with self._slots[function.name], self._account.one_more(function.region):
+        gives_way = self._precedence.gives_way(event)
+        slots = self._slots_aside if gives_way else self._slots
+        with slots[function.name], self._account.one_more(function.region):
             url = self._elsewhere.get(function.name)
             if url is None:
-                cold, invoked = self._call(function, event or b"{}", request_id)
+                cold, invoked = self._call(function, event or b"{}", request_id, gives_way=gives_way)
             else:
                 cold, invoked = False, Invoked(*invoke_at(url, event or b"{}", function.timeout_s))
         duration_ms = (time.perf_counter() - clock) * 1000
@@ -252,9 +274,9 @@ class LambdaRuntime:
             if failed is None:
                 self._give_back(worker)
 
-    def _call(self, function: Function, event: bytes, request_id: str) -> tuple[bool, Invoked]:
+    def _call(self, function: Function, event: bytes, request_id: str, *, gives_way: bool) -> tuple[bool, Invoked]:
         """Whether its worker was new, and what it gave."""
-        worker, cold, failed = self._take(function)
+        worker, cold, failed = self._take(function, gives_way=gives_way)
         if failed is not None:
             return cold, failed
         try:
@@ -262,17 +284,18 @@ class LambdaRuntime:
         finally:
             self._give_back(worker)
 
-    def _take(self, function: Function) -> tuple[Worker, bool, Invoked | None]:
+    def _take(self, function: Function, *, gives_way: bool = False) -> tuple[Worker, bool, Invoked | None]:
         """An idle worker or a new one, whether it is new, and what its init failed with, if it did."""
         with self._lock:
             idle = self._idle[function.name]
-            for worker in reversed([own for own in idle if own.function is function]):
+            for worker in reversed([own for own in idle if own.function is function and own.gives_way is gives_way]):
                 idle.remove(worker)
                 if worker.alive:
                     self._busy.add(worker)
                     return worker, False, None
         time.sleep(self._surroundings.cold_start_s)
-        worker = Worker(function, self._processes, lambda line: self._on_line(function.name, line))
+        on_line = partial(self._on_line, function.name)
+        worker = Worker(function, self._processes, on_line, gives_way=gives_way)
         failed = worker.wait_ready()
         if failed is None:
             with self._lock:
@@ -288,9 +311,16 @@ class LambdaRuntime:
             if worker.alive:
                 worker.idle_since = now
                 idle.append(worker)
-            spare = idle.pop(0) if len(idle) > 1 and now - idle[0].idle_since > IDLE_S else None
+            spare = self._spare_aside() if worker.gives_way else _spare(idle, now)
+            if spare is not None:
+                self._idle[spare.function.name].remove(spare)
         if spare is not None:
             spare.close()
+
+    def _spare_aside(self) -> Worker | None:
+        """The longest idle one of those that give way, of whatever function, where many idle."""
+        aside = [worker for idle in self._idle.values() for worker in idle if worker.gives_way]
+        return min(aside, key=lambda worker: worker.idle_since) if len(aside) > ASIDE_IDLE_AT_MOST else None
 
     def _on_line(self, function: str, line: str) -> None:
         log = self._logs[function]
@@ -298,6 +328,12 @@ class LambdaRuntime:
         log.flush()
         for datum in metrics_of(line):
             self._metrics(datum)
+
+
+def _spare(idle: list[Worker], now: float) -> Worker | None:
+    """The longest idle one of a function, if it has idled for long and is not the last."""
+    own = [worker for worker in idle if not worker.gives_way]
+    return own[0] if len(own) > 1 and now - own[0].idle_since > IDLE_S else None
 
 
 def _failed(error: dict[str, Any]) -> Invoked:

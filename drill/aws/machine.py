@@ -20,6 +20,7 @@ from drill.aws.lambda_process import Surroundings
 from drill.aws.lambda_runtime import LambdaRuntime
 from drill.aws.messages import sent_messages
 from drill.aws.metrics import MetricStore
+from drill.aws.precedence import Precedence
 from drill.aws.regions import Regions
 from drill.aws.schedules import Schedules
 from drill.aws.server import Door, serve
@@ -51,7 +52,12 @@ class Machine:
             environment=endpoints | config.function_environment,
             cold_start_s=config.cold_start_s,
         )
-        self.runtime = LambdaRuntime(surroundings, self.metrics.add, concurrency=config.concurrency)
+        self.runtime = LambdaRuntime(
+            surroundings,
+            self.metrics.add,
+            concurrency=config.concurrency,
+            precedence=Precedence(config.plan_ahead, config.plans_aside),
+        )
         self.targets = Targets(self.clients, self.regions)
         self.invoker = AsyncInvoker(self.runtime, self.targets.send, config.async_retry_delays_s)
         self.targets.invoke_async = self.invoker.accept

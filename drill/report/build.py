@@ -17,6 +17,7 @@ from drill.report.model import (
     Moment,
     Observed,
     PartitionLoss,
+    Plans,
     Range,
     Rate,
     Report,
@@ -61,6 +62,7 @@ class Run:
     world: Mapping[str, str | float] = field(default_factory=dict)
     settings: Mapping[str, Settings] = field(default_factory=dict)
     unmeasured: Sequence[str] = ()
+    plans: Plans | None = None
 
 
 def controller_figures(
@@ -128,6 +130,7 @@ def report_of(run: Run, account: Account, pairs: Sequence[PairAccount]) -> Repor
         world=dict(run.world),
         settings={client: dict(settings) for client, settings in run.settings.items()},
         unmeasured=list(dict.fromkeys((*account.unmeasured, *missing, *run.unmeasured))),
+        plans=run.plans,
     )
 
 

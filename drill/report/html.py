@@ -67,6 +67,7 @@ def page(report: Report) -> str:
             "seconds": wording.seconds,
             "offsets": wording.offsets,
             "figure": wording.compared,
+            "plans": wording.plans,
         },
         report=report,
         headline=wording.headline(report),

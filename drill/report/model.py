@@ -156,6 +156,18 @@ class ClientFigures(_Part):
     """What the library told the application, by name."""
 
 
+class Plans(_Part):
+    """Every plan of the lost region. `stopped`: those that did not fail over, and why; the rest are seconds from the
+    kill until the last of them was judged, its record changed and that in sync, None: not every one got so far."""
+
+    count: int
+    failed_over: int
+    stopped: dict[str, str]
+    last_judged: float | None
+    last_changed: float | None
+    last_in_sync: float | None
+
+
 class Report(_Part):
     """One drill. Counts are of the two pairs together that every drill has, but in `clients`."""
 
@@ -196,8 +208,10 @@ class Report(_Part):
     world: dict[str, str | float]
     settings: dict[str, dict[str, str | int | float | bool]]
     unmeasured: list[str]
+    plans: Plans | None = None
+    """Where there was more than the one whose clients these are."""
 
     @property
     def complete(self) -> bool:
-        """Whether the drill succeeded: the clients recovered, and every figure was measured."""
-        return self.recovered and not self.unmeasured
+        """Whether the drill succeeded: the clients recovered, every figure was measured, and no plan stopped."""
+        return self.recovered and not self.unmeasured and not (self.plans and self.plans.stopped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from drill.report.model import Comparison, Range, Report
+from drill.report.model import Comparison, Plans, Range, Report
 from report import wording as words
 from report.wording import records
 
@@ -58,6 +58,14 @@ def cost(of: Report) -> str:
     order = "order not measured" if of.out_of_order is None else f"{of.out_of_order:,} out of order"
     skipped = f", {of.never_consumed:,} never consumed" if of.never_consumed else ""
     return f"{lost}, {duplicates}, {order}{skipped}"
+
+
+def plans(of: Plans) -> str:
+    """How many plans failed over, and how long the last of them took."""
+    moments = {"judged": of.last_judged, "its record changed": of.last_changed, "in sync": of.last_in_sync}
+    last = ", ".join(f"{what} after {words.seconds(at)}" for what, at in moments.items() if at is not None)
+    stopped = f"{len(of.stopped):,} stopped" if of.stopped else "none stopped"
+    return f"{of.failed_over:,} of {of.count:,} failed over, {stopped}" + (f"; the last {last}" if last else "")
 
 
 def offsets(ranges: list[tuple[int, int]], most: int = 4) -> str:

@@ -48,7 +48,7 @@ class Drill:
 
 
 RUNS = {
-    "ecs": ("region-loss", "--fleet", "ecs"),
+    "ecs": ("region-loss", "--fleet", "ecs", "--plans", "4"),
     "cfk": ("region-loss", "--fleet", "cfk"),
 }
 WITHOUT_ROUTE53 = pytest.param(("route53-control-plane-down",), id="without-route53", marks=pytest.mark.exhaustive)
@@ -62,8 +62,8 @@ REAL_ENGINES = pytest.param(
     params=[*(pytest.param(run, id=name) for name, run in RUNS.items()), WITHOUT_ROUTE53, REAL_ENGINES],
 )
 def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drill:
-    """The drill, with the gateways on ECS, on Kubernetes (on real Kafka where it can be had), with nobody to ask for
-    another record, and with real clusters and gateways."""
+    """The drill, with the gateways on ECS and three plans beside, on Kubernetes (on real Kafka where it can be had),
+    with nobody to ask for another record, and with real clusters and gateways."""
     if "kroxylicious" in request.param and (missing := no_engine() or no_gateway_engine()) is not None:
         pytest.skip(missing)
     reports = tmp_path_factory.mktemp("drill")
@@ -210,6 +210,16 @@ def test_every_step_of_the_failover_is_on_the_timeline(drill: Drill) -> None:
         "verify",
     } <= steps
     assert all(step["status"] == "done" for step in drill.report["timeline"])
+
+
+def test_every_plan_of_the_region_fails_over(drill: Drill) -> None:
+    plans = drill.report["plans"]
+    if "--plans" not in drill.arguments:
+        assert plans is None
+        return
+    assert (plans["count"], plans["failed_over"], plans["stopped"]) == (4, 4, {})
+    assert 0 < plans["last_judged"] < plans["last_changed"] <= plans["last_in_sync"]
+    assert "4 of 4 failed over, none stopped" in " ".join(drill.said.replace("│", " ").split())
 
 
 def test_no_process_is_left(drill: Drill) -> None:

@@ -40,6 +40,12 @@ def test_the_same_decision_again_and_again_is_one_record_that_says_how_often_and
     assert decisions(book, "orders")[0].evidence == {"second": 0}
 
 
+def test_a_decision_that_was_just_taken_was_taken_once_and_until_then() -> None:
+    document = record(7.0, by="judge/us-west-2", on=("a",), started="orders-1-failover").as_document()
+    assert (document["version"], document["times"], document["at"], document["until"]) == (1, 1, NOW + 7, NOW + 7)
+    assert record(7.0, until=NOW + 9).as_document()["until"] == NOW + 9
+
+
 def test_it_is_kept_anew_with_its_evidence_every_hour(book: Ledger) -> None:
     for second in (0, RUN_S - 1, RUN_S, 2 * RUN_S - 1, 2 * RUN_S):
         record_decision(book, record(second))

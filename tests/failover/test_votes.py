@@ -44,6 +44,11 @@ def case(*signals: Signal, state: PlanState | None = None, **policy: Any) -> Cas
     )
 
 
+def test_a_case_is_forced_by_nobody_and_changes_something_unless_it_says_otherwise() -> None:
+    one = case()
+    assert (one.forced, one.dry_run, one.leads_back, one.deferred_to, one.ended_holder) == (False,) * 3 + (None,) * 2
+
+
 WELL = signal("probe", lost=False, ago=1.0)
 THERE = signal("probe", source="probe-2", vantage="us-east-1", ago=0.0)
 HERE = signal("probe", ago=0.0)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,6 +51,28 @@ def test_what_hangs_in_a_thread_holds_up_neither_a_run_nor_the_end(
 
     threading.Thread(target=close, daemon=True).start()
     assert closed.wait(30)
+
+
+def test_what_waits_for_a_thread_is_not_begun_any_more_once_the_network_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BESIDE_S", 0.01)
+    monkeypatch.setattr(module, "THREADS_AT_ONCE", 1)
+    network, released, begun = Network(), threading.Event(), list[str]()
+
+    def call(name: str) -> None:
+        begun.append(name)
+        released.wait(60)
+
+    async def job() -> None:
+        for name in ("first", "second"):
+            network.begin(partial(network.in_thread, partial(call, name)))
+
+    network.run(job())
+    network.close()
+    released.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("calls"):
+            thread.join(30)
+    assert begun == ["first"]
 
 
 @pytest.mark.parametrize(("left", "least", "most"), [(5.0, 0.0, 5.0), (-3.0, 0.0, 0.0)])

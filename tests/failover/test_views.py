@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from failover.detection.evidence import Probe, Signal, View, unbroken
+from failover.detection.observation import Observation, Observations
 
 NOW = 1_000_000.0
 
@@ -48,3 +50,10 @@ def test_since_when_a_source_says_so_is_told_from_what_it_said_before(at: float,
         ).since
         == since
     )
+
+
+def test_an_observation_is_of_one_plan_at_least_and_says_by_which_version() -> None:
+    one = Observation(plan="orders", view=view(*(True,) * 6))
+    assert Observations(observations=(one,)).version == 2
+    with pytest.raises(ValidationError):
+        Observations(observations=())

@@ -96,6 +96,16 @@ def test_a_blip_and_an_execution_that_is_at_it_are_no_silence(
     assert messages() == []
 
 
+def test_peoples_own_switchover_takes_over_from_nobody_and_is_no_reason_for_silence(
+    deployed: Any, call: Call, messages: Messages, policy: Callable[..., None]
+) -> None:
+    policy(fast_path=True)
+    claim = {"start": {"plan": "orders", "to": "west"}, "execution_name": "by-hand", "kind": "switchover"}
+    call("claim", claim)
+    sees_lost(call, 40)
+    assert guards(messages)[-1] == "execution_in_progress"
+
+
 @pytest.mark.parametrize("ago", [0.0, 1.0])
 def test_an_alarm_that_comes_at_once_is_judged_once_it_has_stood_long_enough(
     deployed: Any, call: Call, policy: Callable[..., None], ago: float

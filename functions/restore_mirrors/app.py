@@ -16,7 +16,7 @@ from typing import Final
 from failover.documents.steps import Restored
 from failover.errors import LinkRejected, LinkUnavailable, RescueIncomplete, RestoreRejected, ReturnedSiteInUse
 from failover.execution.inventory import Inventory, inventory
-from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.execution.step import Report, Request, done, ledger, pause_after, pause_of, step, waiting
 from failover.kafka.factory import as_controller
 from failover.kafka.offsets import in_words, log_ends
 from failover.ledger.topic_tables import load_execution_table, save_execution_table
@@ -66,7 +66,7 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
     try:
         mirrors = _mirrors(links, expected)
     except LinkUnavailable as error:
-        return waiting(unreachable=[str(error)])
+        return waiting(pause_after(error), unreachable=[str(error)])
     idle = {
         link: [topic for topic, entry in expected.items() if entry.link == name and topic not in mirrors]
         for name, link in links.items()
@@ -105,6 +105,7 @@ def restore(request: RestoreRequest, plan: Plan) -> Report:
         )
     named = [f"{topic} is no mirror yet" for of_link in idle.values() for topic in of_link]
     return waiting(
+        pause_of(answers.retry_after),
         **facts,
         unready=named[:NAMED],
         unready_count=len(named),

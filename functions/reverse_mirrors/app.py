@@ -14,7 +14,7 @@ from typing import Final
 from failover.documents.steps import Reversal
 from failover.errors import LinkRejected, LinkUnavailable, MirrorsNotReady
 from failover.execution.inventory import Inventory, inventory
-from failover.execution.step import Report, Request, done, ledger, step, waiting
+from failover.execution.step import Report, Request, done, ledger, pause_after, pause_of, step, waiting
 from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, by_status, is_bidirectional
 from failover.link.batches import Answers, ask_in_batches
 from failover.link.factory import links_at
@@ -50,7 +50,7 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
     try:
         mirrors = {link: [mirror for mirror in link.mirrors() if mirror.topic in expected] for link in links}
     except LinkUnavailable as error:
-        return waiting(unreachable=[str(error)])
+        return waiting(pause_after(error), unreachable=[str(error)])
     listed = [mirror for of_link in mirrors.values() for mirror in of_link]
     unstopped = {link: [mirror for mirror in of_link if mirror.status != STOPPED] for link, of_link in mirrors.items()}
     idle = {
@@ -78,7 +78,7 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
         )
     facts.update(_still(unstopped, expected, listed))
     facts.update(_of(answers))
-    return waiting(request.pause_s, **facts)
+    return waiting(max(request.pause_s, pause_of(answers.retry_after)), **facts)
 
 
 def _refuse_what_is_not_active(site: str, listed: Sequence[Mirror], expected: Inventory) -> None:

@@ -36,12 +36,16 @@ class Link:
     """The code that it refuses all with."""
     asked: list[str] = field(default_factory=list)
     silent: bool = False
+    busy_s: float = 0.0
+    """For how long it wants to be left alone, where it does not answer."""
+    busy: Collection[str] = ()
+    """The verbs that it does not answer."""
     then: Callable[[], None] | None = None
     """What happens as it is asked."""
 
     def mirrors(self, status: str | None = None) -> list[Mirror]:
         if self.silent:
-            raise LinkUnavailable("503")
+            raise LinkUnavailable("503", retry_after=self.busy_s)
         lags = (PartitionLag(0, self.lag),)
         return [Mirror(topic=topic, status=state, lags=lags) for topic, state in self.statuses.items()]
 
@@ -65,6 +69,8 @@ class Link:
 
     def _ask(self, verb: str, topics: Sequence[str]) -> list[Rejection]:
         self.asked += [f"{verb} {topic}" for topic in topics]
+        if verb in self.busy:
+            raise LinkUnavailable("429", retry_after=self.busy_s)
         if self.then is not None:
             self.then()
         return [Rejection(topic, self.refused, "no") for topic in topics] if self.refused else []

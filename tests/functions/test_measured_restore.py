@@ -133,6 +133,16 @@ def test_a_list_that_does_not_come_truncates_nothing(call: Call, measured: dict[
     assert sites.link["east"].asked == []
 
 
+@pytest.mark.parametrize("what", ["list", "verb"])
+def test_who_wants_to_be_left_alone_is_left_alone_for_so_long(
+    call: Call, measured: dict[str, Any], sites: Sites, what: str
+) -> None:
+    east = sites.link["east"]
+    east.silent, east.busy, east.busy_s = what == "list", ("restore",), 7.0
+    report = call("restore_mirrors", measured)
+    assert report["status"] == "waiting" and report["retry_after"] >= 7
+
+
 def test_what_every_link_refuses_is_said_only_where_it_is_seen_that_nothing_came_of_it(
     call: Call, measured: dict[str, Any], sites: Sites
 ) -> None:

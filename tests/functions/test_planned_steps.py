@@ -127,6 +127,16 @@ def test_a_list_that_does_not_come_changes_nothing(
     assert book().state("orders", "east").no_return is None
 
 
+@pytest.mark.parametrize("what", ["list", "verb"])
+def test_a_link_that_wants_to_be_left_alone_is_left_alone_for_so_long(
+    call: Call, begun: Callable[..., dict[str, Any]], sites: Sites, what: str
+) -> None:
+    west = sites.link["west"]
+    west.silent, west.busy, west.busy_s = what == "list", ("reverse",), 7.0
+    report = call("reverse_mirrors", begun())
+    assert report["status"] == "waiting" and report["retry_after"] >= 7
+
+
 def test_a_mirror_that_is_not_listed_any_more_is_not_writable(
     call: Call, begun: Callable[..., dict[str, Any]], sites: Sites
 ) -> None:

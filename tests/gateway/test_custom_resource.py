@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from failover.errors import Refused
-from failover.plan.gateway_route import certifies
+from failover.plan.gateway_route import certifies, config_id
 from failover.plan.model import parse
 from gateway.config import gateway_config
 from gateway.render import kubernetes_resources
@@ -169,3 +169,16 @@ def test_a_proxys_name_that_its_operator_does_not_take_is_no_plan(proxy: str) ->
     document["sites"]["west"]["fleets"] = [fleet]
     with pytest.raises(Refused, match="50 at most"):
         parse(yaml.safe_dump(document))
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [{"streamingDomains": None}, {"streamingDomains": [{"name": "east", "kafkaCluster": None}]}],
+)
+def test_a_route_that_leads_nowhere_is_certified_too(nothing: dict[str, Any]) -> None:
+    """A field that is null is none: others write these resources, too."""
+    spec = nothing | {"routes": [{"name": "kafka", "streamingDomain": {"name": "east", "bootstrapServerId": "kafka"}}]}
+    identity = config_id(spec, 0)
+    assert certifies(identity, spec, 0)
+    fenced = spec | {"routes": [spec["routes"][0] | {"fence": {"scope": "ALL"}}]}
+    assert not certifies(identity, fenced, 0)

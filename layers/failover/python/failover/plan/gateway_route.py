@@ -37,9 +37,9 @@ def certificate(spec: Mapping[str, Any], index: int) -> str:
     to = route.get("streamingDomain") or {}
     servers = [
         (server.get("id"), server.get("endpoint"))
-        for domain in spec.get("streamingDomains", [])
+        for domain in spec.get("streamingDomains") or []
         if domain.get("name") == to.get("name")
-        for server in domain.get("kafkaCluster", {}).get("bootstrapServers", [])
+        for server in (domain.get("kafkaCluster") or {}).get("bootstrapServers") or []
         if server.get("id") == to.get("bootstrapServerId")
     ]
     store = (route.get("security") or {}).get("secretStore")

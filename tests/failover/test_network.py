@@ -17,7 +17,8 @@ import yaml
 from failover.aws.secrets import OAuthClient
 from failover.detection import network as module
 from failover.detection.network import Network
-from failover.detection.probes import LOOK_S, MARGIN_S, kafka_answers
+from failover.detection.probes import LOOK_S, LOST_SITE_S, MARGIN_S, kafka_answers, view
+from failover.errors import KafkaUnavailable, LedgerUnavailable
 from failover.plan.model import Plan, parse
 
 PLANS = Path(__file__).resolve().parents[2] / "plans"
@@ -95,18 +96,27 @@ def test_a_look_with_a_token_is_given_what_is_left_of_its_time(
 
 
 class Eyes:
-    """A network that notes until when a cluster is asked, and answers."""
+    """A network over which every cluster of a plan answers, or none, and that notes until when each is asked."""
 
-    def __init__(self, answer: str) -> None:
+    def __init__(self, plan: Plan, answer: str | Exception | None = None) -> None:
+        self.ids = {site.kafka.bootstrap: site.kafka.cluster_id for site in plan.sites.values()}
         self.answer = answer
-        self.deadlines: list[float] = []
+        self.deadlines: dict[str, float] = {}
 
     async def together(self, jobs: dict[Any, Any]) -> dict[Any, Any]:
         return {key: await job() for key, (job, _) in jobs.items()}
 
     async def cluster_id(self, bootstrap: str, protocol: str, credentials: Any, deadline: float) -> str:
-        self.deadlines.append(deadline)
-        return self.answer
+        self.deadlines[bootstrap] = deadline
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer or self.ids[bootstrap]
+
+    async def connectable(self, bootstrap: str, deadline: float, *, tls: bool = False) -> str | None:
+        return None
+
+    async def rest_cluster_id(self, plan: Plan, site: str) -> str:
+        return self.ids[plan.site(site).kafka.bootstrap]
 
 
 @pytest.fixture
@@ -126,10 +136,39 @@ def test_a_cluster_is_asked_until_just_before_the_look_ends_and_for_a_moment_at_
     plan: Plan, monkeypatch: pytest.MonkeyPatch, within: float, seconds: float
 ) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: NOW)
-    eyes = Eyes(plan.site("east").kafka.cluster_id)
+    eyes = Eyes(plan)
     assert asyncio.run(kafka_answers(cast("Network", eyes), plan, "east", within)) is True
-    assert eyes.deadlines == [pytest.approx(NOW + seconds)]
+    assert eyes.deadlines == {plan.site("east").kafka.bootstrap: pytest.approx(NOW + seconds)}
 
 
-def test_another_cluster_than_the_plans_tells_nothing_of_the_site(plan: Plan) -> None:
-    assert asyncio.run(kafka_answers(cast("Network", Eyes("lkc-another")), plan, "east", 2.0)) is None
+def test_a_site_that_is_said_to_be_lost_is_given_less_time_and_no_other_is(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: NOW)
+    for lost, seconds in (("east", LOST_SITE_S), (None, LOOK_S)):
+        eyes = Eyes(plan)
+        asyncio.run(view(cast("Network", eyes), plan, lost_site=lost))
+        assert eyes.deadlines == {
+            plan.site("east").kafka.bootstrap: pytest.approx(NOW + seconds - MARGIN_S),
+            plan.site("west").kafka.bootstrap: pytest.approx(NOW + LOOK_S - MARGIN_S),
+        }
+
+
+@pytest.mark.parametrize(
+    ("answer", "healthy", "why"),
+    [
+        (None, True, ""),
+        (KafkaUnavailable("nobody answers"), False, "nobody answers"),
+        (LedgerUnavailable("throttled"), None, "the probe itself failed: throttled"),
+        ("lkc-another", None, "the probe itself failed: cluster lkc-another answers, not "),
+    ],
+)
+def test_what_is_seen_of_a_cluster_is_said_with_its_reason(
+    plan: Plan, answer: str | Exception | None, healthy: bool | None, why: str
+) -> None:
+    seen = asyncio.run(view(cast("Network", Eyes(plan, answer)), plan))
+    of_kafka = [probe for probe in seen.probes if probe.service == "kafka"]
+    assert [(probe.healthy, probe.why.startswith(why), bool(probe.why)) for probe in of_kafka] == [
+        (healthy, True, bool(why))
+    ] * 2
+    assert all(probe.healthy for probe in seen.probes if probe.service != "kafka")

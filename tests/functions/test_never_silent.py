@@ -106,6 +106,27 @@ def test_peoples_own_switchover_takes_over_from_nobody_and_is_no_reason_for_sile
     assert guards(messages)[-1] == "execution_in_progress"
 
 
+def test_what_holds_the_plan_is_looked_up_only_where_it_does_and_its_site_is_said_to_be_lost(
+    deployed: Any, call: Call, policy: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy(fast_path=True)
+    names: list[str] = []
+    execution = Ledger.execution
+
+    def noted(book: Ledger, plan: str, name: str) -> Any:
+        names.append(name)
+        return execution(book, plan, name)
+
+    monkeypatch.setattr(Ledger, "execution", noted)
+    call("judge", sighting(BOTH[0]))
+    claim = {"start": {"plan": "orders", "to": "west"}, "execution_name": "by-hand", "kind": "switchover"}
+    call("claim", claim)
+    call("judge", sighting(BOTH[0], lost=()))
+    assert names == []
+    call("judge", sighting(BOTH[0]))
+    assert names == ["by-hand"]
+
+
 @pytest.mark.parametrize("ago", [0.0, 1.0])
 def test_an_alarm_that_comes_at_once_is_judged_once_it_has_stood_long_enough(
     deployed: Any, call: Call, policy: Callable[..., None], ago: float

@@ -84,8 +84,8 @@ class ForkServer:
             os.dup2(descriptor, stream)
         for descriptor in (self._woken, self._wake, *self._status_pipes.values(), *descriptors):
             os.close(descriptor)
-        if request["own_session"]:
-            os.setsid()
+        if request["own_group"]:
+            os.setpgid(0, 0)
         os.chdir(request["directory"])
         os.environ.clear()
         os.environ.update(request["environment"])

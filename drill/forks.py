@@ -38,7 +38,7 @@ class Program:
     directory: str
     path: Sequence[str] = ()
     """What comes first on its `sys.path`."""
-    own_session: bool = False
+    own_group: bool = False
     """An interrupt from the terminal does not reach it."""
 
 

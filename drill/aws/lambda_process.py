@@ -57,7 +57,7 @@ class WorkerProcesses:
                 environment=environment,
                 directory=str(function.code),
                 path=[str(function.code)],
-                own_session=True,
+                own_group=True,  # and no session: Linux gives each as much as all of another one
             )
             forked = self._forks_with(layers).fork(program)
             if forked is not None:
@@ -68,7 +68,7 @@ class WorkerProcesses:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=function.code,
-            start_new_session=True,  # an interrupt from the terminal is for the drill's main process
+            process_group=0,  # an interrupt from the terminal is for the drill's main process
             env=environment,
         )
 

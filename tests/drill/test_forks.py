@@ -33,7 +33,7 @@ def program(tmp_path: Path) -> Program:
         "import os, sys\n"
         "def main():\n"
         "    print(sys.argv[1], os.environ.get('OWN'), os.environ.get('SERVER'), os.getcwd(), sys.path[0])\n"
-        "    print(os.getsid(0) == os.getpid(), 'failover' in sys.modules, flush=True)\n"
+        "    print(os.getpgrp() == os.getpid(), 'failover' in sys.modules, flush=True)\n"
         "    sys.stderr.write(sys.stdin.read())\n"
         "    sys.exit(3)\n"
     )
@@ -43,7 +43,7 @@ def program(tmp_path: Path) -> Program:
         environment={"OWN": "its own"},
         directory=str(tmp_path),
         path=["/first"],
-        own_session=True,
+        own_group=True,
     )
 
 

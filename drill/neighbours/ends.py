@@ -22,7 +22,8 @@ class PlanEnd:
 
     @property
     def is_over(self) -> bool:
-        return self.execution is not None and self.execution.status != "running"
+        """Whether nothing more happens by itself: who stood down begins anew as soon as the votes suffice again."""
+        return self.execution is not None and self.execution.status not in ("running", "stood-down")
 
     @property
     def failed_over(self) -> bool:

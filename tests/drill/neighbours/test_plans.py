@@ -81,6 +81,7 @@ def test_a_plan_that_did_not_fail_over_is_named_with_why_and_leaves_unknown_when
     assert plans.stopped == {"b": "failed: 3 mirrors are not STOPPED", "c": NEVER_STARTED, "d": "running"}
     assert (plans.last_judged, plans.last_changed, plans.last_in_sync) == (None, None, None)
     assert [each.is_over for each in ends] == [True, True, False, False]
+    assert not end("e", execution("e", "stood-down")).is_over, "another execution follows once the votes suffice"
 
 
 @pytest.mark.parametrize(

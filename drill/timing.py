@@ -68,5 +68,5 @@ def described(name: TimingName, names_in_sync: Sequence[float] = ()) -> dict[str
 def _length(delay: float | tuple[float, float], drawn: Sequence[float]) -> str:
     if not isinstance(delay, tuple):
         return f"{delay:g}"
-    each = ", ".join(f"{seconds:.1f}" for seconds in drawn)
-    return "{:g} to {:g}".format(*delay) + (f", drawn: {each}" if each else "")
+    durations = ", ".join(f"{seconds:.1f}" for seconds in drawn)
+    return "{:g} to {:g}".format(*delay) + (f", drawn: {durations}" if durations else "")

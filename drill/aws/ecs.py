@@ -199,15 +199,15 @@ class EcsBridge:
         key = region, str(service.cluster_name), str(service.name)
         fleet = self._fleets.get(key) or self._fleets.setdefault(key, Fleet(region=region, service=service))
         is_lost = self._regions.is_lost(region, "ecs")
-        wanted = str(service.task_definition), int(service.desired_count), is_lost
-        if fleet.settled_as == wanted:
+        state = str(service.task_definition), int(service.desired_count), is_lost
+        if fleet.settled_as == state:
             return
         if is_lost:
             self._lose(fleet)
         else:
             self._converge(backend, service, fleet)
         is_settled = is_lost or service.deployments[0]["rolloutState"] == "COMPLETED"
-        fleet.settled_as = wanted if is_settled and _tag(service, ANSWERS_AT_TAG) else None
+        fleet.settled_as = state if is_settled and _tag(service, ANSWERS_AT_TAG) else None
 
     def _converge(self, backend: Any, service: Service, fleet: Fleet) -> None:
         region = fleet.region

@@ -157,7 +157,7 @@ class Machine:
         if config.name_in_sync_s is not None:
             name_changes: Any = importlib.import_module("drill.aws.name_changes")
             names = name_changes.NameChanges(config.account, config.name_in_sync_s, seed=config.seed)
-            self._names, self._name_changes = names.answered, names.taken
+            self._names, self._name_changes = names.answered, names.durations
             yield names
         if config.ecs_task is not None:
             ecs: Any = importlib.import_module("drill.aws.ecs")

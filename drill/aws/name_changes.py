@@ -121,7 +121,7 @@ class NameChanges:
                         record_sets.pop(key, None)
             return list(record_sets.values())
 
-    def taken(self) -> list[dict[str, Any]]:
+    def durations(self) -> list[dict[str, Any]]:
         """When each change was made, how long it takes, and of which names it is."""
         with self._lock:
             return [
@@ -136,7 +136,7 @@ class NameChanges:
     def record_sets(self) -> RecordSets:
         """Those of every zone as the API tells them."""
         zones = [zone for backend in route53_backends[self._account].values() for zone in list(backend.zones.values())]
-        return {_key(each): _described(each) for zone in zones for each in zone.rrsets}
+        return {_key(record): _described(record) for zone in zones for record in zone.rrsets}
 
 
 def _key(record_set: Any) -> Key:

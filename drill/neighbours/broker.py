@@ -106,11 +106,11 @@ class Broker:
 
     def _metadata(self, request: _Fields, address: tuple[str, int]) -> bytes:
         count = request.int32()
-        asked = list(self._topics) if count < 0 else [request.text() for _ in range(count)]
+        topics = list(self._topics) if count < 0 else [request.text() for _ in range(count)]
         broker = struct.pack(">ii", 1, NODE) + _address(address) + _NULL
         cluster = _text(self._cluster_id) + struct.pack(">i", NODE)
-        topics = [_topic(topic, len(self._topics.get(topic, ()))) for topic in asked]
-        return _NO_THROTTLE + broker + cluster + _array(topics)
+        described = [_topic(topic, len(self._topics.get(topic, ()))) for topic in topics]
+        return _NO_THROTTLE + broker + cluster + _array(described)
 
     def _produce(self, request: _Fields) -> bytes:
         request.text()
@@ -129,21 +129,21 @@ class Broker:
         request.skip(4)  # replica
         wait_ms = request.int32()
         request.skip(9)  # bytes at least and at most, isolation
-        found = False
+        has_records = False
 
         def partition(topic: str) -> bytes:
-            nonlocal found
+            nonlocal has_records
             number, offset = request.int32(), request.int64()
             request.skip(4)
             log = self._log(topic, number)
             if log is None:
                 return struct.pack(">ihqqii", number, UNKNOWN_TOPIC_OR_PARTITION, -1, -1, -1, 0)
             records = log.read(offset)
-            found |= bool(records)
+            has_records |= bool(records)
             return struct.pack(">ihqqii", number, 0, log.end, log.end, -1, len(records)) + records
 
         answer = _NO_THROTTLE + _topics(request, partition)
-        if not found:
+        if not has_records:
             await asyncio.sleep(wait_ms / 1000)
         return answer
 

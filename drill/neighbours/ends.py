@@ -58,6 +58,6 @@ def plans_of(ends: Sequence[PlanEnd], changes: Iterable[Mapping[str, Any]], kill
 
 def _last(times: Iterable[float | None], killed_at: float) -> float | None:
     """Seconds from the kill to the last of them; None if one of them never came."""
-    known = list(times)
-    complete = [at for at in known if at is not None]
-    return round(max(complete) - killed_at, 3) if complete and len(complete) == len(known) else None
+    moments = list(times)
+    complete = [at for at in moments if at is not None]
+    return round(max(complete) - killed_at, 3) if complete and len(complete) == len(moments) else None

@@ -108,12 +108,12 @@ def deploy(aws: Aws, table: str, zone_id: str, documents: Mapping[Neighbour, Doc
     for site in (HOME, STANDBY):
         _deploy_fleets(aws("ecs", REGIONS[site]), site, documents)
     changes = [
-        {"Action": "CREATE", "ResourceRecordSet": _record(each.hostname, each.dns_target(HOME))} for each in documents
+        {"Action": "CREATE", "ResourceRecordSet": _record(plan.hostname, plan.dns_target(HOME))} for plan in documents
     ]
     aws("route53").change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
     dynamodb = aws("dynamodb")
-    for each, document in documents.items():
-        dynamodb.put_item(TableName=table, Item=plan_item(each.name, yaml.safe_dump(document, sort_keys=False)))
+    for plan, document in documents.items():
+        dynamodb.put_item(TableName=table, Item=plan_item(plan.name, yaml.safe_dump(document, sort_keys=False)))
 
 
 def _deploy_fleets(ecs: Any, site: str, documents: Mapping[Neighbour, Document]) -> None:

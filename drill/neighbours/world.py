@@ -38,23 +38,23 @@ class Neighbours:
         return {
             "function_environment": {"SSL_CERT_FILE": str(self._authority)},
             "plan_ahead": PLAN,
-            "plans_aside": [each.name for each in self.plans],
+            "plans_aside": [plan.name for plan in self.plans],
         }
 
     def start(self, spawn: Spawn, nameserver: str, stop_delay_s: float) -> None:
         """Their sites. The ways of their clients begin with the standbys: they outlive the region that is lost."""
-        home: Document = {each.cluster_id(HOME): {} for each in self.plans}
+        home: Document = {plan.cluster_id(HOME): {} for plan in self.plans}
         self._sites[HOME] = spawn(MODULE, self._config | {"sites": home}, f"neighbours-{HOME}")
         standby = {
-            each.cluster_id(STANDBY): {"link": each.link, "remote": each.cluster_id(HOME), "mirrors": MIRRORS}
-            for each in self.plans
+            plan.cluster_id(STANDBY): {"link": plan.link, "remote": plan.cluster_id(HOME), "mirrors": MIRRORS}
+            for plan in self.plans
         }
         ways = {
-            each.hostname: {
-                each.dns_target(HOME): self._services(each, HOME)["gateway"],
-                each.dns_target(STANDBY): each.cluster_id(STANDBY),
+            plan.hostname: {
+                plan.dns_target(HOME): self._services(plan, HOME)["gateway"],
+                plan.dns_target(STANDBY): plan.cluster_id(STANDBY),
             }
-            for each in self.plans
+            for plan in self.plans
         }
         config = self._config | {"sites": standby, "stop_delay_s": stop_delay_s, "ways": ways, "dns": nameserver}
         self._sites[STANDBY] = spawn(MODULE, config, f"neighbours-{STANDBY}")
@@ -63,13 +63,13 @@ class Neighbours:
         """Their plans, in the one controller that there is."""
         dns = {"kind": "route53-record", "hosted_zone_id": zone_id, "type": "CNAME", "ttl": TTL_S}
         documents = {
-            each: each.document(
-                {site: self._services(each, site) for site in (HOME, STANDBY)},
-                bootstrap=self._sites[STANDBY].ready["ways"][each.hostname],
+            plan: plan.document(
+                {site: self._services(plan, site) for site in (HOME, STANDBY)},
+                bootstrap=self._sites[STANDBY].ready["ways"][plan.hostname],
                 dns=dns | {"nameservers": [nameserver]},
                 vantage_points=stacks.vantage_regions(1),
             )
-            for each in self.plans
+            for plan in self.plans
         }
         plans.deploy(aws, stacks.ledger(1), zone_id, documents)
 
@@ -79,7 +79,7 @@ class Neighbours:
 
     def ends(self, dynamodb: Any, table: str) -> list[PlanEnd]:
         """Where the failover of each plan stands, of the drill's own first."""
-        hostnames = {PLAN: HOSTNAME} | {each.name: each.hostname for each in self.plans}
+        hostnames = {PLAN: HOSTNAME} | {plan.name: plan.hostname for plan in self.plans}
         return [
             PlanEnd(plan=plan, hostname=hostname, execution=ControllerAccount(dynamodb, table, plan).failover())
             for plan, hostname in hostnames.items()

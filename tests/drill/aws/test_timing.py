@@ -57,7 +57,7 @@ def test_how_long_is_drawn_for_each_change_and_again_from_the_same_seed() -> Non
         for _ in range(50):
             names.change(EAST)
             names.change(WEST)
-        drawn = [change["seconds"] for change in names.taken()]
+        drawn = [change["seconds"] for change in names.durations()]
         assert all(15 <= seconds <= 45 for seconds in drawn) and max(drawn) - min(drawn) > 20
         assert taken.setdefault(seed, drawn) == drawn
     assert taken[1] != taken[2]

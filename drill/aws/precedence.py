@@ -9,8 +9,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
-GIVES_WAY_BY: Final = 10
-"""Of a process's niceness: beside one that does not give way it has a tenth of a processor."""
+GIVES_WAY_BY: Final = 5
+"""Of a process's niceness: beside one that does not give way it has a third of its time."""
 NICEST: Final = 19
 
 

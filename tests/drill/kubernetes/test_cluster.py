@@ -22,6 +22,7 @@ PODS = "/api/v1/namespaces/confluent/pods"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/confluent/deployments"
 SERVER = {"id": "kafka", "endpoint": "127.0.0.1:9"}
 EVERYTHING = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+NEVER_S = 3600.0
 ANNOTATED = {"op": "add", "path": "/metadata/annotations", "value": {"a": "b"}}
 
 
@@ -212,11 +213,13 @@ def test_what_the_definition_does_not_take_is_refused(make: Callable[..., Cluste
 
 
 def test_an_edit_in_place_reaches_the_pods_and_leaves_them_where_they_are(make: Callable[..., Cluster]) -> None:
-    cluster = make(lag_s=0.5)
+    cluster = make()
     (pod,) = cluster.pods()
+    cluster.trouble("operator", {"lag_s": NEVER_S})
     cluster.move()
     gateway = cluster.get(f"{GATEWAYS}/gw")
     assert gateway["status"]["observedGeneration"] == 1 < gateway["metadata"]["generation"]
+    cluster.trouble("operator", {"lag_s": 0.1})
     cluster.eventually(lambda: cluster.config(pod) == "second")
     assert [each["metadata"]["uid"] for each in cluster.pods()] == [pod["metadata"]["uid"]]
     assert cluster.get(f"{GATEWAYS}/gw")["status"]["observedGeneration"] == 2
@@ -240,11 +243,14 @@ def test_a_new_pod_of_a_fleet_that_was_reloaded_starts_with_what_it_was_reloaded
 def test_without_hot_reload_the_pods_are_rolled_and_the_new_one_is_ready_before_the_old_one_goes(
     make: Callable[..., Cluster],
 ) -> None:
-    cluster = make(manifest(hotReload={}), ready_after_s=1.0)
+    cluster = make(manifest(hotReload={}))
+    cluster.eventually(lambda: any(map(_ready, cluster.pods())))
+    cluster.trouble("timing", {"ready_after": NEVER_S})
     (pod,) = cluster.pods()
     cluster.move()
     cluster.eventually(lambda: len(cluster.pods()) == 2)
     assert cluster.config(pod) == "first"
+    cluster.trouble("timing", {"ready_after": 0.1})
     (new,) = cluster.eventually(
         lambda: [p for p in cluster.pods() if p["metadata"]["uid"] != pod["metadata"]["uid"] and _ready(p)]
     )

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import random
 import socket
+import tempfile
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
 
 LOOPBACK = "127.0.0.1"
 LOWEST = 20_000
 HIGHEST = 32_000
 RESERVED = range(HIGHEST, 32_700)
 """For ports that are chosen before who listens on them begins, so that none who takes any free port is in the way."""
+_RESERVING = Lock()
+_OWN: set[int] = set()
+"""The ports that this process has reserved: its own locks do not hold it up."""
 # From 32,768 on, Linux gives ports to outgoing connections; macOS from 49,152 on.
 
 
@@ -47,17 +55,51 @@ def free_ports(count: int, host: str = LOOPBACK) -> int:
 
 
 def reserved_ports(count: int, host: str = LOOPBACK) -> int:
-    """The first of `count` contiguous ports of those that nobody takes by chance; each process begins elsewhere.
+    """The first of `count` contiguous ports of those that nobody takes by chance, for who listens on them later. They
+    are this process's until it ends, or releases them.
 
     Raises:
         NoPortsFree: if there is no such run.
     """
-    runs = len(RESERVED) // count
-    for turn in range(runs):
-        first = RESERVED[(os.getpid() + turn) % runs * count]
-        if _are_free(first, count, host):
-            return first
+    with _RESERVING:
+        for first in RESERVED[: 1 - count or None]:
+            ports = range(first, first + count)
+            if _OWN.isdisjoint(ports) and _locked(ports):
+                if _are_free(first, count, host):
+                    _OWN.update(ports)
+                    return first
+                _unlock(ports)
     raise NoPortsFree(f"no {count} contiguous ports are free on {host}")
+
+
+def release_ports(first: int, count: int) -> None:
+    """Leave to others what was reserved."""
+    ports = range(first, first + count)
+    with _RESERVING:
+        _OWN.difference_update(ports)
+        _unlock(ports)
+
+
+@cache
+def _locks() -> int:
+    """The file of which a byte is locked for each port that is reserved. A lock ends with its process, and not before:
+    a gateway's becomes a JVM, which listens seconds later."""
+    file = Path(tempfile.gettempdir()) / f"kafka-failover-drill-{os.getuid()}.ports"
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
+def _locked(ports: range) -> bool:
+    try:
+        fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, len(ports), ports.start)
+    except OSError:
+        return False
+    return True
+
+
+def _unlock(ports: range) -> None:
+    fcntl.lockf(_locks(), fcntl.LOCK_UN, len(ports), ports.start)
 
 
 def _are_free(first: int, count: int, host: str) -> bool:

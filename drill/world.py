@@ -35,7 +35,7 @@ from drill.loss import LossKind, SiteParts, lose
 from drill.name_watch import NameWatch
 from drill.neighbours.world import Neighbours
 from drill.operator_access import controller_file
-from drill.ports import reserved_ports
+from drill.ports import release_ports, reserved_ports
 from drill.process import Child, failure_of, spawn
 from drill.site_processes import PORTS, await_end, balancer_config, cluster_config, rest_config
 from drill.world_settings import Settings
@@ -82,6 +82,7 @@ class World:
 
     def _start(self) -> None:
         self.edge_port = reserved_ports(PORTS, self.settings.host.listen)
+        self._cleanup.callback(release_ports, self.edge_port, PORTS)
         with ThreadPoolExecutor(max_workers=6) as pool:
             cloud = pool.submit(self._start_cloud_after_balancers, pool)
             clusters = {site: pool.submit(self._start_cluster, site) for site in SITES}

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from drill.cache import cache
 from drill.engines.jars import HERE, EngineMissing, jar_folder, jars
-from drill.ports import LOOPBACK, free_ports
+from drill.ports import LOOPBACK, reserved_ports
 
 ENGINE: Final = "kroxylicious"
 LAUNCHER: Final = "PublishedGateway"
@@ -114,7 +114,7 @@ def _compile() -> None:
 
 def _archive_classes() -> None:
     """Have the JVM keep its classes as they are once loaded, which halves what a start takes."""
-    port = free_ports(3)
+    port = reserved_ports(3)
     nodes = {"bootstrapAddress": "localhost:9092", "nodeIdRanges": [{"name": "none", "start": 0, "end": 0}]}
     cluster = virtual_cluster(
         "none", bootstrap_servers="localhost:9092", port_identifies_node=nodes, host=LOOPBACK, first_port=port

@@ -15,7 +15,7 @@ from typing import Any
 from drill.engines import kroxylicious
 from drill.engines.jars import EngineMissing
 from drill.gateway.config import BadGatewayConfig, Gateway, RouteConfig, address, from_environment, protocol
-from drill.ports import LOOPBACK, free_ports
+from drill.ports import LOOPBACK, reserved_ports
 from drill.process import argument
 from gateway.kroxylicious import NOWHERE
 
@@ -88,8 +88,8 @@ def main() -> None:
     try:
         gateway = from_environment(os.environ)
         nodes = {route.name: len(gateway.cluster_of(route)[0].node_ids()) for route in gateway.routes}
-        first = {name: free_ports(1 + count, settings.listen_host) for name, count in nodes.items()}
-        admin_port = free_ports(1, settings.listen_host)
+        first = {name: reserved_ports(1 + count, settings.listen_host) for name, count in nodes.items()}
+        admin_port = reserved_ports(1, settings.listen_host)
         config = configuration(gateway, host=settings.listen_host, ports=first, admin_port=admin_port)
         ready = {
             "routes": first,

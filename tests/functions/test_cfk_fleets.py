@@ -239,13 +239,15 @@ def test_a_stale_failure_is_not_taken_for_an_answer_and_a_new_one_is_in_the_oper
 ) -> None:
     monkeypatch.setattr(cfk_state, "REFUSED_AFTER_S", 1)
     execution, fleet = start(instances=1)
-    fleet.trouble("operator", {"lag_s": 1.5})
+    fleet.trouble("operator", {"lag_s": NEVER_S})
     fleet.trouble("conditions", {"gateway": "gateway-west", "conditions": [OLD_FAILURE]})
     never_done(call, "switch_routes", switch(execution), 1.2)
+    fleet.trouble("operator", {"lag_s": 0.1})
     until_done(call, "switch_routes", switch(execution))
-    fleet.trouble("operator", {"lag_s": 0.1, "refuses": "secretRef gateway-tls not found"})
+    fleet.trouble("operator", {"lag_s": NEVER_S, "refuses": "secretRef gateway-tls not found"})
     back = switch(execution | {"to": "east", "from": "west"})
     assert call("switch_routes", back)["status"] == "waiting"
+    fleet.trouble("operator", {"lag_s": 0.1})
     with pytest.raises(FleetRejected, match="secretRef gateway-tls not found"):
         never_done(call, "switch_routes", back, 10)
     assert fleet.patches() == 2

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from dnslib import CNAME, QTYPE, RR
 from dnslib.server import BaseResolver, DNSLogger, DNSServer
 
-from drill.ports import LOOPBACK, free_ports
+from drill.ports import LOOPBACK, release_ports, reserved_ports
 from drill.process import Child, spawn
 
 TOPICS = ["orders", "payments"]
@@ -59,7 +59,8 @@ class TwoSites:
         self._stack = stack
         self._name = Name("gw-east.")
         self.clusters = {site: self.spawn("drill.kafka.cluster", {"site": site}, site) for site in ("east", "west")}
-        port = free_ports(4)
+        port = reserved_ports(4)
+        stack.callback(release_ports, port, 4)
         self.bootstrap = f"{LOOPBACK}:{port}"
         self.gateways = {site: self._gateway(site, port) for site in self.clusters}
         server = DNSServer(self._name, address=LOOPBACK, port=0, logger=DNSLogger(logf=lambda _: None))

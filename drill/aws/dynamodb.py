@@ -31,7 +31,7 @@ def _serialize(serializer: Any, serialized: Any, value: Any, shape: Any, key: st
     if shape.name == "AttributeValue" and key and isinstance(value, dict) and value.keys() <= _PLAIN:
         serializer._default_serialize(serialized, value, shape, key)
     else:
-        _serialize_structure(serializer, serialized, value, shape, key)
+        _serialize_structure(serializer, serialized, value, shape=shape, key=key)
 
 
 def _one_at_a_time(handler: DynamoHandler) -> Any:

@@ -38,7 +38,7 @@ LOOK_S = 2.0
 """A site that is silent for so long does not answer."""
 CONFIRMING_LOOK_S = 1.5
 CONFIRM_EVERY_S = 0.5
-CONFIRMING_TOLD_EVERY_S = 1.5
+CONFIRMING_NEWS_EVERY_S = 1.5
 """What looks lost for less than a vote must have stood decides nothing yet: with many plans of a lost region judges and
 the ledger have enough to do."""
 CONFIRM_FOR_S = 4.0
@@ -134,7 +134,7 @@ def _tell(watch: Watch, plan: Plan, current: View) -> bool:
             if probe.service in plan.alarmed_services(probe.site):
                 _measure(plan.name, current.vantage, probe)
     before, unconfirmed = watch.published.get(plan.name), _is_unconfirmed(watch, plan, current)
-    again_s = CONFIRMING_TOLD_EVERY_S if unconfirmed else 0.0
+    again_s = CONFIRMING_NEWS_EVERY_S if unconfirmed else 0.0
     if before is None or is_news(before, current, again_s) or watch.publisher.missing(plan.name):
         _publish(watch, plan.name, current)
     return unconfirmed

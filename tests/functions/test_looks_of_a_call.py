@@ -258,7 +258,7 @@ def test_of_what_is_being_confirmed_judges_hear_again_in_a_moment(
     watch_site, eyes = function("watch_site"), Eyes(False)
     before = asyncio.run(eyes.look())
     later = replace(before, at=before.at + seconds)
-    assert watch_site.is_news(before, later, watch_site.CONFIRMING_TOLD_EVERY_S) is news
+    assert watch_site.is_news(before, later, watch_site.CONFIRMING_NEWS_EVERY_S) is news
     assert watch_site.is_news(before, later), "confirmed, every look is told of"
 
 

@@ -15,6 +15,7 @@ from failover.detection.probes import probe_sites
 from failover.detection.signal_store import merge_observation
 from failover.documents.steps import Assessed
 from failover.errors import LinkRejected, LinkUnavailable
+from failover.execution.fenced_fleets import fenced_fleets
 from failover.execution.inventory import listed, save_inventory
 from failover.execution.step import Report, Request, done, ledger, step, waiting
 from failover.ledger.execution import Execution
@@ -54,14 +55,16 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
         isolated_because=view.isolated_because,
     )
     turn = deferred_to(plan, execution.from_site, current_region(), controller_regions())
+    state = book.state(plan.name, plan.home)
     case = Case(
         evidence=evidence,
         policy=_policy(plan, execution),
-        state=book.state(plan.name, plan.home),
+        state=state,
         manual=execution.manual,
         forced=execution.forced or execution.dry_run,
         dry_run=execution.dry_run,
         leads_back=execution.leads_back,
+        gateways_fenced=_gateways_are_fenced(plan, execution, state.superseded),
         now=time.time(),
         deferred_to=turn,
     )
@@ -97,6 +100,14 @@ def assess(request: AssessRequest, plan: Plan) -> Report:
 def _policy(plan: Plan, execution: Execution) -> Policy:
     """A dry run is nobody's failover: who may start one by hand does not matter, what the standby is does."""
     return plan.policy.model_copy(update={"by_hand": "allow"}) if execution.dry_run else plan.policy
+
+
+def _gateways_are_fenced(plan: Plan, execution: Execution, superseded: str | None) -> bool:
+    """Whether the execution that a person has this one take over from fenced every gateway of the standby."""
+    if not (execution.manual and superseded):
+        return False
+    fenced = fenced_fleets(ledger(), plan.name, superseded)
+    return fenced.issuperset(fleet.name for fleet in plan.site(execution.to_site).fleets)
 
 
 def _mirrors(plan: Plan, site: str) -> dict[str, list[Mirror]] | None:

@@ -47,6 +47,7 @@ class World:
 
     east_answers: bool = False
     west_answers: bool = True
+    west_gateway_answers: bool = True
     links: list[Link] = field(
         default_factory=lambda: [Link("orders-link", {"orders": 40}), Link("more", {"payments": 2, "refunds": 0})]
     )
@@ -58,8 +59,9 @@ class World:
         answers = {"east": self.east_answers, "west": self.west_answers}
         probes = [
             Probe(site=site, service=service, healthy=well, took_seconds=0.1, why="" if well else "no answer")
-            for site, well in answers.items()
+            for site, answers_at_all in answers.items()
             for service in SERVICES
+            for well in [answers_at_all and ((site, service) != ("west", "gateway") or self.west_gateway_answers)]
         ]
         return View(vantage="us-west-2", at=time.time(), probes=tuple(probes))
 
@@ -217,3 +219,26 @@ def test_a_standby_that_does_not_answer_is_waited_for_until_the_last_chance(
     assert "standby west does not answer" in report["observed"]["why"]
     dry = execution | {"dry_run": True}
     assert call("assess", {"execution": dry, "last_chance": True})["observed"]["would"] == "wait"
+
+
+@pytest.mark.parametrize(
+    ("fenced", "verdict"),
+    [
+        ({"gateway-west": "fenced", "gateway-east": "fenced"}, "proceed"),
+        ({"gateway-west": "not yet", "gateway-east": "fenced"}, "stand-down"),
+        ({}, "stand-down"),
+    ],
+)
+def test_gateways_that_refuse_since_the_predecessor_fenced_them_hold_up_nobody_who_takes_over(
+    world: World, call: Call, deployed: Any, fenced: dict[str, str], verdict: str
+) -> None:
+    begun = {"kind": "switchover", "start": {"plan": "orders", "to": "west"}, "execution_name": "switchover-1"}
+    switchover = call("claim", begun)["execution"]
+    book().record_step(Execution.model_validate(switchover), "fence", "done", {"fleets": fenced}, time.time())
+    start = {"plan": "orders", "to": "west", "supersedes": "switchover-1"}
+    execution = call("claim", {"start": start, "execution_name": "by-hand-1"})["execution"]
+    world.west_gateway_answers = False
+    report = call("assess", {"execution": execution, "last_chance": True})
+    assert report["observed"]["verdict"] == verdict, report["observed"]["why"]
+    world.west_answers = False
+    assert call("assess", {"execution": execution, "last_chance": True})["observed"]["verdict"] == "stand-down"

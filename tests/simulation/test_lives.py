@@ -42,6 +42,14 @@ def test_the_lives_names_lead_where_they_would(lives: Lives, seed: int) -> None:
 
 
 @pytest.mark.slow
+def test_who_takes_over_from_a_switchover_that_was_stopped_behind_its_fence_is_not_held_up_by_that(
+    lives: Lives,
+) -> None:
+    """Kroxylicious that is fenced refuses every connection, also a controller's that looks."""
+    _kept(lives, 720213, 1)
+
+
+@pytest.mark.slow
 def test_a_seed_is_the_same_life_in_every_process_whatever_was_lived_before(lives: Lives) -> None:
     """12 has two controllers, 14 a name in another cloud, which gives its operations ids."""
     alone = [lives.run("--first", str(seed), "--seeds", "1", "--hashes").stdout.splitlines()[0] for seed in (12, 14)]

@@ -37,6 +37,8 @@ class Case:
     """It is walked through, and nothing is changed."""
     leads_back: bool = False
     """To the active site, which those were leaving that it takes over from."""
+    gateways_fenced: bool = False
+    """Those it takes over from have fenced the standby's gateways, which may answer nobody for that reason alone."""
     now: float
     """Seconds since 1970."""
     deferred_to: str | None = None

@@ -256,12 +256,13 @@ def execution_in_progress(case: Case) -> str | None:
 
 
 def standby_unreachable(case: Case) -> str | None:
-    """Nobody is led to a site that does not answer. Gateways that serve whichever site is active are not looked at."""
+    """Nobody is led to a site that does not answer. Gateways that serve whichever site is active are not looked at; of
+    those that are fenced it is no wonder, and they are proven once they are led over."""
     standby = case.evidence.standby_site
     probes = {probe.service: probe for probe in case.evidence.probes_of(standby)}
     for service in SERVICES:
         probe = probes.get(service)
-        if probe is None and service == GATEWAY and probes:
+        if service == GATEWAY and ((probe is None and probes) or case.gateways_fenced):
             continue
         if probe is None or probe.healthy is not True:
             reason = f": {probe.why}" if probe else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failover.dns.route53_latency import leads_nobody_to
+from failover.execution.fenced_fleets import fenced_fleets
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.plan.model import Plan
@@ -14,8 +15,7 @@ def out_of_service(book: Ledger, execution: Execution, plan: Plan, *, location: 
     Raises:
         LedgerUnavailable, DnsUnavailable, DnsRejected
     """
-    fence = book.step(execution.plan, execution.name, "fence")
-    if fence is not None and str(fence.observed.get("fleets", {}).get(fleet, "")).startswith("fenced"):
+    if fleet in fenced_fleets(book, execution.plan, execution.name):
         return "it was proven to be fenced"
     if leads_nobody_to(plan, location):
         return "the client hostname leads nobody to it"

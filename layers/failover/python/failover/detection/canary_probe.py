@@ -36,7 +36,7 @@ def send_canary(plan: Plan, site: str, deadline: float, note_refusal: NoteRefusa
     if None in why:
         return None
     if errors:
-        raise next(iter(errors))
+        raise errors[0]
     return "; ".join(reason for reason in why if reason)
 
 

@@ -26,7 +26,7 @@ from drill.confluent.virtual_topics import RestOnly
 from drill.fixture_plan import CANARY
 from drill.neighbours.broker import Broker
 from drill.network.edge import Resolver, plain
-from drill.network.splice import Address, Splice, accept, connect
+from drill.network.splice import Address, Splice, accept, address_of, connect
 from drill.ports import LOOPBACK
 from drill.process import announce, configuration, exit_with_parent
 
@@ -151,11 +151,6 @@ def _listener() -> socket.socket:
     return socket.create_server((LOOPBACK, 0), backlog=BACKLOG)
 
 
-def _address(text: str) -> Address:
-    host, _, port = text.rpartition(":")
-    return host, int(port)
-
-
 async def run(config: SitesConfig) -> None:
     """Serve until the process ends."""
     sites = Sites(config)
@@ -165,7 +160,7 @@ async def run(config: SitesConfig) -> None:
         for hostname, listener in ways.items():
             listener.setblocking(False)
             targets = {
-                plain(name): _address(addresses[where]["gateway"] if where in addresses else where)
+                plain(name): address_of(addresses[where]["gateway"] if where in addresses else where)
                 for name, where in config.ways[hostname].items()
             }
             serving.create_task(accept(listener, partial(_lead, Resolver(hostname, config.dns), targets)))

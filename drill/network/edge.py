@@ -20,7 +20,7 @@ import dns.rdatatype
 from pydantic import BaseModel, Field
 
 from drill.network.listeners import listen_on, port_of
-from drill.network.splice import Splice, accept, connect
+from drill.network.splice import Splice, accept, address_of, connect
 from drill.ports import Host
 from drill.process import announce, configuration, exit_with_parent
 
@@ -53,8 +53,7 @@ class Resolver:
 
     def __init__(self, hostname: str, server: str, kind: ResolverKind = "host") -> None:
         self._hostname = dns.name.from_text(hostname)
-        host, _, port = server.rpartition(":")
-        self._host, self._port = host, int(port)
+        self._host, self._port = address_of(server)
         self._answer: str | None = None
         self._expires = 0.0
         self._kind = kind

@@ -177,6 +177,12 @@ class Splice:
                 side.close()
 
 
+def address_of(text: str) -> Address:
+    """The host and the port of `<host>:<port>`."""
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
 async def connect(address: Address) -> socket.socket:
     """A connection to an upstream.
 

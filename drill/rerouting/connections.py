@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from drill.kafka.messages import metadata_request
+from drill.network.splice import address_of
 
 ANSWER_S: Final = 5.0
 ENDS_WITHIN_S: Final = 15.0
@@ -23,8 +24,8 @@ class OpenConnections:
     """
 
     def __init__(self, bootstrap: str, count: int) -> None:
-        host, _, port = bootstrap.rpartition(":")
-        self._sockets = [socket.create_connection((host, int(port)), ANSWER_S) for _ in range(count)]
+        address = address_of(bootstrap)
+        self._sockets = [socket.create_connection(address, ANSWER_S) for _ in range(count)]
         self.ask()
         for connection in self._sockets:
             if not connection.recv(4096):

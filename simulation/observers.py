@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
+from simulation.aws.cloudwatch import REASON, Alarm
 from simulation.regions import OTHER_REGION
 from simulation.scheduler import Process
 from simulation.sites import SERVICES, SITES
@@ -206,7 +207,7 @@ class Observers:
         clock.sleep(max(0.0, STARTED + outage.ends + 20.0 - clock.now))
         if not any(each.site == outage.site for each in self._current):
             for name, (region, _) in alarms.items():
-                if self._world.account.alarms.get(name) == "ALARM":
+                if self._world.account.cloudwatch.stands(region, name):
                     self._change(name, region, "OK")
 
     def _stand_late(self, outage: Outage, name: str, region: str) -> None:
@@ -216,8 +217,9 @@ class Observers:
             self._change(name, region, "ALARM")
 
     def _change(self, name: str, region: str, value: str) -> None:
-        self._world.account.alarms[name] = value
-        self._alarms_changed[name] = changed_at = self._world.now
+        changed_at = self._world.now
+        self._world.account.cloudwatch.change(region, name, Alarm(value, changed_at))
+        self._alarms_changed[name] = changed_at
         self.delivered_alarms.discard(name)
 
         def arrive() -> None:
@@ -227,7 +229,7 @@ class Observers:
         self._world.watch_closely()
         self._world.tell(f"the alarm {name} is {value}")
         moment = datetime.fromtimestamp(self._world.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-        detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": "simulated"}}
+        detail = {"alarmName": name, "state": {"value": value, "timestamp": f"{moment}+0000", "reason": REASON}}
         self._deliver(
             _event("CloudWatch Alarm State Change", "aws.cloudwatch", region, detail), durable=True, arrive=arrive
         )

@@ -1,4 +1,5 @@
-"""The services of one account, but for DynamoDB and ECS: a method an operation, by its name on the wire."""
+"""The services of one account, but for those with a file of their own: a method an operation, by its name on the
+wire."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drill.deployment import plan_item
+from simulation.aws.cloudwatch import CloudWatch
 from simulation.aws.dynamodb import Table
 from simulation.aws.ecs import Ecs
 from simulation.aws.errors import ApiError, NotSimulated
@@ -43,10 +45,10 @@ class Account:
         self._tell = tell
         self.ecs = Ecs(scheduler, sites, tell)
         self.s3 = S3()
+        self.cloudwatch = CloudWatch()
         self.operations: dict[str, Callable[[Answer], Answer]] = {}
         """Those that only some plans need, by service and operation."""
         self.secrets: dict[str, str] = {}
-        self.alarms: dict[str, str] = {}
         self.messages: list[Message] = []
         self.events: list[tuple[float, str, str]] = []
         """When, detail type and detail of each event on the bus."""
@@ -72,6 +74,8 @@ class Account:
             return self.ecs.call(region, operation, request)
         if service == "s3":
             return self.s3.call(operation, request)
+        if service == "cloudwatch":
+            return self.cloudwatch.call(region, operation, request)
         method = self.operations.get(f"{service} {operation}") or getattr(
             self, f"_{service.replace('-', '')}_{operation}".lower(), None
         )
@@ -174,7 +178,7 @@ class Account:
             raise ApiError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
         return {"Name": request["SecretId"], "SecretString": text}
 
-    # SNS, EventBridge, CloudWatch
+    # SNS, EventBridge
 
     def _sns_publish(self, request: Answer) -> Answer:
         self.messages.append(Message(self._clock.now, request["Subject"], json.loads(request["Message"])["sqs"]))
@@ -184,17 +188,6 @@ class Account:
     def _events_putevents(self, request: Answer) -> Answer:
         self.events += [(self._clock.now, each["DetailType"], each["Detail"]) for each in request["Entries"]]
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in request["Entries"]]}
-
-    def _cloudwatch_describealarms(self, request: Answer) -> Answer:
-        rows = [
-            {"AlarmName": name, "StateValue": self.alarms[name], "ActionsEnabled": True}
-            for name in request["AlarmNames"]
-            if name in self.alarms
-        ]
-        return {"MetricAlarms": rows, "CompositeAlarms": []}
-
-    def _cloudwatch_listalarmmuterules(self, request: Answer) -> Answer:
-        return {"AlarmMuteRuleSummaries": []}
 
     # Route 53
 

@@ -12,9 +12,11 @@ import pytest
 import yaml
 
 from failover.aws.clients import client
+from failover.detection.signal_store import signals
 from failover.errors import ServiceUnavailable, UnknownPlan
 from failover.execution import runs
 from failover.ledger.ledger import Ledger
+from tests.alarms import put_alarm
 from tests.conftest import Context
 from tests.functions.conftest import Message
 from tests.functions.heard_events import EVENTS, event, executions, sighting
@@ -97,6 +99,43 @@ def test_a_site_that_nobody_looks_at_any_more_is_told_of_again_each_hour(
     judged_later(3600.0)
     assert [message.body["guard"] for message in messages()] == ["paused"]
     assert executions(deployed) == []
+
+
+@pytest.fixture
+def heed_one_alarm(deployed: Callable[..., Any], plan_text: str) -> None:
+    """One vote is enough at once."""
+    plan = yaml.safe_load(plan_text)
+    plan["policy"] |= {"quorum": 1, "min_vantage_points": 1, "fast_path": True, "hold_seconds": 0}
+    put_plan(deployed, yaml.safe_dump(plan))
+
+
+def _alarm(cloudwatch: Any, state: str, **settings: Any) -> str:
+    name = str(event("alarm-metric")["detail"]["alarmName"])
+    put_alarm(cloudwatch, name, **settings)
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="3 of 3 datapoints")
+    return name
+
+
+@pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA", "ALARM"])
+def test_an_alarm_that_stands_is_a_vote_though_its_event_was_lost(
+    deployed: Any, call: Call, heed_one_alarm: None, state: str
+) -> None:
+    name = _alarm(deployed("cloudwatch"), state)
+    (judged,) = call("judge", LOOK)["judged"]
+    assert (judged["started"] == "orders-1-failover") is (state == "ALARM")
+    heard = signals(Ledger(client("dynamodb"), "ledger"), "orders")
+    assert [(signal.source, signal.says_lost, signal.why) for signal in heard] == (
+        [(name, True, "3 of 3 datapoints")] if state == "ALARM" else []
+    )
+
+
+def test_an_alarm_that_stands_silenced_is_no_vote_though_its_event_was_lost(
+    deployed: Any, call: Call, heed_one_alarm: None
+) -> None:
+    _alarm(deployed("cloudwatch"), "ALARM", ActionsEnabled=False)
+    assert call("judge", LOOK)["judged"][0]["started"] is None
+    (heard,) = signals(Ledger(client("dynamodb"), "ledger"), "orders")
+    assert (heard.says_lost, heard.silenced, heard.why) == (False, True, "the alarm's actions are disabled")
 
 
 def test_a_look_without_any_word_against_a_site_starts_and_tells_nothing(

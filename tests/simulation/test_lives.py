@@ -50,6 +50,12 @@ def test_who_takes_over_from_a_switchover_that_was_stopped_behind_its_fence_is_n
 
 
 @pytest.mark.slow
+def test_alarms_that_were_told_of_while_the_ledger_was_silent_are_votes_once_it_answers(lives: Lives) -> None:
+    """It says nothing for ten minutes, and Lambda calls again for three: their events end in the dead letters."""
+    _kept(lives, 720553, 1)
+
+
+@pytest.mark.slow
 def test_a_seed_is_the_same_life_in_every_process_whatever_was_lived_before(lives: Lives) -> None:
     """12 has two controllers, 14 a name in another cloud, which gives its operations ids."""
     alone = [lives.run("--first", str(seed), "--seeds", "1", "--hashes").stdout.splitlines()[0] for seed in (12, 14)]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeVar
 
 from aws_lambda_powertools import Logger
 
@@ -21,10 +21,8 @@ from failover.detection.evidence import Signal
 from failover.detection.signal_store import save_reading, signals
 from failover.ledger.ledger import Ledger
 
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
-
 logger = Logger(service="failover")
+Answer = TypeVar("Answer")
 
 EVERY_ONE: Final = -math.inf
 NAMES_AT_ONCE: Final = 100
@@ -68,19 +66,36 @@ def recheck_alarms(signals: list[Signal], max_age: float = EVERY_ONE) -> list[Si
     old = [
         signal for signal in signals if signal.kind == "alarm" and signal.stands and now - signal.confirmed_at > max_age
     ]
-    regions = sorted({signal.region for signal in old})
-    if not regions:
-        return signals
-    pool = ThreadPoolExecutor(max_workers=len(regions))
-    readings = {
-        region: pool.submit(_readings, region, [signal.source for signal in old if signal.region == region], now)
-        for region in regions
-    }
-    pool.shutdown(wait=False)
-    wait(readings.values(), timeout=READ_S)
-    silent = f"no answer within {READ_S:g} s"
-    by_region = {region: reading.result() if reading.done() else silent for region, reading in readings.items()}
+    names = {signal.region: [other.source for other in old if other.region == signal.region] for signal in old}
+    by_region = in_every_region(names, _readings)
     return [_read(signal, by_region[signal.region], now) if signal in old else signal for signal in signals]
+
+
+def in_every_region(
+    names: Mapping[str, Sequence[str]], look: Callable[[str, Sequence[str]], Answer]
+) -> dict[str, Answer | str]:
+    """What a look at the alarms of those names comes to, by their region; or why the region can't be asked: it did not
+    answer within `READ_S`, or not when it was last asked, less than `ASK_AGAIN_S` ago."""
+    if not names:
+        return {}
+    pool = ThreadPoolExecutor(max_workers=len(names))
+    looks = {region: pool.submit(_answer, look, region, of_region) for region, of_region in names.items()}
+    pool.shutdown(wait=False)
+    wait(looks.values(), timeout=READ_S)
+    silent = f"no answer within {READ_S:g} s"
+    return {region: answer.result() if answer.done() else silent for region, answer in looks.items()}
+
+
+def _answer(look: Callable[[str, Sequence[str]], Answer], region: str, names: Sequence[str]) -> Answer | str:
+    now = time.time()
+    at, why = _last_errors().get(region, (0.0, ""))
+    if now - at < ASK_AGAIN_S:
+        return why
+    try:
+        return look(region, names)
+    except AWS_ERRORS as error:
+        _last_errors()[region] = now, type(error).__name__
+        return type(error).__name__
 
 
 def _read(signal: Signal, readings: dict[str, Reading] | str, now: float) -> Signal:
@@ -103,18 +118,14 @@ def _last_errors() -> dict[str, tuple[float, str]]:
     return {}
 
 
-def _readings(region: str, names: list[str], now: float) -> dict[str, Reading] | str:
-    """What CloudWatch there says of each alarm (DescribeAlarms, ListAlarmMuteRules), or why it can't be asked."""
-    at, why = _last_errors().get(region, (0.0, ""))
-    if now - at < ASK_AGAIN_S:
-        return why
-    try:
-        described = describe_alarms(region, names)
-    except AWS_ERRORS as error:
-        _last_errors()[region] = now, type(error).__name__
-        return type(error).__name__
-    cloudwatch = client("cloudwatch", region or None, attempts=1)
-    return {name: _reading(cloudwatch, described.get(name), name, region) for name in names}
+def _readings(region: str, names: Sequence[str]) -> dict[str, Reading]:
+    """What CloudWatch there says of each alarm (DescribeAlarms, ListAlarmMuteRules).
+
+    Raises:
+        AWS_ERRORS
+    """
+    described = describe_alarms(region, names)
+    return {name: _reading(described.get(name), name, region) for name in names}
 
 
 def describe_alarms(region: str, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -133,23 +144,30 @@ def describe_alarms(region: str, names: Sequence[str]) -> dict[str, Mapping[str,
     return described
 
 
-def _reading(cloudwatch: CloudWatchClient, alarm: Mapping[str, Any] | None, name: str, region: str) -> Reading:
+def _reading(alarm: Mapping[str, Any] | None, name: str, region: str) -> Reading:
     if alarm is None:
         return Reading(f"CloudWatch knows no alarm {name!r} in {region or 'this region'}")
     if alarm["StateValue"] != "ALARM":
         return Reading(f"the alarm is {alarm['StateValue']} again")
+    silenced = silenced_by(alarm, region)
+    return Reading(silenced, silenced=silenced is not None)
+
+
+def silenced_by(alarm: Mapping[str, Any], region: str) -> str | None:
+    """Who silenced an alarm of that region (DescribeAlarms, ListAlarmMuteRules), or None."""
     if alarm.get("ActionsEnabled") is False:
-        return Reading("the alarm's actions are disabled", silenced=True)
+        return "the alarm's actions are disabled"
     if suppressed := alarm.get("ActionsSuppressedBy"):
-        return Reading(f"the alarm's actions are suppressed: {suppressed}", silenced=True)
-    if rule := _muted_by(cloudwatch, name, region):
-        return Reading(f"the alarm is muted by {rule}", silenced=True)
-    return Reading(None)
+        return f"the alarm's actions are suppressed: {suppressed}"
+    if rule := _muted_by(alarm["AlarmName"], region):
+        return f"the alarm is muted by {rule}"
+    return None
 
 
-def _muted_by(cloudwatch: CloudWatchClient, alarm: str, region: str) -> str | None:
+def _muted_by(alarm: str, region: str) -> str | None:
     """The mute rule that is active for the alarm, or None, also where the API is not known or not allowed: the alarm's
     own event said so if it was muted when it changed. Who is refused says so in the log, once for each container."""
+    cloudwatch = client("cloudwatch", region or None, attempts=1)
     try:
         rules = cloudwatch.list_alarm_mute_rules(AlarmName=alarm, Statuses=["ACTIVE"])["AlarmMuteRuleSummaries"]
     except AWS_ERRORS as error:

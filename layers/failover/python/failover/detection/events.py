@@ -13,6 +13,7 @@ from failover.detection.advisories import HealthEvent, StatusPost
 from failover.detection.alarm_event import AlarmStateChange
 from failover.detection.evidence import CLOCKS_DIFFER_S, Signal
 from failover.detection.observation import DETAIL_TYPE, Observation, observations_in
+from failover.detection.standing_alarms import standing_alarms
 from failover.errors import BadPlan, FailoverError, MalformedEvent, UnknownPlan
 from failover.plan.model import Plan
 from failover.plan.store import deployed_plans, plan_named
@@ -169,14 +170,17 @@ def _observed(observation: Observation) -> PlanSignals:
 
 
 def _regular_look(envelope: _Envelope) -> ParsedEvent:
-    """Nothing is heard: plans are judged on what is known, though nobody looks at their sites any more."""
-    by_plan, unread = [], dict[str, FailoverError]()
+    """Nothing is heard: plans are judged on what is known, though nobody looks at their sites any more, and on alarms
+    that stand, though nobody told of them."""
+    plans, unread = list[Plan](), dict[str, FailoverError]()
     for name in read(RegularLook, envelope.detail).plans:
         try:
-            by_plan.append(PlanSignals(plan_named(name), ()))
+            plans.append(plan_named(name))
         except FailoverError as error:
             unread[name] = error
-    return ParsedEvent(source="regular-look", by_plan=tuple(by_plan), unread=unread)
+    alarms = standing_alarms(plans)
+    by_plan = tuple(PlanSignals(plan, alarms[plan.name]) for plan in plans)
+    return ParsedEvent(source="regular-look", by_plan=by_plan, unread=unread)
 
 
 def _health(envelope: _Envelope) -> ParsedEvent:

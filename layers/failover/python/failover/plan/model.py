@@ -243,6 +243,15 @@ class Plan(PlanModel):
         """Where alarms of the plan live that don't say where: with the sites, with who watches them, with Route 53."""
         return frozenset({*(site.region for site in self.sites.values()), *self.vantage_points, ROUTE53_REGION})
 
+    @property
+    def alarms_by_region(self) -> dict[str, list[str]]:
+        """The names of its alarms, in every region where they may live."""
+        by_region: dict[str, list[str]] = {}
+        for _, alarm in self._alarms():
+            for region in [alarm.region] if alarm.region else sorted(self.alarm_regions):
+                by_region.setdefault(region, []).append(alarm.name)
+        return by_region
+
     def site_of_alarm(self, alarm: str, region: str) -> str | None:
         """The name of the site that the alarm of that region speaks for, or None."""
         return next(

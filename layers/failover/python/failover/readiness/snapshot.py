@@ -174,16 +174,11 @@ class PlanSnapshot:
     @_memoized
     def alarms(self) -> CloudWatchAlarms:
         """The plan's alarms, in every region where they may live."""
-        alarms = [alarm for site in self.plan.sites.values() for alarm in site.alarms]
-        names: dict[str, list[str]] = {}
-        for alarm in alarms:
-            for region in [alarm.region] if alarm.region else self.plan.alarm_regions:
-                names.setdefault(region, []).append(alarm.name)
         by_name: dict[str, tuple[CloudWatchAlarm, ...]] = {}
         unreadable_regions: dict[str, str] = {}
-        for region in sorted(names):
+        for region, names in sorted(self.plan.alarms_by_region.items()):
             try:
-                described = describe_alarms(region, names[region])
+                described = describe_alarms(region, names)
             except AWS_ERRORS as error:
                 unreadable_regions[region] = type(error).__name__
                 continue

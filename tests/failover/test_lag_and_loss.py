@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from failover.link import Mirror, PartitionLag
 from failover.loss.estimate import losses, peak_rate, summary
 from failover.loss.sample_table import from_rows, to_rows
-from failover.loss.samples import FETCH_S, Sample, SourceLiveness, update_samples
+from failover.loss.samples import APART_S, FETCH_S, Sample, SourceLiveness, update_samples
 from tests.claims import reaches
 
 NEVER = SourceLiveness()
@@ -74,8 +74,8 @@ def test_the_rate_is_a_peak_that_fades() -> None:
 def test_two_samplers_side_by_side_make_no_rate_of_noise() -> None:
     samples = after((0, True, mirror(0, 0)), (10, True, mirror(0, 1000)), (10.001, True, mirror(0, 1100)))
     assert (samples["orders"][0].rate, samples["orders"][0].at) == (100, 10 - FETCH_S)
-    apart = after((0, True, mirror(0, 0)), (10, True, mirror(0, 1000)), (11, True, mirror(0, 1100)))
-    assert (apart["orders"][0].rate, apart["orders"][0].at) == (100, 11 - FETCH_S)
+    apart = after((0, True, mirror(0, 0)), (10, True, mirror(0, 1000)), (10 + APART_S, True, mirror(0, 1200)))
+    assert (apart["orders"][0].rate, apart["orders"][0].at) == (100, 10 + APART_S - FETCH_S)
 
 
 def test_samples_are_kept_as_they_were() -> None:

@@ -17,7 +17,7 @@ from failover.link import Mirror, PartitionLag
 from failover.loss.estimate import losses, peak_rate, summary
 from failover.loss.record import expected_loss, final_loss
 from failover.loss.sample_table import from_rows, save_samples, to_rows
-from failover.loss.samples import FETCH_S, Sample, SourceLiveness, update_samples
+from failover.loss.samples import APART_S, FETCH_S, Sample, SourceLiveness, update_samples
 
 CLAIMED = 1_900_000_000.0
 
@@ -128,15 +128,15 @@ def look(before: dict[str, dict[int, Sample]], now: float, fetched_to: int | Non
 def test_a_first_sample_has_no_rate_and_the_second_has() -> None:
     first = look({}, 10.0, 100)
     assert first is not None and first.rate is None
-    second = look({"orders": {0: first}}, 11.0, 150)
-    assert second is not None and (second.rate, second.at, second.last_fetched_to) == (50.0, 11.0 - FETCH_S, 150)
+    second = look({"orders": {0: first}}, 20.0, 600)
+    assert second is not None and (second.rate, second.at, second.last_fetched_to) == (50.0, 20.0 - FETCH_S, 600)
 
 
-def test_a_look_less_than_a_second_after_another_is_no_new_sample() -> None:
-    known = {"orders": {0: sample()}}
-    early, late = look(known, 100.9 + FETCH_S, 1100), look(known, 101.0 + FETCH_S, 1100)
+def test_a_look_a_moment_after_another_is_no_new_sample() -> None:
+    known, apart = {"orders": {0: sample()}}, 100.0 + APART_S
+    early, late = look(known, apart - 0.1 + FETCH_S, 1100), look(known, apart + FETCH_S, 1100)
     assert early == sample(last_fetched_to=1100)
-    assert late is not None and late.at == 101.0
+    assert late is not None and late.at == apart
 
 
 def test_a_log_that_was_cut_leaves_the_rate_as_it_was() -> None:

@@ -16,14 +16,15 @@ from failover.link import PENDING_STOPPED, STOPPED, Lag, Mirror, PartitionLag
 
 Proof = Literal["a fetch advanced", "the source answered", "both logs ended alike"]
 PROOFS: Final[tuple[Proof, ...]] = ("a fetch advanced", "the source answered", "both logs ended alike")
-LOOKS_APART_S: Final = 60.0
+LOOKSAPART_S: Final = 60.0
 """Looks further apart than that say nothing of the time between them."""
-FETCH_S: Final = 0.5
-"""A link waits for records for so long at most, then fetches anew (replica.fetch.wait.max.ms,
-https://docs.confluent.io/platform/current/installation/configuration/broker-configs.html): its end of the source is up
-to so much older than the moment at which the source answers."""
+FETCH_S: Final = 1.0
+"""A link's end of the source is up to so much older than the moment at which the source answers: it waits for records
+for half a second at most (replica.fetch.wait.max.ms,
+https://docs.confluent.io/platform/current/installation/configuration/broker-configs.html), and its fetch goes from one
+region to the other and back, on brokers that have other things to do."""
 _PEAK_DECAY = 0.9
-_APART_S = 1.0
+APART_S: Final = 2 * FETCH_S
 """Samples closer together than this, of two samplers side by side, would make a rate of noise."""
 
 
@@ -69,7 +70,7 @@ class SourceLiveness:
         low = lag.mirrors > 0 and not lag.unknown_partitions and lag.records <= limit
         if not low or not answered or self.looked_at is None:
             return replace(self, low_since=None)
-        apart = before.looked_at is None or self.looked_at - before.looked_at > LOOKS_APART_S
+        apart = before.looked_at is None or self.looked_at - before.looked_at > LOOKSAPART_S
         return replace(self, low_since=self.looked_at if apart or before.low_since is None else before.low_since)
 
     def updated(self, answers: bool | None, now: float, *, over: float | None = None) -> SourceLiveness:
@@ -107,7 +108,7 @@ def _next(before: Sample | None, lag: PartitionLag, since: float | None, proof: 
     if lag.records is None or lag.fetched_to is None:
         return before
     proven = proof == PROOFS[1] or (before is not None and lag.fetched_to > before.last_fetched_to)
-    if since is None or not proven or (before is not None and since < before.at + _APART_S):
+    if since is None or not proven or (before is not None and since < before.at + APART_S):
         return before and replace(before, last_fetched_to=lag.fetched_to)
     return Sample(
         at=since,

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import pytest
@@ -110,6 +110,8 @@ WORLDS = tuple(
 """Where a test waits for clusters, an account, pages or minutes of its own, a third of a second and more for each of
 a file's: what `make check` leaves to `make test`."""
 
+LIVES: Final = ("tests/simulation/test_crash_matrix.py", "tests/simulation/test_lives.py")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     in_a_world = {path: any(path.is_relative_to(world) for world in WORLDS) for path in {item.path for item in items}}
@@ -123,12 +125,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file's tests run in one worker, and share its world; whole drills in one, since each fills a machine."""
+    """A file's tests run in one worker, and share its world; whole drills in one, since each fills a machine; lives
+    share nothing, and take as long as many files."""
     from xdist.scheduler import LoadScopeScheduling
 
     class WorldsTogether(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
+            if nodeid.startswith(LIVES):
+                return nodeid
             return "whole drills" if _is_whole_drill(nodeid) else file
 
     config.option.loadscopereorder = False  # in the order in which they were collected

@@ -68,7 +68,7 @@ SCENARIOS: Final = (
         name="aborted-before-the-claim",
         happens="an execution is stopped, and its container dies, before it claimed the plan; its name is used up",
         story=Story(
-            seed="6",
+            seed="4",
             seconds=1_500.0,
             outages=(_LOST,),
             acts=(Act(deed="abort", function="claim", invocation=1, after=0.01),),

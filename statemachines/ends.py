@@ -21,7 +21,21 @@ from statemachines.blocks import (
 
 
 def conclude(comment: str = "The standby is the active site now; report, release the lease.") -> States:
-    return _recorded("Conclude", {"outcome": "succeeded"}, comment)
+    """Whoever is stopped by hand in here and redriven may find what was proven changed by others: it goes on as if it
+    had stopped here of itself. What is recorded by then stays."""
+    redriven = f"{REDRIVES} > $concluding_after"
+    outcome = {"outcome": "succeeded", "stopped_at": "BeginConclude", "redriven": jsonata(redriven)}
+    states = _recorded("Conclude", outcome, comment)
+    states["BeginConclude"]["Assign"] |= {"concluding_after": jsonata(REDRIVES)}
+    states["Conclude"]["Next"] = "HasConcluded"
+    return states | {
+        "HasConcluded": {
+            "Type": "Choice",
+            "Choices": [choice("$exists($states.input.resume)", "LookAgain")],
+            "Default": "BeginAnnounce",
+        },
+        "LookAgain": {"Type": "Pass", "Assign": {"stopped_at": "BeginConclude"}, "Next": "Resume"},
+    }
 
 
 def stand_down(**more: Any) -> States:
@@ -36,7 +50,7 @@ def _recorded(name: str, outcome: State, comment: str) -> States:
         "Conclude",
         EXECUTION | outcome | {"redrives": jsonata(REDRIVES)},
         comment=comment,
-        Assign={"ended": {field: jsonata(f"$states.result.Payload.{field}") for field in ("outcome", "why")}},
+        Assign={"ended": jsonata("$states.result.Payload.{'outcome': outcome, 'why': why}")},
         Catch=stops_at(f"Begin{name}"),
     )
     unanswered = stop(f"Begin{name}", "conclude")

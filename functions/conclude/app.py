@@ -36,7 +36,8 @@ from failover.validation import read
 
 class ConcludeRequest(Request):
     """`stopped_at` and `error` of a failure; `redrives`: how often the execution was redriven, and `redriven`: that it
-    was since it stopped, so that there is nothing to record, but to go on."""
+    was since it stopped, or since it was proven that clients can work, so that there is nothing to record, but to go on
+    from `stopped_at`."""
 
     outcome: Literal["succeeded", "stood-down", "failed"]
     why: str = ""
@@ -57,7 +58,7 @@ def handler(event: dict[str, Any], context: Any) -> Concluded:
     """
     request = read(ConcludeRequest, event)
     execution, book = request.execution, ledger()
-    if request.redriven:
+    if request.redriven and not _is_recorded(book, request):
         book.hold(execution)
         _note_redrive(book, execution)
         renew_plan(book, execution)
@@ -70,6 +71,12 @@ def handler(event: dict[str, Any], context: Any) -> Concluded:
         if request.outcome != "failed":
             raise
         raise FailoverStopped(f"{_in_words(request)}. It could not be recorded: {error}") from error
+
+
+def _is_recorded(book: Ledger, request: ConcludeRequest) -> bool:
+    """Whether it ended so already, though it was stopped before it heard that."""
+    record = book.execution(request.execution.plan, request.execution.name)
+    return request.outcome != "failed" and record is not None and record.status == request.outcome
 
 
 def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
@@ -85,7 +92,7 @@ def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:
     ending = Ending(
         outcome=request.outcome,
         why=_why(request),
-        stopped_at=request.stopped_at,
+        stopped_at=request.stopped_at if request.outcome == "failed" else None,
         error=request.error,
         redrives=request.redrives,
         predecessors=[predecessor.as_document() for predecessor in before],

@@ -143,6 +143,24 @@ def test_a_redriven_execution_that_succeeds_ends_with_a_report_the_new_site_and_
     assert ["STOPPED" in each.subject for each in messages()] == [True, False]
 
 
+def test_who_was_stopped_by_hand_as_it_concluded_looks_again_before_it_does(deployed: Any, call: Call) -> None:
+    execution = claimed(call)
+    success = {"execution": execution, "outcome": "succeeded", "stopped_at": "BeginConclude"}
+    redriven = success | {"redrives": 1, "redriven": True}
+    assert call("conclude", redriven) == {"version": 1, "resume": "BeginConclude"}
+    state = book().state("orders", "east")
+    assert (state.active, state.holder) == ("east", "orders-1-failover"), "nothing is recorded yet"
+    assert call("conclude", success | {"redrives": 1})["outcome"] == "succeeded"
+    assert (report()["outcome"], report()["stopped_at"]) == ("succeeded", None)
+
+
+def test_who_was_stopped_by_hand_once_it_was_concluded_is_told_so_again(deployed: Any, call: Call) -> None:
+    success = {"execution": claimed(call), "outcome": "succeeded", "stopped_at": "BeginConclude"}
+    call("conclude", success)
+    answer = call("conclude", success | {"redrives": 1, "redriven": True})
+    assert (answer["outcome"], book().state("orders", "east").holder) == ("succeeded", None)
+
+
 def test_what_stops_again_is_reported_as_it_stopped_the_last_time(deployed: Any, call: Call) -> None:
     execution = claimed(call)
     failure = {"execution": execution, "outcome": "failed", "stopped_at": "BeginVerify", "error": {"Error": "X"}}

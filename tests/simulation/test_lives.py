@@ -56,6 +56,12 @@ def test_alarms_that_were_told_of_while_the_ledger_was_silent_are_votes_once_it_
 
 
 @pytest.mark.slow
+def test_who_is_stopped_as_it_concludes_and_redriven_leads_back_a_name_that_was_led_away(lives: Lives) -> None:
+    """A redrive enters the state in which somebody stopped it, minutes after it had proven that clients can work."""
+    _kept(lives, 960266, 1)
+
+
+@pytest.mark.slow
 def test_a_seed_is_the_same_life_in_every_process_whatever_was_lived_before(lives: Lives) -> None:
     """12 has two controllers, 14 a name in another cloud, which gives its operations ids."""
     alone = [lives.run("--first", str(seed), "--seeds", "1", "--hashes").stdout.splitlines()[0] for seed in (12, 14)]

@@ -249,6 +249,20 @@ def test_what_stops_again_after_a_redrive_is_recorded_again(machine: Machine) ->
     assert [(told["redrives"], told["redriven"]) for told in run.of("Conclude")] == [(0, False), (1, True), (1, False)]
 
 
+def test_who_is_to_look_again_before_it_concludes_proves_anew_what_others_may_have_changed(machine: Machine) -> None:
+    well = {"return": {"version": 1, "outcome": "succeeded", "why": ""}}
+    run = machine.run(Conclude=[{"return": {"version": 1, "resume": "BeginConclude"}}, well])
+    assert run.status == "SUCCEEDED"
+    assert [(of["outcome"], of["stopped_at"], of["redriven"]) for of in run.of("Conclude")] == [
+        ("succeeded", "BeginConclude", False),
+        ("succeeded", "BeginConclude", False),
+    ]
+    steps = run.steps()
+    assert "Announce" not in steps[: steps.index("Conclude") + 1]
+    for step in ("FlipDns", "Verify", "Conclude"):
+        assert steps.count(step) == 2, step
+
+
 def test_a_proof_that_is_not_had_in_time_stops_it(machine: Machine) -> None:
     run = machine.run(Verify=[waiting(unproven=["no canary"])], Conclude=[fails("FailoverStopped")])
     assert run.error == "FailoverStopped"

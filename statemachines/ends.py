@@ -40,7 +40,7 @@ def conclude(comment: str = "The standby is the active site now; report, release
 
 def stand_down(**more: Any) -> States:
     """`more`: what else is said of why."""
-    why = {"outcome": "stood-down", "why": jsonata("$assessed.why"), **more}
+    why = {"outcome": "stood-down", "why": jsonata("$exists($assessed.why) ? $assessed.why : ''"), **more}
     return _recorded("StandDown", why, "Say why in the ledger, release the lease.")
 
 

@@ -74,9 +74,10 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         "lag": trailing(mirror for mirror in every if mirror.status == ACTIVE).total_records,
     }
     if doubts:
+        why = f"nothing was changed: {'; '.join(doubts[:NAMED])}"
         if not request.last_chance or only_unanswered(doubts):
-            return waiting(ASK_AGAIN_S, **observed)
-        return done(**observed, verdict="stand-down", why=f"nothing was changed: {'; '.join(doubts[:NAMED])}")
+            return waiting(ASK_AGAIN_S, **observed, why=why)
+        return done(**observed, verdict="stand-down", why=why)
     save_inventory(ledger(), execution, _inventory(mirrors))
     if plan.policy.by_hand == "approve" and not execution.dry_run:
         if who := approved_there(ledger(), execution):

@@ -85,9 +85,10 @@ def precheck(request: PrecheckRequest, plan: Plan) -> Report:
         "deleted_count": len(deleted),
     }
     if doubts:
+        why = f"{_so_far(request, plan)}: {'; '.join(doubts[:NAMED])}"
         if not request.last_chance or only_unanswered(doubts):
-            return waiting(ASK_AGAIN_S, **observed)
-        return done(**observed, verdict="stand-down", why=f"{_so_far(request, plan)}: {'; '.join(doubts[:NAMED])}")
+            return waiting(ASK_AGAIN_S, **observed, why=why)
+        return done(**observed, verdict="stand-down", why=why)
     save_inventory(ledger(), execution, restorable)
     if plan.policy.by_hand == "approve" and not execution.dry_run:
         answer = approval(ledger(), plan.name, execution.name)

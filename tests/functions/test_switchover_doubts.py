@@ -263,6 +263,7 @@ def test_what_does_not_answer_is_waited_for_unless_something_is_in_doubt_beside(
     last_chance = {"execution": execution, "last_chance": True}
     report = call("precheck", last_chance)
     assert (report["status"], report["observed"]["doubts"]) == ("waiting", [doubt])
+    assert report["observed"]["why"] == f"nothing was changed: {doubt}", "it may be the last answer for long"
     site.mirrors = [mirror("orders"), mirror("payments", "PAUSED")]
     report = call("precheck", last_chance)
     assert report["observed"]["verdict"] == "stand-down"

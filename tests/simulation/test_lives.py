@@ -62,6 +62,13 @@ def test_who_is_stopped_as_it_concludes_and_redriven_leads_back_a_name_that_was_
 
 
 @pytest.mark.slow
+def test_a_switchover_whose_doubts_are_answered_no_more_stands_down(lives: Lives) -> None:
+    """A site in doubt was lost as a whole before it could be asked again: nothing said why any more, and every redrive
+    stopped there."""
+    _kept(lives, 930540, 1)
+
+
+@pytest.mark.slow
 def test_a_seed_is_the_same_life_in_every_process_whatever_was_lived_before(lives: Lives) -> None:
     """12 has two controllers, 14 a name in another cloud, which gives its operations ids."""
     alone = [lives.run("--first", str(seed), "--seeds", "1", "--hashes").stdout.splitlines()[0] for seed in (12, 14)]

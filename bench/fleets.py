@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import yaml
 
 from bench.result import NotMeasured, Result
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from drill.process import ROOT, ChildFailed, spawn
 from gateway.cfk import controller_rules, gateway_resource
 from gateway.settings import Settings
@@ -107,7 +107,7 @@ def _await_pods(control: str) -> None:
     deadline = time.monotonic() + UP_S
     ready = {"type": "Ready", "status": "True"}
     while True:
-        pods = httpx.get(f"{control}/objects").json()["pods"]
+        pods = plain.get(f"{control}/objects").json()["pods"]
         if sum(ready in pod["status"]["conditions"] for pod in pods) == INSTANCES:
             return
         if time.monotonic() > deadline:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
-import httpx
 import psutil
 import yaml
 from moto.server import ThreadedMotoServer
@@ -27,6 +26,7 @@ from bench.result import NotMeasured
 from drill import fixture_plan
 from drill.aws import dynamodb
 from drill.deployment import plan_item
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 
 REGION: Final = fixture_plan.REGIONS[fixture_plan.STANDBY]
@@ -55,7 +55,7 @@ def aws() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
-    httpx.post(f"{endpoint}/moto-api/reset")
+    plain.post(f"{endpoint}/moto-api/reset")
     client(endpoint, "dynamodb").create_table(
         TableName="ledger",
         BillingMode="PAY_PER_REQUEST",

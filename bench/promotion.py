@@ -19,6 +19,7 @@ import httpx
 from bench.handlers import aws, client, deploy_plan, run, stand_in
 from bench.result import NotMeasured, Result
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from drill.process import Child
 
 MIRRORS: Final = 10_000
@@ -85,9 +86,9 @@ def _promotion(endpoint: str, epoch: int, *, failing: bool = False) -> Promotion
         _claim(endpoint, epoch)
         figures, peak_mb = run(endpoint, "promote_mirrors", _DRIVE, event)
         control = rest.ready["control"]
-        counts = httpx.get(f"{control}/requests").json()
-        httpx.delete(f"{control}/faults")
-        states = set(httpx.get(f"{control}/link", timeout=30).json()["mirrors"].values())
+        counts = plain.get(f"{control}/requests").json()
+        plain.delete(f"{control}/faults")
+        states = set(plain.get(f"{control}/link", timeout=30).json()["mirrors"].values())
         if figures["status"] != "done" or states != {"STOPPED"}:
             raise NotMeasured(f"the promotion ended {figures['status']}, mirrors are {sorted(states)}")
         requests = sum(int(count["count"]) for count in counts.values())
@@ -108,7 +109,7 @@ def _fail_one_in_ten(rest: Child) -> None:
     ]
     for number, fault in enumerate(faults):
         armed = fault | {"times": None, "probability": 0.1 / len(faults), "seed": number}
-        httpx.post(f"{rest.ready['control']}/faults", json=armed).raise_for_status()
+        plain.post(f"{rest.ready['control']}/faults", json=armed).raise_for_status()
 
 
 def _one_by_one() -> float:

@@ -7,12 +7,11 @@ import time
 from contextlib import ExitStack
 from typing import Any, Final
 
-import httpx
-
 from bench.handlers import aws, client, deploy_plan, run, stand_in
 from bench.result import NotMeasured, Result
 from drill import fixture_plan
 from drill.fixture_plan import HOME, LINK, PLAN, STANDBY
+from drill.network.plain_http import plain
 
 MIRRORS: Final = 10_000
 LATENCY_S: Final = 0.05
@@ -54,12 +53,12 @@ def measure() -> list[Result]:
         rest = {HOME: east, STANDBY: west}
         for site, other in ((HOME, STANDBY), (STANDBY, HOME)):
             peers = {f"lkc-{other}01": rest[other].ready["control"]}
-            httpx.put(f"{rest[site].ready['control']}/peers", json=peers).raise_for_status()
+            plain.put(f"{rest[site].ready['control']}/peers", json=peers).raise_for_status()
         deploy_plan(endpoint, rest)
         _claim(endpoint)
         figures, peak_mb = run(endpoint, "reverse_mirrors", _DRIVE, {"execution": _execution()})
-        counts = httpx.get(f"{west.ready['control']}/requests").json()
-        states = set(httpx.get(f"{west.ready['control']}/link", timeout=30).json()["mirrors"].values())
+        counts = plain.get(f"{west.ready['control']}/requests").json()
+        states = set(plain.get(f"{west.ready['control']}/link", timeout=30).json()["mirrors"].values())
         if figures["status"] != "done" or states != {"STOPPED"}:
             raise NotMeasured(f"the reversal of {LINK} ended {figures['status']}, mirrors are {sorted(states)}")
     requests = sum(int(count["count"]) for count in counts.values())

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
-import httpx
 import yaml
 
 from drill.fixture_plan import PLAN
+from drill.network.plain_http import plain
 
 USAGE: Final = Path(__file__).resolve().parent.parent / "command" / "usage.yaml"
 MINUTES: Final = 3.0
@@ -94,7 +94,7 @@ class RunningDrill:
         return sum(event["type"].endswith("StateEntered") for page in pages for event in page["events"])
 
     def _get(self, report: str) -> Any:
-        return httpx.get(f"{self._endpoint}/drill/{report}", timeout=30.0).raise_for_status().json()
+        return plain.get(f"{self._endpoint}/drill/{report}", timeout=30.0).raise_for_status().json()
 
 
 def per_call(before: Reading, after: Reading) -> dict[str, dict[str, float]]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
-
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from drill.process import Child
 
 
@@ -30,4 +29,4 @@ def introduce(clusters: Mapping[str, Child], rest: Mapping[str, Child]) -> None:
     """Let each end of the link know the other one."""
     for site, api in rest.items():
         peers = {clusters[other].ready["cluster_id"]: rest[other].ready["control"] for other in rest if other != site}
-        httpx.put(f"{api.ready['control']}/peers", json=peers).raise_for_status()
+        plain.put(f"{api.ready['control']}/peers", json=peers).raise_for_status()

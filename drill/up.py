@@ -22,6 +22,7 @@ from drill.clients.pairs import RECOMMENDED, Pair
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount
 from drill.network.admin_http import Reply, as_json, serve
+from drill.network.plain_http import plain
 from drill.world import SITES, World
 from drill.world_settings import Settings
 
@@ -77,7 +78,7 @@ class RunningWorld:
     def begin(self, what: Outage) -> str:
         """Have it fail; what that means, in a sentence."""
         if what is Outage.KEY:
-            httpx.post(f"{self.world.rest_control(STANDBY)}/faults", json=WITHOUT_RIGHT).raise_for_status()
+            plain.post(f"{self.world.rest_control(STANDBY)}/faults", json=WITHOUT_RIGHT).raise_for_status()
             return f"the controller's key of {STANDBY} has lost its right to make mirrors writable"
         if self._frozen is not None:
             return f"{self._frozen} is lost already"
@@ -91,7 +92,7 @@ class RunningWorld:
     def end(self, what: Outage) -> str:
         """Have it work again; what that means, in a sentence."""
         if what is Outage.KEY:
-            httpx.delete(f"{self.world.rest_control(STANDBY)}/faults").raise_for_status()
+            plain.delete(f"{self.world.rest_control(STANDBY)}/faults").raise_for_status()
             return f"the controller's key of {STANDBY} may do all again"
         if self._frozen is None:
             return "no site is lost"
@@ -101,7 +102,7 @@ class RunningWorld:
 
     def tell(self) -> None:
         """Print what people were sent, and what became of the clients, since the last call."""
-        for message in httpx.get(f"{self.world.endpoint}/drill/messages", timeout=10.0).json():
+        for message in plain.get(f"{self.world.endpoint}/drill/messages", timeout=10.0).json():
             if message["id"] not in self._printed:
                 self._printed.add(message["id"])
                 self._print_message(message)
@@ -190,7 +191,7 @@ def ask(reports: Path, what: Outage, *, over: bool) -> str:
     for file in sorted((file for file in files if file.exists()), key=lambda file: file.stat().st_mtime, reverse=True):
         control = json.loads(file.read_text())
         try:
-            answer = httpx.post(f"{control['url']}/{'over' if over else 'outage'}", json={"what": what}, timeout=60.0)
+            answer = plain.post(f"{control['url']}/{'over' if over else 'outage'}", json={"what": what}, timeout=60.0)
         except httpx.ConnectError:
             continue
         return str(answer.raise_for_status().json()["what"])

@@ -18,7 +18,6 @@ from functools import cached_property, partial
 from typing import Any, Self
 
 import boto3
-import httpx
 import psutil
 from botocore.config import Config
 
@@ -34,6 +33,7 @@ from drill.fleets.ecs import EcsBlueGreenFleets, EcsFleets
 from drill.loss import LossKind, SiteParts, lose
 from drill.name_watch import NameWatch
 from drill.neighbours.world import Neighbours
+from drill.network.plain_http import plain
 from drill.operator_access import controller_file
 from drill.ports import release_ports, reserved_ports
 from drill.process import Child, failure_of, spawn
@@ -194,7 +194,7 @@ class World:
 
     def _fleets_serve(self) -> bool:
         for balancer in self._balancers.values():
-            targets = httpx.get(f"{balancer.ready['admin']}/targets").json()["targets"]
+            targets = plain.get(f"{balancer.ready['admin']}/targets").json()["targets"]
             if len(targets) < self.fleets.size:
                 return False
         return True
@@ -335,15 +335,15 @@ class World:
 
     def promoted(self, site: str = STANDBY) -> dict[str, dict[str, int]]:
         """Each mirror's log end offsets at the moment it was made writable."""
-        return dict(httpx.get(f"{self._rest[site].ready['control']}/promoted").json())
+        return dict(plain.get(f"{self._rest[site].ready['control']}/promoted").json())
 
     def events(self) -> list[dict[str, Any]]:
         """Every event EventBridge has seen, with `at`, when it arrived, in seconds since 1970."""
-        return list(httpx.get(f"{self.endpoint}/drill/events").json())
+        return list(plain.get(f"{self.endpoint}/drill/events").json())
 
     def name_changes(self, after: float) -> list[dict[str, Any]]:
         """Each change of names since then: `at`, its `names`, and in how many `seconds` it is in sync."""
-        changes = httpx.get(f"{self.endpoint}/drill/name-changes").json()
+        changes = plain.get(f"{self.endpoint}/drill/name-changes").json()
         return [change for change in changes if change["at"] >= after]
 
     def alive(self, site: str) -> dict[str, bool]:
@@ -368,7 +368,7 @@ class World:
         return child
 
     def _post(self, path: str) -> Any:
-        answer = httpx.post(f"{self.endpoint}{path}", timeout=UP_TIMEOUT_S).raise_for_status()
+        answer = plain.post(f"{self.endpoint}{path}", timeout=UP_TIMEOUT_S).raise_for_status()
         return answer.json() if answer.content else None
 
     def _wait_for(self, what: str, condition: Callable[[], bool]) -> None:

@@ -290,13 +290,15 @@ def call(function: Callable[[str], ModuleType]) -> Callable[[str, dict[str, Any]
 
 
 def _forget_clients() -> None:
-    """Caches live as long as a Lambda container, and a test is a new container; clients are kept where they may be."""
+    """Caches live as long as a Lambda container, and a test is a new container; clients are kept where they may be, and
+    so is whom connections trust: reading the roots takes longer than most tests."""
     from failover.aws.clients import client
     from failover.container import forget
+    from failover.link.tls import trust
 
     forget()
     for name, module in sys.modules.copy().items():
         if name == "failover" or name.startswith("failover."):
             for value in vars(module).copy().values():
-                if value is not client and callable(getattr(value, "cache_clear", None)):
+                if value is not client and value is not trust and callable(getattr(value, "cache_clear", None)):
                     value.cache_clear()

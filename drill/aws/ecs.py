@@ -27,6 +27,7 @@ from moto.ecs.models import EC2ContainerServiceBackend, Service, Task, ecs_backe
 from drill.aws.limits import LAUNCHES, Buckets
 from drill.aws.listeners import leads_to, target_groups
 from drill.aws.regions import Regions
+from drill.network.plain_http import plain
 from drill.ports import HERE, Host
 from drill.process import Child, ChildFailed, spawn
 
@@ -317,7 +318,7 @@ class EcsBridge:
             }
         if registration != self._registered.get(admin):
             with suppress(httpx.HTTPError):
-                httpx.put(f"{admin}/targets", json=registration, timeout=2.0)
+                plain.put(f"{admin}/targets", json=registration, timeout=2.0)
                 self._registered[admin] = registration
 
     def _redeploy(self, service: Service) -> None:

@@ -7,13 +7,13 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-import httpx
 from confluent_kafka import KafkaException
 
 from drill.confluent.groups import GroupAdmin, NoAnswer
 from drill.confluent.local_cluster import LocalCluster
 from drill.confluent.mirrors import Cut
 from drill.confluent.replication import Spot
+from drill.network.plain_http import plain
 
 TRUNCATION_S: Final = 60.0
 COMMIT_S: Final = 10.0
@@ -31,11 +31,11 @@ class ClusterAdmin:
 
     def active_groups(self) -> list[str]:
         """The groups that have members."""
-        return list(httpx.get(f"{self._url}/groups", timeout=5).raise_for_status().json()["active"])
+        return list(plain.get(f"{self._url}/groups", timeout=5).raise_for_status().json()["active"])
 
     def keep_records(self, first_truncated: Mapping[str, list[int]]) -> None:
         """Truncate each partition of these topics to an offset."""
-        answer = httpx.put(f"{self._url}/kept-records", json={"kept": first_truncated}, timeout=TRUNCATION_S)
+        answer = plain.put(f"{self._url}/kept-records", json={"kept": first_truncated}, timeout=TRUNCATION_S)
         if answer.is_error:
             raise NotTruncated(answer.text)
 

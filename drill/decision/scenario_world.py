@@ -25,6 +25,7 @@ from drill.deployment import plan_item
 from drill.fixture_plan import HOME, PLAN, REGIONS, STANDBY, THIRD_REGION
 from drill.ledger_reader import ControllerAccount
 from drill.name_watch import NameWatch
+from drill.network.plain_http import plain
 from drill.process import ROOT
 from drill.world import World
 
@@ -244,7 +245,7 @@ class ScenarioRun:
 
     def _mirrors(self) -> str:
         try:
-            site = httpx.get(f"{self.world.rest_control(STANDBY)}/link", timeout=30).json()
+            site = plain.get(f"{self.world.rest_control(STANDBY)}/link", timeout=30).json()
         except httpx.ConnectError:
             return "gone with the cluster"
         return ", ".join(sorted(set(site["mirrors"].values())))
@@ -253,7 +254,7 @@ class ScenarioRun:
         return NameWatch(fixture_plan.HOSTNAME, self.world.nameserver).ask()
 
     def _report(self, name: str) -> Any:
-        return httpx.get(f"{self.world.endpoint}/drill/{name}", timeout=30).json()
+        return plain.get(f"{self.world.endpoint}/drill/{name}", timeout=30).json()
 
 
 def _record(item: dict[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import yaml
 
 from drill import fixture_plan
 from drill.fixture_plan import HOME
 from drill.fleets import NODES, Document, Spawn, zones
+from drill.network.plain_http import plain
 from drill.process import Child
 from gateway.cfk import controller_rules, gateway_resource
 
@@ -51,7 +51,7 @@ class CfkFleets:
 
     def instances(self, site: str) -> list[str]:
         ready = {"type": "Ready", "status": "True"}
-        pods = httpx.get(f"{self._clusters[site].ready['control']}/objects").json()["pods"]
+        pods = plain.get(f"{self._clusters[site].ready['control']}/objects").json()["pods"]
         return [pod["metadata"]["name"] for pod in pods if ready in pod["status"]["conditions"]]
 
     def lose_zone(self, site: str) -> None:
@@ -59,7 +59,7 @@ class CfkFleets:
 
     def trouble(self, site: str, door: str, body: Any) -> None:
         """Use one of the doors of a site's cluster."""
-        httpx.put(f"{self._clusters[site].ready['control']}/{door}", json=body, timeout=10).raise_for_status()
+        plain.put(f"{self._clusters[site].ready['control']}/{door}", json=body, timeout=10).raise_for_status()
 
     def _start(self, document: Document, site: str, admin: str) -> Child:
         plan = parse(yaml.safe_dump(document))

@@ -13,6 +13,7 @@ import httpx
 
 from drill.kubernetes.pods import Pods, is_ready
 from drill.kubernetes.store import Store
+from drill.network.plain_http import plain
 
 BALANCER: Final = "drill/balancer"
 
@@ -35,5 +36,5 @@ class Services:
             if admin is None or targets == self._registered.get(name):
                 continue
             with suppress(httpx.HTTPError):
-                httpx.put(f"{admin}/targets", json={"targets": targets}, timeout=2.0).raise_for_status()
+                plain.put(f"{admin}/targets", json={"targets": targets}, timeout=2.0).raise_for_status()
                 self._registered[name] = targets

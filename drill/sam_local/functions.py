@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
 from drill.aws.lambda_elsewhere import NOT_REACHED, invoke_at
+from drill.network.plain_http import plain
 from drill.process import spawn
 from drill.sam_local.build import check_build
 from drill.sam_local.command import environment_file
@@ -85,7 +84,7 @@ def move(world: World, into: WarmContainers) -> list[str]:
     into.warm(moved)
     for logical_id in moved:
         path = f"/drill/functions/{world.resource(logical_id)}/move"
-        httpx.post(f"{world.endpoint}{path}", params={"to": into.urls[logical_id]}).raise_for_status()
+        plain.post(f"{world.endpoint}{path}", params={"to": into.urls[logical_id]}).raise_for_status()
     return moved
 
 
@@ -93,7 +92,7 @@ def ran_in(world: World, since: float) -> dict[str, str]:
     """Which functions ran where since a time (seconds since 1970), by what was invoked."""
     logical_ids = {name: logical_id for logical_id, name in world.functions().items()}
     places: dict[str, set[str]] = {IN_CONTAINERS: set(), IN_WORKERS: set()}
-    for invocation in httpx.get(f"{world.endpoint}/drill/invocations").json():
+    for invocation in plain.get(f"{world.endpoint}/drill/invocations").json():
         if invocation["start"] >= since:
             place = IN_CONTAINERS if invocation["elsewhere"] else IN_WORKERS
             places[place].add(logical_ids.get(invocation["function"], invocation["function"]))

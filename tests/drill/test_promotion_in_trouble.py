@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from confluent_kafka import Producer
 
 from drill import fixture_plan
 from drill.fixture_plan import HOME, STANDBY
 from drill.ledger_reader import ControllerAccount
+from drill.network.plain_http import plain
 from drill.timing import Timing
 from drill.world import World
 from drill.world_settings import Settings
@@ -78,13 +78,13 @@ class Failover:
         return found.document
 
     def put(self, path: str, **body: Any) -> None:
-        httpx.put(f"{self.world.rest_control(STANDBY)}/{path}", json=body).raise_for_status()
+        plain.put(f"{self.world.rest_control(STANDBY)}/{path}", json=body).raise_for_status()
 
     def post(self, path: str, **body: Any) -> None:
-        httpx.post(f"{self.world.rest_control(STANDBY)}/{path}", json=body, timeout=30).raise_for_status()
+        plain.post(f"{self.world.rest_control(STANDBY)}/{path}", json=body, timeout=30).raise_for_status()
 
     def mirrors(self) -> dict[str, str]:
-        return dict(httpx.get(f"{self.world.rest_control(STANDBY)}/link", timeout=30).json()["mirrors"])
+        return dict(plain.get(f"{self.world.rest_control(STANDBY)}/link", timeout=30).json()["mirrors"])
 
     def fill_every_partition(self) -> None:
         """Write to the active site until no mirror's lag is unknown."""
@@ -97,7 +97,7 @@ class Failover:
         assert producer.flush(20) == 0
 
         def every_lag_is_known() -> bool:
-            rows = httpx.get(url, auth=fixture_plan.API_KEYS[STANDBY]).json()["data"]
+            rows = plain.get(url, auth=fixture_plan.API_KEYS[STANDBY]).json()["data"]
             return all(lag["last_source_fetch_offset"] > 0 for row in rows for lag in row["mirror_lags"])
 
         self.until(every_lag_is_known, "the link's first fetches")

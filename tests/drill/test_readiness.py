@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from drill.world import World
 from drill.world_settings import Settings
 
@@ -132,4 +132,4 @@ def test_a_lost_active_site_is_told_and_the_standbys_own_checks_stand(world: Wor
 
 
 def _report(world: World, name: str) -> list[dict[str, Any]]:
-    return list(httpx.get(f"{world.endpoint}/drill/{name}").json())
+    return list(plain.get(f"{world.endpoint}/drill/{name}").json())

@@ -56,7 +56,7 @@ def world_with(ended: list[str]) -> SimpleNamespace:
 
 
 def test_a_part_of_the_world_that_ended_by_itself_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drill.up.httpx.get", lambda *_, **__: SimpleNamespace(json=list))
+    monkeypatch.setattr("drill.up.plain.get", lambda *_, **__: SimpleNamespace(json=list))
     out, ended = io.StringIO(), list[str]()
     running = RunningWorld(cast("Any", world_with(ended)), Console(file=out, width=80))
     running.tell()
@@ -70,7 +70,7 @@ def test_a_part_of_the_world_that_ended_by_itself_is_told_once(monkeypatch: pyte
 def test_what_people_are_sent_is_shown_once_with_commands_that_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
     message = {"id": "1", "subject": "orders: STOPPED", "text": TEXT}
     answer = SimpleNamespace(json=lambda: [message])
-    monkeypatch.setattr("drill.up.httpx.get", lambda *_, **__: answer)
+    monkeypatch.setattr("drill.up.plain.get", lambda *_, **__: answer)
     out = io.StringIO()
     world = cast("Any", world_with(ended=[]))
     running = RunningWorld(world, Console(file=out, width=80))

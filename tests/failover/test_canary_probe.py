@@ -6,11 +6,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from failover.detection.probes import probe_sites
 from failover.plan.model import Plan, parse
@@ -58,7 +58,7 @@ def test_the_site_whose_gateway_leads_to_its_own_cluster_is_told_of_and_the_othe
 
 
 def test_a_cluster_that_answers_and_takes_no_record_is_lost_to_its_clients(cluster: Child) -> None:
-    httpx.put(f"{cluster.ready['admin']}/read-only-topics", json={"topics": [fixture_plan.CANARY]}).raise_for_status()
+    plain.put(f"{cluster.ready['admin']}/read-only-topics", json={"topics": [fixture_plan.CANARY]}).raise_for_status()
     view = probe_sites(plan(cluster), 4.0)
     seen = {(probe.site, probe.service): probe.healthy for probe in view.probes}
     assert seen["east", "kafka"] is seen["east", "gateway"] is True

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from failover.execution.inventory import Listed, save_inventory
 from failover.ledger.execution import Execution
@@ -37,7 +37,7 @@ class Fleet:
 
     def objects(self, plural: str) -> list[dict[str, Any]]:
         """Every object of a kind, past the API."""
-        return list(httpx.get(f"{self.child.ready['control']}/objects").json()[plural])
+        return list(plain.get(f"{self.child.ready['control']}/objects").json()[plural])
 
     @property
     def gateway(self) -> dict[str, Any]:
@@ -65,11 +65,11 @@ class Fleet:
 
     def asked(self, what: str) -> int:
         """How often a verb was asked for on a resource, as in `delete pods`."""
-        return int(httpx.get(f"{self.child.ready['control']}/asked").json().get(what, 0))
+        return int(plain.get(f"{self.child.ready['control']}/asked").json().get(what, 0))
 
     def trouble(self, door: str, body: Any) -> None:
         """Use one of the cluster's doors."""
-        httpx.put(f"{self.child.ready['control']}/{door}", json=body, timeout=10).raise_for_status()
+        plain.put(f"{self.child.ready['control']}/{door}", json=body, timeout=10).raise_for_status()
 
 
 @dataclass(frozen=True)

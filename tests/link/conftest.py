@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from failover.aws.secrets import ApiKey, Credentials
 from failover.link.kafka_rest import KafkaRestCluster, KafkaRestLink
@@ -212,13 +212,13 @@ class StandIn:
     link: KafkaRestLink
 
     def fault(self, **fault: Any) -> None:
-        httpx.post(f"{self.rest.ready['control']}/faults", json=fault).raise_for_status()
+        plain.post(f"{self.rest.ready['control']}/faults", json=fault).raise_for_status()
 
     def break_link(self, **faults: Any) -> None:
-        httpx.put(f"{self.rest.ready['control']}/link", json=faults).raise_for_status()
+        plain.put(f"{self.rest.ready['control']}/link", json=faults).raise_for_status()
 
     def asked(self, operation: str) -> int:
-        counts = httpx.get(f"{self.rest.ready['control']}/requests").json()
+        counts = plain.get(f"{self.rest.ready['control']}/requests").json()
         return int(counts.get(operation, {}).get("count", 0))
 
     def until(self, topic: str, *statuses: str) -> None:
@@ -230,7 +230,7 @@ class StandIn:
     def know(self, other: StandIn) -> None:
         """Let it reach another cluster."""
         peers = {other.cluster.calls.cluster_id: other.rest.ready["control"]}
-        httpx.put(f"{self.rest.ready['control']}/peers", json=peers).raise_for_status()
+        plain.put(f"{self.rest.ready['control']}/peers", json=peers).raise_for_status()
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 
+from drill.network.plain_http import plain
 from failover.aws.secrets import ApiKey, OAuthClient
 from failover.errors import LinkExists, LinkNotFound, LinkRejected, LinkUnavailable
 from failover.link import ACTIVE, STOPPED, trailing
@@ -118,7 +118,7 @@ def test_oauth_from_the_token_to_the_verb(start: Callable[..., StandIn]) -> None
         client_id="the-client", client_secret="cl13nt", token_endpoint=token_url, identity_pool_id="pool-1"
     )
     assert len(west.link.mirrors()) == 2
-    httpx.delete(token_url).raise_for_status()
+    plain.delete(token_url).raise_for_status()
     assert west.link.fail_over(TOPICS) == [], "a token that was revoked is renewed within the call"
     secret.held = replace(secret.held, identity_pool_id="pool-2")
     with pytest.raises(LinkRejected, match="identity pool"):

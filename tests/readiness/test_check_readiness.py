@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from failover.aws.clients import client
 from failover.errors import FailoverStopped, MalformedEvent, UnknownPlan
@@ -41,14 +41,14 @@ class Sites:
 
     def control(self, site: str, method: str, path: str, **body: Any) -> None:
         """Use the stand-in's own control."""
-        httpx.request(method, f"{self.rest[site].ready['control']}{path}", json=body).raise_for_status()
+        plain.request(method, f"{self.rest[site].ready['control']}{path}", json=body).raise_for_status()
 
     def configure(self, site: str, name: str, value: str) -> None:
         """Set a configuration of the link, as an operator does."""
         key = fixture_plan.API_KEYS[site]
         cluster = self.kafka[site].ready["cluster_id"]
         url = f"{self.rest[site].ready['url']}/kafka/v3/clusters/{cluster}/links/{fixture_plan.LINK}/configs/{name}"
-        httpx.put(url, json={"value": value}, auth=key).raise_for_status()
+        plain.put(url, json={"value": value}, auth=key).raise_for_status()
 
 
 @pytest.fixture(autouse=True)

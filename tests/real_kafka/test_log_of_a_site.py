@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from drill.confluent.kafka_topics import ensure_topics
 from drill.engines.jars import EngineMissing, jars
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from drill.site_processes import await_end, cluster_config
 from drill.world_settings import Settings
@@ -63,7 +64,7 @@ class Site:
     def put(self, path: str, body: Any) -> httpx.Response:
         """Have its process do something."""
         assert self.process is not None
-        return httpx.put(f"{self.process.ready['admin']}/{path}", json=body, timeout=WAIT_S)
+        return plain.put(f"{self.process.ready['admin']}/{path}", json=body, timeout=WAIT_S)
 
 
 def _write(bootstrap: str, topic: str, count: int) -> None:

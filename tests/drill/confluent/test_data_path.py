@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
+
+from drill.network.plain_http import plain
 
 L = "/links/orders-link"
 
@@ -360,7 +361,7 @@ def test_a_mirror_can_be_made_to_fail(start: Callable[..., Any]) -> None:
 def test_control_refuses_what_it_does_not_know(start: Callable[..., Any]) -> None:
     west = start()
     assert west.control.put("/link", json={"stuck": "orders"}).status_code == 422
-    assert httpx.get(f"{west.child.ready['control']}/nope", trust_env=False).status_code == 404
+    assert plain.get(f"{west.child.ready['control']}/nope").status_code == 404
 
 
 def test_a_source_topic_that_comes_later_is_mirrored_soon(

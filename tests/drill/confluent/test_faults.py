@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from drill.network.plain_http import plain
+
 FAILOVER = "/links/orders-link/mirrors:failover"
 BODY = {"mirror_topic_names": ["orders"]}
 
@@ -171,7 +173,7 @@ def test_down_is_connection_refused_until_it_is_over(west: Any, eventually: Any)
         with pytest.raises(httpx.TransportError):
             west.http.get("/links")
     with pytest.raises(httpx.ConnectError):
-        httpx.get(west.child.ready["url"], trust_env=False)
+        plain.get(west.child.ready["url"])
     assert west.control.get("/rest").json()["down"] == "refuse"
     eventually(lambda: _answers(west), 10.0)
     assert west.control.get("/rest").json()["down"] is None

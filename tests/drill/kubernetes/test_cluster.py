@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from failover.fleets.eks import token
 
@@ -89,7 +90,7 @@ class Cluster:
         return self.get(f"{PODS}/{pod['metadata']['name']}:9180/proxy/config")["configId"]
 
     def trouble(self, door: str, body: Any) -> None:
-        httpx.put(f"{self.ready['control']}/{door}", json=body, timeout=10).raise_for_status()
+        plain.put(f"{self.ready['control']}/{door}", json=body, timeout=10).raise_for_status()
 
     def eventually(self, look: Callable[[], Any], limit_s: float = 90) -> Any:
         deadline = time.monotonic() + limit_s

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from tests.drill.kubernetes.test_cluster import DEPLOYMENTS, PODS, Cluster, _ready, make, manifest, process
 
@@ -113,7 +113,7 @@ def test_a_service_leads_new_connections_to_ready_pods_and_old_ones_stay_until_t
         cluster.eventually(lambda: len(cluster.pods()) == 2 and all(map(_ready, cluster.pods())))
 
         def targets() -> list[list[int]]:
-            return list(httpx.get(f"{balancer.ready['admin']}/targets").json()["targets"])
+            return list(plain.get(f"{balancer.ready['admin']}/targets").json()["targets"])
 
         (before,) = cluster.eventually(targets)
         with socket.create_connection(("127.0.0.1", balancer.ready["port"])) as client, kafka.accept()[0]:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from drill.dns_providers.arc import RULE
 from drill.dns_providers.scenarios import DnsProvider, routing_controls
+from drill.network.plain_http import plain
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_what_one_endpoint_is_told_all_of_them_know_and_so_do_name_servers(held:
     update(held, 2, east="Off", west="On")
     assert states(held, 3) == ["Off", "On"]
     east, west = held.dns["controls"]["east"], held.dns["controls"]["west"]
-    assert httpx.get(held.server["health_url"]).json() == {east: False, west: True}
+    assert plain.get(held.server["health_url"]).json() == {east: False, west: True}
 
 
 def test_a_safety_rule_refuses_the_whole_update_and_is_named(held: DnsProvider) -> None:

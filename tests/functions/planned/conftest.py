@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from failover.aws.clients import client
 from failover.ledger.ledger import Ledger
@@ -35,21 +35,21 @@ class Pair:
         """Each mirror's status on a site, as an operator would ask for it."""
         cluster = f"{self.rest[site].ready['url']}/kafka/v3/clusters/{self.kafka[site].ready['cluster_id']}"
         url = f"{cluster}/links/{fixture_plan.LINK}/mirrors"
-        rows = httpx.get(url, auth=fixture_plan.API_KEYS[site]).json()["data"]
+        rows = plain.get(url, auth=fixture_plan.API_KEYS[site]).json()["data"]
         return {row["mirror_topic_name"]: row["mirror_status"] for row in rows}
 
     def asked(self, operation: str, site: str = "west") -> int:
         """How often an operation was called."""
-        counts = httpx.get(f"{self.rest[site].ready['control']}/requests").json()
+        counts = plain.get(f"{self.rest[site].ready['control']}/requests").json()
         return int(counts.get(operation, {}).get("count", 0))
 
     def fault(self, **fault: Any) -> None:
         """Let west's REST API fail."""
-        httpx.post(f"{self.rest['west'].ready['control']}/faults", json=fault).raise_for_status()
+        plain.post(f"{self.rest['west'].ready['control']}/faults", json=fault).raise_for_status()
 
     def break_link(self, **faults: Any) -> None:
         """Trouble west's link."""
-        httpx.put(f"{self.rest['west'].ready['control']}/link", json=faults).raise_for_status()
+        plain.put(f"{self.rest['west'].ready['control']}/link", json=faults).raise_for_status()
 
     def write(self, count: int = 10, topic: str = "orders", site: str = "east") -> None:
         """Write records to the cluster itself, round any gateway."""
@@ -131,7 +131,7 @@ def pair(tmp_path: Path, link_fields: dict[str, Any], truncation: bool) -> Itera
             pair.rest[site] = start("drill.confluent.cluster_rest", config, f"rest-{site}")
         for site, other in (("east", "west"), ("west", "east")):
             peers = {kafka[other].ready["cluster_id"]: pair.rest[other].ready["control"]}
-            httpx.put(f"{pair.rest[site].ready['control']}/peers", json=peers).raise_for_status()
+            plain.put(f"{pair.rest[site].ready['control']}/peers", json=peers).raise_for_status()
         yield pair
 
 

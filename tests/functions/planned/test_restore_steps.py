@@ -6,16 +6,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import httpx
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from failover.errors import AbortRefused, DivergenceUnknown, RescueIncomplete, ReturnedSiteInUse
 from failover.execution.inventory import Listed, save_inventory
 from failover.ledger.execution import Execution
 from failover.link import Truncation
 from tests.functions.planned.conftest import TOPICS, Call, Pair, book
+from tests.functions.polled_steps import wait_for
 from tests.functions.wire.conftest import crash_before_the_answer, until_done
 
 pytestmark = pytest.mark.slow
@@ -72,7 +73,7 @@ def test_what_is_stranded_is_counted_kept_until_it_may_go_and_then_the_site_mirr
     asked = pair.asked(VERB, "east")
     assert until_done(call, "restore_mirrors", request_ | {"discard": True})["observed"]["unready"] == []
     assert asked == pair.asked(VERB, "east")
-    assert end_of(pair, "east", "orders") == end_of(pair, "west", "orders")
+    wait_for(lambda: end_of(pair, "east", "orders") == end_of(pair, "west", "orders"))
     with pytest.raises(AbortRefused, match="point of no return"):
         book().request_abort("orders", "orders-2-restore", "anna", "too late")
     call("conclude", request_ | {"outcome": "succeeded"})
@@ -109,7 +110,7 @@ def test_a_dry_run_that_the_link_refuses_is_no_zero(pair: Pair, call: Call, requ
     until_done(call, "measure_divergence", request_)
     pair.commit("east", "fulfilment", 1)
     control = pair.rest["east"].ready["control"]
-    httpx.put(f"{control}/cluster", json={"groups": {"fulfilment": "STABLE"}}).raise_for_status()
+    plain.put(f"{control}/cluster", json={"groups": {"fulfilment": "STABLE"}}).raise_for_status()
     report = call("measure_divergence", request_)
     assert report["status"] == "waiting" and "fulfilment" in str(report["observed"]["unknown"])
     with pytest.raises(DivergenceUnknown, match="nothing is truncated"):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from failover.ledger.ledger import Ledger
 
@@ -34,21 +34,21 @@ class Sites:
         """Each mirror's status, as an operator would ask for it."""
         cluster = f"{self.rest.ready['url']}/kafka/v3/clusters/{self.west.ready['cluster_id']}"
         url = f"{cluster}/links/{fixture_plan.LINK}/mirrors"
-        rows = httpx.get(url, auth=(KEY, SECRET)).json()["data"]
+        rows = plain.get(url, auth=(KEY, SECRET)).json()["data"]
         return {row["mirror_topic_name"]: row["mirror_status"] for row in rows}
 
     def asked(self, operation: str) -> int:
         """How often an operation was called."""
-        counts = httpx.get(f"{self.rest.ready['control']}/requests").json()
+        counts = plain.get(f"{self.rest.ready['control']}/requests").json()
         return int(counts.get(operation, {}).get("count", 0))
 
     def no_faults(self) -> None:
         """Let the REST API be well again."""
-        httpx.delete(f"{self.rest.ready['control']}/faults").raise_for_status()
+        plain.delete(f"{self.rest.ready['control']}/faults").raise_for_status()
 
     def fault(self, **fault: Any) -> None:
         """Let the REST API fail."""
-        httpx.post(f"{self.rest.ready['control']}/faults", json=fault).raise_for_status()
+        plain.post(f"{self.rest.ready['control']}/faults", json=fault).raise_for_status()
 
 
 @pytest.fixture

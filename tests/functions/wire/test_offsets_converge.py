@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from drill import fixture_plan
+from drill.network.plain_http import plain
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_execution_table
@@ -52,7 +52,7 @@ def test_offsets_beyond_the_data_are_clamped_so_that_nothing_is_skipped(
 ) -> None:
     until_done(call, "promote_mirrors", {"execution": execution})
     commit_beyond_the_end(sites)
-    httpx.put(f"{sites.rest.ready['control']}/cluster", json={"dedicated": dedicated}).raise_for_status()
+    plain.put(f"{sites.rest.ready['control']}/cluster", json={"dedicated": dedicated}).raise_for_status()
     observed = until_done(call, "check_offsets", {"execution": execution})["observed"]
     assert (sites.asked("listKafkaConsumerLags") > 0, observed["refused"]) == (True, [])
     assert (observed["ahead"], observed["clamped"]) == ([], ["fulfilment orders[0] 500 > 0"])
@@ -90,7 +90,7 @@ def test_one_broker_of_three_that_is_out_holds_up_what_it_leads_and_is_waited_fo
     sites: Sites, execution: dict[str, Any], call: Call, deployed: Any, outage: str, broker: int
 ) -> None:
     def set_out(**brokers: list[int]) -> None:
-        httpx.put(f"{sites.west.ready['admin']}/brokers", json=brokers).raise_for_status()
+        plain.put(f"{sites.west.ready['admin']}/brokers", json=brokers).raise_for_status()
 
     def recorded() -> dict[str, list[Any]]:
         kept = load_execution_table(

@@ -3,6 +3,7 @@ schedules, what a drill was seen to use, and a table of list prices. Pure, but f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -26,6 +27,8 @@ PLANS_A_SHARD: Final = 50
 MS_A_PLAN: Final = {"WatchSite": 4.4, "SampleLag": 9.5, "Judge": 8.0}
 """By which a call for one more plan is longer: 40 were looked at in 0.18 s on one processor, one in 0.007. A sample of
 100 mirrors took 5.5 ms of a processor, of which a function with 1,024 MB has 0.58; a judgement 7.9."""
+NAMES_AT_ONCE: Final = 100
+"""Of alarms, in a request."""
 PLANS_AN_EVENT: Final = 20
 """Whose observations are told together."""
 WELL_EVERY_S: Final = 60
@@ -166,6 +169,12 @@ class Bill:
             usd=self._judging(events, every) + self._calls("Judge", regular, plans=len(self._plans) / shards),
             why=f"{PLANS_AN_EVENT} plans an event, from each region every {every:g} s",
         )
+        requests = MONTH_MINUTES * shards * self._requests_of_alarms(shards)
+        yield Item(
+            name="standing alarms",
+            usd=requests * self._prices["cloudwatch_request"],
+            why=f"asked for each minute, {NAMES_AT_ONCE} at once",
+        )
         yield Item(
             name="lag samples",
             usd=self._samples(shards),
@@ -252,6 +261,13 @@ class Bill:
         units = max(0, ceil(self._partitions / PARTITIONS_A_WRITE) - 1)
         further = WRITES_A_MINUTE * MONTH_MINUTES * len(self._plans) * units * self._prices["ledger_write"]
         return further + self._calls("SampleLag", calls, plans=plans)
+
+    def _requests_of_alarms(self, shards: int) -> int:
+        """Of a minute, for the plans that are judged together: a region is asked of all alarms that may live there."""
+        names: Counter[str] = Counter()
+        for plan in self._plans:
+            names.update({region: len(of_plan) for region, of_plan in plan.alarms_by_region.items()})
+        return sum(ceil(count / shards / NAMES_AT_ONCE) for count in names.values())
 
     def _judging(self, events: float, every: float) -> float:
         plans = MONTH_MINUTES * 60 / every * len(self._plans) * self._vantage_points / events

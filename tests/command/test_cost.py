@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 
 from command.cost import TEMPLATE
-from command.idle_cost import HERE, PLANS_A_SHARD, PLANS_AN_EVENT, WELL_EVERY_S, prices, read_stack, usage
+from command.idle_cost import (
+    HERE,
+    MONTH_MINUTES,
+    NAMES_AT_ONCE,
+    PLANS_A_SHARD,
+    PLANS_AN_EVENT,
+    WELL_EVERY_S,
+    prices,
+    read_stack,
+    usage,
+)
+from failover.detection import alarm_recheck
 from failover.detection.observation import PLANS_AT_MOST
 from tests.command.conftest import Failover
 from tests.plans import without_small_stack
@@ -101,6 +112,16 @@ def test_what_is_shared_and_how_often_is_told_is_as_the_functions_have_it(functi
     assert PLANS_A_SHARD == function("start_rounds").PLANS_A_SHARD
     assert WELL_EVERY_S == function("watch_site").ALL_WELL_EVERY_S
     assert PLANS_AN_EVENT == PLANS_AT_MOST
+    assert NAMES_AT_ONCE == alarm_recheck.NAMES_AT_ONCE
+
+
+@pytest.mark.parametrize(("copies", "requests"), [(1, 3), (20, 3), (21, 6), (51, 12)])
+def test_alarms_are_asked_for_each_minute_a_hundred_at_once_in_every_region_where_they_may_live(
+    failover: Failover, copies: int, requests: int
+) -> None:
+    """Five of a plan, in three regions; 50 plans are judged together."""
+    _, items = bill(failover, "--copies", str(copies))
+    assert items["standing alarms"] == pytest.approx(MONTH_MINUTES * requests * 0.00001, abs=0.01)
 
 
 @pytest.mark.parametrize(("plans", "most"), [(1, 25), (40, 85), (200, 325)])

@@ -232,7 +232,7 @@ def deployed(aws: Callable[..., Any], plan_text: str, monkeypatch: pytest.Monkey
     # A busy machine is slow, and no region is silent for it.
     for patience in ("FENCE_LOOK_S", "REROUTE_LOOK_S"):
         monkeypatch.setattr(f"failover.fleets.{patience}", 15.0)
-    monkeypatch.setattr("failover.detection.alarm_recheck.READ_S", 15.0)
+    monkeypatch.setattr("failover.detection.alarm_recheck.READ_S", 60.0)
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     monkeypatch.setenv("STACK_NAME", "failover")
     monkeypatch.setenv("CONTROLLER_REGIONS", REGION)

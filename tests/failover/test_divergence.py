@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from failover.aws.clients import client
 from failover.errors import LeaseLost
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
@@ -22,13 +20,14 @@ from failover.loss.divergence import (
 )
 from failover.loss.record import keep_measured_loss
 from failover.rescue.stranded import StrandedRange
+from tests.ledger_in_memory import DynamoDB, ledger_of
 
 Rows = dict[str, list[tuple[int, int]]]
 
 
 @pytest.fixture
-def book(deployed: Callable[..., Any]) -> Ledger:
-    return Ledger(client("dynamodb"), "ledger")
+def book() -> Ledger:
+    return ledger_of(DynamoDB())
 
 
 def execution(epoch: int, kind: str, sites: str, *, dry_run: bool = False) -> Execution:

@@ -3,13 +3,11 @@ logs having ended alike, and nothing where that is not known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from failover.aws.clients import client
 from failover.execution.inventory import Listed, save_inventory
 from failover.execution.report import headline
 from failover.ledger.execution import Execution
@@ -19,6 +17,7 @@ from failover.loss.divergence import SOURCE_ENDS
 from failover.loss.record import final_loss
 from failover.loss.sample_table import save_samples
 from failover.loss.samples import Sample
+from tests.ledger_in_memory import DynamoDB, ledger_of
 
 NOW = 1_900_000_000.0
 SWITCHOVER = Execution(
@@ -38,9 +37,9 @@ DRAINED = {"orders": {"ends": [(0, 1000), (1, 500)], "growths": 0}}
 
 
 @pytest.fixture
-def book(deployed: Callable[..., Any]) -> Ledger:
+def book() -> Ledger:
     """A switchover drained both partitions, into which 50 records a second had come, and none."""
-    book = Ledger(client("dynamodb"), "ledger")
+    book = ledger_of(DynamoDB())
     book.claim(SWITCHOVER, "east")
     save_inventory(book, SWITCHOVER, {"orders": Listed("link", "ACTIVE", {0: 0, 1: 0})})
     save_execution_table(book, SWITCHOVER, SOURCE_ENDS, DRAINED)
@@ -143,9 +142,9 @@ def test_a_failover_that_took_over_from_the_switchover_changes_nothing_of_where_
 
 @pytest.mark.parametrize("before", ["a failover", "nobody"])
 def test_where_it_did_not_begin_as_a_switchover_both_logs_did_not_end_alike_and_nothing_is_known(
-    deployed: Callable[..., Any], before: str
+    before: str,
 ) -> None:
-    book = Ledger(client("dynamodb"), "ledger")
+    book = ledger_of(DynamoDB())
     failover = SWITCHOVER.model_copy(update={"kind": "failover"})
     back = BACK if before == "a failover" else BACK.model_copy(update={"epoch": 1})
     if before == "a failover":

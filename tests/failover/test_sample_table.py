@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -11,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.aws.clients import client
 from failover.ledger.ledger import Ledger
 from failover.loss.sample_table import TOPICS_A_ROW, from_rows, load_samples, save_samples, to_rows
 from failover.loss.samples import PROOFS, Sample
 from tests.claims import reaches
+from tests.ledger_in_memory import DynamoDB, ledger_of
 
 ITEM_AT_MOST = 400_000
 WRITE_UNIT = 1024
@@ -32,8 +31,13 @@ SAMPLES = st.builds(
 
 
 @pytest.fixture
-def book(deployed: Callable[..., Any]) -> Ledger:
-    return Ledger(client("dynamodb"), "ledger")
+def dynamodb() -> DynamoDB:
+    return DynamoDB()
+
+
+@pytest.fixture
+def book(dynamodb: DynamoDB) -> Ledger:
+    return ledger_of(dynamodb)
 
 
 def busy(topics: int, partitions: int = 6) -> dict[str, dict[int, Sample]]:
@@ -56,6 +60,14 @@ def busy(topics: int, partitions: int = 6) -> dict[str, dict[int, Sample]]:
     return samples
 
 
+def test_samples_of_several_topics_and_partitions_come_back_as_they_were() -> None:
+    first = Sample(at=1.25, lag=3, fetched_to=100, rate=None, proof=PROOFS[0], last_fetched_to=130)
+    other = Sample(at=2.5, lag=0, fetched_to=7, rate=1.24, proof=PROOFS[2], last_fetched_to=7)
+    samples = {"orders": {0: first, 1: other}, "payments": {5: other}}
+    assert from_rows(to_rows(samples)) == samples
+
+
+@pytest.mark.slow
 @given(st.dictionaries(st.text(max_size=4), st.dictionaries(st.integers(0, 99), SAMPLES, min_size=1), max_size=4))
 def test_samples_come_back_as_they_were(samples: dict[str, dict[int, Sample]]) -> None:
     assert from_rows(to_rows(samples)) == samples
@@ -70,26 +82,20 @@ def test_a_rate_is_rounded_up_and_by_no_more_than_a_hundredth(rate: float) -> No
     assert rounded is not None and rate * (1 - 1e-6) <= rounded <= rate * 1.0101
 
 
-def test_600_busy_partitions_take_five_units_and_no_look_at_what_was_there(book: Ledger) -> None:
-    calls: list[str] = []
-    events = client("dynamodb").meta.events
-    events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="calls")
+def test_600_busy_partitions_take_five_units_and_no_look_at_what_was_there(dynamodb: DynamoDB, book: Ledger) -> None:
     save_samples(book, "orders", "west", busy(100))
-    events.unregister("before-call.dynamodb", unique_id="calls")
-    assert calls == ["PutItem"]
+    assert [operation for operation, _ in dynamodb.requests] == ["PutItem"]
     assert [ceil(size / WRITE_UNIT) for size in sizes(book)] == [5]
 
 
-def test_a_table_of_one_item_is_read_by_one_request(book: Ledger) -> None:
+def test_a_table_of_one_item_is_read_by_one_request(dynamodb: DynamoDB, book: Ledger) -> None:
     save_samples(book, "orders", "west", busy(1))
-    calls: list[str] = []
-    events = client("dynamodb").meta.events
-    events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="calls")
+    dynamodb.requests.clear()
     samples = load_samples(book, "orders", "west")
-    events.unregister("before-call.dynamodb", unique_id="calls")
-    assert (len(samples), calls) == (1, ["GetItem"])
+    assert (len(samples), [operation for operation, _ in dynamodb.requests]) == (1, ["GetItem"])
 
 
+@pytest.mark.slow
 def test_those_of_20000_mirrors_are_read_as_they_were_kept_and_fit_in_their_items(book: Ledger) -> None:
     samples = busy(20 * TOPICS_A_ROW, 1)
     save_samples(book, "orders", "west", samples)

@@ -55,19 +55,21 @@ def test_a_table_that_shrinks_is_read_without_what_its_slot_held_before(book: Le
 
 
 def test_a_new_table_never_touches_the_items_of_the_one_that_is_read(dynamodb: DynamoDB, book: Ledger) -> None:
-    for of in range(4):
+    before: list[dict[str, Any]] = []
+
+    def read(operation: str) -> None:
+        if operation == "PutItem":
+            dynamodb.before = lambda _: None
+            before.append(load(book))
+            dynamodb.before = read
+
+    save(book, rows(6))
+    for of in range(1, 5):
+        before.clear()
+        dynamodb.before = read
         save(book, rows(6, of))
-        before: list[dict[str, Any]] = []
-        dynamodb.before = lambda operation, seen=before: look(dynamodb, book, seen) if operation == "PutItem" else None
-        save(book, rows(6, of + 10))
         dynamodb.before = lambda _: None
-        assert before == [rows(6, of)] * 3, "until its head is put"
-
-
-def look(dynamodb: DynamoDB, book: Ledger, seen: list[dict[str, Any]]) -> None:
-    before, dynamodb.before = dynamodb.before, lambda _: None
-    seen.append(load(book))
-    dynamodb.before = before
+        assert before == [rows(6, of - 1)] * 3, "until its head is put"
 
 
 def test_a_table_of_which_a_part_is_gone_is_none(book: Ledger) -> None:

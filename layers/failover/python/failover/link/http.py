@@ -33,6 +33,8 @@ REPEAT_WITHIN_S: Final = 1.5
 PAUSE_S: Final = 0.3
 """The longest pause before a repeat, with full jitter: the one place where a function waits. A `Retry-After` beyond it
 is left to the state machine."""
+_AT_LEAST_S: Final = 0.1
+"""What a call that begins late is given: no connection takes a time that is over."""
 IDLE_S: Final = 30
 """Connections unused for so long are given up: the other side, or a NAT on the way, may have forgotten them while the
 container was frozen, and a call on such a one can't be told from one that was carried out."""
@@ -70,7 +72,7 @@ class KafkaRestHttp:
         self._base = f"{endpoint}/kafka/v3/clusters/{quote(cluster_id, safe='')}"
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
-        self._used = 0.0
+        self._used = time.time()
 
     def get_one(self, call: Call, shape: type[Answer]) -> Answer:
         """The object that the call answers."""
@@ -132,7 +134,7 @@ class KafkaRestHttp:
             time.sleep(pause)
 
     def _once(self, call: Call, read: Callable[[bytes], Answer], deadline: float) -> Answer:
-        remaining = max(deadline - time.monotonic(), 0.1)
+        remaining = max(deadline - time.monotonic(), _AT_LEAST_S)
         try:
             with self._http().stream(
                 call.method,
@@ -163,9 +165,9 @@ class KafkaRestHttp:
 
 def _pause(error: LinkUnavailable, began: float, repeats: int) -> float:
     """Seconds before the call is repeated; raises the error if it is not."""
-    requested = error.retry_after or 0.0
-    pause = max(requested, random.uniform(0, PAUSE_S))  # noqa: S311 - jitter
-    if repeats == REPEATS or requested > PAUSE_S or time.monotonic() - began + pause >= REPEAT_WITHIN_S:
+    jitter = random.uniform(0, PAUSE_S)  # noqa: S311 - no secret
+    pause = jitter if error.retry_after is None else max(error.retry_after, jitter)
+    if repeats == REPEATS or pause > PAUSE_S or time.monotonic() - began + pause >= REPEAT_WITHIN_S:
         raise error
     return pause
 

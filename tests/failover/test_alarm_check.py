@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from failover.aws.clients import client
+from failover.container import forget
 from failover.detection import alarm_recheck
-from failover.detection.alarm_recheck import describe_alarms, recheck_alarms
+from failover.detection.alarm_recheck import (
+    ASK_AGAIN_S,
+    current_signals,
+    describe_alarms,
+    in_every_region,
+    recheck_alarms,
+)
 from failover.detection.evidence import Signal, SignalKind
+from failover.detection.signal_store import save_signal, signals
 from tests.alarms import put_alarm
+from tests.ledger_in_memory import DynamoDB, ledger_of
 
 
 def signal(name: str = "east-kafka", region: str = "us-west-2", kind: SignalKind = "alarm") -> Signal:
@@ -55,7 +65,9 @@ def test_an_alarm_that_stands_stays_a_vote(alarm: Callable[..., None]) -> None:
 def test_an_alarm_that_went_back_is_none(alarm: Callable[..., None], state: str) -> None:
     alarm(state=state)
     (again,) = recheck_alarms([signal()])
-    assert (again.says_lost, again.why) == (False, f"the alarm is {state} again")
+    assert (again.says_lost, again.silenced, again.why) == (False, False, f"the alarm is {state} again")
+    alarm()
+    assert recheck_alarms([again]) == [again], "it stood no more: its next event tells"
 
 
 def test_an_alarm_is_asked_for_where_it_lives(alarm: Callable[..., None]) -> None:
@@ -158,3 +170,87 @@ def test_as_many_alarms_are_asked_for_at_once_as_cloudwatch_takes_and_no_more(
     monkeypatch.setattr(client("cloudwatch", "us-west-2", attempts=1), "describe_alarms", describe)
     names = [f"alarm-{number}" for number in range(count)]
     assert (list(describe_alarms("us-west-2", names)), asked) == (names, requests)
+
+
+NOW = 1_900_000_000.0
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which alarms CloudWatch was asked for; it knows none. The clock stands still."""
+    names: list[str] = []
+
+    def describe(_: str, of_region: Sequence[str]) -> dict[str, Any]:
+        names.extend(of_region)
+        return {}
+
+    forget()
+    monkeypatch.setattr("time.time", lambda: NOW)
+    monkeypatch.setattr(alarm_recheck, "READ_S", 30.0)
+    monkeypatch.setattr(alarm_recheck, "describe_alarms", describe)
+    return names
+
+
+@pytest.mark.parametrize(("age", "names"), [(60.0, []), (60.5, ["east-kafka"])])
+def test_an_alarm_is_read_again_once_what_is_known_of_it_is_older_than_that(
+    asked: list[str], age: float, names: list[str]
+) -> None:
+    (again,) = recheck_alarms([replace(signal(), at=NOW - 100, read_at=NOW - age)], max_age=60.0)
+    assert (asked, again.read_at) == (names, NOW if names else NOW - age)
+
+
+def test_what_was_read_again_is_kept_and_nothing_else_is(asked: list[str]) -> None:
+    dynamodb = DynamoDB()
+    book = ledger_of(dynamodb)
+    for each in (signal(), signal("probe/us-east-1", kind="probe")):
+        save_signal(book, "orders", replace(each, at=NOW - 10, since=NOW - 20), gap=15)
+    dynamodb.requests.clear()
+    current = current_signals(book, "orders")
+    assert {each.source: each.says_lost for each in current} == {"east-kafka": False, "probe/us-east-1": True}
+    assert tuple(signals(book, "orders")) == current
+    assert [operation for operation, _ in dynamodb.requests] == ["Query", "UpdateItem", "Query"]
+    assert current_signals(book, "orders") == current and asked == ["east-kafka"]
+
+
+def test_a_region_that_says_nothing_holds_up_no_other(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alarm_recheck, "READ_S", 0.05)
+    over, answered = threading.Event(), threading.Event()
+
+    def look(region: str, names: Sequence[str]) -> str:
+        if region == "silent":
+            over.wait(30)
+        answered.set()
+        return f"{region} {names}"
+
+    assert in_every_region({}, look) == {}
+    assert in_every_region({"silent": ["a"]}, look) == {"silent": "no answer within 0.05 s"}
+    over.set()
+    assert answered.wait(30)
+    monkeypatch.setattr(alarm_recheck, "READ_S", 30.0)
+    assert in_every_region({"one": ["a"], "other": []}, look) == {"one": "one ['a']", "other": "other []"}
+
+
+def test_a_region_that_did_not_answer_is_left_alone_for_a_while_and_then_asked_again(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+
+    def look(region: str, _: Sequence[str]) -> str:
+        looks.append(region)
+        if region == "lost":
+            raise EndpointConnectionError(endpoint_url="https://monitoring")
+        return "well"
+
+    names = {"lost": ["a"], "well": ["a"]}
+    for seconds, count in ((0.0, 1), (ASK_AGAIN_S - 0.5, 1), (ASK_AGAIN_S, 2), (ASK_AGAIN_S + 1, 2)):
+        monkeypatch.setattr("time.time", lambda seconds=seconds: NOW + seconds)
+        assert in_every_region(names, look) == {"lost": "EndpointConnectionError", "well": "well"}
+        assert looks.count("lost") == count
+    assert looks.count("well") == 4
+
+
+@pytest.mark.parametrize("region", ["us-east-1", ""])
+def test_an_alarm_of_no_region_is_of_this_one(asked: list[str], region: str) -> None:
+    (unknown,) = recheck_alarms([signal(region=region)])
+    assert unknown.why == f"CloudWatch knows no alarm 'east-kafka' in {region or 'this region'}"
+    assert (unknown.says_lost, unknown.silenced, unknown.read_at) == (False, False, NOW)

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from failover.ledger.ledger import Ledger
 from failover.link import Mirror, PartitionLag
-from failover.loss.lag_record import REMEMBERED_S, WRITTEN_EVERY_S, LagRecord, Look
-from failover.loss.samples import SourceLiveness
+from failover.loss.lag_record import REMEMBERED_S, WRITTEN_EVERY_S, LagRecord, Look, add_look, load_lag
+from failover.loss.samples import APART_S, FETCH_S, LOOKSAPART_S, SourceLiveness
+from failover.plan.model import Plan, parse
+from tests.ledger_in_memory import DynamoDB, ledger_of
 
 NOW = 1_800_000_000.0
 LOW_LAG = 10
@@ -95,3 +98,90 @@ def test_a_silent_source_is_known_to_be_silent_at_the_end_of_a_look_and_samples_
     after = first.with_look(look(mirror(3), began=NOW + 5, answers=False), LOW_LAG)
     assert (after.watch.unanswered_since, after.watch.sampled_at) == (NOW + 5.1, NOW + 5)
     assert after.samples == first.samples
+
+
+def test_samples_closer_than_two_waits_for_a_fetch_are_of_one_moment() -> None:
+    assert (FETCH_S, APART_S) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("second", "since"),
+    [
+        (look(mirror(LOW_LAG), began=NOW + LOOKSAPART_S), NOW),
+        (look(mirror(LOW_LAG), began=NOW + LOOKSAPART_S + 0.5), NOW + LOOKSAPART_S + 0.5),
+        (look(mirror(LOW_LAG + 1), began=NOW + 5), None),
+        (look(mirror(None), began=NOW + 5), None),
+        (look(mirror(0), mirror(None, "FAILED"), began=NOW + 5), NOW),
+        (look(began=NOW + 5), None),
+        (look(mirror(0), began=NOW + 5, answers=False), None),
+        (look(mirror(0), began=NOW + 5, answers=None), None),
+    ],
+    ids=[
+        "a minute later",
+        "later than that",
+        "high",
+        "unknown",
+        "unknown of none that mirrors",
+        "no mirror",
+        "frozen",
+        "not known to be fresh",
+    ],
+)
+def test_the_lag_is_low_since_the_first_of_looks_without_a_break_or_a_doubt(second: Look, since: float | None) -> None:
+    first = LagRecord(source="east").with_look(look(mirror(LOW_LAG)), LOW_LAG)
+    assert first.watch.low_since == NOW
+    assert first.with_look(second, LOW_LAG).watch.low_since == since
+
+
+def test_the_lag_is_low_since_it_came_down() -> None:
+    high = LagRecord(source="east").with_look(look(mirror(LOW_LAG + 1)), LOW_LAG)
+    assert high.with_look(look(mirror(LOW_LAG), began=NOW + 5), LOW_LAG).watch.low_since == NOW + 5
+
+
+@pytest.fixture
+def plan(plan_text: str) -> Plan:
+    return parse(plan_text)
+
+
+@pytest.fixture
+def dynamodb() -> DynamoDB:
+    return DynamoDB()
+
+
+@pytest.fixture
+def book(dynamodb: DynamoDB) -> Ledger:
+    return ledger_of(dynamodb)
+
+
+def tables(dynamodb: DynamoDB) -> list[str]:
+    """Which tables were put since this was asked last."""
+    puts = [request["Item"]["sk"]["S"] for operation, request in dynamodb.requests if operation == "PutItem"]
+    dynamodb.requests.clear()
+    return sorted(sort.removeprefix("plan-table#") for sort in puts)
+
+
+def mirror_at(fetched_to: int) -> Mirror:
+    return Mirror(topic="orders", status="ACTIVE", lags=(PartitionLag(0, 3, fetched_to),))
+
+
+def test_what_is_written_is_what_changed_and_only_when_it_is_due(dynamodb: DynamoDB, book: Ledger, plan: Plan) -> None:
+    record = load_lag(book, plan, "east")
+    assert record == LagRecord(source="east")
+    record = add_look(book, plan, record, look(mirror_at(100)))
+    assert tables(dynamodb) == ["samples-west", "watch"]
+    assert load_lag(book, plan, "east") == record and record.written_watch == record.watch
+    record = add_look(book, plan, record, look(mirror_at(200), began=NOW + 5))
+    assert tables(dynamodb) == [] and record.written_samples != record.samples
+    record = add_look(book, plan, record, look(mirror_at(300), began=NOW + 30))
+    assert tables(dynamodb) == ["samples-west", "watch"]
+    silent = add_look(book, plan, record, look(mirror_at(300), began=NOW + 35, answers=False))
+    assert tables(dynamodb) == ["watch"], "no sample is new"
+    assert load_lag(book, plan, "east").watch == silent.watch
+    assert load_lag(book, plan, "west") == LagRecord(source="west")
+
+
+def test_what_another_wrote_meanwhile_is_gone_on_from(book: Ledger, plan: Plan) -> None:
+    first = add_look(book, plan, LagRecord(source="east"), look(mirror_at(100)))
+    add_look(book, plan, first, look(mirror_at(100), began=NOW + 5, answers=False))
+    late = add_look(book, plan, first, look(mirror_at(100), began=NOW + 40, answers=False))
+    assert late.watch.unanswered_since == NOW + 5.1, "the silence began as the other saw it"

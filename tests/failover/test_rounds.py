@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from failover.detection.rounds import AHEAD_S, Minutes, Round
+from failover.errors import UnknownPlan
+from failover.plan.model import parse
 
 NOW = 1_800_000_000.0
 MINUTE = datetime.fromtimestamp(NOW, UTC)
+BAD = UnknownPlan("it is not deployed")
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +42,16 @@ def test_a_minute_that_no_schedule_has_yet_supersedes_none() -> None:
     assert minutes.superseded(of("orders")) == ()
     assert minutes.superseded(of("orders", seconds=AHEAD_S)) == ()
     assert minutes.superseded(of("orders")) == ("orders",)
+
+
+def test_a_round_is_for_the_plans_that_are_deployed_and_names_the_others(plan_text: str) -> None:
+    minutes, plan = Minutes(), parse(plan_text)
+    assert minutes.superseded(of("orders")) == ()
+    due = minutes.due(of("orders", "payments", "refunds", "returns", seconds=-60), {"payments": plan, "refunds": BAD})
+    assert (due.plans, due.undeployed, due.superseded) == ({"payments": plan}, ["refunds", "returns"], ("orders",))
+
+
+def test_a_round_is_for_one_plan_at_least() -> None:
+    assert Round(plans=("orders",)).scheduled_at is None
+    with pytest.raises(ValidationError, match="plans"):
+        Round(plans=())

@@ -78,6 +78,20 @@ def test_a_token_outlives_its_endpoint_which_is_asked_at_intervals_until_it_expi
     assert not error.value.refused
 
 
+def test_whoever_asks_after_one_who_got_none_asks_anew_and_does_not_wait_for_ever(
+    provider: Scripted, client: OAuthClient
+) -> None:
+    tokens, got = Tokens(), list[str]()
+    provider.says(Reply(400))
+    with pytest.raises(NoToken):
+        tokens.of(client)
+    provider.says(numbered(provider))
+    asking = threading.Thread(target=lambda: got.append(tokens.of(client)), daemon=True)
+    asking.start()
+    asking.join(10)
+    assert got == ["token-2"]
+
+
 def test_a_client_that_is_refused_has_no_token_any_more_although_its_last_one_lives(
     provider: Scripted, client: OAuthClient, moment: Moment
 ) -> None:
@@ -144,20 +158,6 @@ def test_a_scope_is_asked_for_where_there_is_one(provider: Scripted, scope: str,
     token_endpoint = f"{provider.url}/token"
     Tokens().of(OAuthClient(client_id="c", client_secret="s", token_endpoint=token_endpoint, scope=scope))
     assert provider.asked[0].body.decode() == f"grant_type=client_credentials{form}"
-
-
-def test_whoever_asks_after_one_who_got_none_asks_anew_and_does_not_wait_for_ever(
-    provider: Scripted, client: OAuthClient
-) -> None:
-    tokens, got = Tokens(), list[str]()
-    provider.says(Reply(400))
-    with pytest.raises(NoToken):
-        tokens.of(client)
-    provider.says(numbered(provider))
-    asking = threading.Thread(target=lambda: got.append(tokens.of(client)), daemon=True)
-    asking.start()
-    asking.join(10)
-    assert got == ["token-2"]
 
 
 def test_who_asks_while_another_does_gets_what_that_one_gets(provider: Scripted, client: OAuthClient) -> None:

@@ -32,6 +32,8 @@ class Ecs:
         self.tasks = {"RUNNING": list(running), "STOPPED": list(leaving)}
         self.page = 100
         self.asked: list[str] = []
+        self.described: list[int] = []
+        """How many tasks each question was about."""
         self.changes: list[tuple[str, dict[str, Any]]] = []
 
     def describe_services(self, *, services: list[str], **_: Any) -> dict[str, Any]:
@@ -46,6 +48,7 @@ class Ecs:
 
     def describe_tasks(self, *, tasks: list[str], **_: Any) -> dict[str, Any]:
         assert 0 < len(tasks) <= 100
+        self.described.append(len(tasks))
         return {"tasks": [task for there in self.tasks.values() for task in there if task["taskArn"] in tasks]}
 
     def update_service(self, **change: Any) -> dict[str, Any]:
@@ -156,6 +159,7 @@ def test_every_page_of_tasks_is_read_and_a_hundred_are_described_at_once() -> No
     ecs.page = 40
     state = fleet(ecs).look()
     assert len(state.instances) == 230 and ecs.asked.count("RUNNING") == 6
+    assert ecs.described == [100, 100, 30]
 
 
 def test_a_service_is_scaled_to_zero_by_its_count_alone() -> None:

@@ -163,7 +163,8 @@ def test_an_identity_of_its_own_asks_for_dns_and_one_that_acts_as_another_for_th
     assert sign_in(described(service_account=ACCOUNT)) == Token("of-the-account", NOW + 3600)
     assert google.last_sent("token")["data"]["scope"] == SCOPE_TO_IMPERSONATE
     acting = google.last_sent(f"{ACCOUNT}:generateAccessToken")
-    assert acting["headers"] == {"Authorization": "Bearer federated"} and acting["json"]["scope"] == [SCOPE]
+    assert acting["headers"] == {"Authorization": "Bearer federated"}
+    assert acting["json"] == {"scope": [SCOPE], "lifetime": "3600s"}, "the longest that Google gives one for"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from failover.plan.client_name import Beacon, Route53HealthCheck
 from failover.plan.model import Plan
 
 FAST_S: Final = 10
+"""Between two questions of a checker: so many, or 30."""
 CHECKED_S: Final = 3.0
 _ABSENT: Final = {"404", "NoSuchKey", "NotFound"}
 
@@ -99,7 +100,7 @@ class BeaconName:
                 yield Obstacle(
                     f"the health check on {_requested_url(check)} is disabled or not inverted", "deploy name.yaml"
                 )
-            if int(check.get("RequestInterval", 30)) > FAST_S or int(check.get("FailureThreshold", 3)) > 1:
+            if int(check.get("RequestInterval", 30)) != FAST_S or int(check.get("FailureThreshold", 3)) > 1:
                 yield Obstacle(
                     f"the health check on {_requested_url(check)} is slow",
                     "have it ask every 10 seconds, with threshold 1",

@@ -37,7 +37,7 @@ class Unpromoted:
     topic: str
     link: MirrorLink | None
     mirror: Mirror | None
-    was_pending: bool = False
+    was_pending: bool
     """It was PENDING_STOPPED when the failover was decided, by a promotion that ends never if its source is gone."""
 
     @property
@@ -114,7 +114,10 @@ def _unpromoted(by_link: dict[MirrorLink, list[Mirror]], expected: Inventory, *,
         for mirror in mirrors
         if mirror.status != STOPPED
     ]
-    return unpromoted + [Unpromoted(topic=topic, link=None, mirror=None) for topic in sorted(expected.keys() - here)]
+    gone = sorted(expected.keys() - here)
+    return unpromoted + [
+        Unpromoted(topic=topic, link=None, mirror=None, was_pending=topic in pending) for topic in gone
+    ]
 
 
 def _ask(unpromoted: list[Unpromoted], *, validate_only: bool) -> Answers:

@@ -218,6 +218,16 @@ def test_policy_leaves_some_behind_and_never_all(links: list[Link], promote: Pro
         promote(last_chance=True)
 
 
+@pytest.mark.parametrize("policy", [{"on_stuck_mirrors": "go-on"}])
+def test_where_none_is_writable_policy_leaves_none_behind_and_the_first_are_named(
+    links: list[Link], promote: Promote
+) -> None:
+    names = [f"t{number:02}" for number in range(22)]
+    links.append(Link(dict.fromkeys(names, "FAILED")))
+    with pytest.raises(PromotionRejected, match=r"22 of 22 mirrors .*; t19 FAILED; and 2 more\. Mend"):
+        promote(last_chance=True)
+
+
 def test_a_link_that_can_not_be_asked_is_waited_for_until_the_last_chance(links: list[Link], promote: Promote) -> None:
     links.append(Link({"a": "ACTIVE"}, unreachable="cluster west did not answer"))
     report = promote()

@@ -178,7 +178,7 @@ def _progress(request: SwitchRequest, state: FleetState, target: str) -> Report:
     observed: RouteSwitch = {"target": target, "instances": len(state.instances), "unproven": state.unproven}
     if state.missing:
         observed["missing"] = state.missing
-    enough = state.accepts_clients or (request.last_chance and state.missing > 0 and bool(state.instances))
+    enough = state.accepts_clients or (request.last_chance and bool(state.missing and state.instances))
     facts = {**observed, "detail": state.detail, "tier": state.tier}
     pause_s = state.look_again_s if state.look_again_s > 1 else request.pause_s
     return done(**facts) if enough else waiting(pause_s, **facts)

@@ -11,10 +11,12 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from drill import fixture_plan
+from failover.aws.clients import client
 from failover.aws.errors import aws_errors
 from failover.errors import FleetRejected, FleetUnavailable
 from failover.fleets import FleetState
 from failover.fleets.ecs import EcsService
+from failover.ledger.ledger import Ledger
 from failover.plan.fleets import EcsFleet
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -169,6 +171,31 @@ def test_a_standby_that_is_refused_its_target_is_an_error_and_a_busy_one_is_retr
     busy = step("switch_routes", Fleet(throttled()), **standby)
     assert (busy["status"], "Rate exceeded" in busy["observed"]["why"]) == ("unanswered", True)
     assert busy["retry_after"] > 1, "who asks at once again, as all others do, is never answered"
+
+
+@pytest.mark.parametrize("fleet", [Fleet(FleetRejected("no such service")), Fleet(state("west", refused_because="no"))])
+def test_a_fleet_that_nobody_comes_to_and_that_is_refused_holds_nothing_up(step: Any, fleet: Fleet) -> None:
+    report = step("switch_routes", fleet)
+    assert (report["status"], report["observed"]["out_of_reach"] in ("no such service", "no")) == ("done", True)
+
+
+def test_a_fleet_that_clients_do_not_come_to_next_is_led_over_as_large_as_it_is(step: Any) -> None:
+    """As a restore does with those of the returned site."""
+    report = step("switch_routes", Fleet(state("west", size=1)), best_effort=False)
+    assert report["status"] == "done" and "basis" not in report["observed"]
+
+
+def test_a_look_at_a_fleet_and_its_way_back_are_kept_apart_from_its_switch(step: Any, call: Call) -> None:
+    def steps() -> set[str]:
+        records = Ledger(client("dynamodb"), "ledger").steps_of("orders", "orders-1-failover")
+        return {record.step for record in records} - {"claim"}
+
+    step("switch_routes", Fleet(state("fenced")), look_only=True)
+    assert steps() == {"look_at_fleet:gateway-east"}
+    step("switch_routes", Fleet(state("east")), best_effort=False, back=True)
+    assert steps() == {"look_at_fleet:gateway-east", "put_back:gateway-east"}
+    step("switch_routes", Fleet(state("west")))
+    assert steps() == {"look_at_fleet:gateway-east", "put_back:gateway-east", "switch_routes:gateway-east"}
 
 
 class EcsAfterAFailure:

@@ -75,6 +75,18 @@ def test_out_of_reach_it_is_waited_for_until_the_name_leads_nobody_to_it(
     assert report["status"] == "done" and "leads nobody to it" in report["observed"]["out_of_service"]
 
 
+def test_one_that_is_on_its_way_is_left_at_the_last_chance_if_the_name_leads_nobody_to_it(
+    lead_over: Any, left_out: set[str]
+) -> None:
+    assert lead_over(Fleet(state("east")), last_chance=True)["status"] == "waiting"
+    left_out.add("frankfurt")
+    assert lead_over(Fleet(state("east")))["status"] == "waiting", "there is time"
+    report = lead_over(Fleet(state("east")), last_chance=True)
+    assert report["status"] == "done" and "leads nobody to it" in report["observed"]["out_of_service"]
+    report = lead_over(Fleet(state("west")), last_chance=True)
+    assert report["status"] == "done" and "out_of_service" not in report["observed"]
+
+
 def test_out_of_reach_it_is_done_with_if_this_execution_proved_it_fenced(
     lead_over: Any, claimed: dict[str, Any], call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from failover.fleets import FleetState, Instance
         (1, 2, False, "waiting"),
         (1, 2, True, "done"),
         (0, 3, True, "waiting"),
+        (2, 0, True, "waiting"),
         (0, 1, False, "waiting"),
     ],
 )
@@ -33,7 +34,8 @@ def test_clients_may_come_to_a_fleet_that_lacks_what_it_must_bear_to_lose(
     started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
     execution = call("claim", started)["execution"]
     instances = tuple(Instance(name=str(number), bootstrap=None, proof="runs it") for number in range(there))
-    state = FleetState(target="west", settled=missing == 0, instances=instances, detail="as it is", missing=missing)
+    settled = missing == 0 and not last_chance
+    state = FleetState(target="west", settled=settled, instances=instances, detail="as it is", missing=missing)
 
     class Fleet:
         def look(self) -> FleetState:

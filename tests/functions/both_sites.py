@@ -81,6 +81,7 @@ class Sites:
     """Both sites, as the steps see them; east is left, or has returned."""
 
     link: dict[str, Link] = field(default_factory=lambda: {"east": Link(statuses={}), "west": Link()})
+    topics: dict[str, list[str]] = field(default_factory=lambda: {site: list(TOPICS) for site in ("east", "west")})
     ends: dict[str, dict[Spot, int]] = field(
         default_factory=lambda: {site: dict.fromkeys(SPOTS, 10) for site in ("east", "west")}
     )
@@ -125,7 +126,7 @@ def put_in_place(sites: Sites, patch: pytest.MonkeyPatch) -> None:
         site: str
 
         def topics(self) -> list[Topic]:
-            return [Topic(name, 1) for name in TOPICS]
+            return [Topic(name, 1) for name in sites.topics[self.site]]
 
     patch.setattr("failover.link.factory.links_at", lambda _, site: (sites.link[site],))
     patch.setattr("failover.link.factory.cluster_at", lambda _, site: Cluster(site))

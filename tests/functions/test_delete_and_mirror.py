@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 from failover.aws.clients import client
 from failover.errors import (
@@ -29,6 +30,7 @@ from failover.loss.divergence import save_divergence
 from failover.rescue.record import save_progress, save_stranded
 from failover.rescue.stranded import Saved, Stranded, StrandedRange
 from tests.conftest import Context
+from tests.rescue.conftest import RESCUE
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 TOPICS = ("orders", "payments")
@@ -44,7 +46,8 @@ class Returned:
     mirrored: dict[str, str] = field(default_factory=dict)
     going: list[str] = field(default_factory=list)
     """Asked to be deleted, and listed still."""
-    refuses: int | None = None
+    refuses: LinkRejected | None = None
+    """What a deletion is refused with."""
     mode: str = "DESTINATION"
     asked: list[str] = field(default_factory=list)
 
@@ -54,7 +57,7 @@ class Returned:
     def delete_topic(self, topic: str) -> None:
         self.asked.append(f"delete {topic}")
         if self.refuses:
-            raise LinkRejected("may not", code=self.refuses)
+            raise self.refuses
         self.going.append(topic)
 
     def settle(self) -> None:
@@ -113,10 +116,10 @@ def restore(
     monkeypatch.setattr(module, "cluster_at", lambda plan, site: returned)
     monkeypatch.setattr(module, "as_controller", lambda plan, site, work: returned.log_ends())
 
-    def restore(saved: int = 7, *, consents: bool = True) -> dict[str, Any]:
+    def restore(saved: int = 7, *, gone: int = 0, consents: bool = True) -> dict[str, Any]:
         spot: Spot = ("orders", 0)
-        save_progress(book, execution, {spot: Saved(begin=10, next_offset=10 + saved, records=saved)})
-        event = {"execution": execution.as_state(), "delete_topics": consents}
+        save_progress(book, execution, {spot: Saved(begin=10, next_offset=10 + saved, records=saved - gone, gone=gone)})
+        event = {"execution": execution.as_state()} | ({"delete_topics": True} if consents else {})
         return dict(json.loads(json.dumps(module.handler(event, Context()))))
 
     return restore
@@ -138,6 +141,23 @@ def test_topics_are_deleted_once_all_is_saved_and_then_mirrored_anew(
     asked = list(returned.asked)
     assert restore()["status"] == "done" and returned.asked == asked
     assert asked.count("mirror orders") == asked.count("mirror payments") == 1
+
+
+@pytest.mark.parametrize("on_gone", ["stop", "go-on"])
+def test_what_the_site_has_lost_since_is_done_without_only_if_the_plan_says_so(
+    restore: Callable[..., dict[str, Any]],
+    returned: Returned,
+    replan: Callable[[str], None],
+    plan_text: str,
+    on_gone: str,
+) -> None:
+    replan(yaml.safe_dump(yaml.safe_load(plan_text) | {"rescue": RESCUE | {"on_gone": on_gone}}))
+    if on_gone == "stop":
+        with pytest.raises(RescueIncomplete, match="2 offsets are not on west any more"):
+            restore(gone=2)
+    else:
+        restore(gone=2)
+    assert returned.asked == ([] if on_gone == "stop" else ["delete orders", "delete payments"])
 
 
 def test_nothing_is_deleted_where_somebody_wrote_after_it_was_measured(
@@ -171,10 +191,13 @@ def test_who_writes_while_topics_are_deleted_is_heard(
 def test_a_key_that_may_not_delete_is_said_at_once_and_one_that_must_wait_is_not(
     restore: Callable[..., dict[str, Any]], returned: Returned
 ) -> None:
-    returned.refuses = 40301
-    with pytest.raises(RestoreRejected, match="40301 may not"):
+    returned.refuses = LinkRejected("may not", code=40301, status=403)
+    with pytest.raises(RestoreRejected, match="orders: 40301 may not"):
         restore()
-    returned.refuses = 40403
+    returned.refuses = LinkRejected("may not", status=401)
+    with pytest.raises(RestoreRejected, match="orders: 401 may not"):
+        restore()
+    returned.refuses = LinkRejected("it is in use", code=40403)
     assert restore()["status"] == "waiting"
 
 

@@ -76,6 +76,22 @@ def test_what_is_a_mirror_again_keeps_the_figure_of_before(
     assert stranded is not None and [entry.topic for entry in stranded.ranges] == ["payments"]
 
 
+def test_topics_that_may_be_deleted_are_cut_where_their_mirrors_ended_and_who_is_gone_keeps_the_figure_of_before(
+    call: Call, begun: Callable[..., dict[str, Any]], sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, east = begun("restore"), sites.link["east"]
+    east.mode = "DESTINATION"
+    assert call("measure_divergence", request)["status"] == "done"
+    assert east.asked == ["try orders", "try payments"], "nobody said that they may be deleted"
+    before = StrandedRange(topic="payments", partition=0, begin=3, end=10)
+    save_divergence(book(), Execution.model_validate(request["execution"]), [before])
+    sites.topics["east"].remove("payments")
+    monkeypatch.setattr("failover.loss.divergence.log_ends_at_promotion", lambda *_: {SPOTS[0]: 8})
+    report = call("measure_divergence", request | {"delete_topics": True})
+    assert (report["status"], report["observed"]["worst"]) == ("done", ["payments[0] 7", "orders[0] 2"])
+    assert (report["observed"]["by_recorded_ends"], len(east.asked)) == (1, 2)
+
+
 @pytest.fixture
 def measured(call: Call, begun: Callable[..., dict[str, Any]], sites: Sites) -> dict[str, Any]:
     """What restore_mirrors is called with, once two offsets of orders are measured, and may be discarded."""

@@ -107,6 +107,15 @@ def test_what_every_link_refuses_is_given_up_only_where_it_is_seen_that_nothing_
     assert book().state("orders", "east").no_return == "an-switchover"
 
 
+@pytest.mark.parametrize(("mode", "verb"), [("BIDIRECTIONAL", "reverse"), ("DESTINATION", "promote")])
+def test_mirrors_of_a_link_that_leads_one_way_are_promoted(
+    call: Call, begun: Callable[..., dict[str, Any]], sites: Sites, mode: str, verb: str
+) -> None:
+    sites.link["west"].mode = mode
+    call("reverse_mirrors", begun())
+    assert sites.link["west"].asked == [f"{verb} {topic}" for topic in TOPICS]
+
+
 @pytest.mark.parametrize("refused", [0, 429, 503])
 def test_what_may_have_been_accepted_is_past_the_point_of_no_return(
     call: Call, begun: Callable[..., dict[str, Any]], sites: Sites, refused: int
@@ -173,6 +182,9 @@ def test_who_looks_back_names_what_the_site_that_was_left_does_not_mirror(
     assert (report["observed"]["mirrors_back"], report["observed"]["not_back_count"]) == (1, 1)
     sites.link["east"].statuses["payments"] = "ACTIVE"
     assert call("reverse_mirrors", request)["status"] == "done"
+    looked_back = book().step("orders", "an-switchover", "look_back")
+    assert looked_back is not None and looked_back.observed["mirrors_back"] == 2
+    assert book().step("orders", "an-switchover", "reverse_mirrors") is None, "what came of the reversal stands"
     sites.link["east"].statuses = {}
     sites.link["west"].mode = "DESTINATION"
     assert call("reverse_mirrors", request)["status"] == "done", "what was promoted has no copy to look for"

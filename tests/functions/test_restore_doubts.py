@@ -21,7 +21,7 @@ from failover.kafka.groups import GroupStates
 from failover.kafka.offsets import Offsets
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
-from failover.link import Group, GroupOffset, Mirror, PartitionLag, Topic, Truncation
+from failover.link import Group, GroupOffset, LinkFacts, Mirror, PartitionLag, Topic, Truncation
 from tests.functions.test_fleets_out_of_reach import Fleet, state
 from tests.plans import put_plan
 
@@ -44,6 +44,8 @@ class Sites:
 
     probes: tuple[Probe, ...] = WELL
     mode: str = "BIDIRECTIONAL"
+    remote: str | None = None
+    """The cluster that east's link leads from, if it tells."""
     east: list[str] = field(default_factory=lambda: list(TOPICS))
     west: list[str] = field(default_factory=lambda: list(TOPICS))
     mirrors: dict[str, list[Mirror]] = field(
@@ -73,6 +75,9 @@ def sites(monkeypatch: pytest.MonkeyPatch) -> Sites:
         def configs(self) -> dict[str, str | None]:
             return {"link.mode": sites.mode}
 
+        def facts(self) -> LinkFacts:
+            return LinkFacts(name=self.name, state="ACTIVE", error=None, remote_cluster_id=sites.remote)
+
         def truncate_and_restore(self, topics: list[str], **_: Any) -> list[Truncation]:
             return [Truncation(topic=topic, messages=0, partitions=((0, 10, 0),)) for topic in topics]
 
@@ -99,10 +104,9 @@ def sites(monkeypatch: pytest.MonkeyPatch) -> Sites:
         ends = {spot: 10 + (looks[0] if spot[0] in sites.written else 0) for spot in spots if spot not in untold}
         return Offsets(ends, untold)
 
-    def view(*_: Any) -> View:
-        return View(vantage="us-west-2", at=0.0, probes=sites.probes)
-
-    monkeypatch.setattr("failover.detection.probes.probe_sites", view)
+    monkeypatch.setattr(
+        "failover.detection.probes.probe_sites", lambda *_: View(vantage="us-west-2", at=0.0, probes=sites.probes)
+    )
     monkeypatch.setattr("failover.link.factory.links_at", lambda _, site: (Link(site),))
     monkeypatch.setattr("failover.link.factory.cluster_at", lambda _, site: Cluster(site))
     monkeypatch.setattr("failover.kafka.factory.as_controller", lambda *arguments: arguments[2](None))
@@ -163,6 +167,30 @@ def test_a_controller_in_the_region_of_the_returned_site_leaves_it_to_the_other(
     monkeypatch.setattr("failover.decision.controllers.controller_regions", lambda: ["us-east-2", "us-west-2"])
     observed = call("precheck_restore", {"execution": execution})["observed"]
     assert observed["verdict"] == "stand-down" and "the controller in us-west-2 acts" in observed["why"]
+
+
+def test_a_topic_that_either_site_deleted_is_no_mirror_again_unless_it_may_be_mirrored_anew(
+    call: Call, execution: dict[str, Any], sites: Sites
+) -> None:
+    sites.west.remove("payments")
+    observed = call("precheck_restore", {"execution": execution})["observed"]
+    assert (observed["verdict"], observed["topics"], observed["deleted"]) == ("proceed", 1, ["payments"])
+    sites.west, sites.east, sites.mode = list(TOPICS), ["orders"], "DESTINATION"
+    observed = call("precheck_restore", {"execution": execution, "delete_topics": True})["observed"]
+    assert (observed["verdict"], observed["topics"], observed["to_be_deleted"]) == ("proceed", 2, 1)
+    sites.mode = "BIDIRECTIONAL"
+    observed = call("precheck_restore", {"execution": execution, "delete_topics": True})["observed"]
+    assert (observed["topics"], observed["to_be_deleted"], observed["deleted_count"]) == (1, 0, 1)
+
+
+def test_a_link_that_leads_from_elsewhere_than_the_active_site_is_a_doubt(
+    call: Call, execution: dict[str, Any], sites: Sites
+) -> None:
+    sites.mode, sites.remote = "DESTINATION", "lkc-elsewhere"
+    observed = call("precheck_restore", {"execution": execution, "delete_topics": True})["observed"]
+    assert observed["doubts"] == [
+        "link orders-link at east does not lead there from west: nothing could be mirrored anew"
+    ]
 
 
 def test_a_topic_that_is_a_mirror_already_has_no_writer_but_its_link(

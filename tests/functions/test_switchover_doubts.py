@@ -209,6 +209,10 @@ DOUBTS: dict[str, tuple[dict[str, Any], str]] = {
     "cut off": ({"isolated": "cut off itself"}, "the controller is cut off itself"),
     "no mirror": ({"mirrors": [mirror("orders")]}, "topic payments has no ACTIVE mirror"),
     "idle": ({"mirrors": [mirror("orders"), mirror("payments", "PAUSED")]}, "mirror payments is PAUSED"),
+    "failed": (
+        {"mirrors": [mirror("orders"), mirror("payments", "FAILED", error="too large")]},
+        "mirror payments is FAILED (too large)",
+    ),
     "stopped": ({"mirrors": [mirror("orders"), mirror("payments", "STOPPED")]}, "mirror payments is STOPPED"),
     "renamed": (
         {"mirrors": [mirror("orders"), mirror("payments"), mirror("b.x", source_topic="x")]},
@@ -359,3 +363,16 @@ def test_home_is_switched_to_only_once_its_mirrors_have_trailed_by_little_for_lo
     report = call("precheck", {"execution": execution, "last_chance": True})
     assert report["observed"]["verdict"] == ("stand-down" if words else "proceed"), report
     assert words in report["observed"]["why"]
+
+
+def test_a_plan_that_wants_no_time_to_pass_is_led_home_at_once(
+    call: Call,
+    execution: dict[str, Any],
+    site: Site,
+    plan_text: str,
+    replan: Callable[[str], None],
+) -> None:
+    document = yaml.safe_load(plan_text) | {"home": "west"}
+    document["policy"]["failback_after_seconds"] = 0
+    replan(yaml.safe_dump(document))
+    assert call("precheck", {"execution": execution})["observed"]["verdict"] == "proceed"

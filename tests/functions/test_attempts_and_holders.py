@@ -13,10 +13,11 @@ import pytest
 
 from failover.aws.clients import client
 from failover.container import forget
-from failover.errors import DuplicateExecution, FailoverStopped
+from failover.errors import DuplicateExecution, FailoverStopped, ServiceUnavailable
 from failover.execution import runs
 from failover.execution.runs import Run
 from failover.ledger.ledger import Ledger
+from tests.conftest import Context
 from tests.functions.conftest import Message
 from tests.functions.heard_events import event, executions, sighting
 
@@ -69,6 +70,19 @@ def test_whoever_saw_an_attempt_end_starts_the_same_next_one(deployed: Any) -> N
     ledger = Ledger(client("dynamodb"), "ledger")
     assert [ledger.next_attempt("orders", 1, "failover", ended) for ended in (1, 1, 2, 1)] == [2, 2, 3, 3]
     assert ledger.attempt("orders", 2, "failover") == 1, "each epoch begins anew"
+
+
+def test_one_judgement_tries_so_many_names_and_the_next_goes_on_from_there(
+    deployed: Any, function: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, names = function("judge"), list[str]()
+    monkeypatch.setattr(judge, "ATTEMPTS_AT_ONCE", 2)
+    monkeypatch.setattr(judge, "start_run", lambda name, _: names.append(name))
+    monkeypatch.setattr(judge, "describe_run", lambda _: Run("FAILED"))
+    for _ in range(2):
+        with pytest.raises(ServiceUnavailable, match="unclaimed"):
+            judge.handler(event("alarm-metric"), Context())
+    assert names == [f"orders-1-failover{attempt}" for attempt in ("", "-2", "-3", "-4")]
 
 
 def test_an_attempt_in_the_name_counts_as_its_epoch(deployed: Any, call: Call) -> None:

@@ -51,6 +51,16 @@ def test_an_end_that_its_execution_did_not_tell_is_told_once_by_the_next_judgeme
     assert book.state("orders", "east").unannounced == frozenset()
 
 
+def test_an_end_is_told_though_all_was_well_a_moment_ago(
+    book: Ledger, call: Call, messages: Messages, at_once: None
+) -> None:
+    look(call)
+    assert look(call)["why"] == "all is well"
+    ended(call)
+    look(call)
+    assert len(messages()) == 1
+
+
 def test_every_end_is_told_though_another_execution_ended_since(
     book: Ledger, call: Call, messages: Messages, at_once: None
 ) -> None:

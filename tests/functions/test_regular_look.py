@@ -75,7 +75,7 @@ def test_people_are_told_hourly_of_a_holder_that_nobody_can_ask_after_though_bot
     call("claim", {"start": start, "kind": "switchover", "execution_name": "switchover-1", "execution_arn": arn})
     monkeypatch.setattr(runs, "describe_run", silent)
     told: list[list[Any]] = []
-    for elapsed, later in ((0.0, 0.0), (60.0, 0.0), (120.0, 0.0), (180.0, 0.0), (240.0, 3600.0)):
+    for elapsed, later in ((0.0, 0.0), (60.0, 0.0), (90.0, 0.0), (180.0, 0.0), (240.0, 3600.0)):
         monkeypatch.setattr(runs, "time", SimpleNamespace(monotonic=lambda elapsed=elapsed: 1000.0 + elapsed))
         if later:
             an_hour_passes()
@@ -136,6 +136,28 @@ def test_an_alarm_that_stands_silenced_is_no_vote_though_its_event_was_lost(
     assert call("judge", LOOK)["judged"][0]["started"] is None
     (heard,) = signals(Ledger(client("dynamodb"), "ledger"), "orders")
     assert (heard.says_lost, heard.silenced, heard.why) == (False, True, "the alarm's actions are disabled")
+
+
+@pytest.mark.parametrize(("later", "all_is_well"), [(59.5, True), (60.0, False)])
+def test_that_all_is_well_is_good_for_less_than_a_minute(
+    deployed: Any, function: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, later: float, all_is_well: bool
+) -> None:
+    judge, now = function("judge"), time.time()
+    for at in (now, now + later):
+        monkeypatch.setattr(judge, "time", SimpleNamespace(time=lambda at=at: at))
+        (answer,) = judge.handler(sighting("us-west-2", lost=(), at=now), Context())["judged"]
+    assert (answer["why"] == "all is well") is all_is_well
+
+
+@pytest.mark.parametrize(("wait", "slept"), [(30.0, [30.0]), (30.5, [])])
+def test_votes_that_are_only_too_young_are_waited_for_half_a_minute_and_older_ones_are_left_to_the_next_look(
+    deployed: Any, function: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, wait: float, slept: list[float]
+) -> None:
+    judge, pauses = function("judge"), list[float]()
+    monkeypatch.setattr(judge, "only_too_young", lambda *_: wait)
+    monkeypatch.setattr(judge, "time", SimpleNamespace(time=time.time, sleep=pauses.append))
+    judge.handler(LOOK, Context())
+    assert pauses == slept
 
 
 def test_a_look_without_any_word_against_a_site_starts_and_tells_nothing(

@@ -134,8 +134,7 @@ def _tell(watch: Watch, plan: Plan, current: View) -> bool:
             if probe.service in plan.alarmed_services(probe.site):
                 _measure(plan.name, current.vantage, probe)
     before, unconfirmed = watch.published.get(plan.name), _is_unconfirmed(watch, plan, current)
-    again_s = CONFIRMING_NEWS_EVERY_S if unconfirmed else 0.0
-    if before is None or is_news(before, current, again_s) or watch.publisher.missing(plan.name):
+    if before is None or is_news(before, current, unconfirmed=unconfirmed) or watch.publisher.missing(plan.name):
         _publish(watch, plan.name, current)
     return unconfirmed
 
@@ -153,12 +152,13 @@ def _publish(watch: Watch, plan: str, current: View) -> None:
     watch.published[plan] = current
 
 
-def is_news(before: View, current: View, again_s: float = 0.0) -> bool:
-    """Whether judges should hear of it at once: something changed; or a site looks lost, and they last heard so many
-    seconds ago."""
+def is_news(before: View, current: View, *, unconfirmed: bool) -> bool:
+    """Whether judges should hear of it at once: something changed; or a site looks lost, and if that is not confirmed
+    yet, they have not heard of it for a moment."""
     if _state(before) != _state(current):
         return True
-    return any(signal.says_lost for signal in current.signals()) and current.at - before.at >= again_s
+    is_lost = any(signal.says_lost for signal in current.signals())
+    return is_lost and not (unconfirmed and current.at - before.at < CONFIRMING_NEWS_EVERY_S)
 
 
 def _state(current: View) -> tuple[Any, ...]:

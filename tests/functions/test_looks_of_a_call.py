@@ -258,8 +258,8 @@ def test_of_what_is_being_confirmed_judges_hear_again_in_a_moment(
     watch_site, eyes = function("watch_site"), Eyes(False)
     before = asyncio.run(eyes.look())
     later = replace(before, at=before.at + seconds)
-    assert watch_site.is_news(before, later, watch_site.CONFIRMING_NEWS_EVERY_S) is news
-    assert watch_site.is_news(before, later), "confirmed, every look is told of"
+    assert watch_site.is_news(before, later, unconfirmed=True) is news
+    assert watch_site.is_news(before, later, unconfirmed=False), "confirmed, every look is told of"
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
 """judge: something was heard of a site. Keep it as a signal; if the signals speak against the active site, fail over.
-Once a minute it is called although nothing was heard: what is known is judged again.
+Once a minute it is called although nothing was heard: what is known is judged again, with the alarms that stand.
 
 What is heard is a hint, never the decision: `assess` reads the evidence anew. The execution is named by plan, epoch and
 attempt, so an event delivered twice, and a second signal of the same outage, start nothing new; an attempt is over when

@@ -69,6 +69,12 @@ def test_a_switchover_whose_doubts_are_answered_no_more_stands_down(lives: Lives
 
 
 @pytest.mark.slow
+def test_an_answer_in_the_moment_in_which_it_asks_anew_is_taken(lives: Lives) -> None:
+    """SNS does not answer, and the question is put again with another token."""
+    _kept(lives, 1150116, 1)
+
+
+@pytest.mark.slow
 def test_a_seed_is_the_same_life_in_every_process_whatever_was_lived_before(lives: Lives) -> None:
     """12 has two controllers, 14 a name in another cloud, which gives its operations ids."""
     alone = [lives.run("--first", str(seed), "--seeds", "1", "--hashes").stdout.splitlines()[0] for seed in (12, 14)]

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -101,23 +101,34 @@ def answer(book: Ledger, plan: str, execution: str, reply: Answer, by: str, why:
         SamePerson: if it is approved under the name of who started it.
         LedgerUnavailable, ServiceUnavailable: AWS did not answer; answer again.
     """
-    sort = f"approval#{execution}"
-    waiting = book.item(plan, sort)
+    waiting = book.item(plan, f"approval#{execution}")
     if waiting is None:
         raise NoQuestion(f"{execution} of plan {plan!r} asks nobody")
     starter = waiting.get("started_by", "")
     if reply == "approve" and starter and same_name(starter, by):
         raise SamePerson(f"{by} started {execution}: another person has to approve it")
     at = str(time.time())
-    first = book.set_once(plan, sort, {"answer": reply, "answered_by": by, "answered_why": why, "answered_at": at})
-    record = book.item(plan, sort)
-    if record is None:
-        raise NoQuestion(f"{execution} of plan {plan!r} asks nobody any more")
+    written = {"answer": reply, "answered_by": by, "answered_why": why, "answered_at": at}
+    first, record = _written_down(book, plan, execution, written)
+    if "answer" not in record:  # it asked anew in the moment between, as its message had not got out
+        first, record = _written_down(book, plan, execution, written)
+    if "answer" not in record:
+        raise ServiceUnavailable(f"{execution} of plan {plan!r} asks anew at this moment: answer again")
     # A write whose answer is lost is repeated by the SDK, and finds itself.
     now = first or (record["answered_by"], record["answered_at"]) == (by, at)
     answered = Answered(answer=record["answer"], by=record["answered_by"], at=float(record["answered_at"]), now=now)
     _hand_over(record["token"], answered, record["answered_why"])
     return answered
+
+
+def _written_down(book: Ledger, plan: str, execution: str, written: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """Whether the answer is the first, and the question as it is kept now."""
+    sort = f"approval#{execution}"
+    first = book.set_once(plan, sort, written)
+    record = book.item(plan, sort)
+    if record is None:
+        raise NoQuestion(f"{execution} of plan {plan!r} asks nobody any more")
+    return first, record
 
 
 def _hand_over(token: str, answered: Answered, why: str) -> None:

@@ -31,6 +31,7 @@ from statemachines.stages import (
     claim,
     hooks_or_stop,
     lead_over,
+    leads,
     prepare,
     prepare_and_flip,
     reroute,
@@ -81,7 +82,8 @@ def failover() -> State:
                 then="HasHooksAfterPromotion",
                 Assign={"moved": True},
             ),
-            **hooks_or_stop("HooksAfterPromotion", "after-promotion", then="FlipAndReroute"),
+            **hooks_or_stop("HooksAfterPromotion", "after-promotion", then="BeginToLead"),
+            **leads(then="FlipAndReroute"),
             "FlipAndReroute": side_by_side(
                 "FlipAndReroute",
                 "Point the client hostname at the standby's fleet, and side by side route those there that clients go"

@@ -244,8 +244,15 @@ def lead_over() -> States:
     }
 
 
+def leads(then: str) -> States:
+    """Remember when clients began to be led over."""
+    return {"BeginToLead": {"Type": "Pass", "Assign": {"led_at": jsonata("$millis()")}, "Next": then}}
+
+
 def verify(then: str) -> States:
-    """Prove that clients can work; what is not proven is set right once in a while."""
+    """Prove that clients can work; what is not proven is set right once in a while, and before the first proof, where
+    clients were led over a while ago: gateways of the site that is left may lead them rightly, and a name that another
+    writer led back there would be proven, too."""
     states = step(
         "Verify",
         call(
@@ -260,10 +267,16 @@ def verify(then: str) -> States:
         assign=AGAIN_AT,
     )
     states["VerifyDone"]["Choices"].append(choice("$millis() > $set_right_at", "SetRight"))
-    return states | {"SetRight": _set_right(then="VerifyWait")}
+    states["BeginVerify"]["Next"] = "WereLedLongAgo"
+    long_ago = choice("$millis() > $led_at + 1000 * ${SetRightAfterSeconds}", "LeadBack")
+    return states | {
+        "WereLedLongAgo": {"Type": "Choice", "Choices": [long_ago], "Default": "Verify"},
+        "LeadBack": _set_right("First", then="Verify"),
+        "SetRight": _set_right("Again", then="VerifyWait"),
+    }
 
 
-def _set_right(then: str) -> State:
+def _set_right(when: str, *, then: str) -> State:
     """What is not proven for longer than clients' caches explain may have been changed by another writer."""
     flip = call("FlipDns", EXECUTION.copy(), End=True)
     route = call("SwitchRoutes", EXECUTION | FLEET_OF_ITEM, End=True)
@@ -273,14 +286,14 @@ def _set_right(then: str) -> State:
         "Comment": "Look again at the name and at the fleets of clients, and lead back what another writer led away.",
         "Type": "Parallel",
         "Branches": [
-            branch("FlipAgain", {"FlipAgain": flip}),
+            branch(f"Flip{when}", {f"Flip{when}": flip}),
             branch(
-                "PrepareAgain",
-                {"PrepareAgain": fleets("$claimed.fleets_joining", "RouteAgain", {"RouteAgain": route})},
+                f"Prepare{when}",
+                {f"Prepare{when}": fleets("$claimed.fleets_joining", f"Route{when}", {f"Route{when}": route})},
             ),
             branch(
-                "LeadOverAgain",
-                {"LeadOverAgain": fleets("$claimed.fleets_staying", "LeadAgain", {"LeadAgain": lead})},
+                f"LeadOver{when}",
+                {f"LeadOver{when}": fleets("$claimed.fleets_staying", f"Lead{when}", {f"Lead{when}": lead})},
             ),
         ],
         "Catch": [

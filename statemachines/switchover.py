@@ -33,6 +33,7 @@ from statemachines.stages import (
     hooks,
     hooks_or_stop,
     lead_over,
+    leads,
     look_for_doubts,
     prepare_and_flip,
     reroute,
@@ -91,7 +92,8 @@ def switchover() -> State:
                 [branch("BeginSyncAgain", _sync("SyncAgain"))],
                 then="HasHooksAfterPromotion",
             ),
-            **hooks_or_stop("HooksAfterPromotion", "after-promotion", then="LeadOver"),
+            **hooks_or_stop("HooksAfterPromotion", "after-promotion", then="BeginToLead"),
+            **leads(then="LeadOver"),
             "LeadOver": side_by_side(
                 "LeadOver",
                 "The standby is writable. Route its fleets to it, and then point the client hostname at them; side by"

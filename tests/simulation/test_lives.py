@@ -75,6 +75,12 @@ def test_an_answer_in_the_moment_in_which_it_asks_anew_is_taken(lives: Lives) ->
 
 
 @pytest.mark.slow
+def test_a_name_that_was_led_back_while_hooks_did_not_answer_is_led_over_again(lives: Lives) -> None:
+    """The lost site's gateways lead clients rightly by then, so that its name is proven to work, too."""
+    _kept(lives, 1150163, 1)
+
+
+@pytest.mark.slow
 def test_a_seed_is_the_same_life_in_every_process_whatever_was_lived_before(lives: Lives) -> None:
     """12 has two controllers, 14 a name in another cloud, which gives its operations ids."""
     alone = [lives.run("--first", str(seed), "--seeds", "1", "--hashes").stdout.splitlines()[0] for seed in (12, 14)]

@@ -171,7 +171,8 @@ def test_clients_of_every_kind_work_with_their_own_login(parts: Any, cluster: An
     assert sorted(message.value() or b"" for message in read(kafka, 3)) == [b"1", b"2", b"3"]
     kafka.close()
     counted = swaps(parts, process)
-    assert counted["client", "success"] == counted["cluster", "success"] > 3
+    # A client that is closed as it connects may not wait for its gateway to log in at the cluster.
+    assert counted["client", "success"] >= counted["cluster", "success"] > 3
     assert counted["client", "failure"] == counted["cluster", "failure"] == 0
     assert re.search(r"secret_store_latency_seconds_count \d", metrics(parts, process))
     text = process.log.read_text() + metrics(parts, process)

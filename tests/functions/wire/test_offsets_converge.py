@@ -40,7 +40,7 @@ def test_offsets_beyond_the_data_are_reported_and_left_as_they_are(
 ) -> None:
     until_done(call, "promote_mirrors", {"execution": execution})
     commit_beyond_the_end(sites)
-    observed = call("check_offsets", {"execution": execution})["observed"]
+    observed = until_done(call, "check_offsets", {"execution": execution})["observed"]
     assert observed["ahead"] == ["fulfilment orders[0] 500 > 0"]
     assert (observed["ahead_count"], observed["partitions"], observed["offset_sync_seconds"]) == (1, 12, 30)
     assert committed_on_the_standby(sites) == {0: 500, 1: 0}

@@ -195,7 +195,7 @@ def test_the_sample_events_work_on_their_handlers(
     assert call("assess", sample("assess"))["observed"]["verdict"] == "proceed"
     assert call("request_approval", sample("request_approval"))["status"] == "done"
     until_done(call, "promote_mirrors", sample("promote_mirrors"))
-    assert call("check_offsets", sample("check_offsets"))["status"] == "done"
+    assert until_done(call, "check_offsets", sample("check_offsets"))["status"] == "done"
     assert call("sample_lag", sample("sample_lag"))["plans"][0]["sampled"] is False
     (seen_of_orders,) = call("watch_site", sample("watch_site"))["plans"]
     probes = seen_of_orders["probes"]

@@ -334,3 +334,27 @@ def test_a_succession_is_followed_to_its_begin_or_to_what_is_not_kept_and_no_fur
     assert few == [(execution(epoch).name, epoch) for epoch in (3, 2, 1)]
     many = [name for name, _ in succession(book, "orders", execution(last).name)]
     assert many == [execution(epoch).name for epoch in range(last, last - AT_MOST - 1, -1)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "reported_at"),
+    [
+        (("waiting", "done"), 20.0),
+        (("done", "done"), 10.0),
+        (("done", "done", "done"), 10.0),
+        (("done", "waiting", "done"), 30.0),
+        (("waiting", "waiting"), 20.0),
+    ],
+)
+def test_a_step_that_is_looked_at_again_was_done_when_it_first_was(
+    book: Ledger, monkeypatch: pytest.MonkeyPatch, statuses: tuple[str, ...], reported_at: float
+) -> None:
+    run = execution()
+    book.claim(run, "east")
+    for look, status in enumerate(statuses, 1):
+        monkeypatch.setattr("time.time", lambda look=look: NOW + 10.0 * look)
+        book.record_step(run, "flip_dns", status, {"look": look}, started=NOW + 10.0 * look - 5)
+    record = book.step("orders", run.name, "flip_dns")
+    assert record is not None
+    assert (record.status, record.reported_at, record.started_at) == (statuses[-1], NOW + reported_at, NOW + 5.0)
+    assert (record.observed, record.calls) == ({"look": len(statuses)}, len(statuses))

@@ -186,28 +186,32 @@ class Ledger(PlanItems):
     def record_step(
         self, execution: Execution, step: str, status: str, observed: dict[str, Any], started: float
     ) -> None:
-        """Keep what a step reported, if the lease is still held.
+        """Keep what a step reported, if the lease is still held. One that is done and looked at again, and is still
+        done, was done when it first was.
 
         Raises:
             LeaseLost: if it is not.
         """
         self.hold(execution)
+        sort = f"step#{execution.name}#{step}"
         placeholders: Item = {
             ":step": step,
             ":status": status,
             ":observed": json.dumps(observed, default=str),
             ":started": str(started),
-            ":reported": str(time.time()),
             ":expires": expiry(execution),
             ":one": 1,
         }
-        self._items.update(
-            execution.plan,
-            f"step#{execution.name}#{step}",
-            "SET step = :step, #status = :status, observed = :observed, reported_at = :reported,"
-            " started_at = if_not_exists(started_at, :started), expires = :expires ADD calls :one",
-            placeholders,
+        report = (
+            "SET step = :step, #status = :status, observed = :observed,"
+            " started_at = if_not_exists(started_at, :started), expires = :expires"
         )
+        first = None if status != "done" else "attribute_not_exists(#status) OR #status <> :status"
+        reported = placeholders | {":reported": str(time.time())}
+        if not self._items.update(
+            execution.plan, sort, f"{report}, reported_at = :reported ADD calls :one", reported, condition=first
+        ):
+            self._items.update(execution.plan, sort, f"{report} ADD calls :one", placeholders)
 
     def steps(self, execution: Execution) -> list[StepRecord]:
         """The steps of an execution in the order they began."""

@@ -98,6 +98,7 @@ class StepRecord:
     started_at: float
     """When it was first called."""
     reported_at: float
+    """When it last reported; of one that is done, when it first was."""
     observed: dict[str, Any]
 
 

@@ -15,11 +15,6 @@ from tests.ledger_in_memory import DynamoDB, ledger_of
 
 
 @pytest.fixture
-def dynamodb() -> DynamoDB:
-    return DynamoDB()
-
-
-@pytest.fixture
 def book(dynamodb: DynamoDB) -> Ledger:
     """A ledger in which an execution asks for the first time."""
     book = ledger_of(dynamodb)

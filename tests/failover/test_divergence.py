@@ -20,14 +20,8 @@ from failover.loss.divergence import (
 )
 from failover.loss.record import keep_measured_loss
 from failover.rescue.stranded import StrandedRange
-from tests.ledger_in_memory import DynamoDB, ledger_of
 
 Rows = dict[str, list[tuple[int, int]]]
-
-
-@pytest.fixture
-def book() -> Ledger:
-    return ledger_of(DynamoDB())
 
 
 def execution(epoch: int, kind: str, sites: str, *, dry_run: bool = False) -> Execution:

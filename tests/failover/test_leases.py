@@ -19,11 +19,6 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-def dynamodb() -> DynamoDB:
-    return DynamoDB()
-
-
-@pytest.fixture
 def book(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """A ledger whose clock stands still."""
     monkeypatch.setattr("time.time", lambda: NOW)

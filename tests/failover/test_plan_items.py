@@ -16,11 +16,6 @@ NOW = 1_900_000_000
 
 
 @pytest.fixture
-def dynamodb() -> DynamoDB:
-    return DynamoDB()
-
-
-@pytest.fixture
 def book(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """A ledger whose clock stands still."""
     monkeypatch.setattr("time.time", lambda: float(NOW))

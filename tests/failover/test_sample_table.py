@@ -14,7 +14,7 @@ from failover.ledger.ledger import Ledger
 from failover.loss.sample_table import TOPICS_A_ROW, from_rows, load_samples, save_samples, to_rows
 from failover.loss.samples import PROOFS, Sample
 from tests.claims import reaches
-from tests.ledger_in_memory import DynamoDB, ledger_of
+from tests.ledger_in_memory import DynamoDB
 
 ITEM_AT_MOST = 400_000
 WRITE_UNIT = 1024
@@ -28,16 +28,6 @@ SAMPLES = st.builds(
     proof=st.sampled_from(PROOFS),
     last_fetched_to=OFFSETS,
 )
-
-
-@pytest.fixture
-def dynamodb() -> DynamoDB:
-    return DynamoDB()
-
-
-@pytest.fixture
-def book(dynamodb: DynamoDB) -> Ledger:
-    return ledger_of(dynamodb)
 
 
 def busy(topics: int, partitions: int = 6) -> dict[str, dict[int, Sample]]:

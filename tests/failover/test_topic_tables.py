@@ -16,17 +16,7 @@ from failover.ledger.topic_tables import (
     save_plan_table,
 )
 from tests.failover.test_ledger import execution
-from tests.ledger_in_memory import DynamoDB, ledger_of
-
-
-@pytest.fixture
-def dynamodb() -> DynamoDB:
-    return DynamoDB()
-
-
-@pytest.fixture
-def book(dynamodb: DynamoDB) -> Ledger:
-    return ledger_of(dynamodb)
+from tests.ledger_in_memory import DynamoDB
 
 
 def rows(count: int, of: int = 0) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from failover.ledger.ledger import Ledger
 from failover.link import Mirror, PartitionLag
 from failover.loss.lag_record import REMEMBERED_S, WRITTEN_EVERY_S, LagRecord, Look, add_look, load_lag
-from failover.loss.samples import APART_S, FETCH_S, LOOKSAPART_S, SourceLiveness
+from failover.loss.samples import APART_S, FETCH_S, LOOKS_APART_S, SourceLiveness
 from failover.plan.model import Plan, parse
-from tests.ledger_in_memory import DynamoDB, ledger_of
+from tests.ledger_in_memory import DynamoDB
 
 NOW = 1_800_000_000.0
 LOW_LAG = 10
@@ -107,8 +107,8 @@ def test_samples_closer_than_two_waits_for_a_fetch_are_of_one_moment() -> None:
 @pytest.mark.parametrize(
     ("second", "since"),
     [
-        (look(mirror(LOW_LAG), began=NOW + LOOKSAPART_S), NOW),
-        (look(mirror(LOW_LAG), began=NOW + LOOKSAPART_S + 0.5), NOW + LOOKSAPART_S + 0.5),
+        (look(mirror(LOW_LAG), began=NOW + LOOKS_APART_S), NOW),
+        (look(mirror(LOW_LAG), began=NOW + LOOKS_APART_S + 0.5), NOW + LOOKS_APART_S + 0.5),
         (look(mirror(LOW_LAG + 1), began=NOW + 5), None),
         (look(mirror(None), began=NOW + 5), None),
         (look(mirror(0), mirror(None, "FAILED"), began=NOW + 5), NOW),
@@ -141,16 +141,6 @@ def test_the_lag_is_low_since_it_came_down() -> None:
 @pytest.fixture
 def plan(plan_text: str) -> Plan:
     return parse(plan_text)
-
-
-@pytest.fixture
-def dynamodb() -> DynamoDB:
-    return DynamoDB()
-
-
-@pytest.fixture
-def book(dynamodb: DynamoDB) -> Ledger:
-    return ledger_of(dynamodb)
 
 
 def tables(dynamodb: DynamoDB) -> list[str]:

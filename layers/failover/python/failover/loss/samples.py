@@ -16,7 +16,7 @@ from failover.link import PENDING_STOPPED, STOPPED, Lag, Mirror, PartitionLag
 
 Proof = Literal["a fetch advanced", "the source answered", "both logs ended alike"]
 PROOFS: Final[tuple[Proof, ...]] = ("a fetch advanced", "the source answered", "both logs ended alike")
-LOOKSAPART_S: Final = 60.0
+LOOKS_APART_S: Final = 60.0
 """Looks further apart than that say nothing of the time between them."""
 FETCH_S: Final = 1.0
 """A link's end of the source is up to so much older than the moment at which the source answers: it waits for records
@@ -70,7 +70,7 @@ class SourceLiveness:
         low = lag.mirrors > 0 and not lag.unknown_partitions and lag.records <= limit
         if not low or not answered or self.looked_at is None:
             return replace(self, low_since=None)
-        apart = before.looked_at is None or self.looked_at - before.looked_at > LOOKSAPART_S
+        apart = before.looked_at is None or self.looked_at - before.looked_at > LOOKS_APART_S
         return replace(self, low_since=self.looked_at if apart or before.low_since is None else before.low_since)
 
     def updated(self, answers: bool | None, now: float, *, over: float | None = None) -> SourceLiveness:

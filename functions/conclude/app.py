@@ -75,8 +75,10 @@ def handler(event: dict[str, Any], context: Any) -> Concluded:
 
 def _is_recorded(book: Ledger, request: ConcludeRequest) -> bool:
     """Whether it ended so already, though it was stopped before it heard that."""
+    if request.outcome == "failed":
+        return False
     record = book.execution(request.execution.plan, request.execution.name)
-    return request.outcome != "failed" and record is not None and record.status == request.outcome
+    return record is not None and record.status == request.outcome
 
 
 def _conclude(request: ConcludeRequest, book: Ledger) -> Concluded:

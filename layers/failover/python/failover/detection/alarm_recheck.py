@@ -66,7 +66,9 @@ def recheck_alarms(signals: list[Signal], max_age: float = EVERY_ONE) -> list[Si
     old = [
         signal for signal in signals if signal.kind == "alarm" and signal.stands and now - signal.confirmed_at > max_age
     ]
-    names = {signal.region: [other.source for other in old if other.region == signal.region] for signal in old}
+    names: dict[str, list[str]] = {}
+    for signal in old:
+        names.setdefault(signal.region, []).append(signal.source)
     by_region = in_every_region(names, _readings)
     return [_read(signal, by_region[signal.region], now) if signal in old else signal for signal in signals]
 

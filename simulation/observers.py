@@ -65,7 +65,6 @@ class Observers:
         """The active site as each of them began."""
         self.delivered_alarms: set[str] = set()
         """Alarms that stand, and whose event has come to a judge: an untidy bus may keep it for a minute and more."""
-        self._alarms_changed: dict[str, float] = {}
         self._chance = random.Random(f"bus {story.seed}")
 
     def begin(self) -> None:
@@ -207,7 +206,8 @@ class Observers:
         clock.sleep(max(0.0, STARTED + outage.ends + 20.0 - clock.now))
         if not any(each.site == outage.site for each in self._current):
             for name, (region, _) in alarms.items():
-                if self._world.account.cloudwatch.stands(region, name):
+                alarm = self._world.account.cloudwatch.alarm(region, name)
+                if alarm is not None and alarm.stands:
                     self._change(name, region, "OK")
 
     def _stand_late(self, outage: Outage, name: str, region: str) -> None:
@@ -217,13 +217,12 @@ class Observers:
             self._change(name, region, "ALARM")
 
     def _change(self, name: str, region: str, value: str) -> None:
-        changed_at = self._world.now
-        self._world.account.cloudwatch.change(region, name, Alarm(value, changed_at))
-        self._alarms_changed[name] = changed_at
+        cloudwatch, alarm = self._world.account.cloudwatch, Alarm(value, self._world.now)
+        cloudwatch.change(region, name, alarm)
         self.delivered_alarms.discard(name)
 
         def arrive() -> None:
-            if value == "ALARM" and self._alarms_changed[name] == changed_at:
+            if alarm.stands and cloudwatch.alarm(region, name) is alarm:
                 self.delivered_alarms.add(name)
 
         self._world.watch_closely()

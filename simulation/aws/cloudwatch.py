@@ -19,6 +19,11 @@ class Alarm:
     changed_at: float
     """Seconds since the epoch."""
 
+    @property
+    def stands(self) -> bool:
+        """Whether it is in ALARM."""
+        return self.value == "ALARM"
+
 
 class CloudWatch:
     """The alarms of all regions."""
@@ -30,9 +35,9 @@ class CloudWatch:
         """Have an alarm come into a state."""
         self._alarms[region, name] = alarm
 
-    def stands(self, region: str, name: str) -> bool:
-        """Whether an alarm is in ALARM."""
-        return (region, name) in self._alarms and self._alarms[region, name].value == "ALARM"
+    def alarm(self, region: str, name: str) -> Alarm | None:
+        """An alarm as it is now; None if it never changed."""
+        return self._alarms.get((region, name))
 
     def call(self, region: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Carry an operation out."""

@@ -7,6 +7,8 @@ from typing import Final
 
 import httpx
 
+from drill.network.plain_http import plain
+
 CONTAINER_S: Final = 120.0
 """For a container to be made, on a busy machine; the function's own timeout comes on top."""
 
@@ -19,7 +21,7 @@ NOT_REACHED: Final = frozenset({UNREACHABLE, REFUSED})
 def invoke_at(url: str, event: bytes, timeout_s: float) -> tuple[bytes, str | None]:
     """Invoke the function at this URL. Gives its payload, and its errorType if it failed or did not answer."""
     try:
-        answer = httpx.post(url, content=event, timeout=timeout_s + CONTAINER_S, trust_env=False)
+        answer = plain.post(url, content=event, timeout=timeout_s + CONTAINER_S)
     except httpx.HTTPError as error:
         return _failed(UNREACHABLE, f"{url}: {type(error).__name__}: {error}")
     if answer.status_code != httpx.codes.OK:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from drill import fixture_plan
 from drill.fixture_plan import REGIONS, STANDBY
+from drill.network.plain_http import plain
 from drill.process import ROOT
 from drill.sam_local.build import NotBuilt, check_build
 from drill.sam_local.engine import ARCHITECTURE, local_image
@@ -69,7 +70,7 @@ def refuse_second_world(path: Path = ENVIRONMENT_FILE) -> None:
         return
     for endpoint in endpoints:
         with suppress(httpx.HTTPError):
-            if httpx.get(f"{endpoint}/drill/events", timeout=ANSWER_S, trust_env=False).is_success:
+            if plain.get(f"{endpoint}/drill/events", timeout=ANSWER_S).is_success:
                 raise WorldIsUp(f"a world for sam local is up at {endpoint} already; end it first, or use it")
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from drill.network.plain_http import plain
+
 FAILOVER = "/links/orders-link/mirrors:failover"
 NOBODY = {"error_code": 40101, "message": "Authentication failed"}
 OAUTH = {"client_id": "controller", "client_secret": "s3cret", "tokens": ["static-token"]}
@@ -26,7 +28,7 @@ def west(start: Callable[..., Any]) -> Callable[..., Any]:
 def get(stand: Any, authorization: str | None, **headers: str) -> httpx.Response:
     if authorization is not None:
         headers["authorization"] = authorization
-    return httpx.get(f"{str(stand.http.base_url).rstrip('/')}/links", headers=headers, trust_env=False)
+    return plain.get(f"{str(stand.http.base_url).rstrip('/')}/links", headers=headers)
 
 
 def basic(text: str) -> str:
@@ -61,13 +63,13 @@ def test_a_key_and_a_configured_token_are_let_in(west: Callable[..., Any]) -> No
 
 def test_without_oauth_there_are_no_tokens(west: Callable[..., Any]) -> None:
     stand = west()
-    refused = httpx.post(stand.child.ready["token_url"], data={"grant_type": "client_credentials"}, trust_env=False)
+    refused = plain.post(stand.child.ready["token_url"], data={"grant_type": "client_credentials"})
     assert (refused.status_code, refused.json()) == (401, {"error": "invalid_client"})
 
 
 def token(stand: Any, **form: str) -> httpx.Response:
     form = {"grant_type": "client_credentials", "client_id": "controller", "client_secret": "s3cret", **form}
-    return httpx.post(stand.child.ready["token_url"], data=form, trust_env=False)
+    return plain.post(stand.child.ready["token_url"], data=form)
 
 
 def test_a_token_is_issued_for_client_credentials_and_expires(west: Callable[..., Any], eventually: Any) -> None:
@@ -83,7 +85,7 @@ def test_a_token_is_issued_for_client_credentials_and_expires(west: Callable[...
 def test_a_client_may_say_who_it_is_by_basic(west: Callable[..., Any]) -> None:
     stand = west(oauth=OAUTH)
     url, form = stand.child.ready["token_url"], {"grant_type": "client_credentials"}
-    issued = httpx.post(url, data=form, auth=("controller", "s3cret"), trust_env=False)
+    issued = plain.post(url, data=form, auth=("controller", "s3cret"))
     assert get(stand, f"Bearer {issued.json()['access_token']}").status_code == 200
 
 

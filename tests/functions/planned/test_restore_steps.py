@@ -16,8 +16,8 @@ from failover.execution.inventory import Listed, save_inventory
 from failover.ledger.execution import Execution
 from failover.link import Truncation
 from tests.functions.planned.conftest import TOPICS, Call, Pair, book
-from tests.functions.polled_steps import wait_for
-from tests.functions.wire.conftest import crash_before_the_answer, until_done
+from tests.functions.polled_steps import until_done, wait_for
+from tests.functions.wire.conftest import crash_before_the_answer
 
 pytestmark = pytest.mark.slow
 VERB = "updateKafkaMirrorTopicsTruncateAndRestoreMirror"

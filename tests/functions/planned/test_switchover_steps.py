@@ -14,7 +14,8 @@ from failover.ledger.execution import Execution
 from failover.link.factory import links_at
 from failover.plan.model import parse
 from tests.functions.planned.conftest import TOPICS, Call, Pair, book
-from tests.functions.wire.conftest import crash_before_the_answer, until_done
+from tests.functions.polled_steps import until_done
+from tests.functions.wire.conftest import crash_before_the_answer
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -123,17 +122,6 @@ def execution(deployed: Callable[..., Any], call: Call) -> dict[str, Any]:
         deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
     started = {"start": {"plan": "orders", "to": "west", "epoch": 1}, "execution_name": "orders-1-failover"}
     return dict(call("claim", started)["execution"])
-
-
-def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 90) -> dict[str, Any]:
-    """Call a step as the state machine does, until it reports done."""
-    deadline = time.monotonic() + limit_s
-    while True:
-        report = call(step, request)
-        if report["status"] == "done":
-            return report
-        assert time.monotonic() < deadline, report
-        time.sleep(0.1)
 
 
 def crash_before_the_answer(patch: pytest.MonkeyPatch) -> None:

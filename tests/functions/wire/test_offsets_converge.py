@@ -13,7 +13,8 @@ from drill.network.plain_http import plain
 from failover.ledger.execution import Execution
 from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_execution_table
-from tests.functions.wire.conftest import Call, Sites, until_done
+from tests.functions.polled_steps import until_done
+from tests.functions.wire.conftest import Call, Sites
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,8 @@ from failover.ledger.ledger import Ledger
 from failover.ledger.topic_tables import load_plan_table
 from failover.loss.sample_table import load_samples
 from failover.loss.samples import Sample
-from tests.functions.wire.conftest import Call, Sites, crash_before_the_answer, until_done
+from tests.functions.polled_steps import until_done
+from tests.functions.wire.conftest import Call, Sites, crash_before_the_answer
 from tests.plans import plan_text_of, put_plan
 
 EVENTS = Path(__file__).resolve().parents[3] / "events"

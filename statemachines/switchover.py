@@ -17,6 +17,7 @@ from statemachines.blocks import (
     branch,
     call,
     catch,
+    choice,
     fleets,
     jsonata,
     machine,
@@ -80,9 +81,10 @@ def switchover() -> State:
                 " of protected groups are made the same.",
                 "Type": "Parallel",
                 "Branches": [branch("BeginReverse", _reverse()), branch("BeginSyncOffsets", _sync("SyncOffsets"))],
-                "Catch": doubtful(to="PutBack"),
+                "Catch": [catch("FenceLifted", to="WasFencedAgain"), *doubtful(to="PutBack")],
                 "Next": "HasHooksAfterPromotion",
             },
+            **_fence_again(then="BeginFence", else_to="PutBack"),
             "PutBack": _put_back(then="HasHooksGivenUp", past_no_return="BeginPromote"),
             **hooks_or_stop("HooksGivenUp", "after-switch-back", then="BeginStandDown", put_back=True),
             **_promote(then="CarryOffsets"),
@@ -145,6 +147,19 @@ def _drain(then: str) -> States:
         then=then,
         late=too_slow("drain_mirrors", to="PutBack"),
     )
+
+
+def _fence_again(then: str, else_to: str) -> States:
+    """Before anything is reversed, another tool led a fenced gateway back: what was written through it meanwhile has to
+    be drained. Once; a tool that does it again would do so for ever."""
+    return {
+        "WasFencedAgain": {
+            "Type": "Choice",
+            "Choices": [choice("$doubt.Error = 'FenceLifted'", else_to)],
+            "Default": "FenceAgain",
+        },
+        "FenceAgain": {"Type": "Pass", "Assign": {"doubt": jsonata("$states.input")}, "Next": then},
+    }
 
 
 def _reverse() -> States:

@@ -1,9 +1,10 @@
 """reverse_mirrors: source and mirror change places, without loss, until every mirror is STOPPED, that is writable.
 
 The first reverse that a link accepts is the point of no return: before it is asked for, the ledger is told, and from
-then on nothing can be aborted. A link that is not bidirectional can't be reversed: its mirrors are promoted, and the
-site that is left has no copy from then on. Accepted is not done; each call lists the mirrors and asks by name, in
-batches, for those that are not on their way.
+then on nothing can be aborted. Just before, every fence is looked at once more: a minute may have passed since it was
+proven, and another tool may have led a gateway back. A link that is not bidirectional can't be reversed: its mirrors
+are promoted, and the site that is left has no copy from then on. Accepted is not done; each call lists the mirrors and
+asks by name, in batches, for those that are not on their way.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from failover.documents.steps import Reversal
-from failover.errors import LinkRejected, LinkUnavailable, MirrorsNotReady
+from failover.errors import FenceLifted, LinkRejected, LinkUnavailable, MirrorsNotReady
+from failover.execution.fenced_fleets import unfenced_fleets
 from failover.execution.inventory import Inventory, inventory
 from failover.execution.step import Report, Request, done, ledger, pause_after, pause_of, step, waiting
 from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, by_status, is_bidirectional
@@ -41,6 +43,8 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
     Raises:
         MirrorsNotReady: no link accepted anything, or a mirror is in a state that is not reversed, and nothing is
             under way: it can still be given up.
+        FenceLifted: nothing is under way yet, and a gateway is not fenced any more.
+        FleetUnavailable, FleetRejected: nothing is under way yet, and whether a gateway is fenced is not known.
         AbortRequested: a person wants that, and is not too late.
     """
     execution = request.execution
@@ -65,6 +69,11 @@ def reverse(request: ReverseRequest, plan: Plan) -> Report:
         _refuse_what_is_not_active(execution.to_site, listed, expected)
     if not any(unstopped.values()) and len(listed) == len(expected):
         return done(**facts, left=[])
+    if not begun and (unfenced := unfenced_fleets(plan, execution.to_site)):
+        raise FenceLifted(
+            f"not fenced any more: {'; '.join(unfenced[:NAMED])}. Somebody else deployed what the switchover had"
+            " fenced: hold that until it has ended"
+        )
     both_ways = {link for link, topics in idle.items() if topics and is_bidirectional(link)}
     ledger().pass_no_return(execution)
     answers = ask_in_batches(

@@ -92,6 +92,10 @@ class Sites:
     )
     commit: Commit = field(default_factory=Commit)
     commits: list[dict[Spot, int]] = field(default_factory=list)
+    unfenced: list[str] = field(default_factory=list)
+    """Fleets that are not fenced, and where each leads."""
+    fleets_error: FailoverError | None = None
+    """What a look at the fleets raises."""
     between: Callable[[], None] | None = None
     """What happens between the two looks of a call."""
 
@@ -112,6 +116,12 @@ class Sites:
         if not (self.commit.refused or self.commit.retry):
             self.committed["west"] = Offsets(dict(offsets))
         return self.commit
+
+    def unfenced_fleets(self, _: Any, to_site: str) -> list[str]:
+        assert to_site == "west"
+        if self.fleets_error is not None:
+            raise self.fleets_error
+        return self.unfenced
 
     def sleep(self, _: float) -> None:
         if self.between is not None:
@@ -134,4 +144,5 @@ def put_in_place(sites: Sites, patch: pytest.MonkeyPatch) -> None:
     patch.setattr("failover.kafka.offsets.log_ends", sites.log_ends)
     patch.setattr("failover.execution.committed_offsets.committed_offsets", sites.committed_offsets)
     patch.setattr("failover.execution.committed_offsets.commit_offsets", sites.commit_offsets)
+    patch.setattr("failover.execution.fenced_fleets.unfenced_fleets", sites.unfenced_fleets)
     patch.setattr("time.sleep", sites.sleep)

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from failover.errors import FenceBypassed, KafkaUnauthorized, KafkaUnavailable, MirrorsNotReady
+from failover.errors import (
+    FenceBypassed,
+    FenceLifted,
+    FleetUnavailable,
+    KafkaUnauthorized,
+    KafkaUnavailable,
+    MirrorsNotReady,
+)
 from failover.kafka.offsets import Commit, Offsets
 from tests.functions.both_sites import SPOTS, TOPICS, Sites, book
 
@@ -105,6 +112,28 @@ def test_what_every_link_refuses_is_given_up_only_where_it_is_seen_that_nothing_
     west.then = move
     assert call("reverse_mirrors", request)["status"] == "waiting"
     assert book().state("orders", "east").no_return == "an-switchover"
+
+
+def test_nothing_is_reversed_while_a_fence_is_lifted_or_not_seen(
+    call: Call, begun: Callable[..., dict[str, Any]], sites: Sites
+) -> None:
+    request, west = begun(), sites.link["west"]
+    sites.unfenced = ["dublin leads to east"]
+    with pytest.raises(FenceLifted, match=r"not fenced any more: dublin leads to east"):
+        call("reverse_mirrors", request)
+    sites.fleets_error = FleetUnavailable("silent")
+    with pytest.raises(FleetUnavailable, match="silent"):
+        call("reverse_mirrors", request)
+    assert (west.asked, book().state("orders", "east").no_return) == ([], None)
+
+
+def test_once_a_mirror_is_on_its_way_it_goes_forward_whatever_the_fleets_are(
+    call: Call, begun: Callable[..., dict[str, Any]], sites: Sites
+) -> None:
+    request, west = begun(), sites.link["west"]
+    west.statuses["orders"], sites.fleets_error = "PENDING_STOPPED", FleetUnavailable("silent")
+    assert call("reverse_mirrors", request)["status"] == "waiting"
+    assert west.asked == ["reverse payments"]
 
 
 @pytest.mark.parametrize(("mode", "verb"), [("BIDIRECTIONAL", "reverse"), ("DESTINATION", "promote")])

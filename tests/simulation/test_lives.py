@@ -53,6 +53,8 @@ def test_the_lives_names_lead_where_they_would(lives: Lives, seed: int) -> None:
         pytest.param(960266, id="who is stopped as it concludes and redriven leads back a name that was led away"),
         # A site in doubt was lost as a whole before it could be asked again: nothing said why any more.
         pytest.param(930540, id="a switchover whose doubts are answered no more stands down"),
+        # It answers for no secret for a minute, and a fenced fleet is deployed meanwhile as it was.
+        pytest.param(1351493, id="a fence that another tool lifts is put up again before anything is reversed"),
         # SNS does not answer, and the question is put again with another token.
         pytest.param(1150116, id="an answer in the moment in which it asks anew is taken"),
         # The lost site's gateways lead clients rightly by then, so that its name is proven to work, too.

@@ -56,6 +56,23 @@ def test_a_doubt_before_the_point_of_no_return_puts_back_what_was_fenced(
     assert (concluded["outcome"], concluded["error"]["Error"]) == ("stood-down", why)
 
 
+def test_a_fence_that_another_tool_lifted_is_put_up_and_drained_again_before_anything_is_reversed(
+    switchover: Machine,
+) -> None:
+    run = switchover.run(ReverseMirrors=[fails("FenceLifted"), done()])
+    steps = [step for step in run.steps() if step not in ("SyncOffsets", "Claim", "Precheck")]
+    assert steps[:6] == ["Fence", "DrainMirrors", "ReverseMirrors", "Fence", "DrainMirrors", "ReverseMirrors"]
+    assert run.of("Conclude")[0]["outcome"] == "succeeded"
+
+
+def test_a_tool_that_lifts_the_fence_twice_has_the_switchover_given_up(switchover: Machine) -> None:
+    run = switchover.run(ReverseMirrors=[fails("FenceLifted")])
+    assert (run.steps().count("Fence"), run.steps().count("ReverseMirrors")) == (2, 2)
+    assert all(event["back"] for event in run.of("SwitchRoutes"))
+    (concluded,) = run.of("Conclude")
+    assert (concluded["outcome"], concluded["error"]["Error"]) == ("stood-down", "FenceLifted")
+
+
 @pytest.mark.parametrize(
     ("script", "error"),
     [

@@ -92,6 +92,12 @@ def secrets(deployed: Callable[..., Any]) -> None:
         deployed("secretsmanager").create_secret(Name=f"failover/orders/{site}", SecretString=document)
 
 
+@pytest.fixture(autouse=True)
+def fenced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No gateway stands here; all are fenced."""
+    monkeypatch.setattr("failover.execution.fenced_fleets.unfenced_fleets", lambda *_: [])
+
+
 @pytest.fixture
 def pair(tmp_path: Path, link_fields: dict[str, Any], truncation: bool) -> Iterator[Pair]:
     with ExitStack() as stack:

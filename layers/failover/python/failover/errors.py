@@ -154,6 +154,11 @@ class FenceBypassed(FailoverError):
     """Behind the fence of every gateway somebody goes on writing to the cluster itself."""
 
 
+class FenceLifted(FailoverError):
+    """A gateway that was fenced leads clients to the site that is left again: somebody else led it there. Nothing is
+    reversed; it is fenced and drained once more."""
+
+
 class MirrorsNotReady(FailoverError):
     """A mirror is not ACTIVE, or no link accepts to reverse one; nothing was changed by it."""
 

@@ -77,8 +77,16 @@ def test_a_broker_that_thaws_after_a_call_was_given_up_ends_no_process(
             asking.stdin.write("again\n")
             asking.stdin.flush()
 
-        ask()
-        assert asking.stdout.readline() == "answered\n"
+        def ask_until_answered() -> None:
+            outcome, deadline = "", time.monotonic() + 60
+            while outcome != "answered\n":
+                assert asking.poll() is None, f"the process ended with {asking.returncode}"
+                assert time.monotonic() < deadline, "the broker never answered"
+                ask()
+                assert asking.stdout is not None
+                outcome = asking.stdout.readline()
+
+        ask_until_answered()
         os.kill(broker, signal.SIGSTOP)
         try:
             ask()
@@ -86,11 +94,6 @@ def test_a_broker_that_thaws_after_a_call_was_given_up_ends_no_process(
         finally:
             os.kill(broker, signal.SIGCONT)
         assert asking.stdout.readline() in ("answered\n", "unavailable\n")
-        outcome, deadline = "", time.monotonic() + 60
-        while outcome != "answered\n":
-            assert asking.poll() is None, f"the process ended with {asking.returncode}"
-            assert time.monotonic() < deadline, "the broker never answered again"
-            ask()
-            outcome = asking.stdout.readline()
+        ask_until_answered()
         asking.stdin.close()
         assert asking.wait(30) == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import importlib.util
+import itertools
 import json
 import os
 import sys
@@ -123,6 +125,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     # The long ones first, so that no worker is left alone with one at the end.
     items.sort(key=lambda item: (not _is_whole_drill(item.nodeid), item.path not in slow))
+    items[:] = _lives_spread(items, len(slow))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -140,6 +143,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False  # in the order in which they were collected
     return WorldsTogether(config, log)
+
+
+def _lives_spread(items: list[pytest.Item], long_files: int) -> list[pytest.Item]:
+    """Lives only compute, and most of what is long only waits: they go side by side, not one after the other."""
+    lives = collections.deque(item for item in items if item.nodeid.startswith(LIVES))
+    others = itertools.groupby(
+        (item for item in items if not item.nodeid.startswith(LIVES)), key=lambda item: item.path
+    )
+    every = max(1, long_files // (len(lives) + 1))
+    spread: list[pytest.Item] = []
+    for number, (_, of_file) in enumerate(others):
+        if lives and number % every == 0:
+            spread.append(lives.popleft())
+        spread += of_file
+    return [*spread, *lives]
 
 
 def _is_whole_drill(nodeid: str) -> bool:

@@ -45,7 +45,7 @@ def main() -> int:
     scores = {module: dict.fromkeys(COUNTS, 0) for module in chosen}
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         tree = copy_tree(Path(directory).resolve() / "1")
-        reach = load_reach(tree, as_it_is=arguments.reach_as_it_is)
+        reach = load_reach(tree, as_it_is=arguments.reach_as_it_is, side_by_side=arguments.side_by_side)
         load_packages(reach.packages)
         trees = [tree, *(copy_tree(tree.with_name(str(n + 1))) for n in range(1, arguments.side_by_side))]
         untried = [mutant for mutant in mutants if mutant.key not in noticed]

@@ -4,8 +4,11 @@ of tests changes. Of a module that changed since, all that reached it are taken 
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
+import multiprocessing
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +24,8 @@ from mutants.trial import in_tree, load_packages
 KEPT: Final = ROOT / ".mutants" / "reach.json"
 CHOSEN: Final = "not exhaustive"
 """The tests of a file that count, as pytest's `-m` has it: all that `make test` runs."""
+WITHIN_S: Final = 1200.0
+"""The tests of a file have ended by then, also on a busy machine."""
 AT_MOST_S: Final = 40.0
 """A mutant is given the quickest of its tests, up to so many seconds in all."""
 
@@ -102,19 +107,20 @@ class Tracer:
         return self.reach
 
 
-def load_reach(tree: Path, *, as_it_is: bool) -> Reach:
-    """What the tests of a copy of the tree reach: as it was noted, and what new and changed test files reach, unless it
-    is wanted as it is."""
+def load_reach(tree: Path, *, as_it_is: bool, side_by_side: int) -> Reach:
+    """What the tests of a copy of the tree reach: as it was noted, and what new and changed test files reach, so many
+    of them at once, unless it is wanted as it is."""
     kept: dict[str, dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
     files = test_files()
     marks, texts = {name: _mark(name, CHOSEN) for name in files}, {name: _mark(name) for name in core()}
     stale = [name for name, mark in marks.items() if kept.get(name, {}).get("mark") != mark]
-    for name in () if as_it_is else stale:
-        print(f"which lines {name} reaches", flush=True)
-        kept[name] = {"mark": marks[name], "texts": texts, **_traced(tree, name)}
-        load_packages(kept[name]["packages"])
-        KEPT.parent.mkdir(exist_ok=True)
-        KEPT.write_text(json.dumps(kept))
+    KEPT.parent.mkdir(exist_ok=True)
+    with multiprocessing.get_context("fork").Pool(side_by_side) as pool:
+        traces = pool.imap_unordered(functools.partial(_traced, tree), () if as_it_is else stale)
+        for number, (name, traced) in enumerate(traces, 1):
+            print(f"which lines {name} reaches: {number} of {len(stale)}", flush=True)
+            kept[name] = {"mark": marks[name], "texts": texts, **traced}
+            KEPT.write_text(json.dumps(kept))
     reach = Reach()
     for name in marks.keys() & kept.keys():
         _add(reach, kept[name], texts)
@@ -123,9 +129,8 @@ def load_reach(tree: Path, *, as_it_is: bool) -> Reach:
     return reach
 
 
-def _traced(tree: Path, test_file: str) -> dict[str, Any]:
-    out = KEPT.with_suffix(".part")
-    out.parent.mkdir(exist_ok=True)
+def _traced(tree: Path, test_file: str) -> tuple[str, dict[str, Any]]:
+    out = KEPT.with_suffix(f".{os.getpid()}.part")
 
     def trace() -> int:
         tracer = Tracer(tree, core())
@@ -135,11 +140,13 @@ def _traced(tree: Path, test_file: str) -> dict[str, Any]:
         out.write_text(json.dumps(vars(tracer.result())))
         return int(status)
 
-    status = in_tree(tree, trace, 600.0)
+    status = in_tree(tree, trace, WITHIN_S)
     if status not in (0, 1, 5):
-        raise SystemExit(f"{test_file} can't be run: pytest ends with {status}")
+        raise RuntimeError(f"{test_file} can't be run: pytest ends with {status}")
     traced: dict[str, Any] = json.loads(out.read_text())
-    return traced
+    out.unlink()
+    load_packages(traced["packages"])
+    return test_file, traced
 
 
 def _add(reach: Reach, part: dict[str, Any], texts: Mapping[str, str]) -> None:

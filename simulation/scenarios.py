@@ -151,7 +151,7 @@ SCENARIOS: Final = (
             seed="10",
             seconds=900.0,
             switchovers=(Switchover(begins=30.0),),
-            acts=(Act(deed="lose the active site", function="reverse_mirrors", invocation=1, after=0.6),),
+            acts=(Act(deed="lose the active site", function="reverse_mirrors", invocation=1, after=1.6),),
         ),
         executions=("succeeded",),
         active="west",

@@ -14,6 +14,8 @@ from drill.aws.jsonata_values import NOTHING, json_value
 from simulation.scheduler import current
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
+_PATH = re.compile(r"\$[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+"""A variable, or a field in it: half of all that is evaluated."""
 
 
 class StateError(Exception):
@@ -52,7 +54,24 @@ def _compiled(expression: str) -> tuple[Any, frozenset[str]]:
     return program, frozenset(_VARIABLE.findall(expression))
 
 
+@functools.cache
+def _path(expression: str) -> tuple[str, ...]:
+    return tuple(expression[1:].split(".")) if _PATH.fullmatch(expression) else ()
+
+
+def _looked_up(path: tuple[str, ...], variables: Mapping[str, Any]) -> Any:
+    """What a path leads to through objects alone; None where the library has to say what it gives."""
+    value: Any = variables
+    for name in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(name)
+    return value if isinstance(value, (str, bool, int, dict)) else None
+
+
 def _evaluated(expression: str, variables: Mapping[str, Any]) -> Any:
+    if (path := _path(expression)) and (value := _looked_up(path, variables)) is not None:
+        return json_value(value)
     program, used = _compiled(expression)
     # $millis() asks the program that was compiled last, not the one that is evaluated.
     jsonata.Jsonata.CURRENT.jsonata = program

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jsonata
 import pytest
 
+from drill.aws.jsonata_values import NOTHING, json_value
 from simulation import scheduler
 from simulation.machine.execution import Execution, State, Token
-from simulation.machine.expressions import StateError
+from simulation.machine.expressions import StateError, filled
 from simulation.scheduler import Scheduler
 
 
@@ -135,3 +137,17 @@ def test_what_is_stopped_goes_no_further(around: Around) -> None:
     around.scheduler.run(100.0)
 
     assert (execution.status, around.called) == ("ABORTED", ["first"])
+
+
+@pytest.mark.parametrize("value", [0, 1.0, 1.5, "", "text", None, False, [], [1], [[1]], {}, {"n": None, "m": 2.0}])
+@pytest.mark.parametrize("expression", ["$x", "$x.a", "$x.a.b", "$y.a", "$x.missing"])
+def test_a_path_gives_what_the_library_makes_of_it(expression: str, value: Any) -> None:
+    for x in (value, {"a": value}, {"a": {"b": value}}, [{"a": value}], {"a": [{"b": value}]}):
+        program = jsonata.Jsonata(expression)
+        program.set_output_convert_nulls(False)
+        expected = json_value(program.evaluate(None, {"x": x}))
+        if expected is NOTHING:
+            with pytest.raises(StateError, match="gives nothing"):
+                filled(f"{{% {expression} %}}", {"x": x})
+        else:
+            assert filled(f"{{% {expression} %}}", {"x": x}) == expected

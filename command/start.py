@@ -24,7 +24,12 @@ from failover.plan.model import Plan
 
 app = typer.Typer(help="Start an execution by hand.", no_args_is_help=True)
 Why = Annotated[str, typer.Option("--why", help="The reason; it is in every message.")]
-Force = Annotated[bool, typer.Option("--force", help="Leave the active site although it answers.")]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Leave the active site although it answers, or for mirrors that were promoted by hand."
+    ),
+]
 Watch = Annotated[bool, typer.Option("--watch", help="Show it until it ends.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Walk the whole way, change nothing, and say what would be done.")

@@ -210,6 +210,24 @@ def test_mirrors_that_cannot_be_read_are_waited_for_and_a_standby_without_any_is
     assert decide(with_evidence(prefixed_mirrors=1)).verdict == "stand-down"
 
 
+def test_a_standby_that_was_promoted_before_is_no_copy_unless_by_whom_this_takes_over_from_or_a_person_means_it() -> (
+    None
+):
+    promoted = with_evidence(mirrors_by_status={"STOPPED": 3})
+    by_hand = replace(promoted, manual=True)
+    for case in (promoted, by_hand, replace(by_hand, dry_run=True, forced=True)):
+        decision = decide(case)
+        assert (decision.verdict, decision.guard) == ("stand-down", "standby_was_promoted")
+    assert (
+        "STOPPED" in decision.why and "Restore west" in decision.why and "nothing of what came to east" in decision.why
+    )
+    taken_over = replace(promoted.state, superseded="orders-3-failover")
+    for case in (replace(by_hand, forced=True), replace(by_hand, state=taken_over)):
+        assert decide(case).verdict == "proceed"
+    for some in ({"STOPPED": 2, "ACTIVE": 1}, {"PENDING_STOPPED": 3}, {"SOURCE_UNAVAILABLE": 3}):
+        assert decide(with_evidence(mirrors_by_status=some)).verdict == "proceed"
+
+
 def test_cooldown_after_a_change() -> None:
     case = replace(REGION_LOSS, state=replace(REGION_LOSS.state, changed_at=NOW - 60))
     assert decide(case).verdict == "stand-down"

@@ -180,6 +180,7 @@ def test_a_question_and_a_lasting_reason_stand_until_a_person_or_the_site_says_o
         "lag_above_limit",
         "approval_required",
         "standby_holds_no_mirror",
+        "standby_was_promoted",
         "standby_renames_topics",
     }
     assert not stands_until_resumed(Decision(verdict="proceed", why=""))

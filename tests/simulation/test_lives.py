@@ -55,6 +55,8 @@ def test_the_lives_names_lead_where_they_would(lives: Lives, seed: int) -> None:
         pytest.param(930540, id="a switchover whose doubts are answered no more stands down"),
         # It answers for no secret for a minute, and a fenced fleet is deployed meanwhile as it was.
         pytest.param(1351493, id="a fence that another tool lifts is put up again before anything is reversed"),
+        # East was mirrored again, then led back to in a disaster of west, which nobody restored in the two days since.
+        pytest.param(2000104, id="clients are not led to a standby that was promoted days ago"),
         # SNS does not answer, and the question is put again with another token.
         pytest.param(1150116, id="an answer in the moment in which it asks anew is taken"),
         # The lost site's gateways lead clients rightly by then, so that its name is proven to work, too.

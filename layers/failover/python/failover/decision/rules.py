@@ -17,6 +17,7 @@ from failover.decision.case import Case, Decision
 from failover.decision.votes import is_sustained, looked_lost_for, stood_for, votes_against, watched
 from failover.detection.evidence import CANARY, CARRY_CLIENTS, GATEWAY, SERVICES
 from failover.documents.decision import Verdict
+from failover.link import STOPPED
 
 DAY_S: Final = 86_400.0
 LOOKS_LOST_S: Final = 30.0
@@ -288,6 +289,21 @@ def standby_holds_no_mirror(case: Case) -> str | None:
     return f"the standby {case.evidence.standby_site} holds no mirror under the plan's links"
 
 
+def standby_was_promoted(case: Case) -> str | None:
+    """What was failed over before, and was not restored, has nothing of what came to the active site since. Not so
+    where those that this one takes over from have just done it, or a person says that they have."""
+    if case.leads_back or case.state.superseded or (case.forced and not case.dry_run):
+        return None
+    if set(case.evidence.mirrors_by_status or ()) != {STOPPED}:
+        return None
+    standby = case.evidence.standby_site
+    return (
+        f"every mirror on the standby {standby} is STOPPED: it was promoted before, and has nothing of what came to"
+        f" {case.lost_site} since. Restore {standby} as a mirror; or, if its mirrors were promoted by hand for this"
+        " outage, start a failover by hand with force"
+    )
+
+
 def standby_renames_topics(case: Case) -> str | None:
     """Clients look for their topics by name."""
     if not case.evidence.prefixed_mirrors:
@@ -340,6 +356,7 @@ RULES: Final = (
     Rule(standby_unreachable, "wait", stage="after", started_by="anyone"),
     Rule(standby_lost_too, "wait"),
     Rule(standby_holds_no_mirror, "stand-down", stage="after", started_by="anyone", lasting=True),
+    Rule(standby_was_promoted, "stand-down", stage="after", started_by="anyone", lasting=True),
     Rule(standby_renames_topics, "stand-down", stage="after", started_by="anyone", lasting=True),
     Rule(lag_above_limit, "ask", stage="after"),
     Rule(approval_required, "ask", stage="after", started_by="anyone"),

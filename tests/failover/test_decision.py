@@ -228,6 +228,25 @@ def test_a_standby_that_was_promoted_before_is_no_copy_unless_by_whom_this_takes
         assert decide(with_evidence(mirrors_by_status=some)).verdict == "proceed"
 
 
+@pytest.mark.parametrize("status", ["STOPPED", "PENDING_STOPPED"])
+def test_a_site_that_answers_is_left_unforced_where_those_taken_over_from_have_made_a_mirror_writable(
+    status: str,
+) -> None:
+    well = tuple(probe(site, service, True) for site in ("east", "west") for service in ("kafka", "gateway", "rest"))
+    half_done = replace(
+        with_evidence(probes=well, signals=(), mirrors_by_status={"ACTIVE": 2, status: 1}),
+        manual=True,
+        state=replace(REGION_LOSS.state, superseded="orders-3-switchover"),
+    )
+    assert decide(half_done).verdict == "proceed"
+    for case in (
+        replace(half_done, state=REGION_LOSS.state),
+        replace(half_done, evidence=replace(half_done.evidence, mirrors_by_status={"ACTIVE": 3})),
+        replace(half_done, evidence=replace(half_done.evidence, mirrors_by_status={"PENDING_MIRROR": 3})),
+    ):
+        assert decide(case).guard == "healthy_site_not_forced"
+
+
 def test_cooldown_after_a_change() -> None:
     case = replace(REGION_LOSS, state=replace(REGION_LOSS.state, changed_at=NOW - 60))
     assert decide(case).verdict == "stand-down"

@@ -57,6 +57,8 @@ def test_the_lives_names_lead_where_they_would(lives: Lives, seed: int) -> None:
         pytest.param(1351493, id="a fence that another tool lifts is put up again before anything is reversed"),
         # East was mirrored again, then led back to in a disaster of west, which nobody restored in the two days since.
         pytest.param(2000104, id="clients are not led to a standby that was promoted days ago"),
+        # Its fleets led to east, the name and the ledger to west, when a failover took over, which nobody had forced.
+        pytest.param(2200666, id="who takes over from a switchover past its point of no return goes on"),
         # SNS does not answer, and the question is put again with another token.
         pytest.param(1150116, id="an answer in the moment in which it asks anew is taken"),
         # The lost site's gateways lead clients rightly by then, so that its name is proven to work, too.

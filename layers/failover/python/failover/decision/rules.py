@@ -17,7 +17,7 @@ from failover.decision.case import Case, Decision
 from failover.decision.votes import is_sustained, looked_lost_for, stood_for, votes_against, watched
 from failover.detection.evidence import CANARY, CARRY_CLIENTS, GATEWAY, SERVICES
 from failover.documents.decision import Verdict
-from failover.link import STOPPED
+from failover.link import PENDING_STOPPED, STOPPED
 
 DAY_S: Final = 86_400.0
 LOOKS_LOST_S: Final = 30.0
@@ -200,10 +200,16 @@ def site_answers(case: Case) -> str | None:
 
 
 def healthy_site_not_forced(case: Case) -> str | None:
-    """Whoever leaves a site that answers says that they mean it."""
-    if case.forced or (answers := site_answers(case)) is None:
+    """Whoever leaves a site that answers says that they mean it; unless those that they take over from have left it."""
+    if case.forced or _has_begun(case) or (answers := site_answers(case)) is None:
         return None
     return f'{answers}; to leave it nevertheless, start with "force": true'
+
+
+def _has_begun(case: Case) -> bool:
+    """Whether those that this one takes over from have begun to make the standby writable: clients may be there."""
+    begun = {STOPPED, PENDING_STOPPED} & set(case.evidence.mirrors_by_status or ())
+    return bool(case.state.superseded and begun)
 
 
 def active_elsewhere(case: Case) -> str | None:

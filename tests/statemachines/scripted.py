@@ -73,7 +73,7 @@ DEADLINES_OF_RESTORE = {
     "RestoreDeadlineSeconds": 3,
     "PatienceSeconds": 4,
 }
-DEADLINES_OF_PRACTICE = {"CallTimeoutSeconds": 10, "PracticeDeadlineSeconds": 1, "PatienceSeconds": 2}
+DEADLINES_OF_PRACTICE = {"CallTimeoutSeconds": 30, "PracticeDeadlineSeconds": 1, "PatienceSeconds": 12}
 SCRIPTED = '''
 import fcntl, json, os, time
 def handler(event, context):

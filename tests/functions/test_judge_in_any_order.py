@@ -82,14 +82,14 @@ def _outage(site: str) -> list[Told]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("examples", [12, pytest.param(100, marks=[pytest.mark.exhaustive, pytest.mark.timeout(600)])])
 @pytest.mark.parametrize(("cooldown", "most"), [(3600, 1), (0, 2)])
 def test_no_order_of_events_leads_to_two_failovers_of_one_epoch(
-    deployed: Any, call: Call, plan_text: str, cooldown: int, most: int
+    deployed: Any, call: Call, plan_text: str, cooldown: int, most: int, examples: int
 ) -> None:
     plan = yaml.safe_load(plan_text)
     plan["policy"] |= {"hold_seconds": 0, "cooldown_seconds": cooldown, "max_failovers_a_day": 2}
     put_plan(deployed, yaml.safe_dump(plan))
-    examples = 25 if most > 1 else 10
 
     @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(story=stories())

@@ -14,9 +14,9 @@ from typing import Final
 
 from failover.documents.steps import Reversal
 from failover.errors import FenceLifted, LinkRejected, LinkUnavailable, MirrorsNotReady
-from failover.execution.fenced_fleets import unfenced_fleets
 from failover.execution.inventory import Inventory, inventory
 from failover.execution.step import Report, Request, done, ledger, pause_after, pause_of, step, waiting
+from failover.execution.unfenced_fleets import unfenced_fleets
 from failover.link import ACTIVE, STOPPED, Mirror, MirrorLink, by_status, is_bidirectional
 from failover.link.batches import Answers, ask_in_batches
 from failover.link.factory import links_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from failover.errors import FailoverError, FleetRejected, FleetUnavailable
-from failover.execution.fenced_fleets import unfenced_fleets
+from failover.execution.unfenced_fleets import unfenced_fleets
 from failover.fleets import FleetState
 from failover.plan.location import Location
 from failover.plan.model import FENCED, parse
@@ -32,7 +32,7 @@ def gateways(monkeypatch: pytest.MonkeyPatch) -> dict[str, Gateway]:
     def fleets_of(location: Location) -> list[tuple[str, Gateway]]:
         return [(fleet.name, gateways[fleet.name]) for fleet in location.fleets]
 
-    monkeypatch.setattr("failover.execution.fenced_fleets.fleets_of", fleets_of)
+    monkeypatch.setattr("failover.execution.unfenced_fleets.fleets_of", fleets_of)
     return gateways
 
 

@@ -144,5 +144,5 @@ def put_in_place(sites: Sites, patch: pytest.MonkeyPatch) -> None:
     patch.setattr("failover.kafka.offsets.log_ends", sites.log_ends)
     patch.setattr("failover.execution.committed_offsets.committed_offsets", sites.committed_offsets)
     patch.setattr("failover.execution.committed_offsets.commit_offsets", sites.commit_offsets)
-    patch.setattr("failover.execution.fenced_fleets.unfenced_fleets", sites.unfenced_fleets)
+    patch.setattr("failover.execution.unfenced_fleets.unfenced_fleets", sites.unfenced_fleets)
     patch.setattr("time.sleep", sites.sleep)

@@ -95,7 +95,7 @@ def secrets(deployed: Callable[..., Any]) -> None:
 @pytest.fixture(autouse=True)
 def fenced(monkeypatch: pytest.MonkeyPatch) -> None:
     """No gateway stands here; all are fenced."""
-    monkeypatch.setattr("failover.execution.fenced_fleets.unfenced_fleets", lambda *_: [])
+    monkeypatch.setattr("failover.execution.unfenced_fleets.unfenced_fleets", lambda *_: [])
 
 
 @pytest.fixture

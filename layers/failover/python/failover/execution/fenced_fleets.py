@@ -1,12 +1,8 @@
-"""Which fleets an execution fenced, and which are not fenced, though all have to be."""
+"""Which fleets an execution fenced."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
-from failover.fleets import at_once_again, fleets_of
 from failover.ledger.ledger import Ledger
-from failover.plan.model import FENCED, Plan
 
 
 def fenced_fleets(book: Ledger, plan: str, execution: str) -> set[str]:
@@ -18,20 +14,3 @@ def fenced_fleets(book: Ledger, plan: str, execution: str) -> set[str]:
     fence = book.step(plan, execution, "fence")
     fleets: dict[str, object] = fence.observed.get("fleets", {}) if fence is not None else {}
     return {fleet for fleet, state in fleets.items() if str(state).startswith("fenced")}
-
-
-def unfenced_fleets(plan: Plan, to_site: str) -> list[str]:
-    """The fleets of all locations that are neither fenced nor lead to the site that takes over: clients may write to
-    the other one through them.
-
-    Raises:
-        FleetUnavailable, FleetRejected: a fleet can't be looked at.
-    """
-    fleets = [named for location in plan.locations.values() for named in fleets_of(location)]
-    with ThreadPoolExecutor(max_workers=len(fleets)) as pool:
-        states = list(pool.map(lambda named: at_once_again(named[1].look), fleets))
-    return [
-        f"{name} leads to {state.target or 'no site of the plan'}"
-        for (name, _), state in zip(fleets, states, strict=True)
-        if state.target not in (FENCED, to_site)
-    ]

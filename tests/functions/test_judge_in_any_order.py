@@ -24,6 +24,7 @@ from tests.plans import put_plan
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 VANTAGE_POINTS = ("us-west-2", "us-east-1")
 SITES = ("east", "west")
+MANY_EXAMPLES = (pytest.mark.exhaustive, pytest.mark.timeout(600))
 
 
 class Told:
@@ -82,8 +83,14 @@ def _outage(site: str) -> list[Told]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("examples", [12, pytest.param(100, marks=[pytest.mark.exhaustive, pytest.mark.timeout(600)])])
-@pytest.mark.parametrize(("cooldown", "most"), [(3600, 1), (0, 2)])
+@pytest.mark.parametrize(
+    ("cooldown", "most", "examples"),
+    [
+        (3600, 1, 10),
+        (0, 2, 25),
+        *(pytest.param(*case, marks=MANY_EXAMPLES) for case in ((3600, 1, 100), (0, 2, 100))),
+    ],
+)
 def test_no_order_of_events_leads_to_two_failovers_of_one_epoch(
     deployed: Any, call: Call, plan_text: str, cooldown: int, most: int, examples: int
 ) -> None:

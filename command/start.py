@@ -186,7 +186,9 @@ def _announcement(
     yield f"Expected to be stranded: {loss_in_words(before)}"
     yield f"Time: {_time(controller, plan)}"
     if not before.lost:
-        answer = "it is left all the same, by --force" if force else "it stands down if that site answers; see --force"
+        begun = f", unless {state.holder} has begun to leave it" if state.holder else ""
+        withheld = f"it stands down if that site answers{begun}; see --force"
+        answer = "it is left all the same, by --force" if force else withheld
         yield f"Nobody says that {state.active} is lost: {answer}", "yellow"
     yield from before.unready_lines()
     yield from announced_approval(plan)

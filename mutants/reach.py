@@ -113,10 +113,10 @@ def load_reach(tree: Path, *, as_it_is: bool, side_by_side: int) -> Reach:
     kept: dict[str, dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
     files = test_files()
     marks, texts = {name: _mark(name, CHOSEN) for name in files}, {name: _mark(name) for name in core()}
-    stale = [name for name, mark in marks.items() if kept.get(name, {}).get("mark") != mark]
+    stale = [name for name, mark in marks.items() if not as_it_is and kept.get(name, {}).get("mark") != mark]
     KEPT.parent.mkdir(exist_ok=True)
     with multiprocessing.get_context("fork").Pool(side_by_side) as pool:
-        traces = pool.imap_unordered(functools.partial(_traced, tree), () if as_it_is else stale)
+        traces = pool.imap_unordered(functools.partial(_traced, tree), stale)
         for number, (name, traced) in enumerate(traces, 1):
             print(f"which lines {name} reaches: {number} of {len(stale)}", flush=True)
             kept[name] = {"mark": marks[name], "texts": texts, **traced}

@@ -109,11 +109,7 @@ class Linking:
         if self._local is not None and source.admin is not None:
             raw, prefix = link.remote_raw_bootstrap, configs.prefix
             path = DataPath(
-                source.admin,
-                self._local,
-                source_bootstrap=raw,
-                local_bootstrap=self._config.raw_bootstrap,
-                prefix=prefix,
+                self._local, source_bootstrap=raw, local_bootstrap=self._config.raw_bootstrap, prefix=prefix
             )
             wire = Wire(book, path, self._guard)
             offsets = GroupOffsets(GroupAdmin(raw), GroupAdmin(self._config.raw_bootstrap), prefix)

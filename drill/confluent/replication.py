@@ -110,11 +110,14 @@ class DataPath:
 
     The bootstrap addresses are raw ones: a mirror's own appends go round the guard that refuses everyone else's. A spot
     is named as the mirror is; its source has the same name without `prefix`.
+
+    The source has an admin client of this alone, which is not asked for the end of a topic that it knows is not there:
+    librdkafka 2.16 ends the whole process when metadata come in that moment (its
+    rd_kafka_topic_partition_list_query_leaders_async gives one operation to two threads).
     """
 
     def __init__(
         self,
-        source: AdminClient,
         local: AdminClient,
         source_bootstrap: str,
         local_bootstrap: str,
@@ -124,7 +127,8 @@ class DataPath:
         self._prefix = prefix
         self._timeout_s = timeout_s
         self._local_bootstrap = local_bootstrap
-        self._source_admin = source
+        self._source_admin = admin_client(source_bootstrap)
+        self._source_topics: Collection[str] | None = None
         self._local_admin = local
         self._source = Consumer(
             {
@@ -145,12 +149,13 @@ class DataPath:
     def high_watermarks(self, spots: Collection[Spot], hurry: Hurry, *, was_there: bool = False) -> dict[Spot, int]:
         """The source's high watermarks; empty if it can't be reached. `was_there`: it answered a moment ago, so all of
         them are asked for in one call, which costs a third and can't be broken off."""
-        mirror_of = {self._at_source(spot): spot for spot in spots}
-        ends = self._ends_at_once(list(mirror_of)) if was_there else None
+        mirror_of = {self._source_of(spot): spot for spot in spots}
+        present = [spot for spot in mirror_of if self._source_topics is None or spot.topic in self._source_topics]
+        ends = self._ends_at_once(present) if was_there and present else None
         if ends is None:
-            ends = end_offsets(self._source_admin, list(mirror_of), self._timeout_s, hurry)
+            ends = end_offsets(self._source_admin, present, self._timeout_s, hurry)
         high = {mirror_of[at_source]: end for at_source, end in ends.items()}
-        if 0 < len(high) < len(spots) and not hurry():
+        if (high or not present) and len(high) < len(spots) and not hurry():
             # librdkafka remembers for many seconds that a topic did not exist; only asking for all topics mends that
             self.source_answers()
         return high
@@ -166,13 +171,13 @@ class DataPath:
             return None
         return {Spot(row.topic, row.partition): row.offset for row in rows_read}
 
-    def _at_source(self, spot: Spot) -> Spot:
+    def _source_of(self, spot: Spot) -> Spot:
         return Spot(spot.topic.removeprefix(self._prefix), spot.partition)
 
     def source_answers(self) -> bool:
-        """Whether the source answers at all, whatever topics it has."""
+        """Whether the source answers at all, whatever topics it has; which they are is kept."""
         try:
-            self._source_admin.list_topics(timeout=min(0.3, self._timeout_s))
+            self._source_topics = self._source_admin.list_topics(timeout=min(0.3, self._timeout_s)).topics.keys()
         except KafkaException:
             return False
         return True
@@ -193,7 +198,7 @@ class DataPath:
         appended = {spot: span.start for spot, span in ranges.items()}
         open_spots = set(ranges)
         failures: list[Exception] = []
-        self._source.assign([TopicPartition(*self._at_source(s), span.start) for s, span in ranges.items()])
+        self._source.assign([TopicPartition(*self._source_of(s), span.start) for s, span in ranges.items()])
         try:
             deadline = time.monotonic() + limit_s
             while open_spots and time.monotonic() < deadline and not hurry() and not failures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -139,7 +138,8 @@ def test_clients_wait_for_a_cluster_that_is_away_and_can_still_be_stopped(
     time.sleep(1)
     assert producer.alive
     assert consumer.alive
-    os.close(consumer.process.stdin.fileno()) if consumer.process.stdin else None
+    assert consumer.process.stdin is not None
+    consumer.process.stdin.close()
     assert finish(consumer)
     written = producer_log(tmp_path / "producer.log")
     assert len(written.sent) > 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from drill.process import Child, spawn
+from drill.process import Child, failure_of, spawn
 
 KEY, SECRET = "key", "secret"
 LINK = "orders-link"
@@ -245,8 +246,11 @@ def start(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[.
         return stands[-1]
 
     yield start
+    died = failure_of(s.child for s in stands if s.child.process.poll() not in {None, 0, -signal.SIGKILL})
     for stand in stands:
         stand.child.stop()
+    if died is not None:
+        raise died
 
 
 @dataclass

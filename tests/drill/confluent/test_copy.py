@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
+from drill.confluent import replication
 from drill.confluent.kafka_topics import ensure_topics
-from drill.confluent.replication import DataPath, MirrorDiverged, Range, Spot, admin_client
+from drill.confluent.replication import DataPath, MirrorDiverged, Range, Spot, admin_client, end_offsets
 
 ORDERS = Spot("orders", 0)
+PAYMENTS = Spot("payments", 0)
 
 
 def never() -> bool:
@@ -19,7 +22,7 @@ def never() -> bool:
 @pytest.fixture
 def path(source: Any, local: Any) -> DataPath:
     source.produce("orders", [b"%d" % number for number in range(100)])
-    made = DataPath(admin_client(source.bootstrap), admin_client(local.bootstrap), source.bootstrap, local.bootstrap)
+    made = DataPath(admin_client(local.bootstrap), source.bootstrap, local.bootstrap)
     assert ensure_topics(admin_client(local.bootstrap), {"orders": None}) == {"orders": 4}
     return made
 
@@ -55,3 +58,22 @@ def test_a_source_lost_between_cycles_gives_nothing_more(path: DataPath, source:
     source.kill()
     assert path.copy({ORDERS: Range(7, 100)}, never, limit_s=0.5) == {ORDERS: 7}
     assert local.end("orders") == 7
+
+
+def test_a_topic_that_the_source_lacks_is_not_asked_for_its_end_again_until_it_is_there(
+    path: DataPath, source: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """librdkafka may end the process over such a question."""
+    asked: list[set[Spot]] = []
+
+    def counted(admin: Any, spots: Collection[Spot], *rest: Any) -> dict[Spot, int]:
+        asked.append(set(spots))
+        return end_offsets(admin, spots, *rest)
+
+    monkeypatch.setattr(replication, "end_offsets", counted)
+    both = {ORDERS, PAYMENTS}
+    eventually(lambda: path.high_watermarks(both, never) == {ORDERS: 100})
+    asked.clear()
+    assert path.high_watermarks(both, never) == {ORDERS: 100} and asked == [{ORDERS}]
+    source.produce("payments", [b"1"])
+    eventually(lambda: path.high_watermarks(both, never, was_there=True) == {ORDERS: 100, PAYMENTS: 1})

@@ -104,7 +104,9 @@ class Client(Generic[Library]):
 
 
 class Admin(Client[AdminClient]):
-    """An admin client."""
+    """An admin client, for one call. One that is kept remembers which topics and leaders are not there, and librdkafka
+    2.16 may end the whole process when it is asked for their ends again while metadata come
+    (rd_kafka_topic_partition_list_query_leaders_async in its rdkafka_partition.c)."""
 
     def __init__(self, chosen: Settings) -> None:
         super().__init__(chosen, AdminClient)

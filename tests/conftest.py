@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import gc
 import importlib.util
 import itertools
 import json
@@ -20,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import tests.shared_clients  # noqa: F401 - before anything imports the clients by name
+from tests.calls_in_process import calls_in_process
 from tests.claims import claims_counted
 from tests.emitted import answer_mismatches, held_to_schemas
 from tests.plans import put_plan
@@ -128,6 +130,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = _lives_spread(items, len(slow))
 
 
+def pytest_collection_finish() -> None:
+    """What is there by now stays: it is looked through for garbage no more, and what comes, seldom."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """A file's tests run in one worker, and share its world; whole drills in one, since each fills a machine; lives
@@ -194,14 +203,17 @@ def aws_endpoint() -> Iterator[str]:
     from moto.core.config import default_user_config
     from moto.server import ThreadedMotoServer
 
-    from drill.aws import dynamodb
+    from drill.aws import dynamodb, moto_speed
 
     dynamodb.install()
+    moto_speed.install()
     default_user_config["stepfunctions"] = {"execute_state_machine": False}
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    assert server._server is not None
+    with calls_in_process(f"http://{host}:{port}", server._server.app):
+        yield f"http://{host}:{port}"
     server.stop()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.config import default_user_config
 
-from drill.aws import dynamodb, ec2_tables, sdk_data, step_functions  # noqa: F401  (its tables: before moto)
+from drill.aws import dynamodb, ec2_tables, moto_speed, sdk_data, step_functions  # noqa: F401  (its tables: before moto)
 from drill.aws.clients import Clients
 from drill.aws.cloudwatch import QUEUES_EVERY_S, feed, measure_queues, repeat
 from drill.aws.events import EventBus, put_service_event
@@ -70,6 +70,7 @@ class Machine:
     def start(self) -> dict[str, Any]:
         """Answer, create the stack, start what acts on its own. Gives the ready line."""
         dynamodb.install()
+        moto_speed.install()
         self.bus.install()
         step_functions.install(self.clients, self.metrics.add)
         if self.config.state_clock_rate != 1.0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import marshal
 import threading
 import uuid
 from collections.abc import Mapping
@@ -27,12 +28,10 @@ def timestamp(at: datetime | None = None) -> str:
 
 
 def copied(value: Value) -> Value:
-    """A copy of a JSON value: faster than of anything, which counts where every look copies every object."""
-    if isinstance(value, dict):
-        return {name: copied(member) for name, member in value.items()}  # type: ignore[return-value]
-    if isinstance(value, list):
-        return [copied(member) for member in value]  # type: ignore[return-value]
-    return value
+    """A copy of a JSON value: much faster than of anything, which counts where every look copies every object."""
+    json_value: Any = value
+    copy: Value = marshal.loads(marshal.dumps(json_value))
+    return copy
 
 
 class Store:

@@ -61,8 +61,8 @@ class Observers:
         self.past: list[Outage] = []
         """Those that began, by their sites."""
         self._points = points_of(story)
-        self._active: list[str] = []
-        """The active site as each of them began."""
+        self._active: list[tuple[str, float]] = []
+        """The active site as each of them began, and since when it was that."""
         self.delivered_alarms: set[str] = set()
         """Alarms that stand, and whose event has come to a judge: an untidy bus may keep it for a minute and more."""
         self._chance = random.Random(f"bus {story.seed}")
@@ -78,7 +78,14 @@ class Observers:
 
     def active_at(self, outage: Outage) -> str:
         """The active site as an outage began."""
-        return next(active for past, active in zip(self.past, self._active, strict=True) if past is outage)
+        return self._as_it_began(outage)[0]
+
+    def changed_before(self, outage: Outage) -> float:
+        """When the active site had changed the last time, as an outage began; 0.0 if it never had."""
+        return self._as_it_began(outage)[1]
+
+    def _as_it_began(self, outage: Outage) -> tuple[str, float]:
+        return next(then for past, then in zip(self.past, self._active, strict=True) if past is outage)
 
     def any_lost_since(self, at: float) -> bool:
         """Whether anything of a site was lost at that moment, or later."""
@@ -111,7 +118,7 @@ class Observers:
         self._world.watch_closely()
         self._current.append(outage)
         self.past.append(outage)
-        self._active.append(around.active)
+        self._active.append((around.active, float(around.kept("state").get("changed_at", 0.0))))
         self._world.tell(str(outage))
         self._show(outage.site)
 

@@ -57,7 +57,7 @@ def test_what_hangs_in_a_thread_holds_up_neither_a_run_nor_the_end(
 def test_what_waits_for_a_thread_is_not_begun_any_more_once_the_network_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BESIDE_S", 0.01)
     monkeypatch.setattr(module, "THREADS_AT_ONCE", 1)
-    network, released, begun = Network(), threading.Event(), list[str]()
+    network, released, begun, others = Network(), threading.Event(), list[str](), set(threading.enumerate())
 
     def call(name: str) -> None:
         begun.append(name)
@@ -70,9 +70,8 @@ def test_what_waits_for_a_thread_is_not_begun_any_more_once_the_network_ends(mon
     network.run(job())
     network.close()
     released.set()
-    for thread in threading.enumerate():
-        if thread.name.startswith("calls"):
-            thread.join(30)
+    for thread in set(threading.enumerate()) - others:
+        thread.join(30)
     assert begun == ["first"]
 
 

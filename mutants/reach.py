@@ -47,12 +47,14 @@ class Reach:
 
     def tests_of(self, mutant: Mutant) -> list[str]:
         """The tests that reach a mutant, the quickest first; of what runs at import, where one test comes there for
-        all, those that reach its room."""
+        all, those of every file that reaches its room: what a class is made of is seen by tests that run no line of it.
+        """
         lines = self.lines.get(mutant.module, {})
         run = [lines[line] for line in _statement(mutant) if line in lines]
         reached = {test for tests in run for test in tests} | self.anywhere.get(mutant.module, set())
         if run and _runs_at_import(mutant):
-            reached = {test for tests in self._room(mutant.module) for test in tests}
+            files = {_file(test) for tests in self._room(mutant.module) for test in tests}
+            reached = {test for test in self.seconds if _file(test) in files}
         tests: list[str] = []
         total = 0.0
         for test in sorted(reached - set(self.failures), key=lambda test: self.seconds[test]):
@@ -159,6 +161,10 @@ def _add(reach: Reach, part: dict[str, Any], texts: Mapping[str, str]) -> None:
                 reach.lines.setdefault(module, {}).setdefault(int(line), []).extend(tests)
             else:
                 reach.anywhere.setdefault(module, set()).update(tests)
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def _mark(path: str, chosen: str = "") -> str:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
+import httpx
 import pytest
 import yaml
 
@@ -73,6 +75,22 @@ def test_what_waits_for_a_thread_is_not_begun_any_more_once_the_network_ends(mon
     for thread in set(threading.enumerate()) - others:
         thread.join(30)
     assert begun == ["first"]
+
+
+def test_its_end_closes_the_connections_to_every_rest_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients: list[httpx.AsyncClient] = []
+
+    async def look(client: httpx.AsyncClient) -> str:
+        clients.append(client)
+        return "lkc-1"
+
+    monkeypatch.setattr(module, "cluster_at", lambda *_: SimpleNamespace(look=look))
+    plan = parse((PLANS / "orders.yaml").read_text())
+    network = Network()
+    assert [network.run(network.rest_cluster_id(plan, site)) for site in plan.sites] == ["lkc-1", "lkc-1"]
+    assert [client.is_closed for client in clients] == [False, False]
+    network.close()
+    assert [client.is_closed for client in clients] == [True, True]
 
 
 @pytest.mark.parametrize(("left", "least", "most"), [(5.0, 0.0, 5.0), (-3.0, 0.0, 0.0)])

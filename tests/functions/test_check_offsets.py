@@ -78,7 +78,7 @@ class Cluster:
         if error is None and len(self.commits) > self.ignores_commits:
             self.offsets |= given
         rows = [SimpleNamespace(topic=p.topic, partition=p.partition, error=error) for p in group.topic_partitions]
-        return {GROUP: ended(SimpleNamespace(topic_partitions=rows))}
+        return {group.group_id: ended(SimpleNamespace(topic_partitions=rows))}
 
     def poll(self, *_: Any) -> None:
         """Nothing is wrong with the connections."""
@@ -223,6 +223,19 @@ def test_a_group_whose_offsets_are_not_told_is_named_and_waited_for_unless_it_is
     assert (report["status"], report["observed"]["partitions"]) == (status, 4)
     (unknown,) = report["observed"]["unknown"]
     assert unknown.startswith(f"group {GROUP}: ") and reason in unknown
+
+
+@pytest.mark.parametrize("more_groups", [["billing"]])
+@pytest.mark.parametrize("error", [KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.COORDINATOR_LOAD_IN_PROGRESS])
+def test_a_group_whose_offsets_are_not_told_keeps_no_other_from_its_clamp(
+    check: Callable[[], dict[str, Any]], cluster: Cluster, error: int
+) -> None:
+    def refuse(group: str) -> None:
+        if group == GROUP:
+            raise KafkaException(KafkaError(error))
+
+    cluster.before_group, cluster.offsets = refuse, {3: 500}
+    assert check()["observed"]["clamped"] == ["billing orders[3] 500 > 103"]
 
 
 def test_a_partition_that_the_answer_leaves_out_is_not_taken_for_one_without_an_offset(

@@ -6,7 +6,7 @@ export SAM_CLI_TELEMETRY := 0
 # Dozens of processes import the same modules: each is compiled once, whatever is set here.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: drill pictures check test test-all simulate mutants lint bench sam-build sam-local lock clean
+.PHONY: drill pictures check test suite test-all simulate mutants lint bench sam-build sam-local lock clean
 
 drill: .venv/drill.done
 	.venv/bin/python -m drill run region-loss --loss silent
@@ -18,7 +18,11 @@ pictures: drill
 check: .venv/test.done lint
 	.venv/bin/python -m pytest -n 2 -m "not slow and not exhaustive"
 
-test: .venv/test.done .venv-sam/done lint
+# The linters beside it: types take one processor a minute in a fresh clone, and most worlds only wait.
+test: .venv/test.done .venv-sam/done
+	$(MAKE) --no-print-directory -j 2 lint suite
+
+suite: .venv/test.done .venv-sam/done
 	.venv/bin/python -m pytest -n 4 -rs -m "not exhaustive"
 
 # With every case of what `make test` has some of.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from simulation.observers import Observers
+from simulation.oracle import COOLDOWN_S
 from simulation.sites import other
 from simulation.story import Outage, PolicyName, Story
 from simulation.world import STARTED, World
@@ -15,9 +16,8 @@ from simulation.world import STARTED, World
 MUST_FAIL_OVER_S: Final = 150.0
 """An outage that lasts for so long must not be sat out,"""
 UNTOUCHED_S: Final = 90_000.0
-"""if nothing was failed over for so long before, and no limit of a day is in the way;"""
-COOLED_DOWN_S: Final = 3600.0
-"""nor the cooldown, which begins with any change of the active site."""
+"""if nothing was failed over for so long before: no limit of a day is in the way; and the cooldown must be over, which
+begins with any change of the active site."""
 CLIENTS_WORK_S: Final = 10.0
 """Clients that could work for so long before a failover did not need it."""
 
@@ -92,7 +92,7 @@ class Verdicts:
         plain = not (self.story.acts or self.story.spells or self.story.faults or self.story.maintenance)
         active = self.observers.active_at(outage)
         untouched = not any(begins - UNTOUCHED_S < at < begins for at, _ in failovers)
-        cooled_down = begins - self.observers.changed_before(outage) > COOLED_DOWN_S
+        cooled_down = begins - self.observers.changed_before(outage) > COOLDOWN_S
         standby_well = not any(
             each.site != outage.site and STARTED + each.begins < ends and STARTED + each.ends > begins
             for each in self.observers.past

@@ -158,7 +158,7 @@ def test_a_start_by_hand_is_one_that_says_so_and_of_any_other_votes_are_wanted(
 def test_what_it_sees_itself_is_one_vote_beside_those_that_were_kept(
     world: World, policy: Any, begin: Any, call: Call
 ) -> None:
-    policy(mode="automatic", fast_path=True)
+    policy(mode="automatic", fast_path=True, probe_max_age_seconds=600)
     execution = begin(epoch=1)
     stood(book(), "us-east-1", "us-west-2")
     observed = call("assess", {"execution": execution})["observed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -22,11 +22,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from drill.engines.jars import EngineMissing
 from drill.engines.kafka import start_broker
 from drill.kafka.messages import CONSUMER_GROUP_HEARTBEAT, OFFSET_COMMIT
-from failover.errors import KafkaUnavailable
 from failover.kafka.client import Settings, settings
 from failover.kafka.groups import create_group, group_protocols, group_states, unreadable_groups
 from failover.kafka.offsets import commit, committed, leader_epochs
 from tests.kafka_requests import asked, commit_request, request
+from tests.patience import patiently
 
 UP_S = 60.0
 
@@ -125,11 +125,7 @@ def test_a_groups_state_is_told_of_either_protocol_and_of_none_that_nobody_made(
 
 def test_leader_epochs_are_told_of_partitions_that_are_there(bootstrap: str) -> None:
     spots = [("orders", 0), ("orders", 1), ("nobodys", 0)]
-    told: dict[tuple[str, int], int] = {}
-    deadline = time.monotonic() + 60
-    while len(told) < 2 and time.monotonic() < deadline:  # a broker that has just begun is slow
-        with suppress(KafkaUnavailable):
-            told = leader_epochs(settings(bootstrap, "PLAINTEXT", None), spots)
+    told = patiently(lambda: leader_epochs(settings(bootstrap, "PLAINTEXT", None), spots))
     assert set(told) == {("orders", 0), ("orders", 1)} and all(epoch >= 0 for epoch in told.values())
 
 

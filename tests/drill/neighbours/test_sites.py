@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ssl
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -21,10 +20,10 @@ from failover.kafka.canary import write_and_read_back
 from failover.kafka.client import settings
 from failover.kafka.cluster import cluster_id
 from failover.kafka.offsets import log_ends
+from tests.patience import patiently
 
 KEY, SECRET = "DRILL", "secret"
 CANARY = "failover-canary"
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,17 +64,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     child = spawn("drill.neighbours.sites", config, log=directory / "sites.log")
     yield Running(child=child, authority=directory / "authority.pem")
     child.stop()
-
-
-def patiently(ask: Callable[[], Answer]) -> Answer:
-    """A busy machine may answer later than the controller waits."""
-    deadline = time.monotonic() + 90
-    while True:
-        try:
-            return ask()
-        except KafkaUnavailable:
-            if time.monotonic() > deadline:
-                raise
 
 
 @pytest.mark.parametrize("service", ["kafka", "gateway"])

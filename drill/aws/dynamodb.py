@@ -1,20 +1,16 @@
-"""What DynamoDB promises and moto does not: items are never seen half written, and a query reads its own partition. And
-what takes moto the longest, made quick."""
+"""What DynamoDB promises and moto does not: items are never seen half written, and a query reads its own partition."""
 
 from __future__ import annotations
 
 import threading
 from typing import Any
 
-from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 _ONE_REQUEST = threading.Lock()
 _call_action = DynamoHandler.call_action
 _query = Table.query
-_serialize_structure = BaseJSONSerializer._serialize_type_structure
-_PLAIN = frozenset({"S", "N", "BOOL", "NULL"})
 
 
 def install() -> None:
@@ -23,15 +19,6 @@ def install() -> None:
     a query does not take the longer the more there is in other partitions."""
     DynamoHandler.call_action = _one_at_a_time  # type: ignore[method-assign]
     Table.query = _of_one_partition  # type: ignore[assignment,method-assign]
-    BaseJSONSerializer._serialize_type_structure = _serialize  # type: ignore[assignment,method-assign]
-
-
-def _serialize(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
-    """moto looks for each of ten types in an attribute's value, under a dozen spellings; it has one, as it is sent."""
-    if shape.name == "AttributeValue" and key and isinstance(value, dict) and value.keys() <= _PLAIN:
-        serializer._default_serialize(serialized, value, shape, key)
-    else:
-        _serialize_structure(serializer, serialized, value, shape=shape, key=key)
 
 
 def _one_at_a_time(handler: DynamoHandler) -> Any:

@@ -22,7 +22,7 @@ from failover.errors import (
 from failover.plan.model import Clients, Kafka, Plan
 
 LOOK_S = 4.0
-LOST_SITE_S = 1.3
+LOST_SITE_S = 1.2
 """Of a site that votes already call lost: what is asked is whether it answers after all."""
 ANCHOR_S = 1.5
 MARGIN_S = 0.3

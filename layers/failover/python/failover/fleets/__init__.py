@@ -24,7 +24,7 @@ SPARE_INSTANCES: Final = 1
 """How many instances a fleet has beyond what a peak needs."""
 QUICK_S: Final = 1.0
 """Within this time a failure is no silence; a step looks again within its call for no longer."""
-FENCE_LOOK_S: Final = 1.0
+FENCE_LOOK_S: Final = 0.8
 """Of a fleet whose fence holds up those that wait for the standby: who says nothing for so long is out of reach."""
 REROUTE_LOOK_S: Final = 3.0
 """Of the lost site's fleet once the standby is writable: its clients may hang on connections that only a new route

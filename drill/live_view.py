@@ -54,7 +54,7 @@ class LiveView:
                 scenario=self._scenario,
                 phase=self.phase,
                 elapsed=now - self._began,
-                since_kill=None if self.killed_at is None else now - self.killed_at,
+                since_loss=None if self.killed_at is None else now - self.killed_at,
                 sites=_sites(world, controller, self._execution),
                 hostname=fixture_plan.HOSTNAME,
                 dns_answer=watch.target if watch else None,

@@ -53,7 +53,7 @@ class Findings:
     plans: Plans | None = None
     """How all of them ended, if there was more than one."""
     ran_in: Mapping[str, str] = field(default_factory=dict)
-    """Which functions ran where after the kill, if not all of them ran in the drill's own runtime."""
+    """Which functions ran where after the loss, if not all of them ran in the drill's own runtime."""
 
     def done_at(self, step: str) -> float | None:
         """When a step of the failover reported done, by the ledger."""
@@ -61,7 +61,7 @@ class Findings:
 
 
 def words_of_loss(events: Sequence[Mapping[str, Any]], killed_at: float) -> list[Alarm]:
-    """Every alarm and every sighting after the kill that said the site is lost, in the order of their events."""
+    """Every alarm and every sighting after the loss that said the site is lost, in the order of their events."""
     return [
         Alarm(who, float(event["at"]))
         for event in events

@@ -4,7 +4,7 @@ Whose acknowledgement? The standby's, if its log holds that record at the acknow
 mirror had when it became STOPPED; any other is the lost site's, one that came after the promotion too: a client that
 still reached the lost cluster loses its records as well.
 
-Whose record did a consumer receive? Before the kill: the lost site's. Afterwards: the standby's, if its log holds the
+Whose record did a consumer receive? Before the loss: the lost site's. Afterwards: the standby's, if its log holds the
 record at that offset, and the record was written there or the mirrors were already STOPPED (no client may reach the
 standby before); else the lost site's, handed out from a buffer of the client.
 
@@ -54,7 +54,7 @@ class PartitionAccount:
 
 @dataclass(frozen=True, kw_only=True)
 class Second:
-    """Records in one second, counted from the kill (-1 is the last second before it), by the cluster they touched."""
+    """Records in one second, counted from the loss (-1 is the last second before it), by the cluster they touched."""
 
     second: int
     sent: int
@@ -71,7 +71,7 @@ class Account:
     `consumed` counts receptions, `duplicates` the receptions of a record beyond its first. A record is out of order if
     it is first received after a record of the same partition that was produced later. `never_consumed` is in the
     standby's log and was not received; it was `skipped` if a later record of its partition was received there: a reader
-    that has not come to the end skips nothing. `in_flight`: sent before the kill and not acknowledged by the lost site,
+    that has not come to the end skips nothing. `in_flight`: sent before the loss and not acknowledged by the lost site,
     whose log may hold it nevertheless. `stored_twice` is in the standby's log more than once: produced again by a
     client that did not get the lost site's acknowledgement.
     """
@@ -105,7 +105,7 @@ class Account:
 
     @property
     def rto_s(self) -> float | None:
-        """Seconds from the kill to the first record acknowledged by the standby."""
+        """Seconds from the loss to the first record acknowledged by the standby."""
         return _difference(self.first_acknowledged_by_standby, self.killed_at)
 
 
@@ -235,7 +235,7 @@ class _Matching:
         return sum(offset < furthest and n not in numbers for n, offset in stored.items())
 
     def in_flight(self) -> int | None:
-        """How many records were on their way at the kill; None if the clusters can't be told apart."""
+        """How many records were on their way at the loss; None if the clusters can't be told apart."""
         if self.acknowledged_by_standby is None:
             return None
         by_standby = {a.n for a in self.acknowledged_by_standby}

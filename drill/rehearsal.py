@@ -86,7 +86,7 @@ class Rehearsal:
         """Rehearse, and report what was measured.
 
         Raises:
-            RehearsalFailed, ChildFailed, WorldNotUp: if it did not get as far as the kill.
+            RehearsalFailed, ChildFailed, WorldNotUp: if it did not get as far as the loss.
         """
         started = time.time()
         self._live.show()

@@ -10,7 +10,7 @@ from drill.client_name import NameKind
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """How a loss, of whatever kind, is noticed and acted on. Durations in seconds: traffic before the kill, the longest
+    """How a loss, of whatever kind, is noticed and acted on. Durations in seconds: traffic before the loss, the longest
     wait for recovery, traffic after it. `watch`: whether the stack's own probes run; `name_kind`: how the client
     hostname is held; `without`: services of AWS that are lost everywhere a moment before, by their signing names."""
 

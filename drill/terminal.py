@@ -50,12 +50,12 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """The drill at one moment. `elapsed` and `since_kill` are seconds; no kill yet: None."""
+    """The drill at one moment. `elapsed` and `since_loss` are seconds; no loss yet: None."""
 
     scenario: str
     phase: str
     elapsed: float
-    since_kill: float | None = None
+    since_loss: float | None = None
     sites: tuple[SiteStatus, ...] = ()
     hostname: str = ""
     dns_answer: str | None = None
@@ -139,8 +139,8 @@ def picture(snapshot: Snapshot, width: int, *, plain: bool = False) -> Renderabl
     """The live view of a snapshot, `width` columns wide; `plain`: in ASCII."""
     width = min(width, 110)
     clock = Text(f"{snapshot.elapsed:5.1f} s")
-    if snapshot.since_kill is not None:
-        clock = Text(f"{snapshot.since_kill:.1f} s since the kill", style="bold red")
+    if snapshot.since_loss is not None:
+        clock = Text(f"{snapshot.since_loss:.1f} s since the loss", style="bold red")
     head = Table.grid(expand=True)
     head.add_column(no_wrap=True, overflow="crop" if plain else "ellipsis")
     head.add_column(justify="right", no_wrap=True)

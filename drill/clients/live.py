@@ -25,7 +25,7 @@ class Traffic:
 
 @dataclass(kw_only=True)
 class LiveTraffic:
-    """Tails both logs. What comes after the kill is taken for the standby's: fit for looking on, not for accounting."""
+    """Tails both logs. What comes after the loss is taken for the standby's: fit for looking on, not for accounting."""
 
     producer_log: Path
     consumer_log: Path
@@ -53,7 +53,7 @@ class LiveTraffic:
                     kind[floor(event.at), self.killed_at is not None and event.at > self.killed_at] += 1
 
     def has_resumed(self) -> bool:
-        """Whether records of every partition were acknowledged and received since a second after the kill, when no
+        """Whether records of every partition were acknowledged and received since a second after the loss, when no
         answer of the lost site is left. A client may wait for one broker's dead connection when the others are back."""
         since = (self.killed_at or 0.0) + 1
         return all(last and min(last.values()) > since for last in (self._last_acknowledged, self._last_received))

@@ -39,7 +39,7 @@ class PlanEnd:
 
 
 def plans_of(ends: Sequence[PlanEnd], changes: Iterable[Mapping[str, Any]], killed_at: float) -> Plans:
-    """All of them together. `changes`: of names since the kill, each with `at`, its `names`, and the `seconds` until it
+    """All of them together. `changes`: of names since the loss, each with `at`, its `names`, and the `seconds` until it
     is in sync."""
     changed: dict[str, float] = {}
     in_sync: dict[str, float] = {}
@@ -57,7 +57,7 @@ def plans_of(ends: Sequence[PlanEnd], changes: Iterable[Mapping[str, Any]], kill
 
 
 def _last(times: Iterable[float | None], killed_at: float) -> float | None:
-    """Seconds from the kill to the last of them; None if one of them never came."""
+    """Seconds from the loss to the last of them; None if one of them never came."""
     moments = list(times)
     complete = [at for at in moments if at is not None]
     return round(max(complete) - killed_at, 3) if complete and len(complete) == len(moments) else None

@@ -189,7 +189,7 @@ def _comparisons(controller: ControllerFigures, account: Account, total: float |
         ),
         _comparison("outage to recovery", "measured", unit="s", controller=controller.recovery_s, measured=total),
         _comparison(
-            "start of the outage, after the kill",
+            "start of the outage, after the loss",
             "observed",
             unit="s",
             controller=_since(controller.outage_started_at, account.killed_at),
@@ -212,9 +212,9 @@ def _step(step: Step, killed: float) -> Step:
 
 
 def _moments(moments: Sequence[Moment], milestones: Milestones) -> list[Moment]:
-    """The milestones and whatever else happened, in order, in seconds from the kill."""
+    """The milestones and whatever else happened, in order, in seconds from the loss."""
     marks = {
-        "kill": milestones.killed,
+        "loss": milestones.killed,
         "alarm": milestones.alarm,
         "DNS flipped": milestones.dns,
         "first acknowledged by the standby": milestones.first_acknowledged,

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 # Placeholder colour -> CSS variable of the page.
 INK, QUIET, RULE, LOST, STANDBY = "#010203", "#010204", "#010205", "#010206", "#010207"
-KILL, ALARM, DNS, STEP, STOPPED, GAP = "#010208", "#010209", "#01020a", "#01020b", "#01020c", "#01020d"
+LOSS, ALARM, DNS, STEP, STOPPED, GAP = "#010208", "#010209", "#01020a", "#01020b", "#01020c", "#01020d"
 VARIABLES = {
     INK: "--ink",
     QUIET: "--quiet",
     RULE: "--rule",
     LOST: "--lost",
     STANDBY: "--standby",
-    KILL: "--bad",
+    LOSS: "--bad",
     ALARM: "--warn",
     DNS: "--standby",
     STEP: "--step",
     STOPPED: "--bad",
     GAP: "--bad-wash",
 }
-MARKS = {"kill": (KILL, "-"), "alarm": (ALARM, "--"), "DNS flipped": (DNS, "--")}
+MARKS = {"loss": (LOSS, "-"), "alarm": (ALARM, "--"), "DNS flipped": (DNS, "--")}
 """Moments that are lines over all of it, with their colour and style."""
 WASH = {"boxstyle": "square,pad=0.15", "facecolor": GAP, "linewidth": 0}
 """What lines do not shine through."""
@@ -103,7 +103,7 @@ def timeline(report: Report, size: Size) -> str:
         axis.set_title(title, loc="left", fontsize=size.font, color=QUIET, pad=6)
     _marks(axes, report, size, figure)
     _gap(axes[1], report, size, figure)
-    axes[2].set_xlabel("seconds from the kill", color=QUIET, fontsize=size.font)
+    axes[2].set_xlabel("seconds from the loss", color=QUIET, fontsize=size.font)
     for axis in axes[:2]:
         axis.tick_params(labelbottom=False)
     return _svg(figure, f"timeline-{size.name}")
@@ -265,7 +265,7 @@ def _gap(axis: Axes, report: Report, size: Size, figure: Figure) -> None:
     whole = f"{seconds(total)} until the standby answers"
     text = next((words for words in (whole, seconds(total)) if len(words) * size.font * LETTER < room), "")
     middle = axis.get_ylim()[1] * 0.45
-    axis.text(total / 2, middle, text, ha="center", va="center", fontsize=size.font, color=KILL, zorder=4, bbox=WASH)
+    axis.text(total / 2, middle, text, ha="center", va="center", fontsize=size.font, color=LOSS, zorder=4, bbox=WASH)
 
 
 def _svg(figure: Figure, name: str) -> str:

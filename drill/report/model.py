@@ -1,6 +1,6 @@
 """The report, as `report.json` has it.
 
-Times are seconds from the kill, but for `started_at` and `killed_at` (seconds since 1970); counts are records. A figure
+Times are seconds from the loss, but for `started_at` and `killed_at` (seconds since 1970); counts are records. A figure
 that could not be measured is null, and `unmeasured` says why.
 """
 
@@ -16,7 +16,7 @@ class _Part(BaseModel):
 
 
 class Rto(_Part):
-    """From the kill to the first record of the recommended writer that the standby acknowledged, and its parts, in
+    """From the loss to the first record of the recommended writer that the standby acknowledged, and its parts, in
     seconds."""
 
     total: float | None
@@ -27,7 +27,7 @@ class Rto(_Part):
     dns: float | None
     clients: float | None
     readers: float | None = None
-    """From the kill to the first record that the recommended reader got from the standby."""
+    """From the loss to the first record that the recommended reader got from the standby."""
 
 
 class Step(_Part):
@@ -41,7 +41,7 @@ class Step(_Part):
 
 
 class Moment(_Part):
-    """Something that happened at one time: the kill, an alarm, a rebalance, the flipped name."""
+    """Something that happened at one time: the loss, an alarm, a rebalance, the flipped name."""
 
     at: float
     name: str
@@ -60,7 +60,7 @@ class Range(_Part):
 
 
 class Observed(_Part):
-    """The lag that the controller last knew to be fresh. `at`: seconds from the kill; `proof`: why it was fresh."""
+    """The lag that the controller last knew to be fresh. `at`: seconds from the loss; `proof`: why it was fresh."""
 
     records: int
     at: float
@@ -89,7 +89,7 @@ class PartitionLoss(_Part):
 class Loss(_Part):
     """Stranded records: counted by matching logs (`measured`), and as the controller estimated them.
 
-    `in_flight`: records that were on their way at the kill; the lost site's log may hold them, unacknowledged.
+    `in_flight`: records that were on their way at the loss; the lost site's log may hold them, unacknowledged.
     `consumed_before`: stranded records that the consumer had read before the site was lost. `estimate_holds`: whether
     the measured figure, with as many of those in flight as may be, is within the estimated range.
     """
@@ -123,7 +123,7 @@ class Comparison(_Part):
 
 
 class Rate(_Part):
-    """Records in the second that starts `second` seconds after the kill."""
+    """Records in the second that starts `second` seconds after the loss."""
 
     second: int
     sent: int
@@ -141,7 +141,7 @@ class ClientFigures(_Part):
     settings: Literal["recommended", "default"]
     role: Literal["writer", "reader"]
     recovered_s: float | None
-    """Seconds from the kill, or from its own start where that was on the standby, to its first record there; null:
+    """Seconds from the loss, or from its own start where that was on the standby, to its first record there; null:
     never."""
     duplicates: int | None
     """Of a writer: records that the standby's log holds more than once. Of a reader: receptions beyond a record's
@@ -158,7 +158,7 @@ class ClientFigures(_Part):
 
 class Plans(_Part):
     """Every plan of the lost region. `stopped`: those that did not fail over, and why; the rest are seconds from the
-    kill until the last of them was judged, its record changed and that in sync, None: not every one got so far."""
+    loss until the last of them was judged, its record changed and that in sync, None: not every one got so far."""
 
     count: int
     failed_over: int

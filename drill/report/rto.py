@@ -1,4 +1,4 @@
-"""Where the time between the kill and the first record acknowledged by the standby went. Pure."""
+"""Where the time between the loss and the first record acknowledged by the standby went. Pure."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def test_the_controllers_account_stands_beside_the_measured_with_the_difference(
     first = report.loss.partitions[0]
     assert first.observed is not None and (first.observed.records, first.observed.at) == (3, -4.2)
     assert report.loss.partitions[1].estimated is None
-    assert by_name["start of the outage, after the kill"].difference == 2.1
+    assert by_name["start of the outage, after the loss"].difference == 2.1
 
 
 def test_a_controller_that_knows_nothing_estimates_nothing(sample: ModuleType) -> None:
@@ -127,7 +127,7 @@ def test_a_controller_that_knows_nothing_estimates_nothing(sample: ModuleType) -
 
 def test_events_and_steps_are_in_order_and_relative_to_the_kill(report: Report) -> None:
     assert [step.started for step in report.timeline] == sorted(step.started for step in report.timeline)
-    assert [moment.name for moment in report.moments][:3] == ["kill", "alarm", "DNS flipped"]
+    assert [moment.name for moment in report.moments][:3] == ["loss", "alarm", "DNS flipped"]
     assert report.moments[0].at == 0
 
 

@@ -33,7 +33,7 @@ AFTER = Snapshot(
     scenario="region-loss",
     phase="the standby takes over",
     elapsed=30.0,
-    since_kill=22.5,
+    since_loss=22.5,
     sites=(
         SiteStatus(name="east", role="active", kafka=False, rest=False, gateway=False),
         SiteStatus(name="west", role="standby", kafka=True, rest=True, gateway=True),
@@ -70,7 +70,7 @@ def test_the_view_does_not_change_its_height_while_events_come_in() -> None:
 
 def test_the_view_shows_clock_sites_steps_rates_and_events() -> None:
     text = "\n".join(drawn(AFTER))
-    for shown in ("22.5 s since the kill", "gw-west", "promote_mirrors", "0.4 s", "awaits", "500/s", "29.0 s", "down"):
+    for shown in ("22.5 s since the loss", "gw-west", "promote_mirrors", "0.4 s", "awaits", "500/s", "29.0 s", "down"):
         assert shown in text
 
 
@@ -100,7 +100,7 @@ def test_the_live_view_leaves_nothing_behind_but_what_is_printed_after() -> None
     console = Console(file=out, width=80, height=40, force_terminal=True)
     with view(console) as shown:
         shown.update(AFTER)
-    assert "since the kill" in out.getvalue()
+    assert "since the loss" in out.getvalue()
     assert "\x1b[2K" in out.getvalue()
 
 

@@ -4,8 +4,7 @@ run, which changed nothing; and when the active site is lost, that is what is to
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,9 +14,9 @@ from drill import fixture_plan
 from drill.network.plain_http import plain
 from drill.world import World
 from drill.world_settings import Settings
+from tests.patience import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,9 @@ def walked_through(world: World) -> str:
         stateMachineArn=world.resource("FailoverStateMachine"),
         input=json.dumps({"plan": fixture_plan.PLAN, "to": "standby", "dry_run": True, "reason": "a test"}),
     )["executionArn"]
-    _until(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING", "the end of the dry run")
+    eventually(
+        lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING", what="the end of the dry run"
+    )
     return str(states.describe_execution(executionArn=arn)["status"])
 
 
@@ -64,13 +65,6 @@ def _alarms_without_data(document: dict[str, Any]) -> list[str]:
     """Those on metrics: this world has no health checks to alarm on."""
     detection = checks(document)["detection"]
     return [fact for fact in detection["evidence"] if "too little data" in fact and "health-check" not in fact]
-
-
-def _until(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come"
-        time.sleep(0.2)
 
 
 def state_of(world: World) -> tuple[Any, ...]:
@@ -94,8 +88,8 @@ def test_a_healthy_world_is_ready_after_a_dry_run_that_changed_nothing(world: Wo
     assert walked_through(world) == "SUCCEEDED"
     assert state_of(world) == before
     document = invoked(world)
-    _until(lambda: checks(invoked(world))["group-offsets"]["status"] == "pass", "the group's offsets")
-    _until(lambda: _alarms_without_data(invoked(world)) == [], "data for every alarm on a metric")
+    eventually(lambda: checks(invoked(world))["group-offsets"]["status"] == "pass", what="the group's offsets")
+    eventually(lambda: _alarms_without_data(invoked(world)) == [], what="data for every alarm on a metric")
     document = invoked(world)
     unready = [check for check in document["checks"] if check["status"] in ("fail", "unknown")]
     assert document["ready"] and not unready, json.dumps(unready, indent=2)

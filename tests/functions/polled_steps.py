@@ -27,11 +27,3 @@ def never_done(call: Call, step: str, request: dict[str, Any], during_s: float =
         assert report["status"] == "waiting", report
         time.sleep(EVERY_S)
     return report
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float = 90) -> None:
-    """Until it is so, in time."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(EVERY_S)

@@ -18,12 +18,15 @@ from failover.fleets.cfk import CfkGateway
 from failover.ledger.ledger import Ledger
 from failover.plan.fleets import CfkFleet
 from failover.plan.model import parse
-from tests.functions.polled_steps import Call, never_done, until_done, wait_for
+from tests.functions.polled_steps import Call, never_done, until_done
+from tests.patience import eventually
 from tests.plans import put_plan
 
 Make = Callable[..., Any]
 pytestmark = pytest.mark.slow
 NEVER_S = 3600.0
+SLOWEST_S = 600
+"""As long as a plan may say that a pod takes to reload."""
 READY = "platform.confluent.io/cluster-ready"
 OLD_FAILURE = {
     "type": READY,
@@ -67,7 +70,7 @@ def unproven(call: Call, request: dict[str, Any], pods: list[str], limit_s: floa
 
 def after_the_reload(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is later than any pod has to reload: no test waits for it, nor is overtaken by it on a slow machine."""
-    monkeypatch.setattr(cfk_fleet, "time", SimpleNamespace(time=lambda: time.time() + 60))
+    monkeypatch.setattr(cfk_fleet, "time", SimpleNamespace(time=lambda: time.time() + SLOWEST_S))
 
 
 def rolling(spec: dict[str, Any]) -> None:
@@ -181,7 +184,7 @@ def test_a_patch_whose_answer_never_came_is_not_repeated_and_a_conflict_is(start
 def test_one_pod_that_never_reloads_is_named_and_then_replaced(
     start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execution, fleet = start(fleet={"reload_within_seconds": 60})
+    execution, fleet = start(fleet={"reload_within_seconds": SLOWEST_S})
     stuck, other = fleet.pods()
     fleet.trouble("stuck", [stuck])
     unproven(call, switch(execution), [stuck])
@@ -200,10 +203,10 @@ def reload_conditions(fleet: Any) -> list[tuple[str, str]]:
 def test_an_unlicensed_reload_is_not_believed_though_the_operator_reports_success(
     start: Make, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execution, fleet = start(licence="trial", fleet={"reload_within_seconds": 60})
+    execution, fleet = start(licence="trial", fleet={"reload_within_seconds": SLOWEST_S})
     before = fleet.pods()
     call("switch_routes", switch(execution))
-    wait_for(lambda: reload_conditions(fleet) == [("True", "Succeeded")])
+    eventually(lambda: reload_conditions(fleet) == [("True", "Succeeded")])
     unproven(call, switch(execution), before)
     after_the_reload(monkeypatch)
     until_done(call, "switch_routes", switch(execution))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from drill.clients.stop import finish
 from drill.engines import java_client
 from drill.engines.jars import EngineMissing
 from drill.process import Child, spawn
+from tests.patience import eventually
 
 pytestmark = [pytest.mark.slow]
 CLIENT = "drill.clients.java_client"
@@ -48,13 +48,13 @@ def test_every_record_is_accounted_for(
     with ExitStack() as stack:
         writer = spawn(CLIENT, to_write, log=tmp_path / "writer.err")
         stack.callback(writer.kill)
-        until(lambda: bool(producer_log(logs[0]).acknowledged))
+        eventually(lambda: bool(producer_log(logs[0]).acknowledged))
         reader = spawn(CLIENT, to_read, log=tmp_path / "reader.err")
         stack.callback(reader.kill)
-        until(lambda: len(consumer_log(logs[1]).received) > 50)
+        eventually(lambda: len(consumer_log(logs[1]).received) > 50)
         assert finish(writer)
         written = producer_log(logs[0])
-        until(lambda: len(consumer_log(logs[1]).received) >= len(written.sent))
+        eventually(lambda: len(consumer_log(logs[1]).received) >= len(written.sent))
         assert finish(reader)
     places = {record.n: (record.topic, record.partition, record.offset) for record in written.acknowledged}
     assert sorted(places) == [sent.n for sent in written.sent] and written.failed == ()
@@ -63,10 +63,3 @@ def test_every_record_is_accounted_for(
     assert {notice.kind for notice in read.notices} <= {"assigned", "revoked"}
     assert writer.ready["version"] == reader.ready["version"] == java_client.version()
     assert writing.items() <= writer.ready["settings"].items()
-
-
-def until(what: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.1)

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from botocore.config import Config
 
 from drill.process import Child, spawn
+from tests.patience import eventually
 
 REGION = "us-west-2"
 ACCOUNT = "123456789012"
@@ -224,16 +225,6 @@ class Aws:
         for message in messages.get("Messages", []):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return list(messages.get("Messages", []))
-
-
-def eventually(look: Callable[[], Any], timeout_s: float = 90.0) -> Any:
-    """What `look` gives as soon as that is truthy."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if seen := look():
-            return seen
-        time.sleep(0.02)
-    raise AssertionError(f"not seen within {timeout_s} s; the last look gave {seen!r}")
 
 
 def task(payload: Any, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from .conftest import ACCOUNT, REGION, Aws, eventually, start_aws, task, write_stack
+from tests.patience import eventually
+
+from .conftest import ACCOUNT, REGION, Aws, start_aws, task, write_stack
 
 NOBODY = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody"
 STEP = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:test-Step"
@@ -38,7 +40,7 @@ def received(aws: Aws, url: str, region: str = REGION) -> list[dict[str, Any]]:
 def test_an_event_reaches_the_function_of_its_rule(aws: Aws, tmp_path: Path) -> None:
     file = tmp_path / "seen"
     put(aws, "test.record", {"act": "record", "file": str(file), "mark": 1})
-    assert json.loads(eventually(lambda: file.exists() and file.read_text()))["mark"] == 1
+    assert json.loads(eventually(lambda: file.read_text() if file.exists() else ""))["mark"] == 1
 
 
 def test_an_event_gets_the_envelope_of_aws(aws: Aws) -> None:
@@ -169,7 +171,7 @@ def test_a_schedule_fires_at_once(aws: Aws, tmp_path: Path) -> None:
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": STEP, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/test", "Input": json.dumps(given)},
     )
-    fired = json.loads(eventually(lambda: file.exists() and file.read_text()))
+    fired = json.loads(eventually(lambda: file.read_text() if file.exists() else ""))
     assert len(fired["execution"]) == 36
     time.sleep(0.5)
     assert len(file.read_text().splitlines()) == 1

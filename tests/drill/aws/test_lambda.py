@@ -13,8 +13,9 @@ import pytest
 from botocore.config import Config
 
 from drill.aws.lambda_runtime import IDLE_S
+from tests.patience import eventually
 
-from .conftest import Aws, eventually
+from .conftest import Aws
 
 
 def test_a_handler_gets_its_event_and_answers_json(aws: Aws) -> None:

@@ -7,8 +7,9 @@ import pytest
 from drill.aws.cloudwatch import _values
 from drill.aws.emf import metrics_of
 from drill.aws.metrics import MetricDatum, MetricStore
+from tests.patience import eventually
 
-from .conftest import Aws, eventually
+from .conftest import Aws
 
 
 def line(**more: object) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import Aws, eventually, task
+from tests.patience import eventually
+
+from .conftest import Aws, task
 
 
 def output(described: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from drill.clients.read_log import ClusterUnreadable, read_cluster
 from drill.clients.record_log import LogTail, Received, consumer_log, producer_log
 from drill.clients.stop import finish
 from drill.process import Child, spawn
+from tests.patience import eventually
 
 TOPICS = ["orders", "payments"]
 RATE = 200
@@ -39,19 +40,12 @@ def client(mock: Mock, tmp_path: Path) -> Iterator[Callable[..., Child]]:
         yield start
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 90) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.05)
-
-
 @pytest.mark.slow
 def test_every_record_is_sent_acknowledged_stored_and_received_once(
     mock: Mock, client: Callable[..., Child], tmp_path: Path
 ) -> None:
     producer = client("producer", rate=RATE)
-    wait_for(lambda: {a.topic for a in producer_log(tmp_path / "producer.log").acknowledged} == set(TOPICS))
+    eventually(lambda: {a.topic for a in producer_log(tmp_path / "producer.log").acknowledged} == set(TOPICS))
     consumer = client("consumer", group="fulfilment")  # it looks for a topic that it missed after five minutes
     tail = LogTail(tmp_path / "consumer.log")
     received = 0
@@ -61,10 +55,10 @@ def test_every_record_is_sent_acknowledged_stored_and_received_once(
         received += sum(isinstance(event, Received) for event in tail.read())
         return received >= 2 * RATE
 
-    wait_for(enough)
+    eventually(enough)
     assert finish(producer)
     written = producer_log(tmp_path / "producer.log")
-    wait_for(lambda: len(consumer_log(tmp_path / "consumer.log").received) >= len(written.sent))
+    eventually(lambda: len(consumer_log(tmp_path / "consumer.log").received) >= len(written.sent))
     assert finish(consumer)
 
     numbers = [sent.n for sent in written.sent]
@@ -92,7 +86,7 @@ def test_a_group_commits_while_it_runs_and_when_it_ends(
     mock: Mock, client: Callable[..., Child], tmp_path: Path
 ) -> None:
     producer = client("producer", rate=RATE)
-    wait_for(lambda: {a.topic for a in producer_log(tmp_path / "producer.log").acknowledged} == set(TOPICS))
+    eventually(lambda: {a.topic for a in producer_log(tmp_path / "producer.log").acknowledged} == set(TOPICS))
     consumer = client("consumer", group="fulfilment")  # it looks for a topic that it missed after five minutes
     outside = Consumer({"bootstrap.servers": mock.bootstrap, "group.id": "fulfilment"})
     places = [TopicPartition(topic, partition) for topic in TOPICS for partition in range(4)]
@@ -100,7 +94,7 @@ def test_a_group_commits_while_it_runs_and_when_it_ends(
     def committed() -> dict[tuple[str, int], int]:
         return {(p.topic, p.partition): p.offset for p in outside.committed(places, timeout=10)}
 
-    wait_for(lambda: min(committed().values()) > 0)
+    eventually(lambda: min(committed().values()) > 0)
     assert finish(producer)
     assert finish(consumer)
     last: dict[tuple[str, int], int] = {}
@@ -116,7 +110,7 @@ def test_an_orphan_ends_with_its_log_complete(name: str, client: Callable[..., C
     writer = client("producer", rate=RATE)
     child = writer if name == "producer" else client(name, group="fulfilment")
     log = tmp_path / f"{name}.log"
-    wait_for(lambda: log.exists() and len(log.read_text().splitlines()) > RATE)
+    eventually(lambda: log.exists() and len(log.read_text().splitlines()) > RATE)
     assert child.process.stdin is not None
     child.process.stdin.close()
     assert child.process.wait(15) == 0
@@ -133,8 +127,8 @@ def test_clients_wait_for_a_cluster_that_is_away_and_can_still_be_stopped(
     nowhere = {"bootstrap": "127.0.0.1:1"}
     producer = client("producer", rate=RATE, **nowhere)
     consumer = client("consumer", group="fulfilment", **nowhere)
-    wait_for(lambda: any(n.kind == "error" for n in producer_log(tmp_path / "producer.log").notices))
-    wait_for(lambda: any(n.kind == "error" for n in consumer_log(tmp_path / "consumer.log").notices))
+    eventually(lambda: any(n.kind == "error" for n in producer_log(tmp_path / "producer.log").notices))
+    eventually(lambda: any(n.kind == "error" for n in consumer_log(tmp_path / "consumer.log").notices))
     time.sleep(1)
     assert producer.alive
     assert consumer.alive
@@ -151,7 +145,7 @@ def test_a_record_given_up_is_written_down_with_its_error(client: Callable[..., 
     settings = {"message.timeout.ms": 300, "enable.idempotence": False}
     producer = client("producer", rate=RATE, bootstrap="127.0.0.1:1", settings=settings)
     assert producer.ready["settings"]["message.timeout.ms"] == 300
-    wait_for(lambda: len(producer_log(tmp_path / "producer.log").failed) > 10)
+    eventually(lambda: len(producer_log(tmp_path / "producer.log").failed) > 10)
     assert finish(producer)
     written = producer_log(tmp_path / "producer.log")
     assert all(failed.error.startswith("_MSG_TIMED_OUT ") for failed in written.failed)

@@ -14,6 +14,7 @@ from drill.clients.read_log import read_cluster
 from drill.clients.record_log import consumer_log, producer_log
 from drill.clients.stop import finish
 from drill.record_accounting import account
+from tests.patience import eventually
 
 TOPICS = ["orders", "payments"]
 
@@ -29,16 +30,16 @@ def test_untouched_clients_go_over_and_every_record_is_accounted_for(
     consumer = two_sites.spawn(
         "drill.clients.consumer", {**clients, "group": "fulfilment", "log": str(logs[1])}, "consumer"
     )
-    wait_for(lambda: len(consumer_log(logs[1]).received) > 400)
+    eventually(lambda: len(consumer_log(logs[1]).received) > 400)
     promoted = copying.stop()
     time.sleep(0.5)
     killed_at = two_sites.lose_east()
     time.sleep(1.5)
     flipped_at = two_sites.flip()
-    wait_for(lambda: consumer_log(logs[1]).received[-1].at > flipped_at + 2)
+    eventually(lambda: consumer_log(logs[1]).received[-1].at > flipped_at + 2)
     assert finish(producer)
     sent = producer_log(logs[0]).sent[-1].n
-    wait_for(lambda: any(r.n == sent for r in consumer_log(logs[1]).received[-500:]))
+    eventually(lambda: any(r.n == sent for r in consumer_log(logs[1]).received[-500:]))
     assert finish(consumer)
 
     standby = read_cluster(two_sites.raw("west"), TOPICS)
@@ -71,15 +72,15 @@ def test_untouched_clients_of_kafka_python_go_over(
     clients = {"bootstrap": two_sites.bootstrap, "topics": TOPICS}
     writing = {**clients, "rate": 50, "log": str(logs[0])}
     writer = two_sites.spawn(family.writer, writing, "writer", python=python)
-    wait_for(lambda: len(producer_log(logs[0]).acknowledged) > 20)
+    eventually(lambda: len(producer_log(logs[0]).acknowledged) > 20)
     reading = {**clients, "group": "fulfilment", "log": str(logs[1])}
     reader = two_sites.spawn(family.reader, reading, "reader", python=python)
-    wait_for(lambda: len(consumer_log(logs[1]).received) > 100)
+    eventually(lambda: len(consumer_log(logs[1]).received) > 100)
     promoted = copying.stop()
     killed_at = two_sites.lose_east()
     time.sleep(1.5)
     flipped_at = two_sites.flip()
-    wait_for(lambda: consumer_log(logs[1]).received[-1].at > flipped_at + 2)
+    eventually(lambda: consumer_log(logs[1]).received[-1].at > flipped_at + 2)
     assert finish(writer)
     assert finish(reader)
     standby = read_cluster(two_sites.raw("west"), TOPICS)
@@ -88,10 +89,3 @@ def test_untouched_clients_of_kafka_python_go_over(
     assert found.unmeasured == ()
     assert found.first_acknowledged_by_standby is not None and found.first_acknowledged_by_standby > flipped_at
     assert found.first_consumed_from_standby is not None and found.first_consumed_from_standby > flipped_at
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 90) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.1)

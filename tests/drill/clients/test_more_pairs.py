@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from drill.engines.jars import EngineMissing
 from drill.options import GatewayEngine, KafkaEngine, MoreClients
 from drill.preparation import prepare
 from drill.process import spawn
+from tests.patience import eventually
 
 
 def test_all_pairs_of_a_drill_have_their_own_topics_groups_numbers_and_logs() -> None:
@@ -97,14 +97,14 @@ def test_clients_of_another_library_account_for_every_record(tmp_path: Path, fam
     writing = common | {"rate": 50, "log": str(logs[0]), "first_number": 7_000}
     writer = spawn(family.writer, writing, log=tmp_path / "writer.err", python=python)
     try:
-        until(lambda: bool(producer_log(logs[0]).acknowledged))
+        eventually(lambda: bool(producer_log(logs[0]).acknowledged))
         reading = common | {"group": "desk", "log": str(logs[1])}
         reader = spawn(family.reader, reading, log=tmp_path / "reader.err", python=python)
         try:
-            until(lambda: len(consumer_log(logs[1]).received) > 50)
+            eventually(lambda: len(consumer_log(logs[1]).received) > 50)
             assert finish(writer)
             written = producer_log(logs[0])
-            until(lambda: len(consumer_log(logs[1]).received) >= len(written.sent))
+            eventually(lambda: len(consumer_log(logs[1]).received) >= len(written.sent))
             assert finish(reader)
         finally:
             reader.kill()
@@ -117,10 +117,3 @@ def test_clients_of_another_library_account_for_every_record(tmp_path: Path, fam
     assert family.package is not None
     assert writer.ready["version"].split(".")[:2] == family.package.partition("==")[2].split(".")[:2]
     assert writer.ready["version"] == reader.ready["version"]
-
-
-def until(what: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from drill.clients.record_log import producer_log
 from drill.clients.stop import finish
+from tests.patience import eventually
 
 
 @pytest.mark.exhaustive
@@ -22,26 +22,19 @@ def test_a_newcomer_with_the_id_of_a_producer_that_moved_over_ends_and_says_why(
         return two_sites.spawn("drill.clients.producer", config, name), log
 
     mover, moved = write("mover", 0)
-    wait_for(lambda: len(producer_log(moved).acknowledged) > 10)
+    eventually(lambda: len(producer_log(moved).acknowledged) > 10)
     two_sites.lose_east()
     flipped_at = two_sites.flip()
-    wait_for(lambda: producer_log(moved).acknowledged[-1].at > flipped_at)
+    eventually(lambda: producer_log(moved).acknowledged[-1].at > flipped_at)
     newcomer, began = write("newcomer", 1_000_000)
-    wait_for(lambda: any(notice.kind == "fatal" for notice in producer_log(began).notices))
+    eventually(lambda: any(notice.kind == "fatal" for notice in producer_log(began).notices))
     ended_at = time.time()
-    wait_for(lambda: producer_log(moved).acknowledged[-1].at > ended_at)
+    eventually(lambda: producer_log(moved).acknowledged[-1].at > ended_at)
     third, anew = write("third", 2_000_000)
-    wait_for(lambda: bool(producer_log(anew).acknowledged))
+    eventually(lambda: bool(producer_log(anew).acknowledged))
     assert [finish(client) for client in (mover, newcomer, third)] == [True] * 3
     of_newcomer = producer_log(began)
     assert of_newcomer.acknowledged == ()
     ends = {notice.detail.split(" ")[0] for notice in of_newcomer.notices if notice.kind == "fatal"}
     assert ends == {"OUT_OF_ORDER_SEQUENCE_NUMBER"}
     assert {notice.kind for notice in producer_log(moved).notices} <= {"error"}
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 90) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.1)

@@ -22,20 +22,6 @@ LINK = "orders-link"
 TOPICS = ["orders", "payments"]
 
 
-def _eventually(condition: Callable[[], Any], timeout_s: float = 90.0, what: str = "the condition") -> Any:
-    """What `condition` gives as soon as it is true."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what} did not come true in {timeout_s} s"
-        time.sleep(0.02)
-    return found
-
-
-@pytest.fixture
-def eventually() -> Callable[..., Any]:
-    return _eventually
-
-
 @dataclass
 class MockCluster:
     """A mock cluster in a process of its own, so that it can be lost."""

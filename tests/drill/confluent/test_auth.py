@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from drill.network.plain_http import plain
+from tests.patience import eventually
 
 FAILOVER = "/links/orders-link/mirrors:failover"
 NOBODY = {"error_code": 40101, "message": "Authentication failed"}
@@ -72,7 +73,7 @@ def token(stand: Any, **form: str) -> httpx.Response:
     return plain.post(stand.child.ready["token_url"], data=form)
 
 
-def test_a_token_is_issued_for_client_credentials_and_expires(west: Callable[..., Any], eventually: Any) -> None:
+def test_a_token_is_issued_for_client_credentials_and_expires(west: Callable[..., Any]) -> None:
     stand = west(oauth={**OAUTH, "expires_s": 1.5})
     issued = token(stand).json()
     assert issued["token_type"] == "Bearer" and issued["expires_in"] == 1

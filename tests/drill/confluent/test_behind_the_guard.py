@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from drill.process import Child, spawn
+from tests.patience import eventually
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def guarded(tmp_path: Path) -> Iterator[Child]:
 
 @pytest.mark.slow
 def test_writes_are_refused_until_stopped_and_none_slips_in(
-    start: Callable[..., Any], source: Any, guarded: Child, eventually: Any
+    start: Callable[..., Any], source: Any, guarded: Child
 ) -> None:
     """A producer that never stops trying: what it is acknowledged begins exactly where the link's records end."""
     source.produce("orders", [b"%d" % n for n in range(30)])

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from tests.drill.confluent.conftest import Pair
+from tests.patience import eventually
 
 L = "/links/orders-link"
 T = ["t0", "t1", "t2"]
 RESTORE = "truncate-and-restore"
 
 
-def failed_over(pair: Any, eventually: Any) -> dict[str, int]:
+def failed_over(pair: Any) -> dict[str, int]:
     """West writable; how many records each topic left behind at east."""
     lags = {
         row["mirror_topic_name"]: sum(lag["lag"] for lag in row["mirror_lags"])
@@ -25,9 +26,9 @@ def failed_over(pair: Any, eventually: Any) -> dict[str, int]:
     return lags
 
 
-def test_a_dry_run_of_a_restore_counts_what_west_never_had(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_a_dry_run_of_a_restore_counts_what_west_never_had(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair()
-    left = failed_over(pair, eventually)
+    left = failed_over(pair)
     rows = pair.east.verb(RESTORE, T, validate_only="true", include_partition_level_truncation_data="true")
     assert {row["mirror_topic_name"]: row["messages_truncated"] for row in rows} == left
     stopped = pair.west.promoted()
@@ -41,16 +42,16 @@ def test_a_dry_run_of_a_restore_counts_what_west_never_had(start_pair: Callable[
     assert [row["partition_level_truncation_data"] for row in rows] == [[], [], []]
 
 
-def test_a_dry_run_need_not_count(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_a_dry_run_need_not_count(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(east={"dry_run_counts": False, "wire": "spec"})
-    failed_over(pair, eventually)
+    failed_over(pair)
     assert [row["messages_truncated"] for row in pair.east.verb(RESTORE, T, validate_only="true")] == [None] * 3
     assert None not in [row["messages_truncated"] for row in pair.east.verb(RESTORE, T)]
 
 
-def test_a_restore_makes_mirrors_of_what_was_the_source(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_a_restore_makes_mirrors_of_what_was_the_source(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(east={"step_s": 0.3})
-    failed_over(pair, eventually)
+    failed_over(pair)
     assert [row["error_code"] for row in pair.east.verb(RESTORE, T)] == [None] * 3
     seen: set[str] = set()
 
@@ -72,7 +73,7 @@ def reasons(stand: Any, verb: str, topics: list[str]) -> list[str | None]:
     return [row["error_message"] for row in stand.verb(verb, topics)]
 
 
-def test_a_restore_needs_the_remote_mirror_stopped(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_a_restore_needs_the_remote_mirror_stopped(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(west={"stop_delay_s": {"t0": 0, "*": 60}})
     pair.west.verb("failover", T)
     eventually(lambda: pair.west.states()["t0"] == "STOPPED")
@@ -83,9 +84,7 @@ def test_a_restore_needs_the_remote_mirror_stopped(start_pair: Callable[..., Pai
     ]
 
 
-def test_active_groups_block_a_restore(
-    source: Any, local: Any, eventually: Any, start_pair_on_wire: Callable[..., Pair]
-) -> None:
+def test_active_groups_block_a_restore(source: Any, local: Any, start_pair_on_wire: Callable[..., Pair]) -> None:
     source.produce("orders", [b"1"])
     source.produce("payments", [b"1"])
     pair = start_pair_on_wire()
@@ -113,7 +112,7 @@ def test_links_that_can_not_go_both_ways(start_pair: Callable[..., Pair], verb: 
 
 
 @pytest.mark.parametrize("verb", ["reverse-and-start-mirror", "reverse-and-pause-mirror"])
-def test_a_reversal_swaps_the_roles(start_pair: Callable[..., Pair], eventually: Any, verb: str) -> None:
+def test_a_reversal_swaps_the_roles(start_pair: Callable[..., Pair], verb: str) -> None:
     pair = start_pair()
     assert [row["error_code"] for row in pair.west.verb(verb, ["t0"], validate_only="true")] == [None]
     assert pair.west.states()["t0"] == "ACTIVE" and pair.east.states() == {}
@@ -128,7 +127,7 @@ def test_a_reversal_swaps_the_roles(start_pair: Callable[..., Pair], eventually:
         eventually(lambda: pair.east.states()["t0"] == "STOPPED" and pair.west.states()["t0"] == "ACTIVE")
 
 
-def test_a_reversal_needs_both_clusters(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_a_reversal_needs_both_clusters(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair()
     pair.east.control.put("/cluster", json={"reachable": False}).raise_for_status()
     assert pair.west.verb("reverse-and-start-mirror", ["t0"])[0]["error_code"] == 408
@@ -141,9 +140,7 @@ def test_a_reversal_needs_both_clusters(start_pair: Callable[..., Pair], eventua
     assert pair.west.states()["t0"] == "ACTIVE"
 
 
-def test_a_reversal_whose_other_side_dies_waits_and_a_failover_ends_it(
-    start_pair: Callable[..., Pair], eventually: Any
-) -> None:
+def test_a_reversal_whose_other_side_dies_waits_and_a_failover_ends_it(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(west={"stop_delay_s": 1.0})
     pair.west.verb("reverse-and-start-mirror", ["t0"])
     pair.east.child.kill()
@@ -153,7 +150,7 @@ def test_a_reversal_whose_other_side_dies_waits_and_a_failover_ends_it(
     eventually(lambda: pair.west.states()["t0"] == "STOPPED")
 
 
-def test_links_of_different_names_are_no_pair(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_links_of_different_names_are_no_pair(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(east={"link": {"name": "Orders-link"}}, west={"link": {"groups": ["g"], "offset_sync_s": 0.2}})
     no_pair = "The remote cluster has no bidirectional link named 'orders-link'"
     assert reasons(pair.west, "reverse-and-start-mirror", ["t0"]) == [no_pair]
@@ -171,7 +168,7 @@ def test_both_sides_of_a_link_have_one_id(start_pair: Callable[..., Pair]) -> No
     assert (east["remote_cluster_id"], west["remote_cluster_id"]) == ("lkc-west01", "lkc-east01")
 
 
-def test_the_other_api_down_is_not_the_other_cluster_down(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_the_other_api_down_is_not_the_other_cluster_down(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(west={"link": {"source_unavailable_after_s": 0.3, "link_unavailable_after_s": 0.6}})
     pair.east.control.put("/rest", json={"seconds": 600}).raise_for_status()
     assert reasons(pair.west, "reverse-and-start-mirror", ["t0"]) == [None]
@@ -186,7 +183,7 @@ def test_the_other_api_down_is_not_the_other_cluster_down(start_pair: Callable[.
 
 @pytest.mark.slow
 def test_records_follow_a_reversal(
-    source: Any, local: Any, eventually: Any, start_pair_on_wire: Callable[..., Pair], guard: Any
+    source: Any, local: Any, start_pair_on_wire: Callable[..., Pair], guard: Any
 ) -> None:
     source.produce("orders", [b"%d" % n for n in range(50)])
     pair = start_pair_on_wire(west={"admin": guard.url})
@@ -202,7 +199,7 @@ def test_records_follow_a_reversal(
 
 @pytest.mark.slow
 def test_a_restore_on_the_wire_counts_real_records(
-    source: Any, local: Any, eventually: Any, start_pair_on_wire: Callable[..., Pair]
+    source: Any, local: Any, start_pair_on_wire: Callable[..., Pair]
 ) -> None:
     source.produce("orders", [b"%d" % n for n in range(10)])
     source.produce("payments", [b"1"])

@@ -10,6 +10,7 @@ import pytest
 from drill.confluent import replication
 from drill.confluent.kafka_topics import ensure_topics
 from drill.confluent.replication import DataPath, MirrorDiverged, Range, Spot, admin_client, end_offsets
+from tests.patience import eventually
 
 ORDERS = Spot("orders", 0)
 PAYMENTS = Spot("payments", 0)
@@ -61,7 +62,7 @@ def test_a_source_lost_between_cycles_gives_nothing_more(path: DataPath, source:
 
 
 def test_a_topic_that_the_source_lacks_is_not_asked_for_its_end_again_until_it_is_there(
-    path: DataPath, source: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+    path: DataPath, source: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """librdkafka may end the process over such a question."""
     asked: list[set[Spot]] = []

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from drill.network.plain_http import plain
+from tests.patience import eventually
 
 L = "/links/orders-link"
 
 
 @pytest.mark.slow
-def test_a_mirror_is_its_source_record_by_record(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_a_mirror_is_its_source_record_by_record(start: Callable[..., Any], source: Any, local: Any) -> None:
     producer = source.producer()
     for number in range(400):
         producer.produce(
@@ -45,9 +44,7 @@ def test_a_mirror_is_its_source_record_by_record(
 
 
 @pytest.mark.slow
-def test_a_mirror_goes_on_where_its_log_ends(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_a_mirror_goes_on_where_its_log_ends(start: Callable[..., Any], source: Any, local: Any) -> None:
     source.produce("orders", [b"%d" % n for n in range(10)])
     first = start()
     eventually(lambda: local.end("orders") == 10)
@@ -59,7 +56,7 @@ def test_a_mirror_goes_on_where_its_log_ends(
     assert west.status() == "ACTIVE"
 
 
-def test_partitions_never_fetched_are_unknown(start: Callable[..., Any], source: Any, eventually: Any) -> None:
+def test_partitions_never_fetched_are_unknown(start: Callable[..., Any], source: Any) -> None:
     source.produce("orders", [b"1"], partition=2)
     west = start()
     eventually(lambda: west.lag("orders", 2) == (0, 1))
@@ -68,7 +65,7 @@ def test_partitions_never_fetched_are_unknown(start: Callable[..., Any], source:
 
 @pytest.mark.slow
 def test_losing_the_source_strands_exactly_what_was_not_agreed(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
+    start: Callable[..., Any], source: Any, local: Any
 ) -> None:
     """The burst is acknowledged less than a cycle before the loss, so no cycle can have agreed to copy it."""
     source.produce("orders", [b"before %d" % n for n in range(50)])
@@ -89,9 +86,7 @@ def test_losing_the_source_strands_exactly_what_was_not_agreed(
 
 
 @pytest.mark.slow
-def test_losing_the_source_under_load_leaves_a_prefix(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_losing_the_source_under_load_leaves_a_prefix(start: Callable[..., Any], source: Any, local: Any) -> None:
     acked: dict[int, list[tuple[int, bytes]]] = {p: [] for p in range(4)}
 
     def delivered(error: Any, message: Any) -> None:
@@ -121,9 +116,7 @@ def test_losing_the_source_under_load_leaves_a_prefix(
 
 
 @pytest.mark.slow
-def test_nothing_is_copied_after_a_failover(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_nothing_is_copied_after_a_failover(start: Callable[..., Any], source: Any, local: Any) -> None:
     source.produce("orders", [b"1"])
     west = start()
     eventually(lambda: local.end("orders") == 1)
@@ -134,16 +127,14 @@ def test_nothing_is_copied_after_a_failover(
     assert local.end("orders") == 1 == west.promoted()["orders"]["0"]
 
 
-def test_a_failover_does_not_wait_for_a_lost_source_or_a_long_interval(
-    start: Callable[..., Any], source: Any, eventually: Any
-) -> None:
+def test_a_failover_does_not_wait_for_a_lost_source_or_a_long_interval(start: Callable[..., Any], source: Any) -> None:
     west = start(link={"interval_s": 30.0}, stop_delay_s=0)
     source.kill()
     west.verb("failover", ["orders", "payments"])
     eventually(lambda: west.status("orders") == west.status("payments") == "STOPPED", 5.0)
 
 
-def test_pending_stopped_lasts_its_time_topic_by_topic(start: Callable[..., Any], eventually: Any) -> None:
+def test_pending_stopped_lasts_its_time_topic_by_topic(start: Callable[..., Any]) -> None:
     west = start(stop_delay_s={"orders": 0.0, "payments": 1.0})
     west.verb("failover", ["orders", "payments"])
     asked = time.monotonic()
@@ -154,9 +145,7 @@ def test_pending_stopped_lasts_its_time_topic_by_topic(start: Callable[..., Any]
     assert time.monotonic() - asked > 0.9
 
 
-def test_mirrors_are_read_only_from_the_start_until_just_before_stopped(
-    start: Callable[..., Any], guard: Any, eventually: Any
-) -> None:
+def test_mirrors_are_read_only_from_the_start_until_just_before_stopped(start: Callable[..., Any], guard: Any) -> None:
     west = start(admin=guard.url)
     assert guard.lists == [["orders", "payments"]], "before the process says that it is ready"
     seen: list[str] = []
@@ -167,9 +156,7 @@ def test_mirrors_are_read_only_from_the_start_until_just_before_stopped(
     assert seen == ["PENDING_STOPPED"], "opened before it is reported"
 
 
-def test_a_guard_that_does_not_answer_keeps_the_topic_pending(
-    start: Callable[..., Any], guard: Any, eventually: Any
-) -> None:
+def test_a_guard_that_does_not_answer_keeps_the_topic_pending(start: Callable[..., Any], guard: Any) -> None:
     west = start(admin=guard.url, stop_delay_s=0)
     guard.failing.set()
     west.verb("failover", ["orders"])
@@ -179,7 +166,7 @@ def test_a_guard_that_does_not_answer_keeps_the_topic_pending(
     eventually(lambda: west.status() == "STOPPED")
 
 
-def test_a_promote_loses_nothing(start: Callable[..., Any], source: Any, local: Any, eventually: Any) -> None:
+def test_a_promote_loses_nothing(start: Callable[..., Any], source: Any, local: Any) -> None:
     west = start(link={"interval_s": 0.4}, stop_delay_s=0)
     source.produce("orders", [b"%d" % n for n in range(500)])
     west.verb("promote", ["orders"])
@@ -187,9 +174,7 @@ def test_a_promote_loses_nothing(start: Callable[..., Any], source: Any, local: 
     assert west.promoted()["orders"]["0"] == 500 == local.end("orders")
 
 
-def test_a_promote_without_source_is_stuck_and_a_failover_ends_it(
-    start: Callable[..., Any], source: Any, eventually: Any
-) -> None:
+def test_a_promote_without_source_is_stuck_and_a_failover_ends_it(start: Callable[..., Any], source: Any) -> None:
     west = start(stop_delay_s=0)
     west.break_link(reachable=False)
     eventually(lambda: west.control.get("/link").json()["unreached_since"])
@@ -206,7 +191,7 @@ def test_a_promote_without_source_is_stuck_and_a_failover_ends_it(
 
 @pytest.mark.slow
 def test_a_cut_path_freezes_the_mirror_while_the_source_lives_and_heals(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
+    start: Callable[..., Any], source: Any, local: Any
 ) -> None:
     source.produce("orders", [b"1"])
     west = start(link={"source_unavailable_after_s": 0.3, "link_unavailable_after_s": 1.0})
@@ -224,7 +209,7 @@ def test_a_cut_path_freezes_the_mirror_while_the_source_lives_and_heals(
 
 @pytest.mark.slow
 def test_a_source_that_is_down_at_the_start_is_no_reason_not_to_be_ready(
-    start: Callable[..., Any], source: Any, eventually: Any
+    start: Callable[..., Any], source: Any
 ) -> None:
     source.kill()
     west = start(link={"source_unavailable_after_s": 0.3})
@@ -232,7 +217,7 @@ def test_a_source_that_is_down_at_the_start_is_no_reason_not_to_be_ready(
 
 
 @pytest.mark.slow
-def test_a_source_without_the_topics_yet_is_reached(start: Callable[..., Any], source: Any, eventually: Any) -> None:
+def test_a_source_without_the_topics_yet_is_reached(start: Callable[..., Any], source: Any) -> None:
     west = start(link={"source_unavailable_after_s": 0.2})
     time.sleep(1.0)
     assert west.status() == "ACTIVE"
@@ -241,9 +226,7 @@ def test_a_source_without_the_topics_yet_is_reached(start: Callable[..., Any], s
 
 
 @pytest.mark.slow
-def test_a_write_that_went_round_the_guard_fails_the_mirror(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_a_write_that_went_round_the_guard_fails_the_mirror(start: Callable[..., Any], source: Any, local: Any) -> None:
     source.produce("orders", [b"1", b"2"])
     west = start()
     eventually(lambda: local.end("orders") == 2)
@@ -256,7 +239,7 @@ def test_a_write_that_went_round_the_guard_fails_the_mirror(
     eventually(lambda: west.status() == "STOPPED")
 
 
-def test_group_offsets_follow_the_source(start: Callable[..., Any], source: Any, local: Any, eventually: Any) -> None:
+def test_group_offsets_follow_the_source(start: Callable[..., Any], source: Any, local: Any) -> None:
     source.produce("orders", [b"%d" % n for n in range(20)])
     source.commit("fulfilment", "orders", 0, 7)
     source.commit("other", "orders", 0, 9)
@@ -271,9 +254,7 @@ def test_group_offsets_follow_the_source(start: Callable[..., Any], source: Any,
 
 
 @pytest.mark.slow
-def test_group_offsets_can_run_ahead_of_the_records(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_group_offsets_can_run_ahead_of_the_records(start: Callable[..., Any], source: Any, local: Any) -> None:
     source.produce("orders", [b"%d" % n for n in range(5)])
     west = start(link={"interval_s": 1.0})
     eventually(lambda: west.lag() == (0, 5))
@@ -288,9 +269,7 @@ def test_group_offsets_can_run_ahead_of_the_records(
 
 
 @pytest.mark.slow
-def test_a_group_that_is_active_here_is_left_alone(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_a_group_that_is_active_here_is_left_alone(start: Callable[..., Any], source: Any, local: Any) -> None:
     source.produce("orders", [b"1", b"2"])
     west = start(link={"offset_sync_s": 0.2})
     eventually(lambda: local.end("orders") == 2)
@@ -310,9 +289,7 @@ def test_a_group_that_is_active_here_is_left_alone(
     assert local.committed("fulfilment", "orders") < 0
 
 
-def test_switching_offset_sync_off_stops_it(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_switching_offset_sync_off_stops_it(start: Callable[..., Any], source: Any, local: Any) -> None:
     source.produce("orders", [b"%d" % n for n in range(20)])
     source.commit("fulfilment", "orders", 0, 7)
     west = start()
@@ -325,9 +302,7 @@ def test_switching_offset_sync_off_stops_it(
 
 
 @pytest.mark.slow
-def test_a_paused_mirror_is_not_copied_until_it_is_resumed(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_a_paused_mirror_is_not_copied_until_it_is_resumed(start: Callable[..., Any], source: Any, local: Any) -> None:
     source.produce("orders", [b"1"])
     west = start()
     eventually(lambda: local.end("orders") == 1)
@@ -342,7 +317,7 @@ def test_a_paused_mirror_is_not_copied_until_it_is_resumed(
     eventually(lambda: local.end("orders") == 2)
 
 
-def test_a_stuck_topic_stays_pending_until_it_is_let_go(start: Callable[..., Any], eventually: Any) -> None:
+def test_a_stuck_topic_stays_pending_until_it_is_let_go(start: Callable[..., Any]) -> None:
     west = start(stop_delay_s=0)
     west.break_link(stuck=["orders"])
     west.verb("failover", ["orders", "payments"])
@@ -364,9 +339,7 @@ def test_control_refuses_what_it_does_not_know(start: Callable[..., Any]) -> Non
     assert plain.get(f"{west.child.ready['control']}/nope").status_code == 404
 
 
-def test_a_source_topic_that_comes_later_is_mirrored_soon(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_a_source_topic_that_comes_later_is_mirrored_soon(start: Callable[..., Any], source: Any, local: Any) -> None:
     source.produce("orders", [b"1"])
     start()
     eventually(lambda: local.end("orders") == 1)
@@ -375,7 +348,7 @@ def test_a_source_topic_that_comes_later_is_mirrored_soon(
 
 
 def test_a_mirror_that_appears_at_once_is_read_only_and_copied(
-    start: Callable[..., Any], source: Any, local: Any, guard: Any, eventually: Any
+    start: Callable[..., Any], source: Any, local: Any, guard: Any
 ) -> None:
     west = start(admin=guard.url, stop_delay_s=0)
     west.verb("failover", ["orders"])

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from drill.network.plain_http import plain
+from tests.patience import eventually
 
 FAILOVER = "/links/orders-link/mirrors:failover"
 BODY = {"mirror_topic_names": ["orders"]}
@@ -141,7 +142,7 @@ def test_one_call_in_ten_and_the_same_ones_again(west: Any) -> None:
     assert answers() == first
 
 
-def test_a_storm_ends_by_itself(west: Any, eventually: Any) -> None:
+def test_a_storm_ends_by_itself(west: Any) -> None:
     west.fault(kind="html429", times=None, lasts_s=0.4)
     assert west.http.get("/links").status_code == 429
     eventually(lambda: west.http.get("/links").status_code == 200, 5.0)
@@ -166,7 +167,7 @@ def test_latency_keeps_no_one_else_waiting(west: Any) -> None:
     assert 0.3 <= time.monotonic() - begun < 20 * 0.3
 
 
-def test_down_is_connection_refused_until_it_is_over(west: Any, eventually: Any) -> None:
+def test_down_is_connection_refused_until_it_is_over(west: Any) -> None:
     west.http.get("/links")
     west.control.put("/rest", json={"seconds": 1.0}).raise_for_status()
     for _ in range(3):
@@ -179,14 +180,14 @@ def test_down_is_connection_refused_until_it_is_over(west: Any, eventually: Any)
     assert west.control.get("/rest").json()["down"] is None
 
 
-def test_down_can_be_ended_early(west: Any, eventually: Any) -> None:
+def test_down_can_be_ended_early(west: Any) -> None:
     west.control.put("/rest", json={"seconds": 600}).raise_for_status()
     assert not _answers(west)
     west.control.put("/rest", json={"seconds": 0}).raise_for_status()
     eventually(lambda: _answers(west), 5.0)
 
 
-def test_down_can_be_silence_and_nothing_is_applied(west: Any, eventually: Any) -> None:
+def test_down_can_be_silence_and_nothing_is_applied(west: Any) -> None:
     west.control.put("/rest", json={"seconds": 1.5, "down": "hang"}).raise_for_status()
     with pytest.raises(httpx.ReadTimeout):
         west.http.post(FAILOVER, json=BODY, timeout=0.5)
@@ -201,7 +202,7 @@ def _answers(west: Any) -> bool:
         return False
 
 
-def test_the_api_down_leaves_the_link_at_work(west: Any, source: Any, local: Any, eventually: Any) -> None:
+def test_the_api_down_leaves_the_link_at_work(west: Any, source: Any, local: Any) -> None:
     """Three faults that have nothing to do with each other: the API, the link's path, the brokers."""
     west.control.put("/rest", json={"seconds": 600}).raise_for_status()
     source.produce("orders", [b"1"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.drill.confluent.conftest import Pair
+from tests.patience import eventually
 
 INCLUDE_ALL = json.dumps({"topicFilters": [{"name": "*", "patternType": "LITERAL", "filterType": "INCLUDE"}]})
 NO_KAFKA: dict[str, Any] = {"raw_bootstrap": "", "mirrors": [], "step_s": 0}
@@ -39,7 +40,7 @@ def west(start: Callable[..., Any]) -> Any:
     return start(link=None, **NO_KAFKA)
 
 
-def test_a_link_is_created_used_and_deleted(west: Any, eventually: Any) -> None:
+def test_a_link_is_created_used_and_deleted(west: Any) -> None:
     assert create(west, "one", validate_only="true") == (201, None) and names(west) == []
     assert create(west, "one") == (201, None) and names(west) == ["one"]
     row = west.http.get("/links/one").json()
@@ -56,7 +57,7 @@ def test_a_link_is_created_used_and_deleted(west: Any, eventually: Any) -> None:
     assert west.http.get("/topics/orders").status_code == 200, "the topic stays"
 
 
-def test_a_link_whose_mirrors_are_stopped_is_deleted_without_force(west: Any, eventually: Any) -> None:
+def test_a_link_whose_mirrors_are_stopped_is_deleted_without_force(west: Any) -> None:
     create(west, "one")
     mirror(west, "one", source_topic_name="orders")
     west.http.post("/links/one/mirrors:failover", json={"mirror_topic_names": ["orders"]})
@@ -102,7 +103,7 @@ def test_modes(west: Any) -> None:
         assert made == ((400, 400) if mode == "SOURCE" else (201, None))
 
 
-def test_several_links_end_at_one_cluster(start: Callable[..., Any], eventually: Any) -> None:
+def test_several_links_end_at_one_cluster(start: Callable[..., Any]) -> None:
     west = start(rest_only_mirrors={"count": 2, "pattern": "t{n}"}, **NO_KAFKA)
     assert create(west, "second", ids={"source_cluster_id": "lkc-south"}) == (201, None)
     mirror(west, "second", source_topic_name="sales")
@@ -141,9 +142,7 @@ def test_a_link_on_the_wire_knows_the_other_clusters_id(start: Callable[..., Any
 
 
 @pytest.mark.slow
-def test_a_link_with_a_prefix_on_the_wire(
-    start: Callable[..., Any], source: Any, local: Any, guard: Any, eventually: Any
-) -> None:
+def test_a_link_with_a_prefix_on_the_wire(start: Callable[..., Any], source: Any, local: Any, guard: Any) -> None:
     west = start(link=None, mirrors=[], admin=guard.url, groups=["g"])
     groups = {"groupFilters": [{"name": "*", "patternType": "LITERAL", "filterType": "INCLUDE"}]}
     configs = {
@@ -189,9 +188,7 @@ def test_a_mirror_of_a_source_that_is_lost(start_pair: Callable[..., Pair]) -> N
     assert mirror(pair.west, "orders-link", source_topic_name="x") == (408, 408)
 
 
-def test_a_mirror_has_its_sources_partitions_and_configuration(
-    start_pair: Callable[..., Pair], eventually: Any
-) -> None:
+def test_a_mirror_has_its_sources_partitions_and_configuration(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair()
     configs = [{"name": "retention.ms", "value": "5000"}, {"name": "cleanup.policy", "value": "compact"}]
     made = pair.east.http.post("/topics", json={"topic_name": "new", "partitions_count": 5, "configs": configs})
@@ -204,7 +201,7 @@ def test_a_mirror_has_its_sources_partitions_and_configuration(
     assert rows["cleanup.policy"]["source"] == "DYNAMIC_TOPIC_CONFIG"
 
 
-def test_a_new_mirror_is_pending_first(start: Callable[..., Any], eventually: Any) -> None:
+def test_a_new_mirror_is_pending_first(start: Callable[..., Any]) -> None:
     west = start(**{**NO_KAFKA, "step_s": 0.5})
     mirror(west, "orders-link", source_topic_name="new")
     assert west.states() == {"new": "PENDING_MIRROR"}

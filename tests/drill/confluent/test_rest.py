@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import eventually
+
 L = "/links/orders-link"
 
 ACL = {
@@ -90,7 +92,7 @@ def test_a_pattern_hits_the_topics_it_matches_whole(start: Callable[..., Any]) -
     assert [row["mirror_topic_name"] for row in answer.json()["data"]] == ["payments"]
 
 
-def test_mirrors_are_listed_by_status_and_stay_listed_when_stopped(start: Callable[..., Any], eventually: Any) -> None:
+def test_mirrors_are_listed_by_status_and_stay_listed_when_stopped(start: Callable[..., Any]) -> None:
     west = start(stop_delay_s={"orders": 0, "*": 60})
     west.verb("failover", ["orders", "payments"])
     eventually(lambda: west.status("orders") == "STOPPED")

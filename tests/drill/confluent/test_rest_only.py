@@ -14,6 +14,7 @@ from drill.confluent.mirror_bodies import MirrorBodies
 from drill.confluent.mirrors import Link, Status, Timings, Verb
 from drill.confluent.shapes import Shape
 from drill.confluent.virtual_topics import RestOnly
+from tests.patience import eventually
 
 L = "/links/orders-link"
 MANY = 10_000
@@ -65,9 +66,7 @@ def test_failing_over_a_batch_among_ten_thousand_costs_milliseconds() -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_mirrors_are_listed_and_failed_over_in_batches(
-    start_west: Callable[..., Any], eventually: Any
-) -> None:
+def test_ten_thousand_mirrors_are_listed_and_failed_over_in_batches(start_west: Callable[..., Any]) -> None:
     west = start_west(MANY, stop_delay_s=0)
     rows = west.http.get(f"{L}/mirrors").json()["data"]
     names = [row["mirror_topic_name"] for row in rows]
@@ -94,7 +93,7 @@ def test_they_are_topics_with_lags_of_their_own(start_west: Callable[..., Any]) 
     assert all(0 <= lag <= 40 for lag in lags) and len(set(lags)) > 5
 
 
-def test_their_source_moves_on_until_it_is_lost(start_west: Callable[..., Any], eventually: Any) -> None:
+def test_their_source_moves_on_until_it_is_lost(start_west: Callable[..., Any]) -> None:
     west = start_west(2, rest_only_mirrors={"records_per_s": 1000})
     first = west.lag("bulk-00000")
     later = eventually(lambda: (lag := west.lag("bulk-00000")) != first and lag)
@@ -106,7 +105,7 @@ def test_their_source_moves_on_until_it_is_lost(start_west: Callable[..., Any], 
     assert west.lag("bulk-00000") == frozen
 
 
-def test_a_promote_catches_up_and_a_lost_source_holds_it(start_west: Callable[..., Any], eventually: Any) -> None:
+def test_a_promote_catches_up_and_a_lost_source_holds_it(start_west: Callable[..., Any]) -> None:
     west = start_west(2, stop_delay_s=0)
     before = west.lag("bulk-00001")
     west.break_link(lag={"bulk-00001": 7})
@@ -123,7 +122,7 @@ def test_a_promote_catches_up_and_a_lost_source_holds_it(start_west: Callable[..
     assert west.status("bulk-00000") == "PENDING_STOPPED"
 
 
-def test_a_mirror_that_appears_in_the_middle_of_a_failover(start_west: Callable[..., Any], eventually: Any) -> None:
+def test_a_mirror_that_appears_in_the_middle_of_a_failover(start_west: Callable[..., Any]) -> None:
     west = start_west(3, stop_delay_s=0)
     west.verb("failover", ["bulk-00000", "bulk-00001"])
     west.control.post("/mirrors", json={"topics": ["late"], "partitions": 3}).raise_for_status()

@@ -14,6 +14,7 @@ from drill.confluent.acls import Acl
 from drill.confluent.filters import acl_filters, synced_acls
 from tests.claims import reaches
 from tests.drill.confluent.conftest import Pair
+from tests.patience import eventually
 
 L = "/links/orders-link"
 ANY = {"resourceFilter": {"resourceType": "any", "patternType": "any"}, "accessFilter": {"operation": "any"}}
@@ -46,7 +47,7 @@ def resources(stand: Any) -> set[str]:
     return {row["resource_name"] for row in stand.http.get("/acls").json()["data"]}
 
 
-def test_new_topics_are_mirrored_as_the_filters_say(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_new_topics_are_mirrored_as_the_filters_say(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair()
     for name in ("orders.eu", "orders.us", "orders.tmp", "internal", "__hidden"):
         pair.east.http.post("/topics", json={"topic_name": name, "partitions_count": 3}).raise_for_status()
@@ -62,9 +63,7 @@ def test_new_topics_are_mirrored_as_the_filters_say(start_pair: Callable[..., Pa
     assert not {"internal", "orders.tmp", "__hidden"} & pair.west.states().keys()
 
 
-def test_a_new_topic_that_is_there_already_is_an_error_of_the_task(
-    start_pair: Callable[..., Pair], eventually: Any
-) -> None:
+def test_a_new_topic_that_is_there_already_is_an_error_of_the_task(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair()
     for stand in (pair.east, pair.west):
         stand.http.post("/topics", json={"topic_name": "orders"}).raise_for_status()
@@ -76,7 +75,7 @@ def test_a_new_topic_that_is_there_already_is_an_error_of_the_task(
 
 @pytest.mark.slow
 def test_new_topics_on_the_wire_are_read_only_and_copied(
-    start: Callable[..., Any], source: Any, local: Any, guard: Any, eventually: Any
+    start: Callable[..., Any], source: Any, local: Any, guard: Any
 ) -> None:
     filters = topic_filter(("*", "LITERAL", "INCLUDE"))
     more = {"auto.create.mirror.topics.enable": "true", "auto.create.mirror.topics.filters": filters}
@@ -86,9 +85,7 @@ def test_new_topics_on_the_wire_are_read_only_and_copied(
     assert guard.lists[-1] == ["late", "orders"]
 
 
-def test_acls_follow_the_source_and_those_it_has_not_are_deleted(
-    start_pair: Callable[..., Pair], eventually: Any
-) -> None:
+def test_acls_follow_the_source_and_those_it_has_not_are_deleted(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(east={"acls": [acl("orders"), acl("sales")]}, west={"acls": [acl("stale"), acl("own", "User:9")]})
     assert pair.west.task("AclSync")["state"] == "NOT_CONFIGURED"
     access = {"operation": "any", "permissionType": "any", "principal": "User:1"}
@@ -132,7 +129,7 @@ def test_inside_the_filters_is_the_source_outside_is_what_was_here(
     assert {each.resource_name for each in after} == (set(ours) - set(synced)) | (set(theirs) & set(synced))
 
 
-def test_topic_configurations_follow_the_source(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_topic_configurations_follow_the_source(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(west={"link": {"configs": {"topic.config.sync.ms": "100"}}})
     pair.east.control.put("/cluster", json={"topic_configs": {"t0": {"retention.ms": "1"}}}).raise_for_status()
 
@@ -144,7 +141,7 @@ def test_topic_configurations_follow_the_source(start_pair: Callable[..., Pair],
     assert retention("t1") == "604800000"
 
 
-def test_a_task_whose_source_is_lost_says_so(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_a_task_whose_source_is_lost_says_so(start_pair: Callable[..., Pair]) -> None:
     more = {"acl.sync.enable": "true", "acl.sync.ms": "100", "acl.filters": json.dumps({"aclFilters": [ANY]})}
     pair = start_pair(west={"link": {"configs": more, "link_unavailable_after_s": 0.2}})
     eventually(lambda: pair.west.task("AclSync")["state"] == "ACTIVE")
@@ -169,9 +166,7 @@ def test_a_link_that_failed_or_is_paused_shows_in_its_tasks_and_mirrors(start_pa
 
 
 @pytest.mark.slow
-def test_offsets_can_be_synced_further_than_the_data(
-    start: Callable[..., Any], source: Any, local: Any, eventually: Any
-) -> None:
+def test_offsets_can_be_synced_further_than_the_data(start: Callable[..., Any], source: Any, local: Any) -> None:
     """What a failover finds if offsets came and the records they stand for did not."""
     source.produce("orders", [b"%d" % n for n in range(10)])
     source.commit("fulfilment", "orders", 0, 6)
@@ -186,7 +181,7 @@ def test_offsets_can_be_synced_further_than_the_data(
     assert (row["current_offset"], row["log_end_offset"], row["lag"]) == (15, 10, -5)
 
 
-def test_a_group_that_is_said_to_be_active_is_skipped(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_a_group_that_is_said_to_be_active_is_skipped(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(west={"link": {"groups": ["fulfilment", "other"], "offset_sync_s": 0.1}})
     assert pair.west.task("ConsumerOffsetSync")["state"] == "ACTIVE"
     pair.west.control.put("/cluster", json={"groups": {"fulfilment": "STABLE"}}).raise_for_status()
@@ -197,7 +192,7 @@ def test_a_group_that_is_said_to_be_active_is_skipped(start_pair: Callable[..., 
     eventually(lambda: pair.west.task("ConsumerOffsetSync")["state"] == "ACTIVE")
 
 
-def test_a_stuck_mirror_says_why(start_pair: Callable[..., Pair], eventually: Any) -> None:
+def test_a_stuck_mirror_says_why(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair()
     pair.west.break_link(stuck={"t0": "CLUSTER_AUTHORIZATION_ERROR"})
     pair.west.verb("failover", ["t0", "t1"])

@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.patience import eventually
+
 L = "/links/orders-link"
 
 
@@ -122,7 +124,7 @@ def test_a_link_that_is_not_there(west: Callable[..., Any]) -> None:
     )
 
 
-def test_a_new_link_does_not_know_itself_for_a_while(west: Callable[..., Any], eventually: Any) -> None:
+def test_a_new_link_does_not_know_itself_for_a_while(west: Callable[..., Any]) -> None:
     stand = west(settle_s=0.5)
     new_link(stand, "one")
     made = stand.http.post("/links/one/mirrors", json={"source_topic_name": "x"})
@@ -179,9 +181,7 @@ def test_a_sensitive_value_is_null_where_the_document_wants_a_string(west: Calla
         assert (row["value"], row["is_sensitive"]) == (value, True)
 
 
-def test_a_mirror_that_stopped_stays_listed_and_says_so_when_asked_again(
-    west: Callable[..., Any], eventually: Any
-) -> None:
+def test_a_mirror_that_stopped_stays_listed_and_says_so_when_asked_again(west: Callable[..., Any]) -> None:
     stand = west(stop_delay_s=0)
     before = stand.mirror("t0")
     verb(stand, ["t0"])

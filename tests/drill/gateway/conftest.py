@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,15 +16,6 @@ import yaml
 from drill.process import Child, spawn
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def _eventually(condition: Callable[[], Any], timeout_s: float = 90.0) -> Any:
-    """What `condition` gives as soon as it is true."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not true in {timeout_s} s"
-        time.sleep(0.02)
-    return found
 
 
 @dataclass
@@ -84,11 +74,6 @@ def parts(tmp_path: Path, container: str) -> Iterator[Parts]:
     yield parts
     for child in reversed(parts.children):
         child.stop()
-
-
-@pytest.fixture
-def eventually() -> Callable[..., Any]:
-    return _eventually
 
 
 @pytest.fixture

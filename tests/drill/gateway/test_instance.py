@@ -25,6 +25,7 @@ from drill.kafka.codec import response_to
 from drill.kafka.messages import API_VERSIONS, FETCH, PRODUCE, framed
 from drill.kafka.refusal import _filled, _item
 from tests.drill.gateway.clients import consumer, read
+from tests.patience import eventually
 
 STAND_IN = "drill.gateway.instance"
 REQUEST = {
@@ -109,7 +110,7 @@ def test_clients_see_the_routes_endpoint_and_the_clusters_id(way: Any) -> None:
     assert gateway.ready["routes"]["orders"] != first
 
 
-def test_clients_go_on_when_the_route_moves_to_another_cluster(parts: Any, config: Any, eventually: Any) -> None:
+def test_clients_go_on_when_the_route_moves_to_another_cluster(parts: Any, config: Any) -> None:
     """Cluster 1 is killed, the gateway restarted towards cluster 2: no error for a producer or a consumer."""
     one, two, balancer = parts.cluster(), parts.cluster(), parts.balancer()
     bootstrap = f"127.0.0.1:{balancer.ready['port']}"
@@ -163,7 +164,7 @@ def test_clients_go_on_when_the_route_moves_to_another_cluster(parts: Any, confi
     assert metadata.cluster_id == two.ready["cluster_id"] != one.ready["cluster_id"]
 
 
-def test_a_fence_makes_a_producer_wait_not_fail(parts: Any, config: Any, eventually: Any) -> None:
+def test_a_fence_makes_a_producer_wait_not_fail(parts: Any, config: Any) -> None:
     """Also a producer that is connected already, and has records under way, when the fence comes."""
     cluster, balancer = parts.cluster(), parts.balancer()
     bootstrap = f"127.0.0.1:{balancer.ready['port']}"

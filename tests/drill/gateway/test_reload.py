@@ -18,6 +18,7 @@ from drill.kafka.messages import metadata_request
 from drill.ports import free_ports
 from drill.process import ChildFailed
 from tests.drill.gateway.clients import consumer, read
+from tests.patience import eventually
 
 pytestmark = pytest.mark.slow
 CANNOT_BE_ANSWERED = struct.pack(">ihhih", 10, 3, 1, 7, -1)
@@ -66,7 +67,7 @@ def cluster_behind(gateway: Any) -> str:
     return str(Producer({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(timeout=10).cluster_id)
 
 
-def test_a_route_moves_in_place_and_idle_clients_are_drained_at_once(watched: Any, parts: Any, eventually: Any) -> None:
+def test_a_route_moves_in_place_and_idle_clients_are_drained_at_once(watched: Any, parts: Any) -> None:
     east, west = parts.cluster(), parts.cluster()
     gateway, apply = watched({"east": east.ready["bootstrap"], "west": west.ready["bootstrap"]})
     assert cluster_behind(gateway) == east.ready["cluster_id"]
@@ -85,7 +86,7 @@ def test_a_route_moves_in_place_and_idle_clients_are_drained_at_once(watched: An
     assert 'cause="drain_completed"} 1' in metrics
 
 
-def test_a_client_whose_request_is_never_answered_is_closed_by_force(watched: Any, parts: Any, eventually: Any) -> None:
+def test_a_client_whose_request_is_never_answered_is_closed_by_force(watched: Any, parts: Any) -> None:
     """A dead upstream: requests under way are never answered, so the whole drain is waited for."""
     west = parts.cluster()
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -113,7 +114,7 @@ def test_without_an_enterprise_licence_nothing_happens_and_nothing_is_said(watch
     assert gateway.log.read_text() == ""
 
 
-def test_what_cannot_be_changed_in_place_is_rejected_and_not_counted(watched: Any, parts: Any, eventually: Any) -> None:
+def test_what_cannot_be_changed_in_place_is_rejected_and_not_counted(watched: Any, parts: Any) -> None:
     gateway, apply = watched({"east": "127.0.0.1:9", "west": "127.0.0.1:9"})
     apply("second", name="another")
     eventually(lambda: "reload rejected: routes were added or removed" in gateway.log.read_text())
@@ -121,7 +122,7 @@ def test_what_cannot_be_changed_in_place_is_rejected_and_not_counted(watched: An
     assert "kroxylicious_reconfigure_total{" not in parts.admin(gateway, "/metrics")
 
 
-def test_a_fence_is_a_reload_and_lifted_by_one(watched: Any, parts: Any, eventually: Any) -> None:
+def test_a_fence_is_a_reload_and_lifted_by_one(watched: Any, parts: Any) -> None:
     east = parts.cluster()
     gateway, apply = watched({"east": east.ready["bootstrap"], "west": "127.0.0.1:9"})
     outcomes: list[Any] = []
@@ -191,7 +192,7 @@ def pair(parts: Any, config: Callable[..., dict[str, Any]], tmp_path: Path) -> C
     return make
 
 
-def test_a_route_moves_and_the_other_does_not_notice(parts: Any, pair: Any, eventually: Any) -> None:
+def test_a_route_moves_and_the_other_does_not_notice(parts: Any, pair: Any) -> None:
     east, west = parts.cluster(), parts.cluster()
     first = free_ports(14)
     gateway, apply = pair({"east": east.ready["bootstrap"], "west": west.ready["bootstrap"]}, first)
@@ -212,9 +213,7 @@ def test_a_route_moves_and_the_other_does_not_notice(parts: Any, pair: Any, even
     assert 'transitions_total{virtual_cluster="payments",from="serving",to="draining"}' not in metrics
 
 
-def test_a_route_that_has_no_room_for_more_nodes_fails_and_the_other_goes_on(
-    parts: Any, pair: Any, eventually: Any
-) -> None:
+def test_a_route_that_has_no_room_for_more_nodes_fails_and_the_other_goes_on(parts: Any, pair: Any) -> None:
     """Ranges of another size change the set of ports: here one of the new ones is taken."""
     east, wide = parts.cluster(), parts.cluster()
     first = free_ports(14)
@@ -233,7 +232,7 @@ def test_a_route_that_has_no_room_for_more_nodes_fails_and_the_other_goes_on(
     assert metadata.cluster_id == east.ready["cluster_id"]
 
 
-def test_the_ports_of_a_wider_range_are_there_after_the_move(parts: Any, pair: Any, eventually: Any) -> None:
+def test_the_ports_of_a_wider_range_are_there_after_the_move(parts: Any, pair: Any) -> None:
     east, wide = parts.cluster(), parts.start("drill.kafka.cluster", {"site": "test", "brokers": 5})
     first = free_ports(14)
     gateway, apply = pair({"east": east.ready["bootstrap"], "wide": wide.ready["bootstrap"]}, first)
@@ -254,9 +253,7 @@ def test_routes_beyond_those_of_a_trial_need_a_licence(parts: Any, config: Any) 
     assert len(licensed.ready["routes"]) == 5
 
 
-def test_a_change_that_can_not_be_served_is_rejected_and_the_route_goes_on(
-    watched: Any, parts: Any, eventually: Any
-) -> None:
+def test_a_change_that_can_not_be_served_is_rejected_and_the_route_goes_on(watched: Any, parts: Any) -> None:
     east = parts.cluster()
     gateway, apply = watched({"east": east.ready["bootstrap"], "west": "127.0.0.1:9"})
     keystore = {"type": "PEM", "location": "/does/not/exist"}
@@ -266,9 +263,7 @@ def test_a_change_that_can_not_be_served_is_rejected_and_the_route_goes_on(
     assert cluster_behind(gateway) == east.ready["cluster_id"]
 
 
-def test_a_transaction_ends_with_its_cluster_and_the_next_one_is_as_good_as_any(
-    pair: Any, parts: Any, eventually: Any
-) -> None:
+def test_a_transaction_ends_with_its_cluster_and_the_next_one_is_as_good_as_any(pair: Any, parts: Any) -> None:
     """Transactions do not move: one that is open at a flip is lost, and said so; a producer that begins anew works."""
     east, west = parts.cluster(), parts.cluster()
     first = free_ports(14)

@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 
 from drill.ports import free_ports
 from tests.drill.gateway.clients import consumer, produced, read
+from tests.patience import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -209,9 +210,7 @@ def test_a_client_that_does_not_log_in_gets_nothing(parts: Any, cluster: Any, ga
     assert "PLAIN" in refusal(bootstrap, **scram).str()
 
 
-def test_a_flip_swaps_the_credentials_too_under_running_clients(
-    parts: Any, cluster: Any, gateway: Any, eventually: Any
-) -> None:
+def test_a_flip_swaps_the_credentials_too_under_running_clients(parts: Any, cluster: Any, gateway: Any) -> None:
     """Passthrough could not do this: an API key belongs to one cluster."""
     east, west = cluster("east"), cluster("west")
     process, bootstrap, apply = gateway({"east": east.ready["bootstrap"], "west": west.ready["bootstrap"]})
@@ -247,7 +246,7 @@ def test_a_flip_swaps_the_credentials_too_under_running_clients(
     assert swaps(parts, process)["cluster", "failure"] == 0
 
 
-def test_a_session_is_renewed_under_a_running_producer(parts: Any, cluster: Any, gateway: Any, eventually: Any) -> None:
+def test_a_session_is_renewed_under_a_running_producer(parts: Any, cluster: Any, gateway: Any) -> None:
     process, bootstrap, _ = gateway({"east": cluster("east").ready["bootstrap"]}, connectionsMaxReauthMs=1000)
     producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0, **ALICE})
     outcomes: list[KafkaError | None] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from failover.fleets.eks import token
+from tests.patience import eventually
 
 pytestmark = pytest.mark.slow
 GATEWAYS = "/apis/platform.confluent.io/v1beta1/namespaces/confluent/gateways"
@@ -92,13 +92,6 @@ class Cluster:
     def trouble(self, door: str, body: Any) -> None:
         plain.put(f"{self.ready['control']}/{door}", json=body, timeout=10).raise_for_status()
 
-    def eventually(self, look: Callable[[], Any], limit_s: float = 90) -> Any:
-        deadline = time.monotonic() + limit_s
-        while not (seen := look()):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        return seen
-
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
@@ -127,7 +120,7 @@ def make(process: Child, tmp_path: Path) -> Callable[..., Cluster]:
         }
         cluster = Cluster(process.ready)
         cluster.trouble("cluster", settings)
-        cluster.eventually(lambda: cluster.pods() and _ready(cluster.pods()[0]))
+        eventually(lambda: cluster.pods() and _ready(cluster.pods()[0]))
         return cluster
 
     return start
@@ -221,7 +214,7 @@ def test_an_edit_in_place_reaches_the_pods_and_leaves_them_where_they_are(make: 
     gateway = cluster.get(f"{GATEWAYS}/gw")
     assert gateway["status"]["observedGeneration"] == 1 < gateway["metadata"]["generation"]
     cluster.trouble("operator", {"lag_s": 0.1})
-    cluster.eventually(lambda: cluster.config(pod) == "second")
+    eventually(lambda: cluster.config(pod) == "second")
     assert [each["metadata"]["uid"] for each in cluster.pods()] == [pod["metadata"]["uid"]]
     assert cluster.get(f"{GATEWAYS}/gw")["status"]["observedGeneration"] == 2
     assert cluster.get(f"{DEPLOYMENTS}/gw")["metadata"]["generation"] == 1
@@ -233,9 +226,9 @@ def test_a_new_pod_of_a_fleet_that_was_reloaded_starts_with_what_it_was_reloaded
     cluster = make()
     (pod,) = cluster.pods()
     cluster.move()
-    cluster.eventually(lambda: cluster.config(pod) == "second")
+    eventually(lambda: cluster.config(pod) == "second")
     cluster.http.delete(f"{PODS}/{pod['metadata']['name']}").raise_for_status()
-    (new,) = cluster.eventually(
+    (new,) = eventually(
         lambda: [p for p in cluster.pods() if p["metadata"]["uid"] != pod["metadata"]["uid"] and _ready(p)]
     )
     assert cluster.config(new) == "second"
@@ -245,18 +238,18 @@ def test_without_hot_reload_the_pods_are_rolled_and_the_new_one_is_ready_before_
     make: Callable[..., Cluster],
 ) -> None:
     cluster = make(manifest(hotReload={}))
-    cluster.eventually(lambda: any(map(_ready, cluster.pods())))
+    eventually(lambda: any(map(_ready, cluster.pods())))
     cluster.trouble("timing", {"ready_after": NEVER_S})
     (pod,) = cluster.pods()
     cluster.move()
-    cluster.eventually(lambda: len(cluster.pods()) == 2)
+    eventually(lambda: len(cluster.pods()) == 2)
     assert cluster.config(pod) == "first"
     cluster.trouble("timing", {"ready_after": 0.1})
-    (new,) = cluster.eventually(
+    (new,) = eventually(
         lambda: [p for p in cluster.pods() if p["metadata"]["uid"] != pod["metadata"]["uid"] and _ready(p)]
     )
     assert cluster.config(new) == "second"
-    cluster.eventually(lambda: len(cluster.get(PODS)["items"]) == 1)
+    eventually(lambda: len(cluster.get(PODS)["items"]) == 1)
     status = cluster.get(f"{DEPLOYMENTS}/gw")["status"]
     assert (status["replicas"], status["updatedReplicas"], status["availableReplicas"]) == (1, 1, 1)
 
@@ -283,7 +276,7 @@ def test_an_operator_that_refuses_does_not_observe_and_its_condition_stays_when_
         conditions = cluster.get(f"{GATEWAYS}/gw")["status"]["conditions"]
         return [each for each in conditions if each["reason"] == "ApplyFailed"]
 
-    assert cluster.eventually(failed)[0]["message"] == "secretRef x not found"
+    assert eventually(failed)[0]["message"] == "secretRef x not found"
     assert cluster.get(f"{GATEWAYS}/gw")["status"]["observedGeneration"] == 1
 
 
@@ -293,4 +286,4 @@ def test_an_api_that_is_gone_refuses_connections_until_it_is_back(make: Callable
     with pytest.raises(httpx.ConnectError):
         cluster.http.get(f"{GATEWAYS}/gw")
     cluster.trouble("api", {"gone": False})
-    cluster.eventually(lambda: cluster.http.get(f"{GATEWAYS}/gw").status_code == 200)
+    eventually(lambda: cluster.http.get(f"{GATEWAYS}/gw").status_code == 200)

@@ -13,6 +13,7 @@ import pytest
 from drill.network.plain_http import plain
 from drill.process import Child, spawn
 from tests.drill.kubernetes.test_cluster import DEPLOYMENTS, PODS, Cluster, _ready, make, manifest, process
+from tests.patience import eventually
 
 __all__ = ["make", "process"]
 pytestmark = pytest.mark.slow
@@ -54,7 +55,7 @@ def test_a_new_target_rolls_the_proxy_and_the_condition_speaks_of_its_generation
     (pod,) = cluster.pods()
     assert pod["metadata"]["labels"]["app.kubernetes.io/instance"] == "gw"
     lead(cluster, "west")
-    cluster.eventually(lambda: pod["metadata"]["name"] not in {each["metadata"]["name"] for each in cluster.pods()})
+    eventually(lambda: pod["metadata"]["name"] not in {each["metadata"]["name"] for each in cluster.pods()})
     (condition,) = cluster.get(CLUSTER)["status"]["conditions"]
     assert (condition["type"], condition["status"], condition["observedGeneration"]) == ("ResolvedRefs", "True", 2)
 
@@ -67,7 +68,7 @@ def test_a_target_that_is_not_there_is_said_and_nothing_is_rolled(make: Callable
     def said() -> Any:
         return cluster.get(CLUSTER)["status"]["conditions"][0]["reason"] == "ReferencedResourcesNotFound"
 
-    cluster.eventually(said)
+    eventually(said)
     assert [each["metadata"]["uid"] for each in cluster.pods()] == before
     assert cluster.get(f"{DEPLOYMENTS}/gw")["metadata"]["generation"] == 1
 
@@ -90,10 +91,10 @@ def test_a_replica_more_or_less_is_a_pod_more_or_less_and_none_of_the_others_is_
     (first,) = cluster.pods()
     for count in (3, 1, 0):
         cluster.patch([{"op": "add", "path": "/spec/replicas", "value": count}]).raise_for_status()
-        cluster.eventually(partial(has_pods, cluster, count))
+        eventually(partial(has_pods, cluster, count))
         assert count == 0 or first["metadata"]["uid"] in {each["metadata"]["uid"] for each in cluster.pods()}
-    cluster.eventually(lambda: not cluster.get(PODS)["items"])
-    assert "replicas" not in cluster.eventually(lambda: cluster.get(f"{DEPLOYMENTS}/gw")["status"])
+    eventually(lambda: not cluster.get(PODS)["items"])
+    assert "replicas" not in eventually(lambda: cluster.get(f"{DEPLOYMENTS}/gw")["status"])
 
 
 def test_a_service_leads_new_connections_to_ready_pods_and_old_ones_stay_until_their_pod_is_gone(
@@ -110,16 +111,16 @@ def test_a_service_leads_new_connections_to_ready_pods_and_old_ones_stay_until_t
             "spec": {"selector": {"app": "gw"}},
         }
         cluster = make(manifests=[*gateways, service])
-        cluster.eventually(lambda: len(cluster.pods()) == 2 and all(map(_ready, cluster.pods())))
+        eventually(lambda: len(cluster.pods()) == 2 and all(map(_ready, cluster.pods())))
 
         def targets() -> list[list[int]]:
             return list(plain.get(f"{balancer.ready['admin']}/targets").json()["targets"])
 
-        (before,) = cluster.eventually(targets)
+        (before,) = eventually(targets)
         with socket.create_connection(("127.0.0.1", balancer.ready["port"])) as client, kafka.accept()[0]:
             select_other = [{"op": "replace", "path": "/spec/selector/app", "value": "other"}]
             cluster.patch(select_other, "/api/v1/namespaces/confluent/services/clients").raise_for_status()
-            cluster.eventually(lambda: targets() not in ([before], []))
+            eventually(lambda: targets() not in ([before], []))
             client.settimeout(0.5)
             with pytest.raises(TimeoutError):
                 client.recv(1)

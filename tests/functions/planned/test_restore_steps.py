@@ -16,8 +16,9 @@ from failover.execution.inventory import Listed, save_inventory
 from failover.ledger.execution import Execution
 from failover.link import Truncation
 from tests.functions.planned.conftest import TOPICS, Call, Pair, book
-from tests.functions.polled_steps import until_done, wait_for
+from tests.functions.polled_steps import until_done
 from tests.functions.wire.conftest import crash_before_the_answer
+from tests.patience import eventually
 
 pytestmark = pytest.mark.slow
 VERB = "updateKafkaMirrorTopicsTruncateAndRestoreMirror"
@@ -73,7 +74,7 @@ def test_what_is_stranded_is_counted_kept_until_it_may_go_and_then_the_site_mirr
     asked = pair.asked(VERB, "east")
     assert until_done(call, "restore_mirrors", request_ | {"discard": True})["observed"]["unready"] == []
     assert asked == pair.asked(VERB, "east")
-    wait_for(lambda: end_of(pair, "east", "orders") == end_of(pair, "west", "orders"))
+    eventually(lambda: end_of(pair, "east", "orders") == end_of(pair, "west", "orders"))
     with pytest.raises(AbortRefused, match="point of no return"):
         book().request_abort("orders", "orders-2-restore", "anna", "too late")
     call("conclude", request_ | {"outcome": "succeeded"})

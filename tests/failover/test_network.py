@@ -189,3 +189,18 @@ def test_what_is_seen_of_a_cluster_is_said_with_its_reason(
         (healthy, True, bool(why))
     ] * 2
     assert all(probe.healthy for probe in seen.probes if probe.service != "kafka")
+
+
+def test_who_begins_while_others_keep_the_thread_busy_waits_until_they_are_done() -> None:
+    async def others() -> None:
+        for _ in range(module.BUSY_LOOKS - 2):
+            time.sleep(5 * module.BUSY_S)
+            await asyncio.sleep(0)
+
+    async def job() -> bool:
+        busy = asyncio.ensure_future(others())
+        await network.turn()
+        return busy.done()
+
+    with closing(Network()) as network:
+        assert network.run(job())

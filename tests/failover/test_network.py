@@ -191,6 +191,18 @@ def test_what_is_seen_of_a_cluster_is_said_with_its_reason(
     assert all(probe.healthy for probe in seen.probes if probe.service != "kafka")
 
 
+def test_where_nobody_keeps_the_thread_busy_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+
+    async def at_once(seconds: float) -> None:
+        looks.append(seconds)
+
+    with closing(Network()) as network:
+        monkeypatch.setattr("asyncio.sleep", at_once)
+        network.run(network.turn())
+    assert 1 <= len(looks) < module.BUSY_LOOKS
+
+
 def test_who_begins_while_others_keep_the_thread_busy_waits_until_they_are_done() -> None:
     async def others() -> None:
         for _ in range(module.BUSY_LOOKS - 2):

@@ -31,6 +31,7 @@ class Fleet:
         self.raised: list[int] = []
         self.refuses: Exception | None = None
         self.refused_because: str | None = None
+        self.rolls = False
         self.looked = 0
         self.target = "west"
 
@@ -39,10 +40,10 @@ class Fleet:
         instances = tuple(Instance(name=str(number), bootstrap=None, proof="runs it") for number in range(self.there))
         return FleetState(
             target=self.target,
-            settled=self.there >= self.asked_for and self.refused_because is None,
+            settled=self.there >= self.asked_for and self.refused_because is None and not self.rolls,
             instances=instances,
             detail=f"{self.there} of {self.asked_for} tasks run",
-            missing=max(0, self.asked_for - self.there) if self.refused_because is None else 0,
+            missing=0 if self.refused_because or self.rolls else max(0, self.asked_for - self.there),
             refused_because=self.refused_because,
             size=self.asked_for,
         )
@@ -142,7 +143,8 @@ def test_a_fleet_that_is_large_enough_is_left_alone(rig: Any, saved: int) -> Non
 def test_the_larger_of_what_it_had_and_has_counts(rig: Any) -> None:
     """A lost fleet may have been scaled in, as its clients left it, or out, since it was last seen well."""
     made = rig(Fleet(2), saved=4, now=6)
-    assert made.capacity()[1]["raised_to"] == 6
+    capacity = made.capacity()[1]
+    assert capacity["raised_to"] == 6 and capacity["basis"].endswith("and has 6 now")
 
 
 def test_a_fence_that_scaled_the_lost_fleet_to_zero_says_nothing_of_what_clients_need(rig: Any) -> None:
@@ -154,7 +156,8 @@ def test_what_nobody_knows_is_no_number_and_holds_nobody_up(rig: Any, now: int |
     made = rig(Fleet(2), saved=None, now=now)
     status, capacity = made.capacity()
     assert (status, capacity["needed"], made.west.raised) == ("done", None, [])
-    assert "was never seen well" in capacity["basis"]
+    tells = "has 0 now" if now == 0 else "does not tell now"
+    assert capacity["basis"] == f"gateway-east was never seen well, and {tells}"
 
 
 def test_once_the_time_is_over_clients_are_let_in_to_those_that_are_there(rig: Any) -> None:
@@ -171,6 +174,13 @@ def test_fewer_than_there_were_are_waited_for_as_ever(rig: Any) -> None:
     made.west.run()
     assert made.capacity()[0] == "waiting"
     assert made.capacity(last_chance=True)[0] == "done"
+
+
+def test_one_that_was_never_ready_is_not_let_off_for_its_size(rig: Any) -> None:
+    made = rig(Fleet(2, comes=2), saved=4, capacity_timeout_seconds=0)
+    made.west.rolls = True
+    made.capacity()
+    assert (made.capacity()[0], made.west.raised) == ("waiting", [4])
 
 
 def test_who_sets_it_back_is_not_fought(rig: Any) -> None:

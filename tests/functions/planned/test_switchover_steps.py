@@ -16,6 +16,7 @@ from failover.plan.model import parse
 from tests.functions.planned.conftest import TOPICS, Call, Pair, book
 from tests.functions.polled_steps import until_done
 from tests.functions.wire.conftest import crash_before_the_answer
+from tests.patience import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +44,7 @@ def test_it_is_drained_when_both_logs_end_alike_and_a_lag_that_stays_is_named(
             call("drain_mirrors", request_)
     assert call("drain_mirrors", request_)["status"] == "done"
     pair.break_link(reachable=False)
+    eventually(lambda: set(pair.statuses("west").values()) == {"SOURCE_UNAVAILABLE"})
     pair.write(8)
     report = call("drain_mirrors", request_)
     assert report["status"] == "waiting" and report["observed"]["behind_by"] == 8

@@ -53,11 +53,12 @@ def zones_of(instances: Sequence[Instance], otherwise: int) -> int:
 def _needed(sizes: Sequence[Size], zones: int) -> int:
     needed = sum(size.instances for size in sizes)
     remaining = sum(_without_a_zone(size.instances, size.zones) for size in sizes)
-    while zones > 1 and _without_a_zone(needed, zones) < remaining:
-        needed += 1
-    return needed
+    if zones < 2:
+        return needed
+    # Half of twice as many remain, however few the zones are.
+    return next(count for count in range(needed, 2 * needed + 2) if _without_a_zone(count, zones) >= remaining)
 
 
 def _without_a_zone(instances: int, zones: int) -> int:
     """How many are left once the fullest zone is lost; they are spread evenly."""
-    return instances - ceil(instances / zones) if zones > 1 else 0
+    return instances - ceil(instances / max(1, zones))

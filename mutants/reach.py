@@ -26,7 +26,7 @@ CHOSEN: Final = "not exhaustive"
 """The tests of a file that count, as pytest's `-m` has it: all that `make test` runs."""
 WITHIN_S: Final = 1200.0
 """The tests of a file have ended by then, also on a busy machine."""
-AT_MOST_S: Final = 40.0
+AT_MOST_S: Final = 150.0
 """A mutant is given the quickest of its tests, up to so many seconds in all."""
 
 

@@ -17,6 +17,8 @@ from drill.world import World
 from drill.world_settings import Settings
 
 HOLD_S: Final = 1
+STANDS_S: Final = 600
+"""Nobody looks but a scenario, and a busy machine takes longer for it than a probe is a vote."""
 BLIP_S: Final = 2.6
 """Longer than a look waits for a silent site, and over before the look that would confirm it has waited as long."""
 KAFKA_ALARM: Final = f"failover-{PLAN}-{HOME}-kafka"
@@ -158,7 +160,7 @@ def run_all(setup: Setup, directory: Path) -> Iterator[tuple[str, Ending]]:
         ScenarioStuck: if one does not get to its end.
         WorldNotUp, ChildFailed
     """
-    policy = {"hold_seconds": HOLD_S, **setup.policy}
+    policy = {"hold_seconds": HOLD_S, "probe_max_age_seconds": STANDS_S, **setup.policy}
     settings = Settings(
         directory=directory,
         instances=1,

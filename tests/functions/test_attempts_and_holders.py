@@ -17,6 +17,7 @@ from failover.errors import DuplicateExecution, FailoverStopped, ServiceUnavaila
 from failover.execution import runs
 from failover.execution.runs import Run
 from failover.ledger.ledger import Ledger
+from failover.ledger.records import PlanState
 from tests.conftest import Context
 from tests.functions.conftest import Message
 from tests.functions.heard_events import event, executions, sighting
@@ -274,3 +275,14 @@ def test_a_lease_given_back_while_nobody_could_tell_of_its_holder_is_free(
         call("conclude", {"execution": execution, "outcome": "stood-down", "why": "no vote stands"})
     client.cache_clear()
     assert started(call) == "orders-2-failover"
+
+
+def test_a_holder_is_asked_after_anew_once_its_last_answer_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget()
+    answers = [Run("RUNNING"), Run("ABORTED")]
+    monkeypatch.setattr(runs, "describe_run", lambda _: answers.pop(0))
+    state = PlanState(active="east", epoch=1, holder="orders-1-failover", holder_arn="arn:of-it")
+    assert [runs.ended_holder(state), runs.ended_holder(state), len(answers)] == [None, None, 1]
+    monkeypatch.setattr(runs, "ASK_AGAIN_S", -1.0)
+    ended = runs.ended_holder(state)
+    assert ended is not None and (ended.name, ended.status) == ("orders-1-failover", "ABORTED")

@@ -57,6 +57,7 @@ def test_a_claim_twice_is_one_claim(deployed: Any, call: Call) -> None:
     first, second = call("claim", start()), call("claim", start())
     assert first["execution"]["epoch"] == second["execution"]["epoch"] == 1
     assert ledger().state("orders", "east").epoch == 1
+    assert (first["superseding"], first["predecessor_wait_seconds"]) == (False, 0)
     assert first["fleets_joining"] == [{"site": "west", "fleet": "gateway-west"}] and first["fleets_staying"] == []
     assert first["fleets_leaving"] == [{"site": "east", "fleet": "gateway-east"}]
 
@@ -127,6 +128,8 @@ def test_a_dry_run_claims_nothing_and_may_say_standby(deployed: Any, call: Call)
     claimed = call("claim", start("rehearsal", to="standby", dry_run=True))
     assert (claimed["execution"]["to"], claimed["execution"]["dry_run"]) == ("west", True)
     assert untouched()
+    over = call("claim", start("rehearsal-2", dry_run=True, supersedes="nobody"))
+    assert (over["superseding"], over["predecessor_wait_seconds"]) == (False, 0)
 
 
 def test_success_makes_the_standby_active_once(deployed: Any, call: Call) -> None:

@@ -77,7 +77,8 @@ DEADLINES_OF_PRACTICE = {"CallTimeoutSeconds": 30, "PracticeDeadlineSeconds": 1,
 SCRIPTED = '''
 import fcntl, json, os, time
 def handler(event, context):
-    """Do what the script says for this call of this step; the last line of a step goes for all later calls."""
+    """Do what the script says for this call of this step; the last line of a step goes for all later calls. What is led
+    back, or concluded, may have lines of its own."""
     name, folder = context.function_name.split("-")[-1], os.environ["SCRIPTS"]
     execution = event.get("execution_name") or event.get("practice") or event["execution"]["name"]
     with open(os.path.join(folder, execution + ".calls"), "a+") as calls:
@@ -87,7 +88,8 @@ def handler(event, context):
         now = time.time() * float(os.environ["RATE"])
         calls.write(json.dumps({"step": name, "event": event, "at": now}) + "\\n")
     script = json.load(open(os.path.join(folder, execution + ".json")))
-    lines = script.get(name + ":" + event.get("outcome", ""), script[name])
+    case = "back" if event.get("back") else event.get("outcome", "")
+    lines = script.get(name + ":" + case, script[name])
     if lines[0].get("for", 0) > (now - before[0]["at"] if before else 0):
         line = lines[0]
     else:

@@ -107,8 +107,10 @@ class View(Rollout):
     @cached_property
     def refusal(self) -> Refusal | None:
         """What the operator has against the last change, whenever that was."""
-        for condition in self.conditions() if self.change else []:
-            stood = self.now - since(condition, self.change) if self.change else 0.0
+        if self.change is None:
+            return None
+        for condition in self.conditions():
+            stood = self.now - since(condition, self.change)
             if condition.get("status") == "False" and stood >= REFUSED_AFTER_S:
                 words = f"{condition.get('type')}: {condition.get('reason')}: {condition.get('message')}"
                 return Refusal(words=words, stood_s=stood)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -26,8 +27,10 @@ CHOSEN: Final = "not exhaustive"
 """The tests of a file that count, as pytest's `-m` has it: all that `make test` runs."""
 WITHIN_S: Final = 1200.0
 """The tests of a file have ended by then, also on a busy machine."""
-AT_MOST_S: Final = 150.0
-"""A mutant is given the quickest of its tests, up to so many seconds in all."""
+QUICKEST_S: Final = 40.0
+RAREST_S: Final = 110.0
+"""A mutant is given the quickest of its tests, and then those that run what few others do of its module, up to so many
+seconds in all: of a module that hundreds of tests come by, the quick ones rarely are its own."""
 
 
 @dataclass
@@ -55,14 +58,23 @@ class Reach:
         if run and _runs_at_import(mutant):
             files = {_file(test) for tests in self._room(mutant.module) for test in tests}
             reached = {test for test in self.seconds if _file(test) in files}
-        tests: list[str] = []
-        total = 0.0
-        for test in sorted(reached - set(self.failures), key=lambda test: self.seconds[test]):
-            total += self.seconds[test]
-            if tests and total > AT_MOST_S:
-                break
-            tests.append(test)
-        return tests
+        sound = sorted(reached - set(self.failures), key=lambda test: self.seconds[test])
+        quickest = self._within(QUICKEST_S, sound) or sound[:1]
+        rarity = self._rarity(mutant.module)
+        rarest = sorted(sound[len(quickest) :], key=lambda test: rarity.get(test, len(sound)))
+        return quickest + self._within(RAREST_S, rarest)
+
+    def _within(self, limit_s: float, tests: Sequence[str]) -> list[str]:
+        """The first of them, as many as take no longer."""
+        totals = itertools.accumulate(self.seconds[test] for test in tests)
+        return [test for test, total in zip(tests, totals, strict=True) if total <= limit_s]
+
+    def _rarity(self, module: str) -> dict[str, int]:
+        """By test, how many come to the line of the module that fewest of those come to which it does."""
+        rarity: dict[str, int] = {}
+        for tests in sorted(self.lines.get(module, {}).values(), key=len, reverse=True):
+            rarity |= dict.fromkeys(tests, len(tests))
+        return rarity
 
     def _room(self, module: str) -> Iterator[Iterable[str]]:
         """The tests of every line of every module in the same folder."""

@@ -242,3 +242,10 @@ def test_gateways_that_refuse_since_the_predecessor_fenced_them_hold_up_nobody_w
     assert report["observed"]["verdict"] == verdict, report["observed"]["why"]
     world.west_answers = False
     assert call("assess", {"execution": execution, "last_chance": True})["observed"]["verdict"] == "stand-down"
+
+
+def test_gateways_that_nobody_fenced_and_that_refuse_hold_up_who_starts_by_hand(world: World, call: Call) -> None:
+    claimed = call("claim", {"start": {"plan": "orders", "to": "west"}, "execution_name": "by-hand-1"})
+    world.west_gateway_answers = False
+    report = call("assess", {"execution": claimed["execution"], "last_chance": True})
+    assert report["observed"]["verdict"] == "stand-down" and "gateway" in report["observed"]["why"]

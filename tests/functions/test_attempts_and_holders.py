@@ -285,4 +285,5 @@ def test_a_holder_is_asked_after_anew_once_its_last_answer_is_old(monkeypatch: p
     assert [runs.ended_holder(state), runs.ended_holder(state), len(answers)] == [None, None, 1]
     monkeypatch.setattr(runs, "ASK_AGAIN_S", -1.0)
     ended = runs.ended_holder(state)
-    assert ended is not None and (ended.name, ended.status) == ("orders-1-failover", "ABORTED")
+    assert ended is not None
+    assert (ended.name, ended.status, ended.redrives) == ("orders-1-failover", "ABORTED", 0)

@@ -52,7 +52,8 @@ def main() -> int:
         noticed = _noticed_before() if not arguments.again else set()
 
         def count(mutants: list[list[Mutant]]) -> None:
-            for mutant, verdict in _tried(list(_in_turns(mutants)), reach, trees, deadline, noticed):
+            in_turns = list(_in_turns(mutants))
+            for mutant, verdict in _tried(in_turns, reach, trees, deadline=deadline, noticed=noticed):
                 _count(scores[mutant.module], verdict)
 
         count([drawn(module, arguments.seed, arguments.each) for module in chosen])
@@ -67,7 +68,7 @@ def _noticed_before() -> set[str]:
 
 
 def _tried(
-    mutants: list[Mutant], reach: Reach, trees: list[Path], deadline: float, noticed: set[str]
+    mutants: list[Mutant], reach: Reach, trees: list[Path], *, deadline: float, noticed: set[str]
 ) -> Iterator[tuple[Mutant, Verdict]]:
     """What becomes of them, of those that were noticed before without another trial."""
     untried = [mutant for mutant in mutants if mutant.key not in noticed]

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.patience import EVERY_S
+
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
-EVERY_S = 0.05
 
 
 def until_done(call: Call, step: str, request: dict[str, Any], limit_s: float = 90) -> dict[str, Any]:
